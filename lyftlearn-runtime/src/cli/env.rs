@@ -1,0 +1,105 @@
+//! `env`: the variables that would be delivered, in a form that something can read.
+
+use std::ffi::{OsStr, OsString};
+use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
+
+use lexopt::Parser;
+
+use super::usage::{self, UsageFault};
+use crate::deliver::delivered;
+use crate::error::Error;
+use crate::facts::Facts;
+use crate::resolve::resolve;
+
+#[derive(Clone, Copy)]
+enum Format {
+    Export,
+    Dotenv,
+    Json,
+    Nul,
+}
+
+pub(super) fn env(mut words: Parser) -> Result<u8, Error> {
+    let mut format = Format::Export;
+    let mut root = None;
+    let argv = usage::options(&mut words, |option, words| match option {
+        "--format" => {
+            let name = usage::value(words, "--format")?;
+            format = match name.to_str() {
+                Some("export") => Format::Export,
+                Some("dotenv") => Format::Dotenv,
+                Some("json") => Format::Json,
+                Some("nul") => Format::Nul,
+                _ => {
+                    let expected = "export, dotenv, json or nul";
+                    return Err(UsageFault::BadValue {
+                        option: "--format",
+                        expected,
+                    }
+                    .into());
+                }
+            };
+            Ok(true)
+        }
+        "--root" => {
+            root = Some(usage::value(words, "--root")?);
+            Ok(true)
+        }
+        _ => Ok(false),
+    })?;
+    let facts = Facts::capture(argv);
+    let resolved = resolve(&root.map_or(facts.clone(), |root| facts.with_root(root)))?;
+    let text = write(format, &delivered(&resolved.workload));
+    // A reader that has seen enough (`| head -1`) is no failure.
+    drop(std::io::stdout().write_all(&text));
+    Ok(0)
+}
+
+fn write(format: Format, variables: &[(String, OsString)]) -> Vec<u8> {
+    match format {
+        Format::Export => lines(variables, |name, value| {
+            let quoted =
+                shlex::bytes::try_quote(value.as_bytes()).expect("no variable holds a NUL byte");
+            [b"export ", name.as_bytes(), b"=", quoted.as_ref()].concat()
+        }),
+        Format::Dotenv => lines(variables, |name, value| {
+            [name.as_bytes(), b"=\"", escape(value).as_slice(), b"\""].concat()
+        }),
+        Format::Json => {
+            let object: serde_json::Map<String, serde_json::Value> = variables
+                .iter()
+                .map(|(name, value)| (name.clone(), value.to_string_lossy().into()))
+                .collect();
+            format!("{:#}\n", serde_json::Value::Object(object)).into_bytes()
+        }
+        Format::Nul => variables
+            .iter()
+            .flat_map(|(name, value)| [name.as_bytes(), b"=", value.as_bytes(), b"\0"].concat())
+            .collect(),
+    }
+}
+
+fn lines(variables: &[(String, OsString)], line: impl Fn(&str, &OsStr) -> Vec<u8>) -> Vec<u8> {
+    variables
+        .iter()
+        .flat_map(|(name, value)| {
+            let mut line = line(name, value);
+            line.push(b'\n');
+            line
+        })
+        .collect()
+}
+
+/// What double quotes in a .env file understand (Docker Compose, python-dotenv).
+fn escape(value: &OsStr) -> Vec<u8> {
+    value
+        .as_bytes()
+        .iter()
+        .flat_map(|byte| match byte {
+            b'\n' => b"\\n".to_vec(),
+            b'"' | b'\\' | b'$' => vec![b'\\', *byte],
+            other => vec![*other],
+        })
+        .collect()
+}

@@ -1,0 +1,100 @@
+//! `inspect`: what was found, what it means, what is odd.
+
+use lexopt::Parser;
+use serde::Serialize;
+
+use super::usage;
+use crate::error::Error;
+use crate::facts::Facts;
+use crate::platform::Evidence;
+use crate::resolve::{Resolved, resolve};
+use crate::workload::Workload;
+
+/// The workload's own fields first, as the contract names them.
+#[derive(Serialize)]
+struct Report<'a> {
+    #[serde(flatten)]
+    workload: &'a Workload,
+    evidence: &'a [Evidence],
+    problems: &'a [String],
+}
+
+pub(super) fn inspect(mut words: Parser) -> Result<u8, Error> {
+    let mut json = false;
+    let mut root = None;
+    let argv = usage::options(&mut words, |option, words| match option {
+        "--json" => {
+            json = true;
+            Ok(true)
+        }
+        "--root" => {
+            root = Some(usage::value(words, "--root")?);
+            Ok(true)
+        }
+        _ => Ok(false),
+    })?;
+    let facts = Facts::capture(argv);
+    let resolved = resolve(&root.map_or(facts.clone(), |root| facts.with_root(root)))?;
+    let report = Report {
+        workload: &resolved.workload,
+        evidence: &resolved.evidence,
+        problems: &resolved.problems,
+    };
+    let value = serde_json::to_value(&report).expect("the model has no failure to report");
+    if json {
+        println!("{value:#}");
+    } else {
+        print!("{}", text(&resolved, &value));
+    }
+    Ok(0)
+}
+
+/// The same, for people: evidence first, then a line a field, then problems.
+fn text(resolved: &Resolved, value: &serde_json::Value) -> String {
+    let mut text = String::new();
+    let workload = &resolved.workload;
+    text.push_str(&format!(
+        "{} ({}), {}\n",
+        workload.platform.as_str(),
+        workload.flavor.as_str(),
+        workload.role.as_str()
+    ));
+    for evidence in &resolved.evidence {
+        text.push_str(&format!("  {}: {}\n", evidence.found, evidence.means));
+    }
+    text.push('\n');
+    for part in [
+        "job",
+        "paths",
+        "channels",
+        "hyperparameters",
+        "topology",
+        "resources",
+        "lifecycle",
+        "credentials",
+        "metrics",
+        "secrets",
+    ] {
+        lines(&mut text, part, &value[part]);
+    }
+    if !resolved.problems.is_empty() {
+        text.push_str("\nproblems\n");
+        for problem in &resolved.problems {
+            text.push_str(&format!("  {problem}\n"));
+        }
+    }
+    text
+}
+
+fn lines(text: &mut String, name: &str, value: &serde_json::Value) {
+    match value {
+        serde_json::Value::Object(fields) => {
+            for (field, value) in fields {
+                lines(text, &format!("{name}.{field}"), value);
+            }
+        }
+        serde_json::Value::Null => {}
+        serde_json::Value::String(value) => text.push_str(&format!("{name:<28} {value}\n")),
+        other => text.push_str(&format!("{name:<28} {other}\n")),
+    }
+}

@@ -1,0 +1,60 @@
+//! The command line: the only voice. Data goes to stdout, words to stderr.
+#![expect(
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "this is the module that speaks"
+)]
+
+mod env;
+mod inspect;
+mod program;
+mod run;
+mod usage;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use crate::error::Error;
+use crate::facts::Facts;
+use crate::init;
+
+/// Runs the command line and returns the exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = Facts::own_arguments();
+    // PID 1's first act, before a word of it is understood: a signal that comes now waits.
+    let armed = match arguments.first() {
+        Some(word) if word == "run" => match init::arm() {
+            Ok(armed) => Some(armed),
+            Err(error) => return failed(&error),
+        },
+        _ => None,
+    };
+    match command(arguments, armed) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => failed(&error),
+    }
+}
+
+fn command(arguments: Vec<OsString>, armed: Option<init::Armed>) -> Result<u8, Error> {
+    let mut words = lexopt::Parser::from_args(arguments);
+    match usage::subcommand(&mut words)? {
+        usage::Subcommand::Run => run::run(words, armed.expect("main arms for run")),
+        usage::Subcommand::Exec => run::exec(words),
+        usage::Subcommand::Inspect => inspect::inspect(words),
+        usage::Subcommand::Env => env::env(words),
+        usage::Subcommand::Help => {
+            print!("{}", usage::HELP);
+            Ok(0)
+        }
+        usage::Subcommand::Version => {
+            println!("lyftlearn-runtime {}", env!("CARGO_PKG_VERSION"));
+            Ok(0)
+        }
+    }
+}
+
+fn failed(error: &Error) -> ExitCode {
+    eprint!("{}", error.report());
+    ExitCode::from(error.kind().exit_code())
+}

@@ -1,0 +1,194 @@
+//! Words of the command line, and what to say when they are wrong.
+
+use std::ffi::OsString;
+use std::fmt;
+
+use lexopt::{Arg, Parser};
+
+use crate::error::{Error, ErrorKind, Fault};
+
+pub(super) const HELP: &str = "\
+One view of an ML workload, whichever platform started its container.
+
+usage:
+  lyftlearn-runtime run [--signal-scope group|child] [--] [PROGRAM [ARG...]]
+      PID 1: delivers the workload's view, starts PROGRAM, forwards signals, reaps.
+      `train` and `serve` run what [commands] in runtime.toml says, or else the
+      executable of that name; without PROGRAM, commands.default runs.
+  lyftlearn-runtime exec [--] PROGRAM [ARG...]
+      The same view, then becomes PROGRAM: for kubectl exec and notebooks.
+  lyftlearn-runtime inspect [--json] [--root DIR] [--] [PROGRAM [ARG...]]
+      Platform, evidence, the whole workload, problems. With --root, as if DIR were /.
+  lyftlearn-runtime env [--format export|dotenv|json|nul] [--root DIR] [--] [PROGRAM [ARG...]]
+      The variables that would be delivered.
+
+examples:
+  ENTRYPOINT [\"lyftlearn-runtime\", \"run\", \"--\"]
+  kubectl exec POD -- lyftlearn-runtime exec python3
+  docker run IMAGE bash -c 'lyftlearn-runtime inspect'
+
+LYFTLEARN_RUNTIME=off makes run and exec do nothing but start PROGRAM.
+
+exit codes of run and exec: the program's own; 128+n when signal n ended it;
+126 not executable, 127 not found; 125 when lyftlearn-runtime itself failed.
+";
+
+pub(super) enum Subcommand {
+    Run,
+    Exec,
+    Inspect,
+    Env,
+    Help,
+    Version,
+}
+
+const SUBCOMMANDS: &[&str] = &["run", "exec", "inspect", "env"];
+
+/// The command line of `lyftlearn-runtime` itself is wrong.
+#[derive(Debug)]
+pub(super) enum UsageFault {
+    NoSubcommand,
+    UnknownSubcommand {
+        word: String,
+        nearest: Option<&'static str>,
+    },
+    UnknownOption {
+        option: String,
+    },
+    MissingValue {
+        option: &'static str,
+    },
+    BadValue {
+        option: &'static str,
+        expected: &'static str,
+    },
+    NoProgram,
+}
+
+impl fmt::Display for UsageFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSubcommand => f.write_str("cannot tell what to do: no subcommand"),
+            Self::UnknownSubcommand {
+                word,
+                nearest: None,
+            } => {
+                write!(f, "cannot tell what to do: {word} is no subcommand")
+            }
+            Self::UnknownSubcommand {
+                word,
+                nearest: Some(near),
+            } => {
+                write!(
+                    f,
+                    "cannot tell what to do: {word} is no subcommand; did you mean {near}?"
+                )
+            }
+            Self::UnknownOption { option } => write!(f, "cannot use {option}: not an option here"),
+            Self::MissingValue { option } => write!(f, "cannot use {option}: its value is missing"),
+            Self::BadValue { option, expected } => {
+                write!(f, "cannot use {option}: expected {expected}")
+            }
+            Self::NoProgram => f.write_str("cannot run: no program given"),
+        }
+    }
+}
+
+impl Fault for UsageFault {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Usage
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(
+            match self {
+                Self::NoProgram => {
+                    "give one after run --, or set commands.default in /etc/lyftlearn/runtime.toml"
+                }
+                _ => "lyftlearn-runtime --help shows all; an image's ENTRYPOINT is [\"lyftlearn-runtime\", \"run\", \"--\"]",
+            }
+            .to_owned(),
+        )
+    }
+}
+
+pub(super) fn subcommand(words: &mut Parser) -> Result<Subcommand, Error> {
+    Ok(match words.next().map_err(|err| option_fault(&err))? {
+        None => return Err(UsageFault::NoSubcommand.into()),
+        Some(Arg::Long("help") | Arg::Short('h')) => Subcommand::Help,
+        Some(Arg::Long("version") | Arg::Short('V')) => Subcommand::Version,
+        Some(Arg::Long(option)) => return Err(unknown(&format!("--{option}"))),
+        Some(Arg::Short(option)) => return Err(unknown(&format!("-{option}"))),
+        Some(Arg::Value(word)) => match word.to_str() {
+            Some("run") => Subcommand::Run,
+            Some("exec") => Subcommand::Exec,
+            Some("inspect") => Subcommand::Inspect,
+            Some("env") => Subcommand::Env,
+            Some("help") => Subcommand::Help,
+            _ => {
+                let word = word.to_string_lossy().into_owned();
+                let nearest = SUBCOMMANDS
+                    .iter()
+                    .copied()
+                    .find(|known| strsim::damerau_levenshtein(known, &word) <= 2);
+                return Err(UsageFault::UnknownSubcommand { word, nearest }.into());
+            }
+        },
+    })
+}
+
+/// Our options, then the program's argv: everything from `--`, or from the first
+/// word that is no option, byte for byte.
+pub(super) fn options(
+    words: &mut Parser,
+    mut take: impl FnMut(&str, &mut Parser) -> Result<bool, Error>,
+) -> Result<Vec<OsString>, Error> {
+    loop {
+        // Before the parser sees `--`: it swallows it, and options behind it are the program's.
+        let rest = words.try_raw_args();
+        if let Some(mut rest) = rest {
+            match rest.peek() {
+                None => return Ok(Vec::new()),
+                Some(word) if word == "--" => {
+                    rest.next();
+                    return Ok(rest.collect());
+                }
+                Some(word) if !word.to_string_lossy().starts_with('-') || word == "-" => {
+                    return Ok(rest.collect());
+                }
+                Some(_) => {}
+            }
+        }
+        let option = match words.next().map_err(|err| option_fault(&err))? {
+            Some(Arg::Long(name)) => format!("--{name}"),
+            Some(Arg::Short(letter)) => format!("-{letter}"),
+            Some(Arg::Value(_)) | None => return Ok(Vec::new()),
+        };
+        if !take(&option, words)? {
+            return Err(unknown(&option));
+        }
+    }
+}
+
+/// An option's value.
+pub(super) fn value(words: &mut Parser, option: &'static str) -> Result<OsString, Error> {
+    words
+        .value()
+        .map_err(|_| UsageFault::MissingValue { option }.into())
+}
+
+fn unknown(option: &str) -> Error {
+    UsageFault::UnknownOption {
+        option: option.to_owned(),
+    }
+    .into()
+}
+
+/// What the parser refuses by itself: a value for an option that takes none.
+fn option_fault(err: &lexopt::Error) -> Error {
+    let option = match err {
+        lexopt::Error::UnexpectedValue { option, .. } => option.clone(),
+        _ => "an argument".to_owned(),
+    };
+    unknown(&option)
+}

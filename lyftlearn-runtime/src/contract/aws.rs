@@ -1,0 +1,17 @@
+//! The variables by which AWS SDKs find an identity (SDKs and Tools reference guide).
+
+pub(crate) const ACCESS_KEY_ID: &str = "AWS_ACCESS_KEY_ID";
+pub(crate) const SECRET_ACCESS_KEY: &str = "AWS_SECRET_ACCESS_KEY";
+pub(crate) const ROLE_ARN: &str = "AWS_ROLE_ARN";
+pub(crate) const WEB_IDENTITY_TOKEN_FILE: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
+pub(crate) const PROFILE: &str = "AWS_PROFILE";
+pub(crate) const SHARED_CREDENTIALS_FILE: &str = "AWS_SHARED_CREDENTIALS_FILE";
+pub(crate) const FULL_URI: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
+pub(crate) const AUTHORIZATION_TOKEN_FILE: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
+/// The task role's credentials: SageMaker's containers and ECS tasks both have it.
+pub(crate) const RELATIVE_URI: &str = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
+/// `AWS_ECS_EC2` in SageMaker's containers and in ECS tasks.
+pub(crate) const EXECUTION_ENV: &str = "AWS_EXECUTION_ENV";
+pub(crate) const HOME: &str = "HOME";
+/// Below `HOME`.
+pub(crate) const CREDENTIALS_FILE: &str = ".aws/credentials";

@@ -1,0 +1,69 @@
+//! What the program receives: variables and files (design: "What the program receives").
+
+pub(crate) const PLATFORM: &str = "LYFTLEARN_PLATFORM";
+pub(crate) const FLAVOR: &str = "LYFTLEARN_FLAVOR";
+pub(crate) const ROLE: &str = "LYFTLEARN_ROLE";
+pub(crate) const JOB_NAME: &str = "LYFTLEARN_JOB_NAME";
+pub(crate) const JOB_ID: &str = "LYFTLEARN_JOB_ID";
+pub(crate) const MODEL_DIR: &str = "LYFTLEARN_MODEL_DIR";
+pub(crate) const INPUT_DIR: &str = "LYFTLEARN_INPUT_DIR";
+pub(crate) const OUTPUT_DIR: &str = "LYFTLEARN_OUTPUT_DIR";
+pub(crate) const OUTPUT_DATA_DIR: &str = "LYFTLEARN_OUTPUT_DATA_DIR";
+pub(crate) const CHECKPOINT_DIR: &str = "LYFTLEARN_CHECKPOINT_DIR";
+pub(crate) const CODE_DIR: &str = "LYFTLEARN_CODE_DIR";
+pub(crate) const CACHE_DIR: &str = "LYFTLEARN_CACHE_DIR";
+pub(crate) const TMP_DIR: &str = "LYFTLEARN_TMP_DIR";
+pub(crate) const RUN_DIR: &str = "LYFTLEARN_RUN_DIR";
+pub(crate) const CHANNELS: &str = "LYFTLEARN_CHANNELS";
+/// Followed by the channel's name in upper case, every byte but `A-Z 0-9 _` as `_`.
+pub(crate) const CHANNEL_PREFIX: &str = "LYFTLEARN_CHANNEL_";
+pub(crate) const HYPERPARAMETERS_FILE: &str = "LYFTLEARN_HYPERPARAMETERS_FILE";
+pub(crate) const HOSTS: &str = "LYFTLEARN_HOSTS";
+pub(crate) const HOST: &str = "LYFTLEARN_HOST";
+pub(crate) const NODE_RANK: &str = "LYFTLEARN_NODE_RANK";
+pub(crate) const NODES: &str = "LYFTLEARN_NODES";
+pub(crate) const MASTER_ADDR: &str = "LYFTLEARN_MASTER_ADDR";
+/// Not `…_PORT`: Kubernetes service links forge names that end so.
+pub(crate) const MASTER_PORT_NUMBER: &str = "LYFTLEARN_MASTER_PORT_NUMBER";
+pub(crate) const NETWORK_INTERFACE: &str = "LYFTLEARN_NETWORK_INTERFACE";
+pub(crate) const CPUS: &str = "LYFTLEARN_CPUS";
+pub(crate) const MEMORY_BYTES: &str = "LYFTLEARN_MEMORY_BYTES";
+pub(crate) const GPUS: &str = "LYFTLEARN_GPUS";
+pub(crate) const GRACE_SECONDS: &str = "LYFTLEARN_GRACE_SECONDS";
+
+/// Every fixed name above: a value found under one of them that this start does
+/// not set is left over from an outer start, and is removed.
+pub(crate) const RESERVED: &[&str] = &[
+    PLATFORM,
+    FLAVOR,
+    ROLE,
+    JOB_NAME,
+    JOB_ID,
+    MODEL_DIR,
+    INPUT_DIR,
+    OUTPUT_DIR,
+    OUTPUT_DATA_DIR,
+    CHECKPOINT_DIR,
+    CODE_DIR,
+    CACHE_DIR,
+    TMP_DIR,
+    RUN_DIR,
+    CHANNELS,
+    HYPERPARAMETERS_FILE,
+    HOSTS,
+    HOST,
+    NODE_RANK,
+    NODES,
+    MASTER_ADDR,
+    MASTER_PORT_NUMBER,
+    NETWORK_INTERFACE,
+    CPUS,
+    MEMORY_BYTES,
+    GPUS,
+    GRACE_SECONDS,
+];
+
+/// In the run directory: the whole workload, as `inspect --json` names its fields.
+pub(crate) const WORKLOAD_FILE: &str = "workload.json";
+/// In the run directory: one JSON object, every value a text.
+pub(crate) const HYPERPARAMETERS_DOCUMENT: &str = "hyperparameters.json";

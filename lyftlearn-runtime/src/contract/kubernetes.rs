@@ -1,0 +1,60 @@
+//! Kubernetes, EKS, KServe, Kubeflow and HyperPod on EKS.
+
+/// The kubelet sets it in every container, whatever `enableServiceLinks` says.
+pub(crate) const SERVICE_HOST: &str = "KUBERNETES_SERVICE_HOST";
+/// First line of an `/etc/hosts` that the kubelet wrote.
+pub(crate) const HOSTS_HEADER: &str = "# Kubernetes-managed hosts file";
+pub(crate) const NAMESPACE_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
+pub(crate) const RESOLV_CONF: &str = "/etc/resolv.conf";
+/// Where the kubelet reads the last words of a container unless the pod says otherwise.
+pub(crate) const TERMINATION_LOG: &str = "/dev/termination-log";
+/// The kubelet's own default of `terminationGracePeriodSeconds`.
+pub(crate) const GRACE_SECONDS: u32 = 30;
+
+/// EKS Pod Identity: only EKS answers there, on either address family.
+pub(crate) const POD_IDENTITY_HOSTS: &[&str] = &["169.254.170.23", "[fd00:ec2::23]"];
+pub(crate) const POD_IDENTITY_TOKEN_DIR: &str = "/var/run/secrets/pods.eks.amazonaws.com/";
+/// The API server of an EKS cluster, where the kubelet is told the name and not the address.
+pub(crate) const EKS_SERVICE_SUFFIX: &str = ".eks.amazonaws.com";
+
+/// Knative names the service of a KServe predictor here.
+pub(crate) const KNATIVE_SERVICE: &str = "K_SERVICE";
+pub(crate) const KNATIVE_REVISION: &str = "K_REVISION";
+/// KServe's storage initializer leaves the model here.
+pub(crate) const KSERVE_MODEL_DIR: &str = "/mnt/models";
+/// Kubeflow sets it in notebook pods.
+pub(crate) const NOTEBOOK_PREFIX: &str = "NB_PREFIX";
+
+/// HyperPod's launcher, a superset of torchrun.
+pub(crate) const HYPERPOD_LAUNCHER: &str = "hyperpodrun";
+/// Written by HyperPod's elastic agent inside the pod.
+pub(crate) const HYPERPOD_POD_FILE: &str = "/opt/ml/input/config/pod_resourceconfig.json";
+/// HyperPod's node file, where a pod mounts it.
+pub(crate) const HYPERPOD_NODE_FILE: &str = "/opt/ml/config/resource_config.json";
+pub(crate) const HYPERPOD_NODES: &str = "NNODES";
+pub(crate) const HYPERPOD_LOCAL: &str = "NPROC_PER_NODE";
+
+/// Kubeflow Trainer and elastic PyTorchJobs (read by torchrun itself).
+pub(crate) const PET_NODES: &str = "PET_NNODES";
+pub(crate) const PET_NODE_RANK: &str = "PET_NODE_RANK";
+pub(crate) const PET_LOCAL: &str = "PET_NPROC_PER_NODE";
+pub(crate) const PET_MASTER_ADDR: &str = "PET_MASTER_ADDR";
+pub(crate) const PET_MASTER_PORT: &str = "PET_MASTER_PORT";
+
+/// PyTorchJob v1: one rank a pod.
+pub(crate) const RANK: &str = "RANK";
+pub(crate) const WORLD_SIZE: &str = "WORLD_SIZE";
+pub(crate) const MASTER_ADDR: &str = "MASTER_ADDR";
+pub(crate) const MASTER_PORT: &str = "MASTER_PORT";
+/// torchrun's own children: RANK counts processes there, these count nodes.
+pub(crate) const TORCHRUN_ID: &str = "TORCHELASTIC_RUN_ID";
+pub(crate) const GROUP_RANK: &str = "GROUP_RANK";
+pub(crate) const GROUP_WORLD_SIZE: &str = "GROUP_WORLD_SIZE";
+
+/// LeaderWorkerSet.
+pub(crate) const LWS_LEADER: &str = "LWS_LEADER_ADDRESS";
+pub(crate) const LWS_SIZE: &str = "LWS_GROUP_SIZE";
+pub(crate) const LWS_INDEX: &str = "LWS_WORKER_INDEX";
+
+/// Indexed Jobs. The number of completions is not told to the pod.
+pub(crate) const COMPLETION_INDEX: &str = "JOB_COMPLETION_INDEX";

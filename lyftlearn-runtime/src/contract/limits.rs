@@ -1,0 +1,12 @@
+//! Sizes that belong to someone else, or that keep a bad file from filling PID 1.
+
+/// Linux refuses one environment string (`NAME=value` and its NUL) of more than
+/// 32 pages (MAX_ARG_STRLEN, execve(2)).
+pub(crate) const ENVIRONMENT_STRING_BYTES: usize = 131_072;
+/// A settings or platform document; the largest real one, a resourceconfig.json
+/// of a thousand hosts, takes 60 kB.
+pub(crate) const DOCUMENT_BYTES: u64 = 16 << 20;
+/// Hyperparameters travel as a file because they outgrow the platforms' limits.
+pub(crate) const HYPERPARAMETERS_BYTES: u64 = 256 << 20;
+/// A mount table or a cgroup file; a node with thousands of volumes stays below.
+pub(crate) const KERNEL_FILE_BYTES: u64 = 4 << 20;

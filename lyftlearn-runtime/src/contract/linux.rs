@@ -1,0 +1,25 @@
+//! The kernel's and the container engines' words.
+
+pub(crate) const MOUNTINFO: &str = "/proc/self/mountinfo";
+pub(crate) const CGROUP: &str = "/proc/self/cgroup";
+/// Where the cgroup hierarchies are mounted.
+pub(crate) const CGROUP_MOUNT: &str = "/sys/fs/cgroup";
+/// PID 1's argv, for doors that are opened beside it (`kubectl exec`).
+pub(crate) const INIT_COMMAND_LINE: &str = "/proc/1/cmdline";
+pub(crate) const HOSTS_FILE: &str = "/etc/hosts";
+pub(crate) const HOSTNAME_FILE: &str = "/proc/sys/kernel/hostname";
+pub(crate) const HOSTNAME: &str = "HOSTNAME";
+pub(crate) const SHM: &str = "/dev/shm";
+pub(crate) const TMPDIR: &str = "TMPDIR";
+pub(crate) const TMP: &str = "/tmp";
+pub(crate) const DEVICES: &str = "/dev";
+/// The one network interface a container usually has.
+pub(crate) const FIRST_INTERFACE: &str = "eth0";
+pub(crate) const INTERFACES: &str = "/sys/class/net";
+
+/// Written by Docker into every container.
+pub(crate) const DOCKER_MARK: &str = "/.dockerenv";
+/// Written by Podman into every container.
+pub(crate) const PODMAN_MARK: &str = "/run/.containerenv";
+/// Set by systemd-nspawn, Podman and LXC (systemd's container interface).
+pub(crate) const CONTAINER: &str = "container";

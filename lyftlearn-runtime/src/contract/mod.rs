@@ -1,0 +1,11 @@
+//! The outside world's words: names, wire types and limits. No logic lives here.
+//!
+//! CONTRACTS.md lists every name of this module; `tests/tidy.rs` holds the two in step.
+
+pub(crate) mod aws;
+pub(crate) mod delivered;
+pub(crate) mod kubernetes;
+pub(crate) mod limits;
+pub(crate) mod linux;
+pub(crate) mod runtime;
+pub(crate) mod sagemaker;

@@ -1,0 +1,117 @@
+//! One error, few kinds, a report for the person at three in the morning, an exit code.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+/// What went wrong, in the few kinds that callers treat differently. Each is a
+/// Python exception and a row in CONTRACTS.md.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The command line of `lyftlearn-runtime` itself.
+    Usage,
+    /// Settings: a file, a variable or an argument of ours.
+    Settings,
+    /// Something that exists and cannot be read.
+    Unreadable,
+    /// A platform's file or variable that does not say what the platform's contract says.
+    Contract,
+    /// Hyperparameters, as a caller declared them.
+    Hyperparameter,
+    /// What is to be delivered cannot be: a limit or the file system stands against it.
+    Delivery,
+    /// The program does not exist.
+    ProgramNotFound,
+    /// The program exists and cannot be executed.
+    ProgramNotExecutable,
+    /// The kernel refused something PID 1 cannot do without.
+    System,
+}
+
+impl ErrorKind {
+    /// The exit code that `run` and `exec` leave with.
+    #[must_use]
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::ProgramNotFound => 127,
+            Self::ProgramNotExecutable => 126,
+            _ => 125,
+        }
+    }
+}
+
+/// One thing that can be wrong: fields, a sentence, and what to do about it.
+pub(crate) trait Fault: fmt::Display + fmt::Debug + Send + Sync + 'static {
+    fn kind(&self) -> ErrorKind;
+    fn hint(&self) -> Option<String>;
+}
+
+/// A failure: what could not be done and where, its causes, and a hint. Never a value.
+pub struct Error {
+    fault: Box<dyn Fault>,
+    causes: Vec<String>,
+}
+
+impl<F: Fault> From<F> for Error {
+    fn from(fault: F) -> Self {
+        Self {
+            fault: Box::new(fault),
+            causes: Vec::new(),
+        }
+    }
+}
+
+impl Error {
+    /// Adds a cause; the outermost comes first.
+    pub(crate) fn because(mut self, cause: impl fmt::Display) -> Self {
+        self.causes.push(cause.to_string());
+        self
+    }
+
+    /// The kind, for callers that treat kinds differently.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.fault.kind()
+    }
+
+    /// The whole report: one line for what and where, then causes, then a hint.
+    ///
+    /// ```
+    /// use lyftlearn_runtime::{Facts, resolve};
+    ///
+    /// let facts = Facts::empty().with_var("LYFTLEARN_RUNTIME_PLATFROM", "kubernetes");
+    /// assert_eq!(
+    ///     resolve(&facts).unwrap_err().report(),
+    ///     "lyftlearn-runtime: cannot use these settings\n  \
+    ///      $LYFTLEARN_RUNTIME_PLATFROM: not a setting; did you mean $LYFTLEARN_RUNTIME_PLATFORM?\n"
+    /// );
+    /// ```
+    #[must_use]
+    pub fn report(&self) -> String {
+        let mut text = format!("lyftlearn-runtime: {}\n", self.fault);
+        for cause in &self.causes {
+            text.push_str(&format!("  because: {cause}\n"));
+        }
+        if let Some(hint) = self.fault.hint() {
+            text.push_str(&format!("  hint: {hint}\n"));
+        }
+        text
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.fault.fmt(f)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("fault", &self.fault)
+            .field("causes", &self.causes)
+            .finish()
+    }
+}
+
+impl StdError for Error {}

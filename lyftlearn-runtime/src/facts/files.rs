@@ -1,0 +1,292 @@
+//! Files below the root: absent, broken and readable are three different things.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
+
+use super::Facts;
+use crate::error::{Error, ErrorKind, Fault};
+
+/// Something is there and cannot be read.
+#[derive(Debug)]
+pub(crate) enum ReadFault {
+    Unreadable { path: PathBuf },
+    NotAFile { path: PathBuf, is: &'static str },
+    TooLarge { path: PathBuf, limit: u64 },
+}
+
+impl fmt::Display for ReadFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable { path } => write!(f, "cannot read {}", path.display()),
+            Self::NotAFile { path, is } => {
+                write!(f, "cannot read {}: it is {is}, not a file", path.display())
+            }
+            Self::TooLarge { path, limit } => {
+                write!(
+                    f,
+                    "cannot read {}: it is larger than {limit} bytes",
+                    path.display()
+                )
+            }
+        }
+    }
+}
+
+impl Fault for ReadFault {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Unreadable
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Unreadable { .. } => {
+                "run as a user who may read it, or set LYFTLEARN_RUNTIME_PLATFORM if the file is not this platform's".to_owned()
+            }
+            Self::NotAFile { .. } => "check what the image or a mount puts there".to_owned(),
+            Self::TooLarge { .. } => "deliver data as a channel or a volume, not as configuration".to_owned(),
+        })
+    }
+}
+
+/// What a directory is good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Directory {
+    /// It exists.
+    Present,
+    /// It does not, and this user may make it.
+    Creatable,
+    /// Neither.
+    Unusable,
+}
+
+impl Facts {
+    /// A file's bytes; `Ok(None)` when it is absent: absence is a fact, not an error.
+    ///
+    /// A FIFO or a device in the file's place is an error and never a hang.
+    pub(crate) fn file(
+        &self,
+        path: impl AsRef<Path>,
+        limit: u64,
+    ) -> Result<Option<Vec<u8>>, Error> {
+        let path = path.as_ref();
+        let Some(place) = self.below_root(path) else {
+            return Ok(None);
+        };
+        match read(&place, path, limit) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(Failure::Io(err)) if absent(&err) => Ok(None),
+            Err(Failure::Io(err)) => Err(Error::from(ReadFault::Unreadable {
+                path: path.to_owned(),
+            })
+            .because(plain(&err))),
+            Err(Failure::Fault(fault)) => Err(fault.into()),
+        }
+    }
+
+    /// Whether anything is at `path`. What may not be looked at counts as there:
+    /// whoever opens it next reports the reason.
+    pub(crate) fn exists(&self, path: impl AsRef<Path>) -> bool {
+        self.below_root(path.as_ref())
+            .is_some_and(|place| match std::fs::symlink_metadata(place) {
+                Ok(_) => true,
+                Err(err) => !absent(&err),
+            })
+    }
+
+    /// Whether a directory is at `path`, links followed.
+    pub(crate) fn is_directory(&self, path: impl AsRef<Path>) -> bool {
+        self.below_root(path.as_ref())
+            .and_then(|place| std::fs::metadata(place).ok())
+            .is_some_and(|meta| meta.is_dir())
+    }
+
+    /// Whether a directory is there or could be made.
+    pub(crate) fn directory(&self, path: impl AsRef<Path>) -> Directory {
+        let path = path.as_ref();
+        if self.is_directory(path) {
+            return Directory::Present;
+        }
+        let nearest = path
+            .ancestors()
+            .skip(1)
+            .find(|ancestor| self.exists(ancestor));
+        let writable = nearest
+            .and_then(|ancestor| self.below_root(ancestor))
+            .is_some_and(|place| {
+                place.is_dir()
+                    && rustix::fs::access(
+                        &place,
+                        rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK,
+                    )
+                    .is_ok()
+            });
+        // Something that is no directory stands in its place.
+        let blocked = self.exists(path);
+        if writable && !blocked {
+            Directory::Creatable
+        } else {
+            Directory::Unusable
+        }
+    }
+
+    /// The names in a directory, sorted; none when it is absent.
+    pub(crate) fn entries(&self, path: impl AsRef<Path>) -> Result<Vec<OsString>, Error> {
+        let path = path.as_ref();
+        let Some(place) = self.below_root(path) else {
+            return Ok(Vec::new());
+        };
+        let unreadable = |err: &io::Error| {
+            Error::from(ReadFault::Unreadable {
+                path: path.to_owned(),
+            })
+            .because(plain(err))
+        };
+        let listing = match std::fs::read_dir(place) {
+            Ok(listing) => listing,
+            Err(err) if absent(&err) => return Ok(Vec::new()),
+            Err(err) => return Err(unreadable(&err)),
+        };
+        let mut names = listing
+            .map(|entry| entry.map(|entry| entry.file_name()))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|err| unreadable(&err))?;
+        names.sort();
+        Ok(names)
+    }
+
+    /// The size of the file system that holds `path`, in bytes.
+    pub(crate) fn file_system_bytes(&self, path: &str) -> Option<u64> {
+        let stat = rustix::fs::statvfs(self.below_root(Path::new(path))?).ok()?;
+        Some(stat.f_blocks.saturating_mul(stat.f_frsize))
+    }
+
+    fn below_root(&self, path: &Path) -> Option<PathBuf> {
+        let root = self.root.as_ref()?;
+        Some(root.join(path.strip_prefix("/").unwrap_or(path)))
+    }
+}
+
+enum Failure {
+    Io(io::Error),
+    Fault(ReadFault),
+}
+
+fn read(place: &Path, path: &Path, limit: u64) -> Result<Vec<u8>, Failure> {
+    // Without O_NONBLOCK, opening a FIFO waits for a writer that may never come.
+    let file: File = OpenOptions::new()
+        .read(true)
+        .custom_flags((OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed())
+        .open(place)
+        .map_err(Failure::Io)?;
+    let meta = file.metadata().map_err(Failure::Io)?;
+    let kind = meta.file_type();
+    let is = match () {
+        () if kind.is_file() => None,
+        () if kind.is_dir() => Some("a directory"),
+        () if kind.is_fifo() => Some("a named pipe"),
+        () if kind.is_socket() => Some("a socket"),
+        () => Some("a device"),
+    };
+    let path = path.to_owned();
+    if let Some(is) = is {
+        return Err(Failure::Fault(ReadFault::NotAFile { path, is }));
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(meta.len().min(limit)).unwrap_or(0));
+    file.take(limit + 1)
+        .read_to_end(&mut bytes)
+        .map_err(Failure::Io)?;
+    if bytes.len() as u64 > limit {
+        return Err(Failure::Fault(ReadFault::TooLarge { path, limit }));
+    }
+    Ok(bytes)
+}
+
+fn absent(err: &io::Error) -> bool {
+    matches!(
+        err.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
+}
+
+/// The kernel's sentence without Rust's `(os error 13)`.
+fn plain(err: &io::Error) -> String {
+    let text = err.to_string();
+    let end = text.find(" (os error").unwrap_or(text.len());
+    text[..end].to_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Facts;
+    use super::Directory;
+
+    #[track_caller]
+    fn check(make: impl FnOnce(&std::path::Path), report: &str) {
+        let root = tempfile::tempdir().unwrap();
+        make(&root.path().join("file"));
+        let facts = Facts::empty().with_root(root.path());
+        assert_eq!(facts.file("/file", 4).unwrap_err().report(), report);
+    }
+
+    #[test]
+    fn a_named_pipe_is_an_error_and_not_a_hang() {
+        check(
+            |path| nix::unistd::mkfifo(path, nix::sys::stat::Mode::S_IRUSR).unwrap(),
+            "lyftlearn-runtime: cannot read /file: it is a named pipe, not a file\n  \
+             hint: check what the image or a mount puts there\n",
+        );
+    }
+
+    #[test]
+    fn a_directory_in_a_files_place_is_an_error() {
+        check(
+            |path| std::fs::create_dir(path).unwrap(),
+            "lyftlearn-runtime: cannot read /file: it is a directory, not a file\n  \
+             hint: check what the image or a mount puts there\n",
+        );
+    }
+
+    #[test]
+    fn what_is_larger_than_its_limit_is_refused() {
+        check(
+            |path| std::fs::write(path, "12345").unwrap(),
+            "lyftlearn-runtime: cannot read /file: it is larger than 4 bytes\n  \
+             hint: deliver data as a channel or a volume, not as configuration\n",
+        );
+    }
+
+    #[test]
+    fn a_loop_of_links_is_an_error_with_the_kernels_reason() {
+        check(
+            |path| std::os::unix::fs::symlink(path, path).unwrap(),
+            "lyftlearn-runtime: cannot read /file\n  \
+             because: too many levels of symbolic links\n  \
+             hint: run as a user who may read it, or set LYFTLEARN_RUNTIME_PLATFORM if the file is not this platform's\n",
+        );
+    }
+
+    #[test]
+    fn an_absent_file_is_a_fact() {
+        let root = tempfile::tempdir().unwrap();
+        let facts = Facts::empty().with_root(root.path());
+        assert_eq!(facts.file("/no/such/file", 4).unwrap(), None);
+        assert!(!facts.exists("/no"));
+    }
+
+    #[test]
+    fn a_directory_below_a_file_cannot_be_made() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::write(root.path().join("file"), "").unwrap();
+        let facts = Facts::empty().with_root(root.path());
+        assert_eq!(facts.directory("/file/below"), Directory::Unusable);
+        assert_eq!(facts.directory("/file"), Directory::Unusable);
+        assert_eq!(facts.directory("/new/below"), Directory::Creatable);
+        assert_eq!(facts.directory("/"), Directory::Present);
+    }
+}

@@ -1,0 +1,213 @@
+//! The world, read and not interpreted: environment, argv, files, mounts, cgroups,
+//! devices and the clock, below one root and with size limits.
+//!
+//! The only module that may ask the process for these; the lint in `clippy.toml`
+//! says so to everyone else.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this is the module that reads the world"
+)]
+
+mod cgroup;
+mod files;
+mod mounts;
+
+use std::borrow::Cow;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+pub(crate) use files::Directory;
+pub(crate) use mounts::Mount;
+
+use crate::contract::{limits, linux};
+use crate::error::Error;
+
+/// The world as it was found. Handed in, so that a test is a directory.
+///
+/// ```
+/// use lyftlearn_runtime::{Facts, Platform, resolve};
+///
+/// let facts = Facts::empty().with_var("KUBERNETES_SERVICE_HOST", "10.0.0.1");
+/// assert_eq!(resolve(&facts)?.workload.platform, Platform::Kubernetes);
+/// # Ok::<(), lyftlearn_runtime::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Facts {
+    root: Option<PathBuf>,
+    vars: Vec<(OsString, OsString)>,
+    argv: Vec<OsString>,
+    processors: usize,
+}
+
+impl Facts {
+    /// The process's own environment and the file system as it is. `argv` is the
+    /// program's, without our own words before it.
+    #[must_use]
+    pub fn capture(argv: Vec<OsString>) -> Self {
+        Self {
+            root: Some(PathBuf::from("/")),
+            vars: std::env::vars_os().collect(),
+            argv,
+            processors: processors(),
+        }
+    }
+
+    /// This process's own arguments, without its name.
+    pub(crate) fn own_arguments() -> Vec<OsString> {
+        std::env::args_os().skip(1).collect()
+    }
+
+    /// No variables, no argv, no files: one processor, and nothing else.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self {
+            root: None,
+            vars: Vec::new(),
+            argv: Vec::new(),
+            processors: 1,
+        }
+    }
+
+    /// Adds a variable, or replaces it.
+    #[must_use]
+    pub fn with_var(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        let name = name.into();
+        self.vars.retain(|(known, _)| *known != name);
+        self.vars.push((name, value.into()));
+        self
+    }
+
+    /// Sets the program's argv.
+    #[must_use]
+    pub fn with_argv<I: Into<OsString>>(mut self, argv: impl IntoIterator<Item = I>) -> Self {
+        self.argv = argv.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Reads files below `root` instead of nowhere or `/`.
+    #[must_use]
+    pub fn with_root(mut self, root: impl Into<PathBuf>) -> Self {
+        self.root = Some(root.into());
+        self
+    }
+
+    /// Sets the number of processors that the affinity mask allows.
+    #[must_use]
+    pub fn with_processors(mut self, processors: usize) -> Self {
+        self.processors = processors;
+        self
+    }
+
+    /// The whole environment, in its order.
+    #[must_use]
+    pub fn vars(&self) -> &[(OsString, OsString)] {
+        &self.vars
+    }
+
+    /// The program's argv, byte for byte.
+    #[must_use]
+    pub fn argv(&self) -> &[OsString] {
+        &self.argv
+    }
+
+    /// A variable's text. Blank is as good as unset: compose files and build
+    /// specs pass `NAME=` for what they do not have. What is not UTF-8 comes
+    /// lossy, and so matches nothing.
+    pub(crate) fn text(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.vars
+            .iter()
+            .find(|(known, _)| known == name)
+            .filter(|(_, value)| !value.is_empty())
+            .map(|(_, value)| value.to_string_lossy())
+    }
+
+    /// How many processors the affinity mask allows.
+    pub(crate) fn processors(&self) -> usize {
+        self.processors
+    }
+
+    /// The program's first word: `train`, `serve`, or anything else. A door opened
+    /// beside PID 1 (`kubectl exec`) has no such word of its own; there it is
+    /// what PID 1, when that is this runtime, was told to run.
+    pub(crate) fn first_word(&self) -> Result<Option<OsString>, Error> {
+        use std::os::unix::ffi::{OsStrExt, OsStringExt};
+
+        if let Some(word) = self.argv.first() {
+            return Ok(Some(word.clone()));
+        }
+        let Some(line) = self.file(linux::INIT_COMMAND_LINE, limits::KERNEL_FILE_BYTES)? else {
+            return Ok(None);
+        };
+        let mut words = line.split(|byte| *byte == 0);
+        let ours = words
+            .next()
+            .and_then(|program| Path::new(OsStr::from_bytes(program)).file_name())
+            .is_some_and(|name| name == "lyftlearn-runtime");
+        if !ours || words.next() != Some(b"run") {
+            return Ok(None);
+        }
+        Ok(words
+            .find(|word| !word.starts_with(b"-"))
+            .filter(|word| !word.is_empty())
+            .map(|word| OsString::from_vec(word.to_vec())))
+    }
+
+    /// This node's name.
+    pub(crate) fn hostname(&self) -> Result<String, Error> {
+        if let Some(name) = self.text(linux::HOSTNAME) {
+            return Ok(name.into_owned());
+        }
+        let name = self.file(linux::HOSTNAME_FILE, limits::KERNEL_FILE_BYTES)?;
+        Ok(name
+            .map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned())
+            .filter(|name| !name.is_empty())
+            .unwrap_or_else(|| "localhost".to_owned()))
+    }
+}
+
+/// Names only: values may be secrets.
+impl std::fmt::Debug for Facts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Facts")
+            .field("root", &self.root)
+            .field(
+                "vars",
+                &self.vars.iter().map(|(name, _)| name).collect::<Vec<_>>(),
+            )
+            .field("arguments", &self.argv.len())
+            .field("processors", &self.processors)
+            .finish()
+    }
+}
+
+fn processors() -> usize {
+    use nix::sched::{CpuSet, sched_getaffinity};
+
+    // A kernel that refuses the question leaves the one processor we run on.
+    sched_getaffinity(nix::unistd::Pid::from_raw(0)).map_or(1, |set| {
+        (0..CpuSet::count())
+            .filter(|cpu| set.is_set(*cpu).unwrap_or(false))
+            .count()
+            .max(1)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Facts;
+
+    #[test]
+    fn debug_shows_names_and_no_values() {
+        let facts = Facts::empty()
+            .with_var("DB_PASSWORD", "canary-value")
+            .with_argv(["train", "--token=canary-argument"]);
+        let shown = format!("{facts:?}");
+        assert!(shown.contains("DB_PASSWORD"), "{shown}");
+        assert!(!shown.contains("canary"), "{shown}");
+    }
+
+    #[test]
+    fn a_blank_variable_is_an_unset_one() {
+        assert_eq!(Facts::empty().with_var("A", "").text("A"), None);
+    }
+}

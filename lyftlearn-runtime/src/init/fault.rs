@@ -1,0 +1,73 @@
+//! What can stand against a start.
+
+use std::fmt;
+
+use nix::errno::Errno;
+
+use crate::error::{Error, ErrorKind, Fault};
+
+#[derive(Debug)]
+pub(super) enum InitFault {
+    NotFound { program: String },
+    InterpreterNotFound { program: String },
+    NotExecutable { program: String },
+    NulByte { length: usize },
+    System { what: &'static str },
+}
+
+impl InitFault {
+    /// A refusal of the kernel's, with its reason.
+    pub(super) fn system(what: &'static str, errno: Errno) -> Error {
+        Error::from(Self::System { what }).because(errno.desc().to_lowercase())
+    }
+}
+
+impl fmt::Display for InitFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotFound { program } => write!(f, "cannot find the program {program}"),
+            Self::InterpreterNotFound { program } => {
+                write!(
+                    f,
+                    "cannot run {program}: it exists, its interpreter does not"
+                )
+            }
+            Self::NotExecutable { program } => write!(f, "cannot execute {program}"),
+            Self::NulByte { length } => {
+                write!(
+                    f,
+                    "cannot pass an argument of {length} bytes on: it holds a NUL byte"
+                )
+            }
+            Self::System { what } => write!(f, "cannot {what}"),
+        }
+    }
+}
+
+impl Fault for InitFault {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NotFound { .. } | Self::InterpreterNotFound { .. } => ErrorKind::ProgramNotFound,
+            Self::NotExecutable { .. } => ErrorKind::ProgramNotExecutable,
+            Self::NulByte { .. } => ErrorKind::Settings,
+            Self::System { .. } => ErrorKind::System,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(
+            match self {
+                Self::NotFound { .. } => "give a path, or a name that an executable on PATH has",
+                Self::InterpreterNotFound { .. } => {
+                    "check its first line, or for a binary the dynamic loader it was built for"
+                }
+                Self::NotExecutable { .. } => {
+                    "check its mode (chmod +x), its #! line and its architecture"
+                }
+                Self::NulByte { .. } => "remove it from [commands] in runtime.toml",
+                Self::System { .. } => "raise the container's limits on processes, memory or files",
+            }
+            .to_owned(),
+        )
+    }
+}

@@ -1,0 +1,46 @@
+//! One view of an ML workload, whichever platform started its container.
+//!
+//! ```
+//! use lyftlearn_runtime::{Facts, Platform, Role, resolve};
+//!
+//! let facts = Facts::empty()
+//!     .with_var("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+//!     .with_argv(["serve"]);
+//! let workload = resolve(&facts)?.workload;
+//! assert_eq!(workload.platform, Platform::Kubernetes);
+//! assert_eq!(workload.role, Role::Serving);
+//! # Ok::<(), lyftlearn_runtime::Error>(())
+//! ```
+//!
+//! | to | use |
+//! |---|---|
+//! | read the world | [`Facts`] |
+//! | understand it | [`resolve`] |
+//! | know what the container is asked to run | [`Workload`] |
+//! | deliver it to a program | [`deliver`](crate::deliver()) |
+//! | read hyperparameters with types | [`Texts`] |
+//! | say what went wrong | [`Error`] |
+
+#[cfg(feature = "cli")]
+pub mod cli;
+mod contract;
+mod deliver;
+mod error;
+mod facts;
+#[cfg(feature = "cli")]
+mod init;
+mod platform;
+mod resolve;
+mod settings;
+mod workload;
+
+pub use deliver::{Delivery, Keeper, deliver, delivered};
+pub use error::{Error, ErrorKind};
+pub use facts::Facts;
+pub use platform::Evidence;
+pub use resolve::{Resolved, resolve};
+pub use settings::{KEYS as SETTINGS, Key as Setting};
+pub use workload::{
+    Channel, ChannelMode, CredentialSource, Credentials, Flavor, Group, Hyperparameters, Job,
+    Lifecycle, Metrics, Paths, Platform, Resources, Role, Secrets, Texts, Topology, Workload,
+};

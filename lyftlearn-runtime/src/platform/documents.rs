@@ -1,0 +1,126 @@
+//! JSON documents that a platform or a deployment wrote.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::fault::ContractFault;
+use crate::contract::limits;
+use crate::error::Error;
+use crate::facts::Facts;
+use crate::workload::{Hyperparameters, Texts};
+
+/// A document of a known shape; `None` when it is absent.
+pub(super) fn json<T: DeserializeOwned>(facts: &Facts, path: &str) -> Result<Option<T>, Error> {
+    let Some(bytes) = facts.file(path, limits::DOCUMENT_BYTES)? else {
+        return Ok(None);
+    };
+    parse(path, &bytes).map(Some)
+}
+
+/// Merges the documents, lowest first, into one map of texts.
+pub(super) fn hyperparameters<'a>(
+    facts: &Facts,
+    documents: impl Iterator<Item = &'a str>,
+    problems: &mut Vec<String>,
+) -> Result<(Hyperparameters, Texts), Error> {
+    let mut merged = BTreeMap::new();
+    let mut sources = Vec::new();
+    for path in documents {
+        let Some(bytes) = facts.file(path, limits::HYPERPARAMETERS_BYTES)? else {
+            continue;
+        };
+        let entries: Entries<'_> = parse(path, &bytes)?;
+        let mut seen = std::collections::BTreeSet::new();
+        for (name, raw) in entries.0 {
+            let text = text(raw).ok_or_else(|| {
+                let offset = raw.get().as_ptr() as usize - bytes.as_ptr() as usize;
+                malformed(path, &bytes, offset)
+            })?;
+            // As SageMaker's toolkit does, and said aloud: a document with two
+            // answers is rarely meant.
+            if !seen.insert(name.clone()) {
+                problems.push(format!(
+                    "hyperparameter {name} stands more than once in {path}; the last one counts"
+                ));
+            }
+            merged.insert(name, text);
+        }
+        sources.push(PathBuf::from(path));
+    }
+    let hyperparameters = Hyperparameters {
+        path: None,
+        sources,
+        count: merged.len(),
+    };
+    Ok((hyperparameters, Texts(merged)))
+}
+
+/// A string's own text; anything else as it is written, so that `1.10` stays `1.10`.
+fn text(raw: &RawValue) -> Option<String> {
+    if raw.get().starts_with('"') {
+        serde_json::from_str(raw.get()).ok()
+    } else {
+        Some(raw.get().to_owned())
+    }
+}
+
+fn parse<'a, T: Deserialize<'a>>(path: &str, bytes: &'a [u8]) -> Result<T, Error> {
+    if bytes.starts_with(b"\xef\xbb\xbf") {
+        return Err(ContractFault::ByteOrderMark { path: path.into() }.into());
+    }
+    serde_json::from_slice(bytes).map_err(|err| {
+        // The parser's own text quotes what it choked on; its place is enough.
+        ContractFault::Malformed {
+            path: Path::new(path).to_owned(),
+            line: err.line().max(1),
+            column: err.column().max(1),
+        }
+        .into()
+    })
+}
+
+fn malformed(path: &str, bytes: &[u8], offset: usize) -> ContractFault {
+    let before = &bytes[..offset];
+    ContractFault::Malformed {
+        path: path.into(),
+        line: before.iter().filter(|byte| **byte == b'\n').count() + 1,
+        column: before
+            .iter()
+            .rev()
+            .take_while(|byte| **byte != b'\n')
+            .count()
+            + 1,
+    }
+}
+
+/// An object's entries in the file's order, doubles included.
+struct Entries<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Entries<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Collect;
+
+        impl<'de> Visitor<'de> for Collect {
+            type Value = Entries<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(Entries(entries))
+            }
+        }
+
+        deserializer.deserialize_map(Collect)
+    }
+}

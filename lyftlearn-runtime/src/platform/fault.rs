@@ -1,0 +1,93 @@
+//! What a platform's files and variables can have wrong with them.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::error::{ErrorKind, Fault};
+
+/// A contract that is not kept. The value is not part of it.
+#[derive(Debug)]
+pub(super) enum ContractFault {
+    /// A document that is not JSON, or not of the contract's shape.
+    Malformed {
+        path: PathBuf,
+        line: usize,
+        column: usize,
+    },
+    /// A document that begins with a byte order mark, which JSON forbids.
+    ByteOrderMark { path: PathBuf },
+    /// A document without a key that it must have.
+    Missing { path: PathBuf, key: &'static str },
+    /// A node that is not in its own list of nodes.
+    UnknownHost { path: PathBuf },
+    /// A variable that should hold a number.
+    NotANumber { variable: &'static str },
+    /// A rank that no node of this job has.
+    RankOutOfRange {
+        rank: &'static str,
+        nodes: &'static str,
+    },
+}
+
+impl fmt::Display for ContractFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Malformed { path, line, column } => {
+                write!(
+                    f,
+                    "cannot understand {} at line {line}, column {column}",
+                    path.display()
+                )
+            }
+            Self::ByteOrderMark { path } => write!(
+                f,
+                "cannot understand {} at line 1, column 1: it begins with a byte order mark",
+                path.display()
+            ),
+            Self::Missing { path, key } => write!(f, "cannot find {key} in {}", path.display()),
+            Self::UnknownHost { path } => {
+                write!(
+                    f,
+                    "cannot place this node: current_host is not among hosts in {}",
+                    path.display()
+                )
+            }
+            Self::NotANumber { variable } => {
+                write!(f, "cannot understand ${variable}: expected a whole number")
+            }
+            Self::RankOutOfRange { rank, nodes } => {
+                write!(f, "cannot place this node: ${rank} is not below ${nodes}")
+            }
+        }
+    }
+}
+
+impl Fault for ContractFault {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Contract
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Malformed { path, .. }
+            | Self::Missing { path, .. }
+            | Self::UnknownHost { path }
+                if path.starts_with("/opt/ml/input/config")
+                    || path.starts_with("/opt/ml/config")
+                    || path.starts_with("/opt/ml/metadata") =>
+            {
+                "the platform writes this file; check that the image does not replace it".to_owned()
+            }
+            Self::Malformed { .. } | Self::Missing { .. } | Self::UnknownHost { .. } => {
+                "correct the file; numbers that JSON has no word for, such as NaN, go in quotes"
+                    .to_owned()
+            }
+            Self::ByteOrderMark { .. } => {
+                "save the file as UTF-8 without a byte order mark".to_owned()
+            }
+            Self::NotANumber { .. } | Self::RankOutOfRange { .. } => {
+                "correct the variable in the pod spec, or unset it".to_owned()
+            }
+        })
+    }
+}

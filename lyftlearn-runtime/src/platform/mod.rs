@@ -1,0 +1,286 @@
+//! Facts in, workload out. One file per platform and job kind; adding a platform
+//! adds a file here and touches nothing below the model.
+
+mod documents;
+mod fault;
+mod identity;
+mod kubernetes;
+mod local;
+mod paths;
+mod resources;
+mod sagemaker;
+mod topology;
+
+use serde::Serialize;
+
+use crate::contract::{linux, runtime};
+use crate::error::Error;
+use crate::facts::{Facts, Mount};
+use crate::settings::Settings;
+use crate::workload::{Flavor, Lifecycle, Metrics, Platform, Role, Secrets, Texts, Workload};
+
+/// What was found, and what it means. Names, never values.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Evidence {
+    /// A variable, a file or a mount.
+    pub found: String,
+    /// What it says.
+    pub means: String,
+}
+
+/// Where we are, before the details are read.
+#[derive(Clone, Debug)]
+pub(crate) struct Detection {
+    pub(crate) platform: Platform,
+    pub(crate) flavor: Flavor,
+    pub(crate) role: Role,
+    pub(crate) evidence: Vec<Evidence>,
+    pub(crate) problems: Vec<String>,
+}
+
+/// The workload, and what is not part of what programs see.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    pub(crate) workload: Workload,
+    pub(crate) values: Texts,
+    pub(crate) problems: Vec<String>,
+}
+
+/// What every reader below is given.
+struct World<'a> {
+    facts: &'a Facts,
+    settings: &'a Settings,
+    mounts: &'a [Mount],
+    /// `train`, `serve`, or whatever else the program's argv begins with.
+    word: Option<String>,
+}
+
+/// What one platform recognised.
+struct Recognised {
+    flavor: Flavor,
+    role: Role,
+    evidence: Vec<Evidence>,
+    problems: Vec<String>,
+}
+
+/// Detects the platform: no network, no subprocess, a few files.
+pub(crate) fn detect(
+    facts: &Facts,
+    settings: &Settings,
+    mounts: &[Mount],
+) -> Result<Detection, Error> {
+    let world = World::new(facts, settings, mounts)?;
+    let (platform, mut recognised) = match forced(settings) {
+        Some(platform) => (platform, world.forced(platform)?),
+        None => world.recognise()?,
+    };
+    if let Some(role) = wanted_role(settings) {
+        recognised.role = role;
+        recognised
+            .evidence
+            .push(setting_evidence(settings, "role", role.as_str()));
+    }
+    recognised.problems.extend(settings.service_links.iter().map(|name| {
+        format!("{name} is ignored: Kubernetes made it for a Service of that name; set enableServiceLinks: false")
+    }));
+    Ok(Detection {
+        platform,
+        flavor: recognised.flavor,
+        role: recognised.role,
+        evidence: recognised.evidence,
+        problems: recognised.problems,
+    })
+}
+
+/// Where the config directory is, unless a setting moves it.
+pub(crate) fn config_dir(platform: Platform) -> &'static str {
+    match platform {
+        Platform::SageMaker => runtime::CONFIG_CHANNEL_DIR,
+        Platform::Kubernetes | Platform::Local => runtime::CONFIG_DIR,
+    }
+}
+
+/// Reads the details. `config_dir` is where the staged documents are.
+pub(crate) fn read(
+    facts: &Facts,
+    settings: &Settings,
+    mounts: &[Mount],
+    detection: &Detection,
+    config_dir: &str,
+) -> Result<Reading, Error> {
+    let world = World::new(facts, settings, mounts)?;
+    let mut problems = detection.problems.clone();
+    let resources = resources::read(&world)?;
+    let staged = format!("{config_dir}/{}", runtime::HYPERPARAMETERS_FILE);
+    let part = match detection.platform {
+        Platform::SageMaker => sagemaker::read(&world, detection, &resources, &mut problems)?,
+        Platform::Kubernetes => kubernetes::read(&world, detection, &resources)?,
+        Platform::Local => local::read(&world, detection, &resources)?,
+    };
+    let documents = [Some(staged.as_str()), part.hyperparameters];
+    let (hyperparameters, values) =
+        documents::hyperparameters(facts, documents.into_iter().flatten(), &mut problems)?;
+    let workload = Workload {
+        platform: detection.platform,
+        flavor: detection.flavor,
+        role: wanted_role(settings).unwrap_or(detection.role),
+        job: part.job,
+        paths: part.paths,
+        channels: part.channels,
+        hyperparameters,
+        topology: part.topology,
+        resources,
+        lifecycle: part.lifecycle,
+        credentials: identity::read(&world, detection),
+        metrics: Metrics::default(),
+        secrets: Secrets::default(),
+    };
+    Ok(Reading {
+        workload,
+        values,
+        problems,
+    })
+}
+
+/// The part of the workload that one platform fills.
+struct Part {
+    job: crate::workload::Job,
+    paths: crate::workload::Paths,
+    channels: std::collections::BTreeMap<String, crate::workload::Channel>,
+    topology: crate::workload::Topology,
+    lifecycle: Lifecycle,
+    /// The platform's own hyperparameters: they override staged ones key by key.
+    hyperparameters: Option<&'static str>,
+}
+
+impl<'a> World<'a> {
+    fn new(facts: &'a Facts, settings: &'a Settings, mounts: &'a [Mount]) -> Result<Self, Error> {
+        let word = facts
+            .first_word()?
+            .map(|word| word.to_string_lossy().into_owned());
+        Ok(Self {
+            facts,
+            settings,
+            mounts,
+            word,
+        })
+    }
+
+    fn recognise(&self) -> Result<(Platform, Recognised), Error> {
+        // The kubelet's own mounts are innermost: nobody else makes them, and
+        // whoever sees them is in the container that they were made for.
+        if kubernetes::pod(self.mounts).is_some() {
+            return Ok((Platform::Kubernetes, kubernetes::recognise(self)));
+        }
+        if let Some(recognised) = sagemaker::recognise(self)? {
+            return Ok((Platform::SageMaker, recognised));
+        }
+        if kubernetes::told(self) {
+            return Ok((Platform::Kubernetes, kubernetes::recognise(self)));
+        }
+        Ok((Platform::Local, local::recognise(self)))
+    }
+
+    fn forced(&self, platform: Platform) -> Result<Recognised, Error> {
+        let mut recognised = match platform {
+            Platform::SageMaker => sagemaker::forced(self)?,
+            Platform::Kubernetes => kubernetes::recognise(self),
+            Platform::Local => local::recognise(self),
+        };
+        let override_ = setting_evidence(self.settings, "platform", platform.as_str());
+        recognised.evidence.insert(0, override_);
+        Ok(recognised)
+    }
+
+    /// Evidence from a variable that is set and not blank.
+    fn variable(&self, name: &str, means: &str) -> Option<Evidence> {
+        self.facts
+            .text(name)
+            .map(|_| Evidence::new(format!("variable {name}"), means))
+    }
+
+    fn is_word(&self, word: &str) -> bool {
+        self.word.as_deref() == Some(word)
+    }
+
+    /// Role by the word that both platforms' job definitions may pass.
+    fn role_by_word(&self) -> Option<(Role, Evidence)> {
+        let (role, means) = match self.word.as_deref() {
+            Some("train") => (Role::Training, "a training job's argument"),
+            Some("serve") => (Role::Serving, "a server's argument"),
+            _ => return None,
+        };
+        Some((
+            role,
+            Evidence::new(
+                format!("argument {}", self.word.as_deref().unwrap_or_default()),
+                means,
+            ),
+        ))
+    }
+
+    fn mounted_at_or_below(&self, directory: &str) -> Option<&Mount> {
+        self.mounts
+            .iter()
+            .find(|mount| mount.point.starts_with(directory))
+    }
+
+    /// Whether a container engine, and not a kubelet, wrote this container's
+    /// `/etc/hosts`: then a `KUBERNETES_*` variable came from outside.
+    fn engine(&self) -> Option<Evidence> {
+        let mount = self
+            .mounts
+            .iter()
+            .find(|mount| mount.point.as_os_str() == linux::HOSTS_FILE)?;
+        let source = mount.root.to_string_lossy();
+        let engine = source.contains("/containers/") && source.ends_with("/hosts");
+        (engine && !source.contains("/pods/")).then(|| {
+            Evidence::new(
+                format!("mount {}", linux::HOSTS_FILE),
+                "a container engine without a kubelet made it",
+            )
+        })
+    }
+}
+
+impl Evidence {
+    fn new(found: impl Into<String>, means: impl Into<String>) -> Self {
+        Self {
+            found: found.into(),
+            means: means.into(),
+        }
+    }
+}
+
+fn forced(settings: &Settings) -> Option<Platform> {
+    let wanted = settings.platform.as_deref()?;
+    Platform::ALL
+        .iter()
+        .copied()
+        .find(|platform| platform.as_str() == wanted)
+}
+
+fn wanted_role(settings: &Settings) -> Option<Role> {
+    let wanted = settings.role.as_deref()?;
+    Role::ALL
+        .iter()
+        .copied()
+        .find(|role| role.as_str() == wanted)
+}
+
+fn setting_evidence(settings: &Settings, key: &str, means: &str) -> Evidence {
+    let source = settings.sources.get(key).map_or(key, String::as_str);
+    Evidence::new(format!("setting {source}"), format!("says {means}"))
+}
+
+/// The stop signal and what of the platform's grace is left for the program: the
+/// rest is ours, to say why it ended and to get that out.
+fn lifecycle(grace: u32, source: String) -> Lifecycle {
+    // 10 s of SageMaker's 120, 5 s of Kubernetes' and an endpoint's 30.
+    let reserve = grace.div_ceil(6).min(10);
+    Lifecycle {
+        stop_signal: "SIGTERM".to_owned(),
+        grace_seconds: grace - reserve,
+        grace_source: source,
+    }
+}

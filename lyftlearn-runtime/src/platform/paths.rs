@@ -1,0 +1,121 @@
+//! The directories of a job, laid out alike on every platform: what SageMaker
+//! calls `/opt/ml`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::World;
+use crate::contract::{linux, runtime, sagemaker};
+use crate::error::Error;
+use crate::facts::Directory;
+use crate::workload::{Channel, ChannelMode, Paths, Role};
+
+/// File systems that fetch over the network what is read: FSx, EFS, FUSE mounts.
+const NETWORK_FILE_SYSTEMS: &[&str] = &["nfs", "nfs4", "lustre", "ceph", "cifs", "fuse"];
+
+/// The usual layout below the base directory.
+pub(super) fn usual(world: &World<'_>, role: Role) -> Paths {
+    let base = base(world);
+    let writes = matches!(
+        role,
+        Role::Training | Role::Processing | Role::Job | Role::Notebook
+    );
+    let output = |name: &str| writes.then(|| usable(world, &base.join(name))).flatten();
+    let tmp = world.facts.text(linux::TMPDIR).map_or_else(
+        || PathBuf::from(linux::TMP),
+        |tmp| PathBuf::from(tmp.as_ref()),
+    );
+    let tmp = present(world, &tmp).or_else(|| present(world, Path::new(linux::TMP)));
+    let model = world
+        .settings
+        .model_dir
+        .as_ref()
+        .map_or_else(|| base.join("model"), PathBuf::from);
+    let cache = world
+        .facts
+        .text(sagemaker::WARM_POOL_CACHE)
+        .map(|path| PathBuf::from(path.as_ref()))
+        .or_else(|| tmp.as_ref().map(|tmp| tmp.join("lyftlearn-cache")));
+    Paths {
+        // A server reads a model that must be there; a job makes one.
+        model: if writes {
+            usable(world, &model)
+        } else {
+            present(world, &model)
+        },
+        input: present(world, &base.join("input")),
+        output: output("output"),
+        output_data: output("output/data"),
+        checkpoints: output("checkpoints"),
+        code: present(world, &base.join("code")),
+        cache: cache.and_then(|cache| usable(world, &cache)),
+        tmp,
+        failure: None,
+        run: usable(world, Path::new(runtime::RUN_DIR)),
+    }
+}
+
+/// The directory that holds everything.
+pub(super) fn base(world: &World<'_>) -> PathBuf {
+    PathBuf::from(
+        world
+            .settings
+            .base_dir
+            .as_deref()
+            .unwrap_or(sagemaker::BASE_DIR),
+    )
+}
+
+/// A directory that exists or that can be made.
+pub(super) fn usable(world: &World<'_>, path: &Path) -> Option<PathBuf> {
+    (world.facts.directory(path) != Directory::Unusable).then(|| path.to_owned())
+}
+
+/// A directory that exists.
+pub(super) fn present(world: &World<'_>, path: &Path) -> Option<PathBuf> {
+    world.facts.is_directory(path).then(|| path.to_owned())
+}
+
+/// Every directory below `input/data` is a channel, as SageMaker would have laid
+/// it out; the runtime's own is not the program's.
+pub(super) fn channels_by_directory(world: &World<'_>) -> Result<BTreeMap<String, Channel>, Error> {
+    let data = base(world).join("input/data");
+    let mut channels = BTreeMap::new();
+    for name in world.facts.entries(&data)? {
+        let Some(name) = name.to_str() else { continue };
+        let path = data.join(name);
+        if name == runtime::CONFIG_CHANNEL
+            || name.starts_with('.')
+            || !world.facts.is_directory(&path)
+        {
+            continue;
+        }
+        let mode = mode_of(world, &path);
+        let channel = Channel {
+            path,
+            mode,
+            content_type: None,
+            // A volume shows every node all of it.
+            sharded: Some(false),
+        };
+        channels.insert(name.to_owned(), channel);
+    }
+    Ok(channels)
+}
+
+/// `mount` where a network file system holds the directory, else `file`.
+pub(super) fn mode_of(world: &World<'_>, path: &Path) -> ChannelMode {
+    let network = world
+        .mounts
+        .iter()
+        .filter(|mount| path.starts_with(&mount.point))
+        .max_by_key(|mount| mount.point.components().count());
+    let network = network.is_some_and(|mount| {
+        NETWORK_FILE_SYSTEMS.contains(&mount.kind.as_str()) || mount.kind.starts_with("fuse.")
+    });
+    if network {
+        ChannelMode::Mount
+    } else {
+        ChannelMode::File
+    }
+}

@@ -1,0 +1,122 @@
+//! Endpoints and batch transform: the argument `serve`, and what stands beside it.
+
+use super::{
+    Detection, Evidence, Part, Recognised, World, in_a_cluster, name_in_arn, platform_runs_it,
+};
+use crate::contract::sagemaker;
+use crate::error::Error;
+use crate::platform::{lifecycle, paths, topology};
+use crate::workload::{Flavor, Job, Resources, Role};
+
+pub(super) fn recognise(world: &World<'_>) -> Result<Option<Recognised>, Error> {
+    if let Some(found) = world.variable(sagemaker::TRANSFORM_JOB_ARN, "a SageMaker transform job") {
+        return Ok(Some(recognised(
+            Flavor::Transform,
+            Role::Transform,
+            vec![found],
+        )));
+    }
+    if in_a_cluster(world) {
+        return Ok(None);
+    }
+    if let Some(batch) = world.facts.text(sagemaker::BATCH) {
+        // Python's spelling is the SDK's, JSON's the platform's.
+        let flavor = match batch.as_ref() {
+            "true" => Some(Flavor::Transform),
+            "True" => Some(Flavor::LocalMode),
+            _ => None,
+        };
+        if let Some(flavor) = flavor {
+            let found = Evidence::new(
+                format!("variable {}", sagemaker::BATCH),
+                "a SageMaker transform job",
+            );
+            return Ok(Some(recognised(flavor, Role::Transform, vec![found])));
+        }
+    }
+    Ok(endpoint(world))
+}
+
+/// An endpoint has no variable of its own that can be relied on: `serve` with a
+/// model mounted where SageMaker mounts it, or with the SDK's variables.
+fn endpoint(world: &World<'_>) -> Option<Recognised> {
+    if !world.is_word("serve") {
+        return None;
+    }
+    let model = world.mounted_at_or_below(sagemaker::MODEL_DIR).or_else(|| {
+        world
+            .mounts
+            .iter()
+            .find(|mount| mount.point.as_os_str() == sagemaker::BASE_DIR)
+    });
+    let mut evidence: Vec<Evidence> = model
+        .map(|mount| {
+            Evidence::new(
+                format!("mount {}", mount.point.display()),
+                "a model where SageMaker puts it",
+            )
+        })
+        .into_iter()
+        .chain(
+            sagemaker::HOSTING_VARIABLES
+                .iter()
+                .find_map(|name| world.variable(name, "set for SageMaker endpoints")),
+        )
+        .collect();
+    if evidence.is_empty() {
+        return None;
+    }
+    evidence.insert(0, Evidence::new("argument serve", "a server's argument"));
+    // The platform mounts the model read-only, local mode does not.
+    let writable = model.is_some_and(|mount| !mount.read_only);
+    let flavor = if writable && !platform_runs_it(world) {
+        evidence.push(Evidence::new(
+            "the model's mount is writable",
+            "the SDK's local mode",
+        ));
+        Flavor::LocalMode
+    } else {
+        Flavor::Hosting
+    };
+    Some(recognised(flavor, Role::Serving, evidence))
+}
+
+fn recognised(flavor: Flavor, role: Role, evidence: Vec<Evidence>) -> Recognised {
+    Recognised {
+        flavor,
+        role,
+        evidence,
+        problems: Vec::new(),
+    }
+}
+
+pub(super) fn read(
+    world: &World<'_>,
+    detection: &Detection,
+    resources: &Resources,
+) -> Result<Part, Error> {
+    let arn = world
+        .facts
+        .text(sagemaker::TRANSFORM_JOB_ARN)
+        .map(std::borrow::Cow::into_owned);
+    let name = arn
+        .as_deref()
+        .and_then(name_in_arn)
+        .or_else(|| world.settings.job_name.clone());
+    Ok(Part {
+        job: Job {
+            id: arn.clone(),
+            arn,
+            name,
+            ..Job::default()
+        },
+        paths: paths::usual(world, detection.role),
+        channels: paths::channels_by_directory(world)?,
+        topology: topology::alone(world, resources)?,
+        lifecycle: lifecycle(
+            sagemaker::HOSTING_GRACE_SECONDS,
+            "SageMaker's hosting contract".to_owned(),
+        ),
+        hyperparameters: None,
+    })
+}

@@ -1,0 +1,75 @@
+//! Every mistake in one report: one restart per mistake would be cruel.
+
+use std::fmt;
+
+use crate::error::{ErrorKind, Fault};
+
+/// Settings that cannot be used.
+#[derive(Debug)]
+pub(crate) struct SettingsFault {
+    mistakes: Vec<(String, Mistake)>,
+}
+
+/// One mistake. The value is not part of it.
+#[derive(Debug)]
+pub(crate) enum Mistake {
+    Expected(&'static str),
+    NotASetting { nearest: Option<String> },
+    NotToml { line: usize, column: usize },
+    NotHere(&'static str),
+}
+
+impl SettingsFault {
+    pub(super) fn new(mistakes: Vec<(String, Mistake)>) -> Self {
+        Self { mistakes }
+    }
+
+    pub(crate) fn one(shown: String, mistake: Mistake) -> Self {
+        Self {
+            mistakes: vec![(shown, mistake)],
+        }
+    }
+
+    /// A key in a file whose place that very key decides.
+    pub(super) fn decides_its_own_place(key: &str, path: &str) -> Self {
+        let why =
+            "it decides where that file lies; set its variable or the image's runtime.toml instead";
+        Self::one(format!("{key} in {path}"), Mistake::NotHere(why))
+    }
+}
+
+impl fmt::Display for SettingsFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("cannot use these settings")?;
+        for (shown, mistake) in &self.mistakes {
+            write!(f, "\n  {shown}: {mistake}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Expected(what) => write!(f, "expected {what}"),
+            Self::NotASetting { nearest: None } => f.write_str("not a setting"),
+            Self::NotASetting {
+                nearest: Some(near),
+            } => {
+                write!(f, "not a setting; did you mean {near}?")
+            }
+            Self::NotToml { line, column } => write!(f, "not TOML at line {line}, column {column}"),
+            Self::NotHere(why) => write!(f, "cannot be set here: {why}"),
+        }
+    }
+}
+
+impl Fault for SettingsFault {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Settings
+    }
+
+    fn hint(&self) -> Option<String> {
+        None
+    }
+}

@@ -1,0 +1,154 @@
+//! The register of settings. A row here is a setting; there is no other way to make one.
+
+use figment::value::{Num, Value};
+
+use crate::contract::runtime;
+
+/// One setting.
+#[derive(Debug)]
+pub struct Key {
+    /// Its dotted name in `runtime.toml`.
+    pub name: &'static str,
+    /// What it is for, in one sentence.
+    pub meaning: &'static str,
+    pub(super) form: Form,
+}
+
+/// What its value looks like.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Form {
+    /// One of these words.
+    Choice {
+        of: &'static [&'static str],
+        expected: &'static str,
+    },
+    /// Checked where it is read.
+    Other,
+}
+
+impl Key {
+    /// The variable that sets it.
+    #[must_use]
+    pub fn variable(&self) -> String {
+        format!(
+            "{}{}",
+            runtime::SETTING_PREFIX,
+            self.name.replace('.', "_").to_uppercase()
+        )
+    }
+}
+
+/// Every setting.
+pub const KEYS: &[Key] = &[
+    Key {
+        name: "platform",
+        meaning: "overrides detection: sagemaker, kubernetes or local",
+        form: Form::Choice {
+            of: &["sagemaker", "kubernetes", "local"],
+            expected: "sagemaker, kubernetes or local",
+        },
+    },
+    Key {
+        name: "role",
+        meaning: "overrides the role: training, processing, serving, transform, job or notebook",
+        form: Form::Choice {
+            of: &[
+                "training",
+                "processing",
+                "serving",
+                "transform",
+                "job",
+                "notebook",
+            ],
+            expected: "training, processing, serving, transform, job or notebook",
+        },
+    },
+    Key {
+        name: "log",
+        meaning: "what run says before the program starts: info (one line) or off (nothing)",
+        form: Form::Choice {
+            of: &["info", "off"],
+            expected: "info or off",
+        },
+    },
+    Key {
+        name: "config_dir",
+        meaning: "the config directory, where it is not the platform's usual one",
+        form: Form::Other,
+    },
+    Key {
+        name: "job.name",
+        meaning: "the job's name, where the platform gives none",
+        form: Form::Other,
+    },
+    Key {
+        name: "commands.train",
+        meaning: "what the word train runs",
+        form: Form::Other,
+    },
+    Key {
+        name: "commands.serve",
+        meaning: "what the word serve runs",
+        form: Form::Other,
+    },
+    Key {
+        name: "commands.default",
+        meaning: "what runs when the container is given no argument",
+        form: Form::Other,
+    },
+    Key {
+        name: "paths.base",
+        meaning: "the directory that holds model, input, output, checkpoints and code; /opt/ml unless set",
+        form: Form::Other,
+    },
+    Key {
+        name: "paths.model",
+        meaning: "the model's directory, where it is not model below paths.base",
+        form: Form::Other,
+    },
+    Key {
+        name: "lifecycle.grace_seconds",
+        meaning: "time between the stop signal and SIGKILL, as the pod spec sets it (terminationGracePeriodSeconds)",
+        form: Form::Other,
+    },
+    Key {
+        name: "lifecycle.signal_scope",
+        meaning: "who receives forwarded signals: the program's process group, or the program (child) alone",
+        form: Form::Choice {
+            of: &["group", "child"],
+            expected: "group or child",
+        },
+    },
+];
+
+pub(super) fn find(name: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.name == name)
+}
+
+/// The real setting that a misspelt one was most likely meant to be.
+pub(super) fn nearest(name: &str) -> Option<&'static str> {
+    let flat = name.replace('.', "_");
+    KEYS.iter()
+        .map(|key| {
+            (
+                strsim::jaro_winkler(&flat, &key.name.replace('.', "_")),
+                key.name,
+            )
+        })
+        .filter(|(likeness, _)| *likeness > 0.75)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b))
+        .map(|(_, name)| name)
+}
+
+/// Numbers as texts, so that a layer of numbers and one of variables read alike.
+pub(super) fn canonical(value: Value) -> Value {
+    match value {
+        Value::Num(_, number) => match number {
+            Num::F64(_) | Num::F32(_) => value,
+            _ => number
+                .to_i128()
+                .map_or(value, |number| number.to_string().into()),
+        },
+        other => other,
+    }
+}

@@ -1,0 +1,323 @@
+//! Our own knobs, layered through figment: every value with its source, every
+//! mistake in one report, no value ever in an error's text.
+//!
+//! Low to high: built-in, the image's `runtime.toml`, the config directory's
+//! `runtime.toml`, `LYFTLEARN_RUNTIME_*`, the command line.
+
+mod fault;
+mod keys;
+mod service_links;
+
+use std::collections::BTreeMap;
+
+use figment::value::{Dict, Value};
+use figment::{Figment, Metadata, Profile, Provider};
+
+use fault::Mistake;
+pub(crate) use fault::SettingsFault;
+use keys::Form;
+pub use keys::{KEYS, Key};
+
+use crate::contract::runtime;
+use crate::error::Error;
+
+/// A settings file: its path, for reports, and its text.
+#[derive(Debug)]
+pub(crate) struct File {
+    pub(crate) path: String,
+    pub(crate) text: String,
+}
+
+/// The settings as they apply here.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Settings {
+    pub(crate) platform: Option<String>,
+    pub(crate) role: Option<String>,
+    pub(crate) log: Option<String>,
+    pub(crate) config_dir: Option<String>,
+    pub(crate) job_name: Option<String>,
+    pub(crate) commands: Commands,
+    pub(crate) base_dir: Option<String>,
+    pub(crate) model_dir: Option<String>,
+    pub(crate) grace_seconds: Option<u32>,
+    pub(crate) signal_scope: Option<String>,
+    /// Which layer set each key that is set.
+    pub(crate) sources: BTreeMap<&'static str, String>,
+    /// Variables with our prefix that Kubernetes made for a Service, and that are ignored.
+    pub(crate) service_links: Vec<String>,
+}
+
+/// The image's own commands for the platforms' words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Commands {
+    pub(crate) train: Option<Vec<String>>,
+    pub(crate) serve: Option<Vec<String>>,
+    pub(crate) default: Option<Vec<String>>,
+}
+
+/// Whether the kill switch says `off`. Read apart from all settings: it must work
+/// when they are what is broken.
+pub(crate) fn switched_off(value: Option<&str>) -> Result<bool, Error> {
+    match value {
+        None | Some("on") => Ok(false),
+        Some("off") => Ok(true),
+        Some(_) => Err(SettingsFault::one(
+            format!("${}", runtime::SWITCH),
+            Mistake::Expected("on or off"),
+        )
+        .into()),
+    }
+}
+
+impl Settings {
+    /// Refuses keys that the file at `path` may not set: they decide where it lies.
+    pub(crate) fn refuse(&self, keys: &[&str], path: &str) -> Result<(), Error> {
+        let found = keys.iter().find(|key| {
+            self.sources
+                .get(**key)
+                .is_some_and(|source| *source == format!("{key} in {path}"))
+        });
+        match found {
+            Some(key) => Err(SettingsFault::decides_its_own_place(key, path).into()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Reads every layer and reports every mistake at once.
+pub(crate) fn read<'a>(
+    files: &[File],
+    variables: impl Iterator<Item = (&'a str, &'a str)>,
+    arguments: &[(&'static str, String)],
+) -> Result<Settings, Error> {
+    let mut reader = Reader::default();
+    for file in files {
+        reader.file(file);
+    }
+    for (name, value) in variables {
+        reader.variable(name, value);
+    }
+    for (key, value) in arguments {
+        reader.layer(
+            format!("--{}", key.replace(['.', '_'], "-")),
+            key,
+            value.as_str().into(),
+        );
+    }
+    reader.finish()
+}
+
+#[derive(Default)]
+struct Reader {
+    figment: Figment,
+    mistakes: Vec<(String, Mistake)>,
+    service_links: Vec<String>,
+}
+
+impl Reader {
+    fn file(&mut self, file: &File) {
+        let table = match file.text.parse::<toml::Table>() {
+            Ok(table) => table,
+            Err(err) => {
+                // The parser's text quotes the line it choked on; the place is enough.
+                let (line, column) = place(&file.text, err.span().map_or(0, |span| span.start));
+                self.mistakes
+                    .push((file.path.clone(), Mistake::NotToml { line, column }));
+                return;
+            }
+        };
+        for (key, value) in leaves(&table) {
+            let shown = format!("{key} in {}", file.path);
+            match keys::find(&key) {
+                Some(known) => match Value::serialize(value) {
+                    Ok(value) => self.layer(shown, known.name, keys::canonical(value)),
+                    Err(_) => self
+                        .mistakes
+                        .push((shown, Mistake::Expected("another kind of value"))),
+                },
+                None => self.unknown(shown, &key, ToOwned::to_owned),
+            }
+        }
+    }
+
+    fn variable(&mut self, name: &str, value: &str) {
+        let Some(suffix) = name.strip_prefix(runtime::SETTING_PREFIX) else {
+            return;
+        };
+        if service_links::made(suffix, value) {
+            self.service_links.push(name.to_owned());
+            return;
+        }
+        match KEYS.iter().find(|key| key.variable() == name) {
+            Some(_) if value.is_empty() => {}
+            Some(key) => self.layer(format!("${name}"), key.name, value.into()),
+            None => self.unknown(format!("${name}"), &suffix.to_lowercase(), |near| {
+                format!(
+                    "${}",
+                    keys::find(near).map_or_else(String::new, Key::variable)
+                )
+            }),
+        }
+    }
+
+    fn unknown(&mut self, shown: String, key: &str, spell: impl Fn(&str) -> String) {
+        let nearest = keys::nearest(key).map(spell);
+        self.mistakes
+            .push((shown, Mistake::NotASetting { nearest }));
+    }
+
+    fn layer(&mut self, name: String, key: &'static str, value: Value) {
+        let figment = std::mem::take(&mut self.figment);
+        self.figment = figment.merge(Named { name, key, value });
+    }
+
+    fn finish(mut self) -> Result<Settings, Error> {
+        let mut settings = Settings {
+            platform: self.choice("platform"),
+            role: self.choice("role"),
+            log: self.choice("log"),
+            config_dir: self.path("config_dir"),
+            job_name: self.text("job.name"),
+            commands: Commands {
+                train: self.words("commands.train"),
+                serve: self.words("commands.serve"),
+                default: self.words("commands.default"),
+            },
+            base_dir: self.path("paths.base"),
+            model_dir: self.path("paths.model"),
+            grace_seconds: self.seconds("lifecycle.grace_seconds"),
+            signal_scope: self.choice("lifecycle.signal_scope"),
+            sources: BTreeMap::new(),
+            service_links: std::mem::take(&mut self.service_links),
+        };
+        if !self.mistakes.is_empty() {
+            return Err(SettingsFault::new(self.mistakes).into());
+        }
+        for key in KEYS {
+            if let Some(metadata) = self.figment.find_metadata(key.name) {
+                settings.sources.insert(key.name, metadata.name.to_string());
+            }
+        }
+        Ok(settings)
+    }
+
+    fn wrong(&mut self, key: &'static str, expected: &'static str) {
+        let shown = self
+            .figment
+            .find_metadata(key)
+            .map_or_else(|| key.to_owned(), |metadata| metadata.name.to_string());
+        self.mistakes.push((shown, Mistake::Expected(expected)));
+    }
+
+    fn text(&mut self, key: &'static str) -> Option<String> {
+        let value = self.figment.find_value(key).ok()?;
+        match value.into_string() {
+            Some(text) if !text.is_empty() => Some(text),
+            _ => {
+                self.wrong(key, "a text");
+                None
+            }
+        }
+    }
+
+    fn path(&mut self, key: &'static str) -> Option<String> {
+        let text = self.text(key)?;
+        if text.starts_with('/') {
+            Some(text)
+        } else {
+            self.wrong(key, "an absolute path");
+            None
+        }
+    }
+
+    fn choice(&mut self, key: &'static str) -> Option<String> {
+        let text = self.text(key)?;
+        match keys::find(key).map(|key| key.form) {
+            Some(Form::Choice { of, .. }) if of.contains(&text.as_str()) => Some(text),
+            Some(Form::Choice { expected, .. }) => {
+                self.wrong(key, expected);
+                None
+            }
+            _ => Some(text),
+        }
+    }
+
+    fn seconds(&mut self, key: &'static str) -> Option<u32> {
+        self.figment.find_value(key).ok()?;
+        match self.figment.extract_inner_lossy::<u32>(key) {
+            Ok(seconds) => Some(seconds),
+            Err(_) => {
+                self.wrong(key, "a whole number of seconds");
+                None
+            }
+        }
+    }
+
+    /// A list of words; as a variable or an argument, a JSON list.
+    fn words(&mut self, key: &'static str) -> Option<Vec<String>> {
+        let value = self.figment.find_value(key).ok()?;
+        let words = match value {
+            Value::String(_, text) => serde_json::from_str::<Vec<String>>(&text).ok(),
+            other => other.deserialize::<Vec<String>>().ok(),
+        };
+        match words {
+            Some(words) if !words.is_empty() => Some(words),
+            _ => {
+                self.wrong(key, "a list of texts, such as [\"python3\", \"train.py\"]");
+                None
+            }
+        }
+    }
+}
+
+/// A provider under the name that reports show.
+struct Named {
+    name: String,
+    key: &'static str,
+    value: Value,
+}
+
+impl Provider for Named {
+    fn metadata(&self) -> Metadata {
+        Metadata::named(self.name.clone())
+    }
+
+    fn data(&self) -> figment::Result<figment::value::Map<Profile, Dict>> {
+        let dict = figment::util::nest(self.key, self.value.clone())
+            .into_dict()
+            .expect("a nested key makes a dictionary");
+        Ok(Profile::Default.collect(dict))
+    }
+}
+
+/// The leaves of a table, by dotted key. A list is a leaf.
+fn leaves(table: &toml::Table) -> Vec<(String, &toml::Value)> {
+    let mut found = Vec::new();
+    for (name, value) in table {
+        match value {
+            toml::Value::Table(inner) => found.extend(
+                leaves(inner)
+                    .into_iter()
+                    .map(|(below, leaf)| (format!("{name}.{below}"), leaf)),
+            ),
+            leaf => found.push((name.clone(), leaf)),
+        }
+    }
+    found
+}
+
+/// Line and column, from 1, of a byte in a text.
+fn place(text: &str, offset: usize) -> (usize, usize) {
+    let before = &text.as_bytes()[..offset.min(text.len())];
+    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+    let column = before
+        .iter()
+        .rev()
+        .take_while(|byte| **byte != b'\n')
+        .count()
+        + 1;
+    (line, column)
+}
+
+#[cfg(test)]
+mod tests;

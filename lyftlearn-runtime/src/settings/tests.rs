@@ -1,0 +1,149 @@
+//! Settings as people get them wrong.
+
+use super::{File, read};
+
+fn file(path: &str, text: &str) -> File {
+    File {
+        path: path.to_owned(),
+        text: text.to_owned(),
+    }
+}
+
+#[track_caller]
+fn report(files: &[File], variables: &[(&str, &str)]) -> String {
+    read(files, variables.iter().copied(), &[])
+        .unwrap_err()
+        .report()
+}
+
+#[test]
+fn every_mistake_shows_at_once_and_no_value_does() {
+    let files = [file(
+        "/etc/lyftlearn/runtime.toml",
+        "log = \"canary\"\n[commands]\ntrian = [\"x\"]\nserve = \"canary\"\n",
+    )];
+    let variables = [
+        ("LYFTLEARN_RUNTIME_LIFECYCLE_GRACE_SECONDS", "canary"),
+        ("LYFTLEARN_RUNTIME_PLATFORM", "canary"),
+        ("LYFTLEARN_RUNTIME_CONFIG_DIR", "canary/relative"),
+        ("LYFTLEARN_RUNTIME_XYZZY", "canary"),
+    ];
+    assert_eq!(
+        report(&files, &variables),
+        "lyftlearn-runtime: cannot use these settings\n  \
+         commands.trian in /etc/lyftlearn/runtime.toml: not a setting; did you mean commands.train?\n  \
+         $LYFTLEARN_RUNTIME_XYZZY: not a setting\n  \
+         $LYFTLEARN_RUNTIME_PLATFORM: expected sagemaker, kubernetes or local\n  \
+         log in /etc/lyftlearn/runtime.toml: expected info or off\n  \
+         $LYFTLEARN_RUNTIME_CONFIG_DIR: expected an absolute path\n  \
+         commands.serve in /etc/lyftlearn/runtime.toml: expected a list of texts, such as [\"python3\", \"train.py\"]\n  \
+         $LYFTLEARN_RUNTIME_LIFECYCLE_GRACE_SECONDS: expected a whole number of seconds\n"
+    );
+}
+
+#[test]
+fn a_file_that_is_not_toml_is_named_with_line_and_column() {
+    assert_eq!(
+        report(
+            &[file(
+                "/etc/lyftlearn/runtime.toml",
+                "log = \"off\"\nrole = canary\n"
+            )],
+            &[]
+        ),
+        "lyftlearn-runtime: cannot use these settings\n  \
+         /etc/lyftlearn/runtime.toml: not TOML at line 2, column 8\n"
+    );
+}
+
+#[test]
+fn a_higher_layer_wins_and_is_named_as_the_source() {
+    let files = [
+        file(
+            "/etc/lyftlearn/runtime.toml",
+            "role = \"job\"\n[lifecycle]\ngrace_seconds = 10\n",
+        ),
+        file(
+            "/etc/lyftlearn/config/runtime.toml",
+            "[lifecycle]\ngrace_seconds = 20\n",
+        ),
+    ];
+    let settings = read(
+        &files,
+        [("LYFTLEARN_RUNTIME_ROLE", "serving")].into_iter(),
+        &[],
+    )
+    .unwrap();
+    assert_eq!(settings.grace_seconds, Some(20));
+    assert_eq!(settings.role.as_deref(), Some("serving"));
+    assert_eq!(
+        settings
+            .sources
+            .get("lifecycle.grace_seconds")
+            .map(String::as_str),
+        Some("lifecycle.grace_seconds in /etc/lyftlearn/config/runtime.toml")
+    );
+    assert_eq!(
+        settings.sources.get("role").map(String::as_str),
+        Some("$LYFTLEARN_RUNTIME_ROLE")
+    );
+}
+
+#[test]
+fn a_text_of_digits_stays_a_text() {
+    let settings = read(
+        &[],
+        [("LYFTLEARN_RUNTIME_JOB_NAME", "0123")].into_iter(),
+        &[],
+    )
+    .unwrap();
+    assert_eq!(settings.job_name.as_deref(), Some("0123"));
+}
+
+#[test]
+fn variables_that_kubernetes_made_for_a_service_are_not_settings() {
+    let made = [
+        ("LYFTLEARN_RUNTIME_PORT", "tcp://10.0.0.1:80"),
+        ("LYFTLEARN_RUNTIME_PORT_80_TCP", "tcp://10.0.0.1:80"),
+        ("LYFTLEARN_RUNTIME_PORT_80_TCP_ADDR", "10.0.0.1"),
+        ("LYFTLEARN_RUNTIME_PORT_80_TCP_PORT", "80"),
+        ("LYFTLEARN_RUNTIME_PORT_80_TCP_PROTO", "tcp"),
+        ("LYFTLEARN_RUNTIME_SERVICE_HOST", "10.0.0.1"),
+        ("LYFTLEARN_RUNTIME_SERVICE_PORT", "80"),
+        ("LYFTLEARN_RUNTIME_SERVICE_PORT_HTTP", "80"),
+        ("LYFTLEARN_RUNTIME_ROLE", "tcp://10.0.0.1:80"),
+        ("LYFTLEARN_RUNTIME_ROLE_SERVICE_HOST", "10.0.0.1"),
+    ];
+    let settings = read(&[], made.into_iter(), &[]).unwrap();
+    assert_eq!(settings.role, None);
+    assert_eq!(settings.service_links, made.map(|(name, _)| name));
+}
+
+#[test]
+fn a_blank_variable_sets_nothing() {
+    let settings = read(&[], [("LYFTLEARN_RUNTIME_ROLE", "")].into_iter(), &[]).unwrap();
+    assert_eq!(settings.role, None);
+}
+
+#[test]
+fn the_switch_knows_two_words() {
+    assert!(super::switched_off(Some("off")).unwrap());
+    assert!(!super::switched_off(Some("on")).unwrap());
+    assert!(!super::switched_off(None).unwrap());
+    assert_eq!(
+        super::switched_off(Some("canary")).unwrap_err().report(),
+        "lyftlearn-runtime: cannot use these settings\n  $LYFTLEARN_RUNTIME: expected on or off\n"
+    );
+}
+
+#[test]
+fn a_file_may_not_say_where_it_lies() {
+    let path = "/etc/lyftlearn/config/runtime.toml";
+    let settings = read(&[file(path, "platform = \"local\"\n")], [].into_iter(), &[]).unwrap();
+    assert_eq!(
+        settings.refuse(&["platform"], path).unwrap_err().report(),
+        "lyftlearn-runtime: cannot use these settings\n  \
+         platform in /etc/lyftlearn/config/runtime.toml: cannot be set here: it decides where that file lies; \
+         set its variable or the image's runtime.toml instead\n"
+    );
+}

@@ -1,0 +1,333 @@
+//! The one normalised model: what this container is asked to run, in the same
+//! words on every platform. Pure data; `inspect --json` and `workload.json` show
+//! these field names.
+
+mod hyperparameters;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+pub use hyperparameters::{Hyperparameters, Texts};
+
+/// Who started the container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Platform {
+    /// AWS SageMaker, or its SDK's local mode.
+    #[serde(rename = "sagemaker")]
+    SageMaker,
+    /// A kubelet.
+    Kubernetes,
+    /// Nobody in particular: a container engine, or no container at all.
+    Local,
+}
+
+/// The variety of the platform.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Flavor {
+    /// SageMaker training job.
+    Training,
+    /// SageMaker processing job.
+    Processing,
+    /// SageMaker endpoint.
+    Hosting,
+    /// SageMaker batch transform.
+    Transform,
+    /// SageMaker Studio app.
+    Studio,
+    /// SageMaker notebook instance.
+    NotebookInstance,
+    /// The SageMaker Python SDK's local mode.
+    LocalMode,
+    /// An ordinary pod.
+    Pod,
+    /// A pod on Amazon EKS.
+    Eks,
+    /// A predictor of KServe or Knative.
+    Kserve,
+    /// SageMaker HyperPod on EKS.
+    Hyperpod,
+    /// A container without an orchestrator.
+    Container,
+    /// No container.
+    Host,
+}
+
+/// What the program is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Makes a model.
+    Training,
+    /// Transforms data.
+    Processing,
+    /// Answers requests.
+    Serving,
+    /// Answers requests of a batch.
+    Transform,
+    /// Runs to its end, and nothing more is known.
+    Job,
+    /// Interactive.
+    Notebook,
+}
+
+/// Gives an enum the text that serde writes for it.
+macro_rules! as_str {
+    ($name:ident { $($variant:ident => $text:literal),+ $(,)? }) => {
+        impl $name {
+            /// Every value.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// The text that `inspect --json`, the variables and Python show.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+        }
+    };
+}
+
+as_str!(Platform {
+    SageMaker => "sagemaker",
+    Kubernetes => "kubernetes",
+    Local => "local",
+});
+as_str!(Flavor {
+    Training => "training",
+    Processing => "processing",
+    Hosting => "hosting",
+    Transform => "transform",
+    Studio => "studio",
+    NotebookInstance => "notebook-instance",
+    LocalMode => "local-mode",
+    Pod => "pod",
+    Eks => "eks",
+    Kserve => "kserve",
+    Hyperpod => "hyperpod",
+    Container => "container",
+    Host => "host",
+});
+as_str!(Role {
+    Training => "training",
+    Processing => "processing",
+    Serving => "serving",
+    Transform => "transform",
+    Job => "job",
+    Notebook => "notebook",
+});
+
+/// What this container is asked to run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Workload {
+    /// Who started the container.
+    pub platform: Platform,
+    /// The variety of the platform.
+    pub flavor: Flavor,
+    /// What the program is for.
+    pub role: Role,
+    /// The job's names.
+    pub job: Job,
+    /// Directories and files that the program may use.
+    pub paths: Paths,
+    /// Input data by channel name.
+    pub channels: BTreeMap<String, Channel>,
+    /// Where the hyperparameters are; the values are delivered, not shown.
+    pub hyperparameters: Hyperparameters,
+    /// The nodes of this job.
+    pub topology: Topology,
+    /// What this container may use.
+    pub resources: Resources,
+    /// How it is asked to stop.
+    pub lifecycle: Lifecycle,
+    /// Which identity the platform gives.
+    pub credentials: Credentials,
+    /// Where metrics go.
+    pub metrics: Metrics,
+    /// The declared secrets.
+    pub secrets: Secrets,
+}
+
+/// The job's names.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Job {
+    /// The job's name, as its owner chose it.
+    pub name: Option<String>,
+    /// What tells this run from every other: the ARN, or the pod's UID.
+    pub id: Option<String>,
+    /// SageMaker's ARN.
+    pub arn: Option<String>,
+    /// The pod's namespace.
+    pub namespace: Option<String>,
+    /// Which attempt at the job this is, from 0, where the platform tells.
+    pub attempt: Option<u32>,
+    /// The container's name in its pod.
+    pub container: Option<String>,
+}
+
+/// Directories that exist or can be made, and files the platform reads. What is
+/// `None` is not to be had here.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Paths {
+    /// The model: written by training, read by serving.
+    pub model: Option<PathBuf>,
+    /// All input; channels lie below.
+    pub input: Option<PathBuf>,
+    /// Everything the job leaves behind but the model.
+    pub output: Option<PathBuf>,
+    /// Output that the platform keeps.
+    pub output_data: Option<PathBuf>,
+    /// Checkpoints, kept across attempts where the platform does so.
+    pub checkpoints: Option<PathBuf>,
+    /// The user's code.
+    pub code: Option<PathBuf>,
+    /// Kept between jobs where the platform does so; never for secrets.
+    pub cache: Option<PathBuf>,
+    /// Scratch.
+    pub tmp: Option<PathBuf>,
+    /// The file in which the platform looks for a failure's reason.
+    pub failure: Option<PathBuf>,
+    /// The runtime's own files, `workload.json` first.
+    pub run: Option<PathBuf>,
+}
+
+/// How a channel's data arrive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ChannelMode {
+    /// Downloaded before the start.
+    File,
+    /// A FIFO for each epoch, `<path>_0` first.
+    Pipe,
+    /// A file system that fetches what is read.
+    FastFile,
+    /// A volume.
+    Mount,
+}
+
+/// One input.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Channel {
+    /// Its directory, or in pipe mode the FIFO's name without `_<epoch>`.
+    pub path: PathBuf,
+    /// How the data arrive.
+    pub mode: ChannelMode,
+    /// MIME type, where declared.
+    pub content_type: Option<String>,
+    /// Whether each node sees another part of the data, where known.
+    pub sharded: Option<bool>,
+}
+
+/// The nodes of this job. One without company is rank 0 of 1.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Topology {
+    /// This node's name.
+    pub host: String,
+    /// Every node's name in rank order; empty where the platform tells only a count.
+    pub hosts: Vec<String>,
+    /// This node's place, from 0.
+    pub node_rank: u32,
+    /// How many nodes there are.
+    pub nodes: u32,
+    /// Accelerators of this node that workers may have one each of; 0 without any.
+    pub local_devices: u32,
+    /// Rank 0's address.
+    pub master_addr: String,
+    /// Where rank 0 listens for the others (TCP).
+    pub master_port: u16,
+    /// The interface on which the nodes see each other, where known.
+    pub network_interface: Option<String>,
+    /// Instance groups, in the platform's order; empty without any.
+    pub groups: Vec<Group>,
+}
+
+/// One instance group of a heterogeneous cluster.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Group {
+    /// The group's name.
+    pub name: String,
+    /// The instance type, where told.
+    pub instance_type: Option<String>,
+    /// Its nodes, in the platform's order.
+    pub hosts: Vec<String>,
+    /// Whether this node is one of them.
+    pub current: bool,
+}
+
+/// What this container may use: its cgroup's limits, never the node's numbers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Resources {
+    /// Processors' worth of time: the smaller of quota and affinity.
+    pub cpus: f64,
+    /// The memory limit in bytes; `None` without one.
+    pub memory_bytes: Option<u64>,
+    /// NVIDIA devices.
+    pub gpus: u32,
+    /// AWS Neuron devices.
+    pub neurons: u32,
+    /// Size of `/dev/shm` in bytes, where it is mounted.
+    pub shm_bytes: Option<u64>,
+}
+
+/// How the platform asks the program to stop.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Lifecycle {
+    /// The signal's name.
+    pub stop_signal: String,
+    /// Time between that signal and SIGKILL that the program may use, in seconds.
+    pub grace_seconds: u32,
+    /// Who says so.
+    pub grace_source: String,
+}
+
+/// Which means of identity the environment offers. Names, never values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CredentialSource {
+    /// The program's own static keys.
+    Static,
+    /// A web identity token file (IRSA).
+    WebIdentity,
+    /// EKS Pod Identity.
+    PodIdentity,
+    /// A container-credentials endpoint: SageMaker, ECS, or one of the user's.
+    Container,
+    /// A shared profile.
+    Profile,
+    /// No source: network isolation, or nothing configured.
+    None,
+}
+
+as_str!(CredentialSource {
+    Static => "static",
+    WebIdentity => "web-identity",
+    PodIdentity => "pod-identity",
+    Container => "container",
+    Profile => "profile",
+    None => "none",
+});
+
+/// The identity.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Credentials {
+    /// The source the AWS SDKs would pick.
+    pub source: CredentialSource,
+    /// Whether the platform withholds an identity by design (SageMaker's network isolation).
+    pub isolated: bool,
+}
+
+/// Where metrics go.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Metrics {
+    /// The ways out, by name; empty while the runtime carries none.
+    pub routes: Vec<String>,
+}
+
+/// The declared secrets.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Secrets {
+    /// Their names.
+    pub names: Vec<String>,
+}
