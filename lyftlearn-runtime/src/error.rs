@@ -16,8 +16,10 @@ pub enum ErrorKind {
     Unreadable,
     /// A platform's file or variable that does not say what the platform's contract says.
     Contract,
-    /// Hyperparameters, as a caller declared them.
+    /// A hyperparameter that is not what its caller declared it to be.
     Hyperparameter,
+    /// A hyperparameter that is not there.
+    HyperparameterMissing,
     /// What is to be delivered cannot be: a limit or the file system stands against it.
     Delivery,
     /// The program does not exist.

@@ -15,7 +15,8 @@
 //! | to | use |
 //! |---|---|
 //! | read the world | [`Facts`] |
-//! | understand it | [`resolve`] |
+//! | see what a program sees | [`current`] |
+//! | detect the platform and fill the model | [`resolve`] |
 //! | know what the container is asked to run | [`Workload`] |
 //! | deliver it to a program | [`deliver`](crate::deliver()) |
 //! | read hyperparameters with types | [`Texts`] |
@@ -34,11 +35,11 @@ mod resolve;
 mod settings;
 mod workload;
 
-pub use deliver::{Delivery, Keeper, deliver, delivered};
+pub use deliver::{Delivery, Keeper, deliver, delivered, environment};
 pub use error::{Error, ErrorKind};
 pub use facts::Facts;
 pub use platform::Evidence;
-pub use resolve::{Resolved, resolve};
+pub use resolve::{Resolved, View, current, resolve, switched_off};
 pub use settings::{KEYS as SETTINGS, Key as Setting};
 pub use workload::{
     Channel, ChannelMode, CredentialSource, Credentials, Flavor, Group, Hyperparameters, Job,

@@ -1,10 +1,10 @@
 //! Facts in, workload out: what every door calls.
 
-use crate::contract::{limits, runtime};
+use crate::contract::{delivered, limits, runtime};
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::platform::{self, Evidence};
-use crate::settings::{self, Commands, File, Settings};
+use crate::settings::{self, File, Settings};
 use crate::workload::{Texts, Workload};
 
 /// The workload, what it was concluded from, and what people should know.
@@ -18,6 +18,7 @@ pub struct Resolved {
     pub evidence: Vec<Evidence>,
     /// What is odd but stops nothing, one sentence each.
     pub problems: Vec<String>,
+    #[cfg(feature = "cli")]
     pub(crate) settings: Settings,
 }
 
@@ -61,17 +62,97 @@ pub(crate) fn resolve_with(
         values: reading.values,
         evidence: detection.evidence,
         problems: reading.problems,
+        #[cfg(feature = "cli")]
         settings,
     })
 }
 
-/// Whether the kill switch says `off`.
-pub(crate) fn switched_off(facts: &Facts) -> Result<bool, Error> {
+/// What a program sees: the view that `run` or `exec` delivered to it, or, where
+/// nothing did (a bypassed ENTRYPOINT), the same view resolved here.
+///
+/// ```
+/// use lyftlearn_runtime::{Facts, Platform, current};
+///
+/// let facts = Facts::empty().with_var("KUBERNETES_SERVICE_HOST", "10.0.0.1");
+/// assert_eq!(current(&facts)?.workload.platform, Platform::Kubernetes);
+/// # Ok::<(), lyftlearn_runtime::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// As [`resolve`]; or when a delivered document does not say what it should.
+pub fn current(facts: &Facts) -> Result<View, Error> {
+    if let Some(workload) = delivered_workload(facts)? {
+        return Ok(View {
+            workload,
+            values: Values::Delivered,
+        });
+    }
+    let resolved = resolve(facts)?;
+    Ok(View {
+        workload: resolved.workload,
+        values: Values::Resolved(resolved.values),
+    })
+}
+
+/// A workload, and its hyperparameters when they are asked for.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// What this container is asked to run.
+    pub workload: Workload,
+    values: Values,
+}
+
+#[derive(Clone, Debug)]
+enum Values {
+    /// In the document that the workload names.
+    Delivered,
+    Resolved(Texts),
+}
+
+impl View {
+    /// The hyperparameters' values, as texts.
+    ///
+    /// # Errors
+    ///
+    /// When the delivered document is gone or broken.
+    pub fn hyperparameters(&self, facts: &Facts) -> Result<Texts, Error> {
+        match &self.values {
+            Values::Resolved(values) => Ok(values.clone()),
+            Values::Delivered => match &self.workload.hyperparameters.path {
+                Some(path) => platform::delivered_hyperparameters(facts, path),
+                None => Ok(Texts::default()),
+            },
+        }
+    }
+}
+
+/// The `workload.json` that the environment points at. One that another user's shim
+/// keeps to itself (after `sudo`), or that stayed behind on another node, is no view
+/// of ours: then the place is asked again.
+fn delivered_workload(facts: &Facts) -> Result<Option<Workload>, Error> {
+    let Some(directory) = facts.text(delivered::RUN_DIR) else {
+        return Ok(None);
+    };
+    let path = format!("{directory}/{}", delivered::WORKLOAD_FILE);
+    if !facts.may_read(&path) {
+        return Ok(None);
+    }
+    platform::delivered_workload(facts, &path)
+}
+
+/// Whether the kill switch, `LYFTLEARN_RUNTIME`, says `off`.
+///
+/// # Errors
+///
+/// When it is neither `on` nor `off`.
+pub fn switched_off(facts: &Facts) -> Result<bool, Error> {
     settings::switched_off(facts.text(runtime::SWITCH).as_deref())
 }
 
+#[cfg(feature = "cli")]
 /// The image's own commands, for a start that is switched off: nothing else is read.
-pub(crate) fn image_commands(facts: &Facts) -> Result<Commands, Error> {
+pub(crate) fn image_commands(facts: &Facts) -> Result<settings::Commands, Error> {
     let image: Vec<File> = file(facts, runtime::IMAGE_SETTINGS)?.into_iter().collect();
     read(facts, &image, &[]).map(|settings| settings.commands)
 }

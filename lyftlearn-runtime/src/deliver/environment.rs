@@ -9,7 +9,11 @@ use crate::error::Error;
 /// Lays `ours` over `found`: order kept, reserved names that this start does not
 /// set removed, new ones at the end. Sizes are checked here, so that "argument
 /// list too long" never reaches a user.
-pub(crate) fn environment(
+///
+/// # Errors
+///
+/// When a variable or the whole is over the kernel's limit.
+pub fn environment(
     found: &[(OsString, OsString)],
     ours: &[(String, OsString)],
     argv: &[OsString],

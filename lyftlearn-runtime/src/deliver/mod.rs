@@ -8,7 +8,7 @@ mod variables;
 
 use std::ffi::OsString;
 
-pub(crate) use environment::environment;
+pub use environment::environment;
 use fault::DeliveryFault;
 pub use run_dir::Keeper;
 use run_dir::RunDir;
@@ -31,7 +31,7 @@ pub struct Delivery {
 
 impl Delivery {
     /// Removes the run directory if it was made for this process alone.
-    pub(crate) fn clean_up(self) {
+    pub fn clean_up(self) {
         if let Some(run_dir) = self.run_dir {
             run_dir.clean_up();
         }

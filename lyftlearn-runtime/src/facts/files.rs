@@ -57,11 +57,13 @@ impl Fault for ReadFault {
 /// What a directory is good for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Directory {
-    /// It exists.
-    Present,
-    /// It does not, and this user may make it.
+    /// It exists and takes files.
+    Writable,
+    /// It exists and does not.
+    ReadOnly,
+    /// It does not exist, and this user may make it.
     Creatable,
-    /// Neither.
+    /// Something else stands in its place, or nobody may make it here.
     Unusable,
 }
 
@@ -99,6 +101,12 @@ impl Facts {
             })
     }
 
+    /// Whether this user may read what is at `path`.
+    pub(crate) fn may_read(&self, path: impl AsRef<Path>) -> bool {
+        self.below_root(path.as_ref())
+            .is_some_and(|place| rustix::fs::access(place, rustix::fs::Access::READ_OK).is_ok())
+    }
+
     /// Whether a directory is at `path`, links followed.
     pub(crate) fn is_directory(&self, path: impl AsRef<Path>) -> bool {
         self.below_root(path.as_ref())
@@ -106,32 +114,30 @@ impl Facts {
             .is_some_and(|meta| meta.is_dir())
     }
 
-    /// Whether a directory is there or could be made.
+    /// Whether a directory is there, could be made, and takes files.
     pub(crate) fn directory(&self, path: impl AsRef<Path>) -> Directory {
+        use rustix::fs::Access;
+
         let path = path.as_ref();
+        let writable = |path: &Path| {
+            self.below_root(path).is_some_and(|place| {
+                rustix::fs::access(&place, Access::WRITE_OK | Access::EXEC_OK).is_ok()
+            })
+        };
         if self.is_directory(path) {
-            return Directory::Present;
+            return if writable(path) {
+                Directory::Writable
+            } else {
+                Directory::ReadOnly
+            };
         }
-        let nearest = path
-            .ancestors()
-            .skip(1)
-            .find(|ancestor| self.exists(ancestor));
-        let writable = nearest
-            .and_then(|ancestor| self.below_root(ancestor))
-            .is_some_and(|place| {
-                place.is_dir()
-                    && rustix::fs::access(
-                        &place,
-                        rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK,
-                    )
-                    .is_ok()
-            });
-        // Something that is no directory stands in its place.
-        let blocked = self.exists(path);
-        if writable && !blocked {
-            Directory::Creatable
-        } else {
-            Directory::Unusable
+        // Something that is no directory may stand in its place.
+        let nearest = path.ancestors().find(|ancestor| self.exists(ancestor));
+        match nearest {
+            Some(nearest) if self.is_directory(nearest) && writable(nearest) => {
+                Directory::Creatable
+            }
+            _ => Directory::Unusable,
         }
     }
 
@@ -287,6 +293,6 @@ mod tests {
         assert_eq!(facts.directory("/file/below"), Directory::Unusable);
         assert_eq!(facts.directory("/file"), Directory::Unusable);
         assert_eq!(facts.directory("/new/below"), Directory::Creatable);
-        assert_eq!(facts.directory("/"), Directory::Present);
+        assert_eq!(facts.directory("/"), Directory::Writable);
     }
 }

@@ -53,6 +53,7 @@ impl Facts {
     }
 
     /// This process's own arguments, without its name.
+    #[cfg(feature = "cli")]
     pub(crate) fn own_arguments() -> Vec<OsString> {
         std::env::args_os().skip(1).collect()
     }
@@ -66,6 +67,13 @@ impl Facts {
             argv: Vec::new(),
             processors: 1,
         }
+    }
+
+    /// Forgets the environment.
+    #[must_use]
+    pub fn without_vars(mut self) -> Self {
+        self.vars.clear();
+        self
     }
 
     /// Adds a variable, or replaces it.

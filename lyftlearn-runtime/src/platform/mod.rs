@@ -142,6 +142,22 @@ pub(crate) fn read(
     })
 }
 
+/// A workload that a shim delivered, read back.
+pub(crate) fn delivered_workload(facts: &Facts, path: &str) -> Result<Option<Workload>, Error> {
+    documents::json(facts, path)
+}
+
+/// Hyperparameters that a shim delivered, read back.
+pub(crate) fn delivered_hyperparameters(
+    facts: &Facts,
+    path: &std::path::Path,
+) -> Result<Texts, Error> {
+    let path = path.to_string_lossy();
+    let (_, values) =
+        documents::hyperparameters(facts, std::iter::once(path.as_ref()), &mut Vec::new())?;
+    Ok(values)
+}
+
 /// The part of the workload that one platform fills.
 struct Part {
     job: crate::workload::Job,

@@ -8,19 +8,24 @@ use super::World;
 use crate::contract::{linux, runtime, sagemaker};
 use crate::error::Error;
 use crate::facts::Directory;
-use crate::workload::{Channel, ChannelMode, Paths, Role};
+use crate::workload::{Channel, ChannelMode, Flavor, Paths, Role};
 
 /// File systems that fetch over the network what is read: FSx, EFS, FUSE mounts.
 const NETWORK_FILE_SYSTEMS: &[&str] = &["nfs", "nfs4", "lustre", "ceph", "cifs", "fuse"];
 
 /// The usual layout below the base directory.
-pub(super) fn usual(world: &World<'_>, role: Role) -> Paths {
+pub(super) fn usual(world: &World<'_>, flavor: Flavor, role: Role) -> Paths {
     let base = base(world);
     let writes = matches!(
         role,
         Role::Training | Role::Processing | Role::Job | Role::Notebook
     );
-    let output = |name: &str| writes.then(|| usable(world, &base.join(name))).flatten();
+    // A container's file system is the job's; a host's is its owner's, and a look at
+    // the model must not litter it.
+    let may_make = flavor != Flavor::Host;
+    let usable =
+        |path: &Path| usable(world, path).filter(|path| may_make || world.facts.is_directory(path));
+    let output = |name: &str| writes.then(|| usable(&base.join(name))).flatten();
     let tmp = world.facts.text(linux::TMPDIR).map_or_else(
         || PathBuf::from(linux::TMP),
         |tmp| PathBuf::from(tmp.as_ref()),
@@ -39,7 +44,7 @@ pub(super) fn usual(world: &World<'_>, role: Role) -> Paths {
     Paths {
         // A server reads a model that must be there; a job makes one.
         model: if writes {
-            usable(world, &model)
+            usable(&model)
         } else {
             present(world, &model)
         },
@@ -48,10 +53,10 @@ pub(super) fn usual(world: &World<'_>, role: Role) -> Paths {
         output_data: output("output/data"),
         checkpoints: output("checkpoints"),
         code: present(world, &base.join("code")),
-        cache: cache.and_then(|cache| usable(world, &cache)),
+        cache: cache.and_then(|cache| usable(&cache)),
         tmp,
         failure: None,
-        run: usable(world, Path::new(runtime::RUN_DIR)),
+        run: usable(Path::new(runtime::RUN_DIR)),
     }
 }
 
@@ -66,9 +71,10 @@ pub(super) fn base(world: &World<'_>) -> PathBuf {
     )
 }
 
-/// A directory that exists or that can be made.
+/// A directory that can be written to, or made.
 pub(super) fn usable(world: &World<'_>, path: &Path) -> Option<PathBuf> {
-    (world.facts.directory(path) != Directory::Unusable).then(|| path.to_owned())
+    let state = world.facts.directory(path);
+    matches!(state, Directory::Writable | Directory::Creatable).then(|| path.to_owned())
 }
 
 /// A directory that exists.

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::{Error, ErrorKind, Fault};
+
 /// Where the hyperparameters came from and where they are delivered.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Hyperparameters {
@@ -31,6 +33,137 @@ impl Texts {
     }
 }
 
+/// A hyperparameter that is not what its caller declared it to be.
+#[derive(Debug)]
+enum HyperparameterFault {
+    Missing {
+        name: String,
+        nearest: Option<String>,
+    },
+    NotA {
+        name: String,
+        expected: &'static str,
+    },
+}
+
+impl fmt::Display for HyperparameterFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing {
+                name,
+                nearest: None,
+            } => write!(f, "cannot find the hyperparameter {name}"),
+            Self::Missing {
+                name,
+                nearest: Some(near),
+            } => {
+                write!(
+                    f,
+                    "cannot find the hyperparameter {name}; did you mean {near}?"
+                )
+            }
+            Self::NotA { name, expected } => {
+                write!(
+                    f,
+                    "cannot read the hyperparameter {name}: expected {expected}"
+                )
+            }
+        }
+    }
+}
+
+impl Fault for HyperparameterFault {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Missing { .. } => ErrorKind::HyperparameterMissing,
+            Self::NotA { .. } => ErrorKind::Hyperparameter,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        None
+    }
+}
+
+/// Types are declared by the caller and never guessed. Errors name the hyperparameter,
+/// not its value.
+impl Texts {
+    /// The text itself.
+    ///
+    /// # Errors
+    ///
+    /// When there is none of that name.
+    pub fn text(&self, name: &str) -> Result<&str, Error> {
+        self.0.get(name).map(String::as_str).ok_or_else(|| {
+            let nearest = self
+                .0
+                .keys()
+                .map(|known| (strsim::jaro_winkler(known, name), known))
+                .filter(|(likeness, _)| *likeness > 0.8)
+                .max_by(|(a, _), (b, _)| a.total_cmp(b))
+                .map(|(_, known)| known.clone());
+            HyperparameterFault::Missing {
+                name: name.to_owned(),
+                nearest,
+            }
+            .into()
+        })
+    }
+
+    /// A whole number in decimal digits: `10`, `-3`.
+    ///
+    /// # Errors
+    ///
+    /// When there is none of that name, or it is something else.
+    pub fn int(&self, name: &str) -> Result<i64, Error> {
+        self.parse(name, "a whole number", |text| text.parse().ok())
+    }
+
+    /// A decimal number: `0.1`, `1e-5`, `10`, `inf`, `NaN`.
+    ///
+    /// # Errors
+    ///
+    /// When there is none of that name, or it is something else.
+    pub fn float(&self, name: &str) -> Result<f64, Error> {
+        self.parse(name, "a number", |text| text.parse().ok())
+    }
+
+    /// `true` or `false`, in JSON's spelling or Python's.
+    ///
+    /// # Errors
+    ///
+    /// When there is none of that name, or it is something else.
+    pub fn bool(&self, name: &str) -> Result<bool, Error> {
+        self.parse(name, "true or false", |text| match text {
+            "true" | "True" => Some(true),
+            "false" | "False" => Some(false),
+            _ => None,
+        })
+    }
+
+    /// Any JSON document.
+    ///
+    /// # Errors
+    ///
+    /// When there is none of that name, or it is something else.
+    pub fn json<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<T, Error> {
+        self.parse(name, "JSON", |text| serde_json::from_str(text).ok())
+    }
+
+    fn parse<T>(
+        &self,
+        name: &str,
+        expected: &'static str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<T, Error> {
+        let fault = || HyperparameterFault::NotA {
+            name: name.to_owned(),
+            expected,
+        };
+        parse(self.text(name)?).ok_or_else(|| fault().into())
+    }
+}
+
 impl fmt::Debug for Texts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.0.keys()).finish()
@@ -45,6 +178,61 @@ mod tests {
     fn debug_shows_names_and_no_values() {
         let texts = Texts([("token".to_owned(), "canary-value".to_owned())].into());
         assert_eq!(format!("{texts:?}"), r#"{"token"}"#);
+    }
+
+    fn texts() -> Texts {
+        Texts(
+            [
+                ("epochs", "10"),
+                ("lr", "1e-3"),
+                ("amp", "True"),
+                ("layers", "[32,64]"),
+                ("note", "canary"),
+            ]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
+        )
+    }
+
+    #[test]
+    fn types_are_what_the_caller_declares() {
+        let texts = texts();
+        assert_eq!(texts.text("epochs").unwrap(), "10");
+        assert_eq!(texts.int("epochs").unwrap(), 10);
+        assert!((texts.float("lr").unwrap() - 0.001).abs() < 1e-12);
+        assert!(texts.bool("amp").unwrap());
+        assert_eq!(texts.json::<Vec<u32>>("layers").unwrap(), [32, 64]);
+    }
+
+    #[track_caller]
+    fn refused<T: std::fmt::Debug>(read: Result<T, crate::Error>, message: &str) {
+        assert_eq!(read.unwrap_err().to_string(), message);
+    }
+
+    #[test]
+    fn a_wrong_type_is_named_and_its_value_is_not() {
+        let texts = texts();
+        refused(
+            texts.int("note"),
+            "cannot read the hyperparameter note: expected a whole number",
+        );
+        refused(
+            texts.float("note"),
+            "cannot read the hyperparameter note: expected a number",
+        );
+        refused(
+            texts.bool("note"),
+            "cannot read the hyperparameter note: expected true or false",
+        );
+        refused(
+            texts.json::<u32>("note"),
+            "cannot read the hyperparameter note: expected JSON",
+        );
+        refused(
+            texts.text("epoch"),
+            "cannot find the hyperparameter epoch; did you mean epochs?",
+        );
+        refused(texts.text("zip"), "cannot find the hyperparameter zip");
     }
 
     #[test]

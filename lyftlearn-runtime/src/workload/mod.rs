@@ -300,6 +300,12 @@ pub enum CredentialSource {
     None,
 }
 
+as_str!(ChannelMode {
+    File => "file",
+    Pipe => "pipe",
+    FastFile => "fastfile",
+    Mount => "mount",
+});
 as_str!(CredentialSource {
     Static => "static",
     WebIdentity => "web-identity",

@@ -171,7 +171,7 @@ pub(super) fn read(
         Some(name) => name.clone(),
         None => world.facts.hostname()?,
     };
-    let mut paths = paths::usual(world, detection.role);
+    let mut paths = paths::usual(world, detection.flavor, detection.role);
     if detection.flavor == Flavor::Kserve && world.settings.model_dir.is_none() {
         paths.model =
             paths::present(world, Path::new(kubernetes::KSERVE_MODEL_DIR)).or(paths.model);

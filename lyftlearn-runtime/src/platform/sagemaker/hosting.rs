@@ -110,7 +110,7 @@ pub(super) fn read(
             name,
             ..Job::default()
         },
-        paths: paths::usual(world, detection.role),
+        paths: paths::usual(world, detection.flavor, detection.role),
         channels: paths::channels_by_directory(world)?,
         topology: topology::alone(world, resources)?,
         lifecycle: lifecycle(

@@ -74,7 +74,7 @@ pub(super) fn read(world: &World<'_>, resources: &Resources) -> Result<Part, Err
             name,
             ..Job::default()
         },
-        paths: paths::usual(world, Role::Notebook),
+        paths: paths::usual(world, Flavor::Studio, Role::Notebook),
         channels: paths::channels_by_directory(world)?,
         topology: topology::alone(world, resources)?,
         lifecycle: lifecycle(GRACE_SECONDS, "docker stop's default".to_owned()),

@@ -110,7 +110,7 @@ pub(super) fn read(
         // Several have no one place but the one they share.
         _ => directory.to_owned(),
     };
-    let mut paths = paths::usual(world, Role::Processing);
+    let mut paths = paths::usual(world, Flavor::Processing, Role::Processing);
     paths.model = None;
     paths.input = paths::present(world, &directory.join("input"))
         .or_else(|| paths::present(world, directory));

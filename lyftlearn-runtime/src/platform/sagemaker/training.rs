@@ -64,6 +64,9 @@ pub(super) fn read(
     resources: &Resources,
     problems: &mut Vec<String>,
 ) -> Result<Part, Error> {
+    // First: of all files, the one that tells the platform should be the one that a
+    // report names.
+    let topology = nodes(world, resources, sagemaker::RESOURCE_CONFIG)?;
     let arn = world
         .facts
         .text(sagemaker::TRAINING_JOB_ARN)
@@ -74,7 +77,7 @@ pub(super) fn read(
         .map(std::borrow::Cow::into_owned)
         .or_else(|| arn.as_deref().and_then(name_in_arn))
         .or_else(|| world.settings.job_name.clone());
-    let mut paths = paths::usual(world, Role::Training);
+    let mut paths = paths::usual(world, Flavor::Training, Role::Training);
     let checkpoints: Option<sagemaker::CheckpointConfig> =
         documents::json(world.facts, sagemaker::CHECKPOINT_CONFIG)?;
     if let Some(path) = checkpoints.and_then(|config| config.local_path) {
@@ -93,7 +96,7 @@ pub(super) fn read(
         },
         paths,
         channels: channels(world, problems)?,
-        topology: nodes(world, resources, sagemaker::RESOURCE_CONFIG)?,
+        topology,
         lifecycle: lifecycle(
             sagemaker::TRAINING_GRACE_SECONDS,
             "SageMaker's training contract".to_owned(),

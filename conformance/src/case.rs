@@ -1,0 +1,246 @@
+//! A case is a directory: a world, and what must be made of it. Adding one needs no Rust.
+//!
+//! ```text
+//! cases/<platform>/<name>/
+//!   env.json      the environment
+//!   argv.json     the program's argv; none without it
+//!   fs/           files, as they lie below /
+//!   make.json     what a repository cannot hold: fifos, empty directories, symlinks
+//!   expect.json   why, and either workload (a subset), evidence, problems, or error
+//! ```
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::canary::Canary;
+
+/// What must be made of a world.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expectation {
+    /// Why the case exists, in one sentence.
+    pub why: String,
+    /// A part of what `inspect --json` shows.
+    pub workload: Option<Value>,
+    /// What must be among the evidence.
+    #[serde(default)]
+    pub evidence: Vec<String>,
+    /// What some problem must say.
+    #[serde(default)]
+    pub problems: Vec<String>,
+    /// The report's lines, when the world is broken.
+    pub error: Option<Vec<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Make {
+    fifos: Vec<PathBuf>,
+    directories: Vec<PathBuf>,
+    symlinks: BTreeMap<PathBuf, PathBuf>,
+}
+
+/// A case, made into a world of its own.
+#[derive(Debug)]
+pub struct Case {
+    /// `platform/name`.
+    pub name: String,
+    /// The environment, canaries filled in.
+    pub environment: BTreeMap<String, String>,
+    /// The program's argv.
+    pub argv: Vec<String>,
+    /// What must be made of it.
+    pub expect: Expectation,
+    /// The planted secret.
+    pub canary: Canary,
+    root: tempfile::TempDir,
+}
+
+impl Case {
+    /// Where the files lie.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        self.root.path()
+    }
+
+    fn make(name: String, directory: &Path) -> Self {
+        let canary = Canary::plant();
+        let root = tempfile::tempdir().expect("a temporary directory can be made");
+        copy(&directory.join("fs"), root.path(), &canary);
+        let make: Make = read(&directory.join("make.json")).unwrap_or_default();
+        for path in make.directories {
+            std::fs::create_dir_all(root.path().join(path))
+                .expect("a case's directory can be made");
+        }
+        for path in make.fifos {
+            let place = parent_made(root.path().join(path));
+            nix::unistd::mkfifo(&place, nix::sys::stat::Mode::S_IRWXU)
+                .expect("a case's FIFO can be made");
+        }
+        for (path, target) in make.symlinks {
+            let place = parent_made(root.path().join(path));
+            std::os::unix::fs::symlink(target, place).expect("a case's link can be made");
+        }
+        let environment: BTreeMap<String, String> =
+            read(&directory.join("env.json")).unwrap_or_else(|| panic!("{name} has no env.json"));
+        Self {
+            environment: environment
+                .into_iter()
+                .map(|(name, value)| (name, canary.fill(&value)))
+                .collect(),
+            argv: read(&directory.join("argv.json")).unwrap_or_default(),
+            expect: read(&directory.join("expect.json"))
+                .unwrap_or_else(|| panic!("{name} has no expect.json")),
+            name,
+            canary,
+            root,
+        }
+    }
+
+    /// Holds what a door showed against what is expected: its report, or its view.
+    ///
+    /// # Panics
+    ///
+    /// When they differ, naming the case, the door and the field.
+    #[track_caller]
+    pub fn check(&self, door: &str, shown: Result<&Value, &str>) {
+        let place = format!("{} through the {door}", self.name);
+        match (shown, &self.expect.error) {
+            (Err(report), Some(expected)) => {
+                assert_eq!(
+                    report.lines().collect::<Vec<_>>(),
+                    *expected,
+                    "{place}: another report"
+                );
+            }
+            (Err(report), None) => panic!("{place}: an error where none is expected:\n{report}"),
+            (Ok(_), Some(expected)) => {
+                panic!("{place}: no error, expected:\n{}", expected.join("\n"))
+            }
+            (Ok(view), None) => {
+                if let Some(expected) = &self.expect.workload {
+                    let difference = difference("", expected, view);
+                    assert!(
+                        difference.is_none(),
+                        "{place}: {}",
+                        difference.unwrap_or_default()
+                    );
+                }
+            }
+        }
+    }
+
+    /// The same for what only the library and the binary show.
+    ///
+    /// # Panics
+    ///
+    /// When evidence or a problem is missing.
+    #[track_caller]
+    pub fn check_reasons(&self, door: &str, evidence: &[String], problems: &[String]) {
+        let place = format!("{} through the {door}", self.name);
+        for expected in &self.expect.evidence {
+            assert!(
+                evidence.contains(expected),
+                "{place}: no evidence {expected:?} in {evidence:?}"
+            );
+        }
+        for expected in &self.expect.problems {
+            assert!(
+                problems.iter().any(|problem| problem.contains(expected)),
+                "{place}: no problem says {expected:?} in {problems:?}"
+            );
+        }
+    }
+}
+
+/// Every case below `cases/`: found by walking, so that none can be forgotten.
+///
+/// # Panics
+///
+/// When a case is not readable, or has no `why` or no canary.
+#[must_use]
+pub fn all() -> Vec<Case> {
+    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases");
+    let mut found = Vec::new();
+    for group in sorted(&cases) {
+        for directory in sorted(&group) {
+            let name = directory
+                .strip_prefix(&cases)
+                .unwrap_or(&directory)
+                .to_string_lossy()
+                .into_owned();
+            let case = Case::make(name, &directory);
+            assert!(
+                !case.expect.why.trim().is_empty(),
+                "{} does not say why",
+                case.name
+            );
+            found.push(case);
+        }
+    }
+    found
+}
+
+/// Where `view` is not what `expected` says, in words.
+fn difference(at: &str, expected: &Value, view: &Value) -> Option<String> {
+    match (expected, view) {
+        (Value::Object(expected), Value::Object(view)) => {
+            expected.iter().find_map(|(key, expected)| {
+                difference(
+                    &format!("{at}.{key}"),
+                    expected,
+                    view.get(key).unwrap_or(&Value::Null),
+                )
+            })
+        }
+        _ if expected == view => None,
+        _ => Some(format!(
+            "{} is {view}, expected {expected}",
+            at.trim_start_matches('.')
+        )),
+    }
+}
+
+fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Option<T> {
+    let bytes = std::fs::read(path).ok()?;
+    Some(serde_json::from_slice(&bytes).unwrap_or_else(|err| panic!("{}: {err}", path.display())))
+}
+
+fn sorted(directory: &Path) -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> = std::fs::read_dir(directory)
+        .unwrap_or_else(|err| panic!("{}: {err}", directory.display()))
+        .map(|entry| entry.expect("a directory can be listed").path())
+        .collect();
+    found.sort();
+    found
+}
+
+fn copy(from: &Path, to: &Path, canary: &Canary) {
+    if !from.is_dir() {
+        return;
+    }
+    for path in sorted(from) {
+        let place = to.join(path.file_name().unwrap_or_default());
+        if path.is_dir() {
+            std::fs::create_dir_all(&place).expect("a case's directory can be made");
+            copy(&path, &place, canary);
+        } else {
+            let bytes = std::fs::read(&path).expect("a case's file can be read");
+            let filled = match String::from_utf8(bytes) {
+                Ok(text) => canary.fill(&text).into_bytes(),
+                Err(raw) => raw.into_bytes(),
+            };
+            std::fs::write(&place, filled).expect("a case's file can be written");
+        }
+    }
+}
+
+fn parent_made(path: PathBuf) -> PathBuf {
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent).expect("a case's directory can be made");
+    }
+    path
+}

@@ -1,0 +1,104 @@
+//! A kubelet, as a container sees it: the pod's directory, whose paths the mount
+//! table shows, and volumes in the kubelet's own layout.
+
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+/// A pod's directory on the node.
+#[derive(Debug)]
+pub struct Pod {
+    directory: PathBuf,
+    /// The pod's UID.
+    pub uid: String,
+    /// Its name, and so its host name.
+    pub name: String,
+    container: String,
+}
+
+impl Pod {
+    /// Makes the directory below `kubelet`, the kubelet's root directory.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be made.
+    #[must_use]
+    pub fn lay_out(kubelet: &Path, name: &str, container: &str) -> Self {
+        let uid = "6f1d8a52-3c0b-4b7e-9a51-0d2f6c9e7b14".to_owned();
+        let directory = kubelet.join("pods").join(&uid);
+        std::fs::create_dir_all(directory.join("containers").join(container))
+            .expect("a pod's directory can be made");
+        let hosts = format!(
+            "# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n\
+             fe00::0\tip6-localnet\nfe00::0\tip6-mcastprefix\nfe00::1\tip6-allnodes\nfe00::2\tip6-allrouters\n\
+             10.244.0.7\t{name}\n"
+        );
+        std::fs::write(directory.join("etc-hosts"), hosts).expect("a pod's file can be written");
+        let pod = Self {
+            directory,
+            uid,
+            name: name.to_owned(),
+            container: container.to_owned(),
+        };
+        std::fs::write(pod.termination_log(), "").expect("a pod's file can be written");
+        // The kubelet makes it for any user.
+        let mode = std::fs::Permissions::from_mode(0o666);
+        std::fs::set_permissions(pod.termination_log(), mode).expect("a mode can be set");
+        pod
+    }
+
+    /// What is mounted at `/etc/hosts`.
+    #[must_use]
+    pub fn hosts(&self) -> PathBuf {
+        self.directory.join("etc-hosts")
+    }
+
+    /// What is mounted at the termination message path.
+    #[must_use]
+    pub fn termination_log(&self) -> PathBuf {
+        self.directory
+            .join("containers")
+            .join(&self.container)
+            .join("0a1b2c3d")
+    }
+
+    /// A volume of `kind` (`configmap`, `projected`, …): the files in a directory with
+    /// a time in its name, `..data` pointing at it, and a link for each file.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be written.
+    #[must_use]
+    pub fn volume(&self, kind: &str, name: &str, files: &[(&str, &str)]) -> PathBuf {
+        let volume = self
+            .directory
+            .join(format!("volumes/kubernetes.io~{kind}/{name}"));
+        let generation = "..2026_01_01_00_00_00.123456789";
+        std::fs::create_dir_all(volume.join(generation)).expect("a volume can be made");
+        symlink(generation, volume.join("..data")).expect("a volume's link can be made");
+        for (file, text) in files {
+            std::fs::write(volume.join(generation).join(file), text)
+                .expect("a volume's file can be written");
+            symlink(format!("..data/{file}"), volume.join(file))
+                .expect("a volume's link can be made");
+        }
+        volume
+    }
+
+    /// What the kubelet sets in every container.
+    #[must_use]
+    pub fn variables(&self) -> Vec<(String, String)> {
+        [
+            ("KUBERNETES_SERVICE_HOST", "10.96.0.1"),
+            ("KUBERNETES_SERVICE_PORT", "443"),
+            ("KUBERNETES_SERVICE_PORT_HTTPS", "443"),
+            ("KUBERNETES_PORT", "tcp://10.96.0.1:443"),
+            ("KUBERNETES_PORT_443_TCP", "tcp://10.96.0.1:443"),
+            ("KUBERNETES_PORT_443_TCP_PROTO", "tcp"),
+            ("KUBERNETES_PORT_443_TCP_PORT", "443"),
+            ("KUBERNETES_PORT_443_TCP_ADDR", "10.96.0.1"),
+            ("HOSTNAME", &self.name),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .to_vec()
+    }
+}

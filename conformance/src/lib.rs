@@ -1,0 +1,25 @@
+//! Emulated platforms and cases: what holds an image, and this runtime itself, to
+//! the contract. Knows the runtime by its public API and its binary only.
+//!
+//! Three layers over one set of cases:
+//!
+//! | layer | what runs | in |
+//! |---|---|---|
+//! | model | [`case`]s through library, binary and wheel | milliseconds |
+//! | process | the binary as PID 1 in namespaces ([`sandbox`]) laid out as [`sagemaker`] or a [`kubelet`] does | a second |
+//! | image | real containers ([`engine`]) telling the [`story`] of one image | a minute |
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "an emulator makes the world that the runtime reads, and tells what it does"
+)]
+
+pub mod canary;
+pub mod case;
+pub mod engine;
+pub mod kubelet;
+pub mod programs;
+pub mod sagemaker;
+pub mod sandbox;
+pub mod story;
+pub mod wait;

@@ -1,0 +1,61 @@
+//! The programs under test, where the build leaves them.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The repository.
+#[must_use]
+pub fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap_or(Path::new("/"))
+        .to_owned()
+}
+
+/// The runtime's static binary; `LYFTLEARN_CONFORMANCE_BINARY` names another.
+///
+/// # Panics
+///
+/// When it has not been built.
+#[must_use]
+pub fn binary() -> PathBuf {
+    let built = || repository().join("target/x86_64-unknown-linux-musl/release/lyftlearn-runtime");
+    let path = std::env::var_os("LYFTLEARN_CONFORMANCE_BINARY").map_or_else(built, PathBuf::from);
+    assert!(
+        path.is_file(),
+        "{} is not there: run `make build` first",
+        path.display()
+    );
+    path
+}
+
+/// A Python that has the wheel, from `LYFTLEARN_CONFORMANCE_PYTHON` or where the
+/// build makes it. Without one the wheel's door stays shut: loudly, and never in CI.
+///
+/// # Panics
+///
+/// In CI, when there is none.
+#[must_use]
+pub fn python_with_wheel() -> Option<PathBuf> {
+    let built = || repository().join("target/venv/bin/python");
+    let python = std::env::var_os("LYFTLEARN_CONFORMANCE_PYTHON").map_or_else(built, PathBuf::from);
+    let works = Command::new(&python)
+        .args(["-c", "import lyftlearn_runtime"])
+        .status()
+        .is_ok_and(|status| status.success());
+    works
+        .then_some(python)
+        .or_else(|| skipped("no Python with the wheel: run `make build` first"))
+}
+
+/// Says why a test cannot run here; in CI nothing may be skipped.
+///
+/// # Panics
+///
+/// In CI.
+#[must_use]
+pub fn skipped<T>(why: &str) -> Option<T> {
+    assert!(std::env::var_os("CI").is_none(), "skipped in CI: {why}");
+    eprintln!("SKIPPED: {why}");
+    None
+}

@@ -1,0 +1,340 @@
+//! A container without an engine: namespaces, a root of its own, and the runtime as PID 1.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::Duration;
+
+use crate::programs;
+use crate::wait;
+
+/// Where the binary lies in every sandbox.
+pub const BINARY: &str = "/opt/lyftlearn/bin/lyftlearn-runtime";
+
+/// What a container is made of, in the words of `docker run`.
+#[derive(Clone, Debug)]
+pub struct Sandbox {
+    mounts: Vec<Mount>,
+    environment: Vec<(OsString, OsString)>,
+    user: Option<u32>,
+    read_only: bool,
+    writable_run: bool,
+    proc: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Mount {
+    source: PathBuf,
+    target: PathBuf,
+    read_only: bool,
+}
+
+/// A started container. Its processes end with it, whatever they are doing.
+#[derive(Debug)]
+pub struct Running {
+    outer: Child,
+    _root: tempfile::TempDir,
+}
+
+impl Default for Sandbox {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Sandbox {
+    /// This machine's programs, read-only, and nothing else of it.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut sandbox = Self {
+            mounts: Vec::new(),
+            environment: Vec::new(),
+            user: None,
+            read_only: false,
+            writable_run: true,
+            proc: true,
+        };
+        for directory in [
+            "/bin",
+            "/sbin",
+            "/lib",
+            "/lib64",
+            "/usr",
+            "/etc/ssl",
+            "/etc/alternatives",
+            "/etc/ld.so.cache",
+        ] {
+            if Path::new(directory).exists() {
+                sandbox = sandbox.mount_read_only(directory, directory);
+            }
+        }
+        for device in ["/dev/null", "/dev/zero", "/dev/urandom"] {
+            sandbox = sandbox.mount(device, device);
+        }
+        sandbox
+            .mount_read_only(programs::binary(), BINARY)
+            .variable(
+                "PATH",
+                "/opt/lyftlearn/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            )
+    }
+
+    /// `-v source:target`.
+    #[must_use]
+    pub fn mount(mut self, source: impl Into<PathBuf>, target: impl Into<PathBuf>) -> Self {
+        self.mounts.push(Mount {
+            source: source.into(),
+            target: target.into(),
+            read_only: false,
+        });
+        self
+    }
+
+    /// `-v source:target:ro`.
+    #[must_use]
+    pub fn mount_read_only(
+        mut self,
+        source: impl Into<PathBuf>,
+        target: impl Into<PathBuf>,
+    ) -> Self {
+        self.mounts.push(Mount {
+            source: source.into(),
+            target: target.into(),
+            read_only: true,
+        });
+        self
+    }
+
+    /// `-e NAME=value`.
+    #[must_use]
+    pub fn variable(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.environment.push((name.into(), value.into()));
+        self
+    }
+
+    /// `--user`: an id that no passwd file knows.
+    #[must_use]
+    pub fn user(mut self, id: u32) -> Self {
+        self.user = Some(id);
+        self
+    }
+
+    /// `--read-only`, and without the writable `/tmp` that engines add.
+    #[must_use]
+    pub fn read_only(mut self) -> Self {
+        self.read_only = true;
+        self
+    }
+
+    /// Without `/run`.
+    #[must_use]
+    pub fn without_run(mut self) -> Self {
+        self.writable_run = false;
+        self
+    }
+
+    /// Without `/proc`.
+    #[must_use]
+    pub fn without_proc(mut self) -> Self {
+        self.proc = false;
+        self
+    }
+
+    /// Starts `lyftlearn-runtime run -- ARGV` as PID 1.
+    #[must_use]
+    pub fn run<W: AsRef<OsStr>>(&self, argv: &[W]) -> Running {
+        let ours = [BINARY, "run", "--"].map(OsString::from);
+        let rest = argv.iter().map(|word| word.as_ref().to_owned());
+        self.start(&ours.into_iter().chain(rest).collect::<Vec<_>>())
+    }
+
+    /// Starts any argv as PID 1.
+    ///
+    /// # Panics
+    ///
+    /// When `unshare` cannot be started at all.
+    #[must_use]
+    pub fn start(&self, argv: &[OsString]) -> Running {
+        let root = tempfile::tempdir().expect("a temporary directory can be made");
+        let mut command = Command::new("unshare");
+        command
+            .args([
+                "--mount",
+                "--pid",
+                "--uts",
+                "--ipc",
+                "--fork",
+                "--kill-child",
+                "--propagation",
+                "private",
+                "--",
+            ])
+            .args(["sh", "-euc", &self.script(root.path()), "sandbox"])
+            .args(argv)
+            .env_clear()
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .env("SANDBOX_PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        Running {
+            outer: command.spawn().expect("unshare (util-linux) is installed"),
+            _root: root,
+        }
+    }
+
+    /// The shell that builds the root and then becomes the program: still PID 1.
+    fn script(&self, root: &Path) -> String {
+        let root = root.display();
+        let mut script = format!(
+            "outer=$PATH; PATH=$SANDBOX_PATH; unset SANDBOX_PATH\n\
+             mount -t tmpfs -o mode=755 tmpfs {root}\n\
+             mkdir -p {root}/proc {root}/dev {root}/tmp {root}/etc {root}/opt\nchmod 1777 {root}/tmp\n"
+        );
+        if self.writable_run {
+            script.push_str(&format!("mkdir {root}/run\n"));
+            if self.user.is_some() {
+                script.push_str(&format!("chmod 1777 {root}/run\n"));
+            }
+        }
+        for mount in &self.mounts {
+            let (source, target) = (
+                mount.source.display(),
+                format!("{root}{}", mount.target.display()),
+            );
+            script.push_str(&if mount.source.is_dir() {
+                format!("mkdir -p {target}\n")
+            } else {
+                format!("mkdir -p $(dirname {target}); [ -e {target} ] || : >{target}\n")
+            });
+            script.push_str(&format!("mount --bind {source} {target}\n"));
+            if mount.read_only {
+                script.push_str(&format!("mount -o remount,bind,ro {target}\n"));
+            }
+        }
+        if self.proc {
+            script.push_str(&format!("mount -t proc proc {root}/proc\n"));
+        }
+        if self.read_only {
+            script.push_str(&format!("mount -o remount,ro {root}\n"));
+        }
+        let user = self
+            .user
+            .map(|id| format!("--userspec={id}:{id} "))
+            .unwrap_or_default();
+        // The variable by which the shell finds its own programs is not the container's.
+        script.push_str(&format!(
+            "exec chroot {user}{root} /usr/bin/env PATH=\"$outer\" \"$@\"\n"
+        ));
+        script
+    }
+}
+
+impl Running {
+    /// PID 1 as this side of the namespaces sees it, once it is the runtime or what
+    /// the runtime became.
+    ///
+    /// # Panics
+    ///
+    /// When it is not there within ten seconds.
+    #[must_use]
+    pub fn pid_one(&self) -> i32 {
+        let outer = self.outer.id();
+        let children = format!("/proc/{outer}/task/{outer}/children");
+        wait::until(Duration::from_secs(10), || {
+            let pid: i32 = std::fs::read_to_string(&children)
+                .ok()?
+                .split_whitespace()
+                .next()?
+                .parse()
+                .ok()?;
+            let name = std::fs::read_link(format!("/proc/{pid}/exe")).ok()?;
+            let shell = [
+                OsStr::new("sh"),
+                OsStr::new("dash"),
+                OsStr::new("bash"),
+                OsStr::new("chroot"),
+                OsStr::new("env"),
+                OsStr::new("unshare"),
+            ];
+            (!shell.contains(&name.file_name()?)).then_some(pid)
+        })
+        .expect("PID 1 starts")
+    }
+
+    /// Sends PID 1 a signal, as an engine does.
+    ///
+    /// # Panics
+    ///
+    /// When it is gone.
+    pub fn signal(&self, signal: nix::sys::signal::Signal) {
+        let pid = nix::unistd::Pid::from_raw(self.pid_one());
+        nix::sys::signal::kill(pid, signal).expect("PID 1 is there");
+    }
+
+    /// Waits for the end.
+    ///
+    /// # Panics
+    ///
+    /// When it has not come within a minute.
+    #[must_use]
+    pub fn end(mut self) -> Output {
+        let stdout = drain(self.outer.stdout.take());
+        let stderr = drain(self.outer.stderr.take());
+        let status: Option<ExitStatus> = wait::until(Duration::from_secs(60), || {
+            self.outer.try_wait().ok().flatten()
+        });
+        let Some(status) = status else {
+            // Dropping the pipes' other end lets the readers go.
+            self.outer.kill().expect("unshare can be killed");
+            panic!(
+                "the container did not end: {}",
+                String::from_utf8_lossy(&stderr.join().unwrap_or_default())
+            );
+        };
+        Output {
+            status,
+            stdout: stdout.join().expect("the reader does not panic"),
+            stderr: stderr.join().expect("the reader does not panic"),
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // `--kill-child` ends the namespace with its outer process.
+        let _ = self.outer.kill();
+        let _ = self.outer.wait();
+    }
+}
+
+fn drain(pipe: Option<impl std::io::Read + Send + 'static>) -> std::thread::JoinHandle<Vec<u8>> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut pipe) = pipe {
+            let _ = pipe.read_to_end(&mut bytes);
+        }
+        bytes
+    })
+}
+
+/// Whether namespaces can be made here; says so loudly where they cannot, and never
+/// lets CI pass without them.
+#[must_use]
+pub fn possible() -> bool {
+    let tried = Command::new("unshare")
+        .args(["--mount", "--pid", "--fork", "true"])
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success());
+    tried || programs::skipped::<()>("this machine lets nobody make namespaces").is_some()
+}
+
+/// A word as a shell sees it in a script: for programs that tests hand in.
+#[must_use]
+pub fn words(text: &[u8]) -> Vec<OsString> {
+    text.split(|byte| *byte == 0)
+        .map(|word| OsStr::from_bytes(word).to_owned())
+        .collect()
+}

@@ -1,0 +1,89 @@
+"""One view of an ML workload, whichever platform started its container.
+
+    import lyftlearn_runtime as rt
+
+    rt.platform, rt.role, rt.job.name
+    rt.paths.model, rt.channels["train"].path
+    rt.hyperparameters["lr"]; rt.hyperparameters.float("lr")
+    rt.topology.node_rank, rt.resources.cpus
+
+The view is read at the first use, not at import. It is the same whether
+``lyftlearn-runtime run`` started the process, ``exec`` did, or nothing did.
+"""
+
+from collections.abc import Mapping as _Mapping
+
+from lyftlearn_runtime import _native
+from lyftlearn_runtime._native import (
+    Channel,
+    ContractError,
+    DeliveryError,
+    Group,
+    HyperparameterError,
+    Hyperparameters,
+    Job,
+    LyftlearnRuntimeError,
+    Paths,
+    Resources,
+    SettingsError,
+    Topology,
+    UnreadableError,
+    View,
+    __version__,
+    resolve,
+)
+
+_Mapping.register(Hyperparameters)
+
+_VIEW = (
+    "channels",
+    "flavor",
+    "hyperparameters",
+    "job",
+    "paths",
+    "platform",
+    "resources",
+    "role",
+    "topology",
+)
+
+__all__ = [
+    "Channel",
+    "ContractError",
+    "DeliveryError",
+    "Group",
+    "HyperparameterError",
+    "Hyperparameters",
+    "Job",
+    "LyftlearnRuntimeError",
+    "Paths",
+    "Resources",
+    "SettingsError",
+    "Topology",
+    "UnreadableError",
+    "View",
+    "__version__",
+    "channels",
+    "flavor",
+    "hyperparameters",
+    "job",
+    "paths",
+    "platform",
+    "resolve",
+    "resources",
+    "role",
+    "topology",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _VIEW:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(_native.current(), name)
+    # From now on an ordinary attribute: no call at the next use.
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_VIEW})

@@ -1,0 +1,160 @@
+//! Hyperparameters as a mapping of texts with declared types.
+
+use lyftlearn_runtime::{Error, ErrorKind, Texts};
+use pyo3::IntoPyObjectExt;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyIterator, PyList, PyMapping, PyNotImplemented};
+
+use crate::error::raise;
+
+/// Hyperparameters by name, every value a text exactly as it was given: "02139" stays
+/// "02139". Types are what the caller declares, never guessed.
+///
+/// A read-only mapping. A value may be a secret, so repr and errors show names only.
+///
+/// Sources: SageMaker's hyperparameters.json (Developer Guide, "How Amazon SageMaker AI
+/// Provides Training Information"), and on both platforms hyperparameters.json in the
+/// config directory, which SageMaker's own overrides name by name.
+#[pyclass(frozen, mapping, module = "lyftlearn_runtime")]
+pub(crate) struct Hyperparameters(pub(crate) Texts);
+
+#[pymethods]
+impl Hyperparameters {
+    fn __getitem__(&self, name: &str) -> PyResult<&str> {
+        self.0.text(name).map_err(|error| raise(&error))
+    }
+
+    fn __len__(&self) -> usize {
+        self.0.0.len()
+    }
+
+    fn __contains__(&self, name: &Bound<'_, PyAny>) -> bool {
+        name.extract::<String>()
+            .is_ok_and(|name| self.0.0.contains_key(&name))
+    }
+
+    fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyIterator>> {
+        PyList::new(py, self.0.0.keys())?.try_iter()
+    }
+
+    fn __repr__(&self) -> String {
+        format!(
+            "Hyperparameters({})",
+            self.0.0.keys().cloned().collect::<Vec<_>>().join(", ")
+        )
+    }
+
+    fn __eq__<'py>(&self, py: Python<'py>, other: &Bound<'py, PyAny>) -> PyResult<Py<PyAny>> {
+        if let Ok(other) = other.cast::<Self>() {
+            return (self.0 == other.get().0).into_py_any(py);
+        }
+        let Ok(other) = other.cast::<PyMapping>() else {
+            return PyNotImplemented::get(py).into_py_any(py);
+        };
+        let own = self.0.0.clone().into_pyobject(py)?;
+        let other = py.get_type::<PyDict>().call1((other,))?;
+        own.eq(other)?.into_py_any(py)
+    }
+
+    /// The names, sorted.
+    fn keys<'py>(mapping: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        part("KeysView", mapping)
+    }
+
+    /// The texts, in the order of the names.
+    fn values<'py>(mapping: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        part("ValuesView", mapping)
+    }
+
+    /// Names and texts, in the order of the names.
+    fn items<'py>(mapping: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        part("ItemsView", mapping)
+    }
+
+    /// The text, or `default` when there is none of that name.
+    #[pyo3(signature = (name, default=None))]
+    fn get<'py>(
+        &self,
+        py: Python<'py>,
+        name: &str,
+        default: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        Ok(match self.0.0.get(name) {
+            Some(text) => Some(text.into_pyobject(py)?.into_any()),
+            None => default,
+        })
+    }
+
+    /// A whole number of at most 64 bits in decimal digits: "10", "-3".
+    ///
+    /// A default stands in for what is missing, never for what is wrong. Raises KeyError
+    /// when there is none of that name and no default, HyperparameterError when it is
+    /// something else.
+    #[pyo3(signature = (name, default=None))]
+    fn int(&self, name: &str, default: Option<i64>) -> PyResult<i64> {
+        or(self.0.int(name), default)
+    }
+
+    /// A decimal number: "0.1", "1e-5", "10", "inf", "NaN".
+    ///
+    /// A default stands in for what is missing, never for what is wrong. Raises KeyError
+    /// when there is none of that name and no default, HyperparameterError when it is
+    /// something else.
+    #[pyo3(signature = (name, default=None))]
+    fn float(&self, name: &str, default: Option<f64>) -> PyResult<f64> {
+        or(self.0.float(name), default)
+    }
+
+    /// True or false, in JSON's spelling or Python's: "true", "False".
+    ///
+    /// A default stands in for what is missing, never for what is wrong. Raises KeyError
+    /// when there is none of that name and no default, HyperparameterError when it is
+    /// something else ("yes" and "1" are).
+    #[pyo3(signature = (name, default=None))]
+    fn bool(&self, name: &str, default: Option<bool>) -> PyResult<bool> {
+        or(self.0.bool(name), default)
+    }
+
+    /// Any JSON document, as json.loads makes it.
+    ///
+    /// A default other than None stands in for what is missing, never for what is wrong.
+    /// Raises KeyError when there is none of that name and no default,
+    /// HyperparameterError when it is something else (NaN is).
+    #[pyo3(signature = (name, default=None))]
+    fn json<'py>(
+        &self,
+        py: Python<'py>,
+        name: &str,
+        default: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        // Checked by the Rust that every door shares, made into objects by Python's own.
+        match (self.0.json::<serde_json::Value>(name), default) {
+            (Ok(_), _) => py
+                .import("json")?
+                .call_method1("loads", (self.__getitem__(name)?,)),
+            (Err(error), Some(default)) if error.kind() == ErrorKind::HyperparameterMissing => {
+                Ok(default)
+            }
+            (Err(error), _) => Err(raise(&error)),
+        }
+    }
+}
+
+/// Python's own view of a mapping's part; it shows the mapping's repr, and so no value.
+fn part<'py>(class: &str, mapping: &Bound<'py, Hyperparameters>) -> PyResult<Bound<'py, PyAny>> {
+    mapping
+        .py()
+        .import("collections.abc")?
+        .call_method1(class, (mapping,))
+}
+
+/// The default stands in for what is missing, never for what is wrong.
+fn or<T>(read: Result<T, Error>, default: Option<T>) -> PyResult<T> {
+    match (read, default) {
+        (Ok(value), _) => Ok(value),
+        (Err(error), Some(default)) if error.kind() == ErrorKind::HyperparameterMissing => {
+            Ok(default)
+        }
+        (Err(error), _) => Err(raise(&error)),
+    }
+}

@@ -1,0 +1,29 @@
+//! The Python door: the same Rust code, as Python objects. A view, with no logic of its own.
+//! Starts no thread and holds no event loop, so that data loaders may fork.
+
+mod error;
+mod hyperparameters;
+mod view;
+
+use pyo3::prelude::*;
+
+/// The native half of `lyftlearn_runtime`.
+#[pymodule]
+mod _native {
+    #[pymodule_export]
+    use super::error::{
+        ContractError, DeliveryError, HyperparameterError, LyftlearnRuntimeError, SettingsError,
+        UnreadableError,
+    };
+    #[pymodule_export]
+    use super::hyperparameters::Hyperparameters;
+    #[pymodule_export]
+    use super::view::{Channel, Group, Job, Paths, Resources, Topology, View, current, resolve};
+
+    use super::*;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
+}

@@ -1,0 +1,174 @@
+//! The house rules that no compiler holds: who may know whom, and CONTRACTS.md in
+//! step with `contract/`.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "reads the repository, not the world"
+)]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Who may know whom, from the ground up. A module without a line fails.
+const MAY_KNOW: &[(&str, &[&str])] = &[
+    // ground
+    ("error", &[]),
+    ("contract", &["error"]),
+    ("workload", &["contract", "error"]),
+    // floor 1: reads, and what mechanism needs
+    ("facts", &["contract", "error"]),
+    ("settings", &["contract", "error"]),
+    ("init", &["contract", "error"]),
+    // floor 2: understands
+    ("credentials", &["contract", "error", "workload"]),
+    (
+        "platform",
+        &["contract", "error", "facts", "settings", "workload"],
+    ),
+    // floor 3: tells the program; cannot tell where it runs
+    ("deliver", &["contract", "error", "workload"]),
+    // doors
+    (
+        "resolve",
+        &[
+            "contract", "error", "facts", "platform", "settings", "workload",
+        ],
+    ),
+    (
+        "cli",
+        &[
+            "contract", "deliver", "error", "facts", "init", "platform", "resolve", "settings",
+            "workload",
+        ],
+    ),
+];
+
+/// The façade and the binary's two lines know what they show.
+const FACADE: &[&str] = &["lib", "main"];
+
+fn source() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+fn files(directory: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// Module of the ground floor that a file belongs to: the first name below `src`.
+fn module_of(path: &Path) -> String {
+    let first = path
+        .strip_prefix(source())
+        .unwrap()
+        .components()
+        .next()
+        .unwrap();
+    Path::new(first.as_os_str())
+        .file_stem()
+        .unwrap()
+        .to_string_lossy()
+        .into_owned()
+}
+
+/// Every module named after `crate::`, groups included, comments left out.
+fn known_by(text: &str) -> Vec<String> {
+    let code: String = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .flat_map(|line| [line, "\n"])
+        .collect();
+    code.match_indices("crate::")
+        .filter(|(at, _)| {
+            !code[..*at].ends_with(|before: char| before.is_alphanumeric() || before == '_')
+        })
+        .map(|(at, found)| {
+            let rest = &code[at + found.len()..];
+            assert!(
+                !rest.starts_with('{'),
+                "write one `use crate::…` a module, so that it can be read here"
+            );
+            rest.chars()
+                .take_while(|letter| letter.is_alphanumeric() || *letter == '_')
+                .collect()
+        })
+        .collect()
+}
+
+#[test]
+fn nobody_knows_whom_they_must_not() {
+    let allowed: BTreeMap<&str, &[&str]> = MAY_KNOW.iter().copied().collect();
+    let mut paths = Vec::new();
+    files(&source(), &mut paths);
+    let mut wrong = Vec::new();
+    for path in paths {
+        let module = module_of(&path);
+        if FACADE.contains(&module.as_str()) {
+            continue;
+        }
+        let Some(may_know) = allowed.get(module.as_str()) else {
+            wrong.push(format!("{module} has no line in MAY_KNOW"));
+            continue;
+        };
+        for known in known_by(&std::fs::read_to_string(&path).unwrap()) {
+            // The façade's own names (`crate::Error`) are not modules.
+            let is_module = allowed.contains_key(known.as_str());
+            if is_module && known != module && !may_know.contains(&known.as_str()) {
+                wrong.push(format!(
+                    "{} must not know {known}",
+                    path.strip_prefix(source()).unwrap().display()
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_contract_name_has_its_row_in_contracts_md() {
+    let contracts = std::fs::read_to_string(source().join("../../CONTRACTS.md")).unwrap();
+    let mut paths = Vec::new();
+    files(&source().join("contract"), &mut paths);
+    let mut missing = Vec::new();
+    for path in paths {
+        let text = std::fs::read_to_string(&path).unwrap();
+        for line in text
+            .lines()
+            .filter(|line| line.trim_start().starts_with("pub(crate) const"))
+        {
+            let Some((_, value)) = line.split_once("&str = \"") else {
+                continue;
+            };
+            let value = value.trim_end_matches("\";");
+            if !contracts.contains(&format!("`{value}")) {
+                missing.push(value.to_owned());
+            }
+        }
+    }
+    assert!(
+        missing.is_empty(),
+        "not in CONTRACTS.md: {}",
+        missing.join(", ")
+    );
+}
+
+#[test]
+fn every_setting_has_its_row_in_contracts_md() {
+    let contracts = std::fs::read_to_string(source().join("../../CONTRACTS.md")).unwrap();
+    for setting in lyftlearn_runtime::SETTINGS {
+        assert!(
+            contracts.contains(&format!("`{}`", setting.name)),
+            "{} is not there",
+            setting.name
+        );
+        assert!(
+            contracts.contains(&format!("`{}`", setting.variable())),
+            "{} is not there",
+            setting.variable()
+        );
+    }
+}
