@@ -181,6 +181,7 @@ pub fn all() -> Vec<Case> {
             found.push(case);
         }
     }
+    assert!(!found.is_empty(), "no case below {}", cases.display());
     found
 }
 

@@ -21,6 +21,7 @@ pub struct Sandbox {
     read_only: bool,
     writable_run: bool,
     proc: bool,
+    working_directory: PathBuf,
 }
 
 #[derive(Clone, Debug)]
@@ -54,6 +55,7 @@ impl Sandbox {
             read_only: false,
             writable_run: true,
             proc: true,
+            working_directory: PathBuf::from("/"),
         };
         for directory in [
             "/bin",
@@ -106,10 +108,12 @@ impl Sandbox {
         self
     }
 
-    /// `-e NAME=value`.
+    /// `-e NAME=value`; the last of one name counts.
     #[must_use]
     pub fn variable(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
-        self.environment.push((name.into(), value.into()));
+        let name = name.into();
+        self.environment.retain(|(known, _)| *known != name);
+        self.environment.push((name, value.into()));
         self
     }
 
@@ -138,6 +142,13 @@ impl Sandbox {
     #[must_use]
     pub fn without_proc(mut self) -> Self {
         self.proc = false;
+        self
+    }
+
+    /// `--workdir`.
+    #[must_use]
+    pub fn working_directory(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.working_directory = directory.into();
         self
     }
 
@@ -223,9 +234,10 @@ impl Sandbox {
             .user
             .map(|id| format!("--userspec={id}:{id} "))
             .unwrap_or_default();
+        let directory = self.working_directory.display();
         // The variable by which the shell finds its own programs is not the container's.
         script.push_str(&format!(
-            "exec chroot {user}{root} /usr/bin/env PATH=\"$outer\" \"$@\"\n"
+            "exec chroot {user}{root} /usr/bin/env -C {directory} PATH=\"$outer\" \"$@\"\n"
         ));
         script
     }

@@ -1,1 +1,217 @@
-//! x
+//! The story of one image: trained as SageMaker trains, served as Kubernetes serves,
+//! served as SageMaker hosts, with the same answers everywhere.
+
+mod containers;
+mod namespaces;
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::engine::{Engine, Outcome};
+use crate::programs;
+use crate::sagemaker::TrainingJob;
+use crate::wait;
+
+/// Where the image's program lies in the repository.
+#[must_use]
+pub fn example() -> PathBuf {
+    programs::repository().join("examples/digits")
+}
+
+/// How containers are made here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layer {
+    /// Real containers.
+    Image(Engine),
+    /// Namespaces: the same programs without an image.
+    Process,
+}
+
+/// One container's part in the story.
+#[derive(Debug)]
+pub struct Scene {
+    /// What the place is called.
+    pub title: &'static str,
+    /// The workload as the program read it.
+    pub view: Value,
+    /// What it predicted for the sample.
+    pub predictions: Value,
+    /// What it ended with.
+    pub exit_code: i32,
+    /// What it printed.
+    pub log: String,
+}
+
+/// The whole story.
+#[derive(Debug)]
+pub struct Told {
+    /// The evaluation that training left beside the model.
+    pub evaluation: Value,
+    /// Training, the pod, the endpoint.
+    pub scenes: [Scene; 3],
+    /// The termination message of the pod's container.
+    pub termination_message: String,
+}
+
+/// What a way of making containers must be able to do.
+trait Stage {
+    /// The training data, written by the example's own `make_data.py`.
+    fn data(&self, directory: &Path) -> Outcome<()>;
+    /// A training job to its end: exit code, view, log.
+    fn train(&self, ml: &Path, job: &TrainingJob) -> Outcome<(i32, Value, String)>;
+    /// A pod from Kubernetes YAML, or as near to it as this stage comes.
+    fn pod(&self, work: &Path, model: &Path) -> Outcome<Box<dyn Server>>;
+    /// An endpoint's container.
+    fn endpoint(&self, model: &Path) -> Outcome<Box<dyn Server>>;
+}
+
+/// A container that serves.
+trait Server {
+    /// `http://host:port`.
+    fn url(&self) -> &str;
+    /// The workload as its program would read it.
+    fn view(&self) -> Outcome<Value>;
+    /// Asks it to stop, as the platform does; its exit code and log.
+    fn stop(self: Box<Self>) -> Outcome<(i32, String)>;
+}
+
+/// Tells the story in `work`, saying each step as it begins.
+///
+/// # Errors
+///
+/// When a step fails or an answer differs, with what was seen.
+pub fn tell(layer: Layer, work: &Path, progress: &mut dyn FnMut(&str)) -> Outcome<Told> {
+    let stage: Box<dyn Stage> = match layer {
+        Layer::Image(engine) => Box::new(containers::Containers::build(engine, progress)?),
+        Layer::Process => Box::new(namespaces::Namespaces::new()?),
+    };
+    let ml = work.join("ml");
+    let hyperparameters = json!({"C": "0.5", "max_iter": "300"});
+    let job = TrainingJob::lay_out(&ml, "digits-2026-01-01", &hyperparameters, &["train"]);
+    progress("training as SageMaker does: run IMAGE train");
+    stage.data(&ml.join("input/data/train"))?;
+    let (exit_code, view, log) = stage.train(&ml, &job)?;
+    if exit_code != 0 {
+        return Err(format!("training ended with {exit_code}:\n{log}"));
+    }
+    let evaluation = std::fs::read(ml.join("model/evaluation.json"))
+        .map_err(|err| format!("no evaluation: {err}"))?;
+    let evaluation: Value =
+        serde_json::from_slice(&evaluation).map_err(|err| format!("the evaluation: {err}"))?;
+    let sample = &evaluation["sample"];
+    let answers =
+        json!({"predictions": sample["predictions"], "probabilities": sample["probabilities"]});
+    let trained = Scene {
+        title: "trained on SageMaker",
+        view,
+        predictions: answers.clone(),
+        exit_code,
+        log,
+    };
+
+    let model = ml.join("model");
+    progress("serving as a pod of Kubernetes");
+    let pod = stage.pod(work, &model)?;
+    let pod = scene(
+        "served on Kubernetes",
+        pod,
+        "/healthz/ready",
+        &sample["instances"],
+        &answers,
+    )?;
+    let message =
+        std::fs::read_to_string(containers::pod_of(work).termination_log()).unwrap_or_default();
+
+    progress("serving as a SageMaker endpoint: run IMAGE serve");
+    let endpoint = stage.endpoint(&model)?;
+    let endpoint = scene(
+        "served on SageMaker",
+        endpoint,
+        "/ping",
+        &sample["instances"],
+        &answers,
+    )?;
+    Ok(Told {
+        evaluation,
+        scenes: [trained, pod, endpoint],
+        termination_message: message,
+    })
+}
+
+/// Waits until the server is ready, asks it, compares, and stops it.
+fn scene(
+    title: &'static str,
+    server: Box<dyn Server>,
+    readiness: &str,
+    instances: &Value,
+    expected: &Value,
+) -> Outcome<Scene> {
+    let asked = (|| {
+        ready(&format!("{}{readiness}", server.url()))?;
+        let predictions = invoke(server.url(), &json!({ "instances": instances }))?;
+        Ok::<_, String>((server.view()?, predictions))
+    })();
+    let started = Instant::now();
+    let (exit_code, log) = server.stop()?;
+    let (view, predictions) = asked.map_err(|err| format!("{title}: {err}\n{log}"))?;
+    if predictions != *expected {
+        return Err(format!(
+            "{title}: other predictions than in training:\n{predictions}\n{expected}"
+        ));
+    }
+    let grace = Duration::from_secs(view["lifecycle"]["grace_seconds"].as_u64().unwrap_or(0));
+    if exit_code != 0 || started.elapsed() > grace {
+        return Err(format!(
+            "{title}: ended with {exit_code} after {:?}:\n{log}",
+            started.elapsed()
+        ));
+    }
+    Ok(Scene {
+        title,
+        view,
+        predictions,
+        exit_code,
+        log,
+    })
+}
+
+/// Probes as a platform does: until 200, within SageMaker's four minutes.
+fn ready(url: &str) -> Outcome<()> {
+    let agent = agent();
+    wait::until(Duration::from_secs(240), || {
+        agent
+            .get(url)
+            .call()
+            .ok()
+            .filter(|answer| answer.status() == 200)
+    })
+    .map(drop)
+    .ok_or_else(|| format!("{url} does not become ready"))
+}
+
+fn invoke(url: &str, body: &Value) -> Outcome<Value> {
+    let url = format!("{url}/invocations");
+    let mut answer = agent()
+        .post(&url)
+        .send_json(body)
+        .map_err(|err| format!("{url}: {err}"))?;
+    if answer.status() != 200 {
+        let text = answer.body_mut().read_to_string().unwrap_or_default();
+        return Err(format!("{url}: {} {text}", answer.status()));
+    }
+    answer
+        .body_mut()
+        .read_json()
+        .map_err(|err| format!("{url}: {err}"))
+}
+
+fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder()
+        // SageMaker gives an invocation sixty seconds.
+        .timeout_global(Some(Duration::from_secs(60)))
+        .http_status_as_error(false)
+        .build()
+        .into()
+}

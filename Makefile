@@ -1,0 +1,61 @@
+# Two commands: `make demo` shows the main job, `make test` passes the tests.
+# Both install what they need (as root: Debian packages; below target/: the rest).
+
+MUSL := x86_64-unknown-linux-musl
+BINARY := target/$(MUSL)/release/lyftlearn-runtime
+PYTHON := target/venv/bin/python
+LAYER := target/image-layer
+CONTEXT := $(LAYER)/context
+ENTER := conformance/engine/enter.sh $(LAYER)/storage
+# A cloned checkout's own; nothing of another's counts.
+export CARGO_TARGET_DIR := $(CURDIR)/target
+
+.PHONY: demo test build setup lint test-rust test-python bench clean
+
+demo: build context
+	cargo build --quiet -p lyftlearn-conformance
+	@if conformance/engine/usable.sh; then \
+	    $(ENTER) target/debug/lyftlearn-conformance demo; \
+	else \
+	    target/debug/lyftlearn-conformance demo; \
+	fi
+
+test: build context lint test-rust test-python
+
+# What the machine must have.
+setup:
+	conformance/setup.sh
+
+# The static binary, and a Python environment with the wheel and the example's packages.
+build: setup
+	cargo build --release --locked --target $(MUSL) -p lyftlearn-runtime
+	[ -x $(PYTHON) ] || python3 -m venv target/venv
+	$(PYTHON) -m pip install --quiet -r lyftlearn-runtime-py/requirements-dev.txt -r examples/digits/requirements.txt
+	rm -rf target/wheels
+	target/venv/bin/maturin build --quiet --release --locked -m lyftlearn-runtime-py/Cargo.toml -i $(PYTHON) -o target/wheels
+	$(PYTHON) -m pip install --quiet --force-reinstall --no-deps target/wheels/*.whl
+
+# What the example's image is built from.
+context:
+	conformance/engine/context.sh $(LAYER) $(BINARY) $(PYTHON) target/wheels
+
+lint:
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo clippy --locked -p lyftlearn-runtime --no-default-features -- -D warnings
+	target/venv/bin/ruff check lyftlearn-runtime-py examples
+	target/venv/bin/ruff format --check lyftlearn-runtime-py examples
+	cd lyftlearn-runtime-py && ../target/venv/bin/mypy python tests
+
+test-rust:
+	cargo test --locked --workspace
+
+test-python:
+	cd lyftlearn-runtime-py && ../$(PYTHON) -m pytest -q
+
+# Figures, as ratios against peers in the same run.
+bench: build
+	conformance/benches/start.sh $(BINARY)
+
+clean:
+	rm -rf target

@@ -1,0 +1,31 @@
+#!/bin/sh
+# Installs what building, the demo and the tests need of Debian 12 or Ubuntu.
+# Rust (rustup) and Python 3.9 or newer are expected to be there.
+set -eu
+
+command -v cargo >/dev/null || { echo "setup: cargo is not there: install Rust with rustup first" >&2; exit 1; }
+command -v python3 >/dev/null || { echo "setup: python3 is not there: apt-get install python3 python3-venv" >&2; exit 1; }
+
+target=x86_64-unknown-linux-musl
+if ! [ -d "$(rustc --print sysroot)/lib/rustlib/$target" ]; then
+    command -v rustup >/dev/null || { echo "setup: the Rust target $target is not there, nor rustup to add it" >&2; exit 1; }
+    rustup target add "$target"
+fi
+
+# A missing package is all that apt-get is called for: a machine that has them all
+# needs neither root nor a network here.
+missing=
+for package in util-linux mmdebstrap podman crun catatonit netavark aardvark-dns iptables iproute2 python3; do
+    dpkg-query --show --showformat='${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed ||
+        missing="$missing $package"
+done
+if [ -n "$missing" ]; then
+    if [ "$(id -u)" != 0 ]; then
+        echo "setup: run as root, or: apt-get install$missing" >&2
+        exit 1
+    fi
+    echo "setup: installing$missing" >&2
+    apt-get update -qq
+    # shellcheck disable=SC2086  # a list of package names
+    DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends -y $missing >/dev/null
+fi

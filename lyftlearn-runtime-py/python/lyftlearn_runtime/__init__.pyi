@@ -1,0 +1,91 @@
+"""One view of an ML workload, whichever platform started its container.
+
+    import lyftlearn_runtime as rt
+
+    rt.platform, rt.role, rt.job.name
+    rt.paths.model, rt.channels["train"].path
+    rt.hyperparameters["lr"]; rt.hyperparameters.float("lr")
+    rt.topology.node_rank, rt.resources.cpus
+
+The view is read at the first use, not at import. It is the same whether
+``lyftlearn-runtime run`` started the process, ``exec`` did, or nothing did.
+"""
+
+from collections.abc import Mapping
+
+from lyftlearn_runtime._native import (
+    Channel,
+    ContractError,
+    DeliveryError,
+    Group,
+    HyperparameterError,
+    Hyperparameters,
+    Job,
+    LyftlearnRuntimeError,
+    Paths,
+    Resources,
+    SettingsError,
+    Topology,
+    UnreadableError,
+    View,
+    __version__,
+    _Flavor,
+    _Platform,
+    _Role,
+    resolve,
+)
+
+__all__ = [
+    "Channel",
+    "ContractError",
+    "DeliveryError",
+    "Group",
+    "HyperparameterError",
+    "Hyperparameters",
+    "Job",
+    "LyftlearnRuntimeError",
+    "Paths",
+    "Resources",
+    "SettingsError",
+    "Topology",
+    "UnreadableError",
+    "View",
+    "__version__",
+    "channels",
+    "flavor",
+    "hyperparameters",
+    "job",
+    "paths",
+    "platform",
+    "resolve",
+    "resources",
+    "role",
+    "topology",
+]
+
+# Of the view that this process sees, read at the first use. What can be wrong with it
+# is raised there, as resolve() would.
+platform: _Platform
+"""Who started the container: "sagemaker", "kubernetes", or "local" for anybody else."""
+flavor: _Flavor
+"""The variety of the platform: which kind of SageMaker job or app, which kind of
+pod, a container or a bare host.
+"""
+role: _Role
+"""What the program is for."""
+job: Job
+"""What this job is called."""
+paths: Paths
+"""Directories and files that the program may use."""
+channels: Mapping[str, Channel]
+"""Input data by channel name, read-only."""
+hyperparameters: Hyperparameters
+"""Hyperparameters as texts, with types on request.
+
+Raises UnreadableError or ContractError when the delivered document is gone or
+broken.
+"""
+topology: Topology
+"""The nodes of this job."""
+resources: Resources
+"""What this container may use."""

@@ -1,0 +1,413 @@
+"""The native half of `lyftlearn_runtime`."""
+
+import builtins
+import os
+from collections.abc import ItemsView, Iterator, KeysView, Mapping, Sequence, ValuesView
+from pathlib import Path
+from typing import Any, ClassVar, Literal, TypeVar, final, overload
+
+_Platform = Literal["sagemaker", "kubernetes", "local"]
+_Flavor = Literal[
+    "training",
+    "processing",
+    "hosting",
+    "transform",
+    "studio",
+    "notebook-instance",
+    "local-mode",
+    "pod",
+    "eks",
+    "kserve",
+    "hyperpod",
+    "container",
+    "host",
+]
+_Role = Literal["training", "processing", "serving", "transform", "job", "notebook"]
+_Mode = Literal["file", "pipe", "fastfile", "mount"]
+_T = TypeVar("_T")
+
+# Equal by value and mutable in no way, but without a hash: hence `__hash__: ClassVar[None]`,
+# which typeshed too can only write with a type: ignore (object has one).
+
+__version__: str
+__all__ = [
+    "Channel",
+    "ContractError",
+    "DeliveryError",
+    "Group",
+    "HyperparameterError",
+    "Hyperparameters",
+    "Job",
+    "LyftlearnRuntimeError",
+    "Paths",
+    "Resources",
+    "SettingsError",
+    "Topology",
+    "UnreadableError",
+    "View",
+    "__version__",
+    "current",
+    "resolve",
+]
+
+class LyftlearnRuntimeError(Exception):
+    """Every error of this package but a missing hyperparameter, which is a KeyError. The
+    text is a report: what could not be done and where, its causes, a hint. Never a value.
+    """
+
+class SettingsError(LyftlearnRuntimeError):
+    """A runtime.toml or a LYFTLEARN_RUNTIME_ variable is wrong. Every mistake is in the text."""
+
+class ContractError(LyftlearnRuntimeError):
+    """A file or variable of SageMaker's or Kubernetes' does not say what its contract says."""
+
+class UnreadableError(LyftlearnRuntimeError):
+    """Something exists and cannot be read."""
+
+class HyperparameterError(LyftlearnRuntimeError):
+    """A hyperparameter is not what its caller declared it to be."""
+
+class DeliveryError(LyftlearnRuntimeError):
+    """Something cannot be delivered to the program: a limit or the file system stands
+    against it.
+    """
+
+@final
+class Job:
+    """What this job is called, here and by its platform. What the platform does not
+    tell is None.
+
+    Sources: SageMaker Developer Guide, "How Amazon SageMaker AI Provides Training
+    Information"; Kubernetes, "Object Names and IDs" and "Namespaces".
+    """
+
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+    def __eq__(self, other: object, /) -> bool: ...
+    @property
+    def name(self) -> str | None:
+        """The name its owner chose: SageMaker's job name, or the setting job.name,
+        or on Kubernetes the pod's.
+        """
+
+    @property
+    def id(self) -> str | None:
+        """What tells this run from every other: SageMaker's ARN, or the pod's UID."""
+
+    @property
+    def arn(self) -> str | None:
+        """SageMaker's ARN."""
+
+    @property
+    def namespace(self) -> str | None:
+        """The pod's namespace."""
+
+    @property
+    def attempt(self) -> int | None:
+        """Which attempt at the job this is, from 0."""
+
+    @property
+    def container(self) -> str | None:
+        """The container's name in its pod."""
+
+@final
+class Paths:
+    """Directories that exist or can be made, and files that the platform reads. What
+    is not to be had here is None.
+
+    The layout below /opt/ml is SageMaker's (Developer Guide, "Amazon SageMaker AI
+    Training Storage Folders"); on Kubernetes volumes take the same places.
+    """
+
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+    def __eq__(self, other: object, /) -> bool: ...
+    @property
+    def model(self) -> Path | None:
+        """The model: written by training, read by serving."""
+
+    @property
+    def input(self) -> Path | None:
+        """All input; channels lie below."""
+
+    @property
+    def output(self) -> Path | None:
+        """Everything the job leaves behind but the model."""
+
+    @property
+    def output_data(self) -> Path | None:
+        """Output that the platform keeps."""
+
+    @property
+    def checkpoints(self) -> Path | None:
+        """Checkpoints, kept across attempts where the platform does so (SageMaker
+        Developer Guide, "Checkpoints in Amazon SageMaker AI").
+        """
+
+    @property
+    def code(self) -> Path | None:
+        """The user's code."""
+
+    @property
+    def cache(self) -> Path | None:
+        """Kept between jobs where the platform does so (SageMaker's warm pools).
+        Never for secrets.
+        """
+
+    @property
+    def tmp(self) -> Path | None:
+        """Scratch."""
+
+    @property
+    def failure(self) -> Path | None:
+        """The file in which the platform looks for a failure's reason: SageMaker shows
+        1,024 characters of it, Kubernetes 4,096 bytes ("Determine the Reason for
+        Pod Failure").
+        """
+
+    @property
+    def run(self) -> Path | None:
+        """The runtime's own files, workload.json first."""
+
+@final
+class Channel:
+    """One input.
+
+    Source: SageMaker API Reference, "Channel" and "DataSource". On Kubernetes every
+    directory below /opt/ml/input/data is one.
+    """
+
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+    def __eq__(self, other: object, /) -> bool: ...
+    @property
+    def path(self) -> Path:
+        """Its directory, or in pipe mode the FIFO's name without `_<epoch>`."""
+
+    @property
+    def mode(self) -> _Mode:
+        """How the data arrive: "file" (downloaded before the start), "pipe" (a FIFO for
+        each epoch), "fastfile" (fetched when read) or "mount" (a network volume).
+        """
+
+    @property
+    def content_type(self) -> str | None:
+        """MIME type, where declared."""
+
+    @property
+    def sharded(self) -> bool | None:
+        """Whether each node sees another part of the data; None where nobody tells."""
+
+@final
+class Group:
+    """One instance group of a heterogeneous cluster.
+
+    Source: SageMaker API Reference, "InstanceGroup".
+    """
+
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+    def __eq__(self, other: object, /) -> bool: ...
+    @property
+    def name(self) -> str:
+        """The group's name."""
+
+    @property
+    def instance_type(self) -> str | None:
+        """The instance type, where told: "ml.g5.2xlarge"."""
+
+    @property
+    def hosts(self) -> list[str]:
+        """Its nodes, in the platform's order."""
+
+    @property
+    def current(self) -> bool:
+        """Whether this node is one of them."""
+
+@final
+class Topology:
+    """The nodes of this job. One without company is rank 0 of 1.
+
+    Sources: SageMaker's resourceconfig.json (Developer Guide, "How Amazon SageMaker
+    AI Provides Training Information"); on Kubernetes the variables of torchrun,
+    Kubeflow Trainer, LeaderWorkerSet, HyperPod and indexed Jobs.
+    """
+
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+    def __eq__(self, other: object, /) -> bool: ...
+    @property
+    def host(self) -> str:
+        """This node's name."""
+
+    @property
+    def hosts(self) -> list[str]:
+        """Every node's name in rank order; empty where the platform tells only a count."""
+
+    @property
+    def node_rank(self) -> int:
+        """This node's place, from 0."""
+
+    @property
+    def nodes(self) -> int:
+        """How many nodes there are."""
+
+    @property
+    def local_devices(self) -> int:
+        """Accelerators of this node that workers may have one each of; 0 without any."""
+
+    @property
+    def master_addr(self) -> str:
+        """Rank 0's address; empty where several nodes have none named."""
+
+    @property
+    def master_port(self) -> int:
+        """The TCP port on which rank 0 listens for the others."""
+
+    @property
+    def network_interface(self) -> str | None:
+        """The interface on which the nodes see each other, where known."""
+
+    @property
+    def groups(self) -> list[Group]:
+        """Instance groups, in the platform's order; empty without any."""
+
+@final
+class Resources:
+    """What this container may use: its cgroup's limits, never the node's numbers.
+
+    Sources: cgroups(7); Kubernetes, "Resource Management for Pods and Containers".
+    """
+
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+    def __eq__(self, other: object, /) -> bool: ...
+    @property
+    def cpus(self) -> float:
+        """Processors' worth of time: the smaller of quota and affinity. May be a fraction."""
+
+    @property
+    def memory_bytes(self) -> int | None:
+        """The memory limit in bytes; None without one."""
+
+    @property
+    def gpus(self) -> int:
+        """NVIDIA devices."""
+
+    @property
+    def neurons(self) -> int:
+        """AWS Neuron devices."""
+
+    @property
+    def shm_bytes(self) -> int | None:
+        """Size of /dev/shm in bytes; None where it is not mounted."""
+
+@final
+class Hyperparameters(Mapping[str, str]):
+    """Hyperparameters by name, every value a text exactly as it was given: "02139" stays
+    "02139". Types are what the caller declares, never guessed.
+
+    A read-only mapping. A value may be a secret, so repr and errors show names only.
+
+    Sources: SageMaker's hyperparameters.json (Developer Guide, "How Amazon SageMaker AI
+    Provides Training Information"), and on both platforms hyperparameters.json in the
+    config directory, which SageMaker's own overrides name by name.
+    """
+
+    def __getitem__(self, name: str, /) -> str: ...
+    def __len__(self) -> builtins.int: ...
+    def __iter__(self) -> Iterator[str]: ...
+    def keys(self) -> KeysView[str]:
+        """The names, sorted."""
+    def values(self) -> ValuesView[str]:
+        """The texts, in the order of the names."""
+    def items(self) -> ItemsView[str, str]:
+        """Names and texts, in the order of the names."""
+    @overload
+    def get(self, name: str, default: None = None) -> str | None:
+        """The text, or `default` when there is none of that name."""
+    @overload
+    def get(self, name: str, default: _T) -> str | _T: ...
+    def int(self, name: str, default: builtins.int | None = None) -> builtins.int:
+        """A whole number of at most 64 bits in decimal digits: "10", "-3".
+
+        A default stands in for what is missing, never for what is wrong. Raises KeyError
+        when there is none of that name and no default, HyperparameterError when it is
+        something else.
+        """
+    def float(self, name: str, default: builtins.float | None = None) -> builtins.float:
+        """A decimal number: "0.1", "1e-5", "10", "inf", "NaN".
+
+        A default stands in for what is missing, never for what is wrong. Raises KeyError
+        when there is none of that name and no default, HyperparameterError when it is
+        something else.
+        """
+    def bool(self, name: str, default: builtins.bool | None = None) -> builtins.bool:
+        """True or false, in JSON's spelling or Python's: "true", "False".
+
+        A default stands in for what is missing, never for what is wrong. Raises KeyError
+        when there is none of that name and no default, HyperparameterError when it is
+        something else ("yes" and "1" are).
+        """
+    def json(self, name: str, default: Any = None) -> Any:
+        """Any JSON document, as json.loads makes it.
+
+        A default other than None stands in for what is missing, never for what is wrong.
+        Raises KeyError when there is none of that name and no default,
+        HyperparameterError when it is something else (NaN is).
+        """
+
+@final
+class View:
+    """What this container is asked to run, in the same words on every platform."""
+
+    @property
+    def platform(self) -> _Platform:
+        """Who started the container: "sagemaker", "kubernetes", or "local" for anybody else."""
+    @property
+    def flavor(self) -> _Flavor:
+        """The variety of the platform: which kind of SageMaker job or app, which kind of
+        pod, a container or a bare host.
+        """
+    @property
+    def role(self) -> _Role:
+        """What the program is for."""
+    @property
+    def job(self) -> Job:
+        """What this job is called."""
+    @property
+    def paths(self) -> Paths:
+        """Directories and files that the program may use."""
+    @property
+    def channels(self) -> Mapping[str, Channel]:
+        """Input data by channel name, read-only."""
+    @property
+    def hyperparameters(self) -> Hyperparameters:
+        """Hyperparameters as texts, with types on request.
+
+        Raises UnreadableError or ContractError when the delivered document is gone or
+        broken.
+        """
+    @property
+    def topology(self) -> Topology:
+        """The nodes of this job."""
+    @property
+    def resources(self) -> Resources:
+        """What this container may use."""
+    def to_dict(self) -> dict[str, Any]:
+        """The whole workload as `lyftlearn-runtime inspect --json` shows it: JSON's types,
+        hyperparameters by count and place, no values and no secrets.
+        """
+
+def current() -> View:
+    """What this process sees, read once."""
+
+def resolve(
+    *,
+    root: str | os.PathLike[str] | None = None,
+    environ: Mapping[str, str] | None = None,
+    argv: Sequence[str] | None = None,
+) -> View:
+    """What a program would see that was started with this environment and these files;
+    for tests. Reads anew at every call, and changes nothing.
+
+    `root` stands in for /, `environ` for the process's environment, `argv` for the
+    program's argv without the runtime's own words: ["train"].
+
+    Raises SettingsError, ContractError or UnreadableError where a start would stop
+    with the same report.
+    """
