@@ -11,10 +11,11 @@ const HELP: &str = "\
 Holds an image to the runtime's contract.
 
 usage:
-  lyftlearn-conformance demo [--layer image|process]
+  lyftlearn-conformance demo [--layer image|process] [--engine podman|docker] [--json]
       Trains the example as SageMaker does, serves the model as Kubernetes and as
       SageMaker do, compares what the program saw and what it predicted. Without
       --layer: in real containers where an engine answers, else in namespaces.
+      With --json the whole story, for other programs.
 ";
 
 fn main() -> ExitCode {
@@ -27,49 +28,86 @@ fn main() -> ExitCode {
     }
 }
 
-fn command() -> Outcome<()> {
+/// What was asked for.
+#[derive(Default)]
+struct Wanted {
+    demo: bool,
+    help: bool,
+    json: bool,
+    layer: Option<String>,
+    engine: Option<Engine>,
+}
+
+fn wanted() -> Outcome<Wanted> {
     let mut words = lexopt::Parser::from_env();
-    let mut demo = false;
-    let mut layer = None;
+    let mut wanted = Wanted::default();
     while let Some(word) = words.next().map_err(|err| err.to_string())? {
         match word {
-            lexopt::Arg::Value(word) if word == "demo" => demo = true,
-            lexopt::Arg::Long("layer") => {
-                let value = words.value().map_err(|err| err.to_string())?;
-                layer = Some(match value.to_str() {
-                    Some("image") => {
-                        Layer::Image(Engine::found().ok_or("no container engine answers here")?)
-                    }
-                    Some("process") => Layer::Process,
-                    _ => return Err("cannot use --layer: expected image or process".to_owned()),
-                });
+            lexopt::Arg::Value(word) if word == "demo" => wanted.demo = true,
+            lexopt::Arg::Long("json") => wanted.json = true,
+            lexopt::Arg::Long("layer") => wanted.layer = Some(value(&mut words)?),
+            lexopt::Arg::Long("engine") => {
+                wanted.engine = match value(&mut words)?.as_str() {
+                    "podman" => Some(Engine::Podman),
+                    "docker" => Some(Engine::Docker),
+                    _ => return Err("cannot use --engine: expected podman or docker".to_owned()),
+                }
             }
-            lexopt::Arg::Long("help") | lexopt::Arg::Short('h') => {
-                return std::io::stdout()
-                    .write_all(HELP.as_bytes())
-                    .map_err(|err| err.to_string());
-            }
+            lexopt::Arg::Long("help") | lexopt::Arg::Short('h') => wanted.help = true,
             _ => return Err("cannot tell what to do; --help shows all".to_owned()),
         }
     }
-    if !demo {
+    Ok(wanted)
+}
+
+fn value(words: &mut lexopt::Parser) -> Outcome<String> {
+    let value = words.value().map_err(|err| err.to_string())?;
+    Ok(value.to_string_lossy().into_owned())
+}
+
+fn layer(wanted: &Wanted) -> Outcome<Layer> {
+    let engine = || wanted.engine.or_else(Engine::found);
+    match wanted.layer.as_deref() {
+        Some("process") => Ok(Layer::Process),
+        Some("image") => engine()
+            .map(Layer::Image)
+            .ok_or_else(|| "no container engine answers here".to_owned()),
+        Some(_) => Err("cannot use --layer: expected image or process".to_owned()),
+        None => Ok(engine().map_or_else(
+            || {
+                say("no container engine can run here: the same programs run in namespaces");
+                Layer::Process
+            },
+            Layer::Image,
+        )),
+    }
+}
+
+fn command() -> Outcome<()> {
+    let wanted = wanted()?;
+    if wanted.help {
+        return print(HELP);
+    }
+    if !wanted.demo {
         return Err("cannot tell what to do; --help shows all".to_owned());
     }
-    let layer = layer.unwrap_or_else(|| match Engine::found() {
-        Some(engine) => Layer::Image(engine),
-        None => {
-            say("no container engine can run here: the same programs run in namespaces instead");
-            Layer::Process
-        }
-    });
+    let layer = layer(&wanted)?;
     let work = tempfile::tempdir().map_err(|err| format!("no temporary directory: {err}"))?;
     let start = Instant::now();
     let told = story::tell(layer, work.path(), &mut |step| {
         say(&format!("[{:5.1} s] {step}", start.elapsed().as_secs_f64()));
     })?;
     say(&format!("[{:5.1} s] done\n", start.elapsed().as_secs_f64()));
+    if wanted.json {
+        print(&serde_json::to_string(&told).map_err(|err| err.to_string())?)
+    } else {
+        print(&side_by_side(&told))
+    }
+}
+
+fn print(text: &str) -> Outcome<()> {
     std::io::stdout()
-        .write_all(side_by_side(&told).as_bytes())
+        .write_all(text.as_bytes())
         .map_err(|err| err.to_string())
 }
 

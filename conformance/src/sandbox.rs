@@ -35,6 +35,7 @@ struct Mount {
 #[derive(Debug)]
 pub struct Running {
     outer: Child,
+    environment: Vec<(OsString, OsString)>,
     _root: tempfile::TempDir,
 }
 
@@ -190,6 +191,7 @@ impl Sandbox {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         Running {
+            environment: self.environment.clone(),
             outer: command.spawn().expect("unshare (util-linux) is installed"),
             _root: root,
         }
@@ -283,6 +285,29 @@ impl Running {
     pub fn signal(&self, signal: nix::sys::signal::Signal) {
         let pid = nix::unistd::Pid::from_raw(self.pid_one());
         nix::sys::signal::kill(pid, signal).expect("PID 1 is there");
+    }
+
+    /// Runs a command beside PID 1, with the container's environment, as `docker exec` does.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be started.
+    pub fn enter(&self, argv: &[&str]) -> Result<Output, String> {
+        Command::new("nsenter")
+            .args([
+                "--target",
+                &self.pid_one().to_string(),
+                "--mount",
+                "--pid",
+                "--root",
+                "--wd",
+                "--",
+            ])
+            .args(argv)
+            .env_clear()
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .output()
+            .map_err(|err| format!("cannot start nsenter (util-linux): {err}"))
     }
 
     /// Waits for the end.

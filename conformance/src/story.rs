@@ -7,6 +7,7 @@ mod namespaces;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::engine::{Engine, Outcome};
@@ -30,12 +31,15 @@ pub enum Layer {
 }
 
 /// One container's part in the story.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
 pub struct Scene {
     /// What the place is called.
     pub title: &'static str,
     /// The workload as the program read it.
     pub view: Value,
+    /// The same, asked beside the program (`kubectl exec POD -- lyftlearn-runtime
+    /// inspect`); `None` where nobody could be beside it.
+    pub beside: Option<Value>,
     /// What it predicted for the sample.
     pub predictions: Value,
     /// What it ended with.
@@ -45,14 +49,14 @@ pub struct Scene {
 }
 
 /// The whole story.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
 pub struct Told {
     /// The evaluation that training left beside the model.
     pub evaluation: Value,
     /// Training, the pod, the endpoint.
     pub scenes: [Scene; 3],
-    /// The termination message of the pod's container.
-    pub termination_message: String,
+    /// Containers, pods and volumes that are still there.
+    pub left_behind: String,
 }
 
 /// What a way of making containers must be able to do.
@@ -65,6 +69,8 @@ trait Stage {
     fn pod(&self, work: &Path, model: &Path) -> Outcome<Box<dyn Server>>;
     /// An endpoint's container.
     fn endpoint(&self, model: &Path) -> Outcome<Box<dyn Server>>;
+    /// What is still there.
+    fn left_behind(&self) -> Outcome<String>;
 }
 
 /// A container that serves.
@@ -73,6 +79,8 @@ trait Server {
     fn url(&self) -> &str;
     /// The workload as its program would read it.
     fn view(&self) -> Outcome<Value>;
+    /// The workload as another process of the container sees it.
+    fn beside(&self) -> Outcome<Value>;
     /// Asks it to stop, as the platform does; its exit code and log.
     fn stop(self: Box<Self>) -> Outcome<(i32, String)>;
 }
@@ -106,6 +114,7 @@ pub fn tell(layer: Layer, work: &Path, progress: &mut dyn FnMut(&str)) -> Outcom
     let trained = Scene {
         title: "trained on SageMaker",
         view,
+        beside: None,
         predictions: answers.clone(),
         exit_code,
         log,
@@ -121,9 +130,6 @@ pub fn tell(layer: Layer, work: &Path, progress: &mut dyn FnMut(&str)) -> Outcom
         &sample["instances"],
         &answers,
     )?;
-    let message =
-        std::fs::read_to_string(containers::pod_of(work).termination_log()).unwrap_or_default();
-
     progress("serving as a SageMaker endpoint: run IMAGE serve");
     let endpoint = stage.endpoint(&model)?;
     let endpoint = scene(
@@ -136,7 +142,7 @@ pub fn tell(layer: Layer, work: &Path, progress: &mut dyn FnMut(&str)) -> Outcom
     Ok(Told {
         evaluation,
         scenes: [trained, pod, endpoint],
-        termination_message: message,
+        left_behind: stage.left_behind()?,
     })
 }
 
@@ -151,11 +157,11 @@ fn scene(
     let asked = (|| {
         ready(&format!("{}{readiness}", server.url()))?;
         let predictions = invoke(server.url(), &json!({ "instances": instances }))?;
-        Ok::<_, String>((server.view()?, predictions))
+        Ok::<_, String>((server.view()?, server.beside()?, predictions))
     })();
     let started = Instant::now();
     let (exit_code, log) = server.stop()?;
-    let (view, predictions) = asked.map_err(|err| format!("{title}: {err}\n{log}"))?;
+    let (view, beside, predictions) = asked.map_err(|err| format!("{title}: {err}\n{log}"))?;
     if predictions != *expected {
         return Err(format!(
             "{title}: other predictions than in training:\n{predictions}\n{expected}"
@@ -171,6 +177,7 @@ fn scene(
     Ok(Scene {
         title,
         view,
+        beside: Some(beside),
         predictions,
         exit_code,
         log,

@@ -704,20 +704,7 @@ fn what_stands_beside_pid_one_sees_the_same() {
     let running = container.run(&["serve"]);
     appears(&world.path("shared/ready"));
     // `docker exec`: another process of the same container, without the word `serve`.
-    let output = std::process::Command::new("nsenter")
-        .args([
-            "--target",
-            &running.pid_one().to_string(),
-            "--mount",
-            "--pid",
-            "--root",
-            "--wd",
-        ])
-        .args([BINARY, "inspect", "--json"])
-        .env_clear()
-        .env("PATH", "/usr/bin:/bin")
-        .output()
-        .unwrap();
+    let output = running.enter(&[BINARY, "inspect", "--json"]).unwrap();
     assert!(
         output.status.success(),
         "{}",

@@ -122,6 +122,20 @@ impl Stage for Containers {
             yaml: None,
         }))
     }
+
+    fn left_behind(&self) -> Outcome<String> {
+        let containers = self
+            .engine
+            .call(&["ps", "--all", "--format", "{{.Names}}"])?;
+        let volumes = self
+            .engine
+            .call(&["volume", "ls", "--format", "{{.Name}}"])?;
+        let pods = match self.engine {
+            Engine::Podman => self.engine.call(&["pod", "ls", "--format", "{{.Name}}"])?,
+            Engine::Docker => String::new(),
+        };
+        Ok([containers, volumes, pods].concat())
+    }
 }
 
 fn url(engine: Engine, container: &str) -> Outcome<String> {
@@ -207,6 +221,13 @@ impl Server for Container {
 
     fn view(&self) -> Outcome<Value> {
         self.engine.json_file(self.name, WORKLOAD)
+    }
+
+    fn beside(&self) -> Outcome<Value> {
+        let text =
+            self.engine
+                .call(&["exec", self.name, "lyftlearn-runtime", "inspect", "--json"])?;
+        serde_json::from_str(&text).map_err(|err| format!("inspect in {}: {err}", self.name))
     }
 
     fn stop(self: Box<Self>) -> Outcome<(i32, String)> {

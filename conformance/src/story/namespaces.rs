@@ -12,7 +12,7 @@ use super::{Server, Stage, example};
 use crate::engine::Outcome;
 use crate::programs;
 use crate::sagemaker::{TrainingJob, platform_variables};
-use crate::sandbox::{Running, Sandbox};
+use crate::sandbox::{BINARY, Running, Sandbox};
 
 const PROGRAM: &str = "/opt/program";
 
@@ -152,6 +152,11 @@ impl Stage for Namespaces {
             model.parent().and_then(Path::parent).unwrap_or(model),
         )
     }
+
+    /// Every process ended with its namespace.
+    fn left_behind(&self) -> Outcome<String> {
+        Ok(String::new())
+    }
 }
 
 fn view(run: &Path) -> Outcome<Value> {
@@ -173,6 +178,16 @@ impl Server for Process {
 
     fn view(&self) -> Outcome<Value> {
         view(&self.run)
+    }
+
+    fn beside(&self) -> Outcome<Value> {
+        let output = self.running.enter(&[BINARY, "inspect", "--json"])?;
+        serde_json::from_slice(&output.stdout).map_err(|err| {
+            format!(
+                "inspect: {err}: {}",
+                String::from_utf8_lossy(&output.stderr)
+            )
+        })
     }
 
     fn stop(self: Box<Self>) -> Outcome<(i32, String)> {
