@@ -11,7 +11,9 @@ The view is read at the first use, not at import. It is the same whether
 ``lyftlearn-runtime run`` started the process, ``exec`` did, or nothing did.
 """
 
-from collections.abc import Mapping as _Mapping
+# collections.abc is this module under another name, behind a package that takes 2 ms to
+# import; this one every Python has loaded before it runs anything.
+from _collections_abc import Mapping as _Mapping
 
 from lyftlearn_runtime import _native
 from lyftlearn_runtime._native import (
