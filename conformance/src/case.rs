@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::canary::Canary;
+use crate::canary::{self, Canary};
 
 /// What must be made of a world.
 #[derive(Debug, Deserialize)]
@@ -67,6 +67,7 @@ impl Case {
     }
 
     fn make(name: String, directory: &Path) -> Self {
+        assert!(planted(directory), "{name} plants no canary");
         let canary = Canary::plant();
         let root = tempfile::tempdir().expect("a temporary directory can be made");
         copy(&directory.join("fs"), root.path(), &canary);
@@ -153,6 +154,17 @@ impl Case {
                 "{place}: no problem says {expected:?} in {problems:?}"
             );
         }
+        for problem in problems {
+            let foreseen = self
+                .expect
+                .problems
+                .iter()
+                .any(|expected| problem.contains(expected));
+            assert!(
+                foreseen,
+                "{place}: a problem that nothing foresees: {problem}"
+            );
+        }
     }
 }
 
@@ -188,7 +200,8 @@ pub fn all() -> Vec<Case> {
 /// Where `view` is not what `expected` says, in words.
 fn difference(at: &str, expected: &Value, view: &Value) -> Option<String> {
     match (expected, view) {
-        (Value::Object(expected), Value::Object(view)) => {
+        // A part of an object is asked for by its keys; none at all means none are there.
+        (Value::Object(expected), Value::Object(view)) if !expected.is_empty() => {
             expected.iter().find_map(|(key, expected)| {
                 difference(
                     &format!("{at}.{key}"),
@@ -203,6 +216,18 @@ fn difference(at: &str, expected: &Value, view: &Value) -> Option<String> {
             at.trim_start_matches('.')
         )),
     }
+}
+
+/// Whether a file of the case holds the canary's place.
+fn planted(directory: &Path) -> bool {
+    sorted(directory).iter().any(|path| {
+        if path.is_dir() && !path.is_symlink() {
+            return planted(path);
+        }
+        let text = std::fs::read(path).unwrap_or_default();
+        text.windows(canary::PLACE.len())
+            .any(|window| window == canary::PLACE.as_bytes())
+    })
 }
 
 fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Option<T> {

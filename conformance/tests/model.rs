@@ -8,9 +8,26 @@ use lyftlearn_conformance::programs;
 use lyftlearn_runtime::{Facts, resolve};
 use serde_json::{Value, json};
 
+/// Every case is tried, so that one run shows everything that is wrong.
+fn for_each_case(mut check: impl FnMut(&Case)) {
+    let wrong: Vec<String> = case::all()
+        .iter()
+        .filter_map(|case| {
+            let tried = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| check(case)));
+            tried.is_err().then(|| case.name.clone())
+        })
+        .collect();
+    assert!(
+        wrong.is_empty(),
+        "{} cases fail:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+}
+
 #[test]
 fn through_the_library() {
-    for case in case::all() {
+    for_each_case(|case| {
         let mut facts = Facts::empty()
             .with_root(case.root())
             .with_argv(case.argv.clone())
@@ -37,12 +54,12 @@ fn through_the_library() {
                 case.check("library", Err(&error.report()));
             }
         }
-    }
+    });
 }
 
 #[test]
 fn through_the_binary() {
-    for case in case::all() {
+    for_each_case(|case| {
         let output = Command::new(programs::binary())
             .args(["inspect", "--json", "--root"])
             .arg(case.root())
@@ -58,7 +75,7 @@ fn through_the_binary() {
         );
         if output.status.success() {
             let view: Value = serde_json::from_slice(&output.stdout).unwrap();
-            let shown = without_affinity(view.clone(), &case);
+            let shown = without_affinity(view.clone(), case);
             case.check("binary", Ok(&shown));
             let texts = |key: &str, field: Option<&str>| -> Vec<String> {
                 let list = view[key].as_array().unwrap().iter();
@@ -80,7 +97,7 @@ fn through_the_binary() {
             assert_eq!(output.status.code(), Some(125), "{}", case.name);
             case.check("binary", Err(&String::from_utf8(output.stderr).unwrap()));
         }
-    }
+    });
 }
 
 /// One Python for all cases: starting one for each would take longer than the rest.
@@ -110,7 +127,7 @@ fn through_the_wheel() {
         .unwrap();
     let mut questions = driver.stdin.take().unwrap();
     let mut answers = BufReader::new(driver.stdout.take().unwrap()).lines();
-    for case in case::all() {
+    for_each_case(|case| {
         let question = json!({"root": case.root(), "environ": case.environment, "argv": case.argv});
         writeln!(questions, "{question}").unwrap();
         let answer = answers
@@ -121,9 +138,9 @@ fn through_the_wheel() {
         let shown: Value = serde_json::from_str(&answer).unwrap();
         match shown["report"].as_str() {
             Some(report) => case.check("wheel", Err(report)),
-            None => case.check("wheel", Ok(&without_affinity(shown["view"].clone(), &case))),
+            None => case.check("wheel", Ok(&without_affinity(shown["view"].clone(), case))),
         }
-    }
+    });
     drop(questions);
     assert!(driver.wait().unwrap().success());
 }

@@ -11,12 +11,12 @@ import pytest
 
 BINARY = Path(
     os.environ.get(
-        "LYFTLEARN_RUNTIME_BINARY",
+        "LYFTLEARN_CONFORMANCE_BINARY",
         Path(__file__).parents[2] / "target/debug/lyftlearn-runtime",
     )
 )
 
-# The tests' own words, whoever starts them; the variable above is no setting either.
+# The tests' own words, whoever starts them.
 for name in [name for name in os.environ if name.startswith("LYFTLEARN_")]:
     del os.environ[name]
 

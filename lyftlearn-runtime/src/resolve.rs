@@ -41,7 +41,7 @@ pub(crate) fn resolve_with(
     let mounts = facts.mounts()?;
     let image: Vec<File> = file(facts, runtime::IMAGE_SETTINGS)?.into_iter().collect();
     let early = read(facts, &image, arguments)?;
-    let detection = platform::detect(facts, &early, &mounts)?;
+    let mut detection = platform::detect(facts, &early, &mounts)?;
 
     // The deployment's own file lies where the platform puts it, so it comes second.
     let usual = platform::config_dir(detection.platform);
@@ -56,6 +56,7 @@ pub(crate) fn resolve_with(
         }
         None => early,
     };
+    detection.override_role(&settings);
     let reading = platform::read(facts, &settings, &mounts, &detection, &config_dir)?;
     Ok(Resolved {
         workload: reading.workload,
@@ -88,11 +89,7 @@ pub fn current(facts: &Facts) -> Result<View, Error> {
             values: Values::Delivered,
         });
     }
-    let resolved = resolve(facts)?;
-    Ok(View {
-        workload: resolved.workload,
-        values: Values::Resolved(resolved.values),
-    })
+    resolve(facts).map(View::from)
 }
 
 /// A workload, and its hyperparameters when they are asked for.
@@ -108,6 +105,15 @@ enum Values {
     /// In the document that the workload names.
     Delivered,
     Resolved(Texts),
+}
+
+impl From<Resolved> for View {
+    fn from(resolved: Resolved) -> Self {
+        Self {
+            workload: resolved.workload,
+            values: Values::Resolved(resolved.values),
+        }
+    }
 }
 
 impl View {

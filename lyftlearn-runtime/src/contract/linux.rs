@@ -7,6 +7,8 @@ pub(crate) const CGROUP_MOUNT: &str = "/sys/fs/cgroup";
 /// PID 1's argv, for doors that are opened beside it (`kubectl exec`).
 pub(crate) const INIT_COMMAND_LINE: &str = "/proc/1/cmdline";
 pub(crate) const HOSTS_FILE: &str = "/etc/hosts";
+/// What container engines mount into every container.
+pub(crate) const ENGINE_FILES: &[&str] = &[HOSTS_FILE, "/etc/resolv.conf", "/etc/hostname"];
 pub(crate) const HOSTNAME_FILE: &str = "/proc/sys/kernel/hostname";
 pub(crate) const HOSTNAME: &str = "HOSTNAME";
 pub(crate) const SHM: &str = "/dev/shm";

@@ -12,6 +12,8 @@ pub(crate) const TRANSFORM_JOB_ARN: &str = "TRANSFORM_JOB_ARN";
 pub(crate) const BATCH: &str = "SAGEMAKER_BATCH";
 pub(crate) const APP_TYPE: &str = "SAGEMAKER_APP_TYPE";
 pub(crate) const SPACE_NAME: &str = "SAGEMAKER_SPACE_NAME";
+/// `True` in local mode started from Studio.
+pub(crate) const STUDIO_LOCAL_MODE: &str = "SM_STUDIO_LOCAL_MODE";
 pub(crate) const INTERNAL_IMAGE: &str = "SAGEMAKER_INTERNAL_IMAGE_URI";
 
 /// Any of these beside the argument `serve` means an endpoint: the platform or

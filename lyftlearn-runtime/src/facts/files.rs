@@ -82,7 +82,18 @@ impl Facts {
         };
         match read(&place, path, limit) {
             Ok(bytes) => Ok(Some(bytes)),
-            Err(Failure::Io(err)) if absent(&err) => Ok(None),
+            Err(Failure::Io(err)) if absent(&err) => match std::fs::symlink_metadata(&place) {
+                // Something is there after all, and leads nowhere.
+                Ok(meta) if meta.is_symlink() => {
+                    let is = "a link to nothing";
+                    Err(ReadFault::NotAFile {
+                        path: path.to_owned(),
+                        is,
+                    }
+                    .into())
+                }
+                _ => Ok(None),
+            },
             Err(Failure::Io(err)) => Err(Error::from(ReadFault::Unreadable {
                 path: path.to_owned(),
             })

@@ -140,6 +140,7 @@ impl Facts {
     pub(crate) fn first_word(&self) -> Result<Option<OsString>, Error> {
         use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
+        let owned = |word: &[u8]| OsString::from_vec(word.to_vec());
         if let Some(word) = self.argv.first() {
             return Ok(Some(word.clone()));
         }
@@ -154,10 +155,17 @@ impl Facts {
         if !ours || words.next() != Some(b"run") {
             return Ok(None);
         }
-        Ok(words
-            .find(|word| !word.starts_with(b"-"))
-            .filter(|word| !word.is_empty())
-            .map(|word| OsString::from_vec(word.to_vec())))
+        // As the command line itself is read: options of `run` take the next word along.
+        while let Some(word) = words.next() {
+            match word {
+                b"" => break,
+                b"--" => return Ok(words.next().filter(|word| !word.is_empty()).map(owned)),
+                b"--signal-scope" => drop(words.next()),
+                option if option.starts_with(b"-") => {}
+                word => return Ok(Some(owned(word))),
+            }
+        }
+        Ok(None)
     }
 
     /// This node's name.

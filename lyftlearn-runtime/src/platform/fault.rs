@@ -16,6 +16,8 @@ pub(super) enum ContractFault {
     },
     /// A document that begins with a byte order mark, which JSON forbids.
     ByteOrderMark { path: PathBuf },
+    /// A document that the shim delivered and that somebody removed.
+    Gone { path: PathBuf },
     /// A document without a key that it must have.
     Missing { path: PathBuf, key: &'static str },
     /// A node that is not in its own list of nodes.
@@ -44,6 +46,7 @@ impl fmt::Display for ContractFault {
                 "cannot understand {} at line 1, column 1: it begins with a byte order mark",
                 path.display()
             ),
+            Self::Gone { path } => write!(f, "cannot find {}, which was delivered", path.display()),
             Self::Missing { path, key } => write!(f, "cannot find {key} in {}", path.display()),
             Self::UnknownHost { path } => {
                 write!(
@@ -81,6 +84,9 @@ impl Fault for ContractFault {
             Self::Malformed { .. } | Self::Missing { .. } | Self::UnknownHost { .. } => {
                 "correct the file; numbers that JSON has no word for, such as NaN, go in quotes"
                     .to_owned()
+            }
+            Self::Gone { .. } => {
+                "keep LYFTLEARN_RUN_DIR as it was made while the program runs".to_owned()
             }
             Self::ByteOrderMark { .. } => {
                 "save the file as UTF-8 without a byte order mark".to_owned()

@@ -1,7 +1,7 @@
 //! Which source of identity the AWS SDKs would pick here, by name.
 
-use super::{Detection, World};
-use crate::contract::{aws, kubernetes};
+use super::{Detection, Evidence, World};
+use crate::contract::{aws, kubernetes, linux, sagemaker};
 use crate::workload::{CredentialSource, Credentials, Flavor, Platform};
 
 /// In the order of botocore's chain. Nothing is asked and no value is kept.
@@ -24,25 +24,41 @@ pub(super) fn read(world: &World<'_>, detection: &Detection) -> Credentials {
         detection.flavor,
         Flavor::Training | Flavor::Processing | Flavor::Hosting | Flavor::Transform
     );
-    Credentials {
-        source,
-        isolated: detection.platform == Platform::SageMaker
-            && given
-            && source == CredentialSource::None,
-    }
+    // Every engine sets HOSTNAME; where it is gone, a wrapper emptied the environment
+    // and took the identity along.
+    let told = set(linux::HOSTNAME) || set(sagemaker::TRAINING_JOB_ARN);
+    let isolated = detection.platform == Platform::SageMaker
+        && given
+        && told
+        && source == CredentialSource::None;
+    Credentials { source, isolated }
 }
 
-/// Whether EKS Pod Identity answers for this container.
-pub(super) fn pod_identity(world: &World<'_>) -> bool {
-    let uri = world.facts.text(aws::FULL_URI);
-    let at_agent = uri.is_some_and(|uri| {
-        kubernetes::POD_IDENTITY_HOSTS.iter().any(|host| {
-            uri.strip_prefix("http://")
-                .is_some_and(|rest| rest.starts_with(host))
-        })
-    });
-    let token = world.facts.text(aws::AUTHORIZATION_TOKEN_FILE);
-    at_agent || token.is_some_and(|file| file.starts_with(kubernetes::POD_IDENTITY_TOKEN_DIR))
+/// Whether EKS Pod Identity's agent is the container endpoint.
+fn pod_identity(world: &World<'_>) -> bool {
+    let Some(uri) = world.facts.text(aws::FULL_URI) else {
+        return false;
+    };
+    let Some(rest) = uri.strip_prefix("http://") else {
+        return false;
+    };
+    kubernetes::POD_IDENTITY_HOSTS.iter().any(|host| {
+        rest.strip_prefix(host)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', ':']))
+    })
+}
+
+/// What EKS Pod Identity left in the environment: only EKS has it, even where it is
+/// half of what a client needs.
+pub(super) fn pod_identity_evidence(world: &World<'_>) -> Option<Evidence> {
+    let means = "EKS Pod Identity";
+    if pod_identity(world) {
+        return world.variable(aws::FULL_URI, means);
+    }
+    let token = world.facts.text(aws::AUTHORIZATION_TOKEN_FILE)?;
+    token
+        .starts_with(kubernetes::POD_IDENTITY_TOKEN_DIR)
+        .then(|| Evidence::new(format!("variable {}", aws::AUTHORIZATION_TOKEN_FILE), means))
 }
 
 fn profile(world: &World<'_>) -> bool {

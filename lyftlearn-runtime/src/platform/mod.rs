@@ -34,6 +34,8 @@ pub(crate) struct Detection {
     pub(crate) platform: Platform,
     pub(crate) flavor: Flavor,
     pub(crate) role: Role,
+    /// The role before a setting overrode it: which files there are depends on it.
+    found_role: Role,
     pub(crate) evidence: Vec<Evidence>,
     pub(crate) problems: Vec<String>,
 }
@@ -74,12 +76,6 @@ pub(crate) fn detect(
         Some(platform) => (platform, world.forced(platform)?),
         None => world.recognise()?,
     };
-    if let Some(role) = wanted_role(settings) {
-        recognised.role = role;
-        recognised
-            .evidence
-            .push(setting_evidence(settings, "role", role.as_str()));
-    }
     recognised.problems.extend(settings.service_links.iter().map(|name| {
         format!("{name} is ignored: Kubernetes made it for a Service of that name; set enableServiceLinks: false")
     }));
@@ -87,9 +83,26 @@ pub(crate) fn detect(
         platform,
         flavor: recognised.flavor,
         role: recognised.role,
+        found_role: recognised.role,
         evidence: recognised.evidence,
         problems: recognised.problems,
     })
+}
+
+impl Detection {
+    /// Applies the setting `role`, which the config directory may have brought.
+    pub(crate) fn override_role(&mut self, settings: &Settings) {
+        let wanted = settings.role.as_deref();
+        let role = Role::ALL
+            .iter()
+            .copied()
+            .find(|role| Some(role.as_str()) == wanted);
+        if let Some(role) = role {
+            self.role = role;
+            self.evidence
+                .push(setting_evidence(settings, "role", role.as_str()));
+        }
+    }
 }
 
 /// Where the config directory is, unless a setting moves it.
@@ -114,7 +127,7 @@ pub(crate) fn read(
     let staged = format!("{config_dir}/{}", runtime::HYPERPARAMETERS_FILE);
     let part = match detection.platform {
         Platform::SageMaker => sagemaker::read(&world, detection, &resources, &mut problems)?,
-        Platform::Kubernetes => kubernetes::read(&world, detection, &resources)?,
+        Platform::Kubernetes => kubernetes::read(&world, detection, &resources, &mut problems)?,
         Platform::Local => local::read(&world, detection, &resources)?,
     };
     let documents = [Some(staged.as_str()), part.hyperparameters];
@@ -123,7 +136,7 @@ pub(crate) fn read(
     let workload = Workload {
         platform: detection.platform,
         flavor: detection.flavor,
-        role: wanted_role(settings).unwrap_or(detection.role),
+        role: detection.role,
         job: part.job,
         paths: part.paths,
         channels: part.channels,
@@ -152,6 +165,12 @@ pub(crate) fn delivered_hyperparameters(
     facts: &Facts,
     path: &std::path::Path,
 ) -> Result<Texts, Error> {
+    if !facts.exists(path) {
+        return Err(fault::ContractFault::Gone {
+            path: path.to_owned(),
+        }
+        .into());
+    }
     let path = path.to_string_lossy();
     let (_, values) =
         documents::hyperparameters(facts, std::iter::once(path.as_ref()), &mut Vec::new())?;
@@ -241,21 +260,37 @@ impl<'a> World<'a> {
             .find(|mount| mount.point.starts_with(directory))
     }
 
-    /// Whether a container engine, and not a kubelet, wrote this container's
-    /// `/etc/hosts`: then a `KUBERNETES_*` variable came from outside.
+    /// Whether a container engine, and not a kubelet, made this container: then a
+    /// `KUBERNETES_*` variable came from outside. Engines mount three files of
+    /// their own from a directory named after the container.
     fn engine(&self) -> Option<Evidence> {
-        let mount = self
-            .mounts
-            .iter()
-            .find(|mount| mount.point.as_os_str() == linux::HOSTS_FILE)?;
-        let source = mount.root.to_string_lossy();
-        let engine = source.contains("/containers/") && source.ends_with("/hosts");
-        (engine && !source.contains("/pods/")).then(|| {
-            Evidence::new(
-                format!("mount {}", linux::HOSTS_FILE),
-                "a container engine without a kubelet made it",
-            )
-        })
+        if kubernetes::pod(self.mounts).is_some() {
+            return None;
+        }
+        let mount = self.mounts.iter().find(|mount| {
+            linux::ENGINE_FILES
+                .iter()
+                .any(|file| mount.point.as_os_str() == *file)
+                && of_an_engine(&mount.root)
+        })?;
+        let found = format!("mount {}", mount.point.display());
+        Some(Evidence::new(
+            found,
+            "a container engine without a kubelet made it",
+        ))
+    }
+}
+
+/// `…/containers/<id>/hosts` (Docker), `…-containers/<id>/userdata/hosts` (Podman, CRI-O).
+fn of_an_engine(source: &std::path::Path) -> bool {
+    let words: Vec<&str> = source.iter().filter_map(|word| word.to_str()).collect();
+    let id = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    match words.as_slice() {
+        [.., "containers", container, _] => id(container),
+        [.., directory, container, "userdata", _] => {
+            directory.ends_with("-containers") && id(container)
+        }
+        _ => false,
     }
 }
 
@@ -274,14 +309,6 @@ fn forced(settings: &Settings) -> Option<Platform> {
         .iter()
         .copied()
         .find(|platform| platform.as_str() == wanted)
-}
-
-fn wanted_role(settings: &Settings) -> Option<Role> {
-    let wanted = settings.role.as_deref()?;
-    Role::ALL
-        .iter()
-        .copied()
-        .find(|role| role.as_str() == wanted)
 }
 
 fn setting_evidence(settings: &Settings, key: &str, means: &str) -> Evidence {

@@ -100,14 +100,8 @@ fn flavor(world: &World<'_>) -> (Flavor, Option<Evidence>) {
         );
         return (Flavor::Kserve, Some(found));
     }
-    if identity::pod_identity(world) {
-        return (
-            Flavor::Eks,
-            Some(Evidence::new(
-                "variable AWS_CONTAINER_CREDENTIALS_FULL_URI",
-                "EKS Pod Identity's agent",
-            )),
-        );
+    if let Some(found) = identity::pod_identity_evidence(world) {
+        return (Flavor::Eks, Some(found));
     }
     let api = world.facts.text(kubernetes::SERVICE_HOST);
     if api.is_some_and(|host| host.ends_with(kubernetes::EKS_SERVICE_SUFFIX)) {
@@ -160,6 +154,7 @@ pub(super) fn read(
     world: &World<'_>,
     detection: &Detection,
     resources: &Resources,
+    problems: &mut Vec<String>,
 ) -> Result<Part, Error> {
     let pod = pod(world.mounts);
     let (grace, source) = match world.settings.grace_seconds {
@@ -194,7 +189,7 @@ pub(super) fn read(
         },
         paths,
         channels: paths::channels_by_directory(world)?,
-        topology: ranks::read(world, resources)?,
+        topology: ranks::read(world, resources, problems)?,
         lifecycle: lifecycle(grace, source),
         // A volume may lay SageMaker's own file out; it overrides staged ones there and here.
         hyperparameters: Some(sagemaker::HYPERPARAMETERS),

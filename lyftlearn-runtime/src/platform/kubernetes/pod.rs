@@ -58,8 +58,8 @@ enum Part {
     Volume,
 }
 
-/// The kubelet's root directory differs from one distribution to the next, so
-/// only what follows `pods/<uid>/` counts.
+/// The kubelet's root directory differs from one distribution to the next and may
+/// itself lie in a pod's volume, so the last `pods/<uid>/` counts.
 fn source(root: &Path) -> Option<Source> {
     let words: Vec<&str> = root
         .components()
@@ -68,19 +68,25 @@ fn source(root: &Path) -> Option<Source> {
             _ => None,
         })
         .collect();
-    let pods = words.iter().position(|word| *word == "pods")?;
-    let uid = *words.get(pods + 1)?;
-    let part = match words.get(pods + 2..)? {
-        ["etc-hosts"] => Part::Hosts,
-        ["containers", container, log] if hex(log, 8) => Part::TerminationLog {
-            container: (*container).to_owned(),
-        },
-        ["volumes", kind, ..] if kind.starts_with("kubernetes.io~") => Part::Volume,
-        _ => return None,
-    };
-    is_uid(uid).then(|| Source {
-        uid: uid.to_owned(),
-        part,
+    let pods = words
+        .iter()
+        .enumerate()
+        .rev()
+        .filter(|(_, word)| **word == "pods");
+    pods.into_iter().find_map(|(at, _)| {
+        let uid = *words.get(at + 1)?;
+        let part = match words.get(at + 2..)? {
+            ["etc-hosts"] => Part::Hosts,
+            ["containers", container, log] if hex(log, 8) => Part::TerminationLog {
+                container: (*container).to_owned(),
+            },
+            ["volumes", kind, ..] if kind.starts_with("kubernetes.io~") => Part::Volume,
+            _ => return None,
+        };
+        is_uid(uid).then(|| Source {
+            uid: uid.to_owned(),
+            part,
+        })
     })
 }
 

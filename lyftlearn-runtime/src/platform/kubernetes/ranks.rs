@@ -1,6 +1,6 @@
 //! Ranks, from whichever controller made the pod.
 
-use crate::contract::{kubernetes, sagemaker};
+use crate::contract::kubernetes;
 use crate::error::Error;
 use crate::platform::World;
 use crate::platform::fault::ContractFault;
@@ -42,8 +42,43 @@ const PAIRS: &[Pair] = &[
     },
 ];
 
-pub(super) fn read(world: &World<'_>, resources: &Resources) -> Result<Topology, Error> {
+pub(super) fn read(
+    world: &World<'_>,
+    resources: &Resources,
+    problems: &mut Vec<String>,
+) -> Result<Topology, Error> {
     let mut topology = alone(world, resources)?;
+    if let Some((rank, nodes)) = place(world, problems)? {
+        topology.node_rank = rank;
+        topology.nodes = nodes;
+    }
+    if topology.nodes > 1 {
+        topology.hosts = Vec::new();
+        topology.master_addr = master(world).unwrap_or_default();
+    } else if let Some(address) = master(world) {
+        topology.master_addr = address;
+    }
+    for variable in [kubernetes::MASTER_PORT, kubernetes::PET_MASTER_PORT] {
+        if let Some(port) = port(world, variable, problems)? {
+            topology.master_port = port;
+        }
+    }
+    for local in [kubernetes::PET_LOCAL, kubernetes::HYPERPOD_LOCAL] {
+        // torchrun also takes the words auto, cpu and gpu here.
+        let count = world
+            .facts
+            .text(local)
+            .and_then(|text| text.trim().parse().ok());
+        if let Some(count) = count {
+            topology.local_devices = count;
+            break;
+        }
+    }
+    Ok(topology)
+}
+
+/// This node's rank and how many there are, from the first pair that is whole.
+fn place(world: &World<'_>, problems: &mut Vec<String>) -> Result<Option<(u32, u32)>, Error> {
     for pair in PAIRS {
         // A group's rank means something to torchrun's children only.
         if pair.rank == kubernetes::GROUP_RANK
@@ -63,32 +98,26 @@ pub(super) fn read(world: &World<'_>, resources: &Resources) -> Result<Topology,
             }
             .into());
         }
-        topology.node_rank = rank;
-        topology.nodes = nodes;
-        break;
+        return Ok(Some((rank, nodes)));
     }
-    if topology.nodes > 1 {
-        topology.hosts = Vec::new();
-        topology.master_addr = master(world).unwrap_or_default();
-    } else if let Some(address) = master(world) {
-        topology.master_addr = address;
+    let index: Option<u32> = number(world, kubernetes::COMPLETION_INDEX)?;
+    if let Some(index) = index {
+        // The Job controller tells a pod its index and nobody the count.
+        problems.push(format!(
+            "{} is set without a count: nodes is the least that it can be; set {} to the Job's completions",
+            kubernetes::COMPLETION_INDEX,
+            kubernetes::PET_NODES
+        ));
+        return Ok(Some((index, index.saturating_add(1))));
     }
-    topology.master_port = match number(world, kubernetes::PET_MASTER_PORT)? {
-        Some(port) => port,
-        None => master_port(world)?.unwrap_or(sagemaker::MASTER_PORT),
-    };
-    for local in [kubernetes::PET_LOCAL, kubernetes::HYPERPOD_LOCAL] {
-        // torchrun also takes the words auto, cpu and gpu here.
-        let count = world
-            .facts
-            .text(local)
-            .and_then(|text| text.trim().parse().ok());
-        if let Some(count) = count {
-            topology.local_devices = count;
-            break;
-        }
+    if nodes(world, kubernetes::PET_NODES)?.is_some_and(|nodes| nodes > 1) {
+        problems.push(format!(
+            "{} is set without {}: this node is taken for one alone until torchrun ranks it",
+            kubernetes::PET_NODES,
+            kubernetes::PET_NODE_RANK
+        ));
     }
-    Ok(topology)
+    Ok(None)
 }
 
 /// A count, or torchrun's `least:most`, of which the most is what ranks are below.
@@ -114,10 +143,21 @@ fn master(world: &World<'_>) -> Option<String> {
     .map(std::borrow::Cow::into_owned)
 }
 
-/// A Service called `master` makes `MASTER_PORT=tcp://…`: that is no port.
-fn master_port(world: &World<'_>) -> Result<Option<u16>, Error> {
-    match world.facts.text(kubernetes::MASTER_PORT) {
-        Some(text) if text.contains("://") => Ok(None),
-        _ => number(world, kubernetes::MASTER_PORT),
+/// A port. A Service called `master` makes `MASTER_PORT=tcp://…`: that is none.
+fn port(
+    world: &World<'_>,
+    variable: &'static str,
+    problems: &mut Vec<String>,
+) -> Result<Option<u16>, Error> {
+    if world
+        .facts
+        .text(variable)
+        .is_some_and(|text| text.contains("://"))
+    {
+        problems.push(format!(
+            "{variable} is ignored: Kubernetes made it for a Service of that name; set enableServiceLinks: false"
+        ));
+        return Ok(None);
     }
+    number(world, variable)
 }

@@ -2,10 +2,11 @@
 
 use super::{
     Detection, Evidence, Part, Recognised, World, in_a_cluster, name_in_arn, platform_runs_it,
+    stopping,
 };
 use crate::contract::sagemaker;
 use crate::error::Error;
-use crate::platform::{lifecycle, paths, topology};
+use crate::platform::{paths, topology};
 use crate::workload::{Flavor, Job, Resources, Role};
 
 pub(super) fn recognise(world: &World<'_>) -> Result<Option<Recognised>, Error> {
@@ -113,9 +114,10 @@ pub(super) fn read(
         paths: paths::usual(world, detection.flavor, detection.role),
         channels: paths::channels_by_directory(world)?,
         topology: topology::alone(world, resources)?,
-        lifecycle: lifecycle(
+        lifecycle: stopping(
+            detection,
             sagemaker::HOSTING_GRACE_SECONDS,
-            "SageMaker's hosting contract".to_owned(),
+            "SageMaker's hosting contract",
         ),
         hyperparameters: None,
     })

@@ -5,10 +5,13 @@ mod notebook;
 mod processing;
 mod training;
 
-use super::{Detection, Evidence, Part, Recognised, World, documents, kubernetes};
-use crate::contract::aws;
+use super::{Detection, Evidence, Part, Recognised, World, documents, kubernetes, lifecycle};
+use crate::contract::{aws, sagemaker};
 use crate::error::Error;
-use crate::workload::{Flavor, Resources, Role};
+use crate::workload::{Flavor, Lifecycle, Resources, Role};
+
+/// `docker compose stop` waits this long.
+const COMPOSE_GRACE_SECONDS: u32 = 10;
 
 /// The more telling evidence first, in the order of AWS's own code: metadata,
 /// processing, training, transform, and an endpoint by what is left.
@@ -50,22 +53,37 @@ pub(super) fn read(
     resources: &Resources,
     problems: &mut Vec<String>,
 ) -> Result<Part, Error> {
-    // Local mode has no flavor of its own for each kind; the role tells them apart.
-    match (detection.flavor, detection.role) {
-        (Flavor::Studio | Flavor::NotebookInstance, _) => notebook::read(world, resources),
+    // Local mode has no flavor of its own for each kind; the role it was found by
+    // tells them apart, whatever a setting makes of it.
+    match (detection.flavor, detection.found_role) {
+        (Flavor::Studio | Flavor::NotebookInstance, _) => {
+            notebook::read(world, detection, resources)
+        }
         (Flavor::Processing, _) | (Flavor::LocalMode, Role::Processing) => {
-            processing::read(world, resources, problems)
+            processing::read(world, detection, resources, problems)
         }
         (Flavor::Hosting | Flavor::Transform, _)
         | (Flavor::LocalMode, Role::Serving | Role::Transform) => {
             hosting::read(world, detection, resources)
         }
-        _ => training::read(world, resources, problems),
+        _ => training::read(world, detection, resources, problems),
     }
 }
 
-/// What only the platform itself sets: the SDK's local mode has none of it.
+/// The platform's grace, or in local mode that of the `docker compose` which runs it.
+fn stopping(detection: &Detection, seconds: u32, source: &str) -> Lifecycle {
+    if detection.flavor == Flavor::LocalMode {
+        return lifecycle(COMPOSE_GRACE_SECONDS, "Docker Compose's default".to_owned());
+    }
+    lifecycle(seconds, source.to_owned())
+}
+
+/// What only the platform itself sets. The SDK's local mode has none of it but where
+/// Studio hands its own on, and that it says.
 fn platform_runs_it(world: &World<'_>) -> bool {
+    if world.facts.text(sagemaker::STUDIO_LOCAL_MODE).is_some() {
+        return false;
+    }
     [aws::RELATIVE_URI, aws::EXECUTION_ENV]
         .into_iter()
         .any(|name| world.facts.text(name).is_some())

@@ -1,6 +1,6 @@
 //! Studio apps and notebook instances.
 
-use super::{Evidence, Part, Recognised, World, documents};
+use super::{Detection, Evidence, Part, Recognised, World, documents};
 use crate::contract::sagemaker;
 use crate::error::Error;
 use crate::platform::{lifecycle, paths, topology};
@@ -52,7 +52,11 @@ fn studio_variables(world: &World<'_>) -> Option<Evidence> {
         })
 }
 
-pub(super) fn read(world: &World<'_>, resources: &Resources) -> Result<Part, Error> {
+pub(super) fn read(
+    world: &World<'_>,
+    detection: &Detection,
+    resources: &Resources,
+) -> Result<Part, Error> {
     let metadata = metadata(world)?;
     let (arn, name) = metadata.map_or((None, None), |metadata| {
         let name = metadata
@@ -74,7 +78,7 @@ pub(super) fn read(world: &World<'_>, resources: &Resources) -> Result<Part, Err
             name,
             ..Job::default()
         },
-        paths: paths::usual(world, Flavor::Studio, Role::Notebook),
+        paths: paths::usual(world, detection.flavor, detection.role),
         channels: paths::channels_by_directory(world)?,
         topology: topology::alone(world, resources)?,
         lifecycle: lifecycle(GRACE_SECONDS, "docker stop's default".to_owned()),

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Evidence, Part, Recognised, World, documents, training};
+use super::{Detection, Evidence, Part, Recognised, World, documents, stopping, training};
 use crate::contract::{runtime, sagemaker};
 use crate::error::Error;
-use crate::platform::{lifecycle, paths};
+use crate::platform::paths;
 use crate::workload::{Channel, ChannelMode, Flavor, Job, Resources, Role};
 
 /// Inputs and outputs lie below it (dev guide: build your own processing container).
@@ -49,6 +49,7 @@ pub(super) fn recognise(world: &World<'_>) -> Result<Option<Recognised>, Error> 
 
 pub(super) fn read(
     world: &World<'_>,
+    detection: &Detection,
     resources: &Resources,
     problems: &mut Vec<String>,
 ) -> Result<Part, Error> {
@@ -110,7 +111,7 @@ pub(super) fn read(
         // Several have no one place but the one they share.
         _ => directory.to_owned(),
     };
-    let mut paths = paths::usual(world, Flavor::Processing, Role::Processing);
+    let mut paths = paths::usual(world, detection.flavor, detection.role);
     paths.model = None;
     paths.input = paths::present(world, &directory.join("input"))
         .or_else(|| paths::present(world, directory));
@@ -128,9 +129,10 @@ pub(super) fn read(
         paths,
         channels,
         topology: training::nodes(world, resources, sagemaker::PROCESSING_RESOURCES)?,
-        lifecycle: lifecycle(
+        lifecycle: stopping(
+            detection,
             GRACE_SECONDS,
-            "SageMaker's processing contract names none; assumed".to_owned(),
+            "SageMaker's processing contract names none; assumed",
         ),
         hyperparameters: None,
     })

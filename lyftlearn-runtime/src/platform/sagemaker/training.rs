@@ -4,17 +4,29 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::{
-    Evidence, Part, Recognised, World, documents, in_a_cluster, name_in_arn, platform_runs_it,
+    Detection, Evidence, Part, Recognised, World, documents, in_a_cluster, name_in_arn,
+    platform_runs_it, stopping,
 };
 use crate::contract::{runtime, sagemaker};
 use crate::error::Error;
 use crate::platform::fault::ContractFault;
-use crate::platform::{lifecycle, paths, topology};
+use crate::platform::{paths, topology};
 use crate::workload::{Channel, ChannelMode, Flavor, Group, Job, Resources, Role, Topology};
 
 pub(super) fn recognise(world: &World<'_>) -> Result<Option<Recognised>, Error> {
     if !world.facts.exists(sagemaker::RESOURCE_CONFIG) {
-        return Ok(None);
+        // Without its file only the ARN says SageMaker: local mode and other
+        // launchers name jobs, too.
+        let arn = world.variable(sagemaker::TRAINING_JOB_ARN, "a SageMaker training job");
+        return Ok(arn.filter(|_| !in_a_cluster(world)).map(|arn| Recognised {
+            flavor: Flavor::Training,
+            role: Role::Training,
+            evidence: vec![arn],
+            problems: vec![format!(
+                "{} is not there: one node alone",
+                sagemaker::RESOURCE_CONFIG
+            )],
+        }));
     }
     let named: Vec<Evidence> = [sagemaker::TRAINING_JOB_ARN, sagemaker::TRAINING_JOB_NAME]
         .into_iter()
@@ -47,20 +59,25 @@ pub(super) fn recognise(world: &World<'_>) -> Result<Option<Recognised>, Error> 
     }))
 }
 
-/// The platform sets the ARN; where a wrapper emptied the environment, only it
-/// names a real instance type.
+/// The platform sets the ARN. Where a wrapper took it away, the instance type tells,
+/// and without one the platform's other variables.
 fn local_mode(world: &World<'_>) -> Result<bool, Error> {
-    if world.facts.text(sagemaker::TRAINING_JOB_ARN).is_some() || platform_runs_it(world) {
+    if world.facts.text(sagemaker::TRAINING_JOB_ARN).is_some() {
         return Ok(false);
     }
     let config: Option<sagemaker::ResourceConfig> =
         documents::json(world.facts, sagemaker::RESOURCE_CONFIG)?;
     let instance = config.and_then(|config| config.current_instance_type);
-    Ok(!instance.is_some_and(|instance| instance.starts_with("ml.")))
+    Ok(match instance {
+        Some(instance) if instance.starts_with("ml.") => false,
+        Some(instance) if instance.starts_with("local") => true,
+        _ => !platform_runs_it(world),
+    })
 }
 
 pub(super) fn read(
     world: &World<'_>,
+    detection: &Detection,
     resources: &Resources,
     problems: &mut Vec<String>,
 ) -> Result<Part, Error> {
@@ -77,7 +94,7 @@ pub(super) fn read(
         .map(std::borrow::Cow::into_owned)
         .or_else(|| arn.as_deref().and_then(name_in_arn))
         .or_else(|| world.settings.job_name.clone());
-    let mut paths = paths::usual(world, Flavor::Training, Role::Training);
+    let mut paths = paths::usual(world, detection.flavor, detection.role);
     let checkpoints: Option<sagemaker::CheckpointConfig> =
         documents::json(world.facts, sagemaker::CHECKPOINT_CONFIG)?;
     if let Some(path) = checkpoints.and_then(|config| config.local_path) {
@@ -97,9 +114,10 @@ pub(super) fn read(
         paths,
         channels: channels(world, problems)?,
         topology,
-        lifecycle: lifecycle(
+        lifecycle: stopping(
+            detection,
             sagemaker::TRAINING_GRACE_SECONDS,
-            "SageMaker's training contract".to_owned(),
+            "SageMaker's training contract",
         ),
         hyperparameters: Some(sagemaker::HYPERPARAMETERS),
     })
