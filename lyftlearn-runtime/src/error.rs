@@ -22,6 +22,8 @@ pub enum ErrorKind {
     HyperparameterMissing,
     /// What is to be delivered cannot be: a limit or the file system stands against it.
     Delivery,
+    /// The identity: withheld, absent, or not answering.
+    Credentials,
     /// The program does not exist.
     ProgramNotFound,
     /// The program exists and cannot be executed.

@@ -20,16 +20,22 @@
 //! | know what the container is asked to run | [`Workload`] |
 //! | deliver it to a program | [`deliver`](crate::deliver()) |
 //! | read hyperparameters with types | [`Texts`] |
+//! | get the platform's identity | [`credentials::provider`] |
+//! | count things | [`metrics::recorder`] |
 //! | say what went wrong | [`Error`] |
 
 #[cfg(feature = "cli")]
 pub mod cli;
 mod contract;
+#[cfg(feature = "agent")]
+pub mod credentials;
 mod deliver;
 mod error;
 mod facts;
 #[cfg(feature = "cli")]
 mod init;
+#[cfg(feature = "agent")]
+pub mod metrics;
 mod platform;
 mod resolve;
 mod settings;

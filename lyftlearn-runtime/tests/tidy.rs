@@ -21,6 +21,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("init", &["contract", "error"]),
     // floor 2: understands
     ("credentials", &["contract", "error", "workload"]),
+    ("metrics", &["contract", "error", "workload"]),
     (
         "platform",
         &["contract", "error", "facts", "settings", "workload"],
@@ -37,7 +38,15 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "contract", "deliver", "error", "facts", "init", "platform", "resolve", "settings",
+            "contract",
+            "credentials",
+            "deliver",
+            "error",
+            "facts",
+            "init",
+            "platform",
+            "resolve",
+            "settings",
             "workload",
         ],
     ),

@@ -5,6 +5,8 @@
     reason = "this is the module that speaks"
 )]
 
+#[cfg(feature = "agent")]
+mod credentials;
 mod env;
 mod inspect;
 mod program;
@@ -43,6 +45,8 @@ fn command(arguments: Vec<OsString>, armed: Option<init::Armed>) -> Result<u8, E
         usage::Subcommand::Exec => run::exec(words),
         usage::Subcommand::Inspect => inspect::inspect(words),
         usage::Subcommand::Env => env::env(words),
+        #[cfg(feature = "agent")]
+        usage::Subcommand::Credentials => credentials::credentials(words),
         usage::Subcommand::Help => {
             print!("{}", usage::HELP);
             Ok(0)

@@ -21,6 +21,8 @@ usage:
       Platform, evidence, the whole workload, problems. With --root, as if DIR were /.
   lyftlearn-runtime env [--format export|dotenv|json|nul] [--root DIR] [--] [PROGRAM [ARG...]]
       The variables that would be delivered.
+  lyftlearn-runtime credentials
+      The platform's identity as credential_process JSON.
 
 examples:
   ENTRYPOINT [\"lyftlearn-runtime\", \"run\", \"--\"]
@@ -38,11 +40,13 @@ pub(super) enum Subcommand {
     Exec,
     Inspect,
     Env,
+    #[cfg(feature = "agent")]
+    Credentials,
     Help,
     Version,
 }
 
-const SUBCOMMANDS: &[&str] = &["run", "exec", "inspect", "env"];
+const SUBCOMMANDS: &[&str] = &["run", "exec", "inspect", "env", "credentials"];
 
 /// The command line of `lyftlearn-runtime` itself is wrong.
 #[derive(Debug)]
@@ -124,6 +128,8 @@ pub(super) fn subcommand(words: &mut Parser) -> Result<Subcommand, Error> {
             Some("exec") => Subcommand::Exec,
             Some("inspect") => Subcommand::Inspect,
             Some("env") => Subcommand::Env,
+            #[cfg(feature = "agent")]
+            Some("credentials") => Subcommand::Credentials,
             Some("help") => Subcommand::Help,
             _ => {
                 let word = word.to_string_lossy().into_owned();

@@ -1,0 +1,64 @@
+//! `credentials`: the identity as a `credential_process` prints it (AWS SDKs and Tools
+//! reference guide, "Process credential provider").
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use aws_credential_types::provider::ProvideCredentials;
+use lexopt::Parser;
+use serde::Serialize;
+
+use super::usage;
+use crate::credentials::{provider, unavailable};
+use crate::error::Error;
+use crate::facts::Facts;
+use crate::resolve::current;
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Document<'a> {
+    version: u8,
+    access_key_id: &'a str,
+    secret_access_key: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session_token: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expiration: Option<String>,
+}
+
+pub(super) fn credentials(mut words: Parser) -> Result<u8, Error> {
+    usage::options(&mut words, |_, _| Ok(false))?;
+    let credentials = current(&Facts::capture(Vec::new()))?.workload.credentials;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|err| unavailable(credentials.source, &err))?;
+    let found = runtime.block_on(async {
+        let provider = provider(&credentials).await?;
+        provider
+            .provide_credentials()
+            .await
+            .map_err(|err| unavailable(credentials.source, &err))
+    })?;
+    let document = Document {
+        version: 1,
+        access_key_id: found.access_key_id(),
+        secret_access_key: found.secret_access_key(),
+        session_token: found.session_token(),
+        expiration: found.expiry().map(timestamp),
+    };
+    println!(
+        "{}",
+        serde_json::to_string(&document).expect("a document of texts has no failure to report")
+    );
+    Ok(0)
+}
+
+/// UTC with `Z`: an offset breaks SDKs.
+fn timestamp(time: SystemTime) -> String {
+    let seconds = time
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or(Duration::ZERO)
+        .as_secs();
+    let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
+    aws_smithy_types::DateTime::from_secs(seconds).to_string()
+}

@@ -1,0 +1,69 @@
+//! What stands between a program and its identity.
+
+use std::fmt;
+
+use crate::error::{ErrorKind, Fault};
+use crate::workload::CredentialSource;
+
+#[derive(Debug)]
+pub(super) enum CredentialsFault {
+    /// By design: SageMaker gives an isolated container none.
+    Isolated,
+    /// Nothing is configured.
+    NoSource,
+    /// The source is there and does not give any.
+    #[cfg_attr(
+        not(feature = "cli"),
+        expect(dead_code, reason = "only the command line asks for them itself")
+    )]
+    Unavailable { source: CredentialSource },
+}
+
+impl fmt::Display for CredentialsFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Isolated => {
+                f.write_str("cannot give credentials: this container is isolated by design")
+            }
+            Self::NoSource => {
+                f.write_str("cannot give credentials: the environment names no source")
+            }
+            Self::Unavailable { source } => {
+                write!(
+                    f,
+                    "cannot get credentials from the source {}",
+                    source.as_str()
+                )
+            }
+        }
+    }
+}
+
+impl Fault for CredentialsFault {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Credentials
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(
+            match self {
+                Self::Isolated => "data comes in by channels; turn EnableNetworkIsolation off if the program must call AWS",
+                Self::NoSource => "give the pod a service account with a role, or the container AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+                Self::Unavailable { .. } => "lyftlearn-runtime inspect shows why this source was chosen",
+            }
+            .to_owned(),
+        )
+    }
+}
+
+/// The SDK's reasons, each once. They name endpoints and files, never a credential.
+#[cfg(feature = "cli")]
+pub(crate) fn unavailable(source: CredentialSource, error: &dyn std::error::Error) -> crate::Error {
+    let mut report = crate::Error::from(CredentialsFault::Unavailable { source });
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        report = report.because(error);
+        cause = error.source();
+    }
+    report
+}
