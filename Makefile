@@ -43,9 +43,10 @@ lint:
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	cargo clippy --locked -p lyftlearn-runtime --no-default-features -- -D warnings
-	target/venv/bin/ruff check lyftlearn-runtime-py examples
-	target/venv/bin/ruff format --check lyftlearn-runtime-py examples
-	cd lyftlearn-runtime-py && ../target/venv/bin/mypy python tests
+	target/venv/bin/ruff check lyftlearn-runtime-py examples conformance
+	target/venv/bin/ruff format --check lyftlearn-runtime-py examples conformance
+	cd lyftlearn-runtime-py && ../target/venv/bin/mypy
+	target/venv/bin/mypy --strict conformance/benches/start.py
 
 test-rust:
 	cargo test --locked --workspace
@@ -55,7 +56,7 @@ test-python:
 
 # Figures, as ratios against peers in the same run.
 bench: build
-	conformance/benches/start.sh $(BINARY)
+	conformance/benches/run.sh $(BINARY) $(PYTHON) target/wheels/*.whl
 
 clean:
 	rm -rf target

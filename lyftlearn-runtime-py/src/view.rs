@@ -266,10 +266,8 @@ impl View {
 #[pyfunction]
 pub(crate) fn current(py: Python<'_>) -> PyResult<Py<View>> {
     static VIEW: PyOnceLock<Py<View>> = PyOnceLock::new();
-    VIEW.get_or_try_init(py, || {
-        Py::new(py, view(py, Facts::capture(Vec::new()), rt::current)?)
-    })
-    .map(|view| view.clone_ref(py))
+    VIEW.get_or_try_init(py, || Py::new(py, view(py, Facts::capture(Vec::new()))?))
+        .map(|view| view.clone_ref(py))
 }
 
 /// What a program would see that was started with this environment and these files;
@@ -300,15 +298,13 @@ pub(crate) fn resolve(
     if let Some(root) = root {
         facts = facts.with_root(root);
     }
-    view(py, facts, |facts| rt::resolve(facts).map(rt::View::from))
+    view(py, facts)
 }
 
-fn view(
-    py: Python<'_>,
-    facts: Facts,
-    read: impl FnOnce(&Facts) -> Result<rt::View, rt::Error> + Send,
-) -> PyResult<View> {
-    let view = py.detach(|| read(&facts)).map_err(|error| raise(&error))?;
+fn view(py: Python<'_>, facts: Facts) -> PyResult<View> {
+    let view = py
+        .detach(|| rt::current(&facts))
+        .map_err(|error| raise(&error))?;
     Ok(View { view, facts })
 }
 

@@ -257,3 +257,14 @@ def test_delivered_hyperparameters_that_are_broken_are_said_at_their_use(write: 
     assert delivered.to_dict() == workload
     with pytest.raises(rt.ContractError, match=r"hyperparameters\.json at line 1, column 11"):
         _ = delivered.hyperparameters
+
+
+def test_delivered_hyperparameters_that_are_gone_are_said_and_not_taken_for_none(
+    write: Write,
+) -> None:
+    workload = rt.resolve(root="/nonexistent", environ=KUBERNETES).to_dict()
+    workload["hyperparameters"]["path"] = "/run/lyftlearn/hyperparameters.json"
+    files = {"run/lyftlearn/workload.json": workload}
+    delivered = rt.resolve(root=write(files), environ={"LYFTLEARN_RUN_DIR": "/run/lyftlearn"})
+    with pytest.raises(rt.ContractError, match=r"cannot find .*, which was delivered"):
+        _ = delivered.hyperparameters

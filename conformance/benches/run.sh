@@ -1,0 +1,18 @@
+#!/bin/sh
+# start.py in namespaces, as in a container: /run and /tmp in memory, and nothing of it
+# left on the machine.
+#
+#   run.sh BINARY PYTHON WHEEL
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+for tool in strace tini catatonit; do
+    command -v "$tool" >/dev/null ||
+        DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends -y "$tool" >/dev/null
+done
+
+export LYFTLEARN_RUNTIME_LOG=off LYFTLEARN_RUNTIME_PATHS_BASE=/tmp/ml
+# shellcheck disable=SC2016  # $@ is for the inner shell
+exec unshare --mount --propagation private sh -euc \
+    'mount -t tmpfs tmpfs /run; mount -t tmpfs tmpfs /tmp; exec "$@"' sh \
+    python3 "$here/start.py" "$@"
