@@ -10,7 +10,7 @@ ENTER := conformance/engine/enter.sh $(LAYER)/storage
 # A cloned checkout's own; nothing of another's counts.
 export CARGO_TARGET_DIR := $(CURDIR)/target
 
-.PHONY: demo test build setup lint test-rust test-python bench clean
+.PHONY: demo test build setup context lint test-rust test-python deny bench clean
 
 demo: build context
 	cargo build --quiet -p lyftlearn-conformance
@@ -53,6 +53,10 @@ test-rust:
 
 test-python:
 	cd lyftlearn-runtime-py && ../$(PYTHON) -m pytest -q
+
+# Licences, duplicate crates and sources; wants cargo-deny.
+deny:
+	cargo deny check bans licenses sources
 
 # Figures, as ratios against peers in the same run.
 bench: build

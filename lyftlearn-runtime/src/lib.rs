@@ -24,6 +24,10 @@
 //! | count things | [`metrics::recorder`] |
 //! | say what went wrong | [`Error`] |
 
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
+
 #[cfg(feature = "cli")]
 pub mod cli;
 mod contract;
