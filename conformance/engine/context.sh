@@ -12,9 +12,9 @@ here=$(cd "$(dirname "$0")" && pwd)
 example=$here/../../examples/digits
 
 mkdir -p "$layer/wheelhouse"
-# Not as root, or without mmdebstrap, there is no image to build: the caller's
-# other layers do not need it.
-if "$here/usable.sh"; then
+# Not as root, or without mmdebstrap, there is no image to build: the
+# other layers need none.
+if [ "$(id -u)" = 0 ] && command -v mmdebstrap >/dev/null; then
     [ -e "$layer/base.tar" ] || echo "making the base image (half a minute)" >&2
     "$here/base-image.sh" "$layer/base.tar"
     # The base image's Python, which need not be this machine's.

@@ -1,0 +1,231 @@
+//! What the program receives.
+
+use super::*;
+
+#[test]
+fn a_training_job_gets_its_variables_and_its_word_gets_its_command() {
+    needs_namespaces!();
+    let world = World::new();
+    let container = world.training(
+        "[commands]\ntrain = [\"env\", \"-0\"]\n",
+        &json!({"lr": "0.1", "zip": "02139", "token": world.canary.value()}),
+    );
+    let output = ended(&container, &["train"]);
+    check_end(&output, 0);
+    check_variables(
+        &output,
+        &[
+            ("LYFTLEARN_PLATFORM", "sagemaker"),
+            ("LYFTLEARN_FLAVOR", "training"),
+            ("LYFTLEARN_ROLE", "training"),
+            ("LYFTLEARN_JOB_NAME", "digits-1"),
+            (
+                "LYFTLEARN_JOB_ID",
+                "arn:aws:sagemaker:eu-west-1:111111111111:training-job/digits-1",
+            ),
+            ("LYFTLEARN_MODEL_DIR", "/opt/ml/model"),
+            ("LYFTLEARN_INPUT_DIR", "/opt/ml/input"),
+            ("LYFTLEARN_OUTPUT_DIR", "/opt/ml/output"),
+            ("LYFTLEARN_OUTPUT_DATA_DIR", "/opt/ml/output/data"),
+            ("LYFTLEARN_CHECKPOINT_DIR", "/opt/ml/checkpoints"),
+            ("LYFTLEARN_RUN_DIR", "/run/lyftlearn"),
+            ("LYFTLEARN_CHANNELS", "[\"train\"]"),
+            ("LYFTLEARN_CHANNEL_TRAIN", "/opt/ml/input/data/train"),
+            (
+                "LYFTLEARN_HYPERPARAMETERS_FILE",
+                "/run/lyftlearn/hyperparameters.json",
+            ),
+            ("LYFTLEARN_HOSTS", "[\"algo-1\"]"),
+            ("LYFTLEARN_HOST", "algo-1"),
+            ("LYFTLEARN_NODE_RANK", "0"),
+            ("LYFTLEARN_NODES", "1"),
+            ("LYFTLEARN_MASTER_ADDR", "algo-1"),
+            ("LYFTLEARN_MASTER_PORT_NUMBER", "7777"),
+            ("LYFTLEARN_NETWORK_INTERFACE", "eth0"),
+            ("LYFTLEARN_GPUS", "0"),
+            ("LYFTLEARN_GRACE_SECONDS", "110"),
+        ],
+    );
+    assert_eq!(
+        String::from_utf8(output.stderr.clone()).unwrap(),
+        "lyftlearn-runtime: sagemaker (training), training, job digits-1\n"
+    );
+    world.canary.assert_unseen("stderr", &output.stderr);
+    assert!(world.path("ml/checkpoints").is_dir());
+}
+
+#[test]
+fn the_run_directory_is_its_owners_alone_and_holds_both_documents() {
+    needs_namespaces!();
+    let world = World::new();
+    let container = world.training("", &json!({"zip": "02139", "lr": "0.1"}));
+    let show = "cd $LYFTLEARN_RUN_DIR; stat -c '%a %n' . *; cat hyperparameters.json";
+    let output = ended(&container, &["sh", "-c", show]);
+    check_end(&output, 0);
+    assert_eq!(
+        String::from_utf8(output.stdout).unwrap(),
+        "700 .\n600 hyperparameters.json\n600 workload.json\n{\"lr\":\"0.1\",\"zip\":\"02139\"}"
+    );
+}
+
+#[test]
+fn the_same_job_is_the_same_from_inside_a_pod() {
+    needs_namespaces!();
+    let world = World::new();
+    let trained = workload(&world.training("", &json!({"lr": "0.1", "zip": "02139"})));
+    let world = World::new();
+    let settings = "role = \"training\"\n[lifecycle]\ngrace_seconds = 120\n";
+    let pod = workload(&world.pod(settings, r#"{"zip": "02139", "lr": "0.1"}"#));
+
+    // The fields that name the place: nothing else may differ.
+    let mut differ: Vec<String> = Vec::new();
+    differences("", &trained, &pod, &mut differ);
+    assert_eq!(
+        differ,
+        [
+            ".credentials.source",
+            ".flavor",
+            ".hyperparameters.sources",
+            ".job.arn",
+            ".job.container",
+            ".job.id",
+            ".lifecycle.grace_source",
+            ".paths.failure",
+            ".platform",
+            ".topology.groups",
+            ".topology.host",
+            ".topology.hosts",
+            ".topology.master_addr",
+            ".topology.network_interface",
+        ]
+    );
+}
+
+fn differences(at: &str, a: &Value, b: &Value, found: &mut Vec<String>) {
+    match (a, b) {
+        (Value::Object(a), Value::Object(b)) => {
+            let keys: std::collections::BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+            for key in keys {
+                let null = &Value::Null;
+                differences(
+                    &format!("{at}.{key}"),
+                    a.get(key).unwrap_or(null),
+                    b.get(key).unwrap_or(null),
+                    found,
+                );
+            }
+        }
+        _ if a == b => {}
+        _ => found.push(at.to_owned()),
+    }
+}
+
+#[test]
+fn hyperparameters_are_the_same_bytes_on_both_platforms() {
+    needs_namespaces!();
+    let show = ["sh", "-c", "cat $LYFTLEARN_HYPERPARAMETERS_FILE"];
+    let (first, second) = (World::new(), World::new());
+    let trained = ended(
+        &first.training("", &json!({"zip": "02139", "lr": "1.10"})),
+        &show,
+    );
+    let pod = ended(&second.pod("", r#"{"lr": 1.10, "zip": "02139"}"#), &show);
+    assert_eq!(trained.stdout, pod.stdout);
+    assert_eq!(trained.stdout, br#"{"lr":"1.10","zip":"02139"}"#);
+}
+
+#[test]
+fn a_pod_is_known_by_its_kubelets_mounts_when_its_environment_is_gone() {
+    needs_namespaces!();
+    let world = World::new();
+    let container = world.pod("", "{}");
+    let inner = format!("env -i PATH=$PATH {BINARY} run -- env -0");
+    let output = container
+        .start(&["sh".into(), "-c".into(), inner.into()])
+        .end();
+    check_end(&output, 0);
+    check_variables(
+        &output,
+        &[
+            ("LYFTLEARN_PLATFORM", "kubernetes"),
+            ("LYFTLEARN_FLAVOR", "pod"),
+            ("LYFTLEARN_JOB_ID", "6f1d8a52-3c0b-4b7e-9a51-0d2f6c9e7b14"),
+        ],
+    );
+}
+
+#[test]
+fn exec_gives_the_same_view_and_becomes_the_program() {
+    needs_namespaces!();
+    let world = World::new();
+    let container = world.training("", &json!({"lr": "0.1"}));
+    let supervised = variables(&ended(&container, SHOW));
+    let argv = [BINARY, "exec", "--", "env", "-0"].map(OsString::from);
+    let replaced = variables(&container.start(&argv).end());
+    assert_eq!(supervised, replaced);
+    let argv = [BINARY, "exec", "--", "sh", "-c", "echo $$"].map(OsString::from);
+    assert_eq!(container.start(&argv).end().stdout, b"1\n");
+}
+
+#[test]
+fn service_links_do_not_break_the_start() {
+    needs_namespaces!();
+    let world = World::new();
+    let container = world
+        .pod("", "{}")
+        .variable("LYFTLEARN_RUNTIME_PORT", "tcp://10.0.0.1:80")
+        .variable("LYFTLEARN_RUNTIME_SERVICE_HOST", "10.0.0.1")
+        .variable("LYFTLEARN_RUNTIME_PLATFORM_PORT", "tcp://10.0.0.1:80");
+    let output = ended(&container, SHOW);
+    check_end(&output, 0);
+    check_variables(&output, &[("LYFTLEARN_PLATFORM", "kubernetes")]);
+}
+
+#[test]
+fn fifty_megabytes_of_hyperparameters_arrive() {
+    needs_namespaces!();
+    let world = World::new();
+    let container = world.training("", &json!({"vocabulary": "x".repeat(50 << 20)}));
+    let output = ended(
+        &container,
+        &["sh", "-c", "stat -c %s $LYFTLEARN_HYPERPARAMETERS_FILE"],
+    );
+    check_end(&output, 0);
+    let expected = (50 << 20) + "{\"vocabulary\":\"\"}".len();
+    assert_eq!(
+        String::from_utf8(output.stdout).unwrap(),
+        format!("{expected}\n")
+    );
+}
+
+#[test]
+fn what_stands_beside_pid_one_sees_the_same() {
+    needs_namespaces!();
+    let world = World::new();
+    std::fs::create_dir(world.path("shared")).unwrap();
+    let model = world.path("model");
+    std::fs::create_dir(&model).unwrap();
+    let container = world
+        .container(
+            "[commands]\nserve = [\"sh\", \"-c\", \"touch /shared/ready; exec sleep 1000\"]\n",
+        )
+        .mount(world.path("shared"), "/shared")
+        .mount_read_only(model, "/opt/ml/model")
+        .variable("AWS_REGION", "eu-west-1");
+    let running = container.run(&["serve"]);
+    appears(&world.path("shared/ready"));
+    // `docker exec`: another process of the same container, without the word `serve`.
+    let output = running.enter(&[BINARY, "inspect", "--json"]).unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let view: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&view["platform"], &view["flavor"], &view["role"]),
+        (&json!("sagemaker"), &json!("hosting"), &json!("serving"))
+    );
+    running.signal(Signal::SIGTERM);
+    check_end(&running.end(), 143);
+}

@@ -1,0 +1,210 @@
+//! What starts, what does not, and what is said.
+
+use super::*;
+
+#[test]
+fn argv_reaches_the_program_byte_for_byte() {
+    needs_namespaces!();
+    let world = World::new();
+    let words: Vec<OsString> = [
+        &b"printf"[..],
+        b"%s\\0",
+        b"a b",
+        b"*",
+        b"$(id)",
+        b"`id`",
+        b"line\nline",
+        b"",
+        b"--",
+        b"-x",
+        b"\xff\xfe",
+        b"'\"\\",
+    ]
+    .map(|word| OsStr::from_bytes(word).to_owned())
+    .to_vec();
+    // `printf` of a shell would interpret its own words; the program is coreutils'.
+    let output = ended(&world.container(""), &words);
+    check_end(&output, 0);
+    let expected: Vec<u8> = words[2..]
+        .iter()
+        .flat_map(|word| [word.as_bytes(), b"\0"].concat())
+        .collect();
+    assert_eq!(output.stdout, expected);
+}
+
+#[test]
+fn what_follows_the_word_train_follows_its_command() {
+    needs_namespaces!();
+    let world = World::new();
+    let container = world.training("[commands]\ntrain = [\"printf\", \"%s\\n\"]\n", &json!({}));
+    let output = ended(&container, &["train", "--epochs", "3"]);
+    assert_eq!(output.stdout, b"--epochs\n3\n");
+}
+
+#[test]
+fn without_an_argument_the_images_default_runs() {
+    needs_namespaces!();
+    let world = World::new();
+    let none: &[&str] = &[];
+    let output = ended(
+        &world.container("[commands]\ndefault = [\"echo\", \"here\"]\n"),
+        none,
+    );
+    check_end(&output, 0);
+    assert_eq!(output.stdout, b"here\n");
+    let output = ended(&world.container(""), none);
+    check_end(&output, 125);
+    assert_eq!(
+        String::from_utf8(output.stderr).unwrap(),
+        "lyftlearn-runtime: cannot run: no program given\n  \
+         hint: give one after run --, or set commands.default in /etc/lyftlearn/runtime.toml\n"
+    );
+}
+
+#[track_caller]
+fn check_not_started(argv: &[&str], code: i32, report: &str) {
+    let world = World::new();
+    let plain = world.file("plain", "no program");
+    let script = world.file("script", "#!/no/interpreter\n");
+    std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let container = world
+        .container("log = \"off\"\n")
+        .mount_read_only(plain, "/plain")
+        .mount_read_only(script, "/script");
+    let output = ended(&container, argv);
+    check_end(&output, code);
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), report);
+}
+
+#[test]
+fn a_program_that_cannot_start_says_why() {
+    needs_namespaces!();
+    check_not_started(
+        &["train"],
+        127,
+        "lyftlearn-runtime: cannot find what train runs: no commands.train in the settings, no executable train on PATH\n  \
+         hint: put train = [\"python3\", \"train.py\"] under [commands] in /etc/lyftlearn/runtime.toml\n",
+    );
+    check_not_started(
+        &["no-such-program"],
+        127,
+        "lyftlearn-runtime: cannot find the program no-such-program\n  \
+         hint: give a path, or a name that an executable on PATH has\n",
+    );
+    check_not_started(
+        &["/script"],
+        127,
+        "lyftlearn-runtime: cannot run /script: it exists, its interpreter does not\n  \
+         hint: check its first line, or for a binary the dynamic loader it was built for\n",
+    );
+    check_not_started(
+        &["/plain"],
+        126,
+        "lyftlearn-runtime: cannot execute /plain\n  because: permission denied\n  \
+         hint: check its mode (chmod +x), its #! line and its architecture\n",
+    );
+    check_not_started(
+        &["/usr"],
+        126,
+        "lyftlearn-runtime: cannot execute /usr\n  because: permission denied\n  \
+         hint: check its mode (chmod +x), its #! line and its architecture\n",
+    );
+}
+
+#[test]
+fn a_broken_platform_file_stops_the_start_and_shows_no_value() {
+    needs_namespaces!();
+    let world = World::new();
+    let container = world.training("", &json!({}));
+    let broken = format!(
+        "{{\"current_host\": \"algo-1\",\n \"hosts\": \"{}\"}}",
+        world.canary.value()
+    );
+    std::fs::write(world.path("ml/input/config/resourceconfig.json"), broken).unwrap();
+    let output = ended(&container, &["true"]);
+    check_end(&output, 125);
+    world.canary.assert_unseen("the report", &output.stderr);
+    assert_eq!(
+        String::from_utf8(output.stderr).unwrap(),
+        "lyftlearn-runtime: cannot understand /opt/ml/input/config/resourceconfig.json at line 2, column 43\n  \
+         hint: the platform writes this file; check that the image does not replace it\n"
+    );
+}
+
+#[test]
+fn a_user_who_may_not_search_the_jobs_directory_is_told_so() {
+    needs_namespaces!();
+    let world = World::new();
+    let output = ended(&world.training("", &json!({})).user(23456), &["true"]);
+    check_end(&output, 125);
+    assert_eq!(
+        String::from_utf8(output.stderr).unwrap(),
+        "lyftlearn-runtime: cannot read /opt/ml/input/config/resourceconfig.json\n  because: permission denied\n  \
+         hint: run as a user who may read it, or set LYFTLEARN_RUNTIME_PLATFORM if the file is not this platform's\n"
+    );
+}
+
+#[track_caller]
+fn check_restricted(container: &Sandbox, expected: &[(&str, &str)]) {
+    let output = ended(container, SHOW);
+    check_end(&output, 0);
+    check_variables(&output, &[("LYFTLEARN_PLATFORM", "kubernetes")]);
+    check_variables(&output, expected);
+}
+
+#[test]
+fn restricted_containers_start_all_the_same() {
+    needs_namespaces!();
+    let pod = |world: &World| world.pod("log = \"off\"\n", r#"{"lr": "0.1"}"#);
+    check_restricted(
+        &pod(&World::new()).user(23456),
+        &[("LYFTLEARN_RUN_DIR", "/run/lyftlearn")],
+    );
+    let output = ended(&pod(&World::new()).read_only(), SHOW);
+    check_end(&output, 0);
+    assert_eq!(variables(&output).get("LYFTLEARN_RUN_DIR"), None);
+    let output = ended(&pod(&World::new()).without_run().user(23456), SHOW);
+    check_end(&output, 0);
+    assert!(variables(&output)["LYFTLEARN_RUN_DIR"].starts_with("/tmp/lyftlearn-"));
+    check_restricted(
+        &pod(&World::new()).without_proc(),
+        &[("LYFTLEARN_RUN_DIR", "/run/lyftlearn")],
+    );
+    check_restricted(
+        &pod(&World::new())
+            .user(23456)
+            .read_only()
+            .without_run()
+            .without_proc(),
+        &[],
+    );
+}
+
+#[test]
+fn the_kill_switch_leaves_nothing_but_the_program() {
+    needs_namespaces!();
+    let world = World::new();
+    let container = world
+        .training("log = \"broken", &json!({}))
+        .variable("LYFTLEARN_RUNTIME", "off");
+    // Even with settings that would stop any other start.
+    let through = ended(&container, SHOW);
+    check_end(&through, 0);
+    assert_eq!(String::from_utf8_lossy(&through.stderr), "");
+    let without = container.start(&["env".into(), "-0".into()]).end();
+    assert_eq!(through.stdout, without.stdout);
+    let pid = ended(&container, &["sh", "-c", "echo $$"]);
+    assert_eq!(pid.stdout, b"1\n");
+}
+
+#[test]
+fn switched_off_the_words_still_find_their_commands() {
+    needs_namespaces!();
+    let world = World::new();
+    let container = world
+        .training("[commands]\ntrain = [\"echo\", \"trained\"]\n", &json!({}))
+        .variable("LYFTLEARN_RUNTIME", "off");
+    let output = ended(&container, &["train"]);
+    check_end(&output, 0);
+    assert_eq!(output.stdout, b"trained\n");
+}
