@@ -182,3 +182,30 @@ fn every_setting_has_its_row_in_contracts_md() {
         );
     }
 }
+
+#[test]
+fn the_core_has_no_tokio_no_aws_sdk_and_no_http() {
+    let tree = std::process::Command::new(env!("CARGO"))
+        .args([
+            "tree",
+            "--offline",
+            "--no-default-features",
+            "--edges",
+            "normal",
+            "--prefix",
+            "none",
+        ])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    let tree = String::from_utf8(tree.stdout).unwrap();
+    assert!(tree.contains("serde_json"), "the tree was not read: {tree}");
+    let heavy = [
+        "tokio", "aws-", "hyper", "http", "rustls", "metrics", "lexopt",
+    ];
+    let found: Vec<&str> = tree
+        .lines()
+        .filter(|line| heavy.iter().any(|name| line.starts_with(name)))
+        .collect();
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}

@@ -124,17 +124,20 @@ impl Stage for Containers {
     }
 
     fn left_behind(&self) -> Outcome<String> {
-        let containers = self
-            .engine
-            .call(&["ps", "--all", "--format", "{{.Names}}"])?;
-        let volumes = self
-            .engine
-            .call(&["volume", "ls", "--format", "{{.Name}}"])?;
-        let pods = match self.engine {
-            Engine::Podman => self.engine.call(&["pod", "ls", "--format", "{{.Name}}"])?,
-            Engine::Docker => String::new(),
+        let list = |words: &[&str]| self.engine.call(words);
+        let volumes = list(&["volume", "ls", "--format", "{{.Name}}"])?;
+        let (containers, pods) = match self.engine {
+            // With those that a build works in.
+            Engine::Podman => (
+                list(&["ps", "--all", "--external", "--format", "{{.Names}}"])?,
+                list(&["pod", "ls", "--format", "{{.Name}}"])?,
+            ),
+            Engine::Docker => (
+                list(&["ps", "--all", "--format", "{{.Names}}"])?,
+                String::new(),
+            ),
         };
-        Ok([containers, volumes, pods].concat())
+        Ok([containers, pods, volumes].concat())
     }
 }
 

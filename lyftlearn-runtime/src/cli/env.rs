@@ -9,7 +9,6 @@ use lexopt::Parser;
 use super::usage::{self, UsageFault};
 use crate::deliver::delivered;
 use crate::error::Error;
-use crate::facts::Facts;
 use crate::resolve::resolve;
 
 #[derive(Clone, Copy)]
@@ -22,8 +21,7 @@ enum Format {
 
 pub(super) fn env(mut words: Parser) -> Result<u8, Error> {
     let mut format = Format::Export;
-    let mut root = None;
-    let argv = usage::options(&mut words, |option, words| match option {
+    let facts = usage::looked_at(&mut words, |option, words| match option {
         "--format" => {
             let name = usage::value(words, "--format")?;
             format = match name.to_str() {
@@ -42,14 +40,9 @@ pub(super) fn env(mut words: Parser) -> Result<u8, Error> {
             };
             Ok(true)
         }
-        "--root" => {
-            root = Some(usage::value(words, "--root")?);
-            Ok(true)
-        }
         _ => Ok(false),
     })?;
-    let facts = Facts::capture(argv);
-    let resolved = resolve(&root.map_or(facts.clone(), |root| facts.with_root(root)))?;
+    let resolved = resolve(&facts)?;
     let text = write(format, &delivered(&resolved.workload));
     // A reader that has seen enough (`| head -1`) is no failure.
     drop(std::io::stdout().write_all(&text));

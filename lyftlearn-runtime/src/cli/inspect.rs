@@ -5,7 +5,6 @@ use serde::Serialize;
 
 use super::usage;
 use crate::error::Error;
-use crate::facts::Facts;
 use crate::platform::Evidence;
 use crate::resolve::{Resolved, resolve};
 use crate::workload::Workload;
@@ -21,20 +20,14 @@ struct Report<'a> {
 
 pub(super) fn inspect(mut words: Parser) -> Result<u8, Error> {
     let mut json = false;
-    let mut root = None;
-    let argv = usage::options(&mut words, |option, words| match option {
+    let facts = usage::looked_at(&mut words, |option, _| match option {
         "--json" => {
             json = true;
             Ok(true)
         }
-        "--root" => {
-            root = Some(usage::value(words, "--root")?);
-            Ok(true)
-        }
         _ => Ok(false),
     })?;
-    let facts = Facts::capture(argv);
-    let resolved = resolve(&root.map_or(facts.clone(), |root| facts.with_root(root)))?;
+    let resolved = resolve(&facts)?;
     let report = Report {
         workload: &resolved.workload,
         evidence: &resolved.evidence,

@@ -6,6 +6,7 @@ use std::fmt;
 use lexopt::{Arg, Parser};
 
 use crate::error::{Error, ErrorKind, Fault};
+use crate::facts::Facts;
 
 pub(super) const HELP: &str = "\
 One view of an ML workload, whichever platform started its container.
@@ -174,6 +175,27 @@ pub(super) fn options(
             return Err(unknown(&option));
         }
     }
+}
+
+/// For commands that look and start nothing: their own options, `--root`, and the argv
+/// of the program that they look for.
+pub(super) fn looked_at(
+    words: &mut Parser,
+    mut take: impl FnMut(&str, &mut Parser) -> Result<bool, Error>,
+) -> Result<Facts, Error> {
+    let mut root = None;
+    let argv = options(words, |option, words| match option {
+        "--root" => {
+            root = Some(value(words, "--root")?);
+            Ok(true)
+        }
+        _ => take(option, words),
+    })?;
+    let facts = Facts::capture(argv);
+    Ok(match root {
+        Some(root) => facts.with_root(root),
+        None => facts,
+    })
 }
 
 /// An option's value.
