@@ -208,3 +208,122 @@ fn switched_off_the_words_still_find_their_commands() {
     check_end(&output, 0);
     assert_eq!(output.stdout, b"trained\n");
 }
+
+#[test]
+fn readers_that_are_gone_change_nothing() {
+    needs_namespaces!();
+    let world = World::new();
+    // Neither stdout nor stderr has a reader any more when the runtime speaks.
+    let script = format!(
+        "import os\n\
+         for fd in 1, 2:\n    reader, writer = os.pipe(); os.close(reader); os.dup2(writer, fd)\n\
+         os.execv('{BINARY}', ['{BINARY}', 'run', '--', 'sh', '-c', 'exit 42'])\n"
+    );
+    let output = world
+        .container("")
+        .start(&[find_python(), "-c".into(), script.into()])
+        .end();
+    check_end(&output, 42);
+    let script = format!("{BINARY} inspect --json | true; {BINARY} env | true; echo $?");
+    let output = world
+        .container("")
+        .start(&["sh".into(), "-c".into(), script.into()])
+        .end();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
+
+#[test]
+fn output_that_finds_no_room_is_an_error() {
+    needs_namespaces!();
+    let world = World::new();
+    let script = format!("{BINARY} inspect --json >/dev/full");
+    let output = world
+        .container("")
+        .mount("/dev/full", "/dev/full")
+        .start(&["sh".into(), "-c".into(), script.into()])
+        .end();
+    check_end(&output, 125);
+    assert_eq!(
+        String::from_utf8(output.stderr).unwrap(),
+        "lyftlearn-runtime: cannot write to standard output\n  because: no storage space\n  \
+         hint: check where the output goes to: is there room?\n"
+    );
+}
+
+#[track_caller]
+fn check_usage(argv: &[&str], report: &str) {
+    let world = World::new();
+    let argv: Vec<OsString> = std::iter::once(BINARY)
+        .chain(argv.iter().copied())
+        .map(OsString::from)
+        .collect();
+    let output = world.container("").start(&argv).end();
+    check_end(&output, 125);
+    let shown = String::from_utf8(output.stderr).unwrap();
+    let first = shown.lines().next();
+    assert_eq!(first, Some(format!("lyftlearn-runtime: {report}").as_str()));
+}
+
+#[test]
+fn a_wrong_command_line_is_said_in_one_sentence() {
+    needs_namespaces!();
+    check_usage(&[], "cannot tell what to do: no subcommand");
+    check_usage(
+        &["rnu"],
+        "cannot tell what to do: rnu is no subcommand; did you mean run?",
+    );
+    check_usage(&["xyzzy"], "cannot tell what to do: xyzzy is no subcommand");
+    check_usage(&["--verbose"], "cannot use --verbose: not an option here");
+    check_usage(
+        &["run", "--verbose"],
+        "cannot use --verbose: not an option here",
+    );
+    check_usage(
+        &["run", "--signal-scope"],
+        "cannot use --signal-scope: its value is missing",
+    );
+    check_usage(
+        &["run", "--signal-scope", "all", "true"],
+        "cannot use --signal-scope: expected group or child",
+    );
+    check_usage(
+        &["env", "--format", "xml"],
+        "cannot use --format: expected export, dotenv, json or nul",
+    );
+    check_usage(&["exec"], "cannot run: no program given");
+}
+
+#[test]
+fn the_variables_can_be_read_back_in_every_format() {
+    needs_namespaces!();
+    let world = World::new();
+    let container = world
+        .pod("[job]\nname = \"it's $HOME\"\n", "{}")
+        .variable("LYFTLEARN_RUNTIME_ROLE", "training");
+    let shown = |script: &str| {
+        let output = container
+            .start(&["sh".into(), "-c".into(), script.into()])
+            .end();
+        check_end(&output, 0);
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let by_shell = shown(&format!(
+        "eval \"$({BINARY} env)\"; printf %s \"$LYFTLEARN_JOB_NAME\""
+    ));
+    assert_eq!(by_shell, "it's $HOME");
+    let nul = shown(&format!("{BINARY} env --format nul"));
+    assert!(
+        nul.split('\0')
+            .any(|pair| pair == "LYFTLEARN_JOB_NAME=it's $HOME"),
+        "{nul}"
+    );
+    let json: Value = serde_json::from_str(&shown(&format!("{BINARY} env --format json"))).unwrap();
+    assert_eq!(json["LYFTLEARN_JOB_NAME"], "it's $HOME");
+    let dotenv = shown(&format!("{BINARY} env --format dotenv"));
+    assert!(
+        dotenv
+            .lines()
+            .any(|line| line == "LYFTLEARN_JOB_NAME=\"it's \\$HOME\""),
+        "{dotenv}"
+    );
+}

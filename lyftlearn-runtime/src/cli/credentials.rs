@@ -7,6 +7,7 @@ use aws_credential_types::provider::ProvideCredentials;
 use lexopt::Parser;
 use serde::Serialize;
 
+use super::output;
 use super::usage;
 use crate::credentials::{provider, unavailable};
 use crate::error::Error;
@@ -46,10 +47,9 @@ pub(super) fn credentials(mut words: Parser) -> Result<u8, Error> {
         session_token: found.session_token(),
         expiration: found.expiry().map(timestamp),
     };
-    println!(
-        "{}",
-        serde_json::to_string(&document).expect("a document of texts has no failure to report")
-    );
+    let text =
+        serde_json::to_string(&document).expect("a document of texts has no failure to report");
+    output::data(format!("{text}\n").as_bytes())?;
     Ok(0)
 }
 

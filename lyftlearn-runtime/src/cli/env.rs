@@ -1,11 +1,11 @@
 //! `env`: the variables that would be delivered, in a form that something can read.
 
 use std::ffi::{OsStr, OsString};
-use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 
 use lexopt::Parser;
 
+use super::output;
 use super::usage::{self, UsageFault};
 use crate::deliver::delivered;
 use crate::error::Error;
@@ -44,8 +44,7 @@ pub(super) fn env(mut words: Parser) -> Result<u8, Error> {
     })?;
     let resolved = resolve(&facts)?;
     let text = write(format, &delivered(&resolved.workload));
-    // A reader that has seen enough (`| head -1`) is no failure.
-    drop(std::io::stdout().write_all(&text));
+    output::data(&text)?;
     Ok(0)
 }
 

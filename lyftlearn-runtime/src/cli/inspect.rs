@@ -3,6 +3,7 @@
 use lexopt::Parser;
 use serde::Serialize;
 
+use super::output;
 use super::usage;
 use crate::error::Error;
 use crate::platform::Evidence;
@@ -34,11 +35,12 @@ pub(super) fn inspect(mut words: Parser) -> Result<u8, Error> {
         problems: &resolved.problems,
     };
     let value = serde_json::to_value(&report).expect("the model has no failure to report");
-    if json {
-        println!("{value:#}");
+    let text = if json {
+        format!("{value:#}\n")
     } else {
-        print!("{}", text(&resolved, &value));
-    }
+        text(&resolved, &value)
+    };
+    output::data(text.as_bytes())?;
     Ok(0)
 }
 

@@ -1,14 +1,10 @@
 //! The command line: the only voice. Data goes to stdout, words to stderr.
-#![expect(
-    clippy::print_stderr,
-    clippy::print_stdout,
-    reason = "this is the module that speaks"
-)]
 
 #[cfg(feature = "agent")]
 mod credentials;
 mod env;
 mod inspect;
+mod output;
 mod program;
 mod run;
 mod usage;
@@ -48,17 +44,19 @@ fn command(arguments: Vec<OsString>, armed: Option<init::Armed>) -> Result<u8, E
         #[cfg(feature = "agent")]
         usage::Subcommand::Credentials => credentials::credentials(words),
         usage::Subcommand::Help => {
-            print!("{}", usage::HELP);
+            output::data(usage::HELP.as_bytes())?;
             Ok(0)
         }
         usage::Subcommand::Version => {
-            println!("lyftlearn-runtime {}", env!("CARGO_PKG_VERSION"));
+            output::data(
+                concat!("lyftlearn-runtime ", env!("CARGO_PKG_VERSION"), "\n").as_bytes(),
+            )?;
             Ok(0)
         }
     }
 }
 
 fn failed(error: &Error) -> ExitCode {
-    eprint!("{}", error.report());
+    output::say(&error.report());
     ExitCode::from(error.kind().exit_code())
 }

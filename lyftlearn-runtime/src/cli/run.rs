@@ -4,6 +4,7 @@ use std::ffi::OsString;
 
 use lexopt::Parser;
 
+use super::output;
 use super::program;
 use super::usage::{self, UsageFault};
 use crate::deliver::{Delivery, Keeper, deliver, environment};
@@ -99,12 +100,12 @@ fn say(delivery: &Delivery, problems: usize) {
         1 => "; 1 problem, see lyftlearn-runtime inspect".to_owned(),
         many => format!("; {many} problems, see lyftlearn-runtime inspect"),
     };
-    eprintln!(
-        "lyftlearn-runtime: {} ({}), {}{job}{problems}",
+    output::say(&format!(
+        "lyftlearn-runtime: {} ({}), {}{job}{problems}\n",
         workload.platform.as_str(),
         workload.flavor.as_str(),
         workload.role.as_str(),
-    );
+    ));
 }
 
 /// The kill switch: nothing but the program. Settings are read only where the words

@@ -52,9 +52,8 @@ impl Target {
 
     pub(super) fn forward(self, child: Pid, info: &siginfo) {
         let from_terminal = self.terminal && info.ssi_code == SI_KERNEL;
-        let signal = info.ssi_signo.cast_signed();
-        if signal != Signal::SIGCHLD as i32 && !from_terminal {
-            self.send(child, signal);
+        if !from_terminal && for_the_program(info) {
+            self.send(child, info.ssi_signo.cast_signed());
         }
     }
 
@@ -70,6 +69,14 @@ impl Target {
             rustix::process::kill_process(child, signal)
         };
     }
+}
+
+/// Ended children are ours to reap; and a SIGPIPE that we caused ourselves, by a word to
+/// a reader that has gone, waits in the queue although it is ignored.
+fn for_the_program(info: &siginfo) -> bool {
+    let signal = info.ssi_signo.cast_signed();
+    let own = info.ssi_pid.cast_signed() == rustix::process::getpid().as_raw_nonzero().get();
+    signal != Signal::SIGCHLD as i32 && !(signal == Signal::SIGPIPE as i32 && own)
 }
 
 /// Takes what has arrived so far, without waiting.
@@ -103,7 +110,7 @@ pub(super) fn before_start(signals: &SignalFd) -> Result<Early, Error> {
         if stop.iter().any(|stop| *stop as i32 == signal) {
             return Ok(Early::Stop(u8::try_from(signal).unwrap_or(u8::MAX - 128)));
         }
-        if signal != Signal::SIGCHLD as i32 {
+        if for_the_program(&info) {
             queued.push(signal);
         }
     }

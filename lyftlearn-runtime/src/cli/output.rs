@@ -1,0 +1,43 @@
+//! Data to stdout, words to stderr. Neither may end PID 1: a reader that has gone is
+//! no failure of the container.
+
+use std::fmt;
+use std::io::{self, Write};
+
+use crate::error::{Error, ErrorKind, Fault};
+
+/// Data cannot be written, to a full disk for example.
+#[derive(Debug)]
+struct Unwritten;
+
+impl fmt::Display for Unwritten {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("cannot write to standard output")
+    }
+}
+
+impl Fault for Unwritten {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::System
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("check where the output goes to: is there room?".to_owned())
+    }
+}
+
+/// Data. A reader that has seen enough (`| head -1`) is no failure; a full disk is.
+pub(super) fn data(bytes: &[u8]) -> Result<(), Error> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Err(err) if err.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Error::from(Unwritten).because(err.kind()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Words. With nobody to read them there is nobody to tell.
+pub(super) fn say(text: &str) {
+    let _ = io::stderr().write_all(text.as_bytes());
+}
