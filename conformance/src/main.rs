@@ -8,7 +8,7 @@ use lyftlearn_conformance::engine::{Engine, Outcome};
 use lyftlearn_conformance::story::{self, Layer, Told};
 
 const HELP: &str = "\
-Holds an image to the runtime's contract.
+Tells the story of one image: trained, served, compared.
 
 usage:
   lyftlearn-conformance demo [--layer image|process] [--engine podman|docker] [--json]

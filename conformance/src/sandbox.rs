@@ -1,7 +1,6 @@
 //! A container without an engine: namespaces, a root of its own, and the runtime as PID 1.
 
 use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
@@ -366,12 +365,4 @@ pub fn possible() -> bool {
         .status()
         .is_ok_and(|status| status.success());
     tried || programs::skipped::<()>("this machine lets nobody make namespaces").is_some()
-}
-
-/// A word as a shell sees it in a script: for programs that tests hand in.
-#[must_use]
-pub fn words(text: &[u8]) -> Vec<OsString> {
-    text.split(|byte| *byte == 0)
-        .map(|word| OsStr::from_bytes(word).to_owned())
-        .collect()
 }

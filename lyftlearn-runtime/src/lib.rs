@@ -45,7 +45,7 @@ mod resolve;
 mod settings;
 mod workload;
 
-pub use deliver::{Delivery, Keeper, deliver, delivered, environment};
+pub use deliver::{Delivery, Keeper, deliver, delivered, delivered_beside, environment};
 pub use error::{Error, ErrorKind};
 pub use facts::Facts;
 pub use platform::Evidence;

@@ -1,5 +1,7 @@
 //! Facts in, workload out: what every door calls.
 
+use std::path::Path;
+
 use crate::contract::{delivered, limits, runtime};
 use crate::error::Error;
 use crate::facts::Facts;
@@ -140,11 +142,16 @@ fn delivered_workload(facts: &Facts) -> Result<Option<Workload>, Error> {
     let Some(directory) = facts.text(delivered::RUN_DIR) else {
         return Ok(None);
     };
-    let path = format!("{directory}/{}", delivered::WORKLOAD_FILE);
+    let path = Path::new(directory.as_ref()).join(delivered::WORKLOAD_FILE);
     if !facts.may_read(&path) {
         return Ok(None);
     }
-    platform::delivered_workload(facts, &path)
+    workload_at(facts, &path).map(Some)
+}
+
+/// A workload that a shim delivered, read back.
+pub(crate) fn workload_at(facts: &Facts, path: &Path) -> Result<Workload, Error> {
+    platform::delivered_workload(facts, path)
 }
 
 /// Whether the kill switch, `LYFTLEARN_RUNTIME`, says `off`.
@@ -156,11 +163,14 @@ pub fn switched_off(facts: &Facts) -> Result<bool, Error> {
     settings::switched_off(facts.text(runtime::SWITCH).as_deref())
 }
 
+/// The image's own commands, for a start that is switched off. Nothing else is read and
+/// nothing is checked: it must work when settings are what is broken.
 #[cfg(feature = "cli")]
-/// The image's own commands, for a start that is switched off: nothing else is read.
-pub(crate) fn image_commands(facts: &Facts) -> Result<settings::Commands, Error> {
-    let image: Vec<File> = file(facts, runtime::IMAGE_SETTINGS)?.into_iter().collect();
-    read(facts, &image, &[]).map(|settings| settings.commands)
+pub(crate) fn image_commands(facts: &Facts) -> settings::Commands {
+    let image = file(facts, runtime::IMAGE_SETTINGS).ok().flatten();
+    image
+        .map(|image| settings::commands_of(&image))
+        .unwrap_or_default()
 }
 
 fn read(
@@ -171,7 +181,7 @@ fn read(
     let variables = facts
         .vars()
         .iter()
-        .filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)));
+        .filter_map(|(name, value)| Some((name.to_str()?, value.to_str())));
     settings::read(files, variables, arguments)
 }
 
@@ -179,6 +189,6 @@ fn file(facts: &Facts, path: &str) -> Result<Option<File>, Error> {
     let bytes = facts.file(path, limits::DOCUMENT_BYTES)?;
     Ok(bytes.map(|bytes| File {
         path: path.to_owned(),
-        text: String::from_utf8_lossy(&bytes).into_owned(),
+        bytes,
     }))
 }

@@ -138,32 +138,59 @@ fn nobody_knows_whom_they_must_not() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// The texts of a contract file: constants and lists of them, without comments and wire types.
+fn texts(source: &str) -> Vec<String> {
+    let code: String = source
+        .lines()
+        .map(str::trim)
+        .skip_while(|line| line.starts_with("//!"))
+        .filter(|line| !line.starts_with("//") && !line.starts_with('#'))
+        .flat_map(|line| [line, "\n"])
+        .collect();
+    code.split('"')
+        .skip(1)
+        .step_by(2)
+        .map(str::to_owned)
+        .collect()
+}
+
 #[test]
 fn every_contract_name_has_its_row_in_contracts_md() {
     let contracts = std::fs::read_to_string(source().join("../../CONTRACTS.md")).unwrap();
     let mut paths = Vec::new();
     files(&source().join("contract"), &mut paths);
-    let mut missing = Vec::new();
+    let mut names = Vec::new();
     for path in paths {
-        let text = std::fs::read_to_string(&path).unwrap();
-        for line in text
-            .lines()
-            .filter(|line| line.trim_start().starts_with("pub(crate) const"))
-        {
-            let Some((_, value)) = line.split_once("&str = \"") else {
-                continue;
-            };
-            let value = value.trim_end_matches("\";");
-            if !contracts.contains(&format!("`{value}")) {
-                missing.push(value.to_owned());
-            }
-        }
+        names.extend(texts(&std::fs::read_to_string(&path).unwrap()));
     }
+    assert!(names.len() > 100, "the contract was not read: {names:?}");
+    let missing: Vec<String> = names
+        .into_iter()
+        .filter(|name| !contracts.contains(&format!("`{name}")))
+        .collect();
     assert!(
         missing.is_empty(),
         "not in CONTRACTS.md: {}",
         missing.join(", ")
     );
+}
+
+#[test]
+fn every_variable_of_ours_in_contracts_md_is_in_the_contract() {
+    let contracts = std::fs::read_to_string(source().join("../../CONTRACTS.md")).unwrap();
+    let delivered = std::fs::read_to_string(source().join("contract/delivered.rs")).unwrap();
+    let settings: Vec<String> = lyftlearn_runtime::SETTINGS
+        .iter()
+        .map(lyftlearn_runtime::Setting::variable)
+        .collect();
+    for row in contracts.split("`LYFTLEARN_").skip(1) {
+        let name = row.split(['`', '<', '=']).next().unwrap();
+        let name = format!("LYFTLEARN_{name}");
+        let known = delivered.contains(&format!("\"{name}\""))
+            || settings.contains(&name)
+            || ["LYFTLEARN_RUNTIME", "LYFTLEARN_RUNTIME_PORT"].contains(&name.as_str());
+        assert!(known, "CONTRACTS.md names {name}, which is not there");
+    }
 }
 
 #[test]

@@ -77,7 +77,8 @@ fn the_same_job_is_the_same_from_inside_a_pod() {
     let settings = "role = \"training\"\n[lifecycle]\ngrace_seconds = 120\n";
     let pod = workload(&world.pod(settings, r#"{"zip": "02139", "lr": "0.1"}"#));
 
-    // The fields that name the place: nothing else may differ.
+    // The fields that name the place, and those of which only one of the two platforms
+    // says anything (ARCHITECTURE.md names them). Nothing that steers a program.
     let mut differ: Vec<String> = Vec::new();
     differences("", &trained, &pod, &mut differ);
     assert_eq!(
@@ -214,6 +215,8 @@ fn what_stands_beside_pid_one_sees_the_same() {
         .variable("AWS_REGION", "eu-west-1");
     let running = container.run(&["serve"]);
     appears(&world.path("shared/ready"));
+    let document = "/run/lyftlearn/workload.json";
+    let before = running.enter(&["cat", document]).unwrap().stdout;
     // `docker exec`: another process of the same container, without the word `serve`.
     let output = running.enter(&[BINARY, "inspect", "--json"]).unwrap();
     assert!(
@@ -226,6 +229,80 @@ fn what_stands_beside_pid_one_sees_the_same() {
         (&view["platform"], &view["flavor"], &view["role"]),
         (&json!("sagemaker"), &json!("hosting"), &json!("serving"))
     );
+    let output = running.enter(&[BINARY, "exec", "--", "env", "-0"]).unwrap();
+    check_variables(
+        &output,
+        &[
+            ("LYFTLEARN_FLAVOR", "hosting"),
+            ("LYFTLEARN_ROLE", "serving"),
+            ("LYFTLEARN_RUN_DIR", "/run/lyftlearn"),
+        ],
+    );
+    assert_eq!(
+        running.enter(&["cat", document]).unwrap().stdout,
+        before,
+        "the program's view was written over"
+    );
     running.signal(Signal::SIGTERM);
     check_end(&running.end(), 143);
+}
+
+#[test]
+fn an_environment_far_over_a_pages_worth_arrives() {
+    needs_namespaces!();
+    let world = World::new();
+    let value = "x".repeat(100_000);
+    let container = (0..12).fold(world.container(""), |container, number| {
+        container.variable(format!("LARGE_{number}"), value.clone())
+    });
+    let output = ended(&container, SHOW);
+    check_end(&output, 0);
+    assert_eq!(variables(&output)["LARGE_11"], value);
+}
+
+#[test]
+fn a_full_run_directory_is_passed_over() {
+    needs_namespaces!();
+    let world = World::new();
+    let script = format!("mount -t tmpfs -o size=4k tmpfs /run; exec {BINARY} run -- env -0");
+    let output = world
+        .pod("", "{}")
+        .start(&["sh".into(), "-c".into(), script.into()])
+        .end();
+    check_end(&output, 0);
+    check_variables(&output, &[("LYFTLEARN_RUN_DIR", "/tmp/lyftlearn-0")]);
+}
+
+#[test]
+fn sixty_at_once_do_not_get_in_each_others_way() {
+    needs_namespaces!();
+    let world = World::new();
+    let script = format!(
+        "i=0; while [ $i -lt 60 ]; do {BINARY} exec -- true & i=$((i+1)); done; wait; ls -A /run /run/lyftlearn"
+    );
+    let output = world
+        .container("log = \"off\"\n")
+        .start(&["sh".into(), "-c".into(), script.into()])
+        .end();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        "/run:\nlyftlearn\n\n/run/lyftlearn:\nhyperparameters.json\nworkload.json\n"
+    );
+}
+
+#[test]
+fn a_shim_beside_others_takes_its_directory_away_with_it() {
+    needs_namespaces!();
+    let world = World::new();
+    let script =
+        format!("{BINARY} run -- {BINARY} run -- true; {BINARY} exec -- true; ls -A /run /tmp");
+    let output = world
+        .container("log = \"off\"\n")
+        .start(&["sh".into(), "-c".into(), script.into()])
+        .end();
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        "/run:\nlyftlearn\n\n/tmp:\n"
+    );
 }

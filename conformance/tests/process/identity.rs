@@ -104,14 +104,19 @@ fn without_an_identity_it_is_said_why() {
         &isolated,
         "lyftlearn-runtime: cannot give credentials: this container is isolated by design\n  hint: data comes in",
     );
-    let (port, _) = endpoint("404 Not Found", "{}".to_owned());
+    // No part of the address may show: people put passwords there.
     let world = World::new();
+    let (port, _) = endpoint("404 Not Found", "{}".to_owned());
+    let secret = world.canary.value().to_owned();
     let refusing = world.container("").variable(
         "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-        format!("http://127.0.0.1:{port}/v1/credentials"),
+        format!("http://{secret}:{secret}@127.0.0.1:{port}/v1/credentials"),
     );
+    world
+        .canary
+        .assert_unseen("the report", &asked(&refusing).stderr);
     check_refused(
         &refusing,
-        "lyftlearn-runtime: cannot get credentials from the source container\n  because: ",
+        "lyftlearn-runtime: cannot get credentials from the source container\n  because: it ",
     );
 }

@@ -62,8 +62,12 @@ fn with_the_scope_child_only_the_program_is_told() {
     let world = World::new();
     std::fs::create_dir(world.path("shared")).unwrap();
     let container = world.container("").mount(world.path("shared"), "/shared");
-    let script = "sh -c 'trap \"touch /shared/child\" TERM; touch /shared/ready; while :; do sleep 1000 & wait; done' &
-                  trap 'exit 42' TERM; while :; do wait; done";
+    // The program acknowledges only after its child has had a later signal: by then a
+    // TERM that was sent to both would have been there.
+    let script = "sh -c 'trap \"touch /shared/child\" TERM; trap \"touch /shared/later\" WINCH; touch /shared/ready;
+                         while :; do sleep 1000 & wait; done' & child=$!
+                  trap 'kill -WINCH $child; while ! [ -e /shared/later ]; do :; done; exit 42' TERM
+                  while :; do wait; done";
     let argv = [
         BINARY,
         "run",
@@ -158,4 +162,39 @@ fn children(pid: i32) -> Vec<String> {
     let list =
         std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
     list.split_whitespace().map(ToOwned::to_owned).collect()
+}
+
+#[test]
+fn a_parent_that_ignored_sigchld_does_not_cost_the_exit_code() {
+    needs_namespaces!();
+    let world = World::new();
+    let script = format!(
+        "import os, signal\n\
+         signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n\
+         os.execv('{BINARY}', ['{BINARY}', 'run', '--', 'sh', '-c', 'exit 42'])\n"
+    );
+    let output = world
+        .container("")
+        .start(&[find_python(), "-c".into(), script.into()])
+        .end();
+    check_end(&output, 42);
+}
+
+#[test]
+fn a_program_that_moved_to_another_group_is_still_told() {
+    needs_namespaces!();
+    let world = World::new();
+    std::fs::create_dir(world.path("shared")).unwrap();
+    let container = world.container("").mount(world.path("shared"), "/shared");
+    let script = "import os, signal\n\
+                  child = os.fork()\n\
+                  if child == 0:\n    os.setpgid(0, 0); signal.pause()\n\
+                  os.setpgid(child, child) if os.getpgid(child) != child else None\n\
+                  os.setpgid(0, child)\n\
+                  open('/shared/ready', 'w').close()\n\
+                  signal.pause()\n";
+    let running = container.run(&[find_python(), "-c".into(), script.into()]);
+    appears(&world.path("shared/ready"));
+    running.signal(Signal::SIGTERM);
+    check_end(&running.end(), 143);
 }

@@ -70,7 +70,8 @@ fn check_not_started(argv: &[&str], code: i32, report: &str) {
     let container = world
         .container("log = \"off\"\n")
         .mount_read_only(plain, "/plain")
-        .mount_read_only(script, "/script");
+        .mount_read_only(script.clone(), "/script")
+        .mount_read_only(script, "/opt/lyftlearn/bin/broken");
     let output = ended(&container, argv);
     check_end(&output, code);
     assert_eq!(String::from_utf8(output.stderr).unwrap(), report);
@@ -95,6 +96,12 @@ fn a_program_that_cannot_start_says_why() {
         &["/script"],
         127,
         "lyftlearn-runtime: cannot run /script: it exists, its interpreter does not\n  \
+         hint: check its first line, or for a binary the dynamic loader it was built for\n",
+    );
+    check_not_started(
+        &["broken"],
+        127,
+        "lyftlearn-runtime: cannot run /opt/lyftlearn/bin/broken: it exists, its interpreter does not\n  \
          hint: check its first line, or for a binary the dynamic loader it was built for\n",
     );
     check_not_started(
@@ -193,6 +200,14 @@ fn the_kill_switch_leaves_nothing_but_the_program() {
     assert_eq!(String::from_utf8_lossy(&through.stderr), "");
     let without = container.start(&["env".into(), "-0".into()]).end();
     assert_eq!(through.stdout, without.stdout);
+    // Not even by a variable that is no setting, nor for the platforms' own words.
+    let script = world.file("serve", "#!/bin/sh\necho served\n");
+    std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let words = container
+        .clone()
+        .variable("LYFTLEARN_RUNTIME_XYZZY", "1")
+        .mount_read_only(script, "/opt/lyftlearn/bin/serve");
+    assert_eq!(ended(&words, &["serve"]).stdout, b"served\n");
     let pid = ended(&container, &["sh", "-c", "echo $$"]);
     assert_eq!(pid.stdout, b"1\n");
 }
@@ -291,6 +306,14 @@ fn a_wrong_command_line_is_said_in_one_sentence() {
         "cannot use --format: expected export, dotenv, json or nul",
     );
     check_usage(&["exec"], "cannot run: no program given");
+    check_usage(
+        &["credentials", "a"],
+        "cannot use a: nothing is expected there",
+    );
+    check_usage(
+        &["--version", "a"],
+        "cannot use a: nothing is expected there",
+    );
 }
 
 #[test]
@@ -312,6 +335,18 @@ fn the_variables_can_be_read_back_in_every_format() {
     ));
     assert_eq!(by_shell, "it's $HOME");
     let nul = shown(&format!("{BINARY} env --format nul"));
+    // What env shows is what run delivers.
+    let delivered = shown(&format!("{BINARY} run -- env -0"));
+    for variable in nul.split('\0').filter(|pair| !pair.is_empty()) {
+        assert!(
+            delivered.split('\0').any(|pair| pair == variable),
+            "{variable} is not delivered: {delivered}"
+        );
+    }
+    assert_eq!(
+        nul.matches("LYFTLEARN_").count(),
+        delivered.split('\0').filter(|pair| pair.starts_with("LYFTLEARN_") && !pair.starts_with("LYFTLEARN_RUNTIME_")).count()
+    );
     assert!(
         nul.split('\0')
             .any(|pair| pair == "LYFTLEARN_JOB_NAME=it's $HOME"),
@@ -325,5 +360,42 @@ fn the_variables_can_be_read_back_in_every_format() {
             .lines()
             .any(|line| line == "LYFTLEARN_JOB_NAME=\"it's \\$HOME\""),
         "{dotenv}"
+    );
+}
+
+#[test]
+fn a_nul_that_json_can_spell_stops_the_start() {
+    needs_namespaces!();
+    let world = World::new();
+    let container = world.training("", &json!({}));
+    std::fs::write(
+        world.path("ml/input/config/inputdataconfig.json"),
+        "{\"a\\u0000b\": {}}",
+    )
+    .unwrap();
+    let output = ended(&container, &["true"]);
+    check_end(&output, 125);
+    assert_eq!(
+        String::from_utf8(output.stderr).unwrap(),
+        "lyftlearn-runtime: cannot use /opt/ml/input/config/inputdataconfig.json: a text in it holds a NUL byte\n  \
+         hint: remove \\u0000 from the file\n"
+    );
+}
+
+#[test]
+fn an_argument_over_the_kernels_limit_is_refused_by_size() {
+    needs_namespaces!();
+    let world = World::new();
+    let long = "x".repeat(140_000);
+    // As a command of the image's: no caller could pass it.
+    let container = world.container(&format!("[commands]\ntrain = [\"true\", \"{long}\"]\n"));
+    let output = ended(&container, &["train"]);
+    check_end(&output, 125);
+    let shown = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        shown.starts_with(
+            "lyftlearn-runtime: cannot pass an argument on: 140001 bytes, the kernel takes 131072\n"
+        ),
+        "{shown}"
     );
 }

@@ -1,6 +1,7 @@
 //! `credentials`: the identity as a `credential_process` prints it (AWS SDKs and Tools
 //! reference guide, "Process credential provider").
 
+use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_credential_types::provider::ProvideCredentials;
@@ -10,9 +11,29 @@ use serde::Serialize;
 use super::output;
 use super::usage;
 use crate::credentials::{provider, unavailable};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind, Fault};
 use crate::facts::Facts;
 use crate::resolve::current;
+
+/// The kernel refuses what waiting on a network takes.
+#[derive(Debug)]
+struct NoRuntime;
+
+impl fmt::Display for NoRuntime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("cannot wait for the network")
+    }
+}
+
+impl Fault for NoRuntime {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::System
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("raise the container's limit on open files".to_owned())
+    }
+}
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -27,12 +48,12 @@ struct Document<'a> {
 }
 
 pub(super) fn credentials(mut words: Parser) -> Result<u8, Error> {
-    usage::options(&mut words, |_, _| Ok(false))?;
+    usage::nothing_more(&mut words)?;
     let credentials = current(&Facts::capture(Vec::new()))?.workload.credentials;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|err| unavailable(credentials.source, &err))?;
+        .map_err(|err| Error::from(NoRuntime).because(err.kind()))?;
     let found = runtime.block_on(async {
         let provider = provider(&credentials).await?;
         provider

@@ -51,8 +51,7 @@ pub(super) fn env(mut words: Parser) -> Result<u8, Error> {
 fn write(format: Format, variables: &[(String, OsString)]) -> Vec<u8> {
     match format {
         Format::Export => lines(variables, |name, value| {
-            let quoted =
-                shlex::bytes::try_quote(value.as_bytes()).expect("no variable holds a NUL byte");
+            let quoted = shlex::bytes::try_quote(value.as_bytes()).unwrap_or_default();
             [b"export ", name.as_bytes(), b"=", quoted.as_ref()].concat()
         }),
         Format::Dotenv => lines(variables, |name, value| {

@@ -44,10 +44,12 @@ fn command(arguments: Vec<OsString>, armed: Option<init::Armed>) -> Result<u8, E
         #[cfg(feature = "agent")]
         usage::Subcommand::Credentials => credentials::credentials(words),
         usage::Subcommand::Help => {
+            usage::nothing_more(&mut words)?;
             output::data(usage::HELP.as_bytes())?;
             Ok(0)
         }
         usage::Subcommand::Version => {
+            usage::nothing_more(&mut words)?;
             output::data(
                 concat!("lyftlearn-runtime ", env!("CARGO_PKG_VERSION"), "\n").as_bytes(),
             )?;

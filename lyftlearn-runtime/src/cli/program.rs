@@ -1,14 +1,18 @@
 //! From the argv that the platform gave to the program that runs.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::path::PathBuf;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
 use super::usage::UsageFault;
 use crate::contract::runtime;
 use crate::error::{Error, ErrorKind, Fault};
 use crate::facts::Facts;
 use crate::settings::Commands;
+
+/// Where execvp(3) looks without a PATH.
+const SEARCH: &str = "/bin:/usr/bin";
 
 /// A platform's word that nothing here answers to.
 #[derive(Debug)]
@@ -59,20 +63,30 @@ pub(super) fn resolve(
     let rest = argv[1..].iter().cloned();
     match command {
         Some(command) => Ok(command.iter().map(OsString::from).chain(rest).collect()),
-        None if on_path(facts, word) => Ok(argv.to_vec()),
+        None if on_path(facts, first).is_some() => Ok(argv.to_vec()),
         None => Err(NoCommand { word }.into()),
     }
 }
 
-fn on_path(facts: &Facts, word: &str) -> bool {
-    let path = facts.text("PATH").unwrap_or_default();
-    path.split(':')
-        .filter(|directory| !directory.is_empty())
-        .any(|directory| {
-            rustix::fs::access(
-                PathBuf::from(directory).join(word),
-                rustix::fs::Access::EXEC_OK,
-            )
-            .is_ok()
-        })
+/// The file that a program's name stands for: itself with a slash in it, else the first
+/// on PATH that can be executed, else the first that is there. What is nowhere keeps its
+/// name, for the report.
+pub(super) fn file(facts: &Facts, argv: &[OsString]) -> PathBuf {
+    let name = argv.first().map_or_else(PathBuf::new, PathBuf::from);
+    if name.as_os_str().as_bytes().contains(&b'/') {
+        return name;
+    }
+    on_path(facts, name.as_os_str()).unwrap_or(name)
+}
+
+fn on_path(facts: &Facts, name: &OsStr) -> Option<PathBuf> {
+    let path = facts.text("PATH").unwrap_or(SEARCH.into());
+    let files = || {
+        let places = path
+            .split(':')
+            .map(|directory| Path::new(directory).join(name));
+        places.filter(|file| file.is_file() && !name.is_empty())
+    };
+    let executable = |file: &PathBuf| rustix::fs::access(file, rustix::fs::Access::EXEC_OK).is_ok();
+    files().find(executable).or_else(|| files().next())
 }

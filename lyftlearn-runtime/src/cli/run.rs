@@ -7,14 +7,14 @@ use lexopt::Parser;
 use super::output;
 use super::program;
 use super::usage::{self, UsageFault};
-use crate::deliver::{Delivery, Keeper, deliver, environment};
+use crate::deliver::{Delivery, Keeper, deliver, delivered, delivered_beside, environment};
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::init::{self, Armed, Program, Scope};
-use crate::resolve::{Resolved, image_commands, resolve_with, switched_off};
+use crate::resolve::{Resolved, image_commands, resolve_with, switched_off, workload_at};
 use crate::settings::Commands;
 
-pub(super) fn run(mut words: Parser, armed: Armed) -> Result<u8, Error> {
+pub(super) fn run(mut words: Parser, mut armed: Armed) -> Result<u8, Error> {
     let mut arguments = Vec::new();
     let argv = usage::options(&mut words, |option, words| match option {
         "--signal-scope" => {
@@ -46,10 +46,14 @@ pub(super) fn run(mut words: Parser, armed: Armed) -> Result<u8, Error> {
     } else {
         Keeper::Process
     };
+    // Reading may have taken a while: a stop that came meanwhile ends it here.
+    if let Some(code) = armed.stopped()? {
+        return Ok(code);
+    }
     let (program, delivery) = prepare(&facts, resolved, keeper)?;
     drop(facts);
-    let code = init::supervise(&armed, program, scope);
-    delivery.clean_up();
+    let code = init::supervise(&mut armed, program, scope);
+    drop(delivery);
     code
 }
 
@@ -63,8 +67,22 @@ pub(super) fn exec(mut words: Parser) -> Result<u8, Error> {
         return Err(pass_through(&facts)?);
     }
     let resolved = resolve_with(&facts, &[])?;
-    let (program, _) = prepare(&facts, resolved, Keeper::Successor)?;
+    let beside = facts.word_of_pid_one().and_then(|_| delivered_beside());
+    let program = match beside.map(|path| workload_at(&facts, &path)).transpose()? {
+        // The view of the program that is already there, and nothing written over it.
+        Some(workload) => {
+            let argv = program::resolve(&facts, &resolved.settings.commands, facts.argv())?;
+            let environment = environment(facts.vars(), &delivered(&workload), &argv)?;
+            Program {
+                file: program::file(&facts, &argv),
+                argv,
+                environment,
+            }
+        }
+        None => prepare(&facts, resolved, Keeper::Successor)?.0,
+    };
     Err(init::become_program(
+        &program.file,
         &program.argv,
         Some(program.environment),
     ))
@@ -78,12 +96,20 @@ fn prepare(
     let argv = program::resolve(facts, &resolved.settings.commands, facts.argv())?;
     let quiet = resolved.settings.log.as_deref() == Some("off");
     let noted = resolved.problems.len();
-    let delivery = deliver(resolved.workload, &resolved.values, keeper)?;
+    let delivery = deliver(resolved.workload, &resolved.values, keeper);
     let environment = environment(facts.vars(), &delivery.variables, &argv)?;
     if !quiet {
         say(&delivery, noted + delivery.problems.len());
     }
-    Ok((Program { argv, environment }, delivery))
+    let file = program::file(facts, &argv);
+    Ok((
+        Program {
+            file,
+            argv,
+            environment,
+        },
+        delivery,
+    ))
 }
 
 /// One line, so that a log shows where it ran and nothing else.
@@ -116,10 +142,14 @@ fn pass_through(facts: &Facts) -> Result<Error, Error> {
         None | Some("train" | "serve")
     );
     let commands = if own {
-        image_commands(facts)?
+        image_commands(facts)
     } else {
         Commands::default()
     };
     let argv: Vec<OsString> = program::resolve(facts, &commands, facts.argv())?;
-    Ok(init::become_program(&argv, None))
+    Ok(init::become_program(
+        &program::file(facts, &argv),
+        &argv,
+        None,
+    ))
 }

@@ -67,6 +67,9 @@ pub(super) enum UsageFault {
         option: &'static str,
         expected: &'static str,
     },
+    UnexpectedWord {
+        word: String,
+    },
     NoProgram,
 }
 
@@ -93,6 +96,9 @@ impl fmt::Display for UsageFault {
             Self::MissingValue { option } => write!(f, "cannot use {option}: its value is missing"),
             Self::BadValue { option, expected } => {
                 write!(f, "cannot use {option}: expected {expected}")
+            }
+            Self::UnexpectedWord { word } => {
+                write!(f, "cannot use {word}: nothing is expected there")
             }
             Self::NoProgram => f.write_str("cannot run: no program given"),
         }
@@ -196,6 +202,18 @@ pub(super) fn looked_at(
         Some(root) => facts.with_root(root),
         None => facts,
     })
+}
+
+/// For commands that take no words of any kind.
+pub(super) fn nothing_more(words: &mut Parser) -> Result<(), Error> {
+    let rest = options(words, |_, _| Ok(false))?;
+    match rest.first() {
+        Some(word) => Err(UsageFault::UnexpectedWord {
+            word: word.to_string_lossy().into_owned(),
+        }
+        .into()),
+        None => Ok(()),
+    }
 }
 
 /// An option's value.

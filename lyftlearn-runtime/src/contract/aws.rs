@@ -13,5 +13,18 @@ pub(crate) const RELATIVE_URI: &str = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
 /// `AWS_ECS_EC2` in SageMaker's containers and in ECS tasks.
 pub(crate) const EXECUTION_ENV: &str = "AWS_EXECUTION_ENV";
 pub(crate) const HOME: &str = "HOME";
+pub(crate) const CONFIG_FILE: &str = "AWS_CONFIG_FILE";
+/// Below `HOME`.
+pub(crate) const USUAL_CONFIG_FILE: &str = ".aws/config";
+/// Keys of a profile that hold an identity or lead to one.
+pub(crate) const IDENTITY_KEYS: &[&str] = &[
+    "aws_access_key_id",
+    "credential_process",
+    "login_session",
+    "role_arn",
+    "sso_session",
+    "sso_start_url",
+    "web_identity_token_file",
+];
 /// Below `HOME`.
 pub(crate) const CREDENTIALS_FILE: &str = ".aws/credentials";

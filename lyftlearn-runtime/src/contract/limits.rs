@@ -3,6 +3,8 @@
 /// Linux refuses one environment string (`NAME=value` and its NUL) of more than
 /// 32 pages (MAX_ARG_STRLEN, execve(2)).
 pub(crate) const ENVIRONMENT_STRING_BYTES: usize = 131_072;
+/// However large the stack may grow, Linux takes three quarters of 8 MiB at most.
+pub(crate) const ENVIRONMENT_BYTES: usize = 6 << 20;
 /// A settings or platform document; the largest real one, a resourceconfig.json
 /// of a thousand hosts, takes 60 kB.
 pub(crate) const DOCUMENT_BYTES: u64 = 16 << 20;

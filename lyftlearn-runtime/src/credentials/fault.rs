@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+#[cfg(feature = "cli")]
+use aws_credential_types::provider::error::CredentialsError;
+
 use crate::error::{ErrorKind, Fault};
 use crate::workload::CredentialSource;
 
@@ -56,14 +59,16 @@ impl Fault for CredentialsFault {
     }
 }
 
-/// The SDK's reasons, each once. They name endpoints and files, never a credential.
+/// The SDK's reason in our own words: its own quote endpoints and documents, and with
+/// them what is nobody's business.
 #[cfg(feature = "cli")]
-pub(crate) fn unavailable(source: CredentialSource, error: &dyn std::error::Error) -> crate::Error {
-    let mut report = crate::Error::from(CredentialsFault::Unavailable { source });
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        report = report.because(error);
-        cause = error.source();
-    }
-    report
+pub(crate) fn unavailable(source: CredentialSource, error: &CredentialsError) -> crate::Error {
+    let reason = match error {
+        CredentialsError::CredentialsNotLoaded(_) => "the source gave none",
+        CredentialsError::ProviderTimedOut(_) => "it did not answer in time",
+        CredentialsError::InvalidConfiguration(_) => "its configuration is not valid",
+        CredentialsError::ProviderError(_) => "it refused, or answered with something else",
+        _ => "it failed in a way that has no name",
+    };
+    crate::Error::from(CredentialsFault::Unavailable { source }).because(reason)
 }

@@ -54,18 +54,33 @@ fn check_sizes(vars: &[(OsString, OsString)], argv: &[OsString]) -> Result<(), E
         }
         total += bytes + POINTER;
     }
-    let limit = nix::unistd::sysconf(nix::unistd::SysconfVar::ARG_MAX)
-        .ok()
-        .flatten()
-        .and_then(|limit| usize::try_from(limit).ok());
-    match limit {
-        Some(limit) if total > limit => Err(DeliveryFault::EnvironmentTooLarge {
+    for word in argv {
+        let bytes = word.len() + 1;
+        if bytes > limits::ENVIRONMENT_STRING_BYTES {
+            let limit = limits::ENVIRONMENT_STRING_BYTES;
+            return Err(DeliveryFault::ArgumentTooLong { bytes, limit }.into());
+        }
+    }
+    let limit = total_limit();
+    if total > limit {
+        return Err(DeliveryFault::EnvironmentTooLarge {
             bytes: total,
             limit,
         }
-        .into()),
-        _ => Ok(()),
+        .into());
     }
+    Ok(())
+}
+
+/// A quarter of the stack's limit, at least 32 pages and at most 6 MiB (execve(2),
+/// "Limits on size of arguments and environment"). The C library's own answer is a
+/// constant where it is musl.
+fn total_limit() -> usize {
+    let stack = rustix::process::getrlimit(rustix::process::Resource::Stack).current;
+    let quarter = stack.map_or(usize::MAX, |bytes| {
+        usize::try_from(bytes / 4).unwrap_or(usize::MAX)
+    });
+    quarter.clamp(limits::ENVIRONMENT_STRING_BYTES, limits::ENVIRONMENT_BYTES)
 }
 
 #[cfg(test)]

@@ -1,20 +1,19 @@
 //! What stands against a delivery.
 
 use std::fmt;
-use std::path::PathBuf;
 
 use crate::error::{ErrorKind, Fault};
 
 #[derive(Debug)]
 pub(super) enum DeliveryFault {
-    /// A file of the run directory.
-    Unwritable { path: PathBuf },
     /// A variable over the kernel's limit.
     VariableTooLong {
         name: String,
         bytes: usize,
         limit: usize,
     },
+    /// An argument over the same limit.
+    ArgumentTooLong { bytes: usize, limit: usize },
     /// All variables and arguments together over the kernel's limit.
     EnvironmentTooLarge { bytes: usize, limit: usize },
 }
@@ -22,11 +21,16 @@ pub(super) enum DeliveryFault {
 impl fmt::Display for DeliveryFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unwritable { path } => write!(f, "cannot write {}", path.display()),
             Self::VariableTooLong { name, bytes, limit } => write!(
                 f,
                 "cannot pass ${name} on: {bytes} bytes with its name, the kernel takes {limit}"
             ),
+            Self::ArgumentTooLong { bytes, limit } => {
+                write!(
+                    f,
+                    "cannot pass an argument on: {bytes} bytes, the kernel takes {limit}"
+                )
+            }
             Self::EnvironmentTooLarge { bytes, limit } => write!(
                 f,
                 "cannot pass the environment on: {bytes} bytes with the arguments, the kernel takes {limit}"
@@ -43,10 +47,9 @@ impl Fault for DeliveryFault {
     fn hint(&self) -> Option<String> {
         Some(
             match self {
-                Self::Unwritable { .. } => {
-                    "give the container a writable /run or /tmp with room in it"
-                }
-                Self::VariableTooLong { .. } | Self::EnvironmentTooLarge { .. } => {
+                Self::VariableTooLong { .. }
+                | Self::ArgumentTooLong { .. }
+                | Self::EnvironmentTooLarge { .. } => {
                     "deliver large values as a file in the config directory, and read that"
                 }
             }

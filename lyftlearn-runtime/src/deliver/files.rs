@@ -1,12 +1,10 @@
 //! Directories and files, each whole or not at all.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::DirBuilder;
 use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
 
-use super::fault::DeliveryFault;
-use crate::error::Error;
 use crate::workload::Paths;
 
 /// Makes what does not exist yet. What cannot be made is taken out of the model,
@@ -29,36 +27,13 @@ pub(super) fn make_directories(paths: &mut Paths) -> Vec<String> {
     problems
 }
 
-/// Writes a file that only its owner may read: a new file, flushed, then renamed
-/// into place.
-pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let fault = |err: std::io::Error| {
-        Error::from(DeliveryFault::Unwritable {
-            path: path.to_owned(),
-        })
-        .because(err.kind())
-    };
-    let draft = draft_of(path);
-    // A draft that an earlier, killed start left behind.
-    match std::fs::remove_file(&draft) {
-        Err(err) if err.kind() != std::io::ErrorKind::NotFound => return Err(fault(err)),
-        _ => {}
-    }
-    let write = || -> std::io::Result<()> {
-        let mut file: File = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&draft)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        std::fs::rename(&draft, path)
-    };
-    write().map_err(|err| {
-        // The error that matters is the first; a draft that stays is overwritten next time.
-        drop(std::fs::remove_file(&draft));
-        fault(err)
-    })
+/// Writes a file that only its owner may read: a new one (mode 0600, a name of its own),
+/// flushed, then renamed into place.
+pub(super) fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut draft = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new("/")))?;
+    draft.write_all(bytes)?;
+    draft.as_file().sync_all()?;
+    draft.persist(path).map(drop).map_err(|err| err.error)
 }
 
 fn make(path: &Path) -> std::io::Result<()> {
@@ -66,13 +41,6 @@ fn make(path: &Path) -> std::io::Result<()> {
         return Ok(());
     }
     DirBuilder::new().recursive(true).mode(0o755).create(path)
-}
-
-fn draft_of(path: &Path) -> PathBuf {
-    let mut name = std::ffi::OsString::from(".");
-    name.push(path.file_name().unwrap_or_default());
-    name.push(".draft");
-    path.with_file_name(name)
 }
 
 #[cfg(test)]
@@ -95,18 +63,6 @@ mod tests {
             0o600
         );
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn a_file_that_cannot_be_written_is_named() {
-        assert_eq!(
-            write("/proc/workload.json".as_ref(), b"canary")
-                .unwrap_err()
-                .report(),
-            "lyftlearn-runtime: cannot write /proc/workload.json\n  \
-             because: entity not found\n  \
-             hint: give the container a writable /run or /tmp with room in it\n"
-        );
     }
 
     #[test]

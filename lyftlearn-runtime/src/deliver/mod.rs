@@ -7,17 +7,17 @@ mod run_dir;
 mod variables;
 
 use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
 pub use environment::environment;
-use fault::DeliveryFault;
 pub use run_dir::Keeper;
 use run_dir::RunDir;
 
 use crate::contract::delivered as names;
-use crate::error::Error;
 use crate::workload::{Texts, Workload};
 
-/// What was delivered.
+/// What was delivered. Dropping it removes a run directory that was made for this
+/// process alone.
 #[derive(Debug)]
 pub struct Delivery {
     /// The workload, with the places that delivery chose.
@@ -26,60 +26,75 @@ pub struct Delivery {
     pub variables: Vec<(String, OsString)>,
     /// What could not be had, one sentence each.
     pub problems: Vec<String>,
-    run_dir: Option<RunDir>,
+    _run_dir: Option<RunDir>,
 }
 
-impl Delivery {
-    /// Removes the run directory if it was made for this process alone.
-    pub fn clean_up(self) {
-        if let Some(run_dir) = self.run_dir {
-            run_dir.clean_up();
-        }
-    }
+/// Where PID 1 delivered the container's workload, for those who come to stand beside
+/// its program; `None` when it did not, or for another user.
+#[must_use]
+pub fn delivered_beside() -> Option<PathBuf> {
+    Some(RunDir::of_the_container()?.join(names::WORKLOAD_FILE)).filter(|path| path.is_file())
 }
 
 /// The variables that would be delivered; nothing is made or written.
 #[must_use]
 pub fn delivered(workload: &Workload) -> Vec<(String, OsString)> {
-    variables::variables(workload)
+    let mut planned = workload.clone();
+    if let (None, Some(run)) = (&planned.hyperparameters.path, &planned.paths.run) {
+        planned.hyperparameters.path = Some(run.join(names::HYPERPARAMETERS_DOCUMENT));
+    }
+    variables::variables(&planned)
 }
 
 /// Makes the directories, writes `workload.json` and `hyperparameters.json` into the
 /// run directory, and names everything in variables.
 ///
-/// A place that cannot be made (a read-only root without a writable `/run`, `/tmp`
-/// or `/dev/shm`) is not delivered, and said; the program starts all the same.
-///
-/// # Errors
-///
-/// When the run directory can be made and a file in it cannot be written.
-pub fn deliver(workload: Workload, values: &Texts, keeper: Keeper) -> Result<Delivery, Error> {
+/// What cannot be made or written (a read-only root without a writable `/run`, `/tmp` or
+/// `/dev/shm`, a full one) is not delivered, and said; the program starts all the same.
+#[must_use]
+pub fn deliver(workload: Workload, values: &Texts, keeper: Keeper) -> Delivery {
     let mut workload = workload;
     let mut problems = files::make_directories(&mut workload.paths);
-    let run_dir = RunDir::open(workload.paths.tmp.as_deref(), keeper);
-    workload.paths.run = run_dir.as_ref().map(|dir| dir.path().to_owned());
-    if let Some(dir) = &run_dir {
-        let document = dir.path().join(names::HYPERPARAMETERS_DOCUMENT);
-        files::write(&document, &values.to_document())?;
-        workload.hyperparameters.path = Some(document);
-        let text = serde_json::to_vec(&workload).map_err(|err| {
-            Error::from(DeliveryFault::Unwritable {
-                path: dir.path().join(names::WORKLOAD_FILE),
-            })
-            .because(err)
-        })?;
-        files::write(&dir.path().join(names::WORKLOAD_FILE), &text)?;
-    } else {
-        problems.push(
-            "no run directory: /run, the temporary directory and /dev/shm refuse writing"
-                .to_owned(),
-        );
+    let document = values.to_document();
+    let mut refused = Vec::new();
+    let tmp = workload.paths.tmp.clone();
+    let run_dir = RunDir::candidates(tmp.as_deref(), keeper).find(|dir| {
+        workload.paths.run = Some(dir.path().to_owned());
+        workload.hyperparameters.path = Some(dir.path().join(names::HYPERPARAMETERS_DOCUMENT));
+        write_documents(dir.path(), &workload, &document)
+            .inspect_err(|err| refused.push(format!("{}: {}", dir.path().display(), err.kind())))
+            .is_ok()
+    });
+    if run_dir.is_none() {
+        workload.paths.run = None;
+        workload.hyperparameters.path = None;
+        let reasons = if refused.is_empty() {
+            "nothing can be made there".to_owned()
+        } else {
+            refused.join("; ")
+        };
+        problems.push(format!(
+            "no run directory in /run, the temporary directory or /dev/shm: {reasons}"
+        ));
     }
     let variables = variables::variables(&workload);
-    Ok(Delivery {
+    Delivery {
         workload,
         variables,
         problems,
-        run_dir,
-    })
+        _run_dir: run_dir,
+    }
+}
+
+fn write_documents(
+    directory: &Path,
+    workload: &Workload,
+    hyperparameters: &[u8],
+) -> std::io::Result<()> {
+    files::write(
+        &directory.join(names::HYPERPARAMETERS_DOCUMENT),
+        hyperparameters,
+    )?;
+    let text = serde_json::to_vec(workload)?;
+    files::write(&directory.join(names::WORKLOAD_FILE), &text)
 }

@@ -21,43 +21,62 @@ pub enum Keeper {
 #[derive(Debug)]
 pub(super) struct RunDir {
     path: PathBuf,
-    /// Made for this process, and to be removed with it.
+    /// Made for this process, and removed with it.
     private: bool,
 }
 
 impl RunDir {
-    /// `/run/lyftlearn`, else a private directory under the temporary one, else under
-    /// `/dev/shm`; `None` when nothing can be written.
-    pub(super) fn open(tmp: Option<&Path>, keeper: Keeper) -> Option<Self> {
-        let usual = Path::new(runtime::RUN_DIR);
-        let made = DirBuilder::new().mode(0o700).create(usual).is_ok();
-        if made || (keeper != Keeper::Process && ours(usual)) {
-            let private = made && keeper == Keeper::Process;
-            return Some(Self {
-                path: usual.to_owned(),
-                private,
-            });
-        }
-        [tmp, Some(Path::new(linux::SHM))]
-            .into_iter()
-            .flatten()
-            .find_map(|parent| {
-                let path = nix::unistd::mkdtemp(&parent.join("lyftlearn-XXXXXX")).ok()?;
-                Some(Self {
-                    path,
-                    private: keeper == Keeper::Process,
-                })
-            })
+    /// What can be had, best first: `/run/lyftlearn`, a directory under the temporary
+    /// one, one under `/dev/shm`. Each is made only when the one before it failed.
+    pub(super) fn candidates(tmp: Option<&Path>, keeper: Keeper) -> impl Iterator<Item = Self> {
+        let usual =
+            std::iter::once_with(move || Self::at(Path::new(runtime::RUN_DIR), keeper)).flatten();
+        let parents = [tmp.map(Path::to_owned), Some(PathBuf::from(linux::SHM))];
+        usual.chain(
+            parents
+                .into_iter()
+                .flatten()
+                .filter_map(move |parent| match keeper {
+                    Keeper::Process => {
+                        let path = nix::unistd::mkdtemp(&parent.join("lyftlearn-XXXXXX")).ok()?;
+                        Some(Self {
+                            path,
+                            private: true,
+                        })
+                    }
+                    // One for all of this user's: `exec` is called again and again.
+                    Keeper::Container | Keeper::Successor => {
+                        let user = rustix::process::geteuid().as_raw();
+                        Self::at(&parent.join(format!("lyftlearn-{user}")), keeper)
+                    }
+                }),
+        )
+    }
+
+    fn at(path: &Path, keeper: Keeper) -> Option<Self> {
+        let made = DirBuilder::new().mode(0o700).create(path).is_ok();
+        let usable = made || (keeper != Keeper::Process && ours(path));
+        usable.then(|| Self {
+            path: path.to_owned(),
+            private: made && keeper == Keeper::Process,
+        })
+    }
+
+    /// The container's own directory, when it is there and nobody else's.
+    pub(super) fn of_the_container() -> Option<&'static Path> {
+        Some(Path::new(runtime::RUN_DIR)).filter(|path| ours(path))
     }
 
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
+}
 
-    pub(super) fn clean_up(self) {
+impl Drop for RunDir {
+    fn drop(&mut self) {
         if self.private {
             // Whatever stays is below a private directory and harms nobody.
-            drop(std::fs::remove_dir_all(self.path));
+            let _ = std::fs::remove_dir_all(&self.path);
         }
     }
 }

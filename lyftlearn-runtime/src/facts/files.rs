@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorKind, Fault};
 /// Something is there and cannot be read.
 #[derive(Debug)]
 pub(crate) enum ReadFault {
-    Unreadable { path: PathBuf },
+    Unreadable { path: PathBuf, denied: bool },
     NotAFile { path: PathBuf, is: &'static str },
     TooLarge { path: PathBuf, limit: u64 },
 }
@@ -23,7 +23,7 @@ pub(crate) enum ReadFault {
 impl fmt::Display for ReadFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unreadable { path } => write!(f, "cannot read {}", path.display()),
+            Self::Unreadable { path, .. } => write!(f, "cannot read {}", path.display()),
             Self::NotAFile { path, is } => {
                 write!(f, "cannot read {}: it is {is}, not a file", path.display())
             }
@@ -45,12 +45,24 @@ impl Fault for ReadFault {
 
     fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::Unreadable { .. } => {
+            Self::Unreadable { denied: false, .. } => {
+                "check the file system, and the container's limits".to_owned()
+            }
+            Self::Unreadable { denied: true, .. } => {
                 "run as a user who may read it, or set LYFTLEARN_RUNTIME_PLATFORM if the file is not this platform's".to_owned()
             }
             Self::NotAFile { .. } => "check what the image or a mount puts there".to_owned(),
             Self::TooLarge { .. } => "deliver data as a channel or a volume, not as configuration".to_owned(),
         })
+    }
+}
+
+impl ReadFault {
+    fn unreadable(path: &Path, err: &io::Error) -> Self {
+        Self::Unreadable {
+            path: path.to_owned(),
+            denied: err.kind() == io::ErrorKind::PermissionDenied,
+        }
     }
 }
 
@@ -94,10 +106,9 @@ impl Facts {
                 }
                 _ => Ok(None),
             },
-            Err(Failure::Io(err)) => Err(Error::from(ReadFault::Unreadable {
-                path: path.to_owned(),
-            })
-            .because(plain(&err))),
+            Err(Failure::Io(err)) => {
+                Err(Error::from(ReadFault::unreadable(path, &err)).because(plain(&err)))
+            }
             Err(Failure::Fault(fault)) => Err(fault.into()),
         }
     }
@@ -158,12 +169,8 @@ impl Facts {
         let Some(place) = self.below_root(path) else {
             return Ok(Vec::new());
         };
-        let unreadable = |err: &io::Error| {
-            Error::from(ReadFault::Unreadable {
-                path: path.to_owned(),
-            })
-            .because(plain(err))
-        };
+        let unreadable =
+            |err: &io::Error| Error::from(ReadFault::unreadable(path, err)).because(plain(err));
         let listing = match std::fs::read_dir(place) {
             Ok(listing) => listing,
             Err(err) if absent(&err) => return Ok(Vec::new()),
@@ -284,7 +291,7 @@ mod tests {
             |path| std::os::unix::fs::symlink(path, path).unwrap(),
             "lyftlearn-runtime: cannot read /file\n  \
              because: too many levels of symbolic links\n  \
-             hint: run as a user who may read it, or set LYFTLEARN_RUNTIME_PLATFORM if the file is not this platform's\n",
+             hint: check the file system, and the container's limits\n",
         );
     }
 

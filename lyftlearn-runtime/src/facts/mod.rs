@@ -134,38 +134,41 @@ impl Facts {
         self.processors
     }
 
-    /// The program's first word: `train`, `serve`, or anything else. A door opened
-    /// beside PID 1 (`kubectl exec`) has no such word of its own; there it is
-    /// what PID 1, when that is this runtime, was told to run.
-    pub(crate) fn first_word(&self) -> Result<Option<OsString>, Error> {
+    /// The program's first word: `train`, `serve`, or anything else. A door opened beside
+    /// PID 1 (`kubectl exec`) belongs to the container: unless its own word is one of
+    /// the platforms', it is what PID 1, when that is this runtime, was told to run.
+    pub(crate) fn first_word(&self) -> Option<OsString> {
+        let own = self.argv.first();
+        match own.and_then(|word| word.to_str()) {
+            Some("train" | "serve") => own.cloned(),
+            _ => self.word_of_pid_one().or_else(|| own.cloned()),
+        }
+    }
+
+    /// What PID 1 was told to run; `None` when it is not this runtime, or when that is
+    /// not for us to see (`hidepid`): it is a hint, and nothing depends on it alone.
+    pub(crate) fn word_of_pid_one(&self) -> Option<OsString> {
         use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
         let owned = |word: &[u8]| OsString::from_vec(word.to_vec());
-        if let Some(word) = self.argv.first() {
-            return Ok(Some(word.clone()));
-        }
-        let Some(line) = self.file(linux::INIT_COMMAND_LINE, limits::KERNEL_FILE_BYTES)? else {
-            return Ok(None);
-        };
+        let line = self.file(linux::INIT_COMMAND_LINE, limits::KERNEL_FILE_BYTES);
+        let line = line.ok().flatten()?;
         let mut words = line.split(|byte| *byte == 0);
-        let ours = words
-            .next()
-            .and_then(|program| Path::new(OsStr::from_bytes(program)).file_name())
-            .is_some_and(|name| name == "lyftlearn-runtime");
-        if !ours || words.next() != Some(b"run") {
-            return Ok(None);
+        let program = Path::new(OsStr::from_bytes(words.next()?)).file_name()?;
+        if program != "lyftlearn-runtime" || words.next() != Some(b"run") {
+            return None;
         }
         // As the command line itself is read: options of `run` take the next word along.
         while let Some(word) = words.next() {
             match word {
                 b"" => break,
-                b"--" => return Ok(words.next().filter(|word| !word.is_empty()).map(owned)),
+                b"--" => return words.next().filter(|word| !word.is_empty()).map(owned),
                 b"--signal-scope" => drop(words.next()),
                 option if option.starts_with(b"-") => {}
-                word => return Ok(Some(owned(word))),
+                word => return Some(owned(word)),
             }
         }
-        Ok(None)
+        None
     }
 
     /// This node's name.

@@ -11,6 +11,7 @@ pub(super) enum InitFault {
     NotFound { program: String },
     InterpreterNotFound { program: String },
     NotExecutable { program: String },
+    TooLarge { program: String },
     NulByte { length: usize },
     System { what: &'static str },
 }
@@ -39,6 +40,12 @@ impl fmt::Display for InitFault {
                     "cannot pass an argument of {length} bytes on: it holds a NUL byte"
                 )
             }
+            Self::TooLarge { program } => {
+                write!(
+                    f,
+                    "cannot start {program}: its arguments and environment are larger than the kernel takes"
+                )
+            }
             Self::System { what } => write!(f, "cannot {what}"),
         }
     }
@@ -49,7 +56,7 @@ impl Fault for InitFault {
         match self {
             Self::NotFound { .. } | Self::InterpreterNotFound { .. } => ErrorKind::ProgramNotFound,
             Self::NotExecutable { .. } => ErrorKind::ProgramNotExecutable,
-            Self::NulByte { .. } => ErrorKind::Settings,
+            Self::NulByte { .. } | Self::TooLarge { .. } => ErrorKind::Delivery,
             Self::System { .. } => ErrorKind::System,
         }
     }
@@ -64,7 +71,10 @@ impl Fault for InitFault {
                 Self::NotExecutable { .. } => {
                     "check its mode (chmod +x), its #! line and its architecture"
                 }
-                Self::NulByte { .. } => "remove it from [commands] in runtime.toml",
+                Self::NulByte { .. } => "remove it where it is configured",
+                Self::TooLarge { .. } => {
+                    "deliver large values as a file in the config directory, and read that"
+                }
                 Self::System { .. } => "raise the container's limits on processes, memory or files",
             }
             .to_owned(),

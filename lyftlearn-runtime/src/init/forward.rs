@@ -28,14 +28,6 @@ pub(super) struct Target {
     terminal: bool,
 }
 
-/// What arrived before there was a program.
-pub(super) enum Early {
-    /// A request to stop: there is nothing to start any more.
-    Stop(u8),
-    /// Signals for the program, in order.
-    Forward(Vec<i32>),
-}
-
 impl Target {
     /// On a terminal the program stays in the foreground group, where it may read;
     /// what the terminal sends it reaches it without us.
@@ -51,7 +43,9 @@ impl Target {
     }
 
     pub(super) fn forward(self, child: Pid, info: &siginfo) {
-        let from_terminal = self.terminal && info.ssi_code == SI_KERNEL;
+        // A hang-up reaches the session's leader alone, which may be us.
+        let hang_up = info.ssi_signo.cast_signed() == Signal::SIGHUP as i32;
+        let from_terminal = self.terminal && info.ssi_code == SI_KERNEL && !hang_up;
         if !from_terminal && for_the_program(info) {
             self.send(child, info.ssi_signo.cast_signed());
         }
@@ -63,11 +57,12 @@ impl Target {
         let Some(signal) = rustix::process::Signal::from_raw(signal) else {
             return;
         };
-        let _ = if self.scope == Scope::Group && self.own_group() {
-            rustix::process::kill_process_group(child, signal)
-        } else {
-            rustix::process::kill_process(child, signal)
-        };
+        let group = self.scope == Scope::Group && self.own_group();
+        // A program that has moved to another group has left its own empty.
+        let sent = group && rustix::process::kill_process_group(child, signal).is_ok();
+        if !sent {
+            let _ = rustix::process::kill_process(child, signal);
+        }
     }
 }
 
@@ -79,9 +74,20 @@ fn for_the_program(info: &siginfo) -> bool {
     signal != Signal::SIGCHLD as i32 && !(signal == Signal::SIGPIPE as i32 && own)
 }
 
-/// Takes what has arrived so far, without waiting.
-pub(super) fn before_start(signals: &SignalFd) -> Result<Early, Error> {
-    let mut queued = Vec::new();
+/// What asks a program to stop that is not there yet: there is nothing to start any more.
+pub(super) fn is_stop(signal: i32) -> bool {
+    [
+        Signal::SIGTERM,
+        Signal::SIGINT,
+        Signal::SIGQUIT,
+        Signal::SIGHUP,
+    ]
+    .iter()
+    .any(|stop| *stop as i32 == signal)
+}
+
+/// Takes the next signal that has arrived for the program, without waiting.
+pub(super) fn arrived(signals: &SignalFd) -> Result<Option<i32>, Error> {
     loop {
         let mut ready = [PollFd::new(signals, PollFlags::IN)];
         let now = Timespec {
@@ -89,7 +95,7 @@ pub(super) fn before_start(signals: &SignalFd) -> Result<Early, Error> {
             tv_nsec: 0,
         };
         match poll(&mut ready, Some(&now)) {
-            Ok(0) => return Ok(Early::Forward(queued)),
+            Ok(0) => return Ok(None),
             Ok(_) => {}
             Err(rustix::io::Errno::INTR) => continue,
             Err(err) => {
@@ -97,21 +103,12 @@ pub(super) fn before_start(signals: &SignalFd) -> Result<Early, Error> {
                 return Err(InitFault::system("receive signals", errno));
             }
         }
-        let Ok(Some(info)) = signals.read_signal() else {
-            return Ok(Early::Forward(queued));
-        };
-        let signal = info.ssi_signo.cast_signed();
-        let stop = [
-            Signal::SIGTERM,
-            Signal::SIGINT,
-            Signal::SIGQUIT,
-            Signal::SIGHUP,
-        ];
-        if stop.iter().any(|stop| *stop as i32 == signal) {
-            return Ok(Early::Stop(u8::try_from(signal).unwrap_or(u8::MAX - 128)));
-        }
-        if for_the_program(&info) {
-            queued.push(signal);
+        match signals.read_signal() {
+            Ok(Some(info)) if for_the_program(&info) => {
+                return Ok(Some(info.ssi_signo.cast_signed()));
+            }
+            Ok(Some(_)) => {}
+            Ok(None) | Err(_) => return Ok(None),
         }
     }
 }

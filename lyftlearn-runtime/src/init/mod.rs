@@ -4,15 +4,17 @@
 mod fault;
 mod forward;
 
-use std::ffi::{CString, OsStr, OsString};
+use std::ffi::{CString, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use fault::InitFault;
 pub(crate) use forward::Scope;
 use forward::Target;
 use nix::errno::Errno;
-use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawnp};
+use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawn};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use rustix::process::{WaitOptions, WaitStatus};
@@ -20,8 +22,9 @@ use rustix::process::{WaitOptions, WaitStatus};
 use crate::error::Error;
 
 /// A program to become or to start.
-#[derive(Debug)]
 pub(crate) struct Program {
+    /// The file to execute: a path, found where a shell would have found it.
+    pub(crate) file: PathBuf,
     pub(crate) argv: Vec<OsString>,
     pub(crate) environment: Vec<(OsString, OsString)>,
 }
@@ -30,21 +33,44 @@ pub(crate) struct Program {
 pub(crate) struct Armed {
     signals: SignalFd,
     before: SigSet,
+    /// Arrived for the program before it was there, in order.
+    waiting: Vec<i32>,
 }
 
 /// Blocks every signal, before anything else is done: what arrives from now on is
 /// queued by the kernel and not lost.
 pub(crate) fn arm() -> Result<Armed, Error> {
     let all = SigSet::all();
+    // A parent that ignored SIGCHLD would have the kernel reap in our place, and the
+    // program's exit code would be lost. A handler of any kind ends that; blocked, it
+    // never runs, and exec takes it away.
+    signal_hook::flag::register(Signal::SIGCHLD as i32, Arc::new(AtomicBool::new(false)))
+        .map_err(|err| InitFault::system("receive signals", errno_of(&err)))?;
     let before = all
         .thread_swap_mask(SigmaskHow::SIG_SETMASK)
         .map_err(|errno| InitFault::system("block signals", errno))?;
     let signals = SignalFd::with_flags(&all, SfdFlags::SFD_CLOEXEC)
         .map_err(|errno| InitFault::system("receive signals", errno))?;
-    Ok(Armed { signals, before })
+    Ok(Armed {
+        signals,
+        before,
+        waiting: Vec::new(),
+    })
 }
 
 impl Armed {
+    /// 128+n when signal n has asked for a stop meanwhile; everything else waits for the
+    /// program.
+    pub(crate) fn stopped(&mut self) -> Result<Option<u8>, Error> {
+        while let Some(signal) = forward::arrived(&self.signals)? {
+            if forward::is_stop(signal) {
+                return Ok(u8::try_from(128 + signal).ok());
+            }
+            self.waiting.push(signal);
+        }
+        Ok(None)
+    }
+
     /// The signal mask as it was found.
     pub(crate) fn disarm(self) -> Result<(), Error> {
         self.before
@@ -60,22 +86,21 @@ pub(crate) fn is_pid_one() -> bool {
 
 /// Starts `program`, forwards signals to it and reaps until it ends. Returns the
 /// exit code to leave with: the program's own, or 128+n when signal n ended it.
-pub(crate) fn supervise(armed: &Armed, program: Program, scope: Scope) -> Result<u8, Error> {
+pub(crate) fn supervise(armed: &mut Armed, program: Program, scope: Scope) -> Result<u8, Error> {
     if !is_pid_one() {
         // Orphans come to us only if we ask for them; a kernel that refuses leaves
         // them to whoever is PID 1.
         let _ = nix::sys::prctl::set_child_subreaper(true);
     }
-    let early = match forward::before_start(&armed.signals)? {
-        forward::Early::Stop(signal) => return Ok(128 + signal),
-        forward::Early::Forward(signals) => signals,
-    };
+    if let Some(code) = armed.stopped()? {
+        return Ok(code);
+    }
     let target = Target::for_terminal(scope);
     let child = spawn(armed, &program, target)?;
     // From here on nothing may end this process but the program's own end: if PID 1
     // leaves, the kernel kills everything in the container.
     drop(program);
-    for signal in early {
+    for signal in std::mem::take(&mut armed.waiting) {
         target.send(child, signal);
     }
     loop {
@@ -90,30 +115,31 @@ pub(crate) fn supervise(armed: &Armed, program: Program, scope: Scope) -> Result
     }
 }
 
-/// Becomes `program`; returns only on failure.
+/// Becomes `program`; returns only on failure. Without an environment it keeps this
+/// process's own, as it was found.
 pub(crate) fn become_program(
+    file: &Path,
     argv: &[OsString],
     environment: Option<Vec<(OsString, OsString)>>,
 ) -> Error {
     use std::os::unix::process::CommandExt;
 
-    let (path, arguments) = argv.split_first().expect("the caller gives a program");
-    let mut command = std::process::Command::new(path);
-    command.args(arguments);
+    let (name, arguments) = argv.split_first().expect("the caller gives a program");
+    let mut command = std::process::Command::new(file);
+    command.arg0(name).args(arguments);
     if let Some(environment) = environment {
         command.env_clear().envs(environment);
     }
-    let errno = command
-        .exec()
-        .raw_os_error()
-        .map_or(Errno::UnknownErrno, Errno::from_raw);
-    not_started(path, errno)
+    not_started(file, errno_of(&command.exec()))
+}
+
+fn errno_of(err: &std::io::Error) -> Errno {
+    err.raw_os_error().map_or(Errno::EINVAL, Errno::from_raw)
 }
 
 /// The whole of `posix_spawn` is one call: the group exists and the mask is as it was
 /// found when it returns, and exec's failure comes back as its result.
 fn spawn(armed: &Armed, program: &Program, target: Target) -> Result<rustix::process::Pid, Error> {
-    let path = program.argv.first().expect("the caller gives a program");
     let attributes = || -> nix::Result<PosixSpawnAttr> {
         let mut attributes = PosixSpawnAttr::init()?;
         let mut flags =
@@ -142,8 +168,14 @@ fn spawn(armed: &Armed, program: &Program, target: Target) -> Result<rustix::pro
         .iter()
         .map(|(name, value)| c_string(&[name.as_bytes(), b"=", value.as_bytes()].concat()))
         .collect::<Result<Vec<_>, _>>()?;
-    let pid = posix_spawnp(&argv[0], &actions, &attributes, &argv, &environment)
-        .map_err(|errno| not_started(path, errno))?;
+    let pid = posix_spawn(
+        program.file.as_path(),
+        &actions,
+        &attributes,
+        &argv,
+        &environment,
+    )
+    .map_err(|errno| not_started(&program.file, errno))?;
     rustix::process::Pid::from_raw(pid.as_raw())
         .ok_or_else(|| InitFault::system("start the program", Errno::ESRCH))
 }
@@ -170,13 +202,12 @@ fn exit_code(status: WaitStatus) -> u8 {
 
 /// What exec's errno means to a person. Only the two that POSIX's shells tell apart
 /// have codes of their own; being out of processes or memory is no fault of the program.
-fn not_started(path: &OsStr, errno: Errno) -> Error {
-    let program = path.to_string_lossy().into_owned();
+fn not_started(file: &Path, errno: Errno) -> Error {
+    let program = file.display().to_string();
     match errno {
-        Errno::ENOENT if Path::new(path).components().count() > 1 && Path::new(path).exists() => {
-            InitFault::InterpreterNotFound { program }.into()
-        }
+        Errno::ENOENT if file.exists() => InitFault::InterpreterNotFound { program }.into(),
         Errno::ENOENT => InitFault::NotFound { program }.into(),
+        Errno::E2BIG => InitFault::TooLarge { program }.into(),
         Errno::EAGAIN | Errno::ENOMEM | Errno::ENFILE | Errno::EMFILE => {
             InitFault::system("start the program", errno)
         }
@@ -187,8 +218,8 @@ fn not_started(path: &OsStr, errno: Errno) -> Error {
 }
 
 fn c_string(bytes: &[u8]) -> Result<CString, Error> {
-    // argv and environment come from the kernel, which ends them at the NUL; only
-    // a settings file can spell one.
+    // The kernel ends argv and environment at the NUL, settings and documents refuse it:
+    // a last look, where a panic would end the container.
     CString::new(bytes).map_err(|err| {
         let word = OsString::from_vec(err.into_vec());
         InitFault::NulByte { length: word.len() }.into()

@@ -14,11 +14,17 @@ use crate::error::Error;
 use crate::facts::Facts;
 use crate::workload::{Hyperparameters, Texts};
 
+/// How JSON spells a NUL byte.
+const NUL: &[u8] = b"\\u0000";
+
 /// A document of a known shape; `None` when it is absent.
 pub(super) fn json<T: DeserializeOwned>(facts: &Facts, path: &str) -> Result<Option<T>, Error> {
     let Some(bytes) = facts.file(path, limits::DOCUMENT_BYTES)? else {
         return Ok(None);
     };
+    if bytes.windows(NUL.len()).any(|window| window == NUL) {
+        return Err(ContractFault::NulByte { path: path.into() }.into());
+    }
     parse(path, &bytes).map(Some)
 }
 

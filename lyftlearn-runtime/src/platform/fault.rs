@@ -18,6 +18,8 @@ pub(super) enum ContractFault {
     ByteOrderMark { path: PathBuf },
     /// A document that the shim delivered and that somebody removed.
     Gone { path: PathBuf },
+    /// A document with a NUL in a name or a value, which no variable and no path can hold.
+    NulByte { path: PathBuf },
     /// A document without a key that it must have.
     Missing { path: PathBuf, key: &'static str },
     /// A node that is not in its own list of nodes.
@@ -44,6 +46,11 @@ impl fmt::Display for ContractFault {
             Self::ByteOrderMark { path } => write!(
                 f,
                 "cannot understand {} at line 1, column 1: it begins with a byte order mark",
+                path.display()
+            ),
+            Self::NulByte { path } => write!(
+                f,
+                "cannot use {}: a text in it holds a NUL byte",
                 path.display()
             ),
             Self::Gone { path } => write!(f, "cannot find {}, which was delivered", path.display()),
@@ -85,6 +92,7 @@ impl Fault for ContractFault {
                 "correct the file; numbers that JSON has no word for, such as NaN, go in quotes"
                     .to_owned()
             }
+            Self::NulByte { .. } => "remove \\u0000 from the file".to_owned(),
             Self::Gone { .. } => {
                 "keep LYFTLEARN_RUN_DIR as it was made while the program runs".to_owned()
             }

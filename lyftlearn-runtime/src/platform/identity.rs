@@ -1,7 +1,7 @@
 //! Which source of identity the AWS SDKs would pick here, by name.
 
 use super::{Detection, Evidence, World};
-use crate::contract::{aws, kubernetes, linux, sagemaker};
+use crate::contract::{aws, kubernetes, limits, linux, sagemaker};
 use crate::workload::{CredentialSource, Credentials, Flavor, Platform};
 
 /// In the order of botocore's chain. Nothing is asked and no value is kept.
@@ -61,13 +61,53 @@ pub(super) fn pod_identity_evidence(world: &World<'_>) -> Option<Evidence> {
         .then(|| Evidence::new(format!("variable {}", aws::AUTHORIZATION_TOKEN_FILE), means))
 }
 
+/// Whether the chosen profile holds, or leads to, an identity. A file that is there and
+/// may not be read counts: the SDK that opens it says so.
 fn profile(world: &World<'_>) -> bool {
-    let file = match world.facts.text(aws::SHARED_CREDENTIALS_FILE) {
+    let place = |variable: &str, usual: &str| match world.facts.text(variable) {
         Some(path) => Some(path.into_owned()),
         None => world
             .facts
             .text(aws::HOME)
-            .map(|home| format!("{}/{}", home.trim_end_matches('/'), aws::CREDENTIALS_FILE)),
+            .map(|home| format!("{}/{usual}", home.trim_end_matches('/'))),
     };
-    world.facts.text(aws::PROFILE).is_some() || file.is_some_and(|file| world.facts.exists(file))
+    let profile = world
+        .facts
+        .text(aws::PROFILE)
+        .map_or("default".to_owned(), |name| name.into_owned());
+    let in_config = if profile == "default" {
+        profile.clone()
+    } else {
+        format!("profile {profile}")
+    };
+    let files = [
+        (
+            place(aws::SHARED_CREDENTIALS_FILE, aws::CREDENTIALS_FILE),
+            profile,
+        ),
+        (place(aws::CONFIG_FILE, aws::USUAL_CONFIG_FILE), in_config),
+    ];
+    files.into_iter().any(|(path, section)| {
+        let Some(path) = path else { return false };
+        match world.facts.file(&path, limits::DOCUMENT_BYTES) {
+            Ok(bytes) => bytes.is_some_and(|bytes| leads_to_an_identity(&bytes, &section)),
+            Err(_) => true,
+        }
+    })
+}
+
+/// Only the names of keys are looked at.
+fn leads_to_an_identity(file: &[u8], section: &str) -> bool {
+    let text = String::from_utf8_lossy(file);
+    let mut inside = false;
+    text.lines().map(str::trim).any(|line| {
+        if let Some(name) = line
+            .strip_prefix('[')
+            .and_then(|line| line.split(']').next())
+        {
+            inside = name.split_whitespace().eq(section.split_whitespace());
+        }
+        let key = line.split('=').next().unwrap_or_default().trim();
+        inside && aws::IDENTITY_KEYS.contains(&key)
+    })
 }

@@ -11,6 +11,8 @@ mod resources;
 mod sagemaker;
 mod topology;
 
+use std::path::Path;
+
 use serde::Serialize;
 
 use crate::contract::{linux, runtime};
@@ -156,25 +158,26 @@ pub(crate) fn read(
 }
 
 /// A workload that a shim delivered, read back.
-pub(crate) fn delivered_workload(facts: &Facts, path: &str) -> Result<Option<Workload>, Error> {
-    documents::json(facts, path)
+pub(crate) fn delivered_workload(facts: &Facts, path: &Path) -> Result<Workload, Error> {
+    documents::json(facts, &path.to_string_lossy())?.ok_or_else(|| gone(path))
 }
 
 /// Hyperparameters that a shim delivered, read back.
-pub(crate) fn delivered_hyperparameters(
-    facts: &Facts,
-    path: &std::path::Path,
-) -> Result<Texts, Error> {
+pub(crate) fn delivered_hyperparameters(facts: &Facts, path: &Path) -> Result<Texts, Error> {
     if !facts.exists(path) {
-        return Err(fault::ContractFault::Gone {
-            path: path.to_owned(),
-        }
-        .into());
+        return Err(gone(path));
     }
     let path = path.to_string_lossy();
     let (_, values) =
         documents::hyperparameters(facts, std::iter::once(path.as_ref()), &mut Vec::new())?;
     Ok(values)
+}
+
+fn gone(path: &Path) -> Error {
+    fault::ContractFault::Gone {
+        path: path.to_owned(),
+    }
+    .into()
 }
 
 /// The part of the workload that one platform fills.
@@ -191,7 +194,7 @@ struct Part {
 impl<'a> World<'a> {
     fn new(facts: &'a Facts, settings: &'a Settings, mounts: &'a [Mount]) -> Result<Self, Error> {
         let word = facts
-            .first_word()?
+            .first_word()
             .map(|word| word.to_string_lossy().into_owned());
         Ok(Self {
             facts,

@@ -30,17 +30,18 @@ pub(super) fn usual(world: &World<'_>, flavor: Flavor, role: Role) -> Paths {
         || PathBuf::from(linux::TMP),
         |tmp| PathBuf::from(tmp.as_ref()),
     );
-    let tmp = present(world, &tmp).or_else(|| present(world, Path::new(linux::TMP)));
+    let tmp = usable_now(world, &tmp).or_else(|| usable_now(world, Path::new(linux::TMP)));
     let model = world
         .settings
         .model_dir
         .as_ref()
         .map_or_else(|| base.join("model"), PathBuf::from);
+    // Only a directory that the platform gives: one in a shared temporary directory could
+    // have been prepared by anybody.
     let cache = world
         .facts
         .text(sagemaker::WARM_POOL_CACHE)
-        .map(|path| PathBuf::from(path.as_ref()))
-        .or_else(|| tmp.as_ref().map(|tmp| tmp.join("lyftlearn-cache")));
+        .map(|path| PathBuf::from(path.as_ref()));
     Paths {
         // A server reads a model that must be there; a job makes one.
         model: if writes {
@@ -75,6 +76,11 @@ pub(super) fn base(world: &World<'_>) -> PathBuf {
 pub(super) fn usable(world: &World<'_>, path: &Path) -> Option<PathBuf> {
     let state = world.facts.directory(path);
     matches!(state, Directory::Writable | Directory::Creatable).then(|| path.to_owned())
+}
+
+/// A directory that exists and can be written to.
+fn usable_now(world: &World<'_>, path: &Path) -> Option<PathBuf> {
+    (world.facts.directory(path) == Directory::Writable).then(|| path.to_owned())
 }
 
 /// A directory that exists.

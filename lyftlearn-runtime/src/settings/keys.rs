@@ -9,8 +9,6 @@ use crate::contract::runtime;
 pub struct Key {
     /// Its dotted name in `runtime.toml`.
     pub name: &'static str,
-    /// What it is for, in one sentence.
-    pub meaning: &'static str,
     pub(super) form: Form,
 }
 
@@ -42,7 +40,6 @@ impl Key {
 pub const KEYS: &[Key] = &[
     Key {
         name: "platform",
-        meaning: "overrides detection: sagemaker, kubernetes or local",
         form: Form::Choice {
             of: &["sagemaker", "kubernetes", "local"],
             expected: "sagemaker, kubernetes or local",
@@ -50,7 +47,6 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         name: "role",
-        meaning: "overrides the role: training, processing, serving, transform, job or notebook",
         form: Form::Choice {
             of: &[
                 "training",
@@ -65,7 +61,6 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         name: "log",
-        meaning: "what run says before the program starts: info (one line) or off (nothing)",
         form: Form::Choice {
             of: &["info", "off"],
             expected: "info or off",
@@ -73,47 +68,38 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         name: "config_dir",
-        meaning: "the config directory, where it is not the platform's usual one",
         form: Form::Other,
     },
     Key {
         name: "job.name",
-        meaning: "the job's name, where the platform gives none",
         form: Form::Other,
     },
     Key {
         name: "commands.train",
-        meaning: "what the word train runs",
         form: Form::Other,
     },
     Key {
         name: "commands.serve",
-        meaning: "what the word serve runs",
         form: Form::Other,
     },
     Key {
         name: "commands.default",
-        meaning: "what runs when the container is given no argument",
         form: Form::Other,
     },
     Key {
         name: "paths.base",
-        meaning: "the directory that holds model, input, output, checkpoints and code; /opt/ml unless set",
         form: Form::Other,
     },
     Key {
         name: "paths.model",
-        meaning: "the model's directory, where it is not model below paths.base",
         form: Form::Other,
     },
     Key {
         name: "lifecycle.grace_seconds",
-        meaning: "time between the stop signal and SIGKILL, as the pod spec sets it (terminationGracePeriodSeconds)",
         form: Form::Other,
     },
     Key {
         name: "lifecycle.signal_scope",
-        meaning: "who receives forwarded signals: the program's process group, or the program (child) alone",
         form: Form::Choice {
             of: &["group", "child"],
             expected: "group or child",

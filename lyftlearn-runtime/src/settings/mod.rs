@@ -21,11 +21,11 @@ pub use keys::{KEYS, Key};
 use crate::contract::runtime;
 use crate::error::Error;
 
-/// A settings file: its path, for reports, and its text.
+/// A settings file: its path, for reports, and what it holds.
 #[derive(Debug)]
 pub(crate) struct File {
     pub(crate) path: String,
-    pub(crate) text: String,
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// The settings as they apply here.
@@ -53,6 +53,23 @@ pub(crate) struct Commands {
     pub(crate) train: Option<Vec<String>>,
     pub(crate) serve: Option<Vec<String>>,
     pub(crate) default: Option<Vec<String>>,
+}
+
+/// The `[commands]` of one file, and nothing else of it; what cannot be understood is
+/// not there.
+#[cfg(feature = "cli")]
+pub(crate) fn commands_of(file: &File) -> Commands {
+    let text = std::str::from_utf8(&file.bytes).unwrap_or_default();
+    let table = text.parse::<toml::Table>().unwrap_or_default();
+    let words = |name: &str| -> Option<Vec<String>> {
+        let words: Vec<String> = table.get("commands")?.get(name)?.clone().try_into().ok()?;
+        Some(words).filter(|words| !words.is_empty())
+    };
+    Commands {
+        train: words("train"),
+        serve: words("serve"),
+        default: words("default"),
+    }
 }
 
 /// Whether the kill switch says `off`. Read apart from all settings: it must work
@@ -87,7 +104,7 @@ impl Settings {
 /// Reads every layer and reports every mistake at once.
 pub(crate) fn read<'a>(
     files: &[File],
-    variables: impl Iterator<Item = (&'a str, &'a str)>,
+    variables: impl Iterator<Item = (&'a str, Option<&'a str>)>,
     arguments: &[(&'static str, String)],
 ) -> Result<Settings, Error> {
     let mut reader = Reader::default();
@@ -95,11 +112,22 @@ pub(crate) fn read<'a>(
         reader.file(file);
     }
     for (name, value) in variables {
-        reader.variable(name, value);
+        match value {
+            Some(value) => reader.variable(name, value),
+            None if name.starts_with(runtime::SETTING_PREFIX) => {
+                reader
+                    .mistakes
+                    .push((format!("${name}"), Mistake::Expected("UTF-8")));
+            }
+            None => {}
+        }
     }
     for (key, value) in arguments {
         reader.layer(
-            format!("--{}", key.replace(['.', '_'], "-")),
+            format!(
+                "--{}",
+                key.rsplit('.').next().unwrap_or(key).replace('_', "-")
+            ),
             key,
             value.as_str().into(),
         );
@@ -116,11 +144,20 @@ struct Reader {
 
 impl Reader {
     fn file(&mut self, file: &File) {
-        let table = match file.text.parse::<toml::Table>() {
+        let text = match std::str::from_utf8(&file.bytes) {
+            Ok(text) => text,
+            Err(err) => {
+                let (line, column) = place(&file.bytes, err.valid_up_to());
+                self.mistakes
+                    .push((file.path.clone(), Mistake::NotToml { line, column }));
+                return;
+            }
+        };
+        let table = match text.parse::<toml::Table>() {
             Ok(table) => table,
             Err(err) => {
                 // The parser's text quotes the line it choked on; the place is enough.
-                let (line, column) = place(&file.text, err.span().map_or(0, |span| span.start));
+                let (line, column) = place(&file.bytes, err.span().map_or(0, |span| span.start));
                 self.mistakes
                     .push((file.path.clone(), Mistake::NotToml { line, column }));
                 return;
@@ -212,7 +249,7 @@ impl Reader {
     fn text(&mut self, key: &'static str) -> Option<String> {
         let value = self.figment.find_value(key).ok()?;
         match value.into_string() {
-            Some(text) if !text.is_empty() => Some(text),
+            Some(text) if !text.is_empty() && !text.contains('\0') => Some(text),
             _ => {
                 self.wrong(key, "a text");
                 None
@@ -261,7 +298,9 @@ impl Reader {
             other => other.deserialize::<Vec<String>>().ok(),
         };
         match words {
-            Some(words) if !words.is_empty() => Some(words),
+            Some(words) if !words.is_empty() && !words.iter().any(|word| word.contains('\0')) => {
+                Some(words)
+            }
             _ => {
                 self.wrong(key, "a list of texts, such as [\"python3\", \"train.py\"]");
                 None
@@ -307,8 +346,8 @@ fn leaves(table: &toml::Table) -> Vec<(String, &toml::Value)> {
 }
 
 /// Line and column, from 1, of a byte in a text.
-fn place(text: &str, offset: usize) -> (usize, usize) {
-    let before = &text.as_bytes()[..offset.min(text.len())];
+fn place(text: &[u8], offset: usize) -> (usize, usize) {
+    let before = &text[..offset.min(text.len())];
     let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
     let column = before
         .iter()

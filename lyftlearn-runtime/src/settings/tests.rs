@@ -5,15 +5,19 @@ use super::{File, read};
 fn file(path: &str, text: &str) -> File {
     File {
         path: path.to_owned(),
-        text: text.to_owned(),
+        bytes: text.into(),
     }
 }
 
 #[track_caller]
 fn report(files: &[File], variables: &[(&str, &str)]) -> String {
-    read(files, variables.iter().copied(), &[])
-        .unwrap_err()
-        .report()
+    read(
+        files,
+        variables.iter().map(|(name, value)| (*name, Some(*value))),
+        &[],
+    )
+    .unwrap_err()
+    .report()
 }
 
 #[test]
@@ -70,7 +74,7 @@ fn a_higher_layer_wins_and_is_named_as_the_source() {
     ];
     let settings = read(
         &files,
-        [("LYFTLEARN_RUNTIME_ROLE", "serving")].into_iter(),
+        [("LYFTLEARN_RUNTIME_ROLE", Some("serving"))].into_iter(),
         &[],
     )
     .unwrap();
@@ -93,7 +97,7 @@ fn a_higher_layer_wins_and_is_named_as_the_source() {
 fn a_text_of_digits_stays_a_text() {
     let settings = read(
         &[],
-        [("LYFTLEARN_RUNTIME_JOB_NAME", "0123")].into_iter(),
+        [("LYFTLEARN_RUNTIME_JOB_NAME", Some("0123"))].into_iter(),
         &[],
     )
     .unwrap();
@@ -114,14 +118,19 @@ fn variables_that_kubernetes_made_for_a_service_are_not_settings() {
         ("LYFTLEARN_RUNTIME_ROLE", "tcp://10.0.0.1:80"),
         ("LYFTLEARN_RUNTIME_ROLE_SERVICE_HOST", "10.0.0.1"),
     ];
-    let settings = read(&[], made.into_iter(), &[]).unwrap();
+    let settings = read(
+        &[],
+        made.map(|(name, value)| (name, Some(value))).into_iter(),
+        &[],
+    )
+    .unwrap();
     assert_eq!(settings.role, None);
     assert_eq!(settings.service_links, made.map(|(name, _)| name));
 }
 
 #[test]
 fn a_blank_variable_sets_nothing() {
-    let settings = read(&[], [("LYFTLEARN_RUNTIME_ROLE", "")].into_iter(), &[]).unwrap();
+    let settings = read(&[], [("LYFTLEARN_RUNTIME_ROLE", Some(""))].into_iter(), &[]).unwrap();
     assert_eq!(settings.role, None);
 }
 
@@ -145,5 +154,25 @@ fn a_file_may_not_say_where_it_lies() {
         "lyftlearn-runtime: cannot use these settings\n  \
          platform in /etc/lyftlearn/config/runtime.toml: cannot be set here: it decides where that file lies; \
          set its variable or the image's runtime.toml instead\n"
+    );
+}
+
+#[test]
+fn bytes_that_are_no_text_are_refused() {
+    let files = [File {
+        path: "/etc/lyftlearn/runtime.toml".to_owned(),
+        bytes: b"log = \"\xff\"".to_vec(),
+    }];
+    let shown = read(
+        &files,
+        [("LYFTLEARN_RUNTIME_ROLE", None), ("OTHER", None)].into_iter(),
+        &[],
+    )
+    .unwrap_err();
+    assert_eq!(
+        shown.report(),
+        "lyftlearn-runtime: cannot use these settings\n  \
+         /etc/lyftlearn/runtime.toml: not TOML at line 1, column 8\n  \
+         $LYFTLEARN_RUNTIME_ROLE: expected UTF-8\n"
     );
 }
