@@ -12,7 +12,7 @@ use super::{Server, Stage, example};
 use crate::engine::Outcome;
 use crate::programs;
 use crate::sagemaker::{TrainingJob, platform_variables};
-use crate::sandbox::{BINARY, Running, Sandbox};
+use crate::sandbox::{self, BINARY, Running, Sandbox};
 
 const PROGRAM: &str = "/opt/program";
 
@@ -24,6 +24,9 @@ pub(super) struct Namespaces {
 
 impl Namespaces {
     pub(super) fn new() -> Outcome<Self> {
+        if !sandbox::possible() {
+            return Err("this machine lets nobody make namespaces; run as root".to_owned());
+        }
         let python = programs::python_with_wheel().ok_or("no Python with the wheel")?;
         let output = Command::new(&python)
             .args([

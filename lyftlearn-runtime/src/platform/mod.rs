@@ -11,6 +11,7 @@ mod resources;
 mod sagemaker;
 mod topology;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Serialize;
@@ -19,7 +20,10 @@ use crate::contract::{linux, runtime};
 use crate::error::Error;
 use crate::facts::{Facts, Mount};
 use crate::settings::Settings;
-use crate::workload::{Flavor, Lifecycle, Metrics, Platform, Role, Secrets, Texts, Workload};
+use crate::workload::{
+    Channel, Flavor, Job, Lifecycle, Metrics, Paths, Platform, Role, Secrets, Texts, Topology,
+    Workload,
+};
 
 /// What was found, and what it means. Names, never values.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -40,6 +44,7 @@ pub(crate) struct Detection {
     found_role: Role,
     pub(crate) evidence: Vec<Evidence>,
     pub(crate) problems: Vec<String>,
+    word: Option<String>,
 }
 
 /// The workload, and what is not part of what programs see.
@@ -73,7 +78,15 @@ pub(crate) fn detect(
     settings: &Settings,
     mounts: &[Mount],
 ) -> Result<Detection, Error> {
-    let world = World::new(facts, settings, mounts)?;
+    let word = facts
+        .first_word()
+        .map(|word| word.to_string_lossy().into_owned());
+    let world = World {
+        facts,
+        settings,
+        mounts,
+        word,
+    };
     let (platform, mut recognised) = match forced(settings) {
         Some(platform) => (platform, world.forced(platform)?),
         None => world.recognise()?,
@@ -88,6 +101,7 @@ pub(crate) fn detect(
         found_role: recognised.role,
         evidence: recognised.evidence,
         problems: recognised.problems,
+        word: world.word,
     })
 }
 
@@ -123,7 +137,12 @@ pub(crate) fn read(
     detection: &Detection,
     config_dir: &str,
 ) -> Result<Reading, Error> {
-    let world = World::new(facts, settings, mounts)?;
+    let world = World {
+        facts,
+        settings,
+        mounts,
+        word: detection.word.clone(),
+    };
     let mut problems = detection.problems.clone();
     let resources = resources::read(&world)?;
     let staged = format!("{config_dir}/{}", runtime::HYPERPARAMETERS_FILE);
@@ -182,28 +201,16 @@ fn gone(path: &Path) -> Error {
 
 /// The part of the workload that one platform fills.
 struct Part {
-    job: crate::workload::Job,
-    paths: crate::workload::Paths,
-    channels: std::collections::BTreeMap<String, crate::workload::Channel>,
-    topology: crate::workload::Topology,
+    job: Job,
+    paths: Paths,
+    channels: BTreeMap<String, Channel>,
+    topology: Topology,
     lifecycle: Lifecycle,
     /// The platform's own hyperparameters: they override staged ones key by key.
     hyperparameters: Option<&'static str>,
 }
 
-impl<'a> World<'a> {
-    fn new(facts: &'a Facts, settings: &'a Settings, mounts: &'a [Mount]) -> Result<Self, Error> {
-        let word = facts
-            .first_word()
-            .map(|word| word.to_string_lossy().into_owned());
-        Ok(Self {
-            facts,
-            settings,
-            mounts,
-            word,
-        })
-    }
-
+impl World<'_> {
     fn recognise(&self) -> Result<(Platform, Recognised), Error> {
         // The kubelet's own mounts are innermost: nobody else makes them, and
         // whoever sees them is in the container that they were made for.
