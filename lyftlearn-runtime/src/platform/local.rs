@@ -1,7 +1,7 @@
 //! No platform: a container engine, or no container at all.
 
 use super::{Detection, Evidence, Part, Recognised, World, lifecycle, paths, topology};
-use crate::contract::{kubernetes, linux};
+use crate::contract::{kubernetes, linux, sagemaker};
 use crate::error::Error;
 use crate::workload::{Flavor, Job, Resources, Role};
 
@@ -65,7 +65,8 @@ pub(super) fn read(
         channels: paths::channels_by_directory(world)?,
         topology: topology::alone(world, resources)?,
         lifecycle: lifecycle(grace, source),
-        hyperparameters: None,
+        // Whoever tries an image out as SageMaker would run it lays its file out, too.
+        hyperparameters: Some(sagemaker::HYPERPARAMETERS),
     })
 }
 
