@@ -1,6 +1,6 @@
 #!/bin/sh
-# start.py in namespaces, as in a container: /run and /tmp in memory, and nothing of it
-# left on the machine.
+# start.py in a mount namespace, as in a container: /run in memory, and nothing of it left
+# on the machine.
 #
 #   run.sh BINARY PYTHON WHEEL
 set -eu
@@ -11,8 +11,10 @@ for tool in strace tini catatonit; do
         DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends -y "$tool" >/dev/null
 done
 
-export LYFTLEARN_RUNTIME_LOG=off LYFTLEARN_RUNTIME_PATHS_BASE=/tmp/ml
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+export LYFTLEARN_RUNTIME_LOG=off LYFTLEARN_RUNTIME_PATHS_BASE="$work"
 # shellcheck disable=SC2016  # $@ is for the inner shell
-exec unshare --mount --propagation private sh -euc \
-    'mount -t tmpfs tmpfs /run; mount -t tmpfs tmpfs /tmp; exec "$@"' sh \
+unshare --mount --propagation private sh -euc \
+    'mount -t tmpfs tmpfs /run; exec "$@"' sh \
     python3 "$here/start.py" "$@"
