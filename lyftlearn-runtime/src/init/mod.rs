@@ -41,14 +41,14 @@ pub(crate) struct Armed {
 /// queued by the kernel and not lost.
 pub(crate) fn arm() -> Result<Armed, Error> {
     let all = SigSet::all();
+    let before = all
+        .thread_swap_mask(SigmaskHow::SIG_SETMASK)
+        .map_err(|errno| InitFault::system("block signals", errno))?;
     // A parent that ignored SIGCHLD would have the kernel reap in our place, and the
     // program's exit code would be lost. A handler of any kind ends that; blocked, it
     // never runs, and exec takes it away.
     signal_hook::flag::register(Signal::SIGCHLD as i32, Arc::new(AtomicBool::new(false)))
         .map_err(|err| InitFault::system("receive signals", errno_of(&err)))?;
-    let before = all
-        .thread_swap_mask(SigmaskHow::SIG_SETMASK)
-        .map_err(|errno| InitFault::system("block signals", errno))?;
     let signals = SignalFd::with_flags(&all, SfdFlags::SFD_CLOEXEC)
         .map_err(|errno| InitFault::system("receive signals", errno))?;
     Ok(Armed {
