@@ -1,6 +1,8 @@
 //! What stands between a program and its identity.
 
 use std::fmt;
+#[cfg(feature = "cli")]
+use std::io;
 
 #[cfg(feature = "cli")]
 use aws_credential_types::provider::error::CredentialsError;
@@ -63,12 +65,38 @@ impl Fault for CredentialsFault {
 /// them what is nobody's business.
 #[cfg(feature = "cli")]
 pub(crate) fn unavailable(source: CredentialSource, error: &CredentialsError) -> crate::Error {
-    let reason = match error {
+    let reason = io_reason(error).unwrap_or(match error {
         CredentialsError::CredentialsNotLoaded(_) => "the source gave none",
-        CredentialsError::ProviderTimedOut(_) => "it did not answer in time",
+        CredentialsError::ProviderTimedOut(_) => TIMED_OUT,
         CredentialsError::InvalidConfiguration(_) => "its configuration is not valid",
         CredentialsError::ProviderError(_) => "it refused, or answered with something else",
-        _ => "it failed in a way that has no name",
-    };
+        _ => "its endpoint could not be reached, or did not answer as it should",
+    });
     crate::Error::from(CredentialsFault::Unavailable { source }).because(reason)
+}
+
+#[cfg(feature = "cli")]
+const TIMED_OUT: &str = "its endpoint did not answer in time";
+
+/// What lies at the bottom, where it is the kernel's or a timer's word. The SDK tells a
+/// timer by its text alone.
+#[cfg(feature = "cli")]
+fn io_reason(error: &CredentialsError) -> Option<&'static str> {
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
+        match kind {
+            Some(io::ErrorKind::ConnectionRefused) => {
+                return Some("nothing listens where its endpoint should be");
+            }
+            Some(io::ErrorKind::TimedOut) => return Some(TIMED_OUT),
+            Some(io::ErrorKind::NotFound) => return Some("a file that it names does not exist"),
+            Some(io::ErrorKind::PermissionDenied) => {
+                return Some("a file that it names may not be read");
+            }
+            _ if error.to_string() == "timed out" => return Some(TIMED_OUT),
+            _ => cause = error.source(),
+        }
+    }
+    None
 }

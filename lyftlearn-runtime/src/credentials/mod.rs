@@ -6,9 +6,11 @@
 mod fault;
 
 use aws_config::ecs::EcsCredentialsProvider;
-use aws_config::environment::EnvironmentVariableCredentialsProvider;
-use aws_config::meta::region::RegionProviderChain;
-use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::environment::{
+    EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider,
+};
+use aws_config::meta::region::{ProvideRegion, RegionProviderChain};
+use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
 use aws_config::provider_config::ProviderConfig;
 use aws_config::web_identity_token::WebIdentityTokenCredentialsProvider;
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -54,24 +56,20 @@ pub async fn provider(credentials: &Credentials) -> Result<SharedCredentialsProv
                 EcsCredentialsProvider::builder().configure(&config).build(),
             )
         }
+        // STS is regional. The region is the one that the environment or the profile names:
+        // the SDK's default chain would go on to ask IMDS, which no container should.
         CredentialSource::WebIdentity => {
-            // STS is regional; the region is the one that the environment names.
-            let region = RegionProviderChain::default_provider().region().await;
+            let region = EnvironmentVariableRegionProvider::new().region().await;
             let config = config.with_region(region);
-            SharedCredentialsProvider::new(
-                WebIdentityTokenCredentialsProvider::builder()
-                    .configure(&config)
-                    .build(),
-            )
+            let provider = WebIdentityTokenCredentialsProvider::builder();
+            SharedCredentialsProvider::new(provider.configure(&config).build())
         }
         CredentialSource::Profile => {
-            let region = RegionProviderChain::default_provider().region().await;
-            let config = config.with_region(region);
-            SharedCredentialsProvider::new(
-                ProfileFileCredentialsProvider::builder()
-                    .configure(&config)
-                    .build(),
-            )
+            let region = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
+                .or_else(ProfileFileRegionProvider::new());
+            let config = config.with_region(region.region().await);
+            let provider = ProfileFileCredentialsProvider::builder();
+            SharedCredentialsProvider::new(provider.configure(&config).build())
         }
         CredentialSource::None if credentials.isolated => {
             return Err(CredentialsFault::Isolated.into());
