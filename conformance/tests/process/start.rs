@@ -305,6 +305,10 @@ fn a_wrong_command_line_is_said_in_one_sentence() {
         &["env", "--format", "xml"],
         "cannot use --format: expected export, dotenv, json or nul",
     );
+    check_usage(
+        &["inspect", "--root", "/absent"],
+        "cannot use --root: expected a directory that exists",
+    );
     check_usage(&["exec"], "cannot run: no program given");
     check_usage(
         &["credentials", "a"],

@@ -66,12 +66,16 @@ pub(super) fn exec(mut words: Parser) -> Result<u8, Error> {
     if switched_off(&facts)? {
         return Err(pass_through(&facts)?);
     }
-    let resolved = resolve_with(&facts, &[])?;
     let beside = facts.word_of_pid_one().and_then(|_| delivered_beside());
     let program = match beside.map(|path| workload_at(&facts, &path)).transpose()? {
         // The view of the program that is already there, and nothing written over it.
         Some(workload) => {
-            let argv = program::resolve(&facts, &resolved.settings.commands, facts.argv())?;
+            let commands = if needs_commands(&facts) {
+                resolve_with(&facts, &[])?.settings.commands
+            } else {
+                Commands::default()
+            };
+            let argv = program::resolve(&facts, &commands, facts.argv())?;
             let environment = environment(facts.vars(), &delivered(&workload), &argv)?;
             Program {
                 file: program::file(&facts, &argv),
@@ -79,7 +83,7 @@ pub(super) fn exec(mut words: Parser) -> Result<u8, Error> {
                 environment,
             }
         }
-        None => prepare(&facts, resolved, Keeper::Successor)?.0,
+        None => prepare(&facts, resolve_with(&facts, &[])?, Keeper::Successor)?.0,
     };
     Err(init::become_program(
         &program.file,
@@ -137,11 +141,7 @@ fn say(delivery: &Delivery, problems: usize) {
 /// The kill switch: nothing but the program. Settings are read only where the words
 /// `train`, `serve` or nothing at all leave the program to them.
 fn pass_through(facts: &Facts) -> Result<Error, Error> {
-    let own = matches!(
-        facts.argv().first().and_then(|word| word.to_str()),
-        None | Some("train" | "serve")
-    );
-    let commands = if own {
+    let commands = if needs_commands(facts) {
         image_commands(facts)
     } else {
         Commands::default()
@@ -152,4 +152,10 @@ fn pass_through(facts: &Facts) -> Result<Error, Error> {
         &argv,
         None,
     ))
+}
+
+/// Whether the program is left to `[commands]`: no other argv needs a look at settings.
+fn needs_commands(facts: &Facts) -> bool {
+    let word = facts.argv().first().map(|word| word.to_str());
+    matches!(word, None | Some(Some("train" | "serve")))
 }

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fmt;
+use std::path::Path;
 
 use lexopt::{Arg, Parser};
 
@@ -192,7 +193,16 @@ pub(super) fn looked_at(
     let mut root = None;
     let argv = options(words, |option, words| match option {
         "--root" => {
-            root = Some(value(words, "--root")?);
+            let directory = value(words, "--root")?;
+            if !Path::new(&directory).is_dir() {
+                let expected = "a directory that exists";
+                return Err(UsageFault::BadValue {
+                    option: "--root",
+                    expected,
+                }
+                .into());
+            }
+            root = Some(directory);
             Ok(true)
         }
         _ => take(option, words),
