@@ -214,7 +214,7 @@ ERRORS: Mapping[str, Error] = {
         {"LYFTLEARN_RUNTIME_PLATFORM": "sagemaker"},
         rt.ContractError,
         "cannot understand /opt/ml/input/config/hyperparameters.json at line 1, column 11\n"
-        "  hint: the platform writes this file; check that the image does not replace it",
+        "  hint: correct the file; numbers that JSON has no word for, such as NaN, go in quotes",
     ),
     "a directory in a file's place": (
         {f"{CONFIG}/resourceconfig.json": None},
@@ -228,7 +228,7 @@ ERRORS: Mapping[str, Error] = {
         {"LYFTLEARN_RUN_DIR": "/run/lyftlearn"},
         rt.ContractError,
         "cannot understand /run/lyftlearn/workload.json at line 1, column 21\n"
-        "  hint: correct the file; numbers that JSON has no word for, such as NaN, go in quotes",
+        "  hint: correct the file, or remove it",
     ),
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::contract::runtime;
 use crate::error::{ErrorKind, Fault};
 
 /// A contract that is not kept. The value is not part of it.
@@ -79,6 +80,11 @@ impl Fault for ContractFault {
 
     fn hint(&self) -> Option<String> {
         Some(match self {
+            // People write this one, wherever it lies.
+            Self::Malformed { path, .. } if path.ends_with(runtime::HYPERPARAMETERS_FILE) => {
+                "correct the file; numbers that JSON has no word for, such as NaN, go in quotes"
+                    .to_owned()
+            }
             Self::Malformed { path, .. }
             | Self::Missing { path, .. }
             | Self::UnknownHost { path }
@@ -89,8 +95,7 @@ impl Fault for ContractFault {
                 "the platform writes this file; check that the image does not replace it".to_owned()
             }
             Self::Malformed { .. } | Self::Missing { .. } | Self::UnknownHost { .. } => {
-                "correct the file; numbers that JSON has no word for, such as NaN, go in quotes"
-                    .to_owned()
+                "correct the file, or remove it".to_owned()
             }
             Self::NulByte { .. } => "remove \\u0000 from the file".to_owned(),
             Self::Gone { .. } => {
