@@ -28,8 +28,14 @@
 #[doc = include_str!("../../README.md")]
 struct Readme;
 
+#[cfg(all(feature = "agent", feature = "cli"))]
+mod agent;
 #[cfg(feature = "cli")]
 pub mod cli;
+#[cfg_attr(
+    not(feature = "cli"),
+    allow(dead_code, reason = "some of it is told to PID 1 alone")
+)]
 mod contract;
 #[cfg(feature = "agent")]
 pub mod credentials;
@@ -40,12 +46,21 @@ mod facts;
 mod init;
 #[cfg(feature = "agent")]
 pub mod metrics;
+#[cfg_attr(
+    not(feature = "cli"),
+    allow(dead_code, reason = "some of it is told to PID 1 alone")
+)]
 mod platform;
 mod resolve;
 mod settings;
+#[cfg_attr(
+    not(feature = "cli"),
+    allow(dead_code, reason = "some of it is told to PID 1 alone")
+)]
+mod signal;
 mod workload;
 
-pub use deliver::{Delivery, Keeper, deliver, delivered, delivered_beside, environment};
+pub use deliver::{Delivery, Keeper, Recipient, deliver, delivered, delivered_beside, environment};
 pub use error::{Error, ErrorKind};
 pub use facts::Facts;
 pub use platform::Evidence;

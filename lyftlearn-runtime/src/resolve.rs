@@ -4,8 +4,8 @@ use std::path::Path;
 
 use crate::contract::{delivered, limits, runtime};
 use crate::error::Error;
-use crate::facts::Facts;
-use crate::platform::{self, Evidence};
+use crate::facts::{Facts, Mount};
+use crate::platform::{self, Detection, Evidence};
 use crate::settings::{self, File, Settings};
 use crate::workload::{Texts, Workload};
 
@@ -22,6 +22,8 @@ pub struct Resolved {
     pub problems: Vec<String>,
     #[cfg(feature = "cli")]
     pub(crate) settings: Settings,
+    #[cfg(feature = "cli")]
+    pub(crate) end: platform::End,
 }
 
 /// Reads settings, detects the platform and fills the model. Pure but for reading
@@ -40,6 +42,40 @@ pub(crate) fn resolve_with(
     facts: &Facts,
     arguments: &[(&'static str, String)],
 ) -> Result<Resolved, Error> {
+    let Ground {
+        settings,
+        detection,
+        mounts,
+        config_dir,
+    } = ground(facts, arguments)?;
+    let reading = platform::read(facts, &settings, &mounts, &detection, &config_dir)?;
+    Ok(Resolved {
+        workload: reading.workload,
+        values: reading.values,
+        evidence: detection.evidence,
+        problems: reading.problems,
+        #[cfg(feature = "cli")]
+        settings,
+        #[cfg(feature = "cli")]
+        end: reading.end,
+    })
+}
+
+/// The settings alone, with every layer: for those to whom the workload was told already.
+#[cfg(feature = "cli")]
+pub(crate) fn settings_of(facts: &Facts) -> Result<Settings, Error> {
+    ground(facts, &[]).map(|ground| ground.settings)
+}
+
+/// What the details are read by.
+struct Ground {
+    settings: Settings,
+    detection: Detection,
+    mounts: Vec<Mount>,
+    config_dir: String,
+}
+
+fn ground(facts: &Facts, arguments: &[(&'static str, String)]) -> Result<Ground, Error> {
     let mounts = facts.mounts()?;
     let image: Vec<File> = file(facts, runtime::IMAGE_SETTINGS)?.into_iter().collect();
     let early = read(facts, &image, arguments)?;
@@ -59,14 +95,11 @@ pub(crate) fn resolve_with(
         None => early,
     };
     detection.override_role(&settings);
-    let reading = platform::read(facts, &settings, &mounts, &detection, &config_dir)?;
-    Ok(Resolved {
-        workload: reading.workload,
-        values: reading.values,
-        evidence: detection.evidence,
-        problems: reading.problems,
-        #[cfg(feature = "cli")]
+    Ok(Ground {
         settings,
+        detection,
+        mounts,
+        config_dir,
     })
 }
 

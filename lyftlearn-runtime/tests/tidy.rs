@@ -15,9 +15,10 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("contract", &["error"]),
     ("workload", &["contract", "error"]),
+    ("signal", &[]),
     // floor 1: reads, and what mechanism needs
     ("facts", &["contract", "error"]),
-    ("settings", &["contract", "error"]),
+    ("settings", &["contract", "error", "signal"]),
     ("init", &["contract", "error"]),
     // floor 2: understands
     ("credentials", &["contract", "error", "workload"]),
@@ -27,7 +28,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
         &["contract", "error", "facts", "settings", "workload"],
     ),
     // floor 3: tells the program; cannot tell where it runs
-    ("deliver", &["contract", "error", "workload"]),
+    ("deliver", &["contract", "error", "signal", "workload"]),
     // doors
     (
         "resolve",
@@ -38,6 +39,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
+            "agent",
             "contract",
             "credentials",
             "deliver",
@@ -47,9 +49,11 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "platform",
             "resolve",
             "settings",
+            "signal",
             "workload",
         ],
     ),
+    ("agent", &["contract", "error"]),
 ];
 
 /// The façade and the binary's two lines know what they show.

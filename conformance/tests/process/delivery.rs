@@ -64,7 +64,7 @@ fn the_run_directory_is_its_owners_alone_and_holds_both_documents() {
     check_end(&output, 0);
     assert_eq!(
         String::from_utf8(output.stdout).unwrap(),
-        "700 .\n600 hyperparameters.json\n600 workload.json\n{\"lr\":\"0.1\",\"zip\":\"02139\"}"
+        "700 .\n700 exceptions\n600 hyperparameters.json\n600 workload.json\n{\"lr\":\"0.1\",\"zip\":\"02139\"}"
     );
 }
 
@@ -160,7 +160,9 @@ fn exec_gives_the_same_view_and_becomes_the_program() {
     needs_namespaces!();
     let world = World::new();
     let container = world.training("", &json!({"lr": "0.1"}));
-    let supervised = variables(&ended(&container, SHOW));
+    let mut supervised = variables(&ended(&container, SHOW));
+    // A failure beside the program is not the program's.
+    supervised.remove("LYFTLEARN_EXCEPTIONS_DIR");
     let argv = [BINARY, "exec", "--", "env", "-0"].map(OsString::from);
     let replaced = variables(&container.start(&argv).end());
     assert_eq!(supervised, replaced);

@@ -43,7 +43,8 @@ pub(super) fn env(mut words: Parser) -> Result<u8, Error> {
         _ => Ok(false),
     })?;
     let resolved = resolve(&facts)?;
-    let text = write(format, &delivered(&resolved.workload));
+    let exceptions = resolved.settings.notes_exceptions();
+    let text = write(format, &delivered(&resolved.workload, exceptions));
     output::data(&text)?;
     Ok(0)
 }

@@ -1,43 +1,67 @@
 //! The command line: the only voice. Data goes to stdout, words to stderr.
 
 #[cfg(feature = "agent")]
+mod agent;
+#[cfg(feature = "agent")]
 mod credentials;
 mod env;
 mod inspect;
+mod outcome;
 mod output;
 mod program;
 mod run;
+mod stage;
+mod streams;
 mod usage;
+mod user;
 
 use std::ffi::OsString;
-use std::process::ExitCode;
 
 use crate::error::Error;
-use crate::facts::Facts;
 use crate::init;
 
-/// Runs the command line and returns the exit code.
+/// Runs the command line, without the binary's name, and returns the exit code.
 #[must_use]
-pub fn main() -> ExitCode {
-    let arguments = Facts::own_arguments();
+pub fn main(arguments: Vec<OsString>) -> u8 {
     // PID 1's first act, before a word of it is understood: a signal that comes now waits.
     let armed = match arguments.first() {
-        Some(word) if word == "run" => match init::arm() {
-            Ok(armed) => Some(armed),
-            Err(error) => return failed(&error),
-        },
+        Some(word) if word == "run" => Some(init::arm()),
         _ => None,
     };
+    streams::hold_closed();
+    // The usual one shows the panic's text, which may hold anything.
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map_or_else(String::new, |place| {
+            format!(" at {}:{}", place.file(), place.line())
+        });
+        output::say(&format!(
+            "lyftlearn-runtime: a bug of its own{place}; please report it\n"
+        ));
+    }));
     match command(arguments, armed) {
-        Ok(code) => ExitCode::from(code),
-        Err(error) => failed(&error),
+        Ok(code) => code,
+        Err(error) => {
+            output::say(&error.report());
+            error.kind().exit_code()
+        }
     }
 }
 
-fn command(arguments: Vec<OsString>, armed: Option<init::Armed>) -> Result<u8, Error> {
+fn command(
+    arguments: Vec<OsString>,
+    armed: Option<Result<init::Armed, Error>>,
+) -> Result<u8, Error> {
+    // This binary's own words to itself; nothing else may stand before them.
+    match arguments.first().and_then(|word| word.to_str()) {
+        Some(init::STAGE) => return stage::stage(&arguments[1..]),
+        Some(outcome::WORD) => return outcome::outcome(&arguments[1..]),
+        #[cfg(feature = "agent")]
+        Some(agent::WORD) => return agent::agent(&arguments[1..]),
+        _ => {}
+    }
     let mut words = lexopt::Parser::from_args(arguments);
     match usage::subcommand(&mut words)? {
-        usage::Subcommand::Run => run::run(words, armed.expect("main arms for run")),
+        usage::Subcommand::Run => run::run(words, armed.expect("main arms for run")?),
         usage::Subcommand::Exec => run::exec(words),
         usage::Subcommand::Inspect => inspect::inspect(words),
         usage::Subcommand::Env => env::env(words),
@@ -56,9 +80,4 @@ fn command(arguments: Vec<OsString>, armed: Option<init::Armed>) -> Result<u8, E
             Ok(0)
         }
     }
-}
-
-fn failed(error: &Error) -> ExitCode {
-    output::say(&error.report());
-    ExitCode::from(error.kind().exit_code())
 }

@@ -1,18 +1,40 @@
 //! `run` and `exec`: the same view, with PID 1 and without.
 
 use std::ffi::OsString;
+use std::path::Path;
+use std::time::Duration;
 
 use lexopt::Parser;
 
-use super::output;
-use super::program;
 use super::usage::{self, UsageFault};
-use crate::deliver::{Delivery, Keeper, deliver, delivered, delivered_beside, environment};
+use super::user::{self, Account};
+use super::{outcome, output, program};
+use crate::contract::{delivered as names, linux};
+use crate::deliver::outcome::{End, How, Stopped};
+use crate::deliver::{
+    Delivery, Keeper, Recipient, announce, deliver, delivered, delivered_beside, environment,
+};
 use crate::error::Error;
 use crate::facts::Facts;
-use crate::init::{self, Armed, Program, Scope};
-use crate::resolve::{Resolved, image_commands, resolve_with, switched_off, workload_at};
-use crate::settings::Commands;
+use crate::init::{self, Armed, Budget, Ending, Helper, Policy, Program, Scope, Status};
+use crate::platform;
+use crate::resolve::{image_commands, resolve_with, settings_of, switched_off, workload_at};
+use crate::settings::{Commands, Settings};
+use crate::signal;
+
+/// For the report of a start that came to nothing; no platform's patience is at stake yet.
+const NOT_STARTED_REPORT: Duration = Duration::from_secs(5);
+
+/// Everything that is ready when the program can start.
+struct Prepared {
+    program: Program,
+    delivery: Delivery,
+    policy: Policy,
+    helper: Option<Helper>,
+    exit_remap: Vec<(u8, u8)>,
+    /// What the outcome's report will need.
+    end: End,
+}
 
 pub(super) fn run(mut words: Parser, mut armed: Armed) -> Result<u8, Error> {
     let mut arguments = Vec::new();
@@ -36,25 +58,247 @@ pub(super) fn run(mut words: Parser, mut armed: Armed) -> Result<u8, Error> {
         armed.disarm()?;
         return Err(pass_through(&facts)?);
     }
-    let resolved = resolve_with(&facts, &arguments)?;
-    let scope = match resolved.settings.signal_scope.as_deref() {
-        Some("child") => Scope::Child,
-        _ => Scope::Group,
+    let prepared = armed.while_starting(
+        |signal| leave_before_the_start(&facts, signal),
+        || prepare_run(&facts, &arguments),
+    );
+    let Prepared {
+        program,
+        delivery,
+        policy,
+        helper,
+        exit_remap,
+        end,
+    } = match prepared {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            report_not_started(&facts, without_a_model(&facts), &error);
+            return Err(error);
+        }
     };
+    let (run, owner) = (end.run.clone(), end.owner);
+    let mut announce = |number: i32, requested: Duration, deadline: Duration| {
+        if let Some(run) = &run {
+            announce(run, owner, &signal::name(number), requested, deadline);
+        }
+    };
+    let ending = match init::supervise(armed, program, &policy, helper, &mut announce) {
+        Ok(ending) => ending,
+        Err(error) => {
+            report_not_started(&facts, end, &error);
+            return Err(error);
+        }
+    };
+    let end = ended(end, &ending, &exit_remap);
+    init::last_errand(&outcome::words(&end), facts.vars(), ending.report_until);
+    drop(delivery);
+    Ok(end.exit_code)
+}
+
+fn prepare_run(facts: &Facts, arguments: &[(&'static str, String)]) -> Result<Prepared, Error> {
     let keeper = if init::is_pid_one() {
         Keeper::Container
     } else {
         Keeper::Process
     };
-    // Reading may have taken a while: a stop that came meanwhile ends it here.
-    if let Some(code) = armed.stopped()? {
-        return Ok(code);
+    let resolved = resolve_with(facts, arguments)?;
+    let settings = &resolved.settings;
+    let account = user::account(facts, settings.user.as_deref())?;
+    let argv = program::resolve(facts, &settings.commands, facts.argv())?;
+    let quiet = settings.log.as_deref() == Some("off");
+    let noted = resolved.problems.len();
+    let policy = policy(settings, resolved.end);
+    let mut delivery = deliver(
+        resolved.workload,
+        &resolved.values,
+        recipient(keeper, account.as_ref(), settings),
+    );
+    let environment = program_environment(facts, &delivery.variables, &argv, account.as_ref())?;
+    let run = delivery.workload.paths.run.clone();
+    let owner = account.as_ref().map(Account::owner);
+    let helper = helper(
+        facts,
+        settings,
+        run.as_deref(),
+        owner,
+        &mut delivery.problems,
+    );
+    if !quiet {
+        say(&delivery, noted + delivery.problems.len());
     }
-    let (program, delivery) = prepare(&facts, resolved, keeper)?;
-    drop(facts);
-    let code = init::supervise(&mut armed, program, scope);
-    drop(delivery);
-    code
+    Ok(Prepared {
+        program: Program {
+            file: program::file(facts, &argv),
+            argv,
+            environment,
+            user: account.map(|account| account.user),
+            not_started: run.as_deref().map(|run| run.join(names::NOT_STARTED_FILE)),
+        },
+        policy,
+        helper,
+        exit_remap: settings.exit_remap.clone(),
+        end: End {
+            oom_kills_before: facts.oom_kills(),
+            owner,
+            reason_file: delivery.workload.paths.failure.clone(),
+            redact: settings.redact.clone(),
+            run,
+            quiet,
+            ..End::default()
+        },
+        delivery,
+    })
+}
+
+/// The agent, when something needs it. Without a run directory there is no place for its
+/// socket, and nobody would find it.
+#[cfg(feature = "agent")]
+fn helper(
+    facts: &Facts,
+    settings: &Settings,
+    run: Option<&Path>,
+    owner: Option<(u32, u32)>,
+    problems: &mut Vec<String>,
+) -> Option<Helper> {
+    if settings.agent.as_deref() != Some("on") {
+        return None;
+    }
+    super::agent::helper(facts, run?, owner)
+        .inspect_err(|err| problems.push(format!("no agent: {}", err.kind())))
+        .ok()
+}
+
+#[cfg(not(feature = "agent"))]
+fn helper(
+    _: &Facts,
+    _: &Settings,
+    _: Option<&Path>,
+    _: Option<(u32, u32)>,
+    _: &mut Vec<String>,
+) -> Option<Helper> {
+    None
+}
+
+fn recipient(keeper: Keeper, account: Option<&Account>, settings: &Settings) -> Recipient {
+    Recipient {
+        keeper,
+        owner: account.map(Account::owner),
+        // `exec` stands beside the program: a failure there is not the program's.
+        exceptions: keeper != Keeper::Successor && settings.notes_exceptions(),
+    }
+}
+
+fn policy(settings: &Settings, end: platform::End) -> Policy {
+    let seconds = |seconds: u32| Duration::from_secs(seconds.into());
+    let reserve = end.reserve_seconds();
+    Policy {
+        scope: match settings.signal_scope.as_deref() {
+            Some("child") => Scope::Child,
+            _ => Scope::Group,
+        },
+        asked_by: end
+            .asked_by
+            .iter()
+            .filter_map(|name| signal::number(name))
+            .collect(),
+        stop_signal: settings
+            .stop_signal
+            .as_deref()
+            .and_then(signal::number)
+            .unwrap_or(nix::sys::signal::Signal::SIGTERM as i32),
+        budget: Budget {
+            drain: seconds(end.drain_seconds),
+            program: seconds(end.grace_seconds - reserve),
+            whole: seconds(end.grace_seconds),
+        },
+    }
+}
+
+/// The whole environment of a program that runs as `account`.
+fn program_environment(
+    facts: &Facts,
+    variables: &[(String, OsString)],
+    argv: &[OsString],
+    account: Option<&Account>,
+) -> Result<Vec<(OsString, OsString)>, Error> {
+    let home = account.map(|account| (linux::HOME.to_owned(), account.home.clone().into()));
+    let ours: Vec<_> = variables.iter().cloned().chain(home).collect();
+    environment(facts.vars(), &ours, argv)
+}
+
+/// A stop came while the start was being prepared: nothing is started any more.
+#[expect(
+    clippy::disallowed_methods,
+    clippy::exit,
+    reason = "the main thread is still preparing, and that may take long"
+)]
+fn leave_before_the_start(facts: &Facts, signal: i32) {
+    let exit_code = u8::try_from(128 + signal).unwrap_or(u8::MAX);
+    let end = End {
+        stop: Some(Stopped {
+            signal,
+            seconds: None,
+        }),
+        exit_code,
+        ..without_a_model(facts)
+    };
+    report(facts, &end);
+    std::process::exit(exit_code.into());
+}
+
+/// Where a reason goes when there is no model to ask.
+fn without_a_model(facts: &Facts) -> End {
+    End {
+        reason_file: platform::reason_file(facts).map(Path::to_owned),
+        quiet: true,
+        ..End::default()
+    }
+}
+
+fn report_not_started(facts: &Facts, end: End, error: &Error) {
+    let end = End {
+        how: How::NotStarted {
+            report: error.report(),
+        },
+        exit_code: error.kind().exit_code(),
+        ..end
+    };
+    report(facts, &end);
+}
+
+fn report(facts: &Facts, end: &End) {
+    init::last_errand(
+        &outcome::words(end),
+        facts.vars(),
+        init::now() + NOT_STARTED_REPORT,
+    );
+}
+
+fn ended(end: End, ending: &Ending, exit_remap: &[(u8, u8)]) -> End {
+    let program = Some(ending.program);
+    let (how, code) = match ending.status {
+        Status::Exited(code) => (How::Exited { code, program }, code),
+        Status::Signalled(signal) => (How::Signalled { signal, program }, 128 + signal),
+        // What the kernel will make of it.
+        Status::Unkillable => (
+            How::Unkillable,
+            128 + nix::sys::signal::Signal::SIGKILL as i32,
+        ),
+    };
+    let code = u8::try_from(code).unwrap_or(u8::MAX);
+    let remapped = exit_remap.iter().find(|(from, _)| *from == code);
+    End {
+        how,
+        exit_code: remapped.map_or(code, |(_, to)| *to),
+        stop: ending.stop.map(|stop| Stopped {
+            signal: stop.signal,
+            seconds: Some(ending.ended.saturating_sub(stop.at).as_secs_f64()),
+        }),
+        killed: ending.killed,
+        failed: ending.failed,
+        seconds: ending.ended.saturating_sub(ending.started).as_secs_f64(),
+        ..end
+    }
 }
 
 pub(super) fn exec(mut words: Parser) -> Result<u8, Error> {
@@ -66,54 +310,32 @@ pub(super) fn exec(mut words: Parser) -> Result<u8, Error> {
     if switched_off(&facts)? {
         return Err(pass_through(&facts)?);
     }
-    let beside = facts.word_of_pid_one().and_then(|_| delivered_beside());
-    let program = match beside.map(|path| workload_at(&facts, &path)).transpose()? {
+    let settings = settings_of(&facts)?;
+    let account = user::account(&facts, settings.user.as_deref())?;
+    let owner = account.as_ref().map(Account::owner);
+    let beside = facts
+        .word_of_pid_one()
+        .and_then(|_| delivered_beside(owner));
+    let (argv, variables) = match beside.map(|path| workload_at(&facts, &path)).transpose()? {
         // The view of the program that is already there, and nothing written over it.
         Some(workload) => {
-            let commands = if needs_commands(&facts) {
-                resolve_with(&facts, &[])?.settings.commands
-            } else {
-                Commands::default()
-            };
-            let argv = program::resolve(&facts, &commands, facts.argv())?;
-            let environment = environment(facts.vars(), &delivered(&workload), &argv)?;
-            Program {
-                file: program::file(&facts, &argv),
-                argv,
-                environment,
-            }
+            let argv = program::resolve(&facts, &settings.commands, facts.argv())?;
+            (argv, delivered(&workload, false))
         }
-        None => prepare(&facts, resolve_with(&facts, &[])?, Keeper::Successor)?.0,
+        None => {
+            let resolved = resolve_with(&facts, &[])?;
+            let argv = program::resolve(&facts, &resolved.settings.commands, facts.argv())?;
+            let recipient = recipient(Keeper::Successor, account.as_ref(), &resolved.settings);
+            let delivery = deliver(resolved.workload, &resolved.values, recipient);
+            (argv, delivery.variables)
+        }
     };
-    Err(init::become_program(
-        &program.file,
-        &program.argv,
-        Some(program.environment),
-    ))
-}
-
-fn prepare(
-    facts: &Facts,
-    resolved: Resolved,
-    keeper: Keeper,
-) -> Result<(Program, Delivery), Error> {
-    let argv = program::resolve(facts, &resolved.settings.commands, facts.argv())?;
-    let quiet = resolved.settings.log.as_deref() == Some("off");
-    let noted = resolved.problems.len();
-    let delivery = deliver(resolved.workload, &resolved.values, keeper);
-    let environment = environment(facts.vars(), &delivery.variables, &argv)?;
-    if !quiet {
-        say(&delivery, noted + delivery.problems.len());
+    let environment = program_environment(&facts, &variables, &argv, account.as_ref())?;
+    if let Some(account) = &account {
+        init::become_user(&account.user)?;
     }
-    let file = program::file(facts, &argv);
-    Ok((
-        Program {
-            file,
-            argv,
-            environment,
-        },
-        delivery,
-    ))
+    let file = program::file(&facts, &argv);
+    Err(init::become_program(&file, &argv, &environment))
 }
 
 /// One line, so that a log shows where it ran and nothing else.
@@ -147,11 +369,8 @@ fn pass_through(facts: &Facts) -> Result<Error, Error> {
         Commands::default()
     };
     let argv: Vec<OsString> = program::resolve(facts, &commands, facts.argv())?;
-    Ok(init::become_program(
-        &program::file(facts, &argv),
-        &argv,
-        None,
-    ))
+    let file = program::file(facts, &argv);
+    Ok(init::become_program(&file, &argv, facts.vars()))
 }
 
 /// Whether the program is left to `[commands]`: no other argv needs a look at settings.

@@ -71,6 +71,10 @@ pub(super) enum UsageFault {
     UnexpectedWord {
         word: String,
     },
+    /// A word of this binary to itself.
+    NotForPeople {
+        word: &'static str,
+    },
     NoProgram,
 }
 
@@ -100,6 +104,9 @@ impl fmt::Display for UsageFault {
             }
             Self::UnexpectedWord { word } => {
                 write!(f, "cannot use {word}: nothing is expected there")
+            }
+            Self::NotForPeople { word } => {
+                write!(f, "cannot use {word}: only lyftlearn-runtime run calls it")
             }
             Self::NoProgram => f.write_str("cannot run: no program given"),
         }

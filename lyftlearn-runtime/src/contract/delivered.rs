@@ -30,6 +30,8 @@ pub(crate) const CPUS: &str = "LYFTLEARN_CPUS";
 pub(crate) const MEMORY_BYTES: &str = "LYFTLEARN_MEMORY_BYTES";
 pub(crate) const GPUS: &str = "LYFTLEARN_GPUS";
 pub(crate) const GRACE_SECONDS: &str = "LYFTLEARN_GRACE_SECONDS";
+/// Where the Python package notes exceptions that nobody caught; absent switches that off.
+pub(crate) const EXCEPTIONS_DIR: &str = "LYFTLEARN_EXCEPTIONS_DIR";
 
 /// Every fixed name above: a value found under one of them that this start does
 /// not set is left over from an outer start, and is removed.
@@ -61,9 +63,21 @@ pub(crate) const RESERVED: &[&str] = &[
     MEMORY_BYTES,
     GPUS,
     GRACE_SECONDS,
+    EXCEPTIONS_DIR,
 ];
 
 /// In the run directory: the whole workload, as `inspect --json` names its fields.
 pub(crate) const WORKLOAD_FILE: &str = "workload.json";
 /// In the run directory: one JSON object, every value a text.
 pub(crate) const HYPERPARAMETERS_DOCUMENT: &str = "hyperparameters.json";
+/// In the run directory, once a stop is asked for: the signal, and until when there is
+/// time, in seconds on CLOCK_MONOTONIC.
+pub(crate) const SHUTDOWN_FILE: &str = "shutdown.json";
+/// In the run directory, at the end: why it ended.
+pub(crate) const OUTCOME_FILE: &str = "outcome.json";
+/// In the run directory: a file for each exception that nobody caught.
+pub(crate) const EXCEPTIONS: &str = "exceptions";
+/// In the run directory: why a second stage could not become the program.
+pub(crate) const NOT_STARTED_FILE: &str = "not-started";
+/// In the run directory: the agent's socket.
+pub(crate) const AGENT_SOCKET: &str = "agent.sock";

@@ -8,6 +8,8 @@ pub(crate) const NAMESPACE_FILE: &str = "/var/run/secrets/kubernetes.io/servicea
 pub(crate) const RESOLV_CONF: &str = "/etc/resolv.conf";
 /// Where the kubelet reads the last words of a container unless the pod says otherwise.
 pub(crate) const TERMINATION_LOG: &str = "/dev/termination-log";
+/// What the kubelet reads of it, from its end (API: terminationMessagePath).
+pub(crate) const TERMINATION_MESSAGE_BYTES: usize = 4096;
 /// The kubelet's own default of `terminationGracePeriodSeconds`.
 pub(crate) const GRACE_SECONDS: u32 = 30;
 

@@ -12,3 +12,5 @@ pub(crate) const DOCUMENT_BYTES: u64 = 16 << 20;
 pub(crate) const HYPERPARAMETERS_BYTES: u64 = 256 << 20;
 /// A mount table or a cgroup file; a node with thousands of volumes stays below.
 pub(crate) const KERNEL_FILE_BYTES: u64 = 4 << 20;
+/// A note of an exception: a message of 4,096 characters and its place.
+pub(crate) const EXCEPTION_BYTES: u64 = 64 << 10;

@@ -7,9 +7,10 @@ use std::path::Path;
 
 use crate::workload::Paths;
 
-/// Makes what does not exist yet. What cannot be made is taken out of the model,
-/// and said.
-pub(super) fn make_directories(paths: &mut Paths) -> Vec<String> {
+/// Makes what does not exist yet, for the program's user. What cannot be made is taken
+/// out of the model, and said. An existing one is given to that user, too: not what lies in
+/// it, which may be much, and somebody's.
+pub(super) fn make_directories(paths: &mut Paths, owner: Option<(u32, u32)>) -> Vec<String> {
     let mut problems = Vec::new();
     for directory in [
         &mut paths.model,
@@ -22,6 +23,14 @@ pub(super) fn make_directories(paths: &mut Paths) -> Vec<String> {
         if let Err(err) = make(path) {
             problems.push(format!("cannot make {}: {}", path.display(), err.kind()));
             *directory = None;
+        } else if let Some((user, group)) = owner
+            && let Err(err) = std::os::unix::fs::chown(&*path, Some(user), Some(group))
+        {
+            problems.push(format!(
+                "cannot give {} to the program's user: {}",
+                path.display(),
+                err.kind()
+            ));
         }
     }
     problems
@@ -29,11 +38,44 @@ pub(super) fn make_directories(paths: &mut Paths) -> Vec<String> {
 
 /// Writes a file that only its owner may read: a new one (mode 0600, a name of its own),
 /// flushed, then renamed into place.
-pub(super) fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut draft = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new("/")))?;
-    draft.write_all(bytes)?;
+pub(super) fn write(path: &Path, bytes: &[u8], owner: Option<(u32, u32)>) -> std::io::Result<()> {
+    let draft = draft(path, bytes, owner)?;
     draft.as_file().sync_all()?;
     draft.persist(path).map(drop).map_err(|err| err.error)
+}
+
+/// The same for what nobody needs after a crash: a disk need not be waited for.
+#[cfg(feature = "cli")]
+pub(super) fn publish(path: &Path, bytes: &[u8], owner: Option<(u32, u32)>) -> std::io::Result<()> {
+    let draft = draft(path, bytes, owner)?;
+    draft.persist(path).map(drop).map_err(|err| err.error)
+}
+
+fn draft(
+    path: &Path,
+    bytes: &[u8],
+    owner: Option<(u32, u32)>,
+) -> std::io::Result<tempfile::NamedTempFile> {
+    let mut draft = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new("/")))?;
+    if let Some((user, group)) = owner {
+        std::os::unix::fs::fchown(draft.as_file(), Some(user), Some(group))?;
+    }
+    draft.write_all(bytes)?;
+    Ok(draft)
+}
+
+/// An empty directory that nobody but the program's user may look into.
+pub(super) fn make_private(path: &Path, owner: Option<(u32, u32)>) -> std::io::Result<()> {
+    // What an earlier run left there would be taken for this one's.
+    match std::fs::remove_dir_all(path) {
+        Err(err) if err.kind() != std::io::ErrorKind::NotFound => return Err(err),
+        _ => {}
+    }
+    DirBuilder::new().mode(0o700).create(path)?;
+    match owner {
+        Some((user, group)) => std::os::unix::fs::lchown(path, Some(user), Some(group)),
+        None => Ok(()),
+    }
 }
 
 fn make(path: &Path) -> std::io::Result<()> {
@@ -55,8 +97,8 @@ mod tests {
     fn a_file_is_written_whole_and_for_its_owner_only() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("workload.json");
-        write(&path, b"{}").unwrap();
-        write(&path, b"{\"a\":1}").unwrap();
+        write(&path, b"{}", None).unwrap();
+        write(&path, b"{\"a\":1}", None).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"{\"a\":1}");
         assert_eq!(
             std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
@@ -71,7 +113,7 @@ mod tests {
             output: Some("/proc/output".into()),
             ..Paths::default()
         };
-        let problems = make_directories(&mut paths);
+        let problems = make_directories(&mut paths, None);
         assert_eq!(paths.output, None);
         assert_eq!(problems, ["cannot make /proc/output: entity not found"]);
     }

@@ -3,15 +3,25 @@
 mod environment;
 mod fault;
 mod files;
+#[cfg(feature = "cli")]
+pub(crate) mod outcome;
+#[cfg(feature = "cli")]
+mod reason;
 mod run_dir;
+#[cfg(feature = "cli")]
+mod shutdown;
 mod variables;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 pub use environment::environment;
-pub use run_dir::Keeper;
+#[cfg(feature = "cli")]
+pub(crate) use reason::{Written, first_bytes, first_characters, write as write_reason};
 use run_dir::RunDir;
+pub use run_dir::{Keeper, Recipient};
+#[cfg(feature = "cli")]
+pub(crate) use shutdown::announce;
 
 use crate::contract::delivered as names;
 use crate::workload::{Texts, Workload};
@@ -32,18 +42,24 @@ pub struct Delivery {
 /// Where PID 1 delivered the container's workload, for those who come to stand beside
 /// its program; `None` when it did not, or for another user.
 #[must_use]
-pub fn delivered_beside() -> Option<PathBuf> {
-    Some(RunDir::of_the_container()?.join(names::WORKLOAD_FILE)).filter(|path| path.is_file())
+pub fn delivered_beside(owner: Option<(u32, u32)>) -> Option<PathBuf> {
+    Some(RunDir::of_the_container(owner)?.join(names::WORKLOAD_FILE)).filter(|path| path.is_file())
 }
 
-/// The variables that would be delivered; nothing is made or written.
+/// The variables that would be delivered; nothing is made or written. With `exceptions`,
+/// those that only the program itself receives, too.
 #[must_use]
-pub fn delivered(workload: &Workload) -> Vec<(String, OsString)> {
+pub fn delivered(workload: &Workload, exceptions: bool) -> Vec<(String, OsString)> {
     let mut planned = workload.clone();
     if let (None, Some(run)) = (&planned.hyperparameters.path, &planned.paths.run) {
         planned.hyperparameters.path = Some(run.join(names::HYPERPARAMETERS_DOCUMENT));
     }
-    variables::variables(&planned)
+    let mut variables = variables::variables(&planned);
+    let directory = planned.paths.run.map(|run| run.join(names::EXCEPTIONS));
+    if let Some(directory) = directory.filter(|_| exceptions) {
+        variables.push((names::EXCEPTIONS_DIR.to_owned(), directory.into()));
+    }
+    variables
 }
 
 /// Makes the directories, writes `workload.json` and `hyperparameters.json` into the
@@ -52,16 +68,27 @@ pub fn delivered(workload: &Workload) -> Vec<(String, OsString)> {
 /// What cannot be made or written (a read-only root without a writable `/run`, `/tmp` or
 /// `/dev/shm`, a full one) is not delivered, and said; the program starts all the same.
 #[must_use]
-pub fn deliver(workload: Workload, values: &Texts, keeper: Keeper) -> Delivery {
+pub fn deliver(workload: Workload, values: &Texts, recipient: Recipient) -> Delivery {
     let mut workload = workload;
-    let mut problems = files::make_directories(&mut workload.paths);
+    let owner = recipient.owner;
+    let mut problems = files::make_directories(&mut workload.paths, owner);
     let document = values.to_document();
     let mut refused = Vec::new();
     let tmp = workload.paths.tmp.clone();
-    let run_dir = RunDir::candidates(tmp.as_deref(), keeper).find(|dir| {
+    let run_dir = RunDir::candidates(tmp.as_deref(), recipient).find(|dir| {
+        // A restarted container keeps its files: an end of then is none of now.
+        if recipient.keeper == Keeper::Container {
+            for of_an_end in [
+                names::SHUTDOWN_FILE,
+                names::OUTCOME_FILE,
+                names::NOT_STARTED_FILE,
+            ] {
+                let _ = std::fs::remove_file(dir.path().join(of_an_end));
+            }
+        }
         workload.paths.run = Some(dir.path().to_owned());
         workload.hyperparameters.path = Some(dir.path().join(names::HYPERPARAMETERS_DOCUMENT));
-        write_documents(dir.path(), &workload, &document)
+        write_documents(dir.path(), &workload, &document, owner)
             .inspect_err(|err| refused.push(format!("{}: {}", dir.path().display(), err.kind())))
             .is_ok()
     });
@@ -77,7 +104,18 @@ pub fn deliver(workload: Workload, values: &Texts, keeper: Keeper) -> Delivery {
             "no run directory in /run, the temporary directory or /dev/shm: {reasons}"
         ));
     }
-    let variables = variables::variables(&workload);
+    let mut variables = variables::variables(&workload);
+    if let Some(run) = workload.paths.run.as_ref().filter(|_| recipient.exceptions) {
+        let exceptions = run.join(names::EXCEPTIONS);
+        match files::make_private(&exceptions, owner) {
+            Ok(()) => variables.push((names::EXCEPTIONS_DIR.to_owned(), exceptions.into())),
+            Err(err) => problems.push(format!(
+                "cannot make {}: {}",
+                exceptions.display(),
+                err.kind()
+            )),
+        }
+    }
     Delivery {
         workload,
         variables,
@@ -86,15 +124,28 @@ pub fn deliver(workload: Workload, values: &Texts, keeper: Keeper) -> Delivery {
     }
 }
 
+/// Writes `outcome.json`.
+#[cfg(feature = "cli")]
+pub(crate) fn write_outcome(
+    run: &Path,
+    owner: Option<(u32, u32)>,
+    outcome: &outcome::Outcome,
+) -> std::io::Result<()> {
+    let text = serde_json::to_vec_pretty(outcome)?;
+    files::write(&run.join(names::OUTCOME_FILE), &text, owner)
+}
+
 fn write_documents(
     directory: &Path,
     workload: &Workload,
     hyperparameters: &[u8],
+    owner: Option<(u32, u32)>,
 ) -> std::io::Result<()> {
     files::write(
         &directory.join(names::HYPERPARAMETERS_DOCUMENT),
         hyperparameters,
+        owner,
     )?;
     let text = serde_json::to_vec(workload)?;
-    files::write(&directory.join(names::WORKLOAD_FILE), &text)
+    files::write(&directory.join(names::WORKLOAD_FILE), &text, owner)
 }

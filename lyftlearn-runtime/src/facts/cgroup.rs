@@ -44,6 +44,37 @@ impl Facts {
         Ok(found)
     }
 
+    /// How many of this container's processes the kernel has killed for memory so far;
+    /// `None` where it does not tell. A missing or unreadable counter is never an error:
+    /// it only makes an end less clear.
+    #[cfg(feature = "cli")]
+    pub(crate) fn oom_kills(&self) -> Option<u64> {
+        let mounts = self.mounts().ok()?;
+        let table = self.file(linux::CGROUP, limits::KERNEL_FILE_BYTES).ok()?;
+        let table = table.unwrap_or_default();
+        let table = String::from_utf8_lossy(&table);
+        let usual = usual_mounts();
+        let mounts = if mounts.is_empty() {
+            &usual[..]
+        } else {
+            &mounts
+        };
+        [("", "memory.events"), ("memory", "memory.oom_control")]
+            .into_iter()
+            .filter_map(|(controller, file)| {
+                let own = directories(mounts, &table, controller).into_iter().next()?;
+                let counters = self
+                    .file(own.join(file), limits::KERNEL_FILE_BYTES)
+                    .ok()??;
+                let counters = String::from_utf8_lossy(&counters);
+                let line = counters
+                    .lines()
+                    .find_map(|line| line.strip_prefix("oom_kill "));
+                line?.trim().parse::<u64>().ok()
+            })
+            .next()
+    }
+
     /// `cpu.max`: `150000 100000`, or `max 100000`.
     fn cpu_max(&self, directory: &Path) -> Result<Option<f64>, Error> {
         let text = self.line(directory, "cpu.max")?;
@@ -234,6 +265,27 @@ mod tests {
             None,
             None,
         );
+    }
+
+    #[cfg(feature = "cli")]
+    #[test]
+    fn kills_for_memory_are_counted_in_both_versions() {
+        let counted = |files: &[(&str, &str)]| {
+            let root = tempfile::tempdir().unwrap();
+            for (path, text) in files {
+                let place = root.path().join(path);
+                std::fs::create_dir_all(place.parent().unwrap_or(Path::new("/"))).unwrap();
+                std::fs::write(place, text).unwrap();
+            }
+            Facts::empty().with_root(root.path()).oom_kills()
+        };
+        let events = "low 0\nhigh 0\nmax 7\noom 3\noom_kill 2\noom_group_kill 0\n";
+        assert_eq!(counted(&[("sys/fs/cgroup/memory.events", events)]), Some(2));
+        let control = "oom_kill_disable 0\nunder_oom 0\noom_kill 4\n";
+        let path = "sys/fs/cgroup/memory/memory.oom_control";
+        assert_eq!(counted(&[(path, control)]), Some(4));
+        assert_eq!(counted(&[(path, "oom_kill_disable 0\n")]), None);
+        assert_eq!(counted(&[]), None);
     }
 
     #[test]

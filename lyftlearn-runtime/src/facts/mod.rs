@@ -52,12 +52,6 @@ impl Facts {
         }
     }
 
-    /// This process's own arguments, without its name.
-    #[cfg(feature = "cli")]
-    pub(crate) fn own_arguments() -> Vec<OsString> {
-        std::env::args_os().skip(1).collect()
-    }
-
     /// No variables, no argv, no files: one processor, and nothing else.
     #[must_use]
     pub fn empty() -> Self {

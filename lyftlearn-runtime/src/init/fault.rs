@@ -8,12 +8,31 @@ use crate::error::{Error, ErrorKind, Fault};
 
 #[derive(Debug)]
 pub(super) enum InitFault {
-    NotFound { program: String },
-    InterpreterNotFound { program: String },
-    NotExecutable { program: String },
-    TooLarge { program: String },
-    NulByte { length: usize },
-    System { what: &'static str },
+    NotFound {
+        program: String,
+    },
+    InterpreterNotFound {
+        program: String,
+    },
+    NotExecutable {
+        program: String,
+    },
+    TooLarge {
+        program: String,
+    },
+    NulByte {
+        length: usize,
+    },
+    /// The program's user cannot be had.
+    User {
+        uid: u32,
+        gid: u32,
+    },
+    /// A second stage is needed and this binary cannot be found again.
+    NotAgain,
+    System {
+        what: &'static str,
+    },
 }
 
 impl InitFault {
@@ -46,6 +65,8 @@ impl fmt::Display for InitFault {
                     "cannot start {program}: its arguments and environment are larger than the kernel takes"
                 )
             }
+            Self::User { uid, gid } => write!(f, "cannot become user {uid}:{gid}"),
+            Self::NotAgain => f.write_str("cannot become another user: this binary finds itself neither in /proc nor by the path it was started by"),
             Self::System { what } => write!(f, "cannot {what}"),
         }
     }
@@ -57,7 +78,7 @@ impl Fault for InitFault {
             Self::NotFound { .. } | Self::InterpreterNotFound { .. } => ErrorKind::ProgramNotFound,
             Self::NotExecutable { .. } => ErrorKind::ProgramNotExecutable,
             Self::NulByte { .. } | Self::TooLarge { .. } => ErrorKind::Delivery,
-            Self::System { .. } => ErrorKind::System,
+            Self::User { .. } | Self::NotAgain | Self::System { .. } => ErrorKind::System,
         }
     }
 
@@ -75,6 +96,10 @@ impl Fault for InitFault {
                 Self::TooLarge { .. } => {
                     "deliver large values as a file in the config directory, and read that"
                 }
+                Self::User { .. } => {
+                    "start the container as root with CAP_SETUID and CAP_SETGID, or without the setting user"
+                }
+                Self::NotAgain => "mount /proc, or give ENTRYPOINT an absolute path",
                 Self::System { .. } => "raise the container's limits on processes, memory or files",
             }
             .to_owned(),

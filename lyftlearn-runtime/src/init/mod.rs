@@ -1,74 +1,119 @@
 //! PID 1: blocks, spawns, forwards, reaps. It is given a program and a policy, and
-//! knows no platform. **Single-threaded, without `unsafe`, without tokio.**
+//! knows no platform. **Single-threaded once the program runs; without tokio.**
 
+mod agent;
+mod children;
 mod fault;
-mod forward;
+mod own;
+mod signals;
+mod spawn;
+mod stage;
+mod stopping;
+mod supervise;
 
-use std::ffi::{CString, OsString};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+pub(crate) use agent::Helper;
+pub(crate) use own::path as own_path;
+pub(crate) use stage::{Stage, User, WORD as STAGE, become_program, become_user, take_terminal};
+pub(crate) use stopping::Budget;
+pub(crate) use supervise::{Ending, Policy, Program, Scope, Status, now, supervise};
 
 use fault::InitFault;
-pub(crate) use forward::Scope;
-use forward::Target;
 use nix::errno::Errno;
-use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawn};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
-use rustix::process::{WaitOptions, WaitStatus};
+use rustix::process::WaitOptions;
+use signals::{Arrived, To};
 
 use crate::error::Error;
 
-/// A program to become or to start.
-pub(crate) struct Program {
-    /// The file to execute: a path, found where a shell would have found it.
-    pub(crate) file: PathBuf,
-    pub(crate) argv: Vec<OsString>,
-    pub(crate) environment: Vec<(OsString, OsString)>,
-}
+/// The watcher of a start needs room for a system call and a report.
+const WATCHER_STACK: usize = 256 << 10;
 
 /// Every signal is blocked and waits here from now on.
 pub(crate) struct Armed {
-    signals: SignalFd,
+    all: SigSet,
     before: SigSet,
     /// Arrived for the program before it was there, in order.
-    waiting: Vec<i32>,
+    waiting: Vec<Arrived>,
 }
 
 /// Blocks every signal, before anything else is done: what arrives from now on is
 /// queued by the kernel and not lost.
 pub(crate) fn arm() -> Result<Armed, Error> {
-    let all = SigSet::all();
+    let all = signals::every();
     let before = all
         .thread_swap_mask(SigmaskHow::SIG_SETMASK)
         .map_err(|errno| InitFault::system("block signals", errno))?;
     // A parent that ignored SIGCHLD would have the kernel reap in our place, and the
     // program's exit code would be lost. A handler of any kind ends that; blocked, it
     // never runs, and exec takes it away.
-    signal_hook::flag::register(Signal::SIGCHLD as i32, Arc::new(AtomicBool::new(false)))
-        .map_err(|err| InitFault::system("receive signals", errno_of(&err)))?;
-    let signals = SignalFd::with_flags(&all, SfdFlags::SFD_CLOEXEC)
-        .map_err(|errno| InitFault::system("receive signals", errno))?;
+    signal_hook::flag::register(Signal::SIGCHLD as i32, Arc::new(AtomicBool::new(false))).map_err(
+        |err| {
+            let errno = err.raw_os_error().map_or(Errno::EINVAL, Errno::from_raw);
+            InitFault::system("receive signals", errno)
+        },
+    )?;
     Ok(Armed {
-        signals,
+        all,
         before,
         waiting: Vec::new(),
     })
 }
 
 impl Armed {
-    /// 128+n when signal n has asked for a stop meanwhile; everything else waits for the
-    /// program.
-    pub(crate) fn stopped(&mut self) -> Result<Option<u8>, Error> {
-        while let Some(signal) = forward::arrived(&self.signals)? {
-            if forward::is_stop(signal) {
-                return Ok(u8::try_from(128 + signal).ok());
+    /// Prepares a start. A stop that is asked for meanwhile is answered at once, however
+    /// long preparing takes: `stopped` is called with the signal and ends the process.
+    /// Everything else that arrives waits for the program.
+    pub(crate) fn while_starting<T>(
+        &mut self,
+        stopped: impl Fn(i32) + Send + Sync,
+        prepare: impl FnOnce() -> T,
+    ) -> T {
+        let ready = AtomicBool::new(false);
+        let all = self.all;
+        let watch = || {
+            let mut waiting = Vec::new();
+            while let Some(arrived) = signals::next(&all, None) {
+                if arrived.number == Signal::SIGCHLD as i32 {
+                    if ready.load(Ordering::Acquire) {
+                        break;
+                    }
+                } else if is_stop(arrived.number) {
+                    stopped(arrived.number);
+                } else {
+                    waiting.push(arrived);
+                }
             }
-            self.waiting.push(signal);
+            waiting
+        };
+        let (prepared, waiting) = std::thread::scope(|scope| {
+            let watcher = std::thread::Builder::new()
+                .stack_size(WATCHER_STACK)
+                .spawn_scoped(scope, watch);
+            let prepared = prepare();
+            ready.store(true, Ordering::Release);
+            // Without a thread to be had, what arrived is looked at now.
+            let Ok(watcher) = watcher else {
+                return (prepared, Vec::new());
+            };
+            signals::send(
+                To::Process(rustix::process::getpid()),
+                Signal::SIGCHLD as i32,
+            );
+            (prepared, watcher.join().unwrap_or_default())
+        });
+        self.waiting = waiting;
+        while let Some(arrived) = signals::next(&all, Some(Duration::ZERO)) {
+            if is_stop(arrived.number) {
+                stopped(arrived.number);
+            } else if arrived.number != Signal::SIGCHLD as i32 {
+                self.waiting.push(arrived);
+            }
         }
-        Ok(None)
+        prepared
     }
 
     /// The signal mask as it was found.
@@ -79,149 +124,50 @@ impl Armed {
     }
 }
 
+/// What asks a program to stop that is not there yet: there is nothing to start any more.
+fn is_stop(signal: i32) -> bool {
+    [
+        Signal::SIGTERM,
+        Signal::SIGINT,
+        Signal::SIGQUIT,
+        Signal::SIGHUP,
+    ]
+    .iter()
+    .any(|stop| *stop as i32 == signal)
+}
+
 /// Whether this process is the container's first.
 pub(crate) fn is_pid_one() -> bool {
     rustix::process::getpid().is_init()
 }
 
-/// Starts `program`, forwards signals to it and reaps until it ends. Returns the
-/// exit code to leave with: the program's own, or 128+n when signal n ended it.
-pub(crate) fn supervise(armed: &mut Armed, program: Program, scope: Scope) -> Result<u8, Error> {
-    if !is_pid_one() {
-        // Orphans come to us only if we ask for them; a kernel that refuses leaves
-        // them to whoever is PID 1.
-        let _ = nix::sys::prctl::set_child_subreaper(true);
-    }
-    if let Some(code) = armed.stopped()? {
-        return Ok(code);
-    }
-    let target = Target::for_terminal(scope);
-    let child = spawn(armed, &program, target)?;
-    // From here on nothing may end this process but the program's own end: if PID 1
-    // leaves, the kernel kills everything in the container.
-    drop(program);
-    for signal in std::mem::take(&mut armed.waiting) {
-        target.send(child, signal);
-    }
-    loop {
-        if let Some(status) = reap(child) {
-            return Ok(exit_code(status));
-        }
-        // Interrupted, or an error that asking again either mends or repeats: ending
-        // the container would be worse.
-        if let Ok(Some(info)) = armed.signals.read_signal() {
-            target.forward(child, &info);
-        }
-    }
-}
-
-/// Becomes `program`; returns only on failure. Without an environment it keeps this
-/// process's own, as it was found.
-pub(crate) fn become_program(
-    file: &Path,
-    argv: &[OsString],
-    environment: Option<Vec<(OsString, OsString)>>,
-) -> Error {
-    use std::os::unix::process::CommandExt;
-
-    let (name, arguments) = argv.split_first().expect("the caller gives a program");
-    let mut command = std::process::Command::new(file);
-    command.arg0(name).args(arguments);
-    if let Some(environment) = environment {
-        command.env_clear().envs(environment);
-    }
-    not_started(file, errno_of(&command.exec()))
-}
-
-fn errno_of(err: &std::io::Error) -> Errno {
-    err.raw_os_error().map_or(Errno::EINVAL, Errno::from_raw)
-}
-
-/// The whole of `posix_spawn` is one call: the group exists and the mask is as it was
-/// found when it returns, and exec's failure comes back as its result.
-fn spawn(armed: &Armed, program: &Program, target: Target) -> Result<rustix::process::Pid, Error> {
-    let attributes = || -> nix::Result<PosixSpawnAttr> {
-        let mut attributes = PosixSpawnAttr::init()?;
-        let mut flags =
-            PosixSpawnFlags::POSIX_SPAWN_SETSIGMASK | PosixSpawnFlags::POSIX_SPAWN_SETSIGDEF;
-        attributes.set_sigmask(&armed.before)?;
-        // Rust's own start-up ignores SIGPIPE, and exec would pass that on.
-        attributes.set_sigdefault(&SigSet::from(Signal::SIGPIPE))?;
-        if target.own_group() {
-            attributes.set_pgroup(nix::unistd::Pid::from_raw(0))?;
-            flags |= PosixSpawnFlags::POSIX_SPAWN_SETPGROUP;
-        }
-        attributes.set_flags(flags)?;
-        Ok(attributes)
+/// Starts this binary once more for what must not be able to hold PID 1 up, and waits for
+/// it, but not beyond `until`.
+pub(crate) fn last_errand(
+    argv: &[std::ffi::OsString],
+    environment: &[(std::ffi::OsString, std::ffi::OsString)],
+    until: Duration,
+) {
+    let Some(own) = own_path() else { return };
+    let Ok(words) = spawn::Words::new(argv, environment) else {
+        return;
     };
-    let attributes =
-        attributes().map_err(|errno| InitFault::system("prepare the program's start", errno))?;
-    let actions = PosixSpawnFileActions::init()
-        .map_err(|errno| InitFault::system("prepare the program's start", errno))?;
-    let argv = program
-        .argv
-        .iter()
-        .map(|word| c_string(word.as_bytes()))
-        .collect::<Result<Vec<_>, _>>()?;
-    let environment = program
-        .environment
-        .iter()
-        .map(|(name, value)| c_string(&[name.as_bytes(), b"=", value.as_bytes()].concat()))
-        .collect::<Result<Vec<_>, _>>()?;
-    let pid = posix_spawn(
-        program.file.as_path(),
-        &actions,
-        &attributes,
-        &argv,
-        &environment,
-    )
-    .map_err(|errno| not_started(&program.file, errno))?;
-    rustix::process::Pid::from_raw(pid.as_raw())
-        .ok_or_else(|| InitFault::system("start the program", Errno::ESRCH))
-}
-
-/// Reaps everything that has ended; the program's status when it is among them.
-fn reap(child: rustix::process::Pid) -> Option<WaitStatus> {
-    let mut end = None;
-    // SIGCHLD does not queue: one signal may stand for many ends.
-    while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
-        if pid == child {
-            end = Some(status);
+    let Ok(errand) = spawn::spawn(&own, &words, &SigSet::empty(), &[]) else {
+        return;
+    };
+    let mut signals = SigSet::empty();
+    signals.add(Signal::SIGCHLD);
+    loop {
+        while let Ok(Some((pid, _))) = rustix::process::wait(WaitOptions::NOHANG) {
+            if pid == errand {
+                return;
+            }
         }
+        let left = until.saturating_sub(now());
+        if left.is_zero() {
+            signals::send(To::Process(errand), Signal::SIGKILL as i32);
+            return;
+        }
+        signals::next(&signals, Some(left));
     }
-    end
-}
-
-fn exit_code(status: WaitStatus) -> u8 {
-    let code = status
-        .exit_status()
-        .or_else(|| status.terminating_signal().map(|signal| 128 + signal))
-        .unwrap_or(255);
-    u8::try_from(code).unwrap_or(255)
-}
-
-/// What exec's errno means to a person. Only the two that POSIX's shells tell apart
-/// have codes of their own; being out of processes or memory is no fault of the program.
-fn not_started(file: &Path, errno: Errno) -> Error {
-    let program = file.display().to_string();
-    match errno {
-        Errno::ENOENT if file.exists() => InitFault::InterpreterNotFound { program }.into(),
-        Errno::ENOENT => InitFault::NotFound { program }.into(),
-        Errno::E2BIG => InitFault::TooLarge { program }.into(),
-        Errno::EAGAIN | Errno::ENOMEM | Errno::ENFILE | Errno::EMFILE => {
-            InitFault::system("start the program", errno)
-        }
-        errno => {
-            Error::from(InitFault::NotExecutable { program }).because(errno.desc().to_lowercase())
-        }
-    }
-}
-
-fn c_string(bytes: &[u8]) -> Result<CString, Error> {
-    // The kernel ends argv and environment at the NUL, settings and documents refuse it:
-    // a last look, where a panic would end the container.
-    CString::new(bytes).map_err(|err| {
-        let word = OsString::from_vec(err.into_vec());
-        InitFault::NulByte { length: word.len() }.into()
-    })
 }

@@ -1,6 +1,6 @@
 //! No platform: a container engine, or no container at all.
 
-use super::{Detection, Evidence, Part, Recognised, World, lifecycle, paths, topology};
+use super::{Detection, Evidence, Grace, Part, Recognised, World, paths, topology};
 use crate::contract::{kubernetes, linux, sagemaker};
 use crate::error::Error;
 use crate::workload::{Flavor, Job, Resources, Role};
@@ -64,7 +64,10 @@ pub(super) fn read(
         paths: paths::usual(world, detection.flavor, detection.role),
         channels: paths::channels_by_directory(world)?,
         topology: topology::alone(world, resources)?,
-        lifecycle: lifecycle(grace, source),
+        grace: Grace {
+            seconds: grace,
+            source,
+        },
         // Whoever tries an image out as SageMaker would run it lays its file out, too.
         hyperparameters: Some(sagemaker::HYPERPARAMETERS),
     })

@@ -16,7 +16,9 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::contract::{linux, runtime};
+use crate::contract::{
+    kubernetes as kubernetes_words, linux, runtime, sagemaker as sagemaker_words,
+};
 use crate::error::Error;
 use crate::facts::{Facts, Mount};
 use crate::settings::Settings;
@@ -52,6 +54,7 @@ pub(crate) struct Detection {
 pub(crate) struct Reading {
     pub(crate) workload: Workload,
     pub(crate) values: Texts,
+    pub(crate) end: End,
     pub(crate) problems: Vec<String>,
 }
 
@@ -154,6 +157,17 @@ pub(crate) fn read(
     let documents = [Some(staged.as_str()), part.hyperparameters];
     let (hyperparameters, values) =
         documents::hyperparameters(facts, documents.into_iter().flatten(), &mut problems)?;
+    let end = End {
+        // A processing job is stopped by either (dev guide: build your own processing
+        // container).
+        asked_by: match detection.found_role {
+            Role::Processing => &["SIGTERM", "SIGINT"],
+            _ => &["SIGTERM"],
+        },
+        grace_seconds: part.grace.seconds,
+        drain_seconds: settings.drain_seconds.unwrap_or(0),
+    };
+    let lifecycle = lifecycle(end, part.grace.source, settings)?;
     let workload = Workload {
         platform: detection.platform,
         flavor: detection.flavor,
@@ -164,7 +178,7 @@ pub(crate) fn read(
         hyperparameters,
         topology: part.topology,
         resources,
-        lifecycle: part.lifecycle,
+        lifecycle,
         credentials: identity::read(&world, detection),
         metrics: Metrics::default(),
         secrets: Secrets::default(),
@@ -172,6 +186,7 @@ pub(crate) fn read(
     Ok(Reading {
         workload,
         values,
+        end,
         problems,
     })
 }
@@ -205,7 +220,7 @@ struct Part {
     paths: Paths,
     channels: BTreeMap<String, Channel>,
     topology: Topology,
-    lifecycle: Lifecycle,
+    grace: Grace,
     /// The platform's own hyperparameters: they override staged ones key by key.
     hyperparameters: Option<&'static str>,
 }
@@ -326,14 +341,79 @@ fn setting_evidence(settings: &Settings, key: &str, means: &str) -> Evidence {
     Evidence::new(format!("setting {source}"), format!("says {means}"))
 }
 
+/// How long a platform waits between its stop signal and SIGKILL, and who says so.
+struct Grace {
+    seconds: u32,
+    source: String,
+}
+
+/// What the platform's end of a container is like, beyond what programs need to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct End {
+    /// The signals by which it asks for a stop.
+    pub(crate) asked_by: &'static [&'static str],
+    /// Between the first of them and SIGKILL.
+    pub(crate) grace_seconds: u32,
+    /// Of these the time until the program hears of it.
+    pub(crate) drain_seconds: u32,
+}
+
+impl End {
+    /// What of the grace is not the program's: 10 s of SageMaker's 120, 5 s of
+    /// Kubernetes' and an endpoint's 30.
+    pub(crate) fn reserve_seconds(self) -> u32 {
+        self.grace_seconds.div_ceil(6).min(10)
+    }
+}
+
+/// How much a file takes in which a platform looks for a failure's reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ReasonLimit {
+    Characters(usize),
+    Bytes(usize),
+}
+
+impl ReasonLimit {
+    pub(crate) fn of(file: &Path) -> Self {
+        match file.to_str() {
+            Some(sagemaker_words::FAILURE) => Self::Characters(sagemaker_words::FAILURE_CHARACTERS),
+            Some(sagemaker_words::PROCESSING_MESSAGE) => {
+                Self::Bytes(sagemaker_words::MESSAGE_BYTES)
+            }
+            _ => Self::Bytes(kubernetes_words::TERMINATION_MESSAGE_BYTES),
+        }
+    }
+}
+
+/// Where a reason goes when nothing could be understood: by the files that are there.
+pub(crate) fn reason_file(facts: &Facts) -> Option<&'static Path> {
+    let found = [
+        (
+            kubernetes_words::TERMINATION_LOG,
+            kubernetes_words::TERMINATION_LOG,
+        ),
+        (
+            sagemaker_words::PROCESSING_CONFIG,
+            sagemaker_words::PROCESSING_MESSAGE,
+        ),
+        (sagemaker_words::RESOURCE_CONFIG, sagemaker_words::FAILURE),
+    ]
+    .into_iter()
+    .find(|(sign, _)| facts.exists(Path::new(sign)));
+    found.map(|(_, file)| Path::new(file))
+}
+
 /// The stop signal and what of the platform's grace is left for the program: the
 /// rest is ours, to say why it ended and to get that out.
-fn lifecycle(grace: u32, source: String) -> Lifecycle {
-    // 10 s of SageMaker's 120, 5 s of Kubernetes' and an endpoint's 30.
-    let reserve = grace.div_ceil(6).min(10);
-    Lifecycle {
-        stop_signal: "SIGTERM".to_owned(),
-        grace_seconds: grace - reserve,
-        grace_source: source,
-    }
+fn lifecycle(end: End, grace_source: String, settings: &Settings) -> Result<Lifecycle, Error> {
+    let grace_seconds = (end.grace_seconds - end.reserve_seconds())
+        .checked_sub(end.drain_seconds)
+        .filter(|left| *left > 0 || end.drain_seconds == 0)
+        .ok_or_else(|| settings.leaves_no_time("lifecycle.drain_seconds"))?;
+    let stop_signal = settings.stop_signal.as_deref().unwrap_or("SIGTERM");
+    Ok(Lifecycle {
+        stop_signal: stop_signal.to_owned(),
+        grace_seconds,
+        grace_source,
+    })
 }

@@ -17,6 +17,7 @@ pub(crate) enum Mistake {
     NotASetting { nearest: Option<String> },
     NotToml { line: usize, column: usize },
     NotHere(&'static str),
+    NoTime,
 }
 
 impl SettingsFault {
@@ -59,6 +60,7 @@ impl fmt::Display for Mistake {
                 write!(f, "not a setting; did you mean {near}?")
             }
             Self::NotToml { line, column } => write!(f, "not TOML at line {line}, column {column}"),
+            Self::NoTime => f.write_str("leaves the program no time of the platform's grace"),
             Self::NotHere(why) => write!(f, "cannot be set here: {why}"),
         }
     }

@@ -67,6 +67,17 @@ pub const KEYS: &[Key] = &[
         },
     },
     Key {
+        name: "user",
+        form: Form::Other,
+    },
+    Key {
+        name: "agent",
+        form: Form::Choice {
+            of: &["auto", "on"],
+            expected: "auto or on",
+        },
+    },
+    Key {
         name: "config_dir",
         form: Form::Other,
     },
@@ -104,6 +115,29 @@ pub const KEYS: &[Key] = &[
             of: &["group", "child"],
             expected: "group or child",
         },
+    },
+    Key {
+        name: "lifecycle.stop_signal",
+        form: Form::Other,
+    },
+    Key {
+        name: "lifecycle.drain_seconds",
+        form: Form::Other,
+    },
+    Key {
+        name: "lifecycle.exit_remap",
+        form: Form::Other,
+    },
+    Key {
+        name: "outcome.python_exceptions",
+        form: Form::Choice {
+            of: &["on", "off"],
+            expected: "on or off",
+        },
+    },
+    Key {
+        name: "outcome.redact",
+        form: Form::Other,
     },
 ];
 

@@ -20,6 +20,10 @@ pub use keys::{KEYS, Key};
 
 use crate::contract::runtime;
 use crate::error::Error;
+use crate::signal;
+
+/// KILL and STOP never reach a program, CHLD is not forwarded.
+const UNCATCHABLE: [i32; 3] = [9, 17, 19];
 
 /// A settings file: its path, for reports, and what it holds.
 #[derive(Debug)]
@@ -41,6 +45,17 @@ pub(crate) struct Settings {
     pub(crate) model_dir: Option<String>,
     pub(crate) grace_seconds: Option<u32>,
     pub(crate) signal_scope: Option<String>,
+    /// As which the program receives a stop; a signal's name.
+    pub(crate) stop_signal: Option<String>,
+    pub(crate) drain_seconds: Option<u32>,
+    /// Exit codes of the program, each with the one to leave with instead.
+    pub(crate) exit_remap: Vec<(u8, u8)>,
+    /// `UID`, `NAME`, `UID:GID` and so on, as `docker run --user` takes it.
+    pub(crate) user: Option<String>,
+    pub(crate) agent: Option<String>,
+    pub(crate) python_exceptions: Option<String>,
+    /// Variables whose values are secrets.
+    pub(crate) redact: Vec<String>,
     /// Which layer set each key that is set.
     pub(crate) sources: BTreeMap<&'static str, String>,
     /// Variables with our prefix that Kubernetes made for a Service, and that are ignored.
@@ -87,6 +102,18 @@ pub(crate) fn switched_off(value: Option<&str>) -> Result<bool, Error> {
 }
 
 impl Settings {
+    /// Whether exceptions that nobody catches are to be noted.
+    #[cfg(feature = "cli")]
+    pub(crate) fn notes_exceptions(&self) -> bool {
+        self.python_exceptions.as_deref() != Some("off")
+    }
+
+    /// The report on a span that is as long as the whole grace.
+    pub(crate) fn leaves_no_time(&self, key: &str) -> SettingsFault {
+        let shown = self.sources.get(key).map_or(key, String::as_str);
+        SettingsFault::one(shown.to_owned(), Mistake::NoTime)
+    }
+
     /// Refuses keys that the file at `path` may not set: they decide where it lies.
     pub(crate) fn refuse(&self, keys: &[&str], path: &str) -> Result<(), Error> {
         let found = keys.iter().find(|key| {
@@ -224,6 +251,13 @@ impl Reader {
             model_dir: self.path("paths.model"),
             grace_seconds: self.seconds("lifecycle.grace_seconds"),
             signal_scope: self.choice("lifecycle.signal_scope"),
+            stop_signal: self.signal("lifecycle.stop_signal"),
+            drain_seconds: self.seconds("lifecycle.drain_seconds"),
+            exit_remap: self.exit_remap("lifecycle.exit_remap"),
+            user: self.text("user"),
+            agent: self.choice("agent"),
+            python_exceptions: self.choice("outcome.python_exceptions"),
+            redact: self.words("outcome.redact").unwrap_or_default(),
             sources: BTreeMap::new(),
             service_links: std::mem::take(&mut self.service_links),
         };
@@ -290,8 +324,41 @@ impl Reader {
         }
     }
 
-    /// A list of words; as a variable or an argument, a JSON list.
+    /// A signal that can be sent and caught; by its full name.
+    fn signal(&mut self, key: &'static str) -> Option<String> {
+        let text = self.text(key)?;
+        match signal::number(&text) {
+            Some(number) if !UNCATCHABLE.contains(&number) => Some(signal::name(number)),
+            _ => {
+                self.wrong(key, "a signal that can be caught, such as SIGINT");
+                None
+            }
+        }
+    }
+
+    /// `["143:0"]`: what the program leaves with, and what to leave with instead.
+    fn exit_remap(&mut self, key: &'static str) -> Vec<(u8, u8)> {
+        let expected = "a list of exit codes, such as [\"143:0\"]";
+        let words = self.list(key, expected).unwrap_or_default();
+        let pairs: Option<Vec<(u8, u8)>> = words
+            .iter()
+            .map(|word| {
+                let (from, to) = word.split_once(':')?;
+                Some((from.parse().ok()?, to.parse().ok()?))
+            })
+            .collect();
+        pairs.unwrap_or_else(|| {
+            self.wrong(key, expected);
+            Vec::new()
+        })
+    }
+
     fn words(&mut self, key: &'static str) -> Option<Vec<String>> {
+        self.list(key, "a list of texts, such as [\"python3\", \"train.py\"]")
+    }
+
+    /// A list of words; as a variable or an argument, a JSON list.
+    fn list(&mut self, key: &'static str, expected: &'static str) -> Option<Vec<String>> {
         let value = self.figment.find_value(key).ok()?;
         let words = match value {
             Value::String(_, text) => serde_json::from_str::<Vec<String>>(&text).ok(),
@@ -302,7 +369,7 @@ impl Reader {
                 Some(words)
             }
             _ => {
-                self.wrong(key, "a list of texts, such as [\"python3\", \"train.py\"]");
+                self.wrong(key, expected);
                 None
             }
         }

@@ -7,7 +7,7 @@ use std::path::Path;
 
 pub(super) use pod::pod;
 
-use super::{Detection, Evidence, Part, Recognised, World, identity, lifecycle, paths};
+use super::{Detection, Evidence, Grace, Part, Recognised, World, identity, paths};
 use crate::contract::{kubernetes, limits, linux, sagemaker};
 use crate::error::Error;
 use crate::workload::{Flavor, Job, Resources, Role};
@@ -190,7 +190,10 @@ pub(super) fn read(
         paths,
         channels: paths::channels_by_directory(world)?,
         topology: ranks::read(world, resources, problems)?,
-        lifecycle: lifecycle(grace, source),
+        grace: Grace {
+            seconds: grace,
+            source,
+        },
         // A volume may lay SageMaker's own file out; it overrides staged ones there and here.
         hyperparameters: Some(sagemaker::HYPERPARAMETERS),
     })

@@ -1,8 +1,8 @@
 //! Endpoints and batch transform: the argument `serve`, and what stands beside it.
 
 use super::{
-    Detection, Evidence, Part, Recognised, World, in_a_cluster, name_in_arn, platform_runs_it,
-    stopping,
+    Detection, Evidence, Part, Recognised, World, grace, in_a_cluster, name_in_arn,
+    platform_runs_it,
 };
 use crate::contract::sagemaker;
 use crate::error::Error;
@@ -114,7 +114,7 @@ pub(super) fn read(
         paths: paths::usual(world, detection.flavor, detection.role),
         channels: paths::channels_by_directory(world)?,
         topology: topology::alone(world, resources)?,
-        lifecycle: stopping(
+        grace: grace(
             detection,
             sagemaker::HOSTING_GRACE_SECONDS,
             "SageMaker's hosting contract",

@@ -5,10 +5,10 @@ mod notebook;
 mod processing;
 mod training;
 
-use super::{Detection, Evidence, Part, Recognised, World, documents, kubernetes, lifecycle};
+use super::{Detection, Evidence, Grace, Part, Recognised, World, documents, kubernetes};
 use crate::contract::{aws, sagemaker};
 use crate::error::Error;
-use crate::workload::{Flavor, Lifecycle, Resources, Role};
+use crate::workload::{Flavor, Resources, Role};
 
 /// `docker compose stop` waits this long.
 const COMPOSE_GRACE_SECONDS: u32 = 10;
@@ -71,11 +71,17 @@ pub(super) fn read(
 }
 
 /// The platform's grace, or in local mode that of the `docker compose` which runs it.
-fn stopping(detection: &Detection, seconds: u32, source: &str) -> Lifecycle {
+fn grace(detection: &Detection, seconds: u32, source: &str) -> Grace {
     if detection.flavor == Flavor::LocalMode {
-        return lifecycle(COMPOSE_GRACE_SECONDS, "Docker Compose's default".to_owned());
+        return Grace {
+            seconds: COMPOSE_GRACE_SECONDS,
+            source: "Docker Compose's default".to_owned(),
+        };
     }
-    lifecycle(seconds, source.to_owned())
+    Grace {
+        seconds,
+        source: source.to_owned(),
+    }
 }
 
 /// What only the platform itself sets. The SDK's local mode has none of it but where

@@ -3,7 +3,7 @@
 use super::{Detection, Evidence, Part, Recognised, World, documents};
 use crate::contract::sagemaker;
 use crate::error::Error;
-use crate::platform::{lifecycle, paths, topology};
+use crate::platform::{Grace, paths, topology};
 use crate::workload::{Flavor, Job, Resources, Role};
 
 /// DeleteApp is a `docker stop` with Docker's own grace.
@@ -81,7 +81,10 @@ pub(super) fn read(
         paths: paths::usual(world, detection.flavor, detection.role),
         channels: paths::channels_by_directory(world)?,
         topology: topology::alone(world, resources)?,
-        lifecycle: lifecycle(GRACE_SECONDS, "docker stop's default".to_owned()),
+        grace: Grace {
+            seconds: GRACE_SECONDS,
+            source: "docker stop's default".to_owned(),
+        },
         hyperparameters: None,
     })
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Detection, Evidence, Part, Recognised, World, documents, stopping, training};
+use super::{Detection, Evidence, Part, Recognised, World, documents, grace, training};
 use crate::contract::{runtime, sagemaker};
 use crate::error::Error;
 use crate::platform::paths;
@@ -129,7 +129,7 @@ pub(super) fn read(
         paths,
         channels,
         topology: training::nodes(world, resources, sagemaker::PROCESSING_RESOURCES)?,
-        lifecycle: stopping(
+        grace: grace(
             detection,
             GRACE_SECONDS,
             "SageMaker's processing contract names none; assumed",

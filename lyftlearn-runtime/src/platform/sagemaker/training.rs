@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::{
-    Detection, Evidence, Part, Recognised, World, documents, in_a_cluster, name_in_arn,
-    platform_runs_it, stopping,
+    Detection, Evidence, Part, Recognised, World, documents, grace, in_a_cluster, name_in_arn,
+    platform_runs_it,
 };
 use crate::contract::{runtime, sagemaker};
 use crate::error::Error;
@@ -114,7 +114,7 @@ pub(super) fn read(
         paths,
         channels: channels(world, problems)?,
         topology,
-        lifecycle: stopping(
+        grace: grace(
             detection,
             sagemaker::TRAINING_GRACE_SECONDS,
             "SageMaker's training contract",

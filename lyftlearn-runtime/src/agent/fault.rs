@@ -1,0 +1,32 @@
+//! Why the agent cannot serve. PID 1 starts it again.
+
+use std::fmt;
+
+use crate::error::{ErrorKind, Fault};
+
+#[derive(Debug)]
+pub(super) enum AgentFault {
+    Parent,
+    Socket,
+    Runtime,
+}
+
+impl fmt::Display for AgentFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Parent => "cannot serve as agent: not started by lyftlearn-runtime run",
+            Self::Socket => "cannot serve as agent: no socket was handed over",
+            Self::Runtime => "cannot serve as agent",
+        })
+    }
+}
+
+impl Fault for AgentFault {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::System
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("lyftlearn-runtime run starts it by itself; see the setting agent".to_owned())
+    }
+}

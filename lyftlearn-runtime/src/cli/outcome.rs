@@ -1,0 +1,125 @@
+//! The last errand: says why it ended, where each platform looks. A process of its own,
+//! because a mount that hangs must not hold PID 1 up.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use super::output;
+use super::usage::UsageFault;
+use crate::contract::{delivered, limits};
+use crate::deliver::outcome::{Class, End, Exception, Outcome, Redact};
+use crate::deliver::{Written, first_bytes, first_characters, write_outcome, write_reason};
+use crate::error::Error;
+use crate::facts::Facts;
+use crate::platform::ReasonLimit;
+
+/// The word by which this binary knows that it is on this errand.
+pub(super) const WORD: &str = "--outcome";
+
+/// No program notes more.
+const EXCEPTIONS: usize = 64;
+
+/// What starts the errand.
+pub(super) fn words(end: &End) -> Vec<OsString> {
+    let end = serde_json::to_string(end).expect("plain data has no failure to report");
+    ["lyftlearn-runtime".into(), WORD.into(), end.into()].into()
+}
+
+pub(super) fn outcome(words: &[OsString]) -> Result<u8, Error> {
+    let end: Option<End> = words
+        .first()
+        .and_then(|word| serde_json::from_str(word.to_str()?).ok());
+    let Some(end) = end else {
+        return Err(UsageFault::NotForPeople { word: WORD }.into());
+    };
+    let facts = Facts::capture(Vec::new());
+    let variables = facts
+        .vars()
+        .iter()
+        .filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)));
+    let redact = Redact::new(variables, &end.redact);
+    let exceptions = end
+        .run
+        .as_deref()
+        .map(|run| exceptions(&facts, &run.join(delivered::EXCEPTIONS)))
+        .unwrap_or_default();
+    let end = with_the_second_stages_word(&facts, end);
+    let outcome = Outcome::of(&end, exceptions, facts.oom_kills(), &redact);
+    tell(&end, &outcome);
+    Ok(0)
+}
+
+/// Exceptions that the program's processes noted. What cannot be understood of them was
+/// not written by the package.
+fn exceptions(facts: &Facts, directory: &Path) -> Vec<Exception> {
+    let names = facts.entries(directory).unwrap_or_default();
+    names
+        .into_iter()
+        .filter(|name| name.to_str().is_some_and(|name| name.ends_with(".json")))
+        .take(EXCEPTIONS)
+        .filter_map(|name| {
+            let bytes = facts.file(directory.join(name), limits::EXCEPTION_BYTES);
+            serde_json::from_slice(&bytes.ok()??).ok()
+        })
+        .collect()
+}
+
+/// A second stage that could not become the program has left its report.
+fn with_the_second_stages_word(facts: &Facts, end: End) -> End {
+    use crate::deliver::outcome::How;
+
+    let path = end
+        .run
+        .as_deref()
+        .map(|run| run.join(delivered::NOT_STARTED_FILE));
+    let report = path.and_then(|path| facts.file(path, limits::EXCEPTION_BYTES).ok()?);
+    match (report, &end.how) {
+        (
+            Some(report),
+            How::Exited {
+                code: 125..=127, ..
+            },
+        ) => End {
+            how: How::NotStarted {
+                report: String::from_utf8_lossy(&report).into_owned(),
+            },
+            ..end
+        },
+        _ => end,
+    }
+}
+
+/// `outcome.json` first, which is near; then the platform's file, which may be far; then
+/// a line for the log.
+fn tell(end: &End, outcome: &Outcome) {
+    let mut problems = Vec::new();
+    if let Some(run) = &end.run
+        && let Err(err) = write_outcome(run, end.owner, outcome)
+    {
+        let path = run.join(delivered::OUTCOME_FILE);
+        problems.push(format!("cannot write {}: {}", path.display(), err.kind()));
+    }
+    if outcome.exit_code != 0
+        && let Some(path) = &end.reason_file
+    {
+        let reason = match ReasonLimit::of(path) {
+            ReasonLimit::Characters(limit) => first_characters(&outcome.reason, limit),
+            ReasonLimit::Bytes(limit) => first_bytes(&outcome.reason, limit),
+        };
+        match write_reason(path, reason) {
+            Ok(Written::Written | Written::Kept) => {}
+            Err(err) => problems.push(format!("cannot write {}: {}", path.display(), err.kind())),
+        }
+    }
+    if end.quiet {
+        return;
+    }
+    // A report has been said already, and what completed says so by its exit code.
+    if !matches!(outcome.class, Class::Completed | Class::NotStarted) {
+        let last = outcome.reason.lines().last().unwrap_or_default();
+        output::say(&format!("lyftlearn-runtime: {last}\n"));
+    }
+    for problem in problems {
+        output::say(&format!("lyftlearn-runtime: {problem}\n"));
+    }
+}

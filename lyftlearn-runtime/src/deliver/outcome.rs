@@ -1,0 +1,351 @@
+//! Why a workload ended: one class, cause first, from what PID 1 saw, what the kernel
+//! counted and what the program's own language noted.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::signal;
+
+/// How long a name or a message from the program may be, in characters.
+const MESSAGE_CHARACTERS: usize = 4096;
+
+/// What PID 1 knows of an end. It crosses a process boundary as JSON, and holds no value
+/// of a variable.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct End {
+    pub(crate) how: How,
+    /// What this process leaves with.
+    pub(crate) exit_code: u8,
+    pub(crate) stop: Option<Stopped>,
+    /// The program was killed because its time was over.
+    pub(crate) killed: bool,
+    /// A bug of ours came between.
+    pub(crate) failed: bool,
+    /// How long the program ran.
+    pub(crate) seconds: f64,
+    /// What the kernel had counted before the program started.
+    pub(crate) oom_kills_before: Option<u64>,
+    pub(crate) run: Option<PathBuf>,
+    pub(crate) owner: Option<(u32, u32)>,
+    pub(crate) reason_file: Option<PathBuf>,
+    /// Names of variables whose values are secrets.
+    pub(crate) redact: Vec<String>,
+    /// Nothing is to be said on stderr.
+    pub(crate) quiet: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum How {
+    Exited {
+        code: i32,
+        program: Option<i32>,
+    },
+    Signalled {
+        signal: i32,
+        program: Option<i32>,
+    },
+    /// It is still there: not even SIGKILL ended it.
+    Unkillable,
+    NotStarted {
+        report: String,
+    },
+}
+
+impl Default for How {
+    fn default() -> Self {
+        Self::NotStarted {
+            report: String::new(),
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Stopped {
+    pub(crate) signal: i32,
+    /// From the stop to the program's end; none when it never started.
+    pub(crate) seconds: Option<f64>,
+}
+
+/// Why it ended. The names are a contract: `outcome.json` and CONTRACTS.md.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Class {
+    Completed,
+    UserError,
+    Signalled,
+    OutOfMemory,
+    Stopped,
+    BudgetExceeded,
+    NotStarted,
+    RuntimeFailure,
+}
+
+/// An exception that nobody caught, as the Python package notes it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Exception {
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    #[serde(default)]
+    pub(crate) message: String,
+    pub(crate) file: Option<String>,
+    pub(crate) line: Option<u64>,
+    pub(crate) function: Option<String>,
+    pub(crate) pid: i32,
+    #[serde(default)]
+    pub(crate) thread: String,
+    #[serde(default)]
+    pub(crate) main_thread: bool,
+    /// Seconds on the monotonic clock.
+    pub(crate) time: f64,
+}
+
+/// `outcome.json`.
+#[derive(Debug, PartialEq, Serialize)]
+pub(crate) struct Outcome {
+    pub(crate) class: Class,
+    /// For people: the cause, then how it ended.
+    pub(crate) reason: String,
+    pub(crate) exit_code: u8,
+    /// The program's own exit code, before any remapping.
+    pub(crate) program_exit_code: Option<i32>,
+    /// The signal that ended the program.
+    pub(crate) signal: Option<String>,
+    pub(crate) stop_signal: Option<String>,
+    pub(crate) seconds_after_stop: Option<f64>,
+    pub(crate) seconds: f64,
+    /// Processes of this container that the kernel killed for memory meanwhile.
+    pub(crate) oom_kills: Option<u64>,
+    pub(crate) exception: Option<Exception>,
+}
+
+/// Names of exceptions that only pass on that a child failed: the child's own tells more.
+const PASSED_ON: &[&str] = &[
+    "torch.distributed.elastic.multiprocessing.errors.ChildFailedError",
+    "torch.multiprocessing.spawn.ProcessRaisedException",
+    "torch.multiprocessing.spawn.ProcessExitedException",
+    "subprocess.CalledProcessError",
+    "concurrent.futures.process.BrokenProcessPool",
+];
+
+/// Of all that were noted the one that tells why: the program's own, unless it only
+/// passes on that a child failed; then the first.
+pub(crate) fn cause(exceptions: Vec<Exception>, program: Option<i32>) -> Option<Exception> {
+    let own = exceptions.iter().position(|exception| {
+        Some(exception.pid) == program
+            && exception.main_thread
+            && !PASSED_ON.contains(&exception.kind.as_str())
+    });
+    let first = || {
+        let times = exceptions.iter().enumerate();
+        times
+            .min_by(|(_, a), (_, b)| a.time.total_cmp(&b.time))
+            .map(|(at, _)| at)
+    };
+    let at = own.or_else(first)?;
+    exceptions.into_iter().nth(at)
+}
+
+impl Outcome {
+    pub(crate) fn of(
+        end: &End,
+        exceptions: Vec<Exception>,
+        oom_kills_after: Option<u64>,
+        redact: &Redact,
+    ) -> Self {
+        let (code, signal, program) = match end.how {
+            How::Exited { code, program } => (Some(code), None, program),
+            How::Signalled { signal, program } => (None, Some(signal), program),
+            How::Unkillable | How::NotStarted { .. } => (None, None, None),
+        };
+        let oom_kills = oom_kills_after
+            .zip(end.oom_kills_before)
+            .map(|(after, before)| after.saturating_sub(before));
+        let exception = cause(exceptions, program)
+            .filter(|_| code.is_some_and(|code| code != 0))
+            .map(|exception| redact.exception(exception));
+        let class = class(end, code, signal, oom_kills, exception.as_ref());
+        let exception = exception.filter(|_| class == Class::UserError);
+        let mut outcome = Self {
+            class,
+            reason: String::new(),
+            exit_code: end.exit_code,
+            program_exit_code: code,
+            signal: signal.map(signal::name),
+            stop_signal: end.stop.as_ref().map(|stop| signal::name(stop.signal)),
+            seconds_after_stop: end.stop.as_ref().and_then(|stop| stop.seconds),
+            seconds: end.seconds,
+            oom_kills,
+            exception,
+        };
+        outcome.reason = outcome.reason_of(end);
+        outcome
+    }
+
+    /// Cause first: platforms cut from the end.
+    fn reason_of(&self, end: &End) -> String {
+        let ended = match (&end.how, &self.signal) {
+            (_, Some(signal)) => format!("{signal} ended the program"),
+            (How::Exited { code, .. }, _) => format!("the program ended with exit code {code}"),
+            _ => "the program did not end".to_owned(),
+        };
+        let seconds = self.seconds_after_stop;
+        let later = seconds.map_or_else(String::new, |seconds| format!("{seconds:.1} s later "));
+        let after = seconds.map_or_else(String::new, |seconds| format!("{seconds:.1} s "));
+        let stop = self.stop_signal.as_deref().unwrap_or("a stop");
+        match self.class {
+            Class::Completed => "the program completed".to_owned(),
+            Class::UserError => match &self.exception {
+                Some(exception) => format!("{}\nuser error: {ended}", exception.lines()),
+                None => format!("user error: {ended}"),
+            },
+            Class::Signalled => ended,
+            Class::OutOfMemory => {
+                let kills = self.oom_kills.unwrap_or_default();
+                let processes = if kills == 1 { "process" } else { "processes" };
+                format!(
+                    "out of memory: the kernel killed {kills} {processes} of this container; {ended}"
+                )
+            }
+            Class::Stopped => match &end.how {
+                How::NotStarted { .. } => format!("stopped by {stop} before the program started"),
+                _ => format!("stopped by {stop}; {later}{ended}"),
+            },
+            Class::BudgetExceeded => {
+                format!("time budget exceeded: still running and killed {after}after {stop}")
+            }
+            Class::NotStarted => match &end.how {
+                How::NotStarted { report } => report.trim_end().to_owned(),
+                _ => ended,
+            },
+            Class::RuntimeFailure => format!("a bug of lyftlearn-runtime came between; {ended}"),
+        }
+    }
+}
+
+fn class(
+    end: &End,
+    code: Option<i32>,
+    signal: Option<i32>,
+    oom_kills: Option<u64>,
+    exception: Option<&Exception>,
+) -> Class {
+    const SIGKILL: i32 = 9;
+    if let How::NotStarted { .. } = end.how {
+        return if end.stop.is_some() {
+            Class::Stopped
+        } else {
+            Class::NotStarted
+        };
+    }
+    if end.failed {
+        return Class::RuntimeFailure;
+    }
+    if end.killed {
+        return Class::BudgetExceeded;
+    }
+    let oom = oom_kills.is_some_and(|kills| kills > 0);
+    // A kill that nobody here sent, and one that the kernel counted.
+    if oom && signal == Some(SIGKILL) {
+        return Class::OutOfMemory;
+    }
+    let caught_out = exception.is_some_and(|exception| exception.kind != "KeyboardInterrupt");
+    match (end.stop.is_some(), code) {
+        // It was asked to end and did; what it says about its own failure is another thing.
+        (true, _) if !caught_out => Class::Stopped,
+        (false, Some(0)) => Class::Completed,
+        // Only a child was killed, and the program did not get over it.
+        (_, _) if oom => Class::OutOfMemory,
+        (_, Some(_)) => Class::UserError,
+        (_, None) => Class::Signalled,
+    }
+}
+
+impl Exception {
+    /// `ValueError: message`, and where.
+    fn lines(&self) -> String {
+        let mut text = self.kind.clone();
+        if !self.message.is_empty() {
+            text.push_str(": ");
+            text.push_str(&self.message);
+        }
+        if let Some(file) = &self.file {
+            text.push_str(&format!("\n  at {file}"));
+            if let Some(line) = self.line {
+                text.push_str(&format!(":{line}"));
+            }
+            if let Some(function) = &self.function {
+                text.push_str(&format!(" in {function}"));
+            }
+        }
+        text
+    }
+}
+
+/// Takes secrets out of what the program said.
+pub(crate) struct Redact {
+    values: Vec<String>,
+}
+
+/// A value shorter than this would take innocent text with it.
+const SHORTEST_SECRET: usize = 6;
+
+/// Variables that hold secrets by their names.
+const SECRET_WORDS: &[&str] = &[
+    "SECRET",
+    "PASSWORD",
+    "PASSWD",
+    "TOKEN",
+    "CREDENTIAL",
+    "PRIVATE",
+    "API_KEY",
+    "APIKEY",
+    "ACCESS_KEY",
+];
+
+impl Redact {
+    /// The values of `declared` variables, and of those that are named like secrets.
+    pub(crate) fn new<'a>(
+        variables: impl Iterator<Item = (&'a str, &'a str)>,
+        declared: &[String],
+    ) -> Self {
+        let mut values: Vec<String> = variables
+            .filter(|(name, value)| {
+                let by_name = || {
+                    let upper = name.to_ascii_uppercase();
+                    value.len() >= SHORTEST_SECRET
+                        && !value.starts_with('/')
+                        && SECRET_WORDS.iter().any(|word| upper.contains(word))
+                };
+                !value.is_empty() && (declared.iter().any(|known| known == name) || by_name())
+            })
+            .map(|(_, value)| value.to_owned())
+            .collect();
+        // The longest first: one may hold another.
+        values.sort_by_key(|value| std::cmp::Reverse(value.len()));
+        Self { values }
+    }
+
+    /// Redacted first and cut then: a value that the limit cut through would not be
+    /// known again.
+    pub(crate) fn text(&self, text: &str) -> String {
+        let redacted = self.values.iter().fold(text.to_owned(), |text, value| {
+            text.replace(value.as_str(), "[redacted]")
+        });
+        redacted.chars().take(MESSAGE_CHARACTERS).collect()
+    }
+
+    fn exception(&self, exception: Exception) -> Exception {
+        Exception {
+            kind: self.text(&exception.kind),
+            message: self.text(&exception.message),
+            file: exception.file.map(|file| self.text(&file)),
+            function: exception.function.map(|function| self.text(&function)),
+            thread: self.text(&exception.thread),
+            ..exception
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

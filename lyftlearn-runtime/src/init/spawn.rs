@@ -1,0 +1,87 @@
+//! Starting processes in one call: `posix_spawn` makes the group and restores the mask,
+//! and exec's failure is its result.
+
+use std::ffi::{CString, OsString};
+use std::os::fd::RawFd;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawn};
+use nix::sys::signal::SigSet;
+use rustix::process::Pid;
+
+use super::fault::InitFault;
+use crate::error::Error;
+
+/// What exec takes, in the kernel's own form.
+pub(super) struct Words {
+    pub(super) argv: Vec<CString>,
+    pub(super) environment: Vec<CString>,
+}
+
+impl Words {
+    pub(super) fn new(
+        argv: &[OsString],
+        environment: &[(OsString, OsString)],
+    ) -> Result<Self, Error> {
+        Ok(Self {
+            argv: argv
+                .iter()
+                .map(|word| c_string(word.as_bytes()))
+                .collect::<Result<_, _>>()?,
+            environment: environment
+                .iter()
+                .map(|(name, value)| c_string(&[name.as_bytes(), b"=", value.as_bytes()].concat()))
+                .collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+/// Starts a process in a group of its own, with `mask`. `files` names descriptors that it
+/// finds under another number; every other one of ours closes by itself.
+pub(super) fn spawn(
+    file: &Path,
+    words: &Words,
+    mask: &SigSet,
+    files: &[(RawFd, RawFd)],
+) -> nix::Result<Pid> {
+    let mut attributes = PosixSpawnAttr::init()?;
+    attributes.set_sigmask(mask)?;
+    attributes.set_pgroup(nix::unistd::Pid::from_raw(0))?;
+    attributes.set_flags(
+        PosixSpawnFlags::POSIX_SPAWN_SETSIGMASK | PosixSpawnFlags::POSIX_SPAWN_SETPGROUP,
+    )?;
+    let mut actions = PosixSpawnFileActions::init()?;
+    for (ours, theirs) in files {
+        actions.add_dup2(*ours, *theirs)?;
+    }
+    let pid = posix_spawn(file, &actions, &attributes, &words.argv, &words.environment)?;
+    Pid::from_raw(pid.as_raw()).ok_or(Errno::ESRCH)
+}
+
+/// What exec's errno means to a person. Only the two that POSIX's shells tell apart
+/// have codes of their own; being out of processes or memory is no fault of the program.
+pub(super) fn not_started(file: &Path, errno: Errno) -> Error {
+    let program = file.display().to_string();
+    match errno {
+        Errno::ENOENT if file.exists() => InitFault::InterpreterNotFound { program }.into(),
+        Errno::ENOENT => InitFault::NotFound { program }.into(),
+        Errno::E2BIG => InitFault::TooLarge { program }.into(),
+        Errno::EAGAIN | Errno::ENOMEM | Errno::ENFILE | Errno::EMFILE => {
+            InitFault::system("start the program", errno)
+        }
+        errno => {
+            Error::from(InitFault::NotExecutable { program }).because(errno.desc().to_lowercase())
+        }
+    }
+}
+
+fn c_string(bytes: &[u8]) -> Result<CString, Error> {
+    // The kernel ends argv and environment at the NUL, settings and documents refuse it:
+    // a last look, where a panic would end the container.
+    CString::new(bytes).map_err(|err| {
+        let word = OsString::from_vec(err.into_vec());
+        InitFault::NulByte { length: word.len() }.into()
+    })
+}

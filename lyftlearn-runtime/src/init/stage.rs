@@ -1,0 +1,109 @@
+//! The second stage: what has to be done between the spawn and the program, in a process
+//! that then becomes the program. Only a terminal or another user need it.
+
+use std::ffi::{CString, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::sys::signal::{SigSet, SigmaskHow, Signal};
+use nix::unistd::{Gid, Uid, execve, setgroups, setresgid, setresuid};
+use rustix::fd::BorrowedFd;
+use serde::{Deserialize, Serialize};
+
+use super::fault::InitFault;
+use super::spawn::{self, Words};
+use crate::error::Error;
+
+/// The word by which this binary knows that it is the second stage.
+pub(crate) const WORD: &str = "--second-stage";
+
+/// What the second stage has to do.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Stage {
+    /// Take the terminal.
+    pub(crate) terminal: bool,
+    /// Become this user.
+    pub(crate) user: Option<User>,
+    /// Where to write why it did not work.
+    pub(crate) not_started: Option<PathBuf>,
+}
+
+impl Stage {
+    /// Its argv: itself, then the program's file and argv. Not in the environment, which
+    /// is the program's.
+    pub(super) fn words(&self, file: &Path, argv: &[OsString]) -> Vec<OsString> {
+        let itself = serde_json::to_string(self).expect("plain data has no failure to report");
+        let ours = ["lyftlearn-runtime".into(), WORD.into(), itself.into()];
+        ours.into_iter()
+            .chain([file.as_os_str().to_owned()])
+            .chain(argv.iter().cloned())
+            .collect()
+    }
+}
+
+/// Whom the program runs as.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct User {
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+    /// Supplementary groups.
+    pub(crate) groups: Vec<u32>,
+}
+
+/// The terminal among the standard streams, input first.
+pub(super) fn terminal() -> Option<BorrowedFd<'static>> {
+    [
+        rustix::stdio::stdin(),
+        rustix::stdio::stdout(),
+        rustix::stdio::stderr(),
+    ]
+    .into_iter()
+    .find(|stream| rustix::termios::isatty(stream))
+}
+
+/// Makes this process's group the terminal's foreground group. A terminal that is not
+/// ours to control stays as it is: that is no reason not to start.
+pub(crate) fn take_terminal() {
+    let Some(terminal) = terminal() else { return };
+    // From the background the kernel answers with SIGTTOU, unless that is blocked.
+    let Ok(before) = SigSet::from(Signal::SIGTTOU).thread_swap_mask(SigmaskHow::SIG_BLOCK) else {
+        return;
+    };
+    let _ = rustix::termios::tcsetpgrp(terminal, rustix::process::getpgrp());
+    let _ = before.thread_set_mask();
+}
+
+/// Becomes `user`, for good.
+pub(crate) fn become_user(user: &User) -> Result<(), Error> {
+    let groups: Vec<Gid> = user.groups.iter().copied().map(Gid::from_raw).collect();
+    let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
+    setgroups(&groups)
+        .and_then(|()| setresgid(gid, gid, gid))
+        .and_then(|()| setresuid(uid, uid, uid))
+        .map_err(|errno| {
+            Error::from(InitFault::User {
+                uid: user.uid,
+                gid: user.gid,
+            })
+            .because(errno.desc().to_lowercase())
+        })
+}
+
+/// Becomes `program`; returns only on failure. Order of the environment, descriptors,
+/// mask and dispositions are as they were found.
+pub(crate) fn become_program(
+    file: &Path,
+    argv: &[OsString],
+    environment: &[(OsString, OsString)],
+) -> Error {
+    let words = match Words::new(argv, environment) {
+        Ok(words) => words,
+        Err(error) => return error,
+    };
+    let Ok(path) = CString::new(file.as_os_str().as_bytes()) else {
+        return spawn::not_started(file, Errno::ENOENT);
+    };
+    let Err(errno) = execve(&path, &words.argv, &words.environment);
+    spawn::not_started(file, errno)
+}

@@ -1,0 +1,250 @@
+//! How a container ends: a state machine that is given events and the time, and says
+//! what to do. It does nothing itself.
+
+use std::time::Duration;
+
+/// How long anything may take that outlives the program when nobody asked for a stop.
+const LINGER: Duration = Duration::from_secs(10);
+
+/// Spans from the moment at which the platform asks for a stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Budget {
+    /// Until the program hears of it: requests still arrive while endpoints are removed.
+    pub(crate) drain: Duration,
+    /// Until the program is killed.
+    pub(crate) program: Duration,
+    /// Until the platform kills everything. What is left after the program is kept for
+    /// those it left behind, the agent's last words and the outcome.
+    pub(crate) whole: Duration,
+}
+
+impl Budget {
+    fn slice(self) -> Duration {
+        self.whole.saturating_sub(self.program) / 4
+    }
+}
+
+/// What has happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Event {
+    /// The platform asks for a stop with this signal.
+    Stop(i32),
+    /// Any other signal for the program.
+    Signal(i32),
+    /// The program has ended; others of the container are still there, or not.
+    ProgramEnded {
+        others: bool,
+    },
+    /// Of the container's processes none is left but this runtime's own.
+    NothingLeft,
+    AgentEnded,
+    /// Time has passed.
+    Time,
+}
+
+/// What is to be done about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Act {
+    /// Tell whoever asks that a stop was asked for, and until when there is time.
+    Announce {
+        signal: i32,
+        deadline: Duration,
+    },
+    /// Send the program this signal.
+    Forward(i32),
+    /// Send the program a stop; the policy says as which signal.
+    ForwardStop(i32),
+    KillProgram,
+    TermOthers,
+    KillOthers,
+    TermAgent,
+    KillAgent,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Running,
+    /// A stop is held back.
+    Draining {
+        held: i32,
+    },
+    Stopping,
+    /// The program has been killed and is not gone yet.
+    Killing,
+    /// The program is gone, others are not.
+    Clearing {
+        killed: bool,
+    },
+    Agent {
+        killed: bool,
+    },
+    Done,
+}
+
+/// A stop that was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stop {
+    pub(crate) signal: i32,
+    /// On the monotonic clock.
+    pub(crate) at: Duration,
+}
+
+#[derive(Debug)]
+pub(super) struct Machine {
+    budget: Budget,
+    agent: bool,
+    state: State,
+    until: Option<Duration>,
+    stop: Option<Stop>,
+    killed: bool,
+}
+
+impl Machine {
+    pub(super) fn new(budget: Budget, agent: bool) -> Self {
+        Self {
+            budget,
+            agent,
+            state: State::Running,
+            until: None,
+            stop: None,
+            killed: false,
+        }
+    }
+
+    /// When `Event::Time` is due; `None` while nothing but events can change anything.
+    pub(super) fn deadline(&self) -> Option<Duration> {
+        self.until
+    }
+
+    pub(super) fn done(&self) -> bool {
+        self.state == State::Done
+    }
+
+    pub(super) fn stop(&self) -> Option<Stop> {
+        self.stop
+    }
+
+    /// Whether the program was killed because its time was over.
+    pub(super) fn killed(&self) -> bool {
+        self.killed
+    }
+
+    /// Whether the program still has to end.
+    pub(super) fn program_runs(&self) -> bool {
+        matches!(
+            self.state,
+            State::Running | State::Draining { .. } | State::Stopping | State::Killing
+        )
+    }
+
+    /// Until when the outcome has to be out.
+    pub(super) fn report_until(&self, now: Duration) -> Duration {
+        let usual = now + self.budget.slice().min(LINGER);
+        self.stop
+            .map_or(usual, |stop| (stop.at + self.budget.whole).min(usual))
+    }
+
+    pub(super) fn step(&mut self, now: Duration, event: Event, act: &mut dyn FnMut(Act)) {
+        if let Event::Stop(signal) = event
+            && self.stop.is_none()
+        {
+            self.stop = Some(Stop { signal, at: now });
+            act(Act::Announce {
+                signal,
+                deadline: now + self.budget.program,
+            });
+            // What began without a hurry has one now.
+            self.until = self.until.map(|until| self.at_most(until));
+        }
+        let late = event == Event::Time && self.until.is_some_and(|until| now >= until);
+        match (self.state, event) {
+            (State::Running, Event::Stop(signal)) if !self.budget.drain.is_zero() => {
+                self.enter(State::Draining { held: signal }, now + self.budget.drain);
+            }
+            (State::Running, Event::Stop(signal)) => self.forward_stop(signal, act),
+            // Whoever asks again means now.
+            (State::Draining { held }, Event::Stop(signal)) => {
+                self.forward_stop(held, act);
+                act(Act::ForwardStop(signal));
+            }
+            (State::Draining { held }, Event::Time) if late => self.forward_stop(held, act),
+            (State::Stopping | State::Killing, Event::Stop(signal)) => {
+                act(Act::ForwardStop(signal));
+            }
+            (State::Stopping, Event::Time) if late => {
+                self.killed = true;
+                act(Act::KillProgram);
+                self.enter(State::Killing, now + self.budget.slice());
+            }
+            // Not even SIGKILL has ended it (uninterruptible sleep): the kernel will,
+            // once this process is gone.
+            (State::Killing, Event::Time) if late => self.finish_agent(now, act),
+            (_, Event::Signal(signal)) if self.program_runs() => act(Act::Forward(signal)),
+            (_, Event::ProgramEnded { others: true }) if self.program_runs() => {
+                act(Act::TermOthers);
+                let until = match self.stop {
+                    Some(stop) => (stop.at + self.budget.program).max(now + self.budget.slice()),
+                    None => now + self.budget.program.min(LINGER),
+                };
+                self.enter(State::Clearing { killed: false }, until);
+            }
+            (_, Event::ProgramEnded { others: false }) if self.program_runs() => {
+                self.finish_agent(now, act);
+            }
+            (State::Clearing { .. }, Event::NothingLeft) => self.finish_agent(now, act),
+            (State::Clearing { killed: false }, Event::Time) if late => {
+                act(Act::KillOthers);
+                self.enter(
+                    State::Clearing { killed: true },
+                    now + self.budget.slice().min(LINGER),
+                );
+            }
+            (State::Clearing { killed: true }, Event::Time) if late => self.finish_agent(now, act),
+            (State::Agent { .. }, Event::AgentEnded) => self.finish(),
+            (State::Agent { killed: false }, Event::Time) if late => {
+                act(Act::KillAgent);
+                self.enter(
+                    State::Agent { killed: true },
+                    now + self.budget.slice().min(LINGER) / 2,
+                );
+            }
+            (State::Agent { killed: true }, Event::Time) if late => self.finish(),
+            _ => {}
+        }
+    }
+
+    fn forward_stop(&mut self, signal: i32, act: &mut dyn FnMut(Act)) {
+        act(Act::ForwardStop(signal));
+        let asked = self.stop.map_or(Duration::ZERO, |stop| stop.at);
+        self.enter(State::Stopping, asked + self.budget.program);
+    }
+
+    fn finish_agent(&mut self, now: Duration, act: &mut dyn FnMut(Act)) {
+        if self.agent {
+            act(Act::TermAgent);
+            let slice = self.budget.slice().min(LINGER);
+            self.enter(State::Agent { killed: false }, now + slice / 2);
+        } else {
+            self.finish();
+        }
+    }
+
+    fn finish(&mut self) {
+        self.state = State::Done;
+        self.until = None;
+    }
+
+    fn enter(&mut self, state: State, until: Duration) {
+        self.state = state;
+        self.until = Some(self.at_most(until));
+    }
+
+    /// Nothing waits beyond the platform's own patience.
+    fn at_most(&self, until: Duration) -> Duration {
+        self.stop
+            .map_or(until, |stop| until.min(stop.at + self.budget.whole))
+    }
+}
+
+#[cfg(test)]
+mod tests;

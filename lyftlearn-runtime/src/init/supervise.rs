@@ -1,0 +1,419 @@
+//! PID 1's loop: one signal at a time, one owner of wait, no wake-up without a reason.
+//! Once the program runs, nothing here allocates.
+
+use std::ffi::OsString;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use rustix::fd::BorrowedFd;
+use rustix::process::{Pid, WaitOptions, WaitStatus};
+use rustix::time::{ClockId, clock_gettime};
+
+use super::agent::{Agent, Helper};
+use super::fault::InitFault;
+use super::signals::{self, Arrived, To};
+use super::spawn::{self, Words};
+use super::stage::{self, Stage, User};
+use super::stopping::{Act, Budget, Event, Machine, Stop};
+use super::{Armed, children, is_pid_one, own};
+use crate::error::Error;
+
+/// Who receives what is forwarded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// The program and what it started in its group.
+    Group,
+    /// The program alone.
+    Child,
+}
+
+/// A program to become or to start.
+pub(crate) struct Program {
+    /// The file to execute: a path, found where a shell would have found it.
+    pub(crate) file: PathBuf,
+    pub(crate) argv: Vec<OsString>,
+    pub(crate) environment: Vec<(OsString, OsString)>,
+    /// Whom it runs as, when not as this process.
+    pub(crate) user: Option<User>,
+    /// Where a second stage writes why it could not become the program.
+    pub(crate) not_started: Option<PathBuf>,
+}
+
+/// What arriving signals mean, and how long things may take.
+#[derive(Clone, Debug)]
+pub(crate) struct Policy {
+    pub(crate) scope: Scope,
+    /// The platform asks for a stop with any of these.
+    pub(crate) asked_by: Vec<i32>,
+    /// As which the program receives it.
+    pub(crate) stop_signal: i32,
+    pub(crate) budget: Budget,
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Status {
+    Exited(i32),
+    Signalled(i32),
+    /// It has not ended: not even SIGKILL helped.
+    Unkillable,
+}
+
+/// How the program ended, and what had been done about it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ending {
+    /// The program's process number.
+    pub(crate) program: i32,
+    pub(crate) status: Status,
+    pub(crate) stop: Option<Stop>,
+    /// Killed here, because its time was over.
+    pub(crate) killed: bool,
+    /// A bug of ours: what is known beyond the status is not.
+    pub(crate) failed: bool,
+    pub(crate) started: Duration,
+    pub(crate) ended: Duration,
+    /// Until when the outcome has to be out.
+    pub(crate) report_until: Duration,
+}
+
+/// Called when a stop was asked for: the signal, when, and until when there is time.
+pub(crate) type Announce<'a> = &'a mut dyn FnMut(i32, Duration, Duration);
+
+/// The monotonic clock, which nobody sets.
+pub(crate) fn now() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::Monotonic)).unwrap_or_default()
+}
+
+/// Starts `program`, forwards signals to it and reaps until it and what it left behind
+/// have ended.
+pub(crate) fn supervise(
+    armed: Armed,
+    program: Program,
+    policy: &Policy,
+    helper: Option<Helper>,
+    announce: Announce<'_>,
+) -> Result<Ending, Error> {
+    if !is_pid_one() {
+        // Orphans come to us only if we ask for them; a kernel that refuses leaves
+        // them to whoever is PID 1.
+        let _ = nix::sys::prctl::set_child_subreaper(true);
+    }
+    let mut agent = helper
+        .map(|helper| Agent::new(helper, armed.before))
+        .transpose()?;
+    if let Some(agent) = &mut agent {
+        agent.start(now());
+    }
+    let terminal = foreground();
+    let child = start(&armed, &program, terminal.is_some())?;
+    drop(program);
+    let mut supervisor = Supervisor {
+        child,
+        policy,
+        machine: Machine::new(policy.budget, agent.is_some()),
+        agent,
+        terminal,
+        announce,
+        status: None,
+        started: now(),
+        ended: None,
+    };
+    // From here on nothing may end this process but the program's own end: if PID 1
+    // leaves, the kernel kills everything in the container.
+    let_go(supervisor.agent.as_ref());
+    let looped = catch_unwind(AssertUnwindSafe(|| supervisor.run(&armed)));
+    Ok(match looped {
+        Ok(()) => supervisor.ending(false),
+        Err(_) => {
+            if supervisor.status.is_none() {
+                supervisor.status = Some(last_stand(&armed, child, policy));
+            }
+            supervisor.ending(true)
+        }
+    })
+}
+
+/// The terminal, when it is ours to hand over: only whoever is in the foreground may.
+fn foreground() -> Option<BorrowedFd<'static>> {
+    let terminal = stage::terminal()?;
+    let ours = match rustix::termios::tcgetpgrp(terminal) {
+        Ok(group) => group == rustix::process::getpgrp(),
+        // The foreground group is outside this PID namespace: so is whoever else could
+        // be in it.
+        Err(_) => is_pid_one(),
+    };
+    ours.then_some(terminal)
+}
+
+fn start(armed: &Armed, program: &Program, terminal: bool) -> Result<Pid, Error> {
+    let needed = terminal || program.user.is_some();
+    let (file, words) = match own::path().filter(|_| needed) {
+        Some(own) => {
+            let stage = Stage {
+                terminal,
+                user: program.user.clone(),
+                not_started: program.not_started.clone(),
+            };
+            let argv = stage.words(&program.file, &program.argv);
+            (own, Words::new(&argv, &program.environment)?)
+        }
+        None if program.user.is_some() => return Err(InitFault::NotAgain.into()),
+        None => (
+            program.file.clone(),
+            Words::new(&program.argv, &program.environment)?,
+        ),
+    };
+    let child = spawn::spawn(&file, &words, &armed.before, &[])
+        .map_err(|errno| spawn::not_started(&program.file, errno))?;
+    Ok(child)
+}
+
+/// What was the program's is its own now: a working directory that pins a mount, files
+/// whose last reader waits for the last writer to close them.
+fn let_go(agent: Option<&Agent>) {
+    let _ = rustix::process::chdir("/");
+    let Ok(directory) = rustix::fs::open(
+        "/proc/self/fd",
+        rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::CLOEXEC | rustix::fs::OFlags::DIRECTORY,
+        rustix::fs::Mode::empty(),
+    ) else {
+        return;
+    };
+    let mut open = Vec::new();
+    let mut buffer = Vec::with_capacity(2048);
+    let mut entries = rustix::fs::RawDir::new(&directory, buffer.spare_capacity_mut());
+    while let Some(Ok(entry)) = entries.next() {
+        let number = entry
+            .file_name()
+            .to_str()
+            .ok()
+            .and_then(|name| name.parse::<i32>().ok());
+        open.extend(number);
+    }
+    let own = std::os::fd::AsRawFd::as_raw_fd(&directory);
+    let ours = |number: i32| {
+        number <= 2
+            || number == own
+            || agent.is_some_and(|agent| agent.sockets().any(|socket| socket == number))
+    };
+    for number in open {
+        if !ours(number) {
+            let _ = nix::unistd::close(number);
+        }
+    }
+}
+
+struct Supervisor<'a> {
+    child: Pid,
+    policy: &'a Policy,
+    machine: Machine,
+    agent: Option<Agent>,
+    terminal: Option<BorrowedFd<'static>>,
+    announce: Announce<'a>,
+    status: Option<WaitStatus>,
+    started: Duration,
+    ended: Option<Duration>,
+}
+
+impl Supervisor<'_> {
+    fn run(&mut self, armed: &Armed) {
+        for arrived in &armed.waiting {
+            self.signal(*arrived);
+        }
+        self.reap();
+        while !self.machine.done() {
+            let due = self.machine.deadline();
+            let again = self.agent.as_ref().and_then(Agent::again);
+            let next = due.into_iter().chain(again).min();
+            let timeout = next.map(|next| next.saturating_sub(now()));
+            match signals::next(&armed.all, timeout) {
+                Some(arrived) if arrived.number == Signal::SIGCHLD as i32 => self.reap(),
+                Some(arrived) => self.signal(arrived),
+                None => {
+                    if timeout.is_none() {
+                        // A kernel that refuses the question: then time has to ask.
+                        std::thread::sleep(Duration::from_millis(10));
+                    }
+                    self.reap();
+                }
+            }
+            let now = now();
+            if self.machine.deadline().is_some_and(|due| due <= now) {
+                self.step(Event::Time);
+            }
+            if let Some(agent) = &mut self.agent
+                && agent.again().is_some_and(|again| again <= now)
+            {
+                agent.start(now);
+            }
+        }
+        self.take_terminal_back();
+    }
+
+    fn signal(&mut self, arrived: Arrived) {
+        // A word of ours to a reader that has gone: it was for nobody.
+        let own = arrived.sender == rustix::process::getpid().as_raw_nonzero().get();
+        if own && arrived.number == Signal::SIGPIPE as i32 {
+            return;
+        }
+        self.step(if self.policy.asked_by.contains(&arrived.number) {
+            Event::Stop(arrived.number)
+        } else {
+            Event::Signal(arrived.number)
+        });
+    }
+
+    fn step(&mut self, event: Event) {
+        let now = now();
+        let (child, policy, agent) = (self.child, self.policy, &mut self.agent);
+        let announce = &mut self.announce;
+        let own = [agent.as_ref().and_then(Agent::pid)];
+        let mut without_agent = false;
+        self.machine.step(now, event, &mut |act| match act {
+            Act::Announce { signal, deadline } => announce(signal, now, deadline),
+            Act::Forward(signal) => forward(policy.scope, child, signal),
+            Act::ForwardStop(_) => forward(policy.scope, child, policy.stop_signal),
+            Act::KillProgram => forward(Scope::Group, child, Signal::SIGKILL as i32),
+            Act::TermOthers => children::signal_others(Signal::SIGTERM as i32, &own, child),
+            Act::KillOthers => children::signal_others(Signal::SIGKILL as i32, &own, child),
+            Act::TermAgent | Act::KillAgent => {
+                let signal = match act {
+                    Act::TermAgent => Signal::SIGTERM,
+                    _ => Signal::SIGKILL,
+                };
+                if let Some(agent) = agent.as_mut() {
+                    agent.signal(signal as i32);
+                    without_agent = agent.pid().is_none();
+                }
+            }
+        });
+        if without_agent {
+            self.machine.step(now, Event::AgentEnded, &mut |_| {});
+        }
+    }
+
+    /// Reaps everything that has ended: SIGCHLD does not queue, and one may stand for
+    /// many ends. The program's own is told last, when all that ended with it is gone.
+    fn reap(&mut self) {
+        let job_control = self.terminal.filter(|_| !is_pid_one());
+        let options = match job_control {
+            Some(_) => WaitOptions::NOHANG | WaitOptions::UNTRACED,
+            None => WaitOptions::NOHANG,
+        };
+        let mut alone = false;
+        let mut program_ended = false;
+        let mut agent_ended = false;
+        loop {
+            match rustix::process::wait(options) {
+                Ok(Some((pid, status))) if status.stopped() => {
+                    if pid == self.child {
+                        self.stop_with_the_program();
+                    }
+                }
+                Ok(Some((pid, status))) if pid == self.child && self.status.is_none() => {
+                    self.status = Some(status);
+                    self.ended = Some(now());
+                    program_ended = true;
+                }
+                Ok(Some((pid, _))) => {
+                    if let Some(agent) = &mut self.agent
+                        && agent.pid() == Some(pid)
+                    {
+                        agent.ended(now());
+                        agent_ended = true;
+                    }
+                }
+                Ok(None) => break,
+                Err(rustix::io::Errno::INTR) => {}
+                Err(_) => {
+                    alone = true;
+                    break;
+                }
+            }
+        }
+        if self.status.is_some() {
+            let own = [self.agent.as_ref().and_then(Agent::pid)];
+            let left = !alone && children::others_left(&own, self.child);
+            if program_ended {
+                self.step(Event::ProgramEnded { others: left });
+            } else if !left {
+                self.step(Event::NothingLeft);
+            }
+        }
+        if agent_ended {
+            self.step(Event::AgentEnded);
+        }
+    }
+
+    /// As the program of an interactive shell: when it is stopped, the shell has to see
+    /// its own child stop, and gets its terminal back.
+    fn stop_with_the_program(&self) {
+        let Some(terminal) = self.terminal else {
+            return;
+        };
+        let _ = rustix::termios::tcsetpgrp(terminal, rustix::process::getpgrp());
+        let _ =
+            rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP);
+        // Continued, in the foreground or not; the SIGCONT waits and is forwarded.
+        if rustix::termios::tcgetpgrp(terminal) == Ok(rustix::process::getpgrp()) {
+            let _ = rustix::termios::tcsetpgrp(terminal, self.child);
+        }
+    }
+
+    fn take_terminal_back(&self) {
+        if let Some(terminal) = self.terminal.filter(|_| !is_pid_one()) {
+            let _ = rustix::termios::tcsetpgrp(terminal, rustix::process::getpgrp());
+        }
+    }
+
+    fn ending(&self, failed: bool) -> Ending {
+        let ended = self.ended.unwrap_or_else(now);
+        Ending {
+            program: self.child.as_raw_nonzero().get(),
+            status: self.status.map_or(Status::Unkillable, read),
+            stop: self.machine.stop(),
+            killed: self.machine.killed(),
+            failed,
+            started: self.started,
+            ended,
+            report_until: self.machine.report_until(now()),
+        }
+    }
+}
+
+/// The program may be gone already or have changed its user: neither is a reason for
+/// PID 1 to end.
+fn forward(scope: Scope, child: Pid, signal: i32) {
+    // A program that has moved to another group has left its own empty.
+    let sent = scope == Scope::Group && signals::send(To::Group(child), signal);
+    if !sent {
+        signals::send(To::Process(child), signal);
+    }
+}
+
+fn read(status: WaitStatus) -> Status {
+    match (status.exit_status(), status.terminating_signal()) {
+        (Some(code), _) => Status::Exited(code),
+        (None, Some(signal)) => Status::Signalled(signal),
+        (None, None) => Status::Unkillable,
+    }
+}
+
+/// After a bug of ours: no state, no policy, nothing but forwarding and reaping until the
+/// program ends. Its exit code is worth more than anything else that is known here.
+fn last_stand(armed: &Armed, child: Pid, policy: &Policy) -> WaitStatus {
+    loop {
+        while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
+            if pid == child {
+                return status;
+            }
+        }
+        if let Some(arrived) = signals::next(&armed.all, Some(Duration::from_secs(1)))
+            && arrived.number != Signal::SIGCHLD as i32
+        {
+            forward(policy.scope, child, arrived.number);
+        }
+    }
+}
