@@ -1,6 +1,8 @@
 //! Facts in, workload out: what every door calls.
 
 use std::path::Path;
+#[cfg(feature = "cli")]
+use std::path::PathBuf;
 
 use crate::contract::{delivered, limits, runtime};
 use crate::error::Error;
@@ -24,6 +26,9 @@ pub struct Resolved {
     pub(crate) settings: Settings,
     #[cfg(feature = "cli")]
     pub(crate) end: platform::End,
+    /// Where kills for memory are counted, and how many they were.
+    #[cfg(feature = "cli")]
+    pub(crate) oom_counter: Option<(PathBuf, u64)>,
 }
 
 /// Reads settings, detects the platform and fills the model. Pure but for reading
@@ -58,6 +63,8 @@ pub(crate) fn resolve_with(
         settings,
         #[cfg(feature = "cli")]
         end: reading.end,
+        #[cfg(feature = "cli")]
+        oom_counter: facts.oom_counter(&mounts),
     })
 }
 

@@ -44,9 +44,21 @@ pub(super) fn outcome(words: &[OsString]) -> Result<u8, Error> {
         .map(|run| exceptions(&facts, &run.join(delivered::EXCEPTIONS)))
         .unwrap_or_default();
     let end = with_the_second_stages_word(&facts, end);
-    let outcome = Outcome::of(&end, exceptions, facts.oom_kills(), &redact);
+    let outcome = Outcome::of(&end, exceptions, oom_kills(&facts, &end), &redact);
     tell(&end, &outcome);
     Ok(0)
+}
+
+/// The outcome of a program that did what it was there for, without an errand: there is
+/// nothing to find out, and no platform's file to write.
+pub(super) fn completed(facts: &Facts, end: &End) {
+    let outcome = Outcome::of(end, Vec::new(), oom_kills(facts, end), &Redact::default());
+    tell(end, &outcome);
+}
+
+fn oom_kills(facts: &Facts, end: &End) -> Option<u64> {
+    let (counter, _) = end.oom_counter.as_ref()?;
+    facts.oom_kills(counter)
 }
 
 /// Exceptions that the program's processes noted. What cannot be understood of them was

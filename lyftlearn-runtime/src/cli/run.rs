@@ -90,7 +90,11 @@ pub(super) fn run(mut words: Parser, mut armed: Armed) -> Result<u8, Error> {
         }
     };
     let end = ended(end, &ending, &exit_remap);
-    init::last_errand(&outcome::words(&end), facts.vars(), ending.report_until);
+    if end.completed() {
+        outcome::completed(&facts, &end);
+    } else {
+        init::last_errand(&outcome::words(&end), facts.vars(), ending.report_until);
+    }
     drop(delivery);
     Ok(end.exit_code)
 }
@@ -138,7 +142,7 @@ fn prepare_run(facts: &Facts, arguments: &[(&'static str, String)]) -> Result<Pr
         helper,
         exit_remap: settings.exit_remap.clone(),
         end: End {
-            oom_kills_before: facts.oom_kills(),
+            oom_counter: resolved.oom_counter,
             owner,
             reason_file: delivery.workload.paths.failure.clone(),
             redact: settings.redact.clone(),

@@ -24,8 +24,8 @@ pub(crate) struct End {
     pub(crate) failed: bool,
     /// How long the program ran.
     pub(crate) seconds: f64,
-    /// What the kernel had counted before the program started.
-    pub(crate) oom_kills_before: Option<u64>,
+    /// Where the kernel counts kills for memory, and how many they were at the start.
+    pub(crate) oom_counter: Option<(PathBuf, u64)>,
     pub(crate) run: Option<PathBuf>,
     pub(crate) owner: Option<(u32, u32)>,
     pub(crate) reason_file: Option<PathBuf>,
@@ -159,8 +159,8 @@ impl Outcome {
             How::Unkillable | How::NotStarted { .. } => (None, None, None),
         };
         let oom_kills = oom_kills_after
-            .zip(end.oom_kills_before)
-            .map(|(after, before)| after.saturating_sub(before));
+            .zip(end.oom_counter.as_ref())
+            .map(|(after, (_, before))| after.saturating_sub(*before));
         let exception = cause(exceptions, program)
             .filter(|_| code.is_some_and(|code| code != 0))
             .map(|exception| redact.exception(exception));
@@ -282,7 +282,18 @@ impl Exception {
     }
 }
 
+impl End {
+    /// Nothing happened but that the program did what it was there for.
+    pub(crate) fn completed(&self) -> bool {
+        matches!(self.how, How::Exited { code: 0, .. })
+            && self.exit_code == 0
+            && self.stop.is_none()
+            && !self.failed
+    }
+}
+
 /// Takes secrets out of what the program said.
+#[derive(Default)]
 pub(crate) struct Redact {
     values: Vec<String>,
 }

@@ -44,35 +44,33 @@ impl Facts {
         Ok(found)
     }
 
-    /// How many of this container's processes the kernel has killed for memory so far;
-    /// `None` where it does not tell. A missing or unreadable counter is never an error:
-    /// it only makes an end less clear.
+    /// Where the kernel counts this container's processes that it killed for memory, and
+    /// how many they are so far; `None` where it does not tell. A missing or unreadable
+    /// counter is never an error: it only makes an end less clear.
     #[cfg(feature = "cli")]
-    pub(crate) fn oom_kills(&self) -> Option<u64> {
-        let mounts = self.mounts().ok()?;
+    pub(crate) fn oom_counter(&self, mounts: &[Mount]) -> Option<(PathBuf, u64)> {
         let table = self.file(linux::CGROUP, limits::KERNEL_FILE_BYTES).ok()?;
         let table = table.unwrap_or_default();
         let table = String::from_utf8_lossy(&table);
         let usual = usual_mounts();
-        let mounts = if mounts.is_empty() {
-            &usual[..]
-        } else {
-            &mounts
-        };
+        let mounts = if mounts.is_empty() { &usual } else { mounts };
         [("", "memory.events"), ("memory", "memory.oom_control")]
             .into_iter()
-            .filter_map(|(controller, file)| {
+            .find_map(|(controller, file)| {
                 let own = directories(mounts, &table, controller).into_iter().next()?;
-                let counters = self
-                    .file(own.join(file), limits::KERNEL_FILE_BYTES)
-                    .ok()??;
-                let counters = String::from_utf8_lossy(&counters);
-                let line = counters
-                    .lines()
-                    .find_map(|line| line.strip_prefix("oom_kill "));
-                line?.trim().parse::<u64>().ok()
+                let counter = own.join(file);
+                let kills = self.oom_kills(&counter)?;
+                Some((counter, kills))
             })
-            .next()
+    }
+
+    /// What a counter found before says now.
+    #[cfg(feature = "cli")]
+    pub(crate) fn oom_kills(&self, counter: &Path) -> Option<u64> {
+        let text = self.file(counter, limits::KERNEL_FILE_BYTES).ok()??;
+        let text = String::from_utf8_lossy(&text);
+        let kills = text.lines().find_map(|line| line.strip_prefix("oom_kill "));
+        kills?.trim().parse().ok()
     }
 
     /// `cpu.max`: `150000 100000`, or `max 100000`.
@@ -277,7 +275,10 @@ mod tests {
                 std::fs::create_dir_all(place.parent().unwrap_or(Path::new("/"))).unwrap();
                 std::fs::write(place, text).unwrap();
             }
-            Facts::empty().with_root(root.path()).oom_kills()
+            let facts = Facts::empty().with_root(root.path());
+            let (counter, kills) = facts.oom_counter(&facts.mounts().unwrap())?;
+            assert_eq!(facts.oom_kills(&counter), Some(kills));
+            Some(kills)
         };
         let events = "low 0\nhigh 0\nmax 7\noom 3\noom_kill 2\noom_group_kill 0\n";
         assert_eq!(counted(&[("sys/fs/cgroup/memory.events", events)]), Some(2));

@@ -221,7 +221,9 @@ fn read(place: &Path, path: &Path, limit: u64) -> Result<Vec<u8>, Failure> {
     if let Some(is) = is {
         return Err(Failure::Fault(ReadFault::NotAFile { path, is }));
     }
-    let mut bytes = Vec::with_capacity(usize::try_from(meta.len().min(limit)).unwrap_or(0));
+    // The kernel's own files have no size to tell: a page takes most of them in one read.
+    let size = usize::try_from(meta.len().min(limit)).unwrap_or(0);
+    let mut bytes = Vec::with_capacity(size.max(4096) + 64);
     file.take(limit + 1)
         .read_to_end(&mut bytes)
         .map_err(Failure::Io)?;

@@ -4,6 +4,7 @@
 mod agent;
 mod children;
 mod fault;
+mod memory;
 mod own;
 mod signals;
 mod spawn;

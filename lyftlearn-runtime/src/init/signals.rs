@@ -38,7 +38,7 @@ pub(super) fn every() -> SigSet {
 /// Takes the next signal that waits; `None` when none came within `timeout`.
 pub(super) fn next(all: &SigSet, timeout: Option<Duration>) -> Option<Arrived> {
     let timeout = timeout.map(|timeout| libc::timespec {
-        tv_sec: timeout.as_secs().try_into().unwrap_or(libc::time_t::MAX),
+        tv_sec: timeout.as_secs().try_into().unwrap_or(i64::from(i32::MAX)),
         tv_nsec: timeout.subsec_nanos().into(),
     });
     let timeout = timeout

@@ -17,7 +17,7 @@ use super::signals::{self, Arrived, To};
 use super::spawn::{self, Words};
 use super::stage::{self, Stage, User};
 use super::stopping::{Act, Budget, Event, Machine, Stop};
-use super::{Armed, children, is_pid_one, own};
+use super::{Armed, children, is_pid_one, memory, own};
 use crate::error::Error;
 
 /// Who receives what is forwarded.
@@ -123,6 +123,7 @@ pub(crate) fn supervise(
     // From here on nothing may end this process but the program's own end: if PID 1
     // leaves, the kernel kills everything in the container.
     let_go(supervisor.agent.as_ref());
+    memory::give_back();
     let looped = catch_unwind(AssertUnwindSafe(|| supervisor.run(&armed)));
     Ok(match looped {
         Ok(()) => supervisor.ending(false),
