@@ -1,20 +1,26 @@
 #!/bin/sh
-# start.py in a mount namespace, as in a container: /run in memory, and nothing of it left
-# on the machine.
+# The figures of report.py, in namespaces of their own as in a container: /run in memory,
+# and neither a file nor a process left on the machine.
 #
-#   run.sh BINARY PYTHON WHEEL
+#   run.sh BINARY [PYTHON-WITH-THE-WHEEL WHEEL]
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
-for tool in strace tini catatonit; do
-    command -v "$tool" >/dev/null ||
-        DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends -y "$tool" >/dev/null
+missing=
+for package in strace tini dumb-init catatonit; do
+    command -v "$package" >/dev/null || missing="$missing $package"
 done
+# Rust links with it, but a binary may have been built elsewhere.
+command -v cc >/dev/null || missing="$missing gcc libc6-dev"
+if [ -n "$missing" ]; then
+    apt-get update -qq
+    # shellcheck disable=SC2086  # a list of package names
+    DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends -y $missing >/dev/null
+fi
 
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-export LYFTLEARN_RUNTIME_LOG=off LYFTLEARN_RUNTIME_PATHS_BASE="$work"
+export LYFTLEARN_RUNTIME_LOG=off LYFTLEARN_RUNTIME_PATHS_BASE=/run/bench TMPDIR=/run/bench
+# Without a terminal: a shim would hand it to its program and not take it back.
 # shellcheck disable=SC2016  # $@ is for the inner shell
-unshare --mount --propagation private sh -euc \
-    'mount -t tmpfs tmpfs /run; exec "$@"' sh \
-    python3 "$here/start.py" "$@"
+exec unshare --mount --propagation private --pid --fork --kill-child --mount-proc sh -euc \
+    'mount -t tmpfs tmpfs /run; mkdir /run/bench; exec "$@" </dev/null' sh \
+    python3 -B "$here/report.py" "$@"

@@ -1,0 +1,39 @@
+"""Measures our shim and its peers, and prints one table for each subject.
+
+    report.py BINARY [PYTHON-WITH-THE-WHEEL WHEEL]
+
+Machines differ and drift, so the ratios within one run are what counts: everything is
+measured in turn (A B C D A B C D ...), the bare program with it. Meant to be run by
+run.sh, in namespaces and a /run of its own.
+"""
+
+import gc
+import os
+import sys
+
+import exits
+import orphans
+import package
+import rest
+import signals
+import start
+from common import PROCESSORS, all_shims
+
+
+def main(binary: str, python: str = "", wheel: str = "") -> None:
+    # A collection in the middle of a measurement would count as somebody's.
+    gc.disable()
+    os.sched_setaffinity(0, PROCESSORS[:1])
+    shims = all_shims(binary)
+    tables = []
+    for subject in (start, signals, exits, orphans, rest):
+        print(f"bench: {subject.__name__}", file=sys.stderr)
+        tables.append(subject.report(shims))
+    if python and wheel:
+        print("bench: package", file=sys.stderr)
+        tables.append(package.report(python, wheel))
+    print("\n\n".join(tables))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:4])
