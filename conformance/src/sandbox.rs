@@ -315,12 +315,21 @@ impl Running {
     ///
     /// When it has not come within a minute.
     #[must_use]
-    pub fn end(mut self) -> Output {
+    pub fn end(self) -> Output {
+        self.end_within(Duration::from_secs(60))
+    }
+
+    /// The same, for ends that take longer.
+    ///
+    /// # Panics
+    ///
+    /// When it has not come within `limit`.
+    #[must_use]
+    pub fn end_within(mut self, limit: Duration) -> Output {
         let stdout = drain(self.outer.stdout.take());
         let stderr = drain(self.outer.stderr.take());
-        let status: Option<ExitStatus> = wait::until(Duration::from_secs(60), || {
-            self.outer.try_wait().ok().flatten()
-        });
+        let status: Option<ExitStatus> =
+            wait::until(limit, || self.outer.try_wait().ok().flatten());
         let Some(status) = status else {
             // Dropping the pipes' other end lets the readers go.
             self.outer.kill().expect("unshare can be killed");

@@ -14,10 +14,13 @@ macro_rules! needs_namespaces {
     };
 }
 
+mod agent;
 mod delivery;
 mod identity;
 mod lifecycle;
+mod outcome;
 mod start;
+mod stopping;
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};

@@ -25,6 +25,9 @@ use crate::signal;
 /// For the report of a start that came to nothing; no platform's patience is at stake yet.
 const NOT_STARTED_REPORT: Duration = Duration::from_secs(5);
 
+/// Address space that no page stands behind until it is used.
+const RESERVE_BYTES: usize = 1 << 20;
+
 /// Everything that is ready when the program can start.
 struct Prepared {
     program: Program,
@@ -82,6 +85,9 @@ pub(super) fn run(mut words: Parser, mut armed: Armed) -> Result<u8, Error> {
             announce(run, owner, &signal::name(number), requested, deadline);
         }
     };
+    // Given back at the end: by then memory may have run out, and the end still has to be
+    // told.
+    let reserve: Vec<u8> = Vec::with_capacity(RESERVE_BYTES);
     let ending = match init::supervise(armed, program, &policy, helper, &mut announce) {
         Ok(ending) => ending,
         Err(error) => {
@@ -89,6 +95,7 @@ pub(super) fn run(mut words: Parser, mut armed: Armed) -> Result<u8, Error> {
             return Err(error);
         }
     };
+    drop(reserve);
     let end = ended(end, &ending, &exit_remap);
     if end.completed() {
         outcome::completed(&facts, &end);

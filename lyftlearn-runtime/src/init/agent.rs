@@ -38,6 +38,8 @@ pub(super) struct Agent {
     started: Duration,
     wait: Duration,
     again: Option<Duration>,
+    /// It has been told to end.
+    ending: bool,
 }
 
 impl Agent {
@@ -50,13 +52,13 @@ impl Agent {
             pid: None,
             started: Duration::ZERO,
             wait: Duration::ZERO,
-            again: None,
+            again: Some(Duration::ZERO),
+            ending: false,
         })
     }
 
     /// A start that fails is one that is tried again later.
     pub(super) fn start(&mut self, now: Duration) {
-        // Above every number that it is to be found under: a duplicate would close another.
         let files: Vec<_> = (FIRST_SOCKET..)
             .zip(&self.sockets)
             .map(|(number, socket)| (socket.as_raw_fd(), number))
@@ -77,13 +79,16 @@ impl Agent {
         self.sockets.iter().map(AsRawFd::as_raw_fd)
     }
 
-    /// When it is to be started again.
+    /// When it is to be started; the first time at once.
     pub(super) fn again(&self) -> Option<Duration> {
         self.again
     }
 
     pub(super) fn ended(&mut self, now: Duration) {
         self.pid = None;
+        if self.ending {
+            return;
+        }
         self.wait = if now.saturating_sub(self.started) >= SETTLED {
             SOON
         } else {
@@ -94,6 +99,7 @@ impl Agent {
 
     /// It is to end, and not to come back.
     pub(super) fn signal(&mut self, signal: i32) {
+        self.ending = true;
         self.again = None;
         if let Some(pid) = self.pid {
             signals::send(To::Process(pid), signal);

@@ -172,3 +172,6 @@ pub(crate) fn last_errand(
         signals::next(&signals, Some(left));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -100,12 +100,9 @@ pub(crate) fn supervise(
         // them to whoever is PID 1.
         let _ = nix::sys::prctl::set_child_subreaper(true);
     }
-    let mut agent = helper
+    let agent = helper
         .map(|helper| Agent::new(helper, armed.before))
         .transpose()?;
-    if let Some(agent) = &mut agent {
-        agent.start(now());
-    }
     let terminal = foreground();
     let child = start(&armed, &program, terminal.is_some())?;
     drop(program);
@@ -224,6 +221,7 @@ impl Supervisor<'_> {
             self.signal(*arrived);
         }
         self.reap();
+        self.start_agent();
         while !self.machine.done() {
             let due = self.machine.deadline();
             let again = self.agent.as_ref().and_then(Agent::again);
@@ -240,17 +238,22 @@ impl Supervisor<'_> {
                     self.reap();
                 }
             }
-            let now = now();
-            if self.machine.deadline().is_some_and(|due| due <= now) {
+            if self.machine.deadline().is_some_and(|due| due <= now()) {
                 self.step(Event::Time);
             }
-            if let Some(agent) = &mut self.agent
-                && agent.again().is_some_and(|again| again <= now)
-            {
-                agent.start(now);
-            }
+            self.start_agent();
         }
         self.take_terminal_back();
+    }
+
+    /// When it is due: after the program, which waits for nobody.
+    fn start_agent(&mut self) {
+        let now = now();
+        if let Some(agent) = &mut self.agent
+            && agent.again().is_some_and(|again| again <= now)
+        {
+            agent.start(now);
+        }
     }
 
     fn signal(&mut self, arrived: Arrived) {

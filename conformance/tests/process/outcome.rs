@@ -1,0 +1,250 @@
+//! Why it ended, where each platform looks.
+
+use super::*;
+
+/// What a run left: its exit code and `outcome.json`, which outlives PID 1 only because
+/// `/run` is mounted here.
+struct Left {
+    world: World,
+    code: i32,
+    outcome: Value,
+    stderr: String,
+}
+
+impl Left {
+    fn text(&self, below: &str) -> String {
+        std::fs::read_to_string(self.world.path(below)).unwrap_or_default()
+    }
+}
+
+/// Runs to the end and looks for the planted secret in everything that is left.
+#[track_caller]
+fn left(world: World, container: &Sandbox, argv: &[&str]) -> Left {
+    std::fs::create_dir_all(world.path("run")).unwrap();
+    let output = ended(&container.clone().mount(world.path("run"), "/run"), argv);
+    let read = |path: &str| std::fs::read(world.path(path)).unwrap_or_default();
+    let outcome = read("run/lyftlearn/outcome.json");
+    for (what, bytes) in [
+        ("stderr", &output.stderr),
+        ("outcome.json", &outcome),
+        ("the failure file", &read("ml/output/failure")),
+    ] {
+        world.canary.assert_unseen(what, bytes);
+    }
+    Left {
+        code: output.status.code().unwrap(),
+        outcome: serde_json::from_slice(&outcome).unwrap_or(Value::Null),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        world,
+    }
+}
+
+fn trained(settings: &str, script: &str) -> Left {
+    let world = World::new();
+    let container = world.training(settings, &json!({}));
+    left(world, &container, &["sh", "-c", script])
+}
+
+#[track_caller]
+fn check_class(left: &Left, code: i32, class: &str) {
+    let found = (
+        left.code,
+        left.outcome["class"].as_str().unwrap_or_default(),
+    );
+    assert_eq!(found, (code, class), "{} {:#}", left.stderr, left.outcome);
+}
+
+#[test]
+fn what_completed_says_so_and_leaves_the_platforms_file_alone() {
+    needs_namespaces!();
+    let left = trained("log = \"off\"\n", "exit 0");
+    check_class(&left, 0, "completed");
+    assert_eq!(left.outcome["exit_code"], 0);
+    assert!(left.outcome["seconds"].as_f64().unwrap() >= 0.0);
+    assert!(!left.world.path("ml/output/failure").exists());
+    assert_eq!(left.stderr, "");
+}
+
+#[test]
+fn a_failure_is_told_to_sagemaker_and_in_the_log() {
+    needs_namespaces!();
+    let left = trained("", "exit 3");
+    check_class(&left, 3, "user-error");
+    let reason = "user error: the program ended with exit code 3";
+    assert_eq!(left.text("ml/output/failure"), reason);
+    assert_eq!(left.outcome["reason"], reason);
+    assert!(
+        left.stderr
+            .ends_with(&format!("lyftlearn-runtime: {reason}\n")),
+        "{}",
+        left.stderr
+    );
+}
+
+#[test]
+fn a_signals_end_is_told_by_its_name() {
+    needs_namespaces!();
+    let left = trained("", "kill -SEGV $$");
+    check_class(&left, 139, "signalled");
+    assert_eq!(left.outcome["signal"], "SIGSEGV");
+    assert_eq!(left.text("ml/output/failure"), "SIGSEGV ended the program");
+    // A kill that nobody counted as one for memory is a signal like any other.
+    check_class(&trained("", "kill -KILL $$"), 137, "signalled");
+}
+
+#[test]
+fn a_file_the_program_wrote_is_kept() {
+    needs_namespaces!();
+    let left = trained("", "echo mine >/opt/ml/output/failure; exit 1");
+    check_class(&left, 1, "user-error");
+    assert_eq!(left.text("ml/output/failure"), "mine\n");
+}
+
+#[test]
+fn a_pods_termination_log_is_written_in_place() {
+    use std::os::unix::fs::MetadataExt;
+
+    needs_namespaces!();
+    let world = World::new();
+    let container = world.pod("", "{}");
+    let log = Pod::lay_out(&world.path("kubelet"), "digits-1", "trainer").termination_log();
+    let before = std::fs::metadata(&log).unwrap().ino();
+    let left = left(world, &container, &["sh", "-c", "exit 4"]);
+    check_class(&left, 4, "user-error");
+    assert_eq!(
+        std::fs::read_to_string(&log).unwrap(),
+        "user error: the program ended with exit code 4"
+    );
+    assert_eq!(std::fs::metadata(&log).unwrap().ino(), before);
+}
+
+/// As the Python package notes an exception that nobody caught.
+fn noted(message: &str) -> String {
+    let note = json!({
+        "pid": 2, "thread": "MainThread", "main_thread": true, "time": 1.0,
+        "type": "ValueError", "message": message,
+        "file": "/app/train.py", "line": 12, "function": "main",
+    });
+    format!(
+        "cat >$LYFTLEARN_EXCEPTIONS_DIR/00000000001000000000-2.json <<'EOF'\n{note}\nEOF\nexit 1"
+    )
+}
+
+#[test]
+fn an_exception_is_the_reason_with_its_message_and_its_place() {
+    needs_namespaces!();
+    let left = trained("", &noted("no such column"));
+    check_class(&left, 1, "user-error");
+    assert_eq!(left.outcome["exception"]["type"], "ValueError");
+    assert_eq!(left.outcome["exception"]["line"], 12);
+    assert_eq!(
+        left.text("ml/output/failure"),
+        "ValueError: no such column\n  at /app/train.py:12 in main\n\
+         user error: the program ended with exit code 1"
+    );
+}
+
+#[test]
+fn limits_are_the_platforms_own() {
+    needs_namespaces!();
+    // Characters for a training job, bytes for a processing job and a pod.
+    let left = trained("", &noted(&"é".repeat(3000)));
+    let failure = left.text("ml/output/failure");
+    assert_eq!(failure.chars().count(), 1024);
+    assert!(failure.starts_with("ValueError: é"));
+    let world = World::new();
+    let container = world.pod("", "{}");
+    let log = Pod::lay_out(&world.path("kubelet"), "digits-1", "trainer").termination_log();
+    let script = noted(&"é".repeat(3000));
+    let pod = super::outcome::left(world, &container, &["sh", "-c", &script]);
+    check_class(&pod, 1, "user-error");
+    let written = std::fs::read(&log).unwrap();
+    assert!((4093..=4096).contains(&written.len()), "{}", written.len());
+    assert!(String::from_utf8(written).is_ok());
+}
+
+#[test]
+fn secrets_in_an_exception_are_redacted() {
+    needs_namespaces!();
+    let world = World::new();
+    let container = world
+        .training("[outcome]\nredact = [\"CONNECTION\"]\n", &json!({}))
+        .variable("CONNECTION", "db://user:declared@host");
+    let message = format!(
+        "cannot log in with {} at db://user:declared@host",
+        world.canary.value()
+    );
+    let left = left(world, &container, &["sh", "-c", &noted(&message)]);
+    check_class(&left, 1, "user-error");
+    let expected = "cannot log in with [redacted] at [redacted]";
+    assert_eq!(left.outcome["exception"]["message"], expected);
+    assert!(left.text("ml/output/failure").contains(expected));
+}
+
+#[test]
+fn what_was_not_started_says_why_where_the_platform_looks() {
+    needs_namespaces!();
+    let world = World::new();
+    let container = world.training("", &json!({}));
+    let unfound = left(world, &container, &["no-such-program"]);
+    check_class(&unfound, 127, "not-started");
+    assert!(
+        unfound
+            .text("ml/output/failure")
+            .starts_with("lyftlearn-runtime: cannot find the program no-such-program\n"),
+    );
+    // Settings that cannot be used leave no model to ask where to write.
+    let world = World::new();
+    let container = world.training("xyzzy = 1\n", &json!({}));
+    let broken = left(world, &container, &["true"]);
+    assert_eq!(broken.code, 125);
+    assert_eq!(
+        broken.text("ml/output/failure"),
+        "lyftlearn-runtime: cannot use these settings\n  \
+         xyzzy in /etc/lyftlearn/runtime.toml: not a setting"
+    );
+}
+
+#[test]
+fn nothing_to_write_to_changes_no_exit_code() {
+    needs_namespaces!();
+    let fails = ["sh", "-c", "exit 7"];
+    for output in ["absent", "a file", "read-only", "full"] {
+        let world = World::new();
+        let container = world.training("", &json!({}));
+        let container = match output {
+            "absent" => container,
+            "a file" => container,
+            "read-only" => {
+                std::fs::create_dir_all(world.path("ml/output")).unwrap();
+                container.mount_read_only(world.path("ml/output"), "/opt/ml/output")
+            }
+            _ => container.mount("/dev/full", "/opt/ml/output/failure"),
+        };
+        let script = match output {
+            "absent" => "rm -r /opt/ml/output /run/lyftlearn; exit 7",
+            "a file" => "rm -r /opt/ml/output; : >/opt/ml/output; rm -r /run/lyftlearn; exit 7",
+            _ => fails[2],
+        };
+        check_end(&ended(&container, &["sh", "-c", script]), 7);
+    }
+}
+
+#[test]
+fn a_java_programs_143_can_be_made_0() {
+    needs_namespaces!();
+    let settings = "[lifecycle]\nexit_remap = [\"143:0\", \"9:8\"]\n";
+    let left = trained(settings, "kill -TERM $$");
+    check_class(&left, 0, "signalled");
+    assert_eq!(left.outcome["exit_code"], 0);
+    assert_eq!(trained(settings, "exit 9").code, 8);
+    let world = World::new();
+    let wrong = world.container("[lifecycle]\nexit_remap = [\"143\"]\n");
+    let output = ended(&wrong, &["true"]);
+    check_end(&output, 125);
+    assert_eq!(
+        String::from_utf8_lossy(&output.stderr),
+        "lyftlearn-runtime: cannot use these settings\n  \
+         lifecycle.exit_remap in /etc/lyftlearn/runtime.toml: expected a list of exit codes, such as [\"143:0\"]\n"
+    );
+}

@@ -1,0 +1,241 @@
+//! From the platform's stop signal to the end, in time.
+
+use std::time::Instant;
+
+use super::*;
+
+/// A world with `/shared` and `/run` to look into, and a container in it.
+fn shared(settings: &str) -> (World, Sandbox) {
+    let world = World::new();
+    for directory in ["shared", "run"] {
+        std::fs::create_dir(world.path(directory)).unwrap();
+    }
+    let container = world
+        .container(settings)
+        .mount(world.path("shared"), "/shared")
+        .mount(world.path("run"), "/run");
+    (world, container)
+}
+
+fn outcome(world: &World) -> Value {
+    let text = std::fs::read(world.path("run/lyftlearn/outcome.json")).unwrap();
+    world.canary.assert_unseen("outcome.json", &text);
+    serde_json::from_slice(&text).unwrap()
+}
+
+/// Ignores what it is told to, is there when `/shared/ready` is.
+fn deaf(signals: &str) -> String {
+    format!("trap '' {signals}; touch /shared/ready; while :; do sleep 1000; done")
+}
+
+const FIVE_SECONDS: &str = "[lifecycle]\ngrace_seconds = 5\n";
+
+#[test]
+fn a_program_that_does_not_end_is_killed_before_the_platform_does_it() {
+    needs_namespaces!();
+    let (world, container) = shared(FIVE_SECONDS);
+    let running = container.run(&["sh", "-c", &deaf("TERM")]);
+    appears(&world.path("shared/ready"));
+    let asked = Instant::now();
+    running.signal(Signal::SIGTERM);
+    check_end(&running.end(), 137);
+    let took = asked.elapsed();
+    // Of five seconds one is kept for what is left to say.
+    assert!(took >= Duration::from_secs(4), "{took:?}");
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    let outcome = outcome(&world);
+    assert_eq!(outcome["class"], "budget-exceeded");
+    assert_eq!(outcome["stop_signal"], "SIGTERM");
+}
+
+#[test]
+fn a_program_that_ends_in_time_ends_as_it_wants() {
+    needs_namespaces!();
+    let (world, container) = shared(FIVE_SECONDS);
+    let script = "trap 'cp $LYFTLEARN_RUN_DIR/shutdown.json /shared; exit 0' TERM
+                  touch /shared/ready; while :; do wait; done";
+    let running = container.run(&["sh", "-c", script]);
+    appears(&world.path("shared/ready"));
+    running.signal(Signal::SIGTERM);
+    check_end(&running.end(), 0);
+    let outcome = outcome(&world);
+    assert_eq!(
+        (&outcome["class"], &outcome["exit_code"]),
+        (&json!("stopped"), &json!(0))
+    );
+    // The word of it was there before the signal.
+    let word = std::fs::read(world.path("shared/shutdown.json")).unwrap();
+    let word: Value = serde_json::from_slice(&word).unwrap();
+    assert_eq!(word["signal"], "SIGTERM");
+    let span = word["deadline"].as_f64().unwrap() - word["requested"].as_f64().unwrap();
+    assert!((span - 4.0).abs() < 0.001, "{word}");
+}
+
+#[test]
+fn the_program_is_told_how_much_time_there_is() {
+    needs_namespaces!();
+    let settings = "[lifecycle]\ngrace_seconds = 60\ndrain_seconds = 15\nstop_signal = \"INT\"\n";
+    let (_world, container) = shared(settings);
+    let output = ended(&container, SHOW);
+    check_variables(&output, &[("LYFTLEARN_GRACE_SECONDS", "35")]);
+    let workload = workload(&container);
+    assert_eq!(workload["lifecycle"]["stop_signal"], "SIGINT");
+    let (_world, container) = shared("[lifecycle]\ngrace_seconds = 30\ndrain_seconds = 25\n");
+    let output = ended(&container, SHOW);
+    check_end(&output, 125);
+    assert_eq!(
+        String::from_utf8_lossy(&output.stderr),
+        "lyftlearn-runtime: cannot use these settings\n  \
+         lifecycle.drain_seconds in /etc/lyftlearn/runtime.toml: leaves the program no time of the platform's grace\n"
+    );
+}
+
+/// Writes down every stop that it hears of, and ends at the last.
+const RECORDER: &str = "
+import os, signal, sys
+heard = []
+def note(number, frame):
+    heard.append(signal.Signals(number).name)
+    open('/shared/heard', 'w').write(' '.join(heard))
+    if len(heard) == int(sys.argv[1]): os._exit(0)
+for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT): signal.signal(number, note)
+open('/shared/ready', 'w').close()
+while True: signal.pause()
+";
+
+#[track_caller]
+fn check_heard(container: &Sandbox, world: &World, sent: &[Signal], heard: &str) {
+    let count = heard.split(' ').count().to_string();
+    let argv = [find_python(), "-c".into(), RECORDER.into(), count.into()];
+    let running = container.run(&argv);
+    appears(&world.path("shared/ready"));
+    for (number, signal) in sent.iter().enumerate() {
+        running.signal(*signal);
+        // The next one only when this one has been heard of: equal ones do not queue.
+        let so_far = wait::until(Duration::from_secs(20), || {
+            let text = std::fs::read_to_string(world.path("shared/heard")).unwrap_or_default();
+            (text.split(' ').count() > number && !text.is_empty()).then_some(())
+        });
+        assert!(so_far.is_some(), "nothing was heard of {signal}");
+    }
+    check_end(&running.end(), 0);
+    assert_eq!(
+        std::fs::read_to_string(world.path("shared/heard")).unwrap(),
+        heard
+    );
+}
+
+#[test]
+fn a_second_stop_is_forwarded_too() {
+    needs_namespaces!();
+    let (world, container) = shared("");
+    check_heard(
+        &container,
+        &world,
+        &[Signal::SIGTERM, Signal::SIGTERM],
+        "SIGTERM SIGTERM",
+    );
+}
+
+#[test]
+fn a_stop_comes_as_the_signal_that_the_program_wants() {
+    needs_namespaces!();
+    let (world, container) = shared("[lifecycle]\nstop_signal = \"SIGQUIT\"\n");
+    check_heard(&container, &world, &[Signal::SIGTERM], "SIGQUIT");
+    let (world, container) = shared("");
+    check_heard(&container, &world, &[Signal::SIGINT], "SIGINT");
+}
+
+#[test]
+fn a_processing_jobs_interrupt_is_a_stop() {
+    needs_namespaces!();
+    let (world, container) = shared("");
+    let config = json!({
+        "ProcessingJobArn": "arn:aws:sagemaker:eu-west-1:111111111111:processing-job/clean-1",
+        "ProcessingJobName": "clean-1",
+    });
+    let config = world.file("processing/processingjobconfig.json", &config.to_string());
+    let container = container.mount_read_only(config, "/opt/ml/config/processingjobconfig.json");
+    check_heard(&container, &world, &[Signal::SIGINT], "SIGTERM");
+    assert_eq!(outcome(&world)["class"], "stopped");
+}
+
+#[test]
+fn a_drain_delay_holds_the_stop_back_and_a_second_one_ends_it() {
+    needs_namespaces!();
+    let (world, container) = shared("[lifecycle]\ngrace_seconds = 600\ndrain_seconds = 400\n");
+    let argv = [find_python(), "-c".into(), RECORDER.into(), "1".into()];
+    let running = container.run(&argv);
+    appears(&world.path("shared/ready"));
+    running.signal(Signal::SIGTERM);
+    // It is known at once to whoever asks, and the program has heard nothing.
+    appears(&world.path("run/lyftlearn/shutdown.json"));
+    assert!(!world.path("shared/heard").exists());
+    running.signal(Signal::SIGTERM);
+    check_end(&running.end(), 0);
+}
+
+#[test]
+fn a_drain_delay_ends_by_itself() {
+    needs_namespaces!();
+    let (world, container) = shared("[lifecycle]\ngrace_seconds = 30\ndrain_seconds = 1\n");
+    let argv = [find_python(), "-c".into(), RECORDER.into(), "1".into()];
+    let running = container.run(&argv);
+    appears(&world.path("shared/ready"));
+    let asked = Instant::now();
+    running.signal(Signal::SIGTERM);
+    check_end(&running.end(), 0);
+    assert!(asked.elapsed() >= Duration::from_secs(1));
+}
+
+#[test]
+fn what_the_program_leaves_behind_is_asked_to_end_and_then_made_to() {
+    needs_namespaces!();
+    let (world, container) = shared(FIVE_SECONDS);
+    // In sessions of their own, out of the program's group: one listens, one does not.
+    let script = "setsid sh -c 'trap \"touch /shared/asked; exit\" TERM; touch /shared/one; while :; do sleep 1000 & wait; done' &
+                  setsid sh -c 'trap \"\" TERM; touch /shared/two; while :; do sleep 1000; done' &
+                  while ! [ -e /shared/one -a -e /shared/two ]; do :; done; exit 6";
+    let began = Instant::now();
+    let output = container.run(&["sh", "-c", script]).end();
+    check_end(&output, 6);
+    assert!(world.path("shared/asked").exists());
+    assert!(began.elapsed() >= Duration::from_secs(4));
+    assert!(began.elapsed() < Duration::from_secs(12));
+}
+
+#[test]
+fn a_start_again_knows_nothing_of_the_last_end() {
+    needs_namespaces!();
+    let (world, container) = shared(FIVE_SECONDS);
+    std::fs::create_dir(world.path("run/lyftlearn")).unwrap();
+    for name in ["shutdown.json", "outcome.json", "not-started"] {
+        world.file(&format!("run/lyftlearn/{name}"), "{}");
+    }
+    world.file("run/lyftlearn/exceptions/1-1.json", "{}");
+    let output = ended(
+        &container,
+        &["sh", "-c", "cd $LYFTLEARN_RUN_DIR; ls . exceptions"],
+    );
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        ".:\nexceptions\nhyperparameters.json\nworkload.json\n\nexceptions:\n"
+    );
+}
+
+/// The whole of SageMaker's patience but the reserve.
+#[test]
+fn a_checkpoint_that_takes_100_seconds_is_waited_for() {
+    needs_namespaces!();
+    let world = World::new();
+    std::fs::create_dir(world.path("shared")).unwrap();
+    let container = world
+        .training("", &json!({}))
+        .mount(world.path("shared"), "/shared");
+    let script = "trap 'sleep 100; touch /shared/checkpoint; exit 0' TERM; touch /shared/ready; while :; do wait; done";
+    let running = container.run(&["sh", "-c", script]);
+    appears(&world.path("shared/ready"));
+    running.signal(Signal::SIGTERM);
+    check_end(&running.end_within(Duration::from_secs(118)), 0);
+    assert!(world.path("shared/checkpoint").exists());
+}
