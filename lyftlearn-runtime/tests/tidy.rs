@@ -142,6 +142,27 @@ fn nobody_knows_whom_they_must_not() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Where unsafe code has earned its place; a file more is a discussion.
+const UNSAFE: &[&str] = &["init/memory.rs", "init/signals.rs", "main.rs"];
+
+#[test]
+fn unsafe_code_is_where_it_has_earned_its_place() {
+    let mut paths = Vec::new();
+    files(&source(), &mut paths);
+    let mut found: Vec<String> = paths
+        .iter()
+        .filter(|path| {
+            let text = std::fs::read_to_string(path).unwrap();
+            ["unsafe_code", "unsafe {", "unsafe("]
+                .iter()
+                .any(|word| text.contains(word))
+        })
+        .map(|path| path.strip_prefix(source()).unwrap().display().to_string())
+        .collect();
+    found.sort();
+    assert_eq!(found, UNSAFE);
+}
+
 /// The texts of a contract file: constants and lists of them, without comments and wire types.
 fn texts(source: &str) -> Vec<String> {
     let code: String = source
