@@ -230,6 +230,45 @@ fn nothing_to_write_to_changes_no_exit_code() {
     }
 }
 
+/// Notes and secrets enough that the errand is still at work when it is looked for.
+#[test]
+fn an_errand_that_hangs_is_not_waited_for_beyond_the_budget() {
+    needs_namespaces!();
+    let world = World::new();
+    std::fs::create_dir(world.path("shared")).unwrap();
+    let mut container = world
+        .container("[lifecycle]\ngrace_seconds = 6\n")
+        .mount(world.path("shared"), "/shared");
+    for number in 0..4000 {
+        container = container.variable(format!("TOKEN_{number}"), format!("secret-{number}"));
+    }
+    let script = format!(
+        "trap '{}' TERM; touch /shared/ready; while :; do wait; done",
+        noted(&"x".repeat(30_000))
+            .replace("'EOF'", "EOF")
+            .replace("exit 1", "exit 7")
+    );
+    let running = container.run(&["sh", "-c", &script]);
+    appears(&world.path("shared/ready"));
+    let one = running.pid_one();
+    running.signal(Signal::SIGTERM);
+    let stopped = wait::until(Duration::from_secs(20), || {
+        let children = std::fs::read_to_string(format!("/proc/{one}/task/{one}/children"));
+        children.ok()?.split_whitespace().find_map(|child| {
+            let line = std::fs::read(format!("/proc/{child}/cmdline")).ok()?;
+            line.windows(9)
+                .any(|word| word == b"--outcome")
+                .then_some(())?;
+            let pid = nix::unistd::Pid::from_raw(child.parse().ok()?);
+            nix::sys::signal::kill(pid, Signal::SIGSTOP).ok()
+        })
+    });
+    assert!(stopped.is_some(), "the errand was over before it was found");
+    let asked = std::time::Instant::now();
+    check_end(&running.end(), 7);
+    assert!(asked.elapsed() < Duration::from_secs(6));
+}
+
 #[test]
 fn a_java_programs_143_can_be_made_0() {
     needs_namespaces!();

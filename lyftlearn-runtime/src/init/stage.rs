@@ -76,6 +76,7 @@ pub(crate) fn take_terminal() {
 
 /// Becomes `user`, for good.
 pub(crate) fn become_user(user: &User) -> Result<(), Error> {
+    give_streams(user);
     let groups: Vec<Gid> = user.groups.iter().copied().map(Gid::from_raw).collect();
     let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
     setgroups(&groups)
@@ -88,6 +89,29 @@ pub(crate) fn become_user(user: &User) -> Result<(), Error> {
             })
             .because(errno.desc().to_lowercase())
         })
+}
+
+/// A pipe or a terminal that an engine made for root could be written to and not opened
+/// again, as `/dev/stdout` is by many. Engines do the same for the user that they start.
+fn give_streams(user: &User) {
+    for stream in [
+        rustix::stdio::stdin(),
+        rustix::stdio::stdout(),
+        rustix::stdio::stderr(),
+    ] {
+        let Ok(meta) = rustix::fs::fstat(stream) else {
+            continue;
+        };
+        let kind = rustix::fs::FileType::from_raw_mode(meta.st_mode);
+        let made_for_us = matches!(
+            kind,
+            rustix::fs::FileType::Fifo | rustix::fs::FileType::Socket
+        ) || rustix::termios::isatty(stream);
+        if made_for_us {
+            let owner = rustix::fs::Uid::from_raw(user.uid);
+            let _ = rustix::fs::fchown(stream, Some(owner), None);
+        }
+    }
 }
 
 /// Becomes `program`; returns only on failure. Order of the environment, descriptors,

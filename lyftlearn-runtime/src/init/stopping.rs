@@ -18,12 +18,6 @@ pub(crate) struct Budget {
     pub(crate) whole: Duration,
 }
 
-impl Budget {
-    fn slice(self) -> Duration {
-        self.whole.saturating_sub(self.program) / 4
-    }
-}
-
 /// What has happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Event {
@@ -137,11 +131,19 @@ impl Machine {
         )
     }
 
-    /// Until when the outcome has to be out.
+    /// Until when the outcome has to be out: it is the last thing that is done.
     pub(super) fn report_until(&self, now: Duration) -> Duration {
-        let usual = now + self.budget.slice().min(LINGER);
         self.stop
-            .map_or(usual, |stop| (stop.at + self.budget.whole).min(usual))
+            .map_or(now + LINGER, |stop| stop.at + self.budget.whole)
+    }
+
+    /// What each of the steps after the program may take.
+    fn slice(&self) -> Duration {
+        let kept = match self.stop {
+            Some(_) => self.budget.whole.saturating_sub(self.budget.program),
+            None => LINGER,
+        };
+        kept / 4
     }
 
     pub(super) fn step(&mut self, now: Duration, event: Event, act: &mut dyn FnMut(Act)) {
@@ -174,7 +176,7 @@ impl Machine {
             (State::Stopping, Event::Time) if late => {
                 self.killed = true;
                 act(Act::KillProgram);
-                self.enter(State::Killing, now + self.budget.slice());
+                self.enter(State::Killing, now + self.slice());
             }
             // Not even SIGKILL has ended it (uninterruptible sleep): the kernel will,
             // once this process is gone.
@@ -183,7 +185,7 @@ impl Machine {
             (_, Event::ProgramEnded { others: true }) if self.program_runs() => {
                 act(Act::TermOthers);
                 let until = match self.stop {
-                    Some(stop) => (stop.at + self.budget.program).max(now + self.budget.slice()),
+                    Some(stop) => (stop.at + self.budget.program).max(now + self.slice()),
                     None => now + self.budget.program.min(LINGER),
                 };
                 self.enter(State::Clearing { killed: false }, until);
@@ -194,19 +196,13 @@ impl Machine {
             (State::Clearing { .. }, Event::NothingLeft) => self.finish_agent(now, act),
             (State::Clearing { killed: false }, Event::Time) if late => {
                 act(Act::KillOthers);
-                self.enter(
-                    State::Clearing { killed: true },
-                    now + self.budget.slice().min(LINGER),
-                );
+                self.enter(State::Clearing { killed: true }, now + self.slice());
             }
             (State::Clearing { killed: true }, Event::Time) if late => self.finish_agent(now, act),
             (State::Agent { .. }, Event::AgentEnded) => self.finish(),
             (State::Agent { killed: false }, Event::Time) if late => {
                 act(Act::KillAgent);
-                self.enter(
-                    State::Agent { killed: true },
-                    now + self.budget.slice().min(LINGER) / 2,
-                );
+                self.enter(State::Agent { killed: true }, now + self.slice() / 2);
             }
             (State::Agent { killed: true }, Event::Time) if late => self.finish(),
             _ => {}
@@ -222,8 +218,7 @@ impl Machine {
     fn finish_agent(&mut self, now: Duration, act: &mut dyn FnMut(Act)) {
         if self.agent {
             act(Act::TermAgent);
-            let slice = self.budget.slice().min(LINGER);
-            self.enter(State::Agent { killed: false }, now + slice / 2);
+            self.enter(State::Agent { killed: false }, now + self.slice() / 2);
         } else {
             self.finish();
         }
