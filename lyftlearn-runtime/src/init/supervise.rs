@@ -119,8 +119,6 @@ pub(crate) fn supervise(
     };
     // From here on nothing may end this process but the program's own end: if PID 1
     // leaves, the kernel kills everything in the container.
-    let_go(supervisor.agent.as_ref());
-    memory::give_back();
     let looped = catch_unwind(AssertUnwindSafe(|| supervisor.run(&armed)));
     Ok(match looped {
         Ok(()) => supervisor.ending(false),
@@ -217,6 +215,8 @@ struct Supervisor<'a> {
 
 impl Supervisor<'_> {
     fn run(&mut self, armed: &Armed) {
+        let_go(self.agent.as_ref());
+        memory::give_back();
         for arrived in &armed.waiting {
             self.signal(*arrived);
         }
