@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use lexopt::Parser;
 
 use super::output;
+use super::run::region_variables;
 use super::usage::{self, UsageFault};
 use crate::deliver::delivered;
 use crate::error::Error;
@@ -44,7 +45,9 @@ pub(super) fn env(mut words: Parser) -> Result<u8, Error> {
     })?;
     let resolved = resolve(&facts)?;
     let exceptions = resolved.settings.notes_exceptions();
-    let text = write(format, &delivered(&resolved.workload, exceptions));
+    let mut variables = delivered(&resolved.workload, exceptions);
+    variables.extend(region_variables(&facts, &resolved.workload));
+    let text = write(format, &variables);
     output::data(&text)?;
     Ok(0)
 }

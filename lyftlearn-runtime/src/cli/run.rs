@@ -9,7 +9,7 @@ use lexopt::Parser;
 use super::usage::{self, UsageFault};
 use super::user::{self, Account};
 use super::{outcome, output, program};
-use crate::contract::{delivered as names, linux};
+use crate::contract::{aws, delivered as names, linux};
 use crate::deliver::outcome::{End, How, Stopped};
 use crate::deliver::{
     Delivery, Keeper, Recipient, announce, deliver, delivered, delivered_beside, environment,
@@ -21,6 +21,7 @@ use crate::platform;
 use crate::resolve::{image_commands, resolve_with, settings_of, switched_off, workload_at};
 use crate::settings::{Commands, Settings};
 use crate::signal;
+use crate::workload::Workload;
 
 /// For the report of a start that came to nothing; no platform's patience is at stake yet.
 const NOT_STARTED_REPORT: Duration = Duration::from_secs(5);
@@ -124,7 +125,13 @@ fn prepare_run(facts: &Facts, arguments: &[(&'static str, String)]) -> Result<Pr
         &resolved.values,
         recipient(keeper, account.as_ref(), settings),
     );
-    let environment = program_environment(facts, &delivery.variables, &argv, account.as_ref())?;
+    let environment = program_environment(
+        facts,
+        &delivery.workload,
+        &delivery.variables,
+        &argv,
+        account.as_ref(),
+    )?;
     let run = delivery.workload.paths.run.clone();
     let owner = account.as_ref().map(Account::owner);
     let helper = helper(
@@ -228,13 +235,30 @@ fn policy(settings: &Settings, end: platform::End) -> Policy {
 /// The whole environment of a program that runs as `account`.
 fn program_environment(
     facts: &Facts,
+    workload: &Workload,
     variables: &[(String, OsString)],
     argv: &[OsString],
     account: Option<&Account>,
 ) -> Result<Vec<(OsString, OsString)>, Error> {
-    let home = account.map(|account| (linux::HOME.to_owned(), account.home.clone().into()));
-    let ours: Vec<_> = variables.iter().cloned().chain(home).collect();
-    environment(facts.vars(), &ours, argv)
+    let region = region_variables(facts, workload);
+    let ours: Vec<_> = variables.iter().cloned().chain(region).collect();
+    let mut environment = environment(facts.vars(), &ours, argv)?;
+    // An engine has set it for root.
+    if let Some(account) = account {
+        environment.retain(|(name, _)| name != linux::HOME);
+        environment.push((linux::HOME.into(), account.home.clone().into()));
+    }
+    Ok(environment)
+}
+
+/// Both names of the region, when either is known.
+pub(super) fn region_variables(facts: &Facts, workload: &Workload) -> Vec<(String, OsString)> {
+    let region = platform::region(facts, workload.job.arn.as_deref());
+    region.map_or_else(Vec::new, |region| {
+        [aws::REGION, aws::DEFAULT_REGION]
+            .map(|name| (name.to_owned(), OsString::from(&region)))
+            .into()
+    })
 }
 
 /// A stop came while the start was being prepared: nothing is started any more.
@@ -327,21 +351,23 @@ pub(super) fn exec(mut words: Parser) -> Result<u8, Error> {
     let beside = facts
         .word_of_pid_one()
         .and_then(|_| delivered_beside(owner));
-    let (argv, variables) = match beside.map(|path| workload_at(&facts, &path)).transpose()? {
-        // The view of the program that is already there, and nothing written over it.
-        Some(workload) => {
-            let argv = program::resolve(&facts, &settings.commands, facts.argv())?;
-            (argv, delivered(&workload, false))
-        }
-        None => {
-            let resolved = resolve_with(&facts, &[])?;
-            let argv = program::resolve(&facts, &resolved.settings.commands, facts.argv())?;
-            let recipient = recipient(Keeper::Successor, account.as_ref(), &resolved.settings);
-            let delivery = deliver(resolved.workload, &resolved.values, recipient);
-            (argv, delivery.variables)
-        }
-    };
-    let environment = program_environment(&facts, &variables, &argv, account.as_ref())?;
+    let (argv, workload, variables) =
+        match beside.map(|path| workload_at(&facts, &path)).transpose()? {
+            // The view of the program that is already there, and nothing written over it.
+            Some(workload) => {
+                let argv = program::resolve(&facts, &settings.commands, facts.argv())?;
+                let variables = delivered(&workload, false);
+                (argv, workload, variables)
+            }
+            None => {
+                let resolved = resolve_with(&facts, &[])?;
+                let argv = program::resolve(&facts, &resolved.settings.commands, facts.argv())?;
+                let recipient = recipient(Keeper::Successor, account.as_ref(), &resolved.settings);
+                let delivery = deliver(resolved.workload, &resolved.values, recipient);
+                (argv, delivery.workload.clone(), delivery.variables.clone())
+            }
+        };
+    let environment = program_environment(&facts, &workload, &variables, &argv, account.as_ref())?;
     if let Some(account) = &account {
         init::become_user(&account.user)?;
     }

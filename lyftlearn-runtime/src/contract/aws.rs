@@ -12,6 +12,9 @@ pub(crate) const AUTHORIZATION_TOKEN_FILE: &str = "AWS_CONTAINER_AUTHORIZATION_T
 pub(crate) const RELATIVE_URI: &str = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
 /// `AWS_ECS_EC2` in SageMaker's containers and in ECS tasks.
 pub(crate) const EXECUTION_ENV: &str = "AWS_EXECUTION_ENV";
+/// Where services are called: most SDKs read the one, boto3 reads the other.
+pub(crate) const REGION: &str = "AWS_REGION";
+pub(crate) const DEFAULT_REGION: &str = "AWS_DEFAULT_REGION";
 pub(crate) const HOME: &str = "HOME";
 pub(crate) const CONFIG_FILE: &str = "AWS_CONFIG_FILE";
 /// Below `HOME`.

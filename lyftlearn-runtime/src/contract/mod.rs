@@ -9,3 +9,4 @@ pub(crate) mod limits;
 pub(crate) mod linux;
 pub(crate) mod runtime;
 pub(crate) mod sagemaker;
+pub(crate) mod torch;

@@ -7,7 +7,8 @@ use crate::contract::{delivered, limits};
 use crate::error::Error;
 
 /// Lays `ours` over `found`: order kept, reserved names that this start does not
-/// set removed, new ones at the end. Sizes are checked here, so that "argument
+/// set removed, new ones at the end. A name that is not reserved to us keeps the value
+/// that was found, if it is not blank. Sizes are checked here, so that "argument
 /// list too long" never reaches a user.
 ///
 /// # Errors
@@ -22,7 +23,11 @@ pub fn environment(
     let mut merged = Vec::with_capacity(found.len() + ours.len());
     for (name, value) in found {
         match rest.iter().position(|(known, _)| OsStr::new(known) == name) {
-            Some(at) => merged.push((name.clone(), rest.remove(at).1.clone())),
+            Some(at) => {
+                let ours = rest.remove(at).1.clone();
+                let theirs = !reserved(name) && !value.is_empty();
+                merged.push((name.clone(), if theirs { value.clone() } else { ours }));
+            }
             None if reserved(name) => {}
             None => merged.push((name.clone(), value.clone())),
         }
@@ -118,6 +123,24 @@ mod tests {
                 ("LYFTLEARN_MINE", "kept"),
                 ("A", "2"),
                 ("LYFTLEARN_NODES", "1"),
+            ])
+        );
+    }
+
+    #[test]
+    fn a_name_that_is_not_reserved_keeps_what_was_found() {
+        let found = vars(&[("AWS_REGION", "eu-west-1"), ("MASTER_ADDR", "")]);
+        let ours = [
+            ("AWS_REGION".to_owned(), "us-east-1".into()),
+            ("AWS_DEFAULT_REGION".to_owned(), "us-east-1".into()),
+            ("MASTER_ADDR".to_owned(), "algo-1".into()),
+        ];
+        assert_eq!(
+            environment(&found, &ours, &[]).unwrap(),
+            vars(&[
+                ("AWS_REGION", "eu-west-1"),
+                ("MASTER_ADDR", "algo-1"),
+                ("AWS_DEFAULT_REGION", "us-east-1"),
             ])
         );
     }

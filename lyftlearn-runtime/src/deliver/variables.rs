@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use crate::contract::delivered as names;
-use crate::workload::Workload;
+use crate::contract::{delivered as names, torch};
+use crate::workload::{Role, Workload};
 
 pub(super) fn variables(workload: &Workload) -> Vec<(String, OsString)> {
     let mut list = List::default();
@@ -71,7 +71,30 @@ pub(super) fn variables(workload: &Workload) -> Vec<(String, OsString)> {
         names::GRACE_SECONDS,
         workload.lifecycle.grace_seconds.to_string(),
     );
+    launcher(workload, &mut list);
     list.0
+}
+
+/// So that a bare `torchrun` finds its nodes. One node alone needs no meeting place, and
+/// might not resolve its own name.
+fn launcher(workload: &Workload, list: &mut List) {
+    if !matches!(workload.role, Role::Training | Role::Job | Role::Processing) {
+        return;
+    }
+    let topology = &workload.topology;
+    list.text(torch::NNODES, topology.nodes.to_string());
+    list.text(torch::NODE_RANK, topology.node_rank.to_string());
+    if topology.local_devices > 0 {
+        list.text(torch::NPROC_PER_NODE, topology.local_devices.to_string());
+    }
+    if topology.nodes > 1 {
+        let port = topology.master_port.to_string();
+        list.text(torch::MASTER_ADDR, &topology.master_addr);
+        list.text(torch::MASTER_PORT, &port);
+        list.text(torch::PLAIN_MASTER_ADDR, &topology.master_addr);
+        list.text(torch::PLAIN_MASTER_PORT, port);
+        list.text(torch::PLAIN_NODE_RANK, topology.node_rank.to_string());
+    }
 }
 
 /// `LYFTLEARN_CHANNEL_` and the name in upper case, every byte but `A-Z 0-9 _` as `_`.

@@ -25,6 +25,7 @@ fn after_a_bug_the_program_keeps_its_signals_and_its_exit_code() {
         .args(["--exact", ALONE, "--nocapture"])
         .env(TOLD, "1")
         .stdout(Stdio::piped())
+        .stderr(Stdio::null())
         .spawn();
     before.thread_set_mask().unwrap();
     let output = started.unwrap().wait_with_output().unwrap();

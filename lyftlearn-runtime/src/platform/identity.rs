@@ -2,6 +2,7 @@
 
 use super::{Detection, Evidence, World};
 use crate::contract::{aws, kubernetes, limits, linux, sagemaker};
+use crate::facts::Facts;
 use crate::workload::{CredentialSource, Credentials, Flavor, Platform};
 
 /// In the order of botocore's chain. Nothing is asked and no value is kept.
@@ -32,6 +33,18 @@ pub(super) fn read(world: &World<'_>, detection: &Detection) -> Credentials {
         && told
         && source == CredentialSource::None;
     Credentials { source, isolated }
+}
+
+/// Where services are called, by whichever variable says so, or by the job's ARN
+/// (`arn:aws:sagemaker:REGION:ACCOUNT:…`).
+pub(crate) fn region(facts: &Facts, arn: Option<&str>) -> Option<String> {
+    [aws::REGION, aws::DEFAULT_REGION]
+        .into_iter()
+        .find_map(|name| facts.text(name).map(std::borrow::Cow::into_owned))
+        .or_else(|| {
+            let region = arn?.split(':').nth(3)?;
+            (!region.is_empty()).then(|| region.to_owned())
+        })
 }
 
 /// Whether EKS Pod Identity's agent is the container endpoint.

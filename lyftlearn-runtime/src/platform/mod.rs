@@ -16,6 +16,8 @@ use std::path::Path;
 
 use serde::Serialize;
 
+pub(crate) use identity::region;
+
 use crate::contract::{
     kubernetes as kubernetes_words, linux, runtime, sagemaker as sagemaker_words,
 };
