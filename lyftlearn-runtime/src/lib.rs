@@ -60,10 +60,13 @@ mod settings;
 mod signal;
 mod workload;
 
-pub use deliver::{Delivery, Keeper, Recipient, deliver, delivered, delivered_beside, environment};
+pub use deliver::{
+    Delivery, Keeper, Layers, Recipient, Source, Variable, deliver, delivered, delivered_beside,
+    environment, layered,
+};
 pub use error::{Error, ErrorKind};
 pub use facts::Facts;
-pub use platform::Evidence;
+pub use platform::{DocumentVariable, Evidence};
 pub use resolve::{Resolved, View, current, resolve, switched_off};
 pub use settings::{KEYS as SETTINGS, Key as Setting};
 pub use workload::{

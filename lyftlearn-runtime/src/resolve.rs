@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use crate::contract::{delivered, limits, runtime};
 use crate::error::Error;
 use crate::facts::{Facts, Mount};
-use crate::platform::{self, Detection, Evidence};
+use crate::platform::{self, Detection, DocumentVariable, Evidence};
 use crate::settings::{self, File, Settings};
 use crate::workload::{Texts, Workload};
 
@@ -18,6 +18,8 @@ pub struct Resolved {
     pub workload: Workload,
     /// The hyperparameters' values, as texts.
     pub values: Texts,
+    /// Variables that the deployment gives the program by document.
+    pub variables: Vec<DocumentVariable>,
     /// What the platform was concluded from.
     pub evidence: Vec<Evidence>,
     /// What is odd but stops nothing, one sentence each.
@@ -57,6 +59,7 @@ pub(crate) fn resolve_with(
     Ok(Resolved {
         workload: reading.workload,
         values: reading.values,
+        variables: reading.variables,
         evidence: detection.evidence,
         problems: reading.problems,
         #[cfg(feature = "cli")]
@@ -68,10 +71,13 @@ pub(crate) fn resolve_with(
     })
 }
 
-/// The settings alone, with every layer: for those to whom the workload was told already.
+/// Settings with every layer, and the deployment's variables: for those to whom the
+/// workload was told already.
 #[cfg(feature = "cli")]
-pub(crate) fn settings_of(facts: &Facts) -> Result<Settings, Error> {
-    ground(facts, &[]).map(|ground| ground.settings)
+pub(crate) fn told_beside(facts: &Facts) -> Result<(Settings, Vec<DocumentVariable>), Error> {
+    let ground = ground(facts, &[])?;
+    let variables = platform::variables(facts, &ground.settings, &ground.config_dir)?;
+    Ok((ground.settings, variables))
 }
 
 /// What the details are read by.

@@ -16,6 +16,7 @@ macro_rules! needs_namespaces {
 
 mod agent;
 mod delivery;
+mod documents;
 mod identity;
 mod lifecycle;
 mod outcome;

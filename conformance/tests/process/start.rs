@@ -311,6 +311,10 @@ fn a_wrong_command_line_is_said_in_one_sentence() {
     );
     check_usage(&["exec"], "cannot run: no program given");
     check_usage(
+        &["explain", "XYZZY"],
+        "cannot explain XYZZY: no variable of the program's, and no setting that is set",
+    );
+    check_usage(
         &["credentials", "a"],
         "cannot use a: nothing is expected there",
     );

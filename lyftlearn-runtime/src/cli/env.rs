@@ -5,10 +5,10 @@ use std::os::unix::ffi::OsStrExt;
 
 use lexopt::Parser;
 
+use super::layers::Gathered;
 use super::output;
-use super::run::region_variables;
 use super::usage::{self, UsageFault};
-use crate::deliver::delivered;
+use crate::deliver::{Layers, Source, delivered, layered};
 use crate::error::Error;
 use crate::resolve::resolve;
 
@@ -45,11 +45,23 @@ pub(super) fn env(mut words: Parser) -> Result<u8, Error> {
     })?;
     let resolved = resolve(&facts)?;
     let exceptions = resolved.settings.notes_exceptions();
-    let mut variables = delivered(&resolved.workload, exceptions);
-    variables.extend(region_variables(&facts, &resolved.workload));
-    let text = write(format, &variables);
+    let ours = delivered(&resolved.workload, exceptions);
+    let gathered = Gathered::new(&facts, &resolved.workload, &resolved.variables, &ours)?;
+    let text = write(format, &added(&gathered.layers(&facts)));
     output::data(&text)?;
     Ok(0)
+}
+
+/// What the program gets beyond what was found, or otherwise.
+fn added(layers: &Layers<'_>) -> Vec<(String, OsString)> {
+    layered(layers)
+        .into_iter()
+        .filter(|variable| matches!(variable.value.0, Source::Document(_) | Source::Runtime))
+        .map(|variable| {
+            let name = variable.name.to_string_lossy().into_owned();
+            (name, variable.value.1)
+        })
+        .collect()
 }
 
 fn write(format: Format, variables: &[(String, OsString)]) -> Vec<u8> {

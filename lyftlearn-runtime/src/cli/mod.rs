@@ -5,7 +5,10 @@ mod agent;
 #[cfg(feature = "agent")]
 mod credentials;
 mod env;
+mod exec;
+mod explain;
 mod inspect;
+mod layers;
 mod outcome;
 mod output;
 mod program;
@@ -62,9 +65,10 @@ fn command(
     let mut words = lexopt::Parser::from_args(arguments);
     match usage::subcommand(&mut words)? {
         usage::Subcommand::Run => run::run(words, armed.expect("main arms for run")?),
-        usage::Subcommand::Exec => run::exec(words),
+        usage::Subcommand::Exec => exec::exec(words),
         usage::Subcommand::Inspect => inspect::inspect(words),
         usage::Subcommand::Env => env::env(words),
+        usage::Subcommand::Explain => explain::explain(words),
         #[cfg(feature = "agent")]
         usage::Subcommand::Credentials => credentials::credentials(words),
         usage::Subcommand::Help => {

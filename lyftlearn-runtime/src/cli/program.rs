@@ -9,6 +9,8 @@ use super::usage::UsageFault;
 use crate::contract::runtime;
 use crate::error::{Error, ErrorKind, Fault};
 use crate::facts::Facts;
+use crate::init;
+use crate::resolve::image_commands;
 use crate::settings::Commands;
 
 /// Where execvp(3) looks without a PATH.
@@ -89,4 +91,26 @@ fn on_path(facts: &Facts, name: &OsStr) -> Option<PathBuf> {
     };
     let executable = |file: &PathBuf| rustix::fs::access(file, rustix::fs::Access::EXEC_OK).is_ok();
     files().find(executable).or_else(|| files().next())
+}
+
+/// The kill switch: nothing but the program. Settings are read only where the words
+/// `train`, `serve` or nothing at all leave the program to them.
+pub(super) fn pass_through(facts: &Facts) -> Result<Error, Error> {
+    let commands = if needs_commands(facts) {
+        image_commands(facts)
+    } else {
+        Commands::default()
+    };
+    let argv: Vec<OsString> = resolve(facts, &commands, facts.argv())?;
+    Ok(init::become_program(
+        &file(facts, &argv),
+        &argv,
+        facts.vars(),
+    ))
+}
+
+/// Whether the program is left to `[commands]`: no other argv needs a look at settings.
+fn needs_commands(facts: &Facts) -> bool {
+    let word = facts.argv().first().map(|word| word.to_str());
+    matches!(word, None | Some(Some("train" | "serve")))
 }

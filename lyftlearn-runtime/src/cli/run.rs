@@ -1,27 +1,24 @@
-//! `run` and `exec`: the same view, with PID 1 and without.
+//! `run`: the view delivered, the program supervised, its end told.
 
-use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
 use lexopt::Parser;
 
+use super::layers::Gathered;
 use super::usage::{self, UsageFault};
 use super::user::{self, Account};
 use super::{outcome, output, program};
-use crate::contract::{aws, delivered as names, linux};
+use crate::contract::delivered as names;
 use crate::deliver::outcome::{End, How, Stopped};
-use crate::deliver::{
-    Delivery, Keeper, Recipient, announce, deliver, delivered, delivered_beside, environment,
-};
+use crate::deliver::{Delivery, Keeper, Recipient, announce, deliver};
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::init::{self, Armed, Budget, Ending, Helper, Policy, Program, Scope, Status};
 use crate::platform;
-use crate::resolve::{image_commands, resolve_with, settings_of, switched_off, workload_at};
-use crate::settings::{Commands, Settings};
+use crate::resolve::{resolve_with, switched_off};
+use crate::settings::Settings;
 use crate::signal;
-use crate::workload::Workload;
 
 /// For the report of a start that came to nothing; no platform's patience is at stake yet.
 const NOT_STARTED_REPORT: Duration = Duration::from_secs(5);
@@ -60,7 +57,7 @@ pub(super) fn run(mut words: Parser, mut armed: Armed) -> Result<u8, Error> {
     let facts = Facts::capture(argv);
     if switched_off(&facts)? {
         armed.disarm()?;
-        return Err(pass_through(&facts)?);
+        return Err(program::pass_through(&facts)?);
     }
     let prepared = armed.while_starting(
         |signal| leave_before_the_start(&facts, signal),
@@ -125,13 +122,13 @@ fn prepare_run(facts: &Facts, arguments: &[(&'static str, String)]) -> Result<Pr
         &resolved.values,
         recipient(keeper, account.as_ref(), settings),
     );
-    let environment = program_environment(
+    let gathered = Gathered::new(
         facts,
         &delivery.workload,
+        &resolved.variables,
         &delivery.variables,
-        &argv,
-        account.as_ref(),
     )?;
+    let environment = gathered.environment(facts, &argv, account.as_ref())?;
     let run = delivery.workload.paths.run.clone();
     let owner = account.as_ref().map(Account::owner);
     let helper = helper(
@@ -197,7 +194,11 @@ fn helper(
     None
 }
 
-fn recipient(keeper: Keeper, account: Option<&Account>, settings: &Settings) -> Recipient {
+pub(super) fn recipient(
+    keeper: Keeper,
+    account: Option<&Account>,
+    settings: &Settings,
+) -> Recipient {
     Recipient {
         keeper,
         owner: account.map(Account::owner),
@@ -230,35 +231,6 @@ fn policy(settings: &Settings, end: platform::End) -> Policy {
             whole: seconds(end.grace_seconds),
         },
     }
-}
-
-/// The whole environment of a program that runs as `account`.
-fn program_environment(
-    facts: &Facts,
-    workload: &Workload,
-    variables: &[(String, OsString)],
-    argv: &[OsString],
-    account: Option<&Account>,
-) -> Result<Vec<(OsString, OsString)>, Error> {
-    let region = region_variables(facts, workload);
-    let ours: Vec<_> = variables.iter().cloned().chain(region).collect();
-    let mut environment = environment(facts.vars(), &ours, argv)?;
-    // An engine has set it for root.
-    if let Some(account) = account {
-        environment.retain(|(name, _)| name != linux::HOME);
-        environment.push((linux::HOME.into(), account.home.clone().into()));
-    }
-    Ok(environment)
-}
-
-/// Both names of the region, when either is known.
-pub(super) fn region_variables(facts: &Facts, workload: &Workload) -> Vec<(String, OsString)> {
-    let region = platform::region(facts, workload.job.arn.as_deref());
-    region.map_or_else(Vec::new, |region| {
-        [aws::REGION, aws::DEFAULT_REGION]
-            .map(|name| (name.to_owned(), OsString::from(&region)))
-            .into()
-    })
 }
 
 /// A stop came while the start was being prepared: nothing is started any more.
@@ -336,45 +308,6 @@ fn ended(end: End, ending: &Ending, exit_remap: &[(u8, u8)]) -> End {
     }
 }
 
-pub(super) fn exec(mut words: Parser) -> Result<u8, Error> {
-    let argv = usage::options(&mut words, |_, _| Ok(false))?;
-    if argv.is_empty() {
-        return Err(UsageFault::NoProgram.into());
-    }
-    let facts = Facts::capture(argv);
-    if switched_off(&facts)? {
-        return Err(pass_through(&facts)?);
-    }
-    let settings = settings_of(&facts)?;
-    let account = user::account(&facts, settings.user.as_deref())?;
-    let owner = account.as_ref().map(Account::owner);
-    let beside = facts
-        .word_of_pid_one()
-        .and_then(|_| delivered_beside(owner));
-    let (argv, workload, variables) =
-        match beside.map(|path| workload_at(&facts, &path)).transpose()? {
-            // The view of the program that is already there, and nothing written over it.
-            Some(workload) => {
-                let argv = program::resolve(&facts, &settings.commands, facts.argv())?;
-                let variables = delivered(&workload, false);
-                (argv, workload, variables)
-            }
-            None => {
-                let resolved = resolve_with(&facts, &[])?;
-                let argv = program::resolve(&facts, &resolved.settings.commands, facts.argv())?;
-                let recipient = recipient(Keeper::Successor, account.as_ref(), &resolved.settings);
-                let delivery = deliver(resolved.workload, &resolved.values, recipient);
-                (argv, delivery.workload.clone(), delivery.variables.clone())
-            }
-        };
-    let environment = program_environment(&facts, &workload, &variables, &argv, account.as_ref())?;
-    if let Some(account) = &account {
-        init::become_user(&account.user)?;
-    }
-    let file = program::file(&facts, &argv);
-    Err(init::become_program(&file, &argv, &environment))
-}
-
 /// One line, so that a log shows where it ran and nothing else.
 fn say(delivery: &Delivery, problems: usize) {
     let workload = &delivery.workload;
@@ -395,23 +328,4 @@ fn say(delivery: &Delivery, problems: usize) {
         workload.flavor.as_str(),
         workload.role.as_str(),
     ));
-}
-
-/// The kill switch: nothing but the program. Settings are read only where the words
-/// `train`, `serve` or nothing at all leave the program to them.
-fn pass_through(facts: &Facts) -> Result<Error, Error> {
-    let commands = if needs_commands(facts) {
-        image_commands(facts)
-    } else {
-        Commands::default()
-    };
-    let argv: Vec<OsString> = program::resolve(facts, &commands, facts.argv())?;
-    let file = program::file(facts, &argv);
-    Ok(init::become_program(&file, &argv, facts.vars()))
-}
-
-/// Whether the program is left to `[commands]`: no other argv needs a look at settings.
-fn needs_commands(facts: &Facts) -> bool {
-    let word = facts.argv().first().map(|word| word.to_str());
-    matches!(word, None | Some(Some("train" | "serve")))
 }

@@ -23,6 +23,8 @@ usage:
       Platform, evidence, the whole workload, problems. With --root, as if DIR were /.
   lyftlearn-runtime env [--format export|dotenv|json|nul] [--root DIR] [--] [PROGRAM [ARG...]]
       The variables that would be delivered.
+  lyftlearn-runtime explain [--json] [--root DIR] [NAME...]
+      Which layer set a variable or a setting, and what it stands over. Secrets are hashed.
   lyftlearn-runtime credentials
       The platform's identity as credential_process JSON.
 
@@ -42,13 +44,14 @@ pub(super) enum Subcommand {
     Exec,
     Inspect,
     Env,
+    Explain,
     #[cfg(feature = "agent")]
     Credentials,
     Help,
     Version,
 }
 
-const SUBCOMMANDS: &[&str] = &["run", "exec", "inspect", "env", "credentials"];
+const SUBCOMMANDS: &[&str] = &["run", "exec", "inspect", "env", "explain", "credentials"];
 
 /// The command line of `lyftlearn-runtime` itself is wrong.
 #[derive(Debug)]
@@ -70,6 +73,10 @@ pub(super) enum UsageFault {
     },
     UnexpectedWord {
         word: String,
+    },
+    /// Neither a variable of the program's nor a setting that is set.
+    UnknownName {
+        name: String,
     },
     /// A word of this binary to itself.
     NotForPeople {
@@ -105,6 +112,12 @@ impl fmt::Display for UsageFault {
             Self::UnexpectedWord { word } => {
                 write!(f, "cannot use {word}: nothing is expected there")
             }
+            Self::UnknownName { name } => {
+                write!(
+                    f,
+                    "cannot explain {name}: no variable of the program's, and no setting that is set"
+                )
+            }
             Self::NotForPeople { word } => {
                 write!(f, "cannot use {word}: only lyftlearn-runtime run calls it")
             }
@@ -124,6 +137,7 @@ impl Fault for UsageFault {
                 Self::NoProgram => {
                     "give one after run --, or set commands.default in /etc/lyftlearn/runtime.toml"
                 }
+                Self::UnknownName { .. } => "lyftlearn-runtime explain shows all that there are",
                 _ => "lyftlearn-runtime --help shows all; an image's ENTRYPOINT is [\"lyftlearn-runtime\", \"run\", \"--\"]",
             }
             .to_owned(),
@@ -143,6 +157,7 @@ pub(super) fn subcommand(words: &mut Parser) -> Result<Subcommand, Error> {
             Some("exec") => Subcommand::Exec,
             Some("inspect") => Subcommand::Inspect,
             Some("env") => Subcommand::Env,
+            Some("explain") => Subcommand::Explain,
             #[cfg(feature = "agent")]
             Some("credentials") => Subcommand::Credentials,
             Some("help") => Subcommand::Help,

@@ -81,3 +81,8 @@ pub(crate) const EXCEPTIONS: &str = "exceptions";
 pub(crate) const NOT_STARTED_FILE: &str = "not-started";
 /// In the run directory: the agent's socket.
 pub(crate) const AGENT_SOCKET: &str = "agent.sock";
+
+/// Whether a name is this runtime's to set, and nobody else's.
+pub(crate) fn reserved(name: &str) -> bool {
+    RESERVED.contains(&name) || name.starts_with(CHANNEL_PREFIX)
+}

@@ -16,5 +16,26 @@ pub(crate) const CONFIG_CHANNEL: &str = "lyftlearn";
 pub(crate) const SETTINGS_FILE: &str = "runtime.toml";
 /// In the config directory: the staged hyperparameters.
 pub(crate) const HYPERPARAMETERS_FILE: &str = "hyperparameters.json";
+/// In the config directory: variables for the program, as one JSON object.
+pub(crate) const ENVIRONMENT_JSON: &str = "environment.json";
+/// The same as lines of `NAME=VALUE`; over the JSON's.
+pub(crate) const ENVIRONMENT_LINES: &str = "environment.env";
+/// The image's own environment, as `env -0` printed it when the image was built: what has
+/// still that value is not the deployment's.
+pub(crate) const IMAGE_ENVIRONMENT: &str = "/etc/lyftlearn/image-environment";
+/// Names that a document may set only when they are allowed: they decide how programs are
+/// found and loaded, or belong to a platform or to the identity.
+pub(crate) const PROTECTED: &[&str] = &[
+    "PATH",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_PROFILE",
+    "AWS_ROLE_ARN",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+];
+/// The same for whole families.
+pub(crate) const PROTECTED_PREFIXES: &[&str] =
+    &["LD_", "KUBERNETES_", "TRAINING_JOB_", "AWS_CONTAINER_"];
 /// Where the run directory is made when it can be.
 pub(crate) const RUN_DIR: &str = "/run/lyftlearn";

@@ -15,7 +15,7 @@ mod variables;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-pub use environment::environment;
+pub use environment::{Layers, Source, Variable, environment, layered};
 #[cfg(feature = "cli")]
 pub(crate) use reason::{Written, first_bytes, first_characters, write as write_reason};
 use run_dir::RunDir;

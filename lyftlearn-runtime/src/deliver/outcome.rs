@@ -314,6 +314,12 @@ const SECRET_WORDS: &[&str] = &[
     "ACCESS_KEY",
 ];
 
+/// Whether a variable of this name holds a secret, as far as names tell.
+pub(crate) fn named_secret(name: &str) -> bool {
+    let upper = name.to_ascii_uppercase();
+    SECRET_WORDS.iter().any(|word| upper.contains(word))
+}
+
 impl Redact {
     /// The values of `declared` variables, and of those that are named like secrets.
     pub(crate) fn new<'a>(
@@ -323,10 +329,7 @@ impl Redact {
         let mut values: Vec<String> = variables
             .filter(|(name, value)| {
                 let by_name = || {
-                    let upper = name.to_ascii_uppercase();
-                    value.len() >= SHORTEST_SECRET
-                        && !value.starts_with('/')
-                        && SECRET_WORDS.iter().any(|word| upper.contains(word))
+                    value.len() >= SHORTEST_SECRET && !value.starts_with('/') && named_secret(name)
                 };
                 !value.is_empty() && (declared.iter().any(|known| known == name) || by_name())
             })

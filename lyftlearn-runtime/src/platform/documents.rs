@@ -40,9 +40,8 @@ pub(super) fn hyperparameters<'a>(
         let Some(bytes) = facts.file(path, limits::HYPERPARAMETERS_BYTES)? else {
             continue;
         };
-        let entries: Entries<'_> = parse(path, &bytes)?;
         let mut seen = std::collections::BTreeSet::new();
-        for (name, raw) in entries.0 {
+        for (name, raw) in entries(path, &bytes)? {
             let text = text(raw).ok_or_else(|| {
                 let offset = raw.get().as_ptr() as usize - bytes.as_ptr() as usize;
                 malformed(path, &bytes, offset)
@@ -66,8 +65,16 @@ pub(super) fn hyperparameters<'a>(
     Ok((hyperparameters, Texts(merged)))
 }
 
+/// The entries of an object, in the file's order.
+pub(super) fn entries<'a>(
+    path: &str,
+    bytes: &'a [u8],
+) -> Result<Vec<(String, &'a RawValue)>, Error> {
+    parse::<Entries<'a>>(path, bytes).map(|entries| entries.0)
+}
+
 /// A string's own text; anything else as it is written, so that `1.10` stays `1.10`.
-fn text(raw: &RawValue) -> Option<String> {
+pub(super) fn text(raw: &RawValue) -> Option<String> {
     if raw.get().starts_with('"') {
         serde_json::from_str(raw.get()).ok()
     } else {

@@ -10,13 +10,18 @@ mod paths;
 mod resources;
 mod sagemaker;
 mod topology;
+mod variables;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Serialize;
 
+#[cfg(feature = "cli")]
 pub(crate) use identity::region;
+pub use variables::DocumentVariable;
+#[cfg(feature = "cli")]
+pub(crate) use variables::read as variables;
 
 use crate::contract::{
     kubernetes as kubernetes_words, linux, runtime, sagemaker as sagemaker_words,
@@ -56,6 +61,8 @@ pub(crate) struct Detection {
 pub(crate) struct Reading {
     pub(crate) workload: Workload,
     pub(crate) values: Texts,
+    /// Variables of the deployment's own, for the program.
+    pub(crate) variables: Vec<DocumentVariable>,
     pub(crate) end: End,
     pub(crate) problems: Vec<String>,
 }
@@ -188,6 +195,7 @@ pub(crate) fn read(
     Ok(Reading {
         workload,
         values,
+        variables: variables::read(facts, settings, config_dir)?,
         end,
         problems,
     })

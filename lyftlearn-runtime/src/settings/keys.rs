@@ -129,6 +129,10 @@ pub const KEYS: &[Key] = &[
         form: Form::Other,
     },
     Key {
+        name: "environment.allow",
+        form: Form::Other,
+    },
+    Key {
         name: "outcome.python_exceptions",
         form: Form::Choice {
             of: &["on", "off"],

@@ -53,13 +53,27 @@ pub(crate) struct Settings {
     /// `UID`, `NAME`, `UID:GID` and so on, as `docker run --user` takes it.
     pub(crate) user: Option<String>,
     pub(crate) agent: Option<String>,
+    /// Protected names that a document may set all the same.
+    pub(crate) allowed_variables: Vec<String>,
     pub(crate) python_exceptions: Option<String>,
     /// Variables whose values are secrets.
     pub(crate) redact: Vec<String>,
     /// Which layer set each key that is set.
     pub(crate) sources: BTreeMap<&'static str, String>,
+    /// Every value of every layer, low to high.
+    pub(crate) layers: Vec<Layer>,
     /// Variables with our prefix that Kubernetes made for a Service, and that are ignored.
     pub(crate) service_links: Vec<String>,
+}
+
+/// One layer's word on one setting.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Layer {
+    pub(crate) key: &'static str,
+    /// `key in file`, `$VARIABLE`, or an option.
+    pub(crate) source: String,
+    /// As JSON; a text is itself.
+    pub(crate) value: String,
 }
 
 /// The image's own commands for the platforms' words.
@@ -167,6 +181,7 @@ struct Reader {
     figment: Figment,
     mistakes: Vec<(String, Mistake)>,
     service_links: Vec<String>,
+    layers: Vec<Layer>,
 }
 
 impl Reader {
@@ -231,6 +246,15 @@ impl Reader {
     }
 
     fn layer(&mut self, name: String, key: &'static str, value: Value) {
+        let text = match &value {
+            Value::String(_, text) => text.clone(),
+            other => serde_json::to_string(other).unwrap_or_default(),
+        };
+        self.layers.push(Layer {
+            key,
+            source: name.clone(),
+            value: text,
+        });
         let figment = std::mem::take(&mut self.figment);
         self.figment = figment.merge(Named { name, key, value });
     }
@@ -256,9 +280,11 @@ impl Reader {
             exit_remap: self.exit_remap("lifecycle.exit_remap"),
             user: self.text("user"),
             agent: self.choice("agent"),
+            allowed_variables: self.words("environment.allow").unwrap_or_default(),
             python_exceptions: self.choice("outcome.python_exceptions"),
             redact: self.words("outcome.redact").unwrap_or_default(),
             sources: BTreeMap::new(),
+            layers: std::mem::take(&mut self.layers),
             service_links: std::mem::take(&mut self.service_links),
         };
         if !self.mistakes.is_empty() {

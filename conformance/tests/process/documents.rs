@@ -1,0 +1,198 @@
+//! Variables that a deployment gives by document, and where each one comes from.
+
+use super::*;
+
+/// A pod whose config directory holds these files.
+fn configured(world: &World, files: &[(&str, &str)]) -> Sandbox {
+    for (name, text) in files {
+        world.file(&format!("config/{name}"), text);
+    }
+    world
+        .container("log = \"off\"\n")
+        .mount_read_only(world.path("config"), "/etc/lyftlearn/config")
+}
+
+#[test]
+fn documents_give_variables_as_they_are_written() {
+    needs_namespaces!();
+    let world = World::new();
+    let container = configured(
+        &world,
+        &[
+            (
+                "environment.json",
+                r#"{"RATE": 1.10, "ZIP": "02139", "DEBUG": true, "BOTH": "json", "TEXT": "a\n\"b\" $HOME é"}"#,
+            ),
+            (
+                "environment.env",
+                "# a comment\nBOTH=lines\nQUOTED=\"as it is\"\n\nEQUALS=a=b\n",
+            ),
+        ],
+    );
+    let output = ended(&container, SHOW);
+    check_end(&output, 0);
+    check_variables(
+        &output,
+        &[
+            ("RATE", "1.10"),
+            ("ZIP", "02139"),
+            ("DEBUG", "true"),
+            ("TEXT", "a\n\"b\" $HOME é"),
+            ("BOTH", "lines"),
+            ("QUOTED", "\"as it is\""),
+            ("EQUALS", "a=b"),
+        ],
+    );
+    let argv = [BINARY, "exec", "--", "env", "-0"].map(OsString::from);
+    check_variables(&container.start(&argv).end(), &[("BOTH", "lines")]);
+}
+
+#[test]
+fn five_thousand_variables_arrive() {
+    needs_namespaces!();
+    let world = World::new();
+    let many: BTreeMap<String, String> = (0..5000)
+        .map(|number| (format!("VARIABLE_{number}"), "x".repeat(200)))
+        .collect();
+    let text = serde_json::to_string(&many).unwrap();
+    let output = ended(&configured(&world, &[("environment.json", &text)]), SHOW);
+    check_end(&output, 0);
+    let found = variables(&output);
+    assert!(
+        many.iter()
+            .all(|(name, value)| found.get(name) == Some(value))
+    );
+}
+
+#[test]
+fn the_platforms_own_value_stands_over_a_documents_and_the_images_below() {
+    needs_namespaces!();
+    let world = World::new();
+    let image = world.file("image-environment", "OF_IMAGE=image\0OF_POD=image\0");
+    let container = configured(
+        &world,
+        &[("environment.env", "OF_IMAGE=document\nOF_POD=document\n")],
+    )
+    .mount_read_only(image, "/etc/lyftlearn/image-environment")
+    .variable("OF_IMAGE", "image")
+    .variable("OF_POD", "pod");
+    let output = ended(&container, SHOW);
+    check_variables(&output, &[("OF_IMAGE", "document"), ("OF_POD", "pod")]);
+    let explained = explain(
+        &container,
+        &["OF_IMAGE", "OF_POD", "LYFTLEARN_PLATFORM", "log"],
+    );
+    assert_eq!(
+        explained,
+        "OF_IMAGE = document\n  from /etc/lyftlearn/config/environment.env\n  over image from the image's ENV\n\
+         OF_POD = pod\n  from the environment\n  over document from /etc/lyftlearn/config/environment.env\n\
+         LYFTLEARN_PLATFORM = local\n  from lyftlearn-runtime\n\
+         log = off\n  from log in /etc/lyftlearn/runtime.toml\n"
+    );
+}
+
+fn explain(container: &Sandbox, words: &[&str]) -> String {
+    let argv: Vec<OsString> = [BINARY, "explain"]
+        .iter()
+        .chain(words)
+        .map(OsString::from)
+        .collect();
+    let output = container.start(&argv).end();
+    check_end(&output, 0);
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn explain_shows_all_and_no_secret() {
+    needs_namespaces!();
+    let world = World::new();
+    let container = configured(&world, &[("environment.env", "MINE=1\n")])
+        .variable("LYFTLEARN_RUNTIME_LIFECYCLE_GRACE_SECONDS", "60");
+    let shown = explain(&container, &["--json"]);
+    world.canary.assert_unseen("explain", shown.as_bytes());
+    let all: Value = serde_json::from_str(&shown).unwrap();
+    let of = |name: &str| {
+        let found = all
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|one| one["name"] == name);
+        found.unwrap_or_else(|| panic!("{name} in {all:#}")).clone()
+    };
+    assert_eq!(of("MINE")["kind"], "variable");
+    assert!(
+        of("DB_PASSWORD")["value"]
+            .as_str()
+            .unwrap()
+            .starts_with("sha256:")
+    );
+    let grace = of("lifecycle.grace_seconds");
+    assert_eq!(grace["kind"], "setting");
+    assert_eq!(
+        grace["source"],
+        "$LYFTLEARN_RUNTIME_LIFECYCLE_GRACE_SECONDS"
+    );
+}
+
+#[track_caller]
+fn check_refused(files: &[(&str, &str)], settings: &str, report: &str) {
+    let world = World::new();
+    let mut files = files.to_vec();
+    files.push(("runtime.toml", settings));
+    let output = ended(&configured(&world, &files), &["true"]);
+    assert_eq!(String::from_utf8_lossy(&output.stderr), report);
+    check_end(&output, if report.is_empty() { 0 } else { 125 });
+}
+
+#[test]
+fn every_mistake_of_a_document_shows_at_once() {
+    needs_namespaces!();
+    let mistaken = r#"{"LD_PRELOAD": "/x.so", "PATH": "/x", "KUBERNETES_SERVICE_HOST": "x", "TRAINING_JOB_NAME": "x",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI": "x", "LYFTLEARN_ROLE": "x", "LYFTLEARN_RUNTIME_LOG": "off",
+        "LIST": [1], "NULL": null, "NUL": "a\u0000b", "A=B": "x", "": "x"}"#;
+    let protected = "protected; name it in the setting environment.allow if it is meant";
+    check_refused(
+        &[("environment.json", mistaken)],
+        "",
+        &format!(
+            "lyftlearn-runtime: cannot use the variables of /etc/lyftlearn/config/environment.json\n  \
+             LIST: expected a text, a number or a truth value\n  \
+             NULL: expected a text, a number or a truth value\n  \
+             LD_PRELOAD: {protected}\n  PATH: {protected}\n  KUBERNETES_SERVICE_HOST: {protected}\n  \
+             TRAINING_JOB_NAME: {protected}\n  AWS_CONTAINER_CREDENTIALS_FULL_URI: {protected}\n  \
+             LYFTLEARN_ROLE: reserved: this runtime sets it\n  \
+             LYFTLEARN_RUNTIME_LOG: a setting; put it into runtime.toml\n  \
+             NUL: its value holds a NUL byte\n  \
+             A=B: no name that a variable can have\n  \
+             : no name that a variable can have\n"
+        ),
+    );
+    check_refused(
+        &[("environment.env", "GOOD=1\nno equals sign\n=nameless\n")],
+        "",
+        "lyftlearn-runtime: cannot use the variables of /etc/lyftlearn/config/environment.env\n  \
+         line 2: expected NAME=VALUE\n  line 3: expected NAME=VALUE\n",
+    );
+    check_refused(
+        &[("environment.env", "LD_LIBRARY_PATH=/x\n")],
+        "[environment]\nallow = [\"LD_LIBRARY_PATH\"]\n",
+        "",
+    );
+}
+
+#[test]
+fn a_value_over_the_kernels_limit_is_refused_by_name_and_size() {
+    needs_namespaces!();
+    let world = World::new();
+    let text = format!("BIG={}\n", "x".repeat(140_000));
+    let output = ended(
+        &configured(&world, &[("environment.env", &text)]),
+        &["true"],
+    );
+    check_end(&output, 125);
+    assert_eq!(
+        String::from_utf8_lossy(&output.stderr),
+        "lyftlearn-runtime: cannot pass $BIG on: 140005 bytes with its name, the kernel takes 131072\n  \
+         hint: deliver large values as a file in the config directory, and read that\n"
+    );
+}

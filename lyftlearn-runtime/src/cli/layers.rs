@@ -1,0 +1,90 @@
+//! What a program's environment is made of, gathered for whoever lays it over each other.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+use super::user::Account;
+use crate::contract::{aws, limits, linux, runtime};
+use crate::deliver::{Layers, environment};
+use crate::error::Error;
+use crate::facts::Facts;
+use crate::platform::{self, DocumentVariable};
+use crate::workload::Workload;
+
+pub(super) struct Gathered {
+    image: Vec<(OsString, OsString)>,
+    documents: Vec<(OsString, OsString, PathBuf)>,
+    ours: Vec<(String, OsString)>,
+}
+
+impl Gathered {
+    /// `delivered` is what delivery named for `workload`.
+    pub(super) fn new(
+        facts: &Facts,
+        workload: &Workload,
+        variables: &[DocumentVariable],
+        delivered: &[(String, OsString)],
+    ) -> Result<Self, Error> {
+        let documents = variables.iter().map(|variable| {
+            (
+                OsString::from(&variable.name),
+                OsString::from(&variable.value),
+                variable.document.clone(),
+            )
+        });
+        let ours = delivered.iter().cloned().chain(region(facts, workload));
+        Ok(Self {
+            image: image(facts)?,
+            documents: documents.collect(),
+            ours: ours.collect(),
+        })
+    }
+
+    /// The whole environment of a program that runs as `account`.
+    pub(super) fn environment(
+        &self,
+        facts: &Facts,
+        argv: &[OsString],
+        account: Option<&Account>,
+    ) -> Result<Vec<(OsString, OsString)>, Error> {
+        let mut environment = environment(&self.layers(facts), argv)?;
+        // An engine has said where root is at home.
+        if let Some(account) = account {
+            environment.retain(|(name, _)| name != linux::HOME);
+            environment.push((linux::HOME.into(), account.home.clone().into()));
+        }
+        Ok(environment)
+    }
+
+    pub(super) fn layers<'a>(&'a self, facts: &'a Facts) -> Layers<'a> {
+        Layers {
+            found: facts.vars(),
+            image: &self.image,
+            documents: &self.documents,
+            ours: &self.ours,
+        }
+    }
+}
+
+/// Both names of the region, when either is known.
+fn region(facts: &Facts, workload: &Workload) -> Vec<(String, OsString)> {
+    let region = platform::region(facts, workload.job.arn.as_deref());
+    region.map_or_else(Vec::new, |region| {
+        [aws::REGION, aws::DEFAULT_REGION]
+            .map(|name| (name.to_owned(), OsString::from(&region)))
+            .into()
+    })
+}
+
+/// What `env -0` printed when the image was built.
+fn image(facts: &Facts) -> Result<Vec<(OsString, OsString)>, Error> {
+    let bytes = facts.file(runtime::IMAGE_ENVIRONMENT, limits::DOCUMENT_BYTES)?;
+    let bytes = bytes.unwrap_or_default();
+    let pair = |line: &[u8]| {
+        let at = line.iter().position(|byte| *byte == b'=')?;
+        let text = |bytes: &[u8]| OsStr::from_bytes(bytes).to_owned();
+        Some((text(&line[..at]), text(&line[at + 1..])))
+    };
+    Ok(bytes.split(|byte| *byte == 0).filter_map(pair).collect())
+}

@@ -1,0 +1,182 @@
+//! Variables that a deployment gives by document: any number, and no platform's limits.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use super::documents;
+use crate::contract::{delivered, limits, runtime};
+use crate::error::{Error, ErrorKind, Fault};
+use crate::facts::Facts;
+use crate::settings::Settings;
+
+/// A variable, and the document that it stands in.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DocumentVariable {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+    /// The document's path.
+    pub document: PathBuf,
+}
+
+/// No value: it may be a secret.
+impl fmt::Debug for DocumentVariable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DocumentVariable")
+            .field("name", &self.name)
+            .field("document", &self.document)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Every mistake of a document at once. The value is not part of it.
+#[derive(Debug)]
+struct VariablesFault {
+    path: String,
+    mistakes: Vec<(String, Mistake)>,
+}
+
+#[derive(Debug)]
+enum Mistake {
+    Name,
+    Text,
+    Nul,
+    Protected,
+    Reserved,
+    Setting,
+    Line(usize),
+}
+
+impl fmt::Display for VariablesFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot use the variables of {}", self.path)?;
+        for (name, mistake) in &self.mistakes {
+            let why = match mistake {
+                Mistake::Line(number) => {
+                    write!(f, "\n  line {number}: expected NAME=VALUE")?;
+                    continue;
+                }
+                Mistake::Name => "no name that a variable can have",
+                Mistake::Text => "expected a text, a number or a truth value",
+                Mistake::Nul => "its value holds a NUL byte",
+                Mistake::Protected => {
+                    "protected; name it in the setting environment.allow if it is meant"
+                }
+                Mistake::Reserved => "reserved: this runtime sets it",
+                Mistake::Setting => "a setting; put it into runtime.toml",
+            };
+            write!(f, "\n  {name}: {why}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Fault for VariablesFault {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Settings
+    }
+
+    fn hint(&self) -> Option<String> {
+        None
+    }
+}
+
+/// Both documents of the config directory, by name; lines stand over JSON.
+pub(crate) fn read(
+    facts: &Facts,
+    settings: &Settings,
+    config_dir: &str,
+) -> Result<Vec<DocumentVariable>, Error> {
+    let mut variables = BTreeMap::new();
+    for (file, parse) in [
+        (runtime::ENVIRONMENT_JSON, parse_json as Parse),
+        (runtime::ENVIRONMENT_LINES, parse_lines),
+    ] {
+        let path = format!("{config_dir}/{file}");
+        let Some(bytes) = facts.file(&path, limits::HYPERPARAMETERS_BYTES)? else {
+            continue;
+        };
+        let mut mistakes = Vec::new();
+        for (name, value) in parse(&path, &bytes, &mut mistakes)? {
+            match mistake(&name, &value, settings) {
+                Some(mistake) => mistakes.push((name, mistake)),
+                None => {
+                    let document = PathBuf::from(&path);
+                    variables.insert(name, (value, document));
+                }
+            }
+        }
+        if !mistakes.is_empty() {
+            return Err(VariablesFault { path, mistakes }.into());
+        }
+    }
+    let named = |(name, (value, document))| DocumentVariable {
+        name,
+        value,
+        document,
+    };
+    Ok(variables.into_iter().map(named).collect())
+}
+
+type Pairs = Vec<(String, String)>;
+type Parse = fn(&str, &[u8], &mut Vec<(String, Mistake)>) -> Result<Pairs, Error>;
+
+fn parse_json(
+    path: &str,
+    bytes: &[u8],
+    mistakes: &mut Vec<(String, Mistake)>,
+) -> Result<Pairs, Error> {
+    let mut pairs = Vec::new();
+    for (name, raw) in documents::entries(path, bytes)? {
+        match documents::text(raw) {
+            Some(text) if !raw.get().starts_with(['{', '[', 'n']) => pairs.push((name, text)),
+            _ => mistakes.push((name, Mistake::Text)),
+        }
+    }
+    Ok(pairs)
+}
+
+/// As `docker run --env-file` reads lines: all after the first `=` is the value, nothing is
+/// quoted or replaced; `#` begins a comment's line.
+fn parse_lines(
+    _: &str,
+    bytes: &[u8],
+    mistakes: &mut Vec<(String, Mistake)>,
+) -> Result<Pairs, Error> {
+    let mut pairs = Vec::new();
+    for (number, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let text = std::str::from_utf8(line).unwrap_or("=");
+        let text = text.trim_start();
+        if text.is_empty() || text.starts_with('#') {
+            continue;
+        }
+        match text.split_once('=') {
+            Some((name, value)) if !name.is_empty() => {
+                pairs.push((name.to_owned(), value.to_owned()));
+            }
+            _ => mistakes.push((String::new(), Mistake::Line(number + 1))),
+        }
+    }
+    Ok(pairs)
+}
+
+fn mistake(name: &str, value: &str, settings: &Settings) -> Option<Mistake> {
+    let allowed = settings.allowed_variables.iter().any(|known| known == name);
+    let protected = runtime::PROTECTED.contains(&name)
+        || runtime::PROTECTED_PREFIXES
+            .iter()
+            .any(|prefix| name.starts_with(prefix));
+    match () {
+        () if name.is_empty() || name.contains(['=', '\0']) => Some(Mistake::Name),
+        () if value.contains('\0') => Some(Mistake::Nul),
+        () if name == runtime::SWITCH || name.starts_with(runtime::SETTING_PREFIX) => {
+            Some(Mistake::Setting)
+        }
+        () if delivered::reserved(name) => Some(Mistake::Reserved),
+        () if protected && !allowed => Some(Mistake::Protected),
+        () => None,
+    }
+}
