@@ -2,11 +2,18 @@
 //! namespaces, where no engine is needed.
 #![expect(
     clippy::disallowed_methods,
+    clippy::print_stderr,
     clippy::unwrap_used,
-    reason = "reads what the story left; a test fails by panicking"
+    reason = "reads what containers left, tells how long they took; a test fails by panicking"
 )]
 
+mod account;
+mod container;
+mod failure;
+mod load;
 mod place;
+mod pod;
+mod stop;
 
 use std::process::Command;
 
@@ -94,6 +101,12 @@ fn check_story(told: &Value) {
             );
         }
     }
+}
+
+// Of all tests this name is the first: the others run beside it.
+#[test]
+fn a_checkpoint_of_a_hundred_seconds_is_written_to_its_end() {
+    stop::check_checkpoint("long-checkpoint", "100");
 }
 
 #[test]

@@ -90,6 +90,11 @@ impl Place {
         );
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
+
+    /// The network in which containers have their addresses.
+    pub(crate) fn network(&self) -> std::fs::File {
+        std::fs::File::open(format!("/proc/{}/ns/net", self.inside)).unwrap()
+    }
 }
 
 pub(crate) fn mounts() -> String {
