@@ -154,6 +154,8 @@ inside() {
     for kind in pod container volume; do
         podman "$kind" rm --all --force >/dev/null
     done
+    # Every build leaves the one before it behind, without a name.
+    podman image prune --force >/dev/null
     exec "$@"
 }
 
