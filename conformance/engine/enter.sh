@@ -2,6 +2,7 @@
 # Runs a command where podman can be used and cannot leave anything behind:
 #
 #   enter.sh STORAGE COMMAND [ARG…]
+#   enter.sh --beside PID STORAGE COMMAND [ARG…]
 #
 # The command gets mount, pid, network and cgroup namespaces of its own. When
 # it ends, or this script does (SIGKILL included), the kernel ends every
@@ -9,7 +10,8 @@
 # Only STORAGE stays: images, so that the next run need not build them again;
 # and after SIGKILL empty cgroups, which the next run removes. (The empty
 # directory /var/lib/containers/cache, a mount point, stays too.)
-# One run per STORAGE at a time; a second one waits.
+# One run per STORAGE at a time; a second one waits. With --beside the command
+# runs where PID does, a process of a run that has not ended.
 #
 # Needs root, podman, crun, catatonit, netavark, iptables, iproute2, util-linux.
 set -eu
@@ -90,6 +92,29 @@ join() {
         --propagation slave catatonit -- "$here/enter.sh" --inside "$@"
 }
 
+# What tells podman of the run's own files.
+environment() {
+    export CONTAINERS_CONF=/run/engine/containers.conf
+    export CONTAINERS_STORAGE_CONF=/run/engine/storage.conf
+    export TMPDIR="$1/tmp"
+    # podman would have systemd run the probes of a pod; there is none here.
+    export DISABLE_HC_SYSTEMD=true
+}
+
+beside() {
+    pid=$1 storage=$(cd "$2" && pwd)
+    shift 2
+    environment "$storage"
+    # A namespace is no cgroup: what is started here stays outside of the run's
+    # until it moves. A hierarchy's top directory is the run's own group.
+    # shellcheck disable=SC2016  # $directory and $$ are that shell's.
+    exec nsenter --target "$pid" --mount --net --pid --cgroup -- sh -c '
+        for directory in /sys/fs/cgroup/*/; do
+            [ ! -e "$directory/tasks" ] || echo $$ >"$directory/cgroup.procs"
+        done
+        exec "$@"' beside "$@"
+}
+
 inside() {
     storage=$1
     shift
@@ -123,25 +148,24 @@ inside() {
     sed -e "s|@ENGINE@|$here|g" -e "s|@STORAGE@|$storage|g" \
         "$here/containers.conf" >/run/engine/containers.conf
     sed -e "s|@STORAGE@|$storage|g" "$here/storage.conf" >/run/engine/storage.conf
-    export CONTAINERS_CONF=/run/engine/containers.conf
-    export CONTAINERS_STORAGE_CONF=/run/engine/storage.conf
-    export TMPDIR="$storage/tmp"
-    # podman would have systemd run the probes of a pod; there is none here.
-    export DISABLE_HC_SYSTEMD=true
+    environment "$storage"
     # Images are kept; pods, containers and volumes of a run that was killed
     # would stand in the way of this one.
     for kind in pod container volume; do
         podman "$kind" rm --all --force >/dev/null
     done
+    # Every build leaves the one before it behind, without a name.
+    podman image prune --force >/dev/null
     exec "$@"
 }
 
 case ${1-} in
 --join) shift && join "$@" ;;
 --inside) shift && inside "$@" ;;
+--beside) shift && beside "$@" ;;
 *)
     if [ $# -lt 2 ]; then
-        echo "usage: enter.sh STORAGE COMMAND [ARG…]" >&2
+        echo "usage: enter.sh [--beside PID] STORAGE COMMAND [ARG…]" >&2
         exit 2
     fi
     outside "$@"

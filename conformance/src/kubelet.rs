@@ -4,7 +4,11 @@
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-/// A pod's directory on the node.
+use serde_json::{Value, json};
+
+use crate::programs;
+
+/// A pod, and its directory on the node.
 #[derive(Debug)]
 pub struct Pod {
     directory: PathBuf,
@@ -13,6 +17,21 @@ pub struct Pod {
     /// Its name, and so its host name.
     pub name: String,
     container: String,
+}
+
+/// What of a pod's specification differs from one pod to the next.
+#[derive(Clone, Debug)]
+pub struct Manifest<'a> {
+    /// The image of its one container.
+    pub image: &'a str,
+    /// `args`.
+    pub args: &'a [&'a str],
+    /// `runtime.toml` in its config map.
+    pub settings: &'a str,
+    /// `env`, beyond the kubelet's own.
+    pub variables: &'a [(&'a str, &'a str)],
+    /// What is mounted at `/opt/ml/model`.
+    pub model: &'a Path,
 }
 
 impl Pod {
@@ -59,6 +78,40 @@ impl Pod {
             .join("containers")
             .join(&self.container)
             .join("0a1b2c3d")
+    }
+
+    /// Its YAML.
+    ///
+    /// # Panics
+    ///
+    /// When the template is not there.
+    #[must_use]
+    pub fn manifest(&self, manifest: &Manifest<'_>) -> String {
+        let template = programs::repository().join("conformance/engine/pod.yaml");
+        let template = std::fs::read_to_string(template).expect("the template is there");
+        let own = self.variables();
+        let own = own
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()));
+        let variables: Value = own
+            .chain(manifest.variables.iter().copied())
+            .map(|(name, value)| json!({ "name": name, "value": value }))
+            .collect();
+        // JSON is YAML.
+        let path = |path: &Path| json!(path.to_string_lossy()).to_string();
+        [
+            ("@NAME@", self.name.clone()),
+            ("@CONTAINER@", self.container.clone()),
+            ("@IMAGE@", manifest.image.to_owned()),
+            ("@ARGS@", json!(manifest.args).to_string()),
+            ("@SETTINGS@", json!(manifest.settings).to_string()),
+            ("@VARIABLES@", variables.to_string()),
+            ("@MODEL@", path(manifest.model)),
+            ("@HOSTS@", path(&self.hosts())),
+            ("@TERMINATION_LOG@", path(&self.termination_log())),
+        ]
+        .iter()
+        .fold(template, |text, (place, value)| text.replace(place, value))
     }
 
     /// A volume of `kind` (`configmap`, `projected`, …): the files in a directory with

@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | model | [`case`]s through library, binary and wheel | milliseconds |
 //! | process | the binary as PID 1 in namespaces ([`sandbox`]) laid out as [`sagemaker`] or a [`kubelet`] does | a second |
-//! | image | real containers ([`engine`]) telling the [`story`] of one image | a minute |
+//! | image | real containers ([`engine`]) telling the [`story`] of one image, and ending | two minutes |
 #![expect(
     clippy::disallowed_methods,
     clippy::print_stderr,

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Server, Stage, example};
 use crate::engine::{Engine, Outcome};
-use crate::kubelet::Pod;
+use crate::kubelet::{Manifest, Pod};
 use crate::programs;
 use crate::sagemaker::{TrainingJob, platform_variables};
 
@@ -147,14 +147,13 @@ fn url(engine: Engine, container: &str) -> Outcome<String> {
 
 /// From the YAML, by `podman kube play`.
 fn played(work: &Path, model: &Path, pod: &Pod) -> Outcome<Box<dyn Server>> {
-    let template = programs::repository().join("conformance/engine/pod.yaml");
-    let text = std::fs::read_to_string(template).map_err(|err| err.to_string())?;
-    let text = text
-        .replace("@IMAGE@", IMAGE)
-        .replace("@WORK@", &work.to_string_lossy())
-        .replace("@MODEL@", &model.to_string_lossy())
-        .replace("@POD_UID@", &pod.uid)
-        .replace("@TERMINATION@", "0a1b2c3d");
+    let text = pod.manifest(&Manifest {
+        image: IMAGE,
+        args: &["serve"],
+        settings: "",
+        variables: &[],
+        model,
+    });
     let yaml = work.join("pod.yaml");
     std::fs::write(&yaml, text).map_err(|err| err.to_string())?;
     let engine = Engine::Podman;
@@ -235,11 +234,9 @@ impl Server for Container {
 
     fn stop(self: Box<Self>) -> Outcome<(i32, String)> {
         let engine = self.engine;
-        match &self.yaml {
-            // kube play does not hand terminationGracePeriodSeconds on.
-            Some(_) => engine.call(&["pod", "stop", "-t", "30", "digits"])?,
-            None => engine.call(&["stop", "-t", "30", self.name])?,
-        };
+        // As a kubelet does, the containers before what gives them their network; `kube
+        // down` kills at once (podman#22397, until 5.1), `pod stop` ends all at the same time.
+        engine.call(&["stop", "-t", "30", self.name])?;
         let logs = engine.output(&["logs", self.name])?;
         let code = engine.exit_code(self.name)?;
         match &self.yaml {

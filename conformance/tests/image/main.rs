@@ -2,52 +2,24 @@
 //! namespaces, where no engine is needed.
 #![expect(
     clippy::disallowed_methods,
+    clippy::print_stderr,
     clippy::unwrap_used,
-    reason = "reads what the story left; a test fails by panicking"
+    reason = "reads what containers left, tells how long they took; a test fails by panicking"
 )]
 
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+mod account;
+mod container;
+mod failure;
+mod load;
+mod place;
+mod pod;
+mod stop;
+
+use std::process::Command;
 
 use lyftlearn_conformance::{programs, sandbox};
+use place::{IMAGE, Place};
 use serde_json::{Value, json};
-
-const STORY: &str = env!("CARGO_BIN_EXE_lyftlearn-conformance");
-
-fn engine(script: &str) -> PathBuf {
-    programs::repository()
-        .join("conformance/engine")
-        .join(script)
-}
-
-/// A command in the namespaces in which podman runs.
-fn entered() -> Command {
-    let mut command = Command::new(engine("enter.sh"));
-    command.arg(programs::repository().join("target/image-layer/storage"));
-    command
-}
-
-fn podman_runs() -> bool {
-    let usable = Command::new(engine("usable.sh"))
-        .status()
-        .is_ok_and(|status| status.success());
-    let built = programs::repository()
-        .join("target/image-layer/context/Dockerfile")
-        .is_file();
-    (usable && built)
-        || programs::skipped::<()>("podman cannot run here, or `make context` was not run")
-            .is_some()
-}
-
-fn told(mut command: Command) -> Value {
-    let output = command.stderr(Stdio::piped()).output().unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    serde_json::from_slice(&output.stdout).unwrap()
-}
 
 #[track_caller]
 fn check_scene(told: &Value, number: usize, expected: &Value) {
@@ -131,60 +103,45 @@ fn check_story(told: &Value) {
     }
 }
 
+// Of all tests this name is the first: the others run beside it.
+#[test]
+fn a_checkpoint_of_a_hundred_seconds_is_written_to_its_end() {
+    stop::check_checkpoint("long-checkpoint", "100");
+}
+
 #[test]
 fn one_image_trains_and_serves_in_real_containers() {
-    if !podman_runs() {
-        return;
-    }
-    let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap();
-    let mut command = entered();
-    command.args([STORY, "demo", "--layer", "image", "--json"]);
-    let told = told(command);
-    check_story(&told);
+    let Some(place) = Place::found() else { return };
+    let told = &place.told;
+    check_story(told);
     // The engine's limits, not the machine's numbers.
     check_scene(
-        &told,
+        told,
         0,
         &json!({"/resources/cpus": 1.0, "/resources/memory_bytes": 1_u64 << 30}),
     );
     check_scene(
-        &told,
+        told,
         1,
         &json!({"/resources/cpus": 1.0, "/resources/memory_bytes": 512_u64 << 20}),
     );
-    assert_eq!(
-        std::fs::read_to_string("/proc/self/mounts").unwrap(),
-        mounts,
-        "mounts are left"
-    );
+    assert_eq!(place::mounts(), place.mounts_before, "mounts show outside");
 
-    // The image is there now: the same one under the restrictions of a hardened pod.
-    let mut command = entered();
-    command.args([
-        "podman",
+    // The same image under the restrictions of a hardened pod.
+    let shown = place.podman(&[
         "run",
         "--rm",
         "--read-only",
-        "--user",
-        "12345:12345",
-        "--cap-drop",
-        "ALL",
+        "--user=12345:12345",
+        "--cap-drop=ALL",
+        "--security-opt=no-new-privileges",
+        "--env=KUBERNETES_SERVICE_HOST=10.96.0.1",
+        IMAGE,
+        "python3",
+        "-c",
+        "import json, lyftlearn_runtime as rt; print(json.dumps([rt.platform, rt.role, rt.paths.output is None]))",
     ]);
-    command.args([
-        "--security-opt",
-        "no-new-privileges",
-        "-e",
-        "KUBERNETES_SERVICE_HOST=10.96.0.1",
-    ]);
-    command.args(["localhost/digits:latest", "python3", "-c"]);
-    command.arg("import json, lyftlearn_runtime as rt; print(json.dumps([rt.platform, rt.role, rt.paths.output is None]))");
-    let output = command.output().unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    let shown: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let shown: Value = serde_json::from_str(&shown).unwrap();
     // podman's own /etc/hosts says that no kubelet made this container.
     assert_eq!(shown, json!(["local", "job", true]));
 }
@@ -194,7 +151,7 @@ fn the_same_story_is_told_in_namespaces() {
     if !sandbox::possible() || programs::python_with_wheel().is_none() {
         return;
     }
-    let mut command = Command::new(STORY);
-    command.args(["demo", "--layer", "process", "--json"]);
-    check_story(&told(command));
+    let words = ["demo", "--layer", "process", "--json"];
+    let told = Command::new(place::STORY).args(words).output().unwrap();
+    check_story(&place::told_by(&told));
 }
