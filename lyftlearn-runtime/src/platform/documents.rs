@@ -34,29 +34,36 @@ pub(super) fn hyperparameters<'a>(
     documents: impl Iterator<Item = &'a str>,
     problems: &mut Vec<String>,
 ) -> Result<(Hyperparameters, Texts), Error> {
-    let mut merged = BTreeMap::new();
+    let mut all: Vec<(String, String)> = Vec::new();
     let mut sources = Vec::new();
     for path in documents {
         let Some(bytes) = facts.file(path, limits::HYPERPARAMETERS_BYTES)? else {
             continue;
         };
-        let mut seen = std::collections::BTreeSet::new();
+        let mut own = Vec::new();
         for (name, raw) in entries(path, &bytes)? {
             let text = text(raw).ok_or_else(|| {
                 let offset = raw.get().as_ptr() as usize - bytes.as_ptr() as usize;
                 malformed(path, &bytes, offset)
             })?;
-            // As SageMaker's toolkit does, and said aloud: a document with two
-            // answers is rarely meant.
-            if !seen.insert(name.clone()) {
+            own.push((name, text));
+        }
+        // Stable: of equal names the last one stays the last.
+        own.sort_by(|(a, _), (b, _)| a.cmp(b));
+        for equal in own.chunk_by(|(a, _), (b, _)| a == b) {
+            // As SageMaker's toolkit does, and said aloud: a document with two answers is
+            // rarely meant.
+            if let [(name, _), _, ..] = equal {
                 problems.push(format!(
                     "hyperparameter {name} stands more than once in {path}; the last one counts"
                 ));
             }
-            merged.insert(name, text);
         }
+        all.append(&mut own);
         sources.push(PathBuf::from(path));
     }
+    // Of equal names the last one counts: a map that is made of a list keeps that.
+    let merged: BTreeMap<String, String> = all.into_iter().collect();
     let hyperparameters = Hyperparameters {
         path: None,
         sources,
