@@ -196,3 +196,25 @@ fn a_value_over_the_kernels_limit_is_refused_by_name_and_size() {
          hint: deliver large values as a file in the config directory, and read that\n"
     );
 }
+
+#[test]
+fn values_that_are_json_themselves_are_what_they_say_where_that_is_declared() {
+    needs_namespaces!();
+    let written = json!({"optimizer": "\"adam\"", "lr": "0.1", "text": "\"broken"});
+    let show = ["sh", "-c", "cat $LYFTLEARN_HYPERPARAMETERS_FILE"];
+    for (settings, expected) in [
+        (
+            "",
+            r#"{"lr":"0.1","optimizer":"\"adam\"","text":"\"broken"}"#,
+        ),
+        (
+            "[hyperparameters]\nencoding = \"json\"\n",
+            r#"{"lr":"0.1","optimizer":"adam","text":"\"broken"}"#,
+        ),
+    ] {
+        let world = World::new();
+        let output = ended(&world.training(settings, &written), &show);
+        check_end(&output, 0);
+        assert_eq!(String::from_utf8_lossy(&output.stdout), expected);
+    }
+}

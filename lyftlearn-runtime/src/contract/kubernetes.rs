@@ -10,6 +10,11 @@ pub(crate) const RESOLV_CONF: &str = "/etc/resolv.conf";
 pub(crate) const TERMINATION_LOG: &str = "/dev/termination-log";
 /// What the kubelet reads of it, from its end (API: terminationMessagePath).
 pub(crate) const TERMINATION_MESSAGE_BYTES: usize = 4096;
+/// Where pod specs mount a downwardAPI volume by custom (Kubernetes tasks: downward API volume).
+pub(crate) const PODINFO_DIR: &str = "/etc/podinfo";
+/// Below it: a line `key="value"` for each, quoted as Go quotes.
+pub(crate) const LABELS: &str = "labels";
+pub(crate) const ANNOTATIONS: &str = "annotations";
 /// The kubelet's own default of `terminationGracePeriodSeconds`.
 pub(crate) const GRACE_SECONDS: u32 = 30;
 

@@ -16,6 +16,8 @@ pub(crate) const CONFIG_CHANNEL: &str = "lyftlearn";
 pub(crate) const SETTINGS_FILE: &str = "runtime.toml";
 /// In the config directory: the staged hyperparameters.
 pub(crate) const HYPERPARAMETERS_FILE: &str = "hyperparameters.json";
+/// Beside a document of the config directory: its checksum, as sha256sum prints it.
+pub(crate) const CHECKSUM: &str = ".sha256";
 /// In the config directory: variables for the program, as one JSON object.
 pub(crate) const ENVIRONMENT_JSON: &str = "environment.json";
 /// The same as lines of `NAME=VALUE`; over the JSON's.

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
 
 use super::fault::ContractFault;
-use crate::contract::limits;
+use crate::contract::{limits, runtime};
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::workload::{Hyperparameters, Texts};
@@ -28,16 +29,58 @@ pub(super) fn json<T: DeserializeOwned>(facts: &Facts, path: &str) -> Result<Opt
     parse(path, &bytes).map(Some)
 }
 
+/// A deployment's document, which may have a checksum beside it (`sha256sum` writes one);
+/// `None` when it is absent.
+pub(super) fn checked(facts: &Facts, path: &str, limit: u64) -> Result<Option<Vec<u8>>, Error> {
+    let Some(bytes) = facts.file(path, limit)? else {
+        return Ok(None);
+    };
+    let beside = format!("{path}{}", runtime::CHECKSUM);
+    if let Some(text) = facts.file(&beside, limits::DOCUMENT_BYTES)? {
+        let text = String::from_utf8_lossy(&text);
+        let told = text.split_ascii_whitespace().next().unwrap_or_default();
+        if told.len() != 64 || !told.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(ContractFault::NoChecksum {
+                path: beside.into(),
+            }
+            .into());
+        }
+        let found = Sha256::digest(&bytes);
+        let equal = found
+            .iter()
+            .zip(told.as_bytes().chunks(2))
+            .all(|(byte, digits)| {
+                std::str::from_utf8(digits)
+                    .is_ok_and(|digits| u8::from_str_radix(digits, 16) == Ok(*byte))
+            });
+        if !equal {
+            return Err(ContractFault::Checksum { path: path.into() }.into());
+        }
+    }
+    Ok(Some(bytes))
+}
+
+/// How the values of hyperparameters are written in their documents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Encoding {
+    /// A value is the text that it is.
+    Text,
+    /// A text that is itself a JSON string stands for what that says: the SageMaker Python
+    /// SDK writes `"\"adam\""` for `"adam"`.
+    Json,
+}
+
 /// Merges the documents, lowest first, into one map of texts.
 pub(super) fn hyperparameters<'a>(
     facts: &Facts,
     documents: impl Iterator<Item = &'a str>,
+    encoding: Encoding,
     problems: &mut Vec<String>,
 ) -> Result<(Hyperparameters, Texts), Error> {
     let mut all: Vec<(String, String)> = Vec::new();
     let mut sources = Vec::new();
     for path in documents {
-        let Some(bytes) = facts.file(path, limits::HYPERPARAMETERS_BYTES)? else {
+        let Some(bytes) = checked(facts, path, limits::HYPERPARAMETERS_BYTES)? else {
             continue;
         };
         let mut own = Vec::new();
@@ -46,7 +89,7 @@ pub(super) fn hyperparameters<'a>(
                 let offset = raw.get().as_ptr() as usize - bytes.as_ptr() as usize;
                 malformed(path, &bytes, offset)
             })?;
-            own.push((name, text));
+            own.push((name, decoded(text, encoding)));
         }
         // Stable: of equal names the last one stays the last.
         own.sort_by(|(a, _), (b, _)| a.cmp(b));
@@ -70,6 +113,13 @@ pub(super) fn hyperparameters<'a>(
         count: merged.len(),
     };
     Ok((hyperparameters, Texts(merged)))
+}
+
+fn decoded(text: String, encoding: Encoding) -> String {
+    if encoding == Encoding::Json && text.starts_with('"') {
+        return serde_json::from_str(&text).unwrap_or(text);
+    }
+    text
 }
 
 /// The entries of an object, in the file's order.

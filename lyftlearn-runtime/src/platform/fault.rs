@@ -19,6 +19,12 @@ pub(super) enum ContractFault {
     ByteOrderMark { path: PathBuf },
     /// A document that the shim delivered and that somebody removed.
     Gone { path: PathBuf },
+    /// A document that is not what the checksum beside it says.
+    Checksum { path: PathBuf },
+    /// A checksum that is none.
+    NoChecksum { path: PathBuf },
+    /// A line of a downward API file that is not `key="value"`.
+    NoLabel { path: PathBuf, line: usize },
     /// A document with a NUL in a name or a value, which no variable and no path can hold.
     NulByte { path: PathBuf },
     /// A document without a key that it must have.
@@ -52,6 +58,23 @@ impl fmt::Display for ContractFault {
             Self::NulByte { path } => write!(
                 f,
                 "cannot use {}: a text in it holds a NUL byte",
+                path.display()
+            ),
+            Self::Checksum { path } => write!(
+                f,
+                "cannot trust {}: it is not what the .sha256 beside it says",
+                path.display()
+            ),
+            Self::NoChecksum { path } => {
+                write!(
+                    f,
+                    "cannot understand {}: expected 64 hexadecimal digits",
+                    path.display()
+                )
+            }
+            Self::NoLabel { path, line } => write!(
+                f,
+                "cannot understand {} at line {line}: expected key=\"value\"",
                 path.display()
             ),
             Self::Gone { path } => write!(f, "cannot find {}, which was delivered", path.display()),
@@ -96,6 +119,12 @@ impl Fault for ContractFault {
             }
             Self::Malformed { .. } | Self::Missing { .. } | Self::UnknownHost { .. } => {
                 "correct the file, or remove it".to_owned()
+            }
+            Self::Checksum { .. } | Self::NoChecksum { .. } => {
+                "deliver the document and its checksum together; sha256sum makes one".to_owned()
+            }
+            Self::NoLabel { .. } => {
+                "mount labels and annotations there as a downwardAPI volume writes them".to_owned()
             }
             Self::NulByte { .. } => "remove \\u0000 from the file".to_owned(),
             Self::Gone { .. } => {

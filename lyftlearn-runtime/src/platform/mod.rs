@@ -17,6 +17,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use documents::Encoding;
 #[cfg(feature = "cli")]
 pub(crate) use identity::region;
 pub use variables::DocumentVariable;
@@ -163,9 +164,17 @@ pub(crate) fn read(
         Platform::Kubernetes => kubernetes::read(&world, detection, &resources, &mut problems)?,
         Platform::Local => local::read(&world, detection, &resources)?,
     };
+    let encoding = match settings.hyperparameter_encoding.as_deref() {
+        Some("json") => Encoding::Json,
+        _ => Encoding::Text,
+    };
     let documents = [Some(staged.as_str()), part.hyperparameters];
-    let (hyperparameters, values) =
-        documents::hyperparameters(facts, documents.into_iter().flatten(), &mut problems)?;
+    let (hyperparameters, values) = documents::hyperparameters(
+        facts,
+        documents.into_iter().flatten(),
+        encoding,
+        &mut problems,
+    )?;
     let end = End {
         // A processing job is stopped by either (dev guide: build your own processing
         // container).
@@ -212,8 +221,12 @@ pub(crate) fn delivered_hyperparameters(facts: &Facts, path: &Path) -> Result<Te
         return Err(gone(path));
     }
     let path = path.to_string_lossy();
-    let (_, values) =
-        documents::hyperparameters(facts, std::iter::once(path.as_ref()), &mut Vec::new())?;
+    let (_, values) = documents::hyperparameters(
+        facts,
+        std::iter::once(path.as_ref()),
+        Encoding::Text,
+        &mut Vec::new(),
+    )?;
     Ok(values)
 }
 

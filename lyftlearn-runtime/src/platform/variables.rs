@@ -95,7 +95,7 @@ pub(crate) fn read(
         (runtime::ENVIRONMENT_LINES, parse_lines),
     ] {
         let path = format!("{config_dir}/{file}");
-        let Some(bytes) = facts.file(&path, limits::HYPERPARAMETERS_BYTES)? else {
+        let Some(bytes) = documents::checked(facts, &path, limits::HYPERPARAMETERS_BYTES)? else {
             continue;
         };
         let mut mistakes = Vec::new();

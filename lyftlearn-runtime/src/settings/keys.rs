@@ -129,6 +129,17 @@ pub const KEYS: &[Key] = &[
         form: Form::Other,
     },
     Key {
+        name: "hyperparameters.encoding",
+        form: Form::Choice {
+            of: &["text", "json"],
+            expected: "text or json",
+        },
+    },
+    Key {
+        name: "job.podinfo_dir",
+        form: Form::Other,
+    },
+    Key {
         name: "environment.allow",
         form: Form::Other,
     },

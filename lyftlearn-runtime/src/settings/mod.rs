@@ -53,6 +53,9 @@ pub(crate) struct Settings {
     /// `UID`, `NAME`, `UID:GID` and so on, as `docker run --user` takes it.
     pub(crate) user: Option<String>,
     pub(crate) agent: Option<String>,
+    pub(crate) hyperparameter_encoding: Option<String>,
+    /// Where a downwardAPI volume is mounted.
+    pub(crate) podinfo_dir: Option<String>,
     /// Protected names that a document may set all the same.
     pub(crate) allowed_variables: Vec<String>,
     pub(crate) python_exceptions: Option<String>,
@@ -280,6 +283,8 @@ impl Reader {
             exit_remap: self.exit_remap("lifecycle.exit_remap"),
             user: self.text("user"),
             agent: self.choice("agent"),
+            hyperparameter_encoding: self.choice("hyperparameters.encoding"),
+            podinfo_dir: self.path("job.podinfo_dir"),
             allowed_variables: self.words("environment.allow").unwrap_or_default(),
             python_exceptions: self.choice("outcome.python_exceptions"),
             redact: self.words("outcome.redact").unwrap_or_default(),

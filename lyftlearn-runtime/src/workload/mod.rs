@@ -165,6 +165,12 @@ pub struct Job {
     pub attempt: Option<u32>,
     /// The container's name in its pod.
     pub container: Option<String>,
+    /// The pod's labels, where a downwardAPI volume has them.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    /// The pod's annotations, likewise.
+    #[serde(default)]
+    pub annotations: BTreeMap<String, String>,
 }
 
 /// Directories that exist or can be made, and files the platform reads. What is

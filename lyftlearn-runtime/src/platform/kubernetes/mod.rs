@@ -1,6 +1,7 @@
 //! Pods: any cluster, EKS, KServe, HyperPod.
 
 mod pod;
+mod podinfo;
 mod ranks;
 
 use std::path::Path;
@@ -186,6 +187,8 @@ pub(super) fn read(
             namespace: namespace(world)?,
             attempt: None,
             container: pod.and_then(|pod| pod.container),
+            labels: podinfo::read(world, kubernetes::LABELS)?,
+            annotations: podinfo::read(world, kubernetes::ANNOTATIONS)?,
         },
         paths,
         channels: paths::channels_by_directory(world)?,
