@@ -314,6 +314,11 @@ fn a_wrong_command_line_is_said_in_one_sentence() {
         &["explain", "XYZZY"],
         "cannot explain XYZZY: no variable of the program's, and no setting that is set",
     );
+    check_usage(&["diff", "a"], "cannot compare: expected two snapshots");
+    check_usage(
+        &["snapshot", "--output", "/absent/file"],
+        "cannot write /absent/file",
+    );
     check_usage(
         &["credentials", "a"],
         "cannot use a: nothing is expected there",

@@ -4,6 +4,7 @@
 mod agent;
 #[cfg(feature = "agent")]
 mod credentials;
+mod diff;
 mod env;
 mod exec;
 mod explain;
@@ -13,6 +14,7 @@ mod outcome;
 mod output;
 mod program;
 mod run;
+mod snapshot;
 mod stage;
 mod streams;
 mod usage;
@@ -68,6 +70,8 @@ fn command(
         usage::Subcommand::Exec => exec::exec(words),
         usage::Subcommand::Inspect => inspect::inspect(words),
         usage::Subcommand::Env => env::env(words),
+        usage::Subcommand::Snapshot => snapshot::snapshot(words),
+        usage::Subcommand::Diff => diff::diff(words),
         usage::Subcommand::Explain => explain::explain(words),
         #[cfg(feature = "agent")]
         usage::Subcommand::Credentials => credentials::credentials(words),

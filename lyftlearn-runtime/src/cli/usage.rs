@@ -25,6 +25,10 @@ usage:
       The variables that would be delivered.
   lyftlearn-runtime explain [--json] [--root DIR] [NAME...]
       Which layer set a variable or a setting, and what it stands over. Secrets are hashed.
+  lyftlearn-runtime snapshot [--output FILE] [--root DIR] [--] [PROGRAM [ARG...]]
+      What a program sees here, as canonical JSON: names, hashes, versions; no secret.
+  lyftlearn-runtime diff [--format text|json|html] [--declared FILE] A B
+      What differs between two snapshots; exit code 1 when something does that nobody declared.
   lyftlearn-runtime credentials
       The platform's identity as credential_process JSON.
 
@@ -45,13 +49,24 @@ pub(super) enum Subcommand {
     Inspect,
     Env,
     Explain,
+    Snapshot,
+    Diff,
     #[cfg(feature = "agent")]
     Credentials,
     Help,
     Version,
 }
 
-const SUBCOMMANDS: &[&str] = &["run", "exec", "inspect", "env", "explain", "credentials"];
+const SUBCOMMANDS: &[&str] = &[
+    "run",
+    "exec",
+    "inspect",
+    "env",
+    "explain",
+    "snapshot",
+    "diff",
+    "credentials",
+];
 
 /// The command line of `lyftlearn-runtime` itself is wrong.
 #[derive(Debug)]
@@ -73,6 +88,12 @@ pub(super) enum UsageFault {
     },
     UnexpectedWord {
         word: String,
+    },
+    /// `diff` without its two snapshots.
+    NotTwo,
+    /// A file that cannot be written.
+    Unwritable {
+        path: String,
     },
     /// Neither a variable of the program's nor a setting that is set.
     UnknownName {
@@ -112,6 +133,8 @@ impl fmt::Display for UsageFault {
             Self::UnexpectedWord { word } => {
                 write!(f, "cannot use {word}: nothing is expected there")
             }
+            Self::NotTwo => f.write_str("cannot compare: expected two snapshots"),
+            Self::Unwritable { path } => write!(f, "cannot write {path}"),
             Self::UnknownName { name } => {
                 write!(
                     f,
@@ -137,6 +160,8 @@ impl Fault for UsageFault {
                 Self::NoProgram => {
                     "give one after run --, or set commands.default in /etc/lyftlearn/runtime.toml"
                 }
+                Self::NotTwo => "lyftlearn-runtime diff A B, each made by lyftlearn-runtime snapshot",
+                Self::Unwritable { .. } => "check the directory: is it there, and is there room?",
                 Self::UnknownName { .. } => "lyftlearn-runtime explain shows all that there are",
                 _ => "lyftlearn-runtime --help shows all; an image's ENTRYPOINT is [\"lyftlearn-runtime\", \"run\", \"--\"]",
             }
@@ -158,6 +183,8 @@ pub(super) fn subcommand(words: &mut Parser) -> Result<Subcommand, Error> {
             Some("inspect") => Subcommand::Inspect,
             Some("env") => Subcommand::Env,
             Some("explain") => Subcommand::Explain,
+            Some("snapshot") => Subcommand::Snapshot,
+            Some("diff") => Subcommand::Diff,
             #[cfg(feature = "agent")]
             Some("credentials") => Subcommand::Credentials,
             Some("help") => Subcommand::Help,
@@ -234,6 +261,11 @@ pub(super) fn looked_at(
         Some(root) => facts.with_root(root),
         None => facts,
     })
+}
+
+/// A file as a person names it: from where they stand.
+pub(super) fn absolute(path: &std::ffi::OsStr) -> std::path::PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.into())
 }
 
 /// For commands that take no words of any kind.

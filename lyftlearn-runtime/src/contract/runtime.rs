@@ -25,6 +25,8 @@ pub(crate) const ENVIRONMENT_LINES: &str = "environment.env";
 /// The image's own environment, as `env -0` printed it when the image was built: what has
 /// still that value is not the deployment's.
 pub(crate) const IMAGE_ENVIRONMENT: &str = "/etc/lyftlearn/image-environment";
+/// Differences between snapshots that are meant: a path in each line, `*` for any characters.
+pub(crate) const DECLARED_DIFFERENCES: &str = "/etc/lyftlearn/declared-differences";
 /// Names that a document may set only when they are allowed: they decide how programs are
 /// found and loaded, or belong to a platform or to the identity.
 pub(crate) const PROTECTED: &[&str] = &[

@@ -129,6 +129,13 @@ impl Facts {
             .is_some_and(|place| rustix::fs::access(place, rustix::fs::Access::READ_OK).is_ok())
     }
 
+    /// Whether this user may write to what is at `path`.
+    #[cfg(feature = "cli")]
+    pub(crate) fn may_write(&self, path: impl AsRef<Path>) -> bool {
+        self.below_root(path.as_ref())
+            .is_some_and(|place| rustix::fs::access(place, rustix::fs::Access::WRITE_OK).is_ok())
+    }
+
     /// Whether a directory is at `path`, links followed.
     pub(crate) fn is_directory(&self, path: impl AsRef<Path>) -> bool {
         self.below_root(path.as_ref())
@@ -161,6 +168,23 @@ impl Facts {
             }
             _ => Directory::Unusable,
         }
+    }
+
+    /// Mode, user and group of what is at `path`, links followed.
+    #[cfg(feature = "cli")]
+    pub(crate) fn ownership(&self, path: impl AsRef<Path>) -> Option<(u32, u32, u32)> {
+        use std::os::unix::fs::MetadataExt;
+
+        let meta = std::fs::metadata(self.below_root(path.as_ref())?).ok()?;
+        Some((meta.mode() & 0o7777, meta.uid(), meta.gid()))
+    }
+
+    /// Where all links at `path` lead, as this container names it.
+    #[cfg(feature = "cli")]
+    pub(crate) fn real_path(&self, path: impl AsRef<Path>) -> Option<PathBuf> {
+        let root = std::fs::canonicalize(self.root.as_ref()?).ok()?;
+        let real = std::fs::canonicalize(self.below_root(path.as_ref())?).ok()?;
+        Some(Path::new("/").join(real.strip_prefix(root).ok()?))
     }
 
     /// The names in a directory, sorted; none when it is absent.

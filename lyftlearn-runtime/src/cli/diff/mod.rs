@@ -1,0 +1,122 @@
+//! `diff`: what differs between two snapshots, and whether anybody said that it may.
+
+mod compare;
+mod page;
+
+use std::path::PathBuf;
+
+use lexopt::Parser;
+
+use super::output;
+use super::usage::{self, UsageFault};
+use crate::contract::{limits, runtime};
+use crate::error::{Error, ErrorKind, Fault};
+use crate::facts::Facts;
+use compare::{Difference, Kind, compare};
+
+#[derive(Clone, Copy)]
+enum Format {
+    Text,
+    Json,
+    Html,
+}
+
+/// A file that is no snapshot.
+#[derive(Debug)]
+struct NoSnapshot {
+    path: String,
+}
+
+impl std::fmt::Display for NoSnapshot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "cannot compare {}: it is no snapshot", self.path)
+    }
+}
+
+impl Fault for NoSnapshot {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Usage
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("lyftlearn-runtime snapshot --output FILE makes one".to_owned())
+    }
+}
+
+pub(super) fn diff(mut words: Parser) -> Result<u8, Error> {
+    let mut format = Format::Text;
+    let mut declared = PathBuf::from(runtime::DECLARED_DIFFERENCES);
+    let files = usage::options(&mut words, |option, words| match option {
+        "--format" => {
+            let name = usage::value(words, "--format")?;
+            format = match name.to_str() {
+                Some("text") => Format::Text,
+                Some("json") => Format::Json,
+                Some("html") => Format::Html,
+                _ => {
+                    let expected = "text, json or html";
+                    return Err(UsageFault::BadValue {
+                        option: "--format",
+                        expected,
+                    }
+                    .into());
+                }
+            };
+            Ok(true)
+        }
+        "--declared" => {
+            declared = PathBuf::from(usage::value(words, "--declared")?);
+            Ok(true)
+        }
+        _ => Ok(false),
+    })?;
+    let [a, b] = files.as_slice() else {
+        return Err(UsageFault::NotTwo.into());
+    };
+    let facts = Facts::capture(Vec::new());
+    let snapshot = |path: &std::ffi::OsString| {
+        let path = usage::absolute(path);
+        let bytes = facts.file(&path, limits::HYPERPARAMETERS_BYTES)?;
+        let snapshot = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        snapshot
+            .filter(|snapshot: &serde_json::Value| snapshot["format"] == 1)
+            .ok_or_else(|| {
+                let path = path.display().to_string();
+                Error::from(NoSnapshot { path })
+            })
+    };
+    let patterns = facts.file(
+        usage::absolute(declared.as_os_str()),
+        limits::DOCUMENT_BYTES,
+    )?;
+    let patterns = String::from_utf8_lossy(&patterns.unwrap_or_default()).into_owned();
+    let patterns: Vec<&str> = patterns
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .collect();
+    let differences = compare(&snapshot(a)?, &snapshot(b)?, &patterns);
+    let shown = match format {
+        Format::Text => text(&differences),
+        Format::Json => format!(
+            "{}\n",
+            serde_json::to_string_pretty(&differences).expect("texts have no failure to report")
+        ),
+        Format::Html => page::page(&a.to_string_lossy(), &b.to_string_lossy(), &differences),
+    };
+    output::data(shown.as_bytes())?;
+    let undeclared = differences.iter().any(|one| one.kind == Kind::Undeclared);
+    Ok(u8::from(undeclared))
+}
+
+fn text(differences: &[Difference]) -> String {
+    let mut text = String::new();
+    for (kind, title) in Kind::ALL {
+        let group: Vec<&Difference> = differences.iter().filter(|one| one.kind == kind).collect();
+        text.push_str(&format!("{title}: {}\n", group.len()));
+        for one in group {
+            text.push_str(&format!("  {}: {} -> {}\n", one.path, one.a, one.b));
+        }
+    }
+    text
+}

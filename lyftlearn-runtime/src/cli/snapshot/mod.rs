@@ -1,0 +1,158 @@
+//! `snapshot`: what a program sees here, as canonical JSON: names, hashes and versions, in a
+//! stable order, and never a secret.
+
+mod machine;
+mod python;
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use lexopt::Parser;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::layers::Gathered;
+use super::output;
+use super::usage::{self, UsageFault};
+use crate::deliver::outcome::named_secret;
+use crate::deliver::{delivered, layered};
+use crate::error::Error;
+use crate::facts::Facts;
+use crate::resolve::{Resolved, resolve};
+use crate::workload::Paths;
+
+/// What a snapshot says in place of the value of a secret: not even a hash, which a short
+/// secret would not survive.
+const SECRET: &str = "secret";
+
+pub(super) fn snapshot(mut words: Parser) -> Result<u8, Error> {
+    let mut file = None;
+    let facts = usage::looked_at(&mut words, |option, words| match option {
+        "--output" => {
+            file = Some(PathBuf::from(usage::value(words, "--output")?));
+            Ok(true)
+        }
+        _ => Ok(false),
+    })?;
+    let text = format!("{:#}\n", take(&facts)?);
+    match file {
+        None => output::data(text.as_bytes())?,
+        Some(file) => write(&file, &text).map_err(|err| {
+            let path = file.display().to_string();
+            Error::from(UsageFault::Unwritable { path }).because(err.kind())
+        })?,
+    }
+    Ok(0)
+}
+
+/// Everything that may make a program compute something else here than there.
+fn take(facts: &Facts) -> Result<Value, Error> {
+    let resolved = resolve(facts)?;
+    let variables = variables(facts, &resolved)?;
+    Ok(json!({
+        "format": 1,
+        "version": env!("CARGO_PKG_VERSION"),
+        "platform": resolved.workload.platform,
+        "flavor": resolved.workload.flavor,
+        "role": resolved.workload.role,
+        "job": resolved.workload.job,
+        "channels": resolved.workload.channels,
+        "topology": resolved.workload.topology,
+        "resources": resolved.workload.resources,
+        "lifecycle": resolved.workload.lifecycle,
+        "credentials": resolved.workload.credentials,
+        "hyperparameters": {
+            "count": resolved.workload.hyperparameters.count,
+            "sha256": sha256(&resolved.values.to_document()),
+        },
+        "paths": paths(facts, &resolved.workload.paths),
+        "variables": variables,
+        "machine": machine::machine(facts),
+        "python": python::python(facts),
+        "image": image(facts),
+    }))
+}
+
+fn variables(facts: &Facts, resolved: &Resolved) -> Result<BTreeMap<String, Value>, Error> {
+    let settings = &resolved.settings;
+    let ours = delivered(&resolved.workload, settings.notes_exceptions());
+    let gathered = Gathered::new(facts, &resolved.workload, &resolved.variables, &ours)?;
+    let layered = layered(&gathered.layers(facts));
+    Ok(layered
+        .into_iter()
+        .map(|variable| {
+            let name = variable.name.to_string_lossy().into_owned();
+            let secret = named_secret(&name) || settings.redact.contains(&name);
+            let shown = if secret {
+                SECRET.to_owned()
+            } else {
+                sha256(variable.value.1.as_bytes())
+            };
+            (name, shown.into())
+        })
+        .collect())
+}
+
+fn paths(facts: &Facts, paths: &Paths) -> Value {
+    let named: Value = serde_json::to_value(paths).expect("paths have no failure to report");
+    let named = named.as_object().cloned().unwrap_or_default();
+    named
+        .into_iter()
+        .map(|(name, path)| {
+            let described = path
+                .as_str()
+                .map_or(Value::Null, |path| describe(facts, path));
+            (name, described)
+        })
+        .collect::<serde_json::Map<_, _>>()
+        .into()
+}
+
+fn describe(facts: &Facts, path: &str) -> Value {
+    let Some((mode, user, group)) = facts.ownership(path) else {
+        return json!({"path": path, "exists": false});
+    };
+    json!({
+        "path": path,
+        "exists": true,
+        "mode": format!("{mode:04o}"),
+        "user": user,
+        "group": group,
+        "writable": facts.may_write(path),
+    })
+}
+
+/// What the image is, as far as it says so itself.
+fn image(facts: &Facts) -> Value {
+    let release = facts.file("/etc/os-release", crate::contract::limits::DOCUMENT_BYTES);
+    let release = release.ok().flatten().unwrap_or_default();
+    let release = String::from_utf8_lossy(&release).into_owned();
+    let field = |name: &str| {
+        let line = release.lines().find_map(|line| line.strip_prefix(name));
+        line.map(|value| value.trim_matches(['"', '=', '\'']).to_owned())
+    };
+    json!({"system": field("ID"), "system_version": field("VERSION_ID")})
+}
+
+pub(super) fn sha256(bytes: &[u8]) -> String {
+    let digest = Sha256::digest(bytes);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn text(facts: &Facts, path: impl AsRef<Path>) -> Option<String> {
+    let bytes = facts.file(path, crate::contract::limits::DOCUMENT_BYTES);
+    Some(String::from_utf8_lossy(&bytes.ok()??).into_owned())
+}
+
+/// Whole or not at all, and for whoever may read what lies beside it.
+fn write(file: &Path, text: &str) -> std::io::Result<()> {
+    let parent = file.parent().filter(|parent| *parent != OsStr::new(""));
+    let mut draft = tempfile::NamedTempFile::new_in(parent.unwrap_or(Path::new(".")))?;
+    draft.write_all(text.as_bytes())?;
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+    draft.as_file().set_permissions(mode)?;
+    draft.persist(file).map(drop).map_err(|err| err.error)
+}
