@@ -20,6 +20,7 @@
 //! | know what the container is asked to run | [`Workload`] |
 //! | deliver it to a program | [`deliver`](crate::deliver()) |
 //! | read hyperparameters with types | [`Texts`] |
+//! | know of a stop, and wait for one | [`shutdown::Shutdown`] |
 //! | get the platform's identity | [`credentials::provider`] |
 //! | count things | [`metrics::recorder`] |
 //! | say what went wrong | [`Error`] |
@@ -43,6 +44,7 @@ pub mod metrics;
 mod platform;
 mod resolve;
 mod settings;
+pub mod shutdown;
 mod workload;
 
 pub use deliver::{Delivery, Keeper, deliver, delivered, delivered_beside, environment};
