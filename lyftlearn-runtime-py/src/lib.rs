@@ -3,6 +3,7 @@
 
 mod error;
 mod hyperparameters;
+mod shutdown;
 mod view;
 
 use pyo3::prelude::*;
@@ -17,6 +18,8 @@ mod _native {
     };
     #[pymodule_export]
     use super::hyperparameters::Hyperparameters;
+    #[pymodule_export]
+    use super::shutdown::Shutdown;
     #[pymodule_export]
     use super::view::{Channel, Group, Job, Paths, Resources, Topology, View, current, resolve};
 

@@ -20,6 +20,7 @@
 //! | know what the container is asked to run | [`Workload`] |
 //! | deliver it to a program | [`deliver`](crate::deliver()) |
 //! | read hyperparameters with types | [`Texts`] |
+//! | know of a stop, and wait for one | [`shutdown::Shutdown`] |
 //! | get the platform's identity | [`credentials::provider`] |
 //! | count things | [`metrics::recorder`] |
 //! | say what went wrong | [`Error`] |
@@ -53,6 +54,7 @@ pub mod metrics;
 mod platform;
 mod resolve;
 mod settings;
+pub mod shutdown;
 #[cfg_attr(
     not(feature = "cli"),
     allow(dead_code, reason = "some of it is told to PID 1 alone")

@@ -20,6 +20,8 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("facts", &["contract", "error"]),
     ("settings", &["contract", "error", "signal"]),
     ("init", &["contract", "error"]),
+    // what a running program asks: the world again, at one place of it
+    ("shutdown", &["contract", "error", "facts"]),
     // floor 2: understands
     ("credentials", &["contract", "error", "workload"]),
     ("metrics", &["contract", "error", "workload"]),

@@ -6,6 +6,8 @@
     rt.paths.model, rt.channels["train"].path
     rt.hyperparameters["lr"]; rt.hyperparameters.float("lr")
     rt.topology.node_rank, rt.resources.cpus
+    rt.on_shutdown(save_checkpoint)
+    while not rt.shutdown.requested: ...
 
 The view is read at the first use, not at import. It is the same whether
 ``lyftlearn-runtime run`` started the process, ``exec`` did, or nothing did.
@@ -69,23 +71,36 @@ __all__ = [
     "flavor",
     "hyperparameters",
     "job",
+    "on_shutdown",
     "paths",
     "platform",
     "resolve",
     "resources",
     "role",
+    "shutdown",
     "topology",
 ]
 
 
+# Of a module that is imported at the first use: it takes handlers' and threads' modules
+# along.
+_LIFECYCLE = ("on_shutdown", "shutdown")
+
+
 def __getattr__(name: str) -> object:
-    if name not in _VIEW:
+    value: object
+    if name in _VIEW:
+        value = getattr(_native.current(), name)
+    elif name in _LIFECYCLE:
+        from lyftlearn_runtime import _shutdown  # noqa: PLC0415 - what this is about
+
+        value = getattr(_shutdown, name)
+    else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(_native.current(), name)
     # From now on an ordinary attribute: no call at the next use.
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_VIEW})
+    return sorted({*globals(), *_VIEW, *_LIFECYCLE})

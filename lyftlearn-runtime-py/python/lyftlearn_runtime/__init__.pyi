@@ -6,6 +6,8 @@
     rt.paths.model, rt.channels["train"].path
     rt.hyperparameters["lr"]; rt.hyperparameters.float("lr")
     rt.topology.node_rank, rt.resources.cpus
+    rt.on_shutdown(save_checkpoint)
+    while not rt.shutdown.requested: ...
 
 The view is read at the first use, not at import. It is the same whether
 ``lyftlearn-runtime run`` started the process, ``exec`` did, or nothing did.
@@ -34,6 +36,8 @@ from lyftlearn_runtime._native import (
     _Role,
     resolve,
 )
+from lyftlearn_runtime._shutdown import Shutdown as _Shutdown
+from lyftlearn_runtime._shutdown import on_shutdown as on_shutdown
 
 __all__ = [
     "Channel",
@@ -55,11 +59,13 @@ __all__ = [
     "flavor",
     "hyperparameters",
     "job",
+    "on_shutdown",
     "paths",
     "platform",
     "resolve",
     "resources",
     "role",
+    "shutdown",
     "topology",
 ]
 
@@ -89,3 +95,8 @@ topology: Topology
 """The nodes of this job."""
 resources: Resources
 """What this container may use."""
+
+shutdown: _Shutdown
+"""Whether a stop was asked for, until when, and how to wait for it. Nothing happens until
+the first use.
+"""

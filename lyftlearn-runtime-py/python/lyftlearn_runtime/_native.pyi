@@ -42,6 +42,7 @@ __all__ = [
     "Paths",
     "Resources",
     "SettingsError",
+    "Shutdown",
     "Topology",
     "UnreadableError",
     "View",
@@ -349,6 +350,27 @@ class Hyperparameters(Mapping[str, str]):
         A default other than None stands in for what is missing, never for what is wrong.
         Raises KeyError when there is none of that name and no default,
         HyperparameterError when it is something else (NaN is).
+        """
+
+@final
+class Shutdown:
+    """What PID 1 tells this process of a stop."""
+
+    def __new__(cls) -> Shutdown: ...
+    @property
+    def supervised(self) -> bool:
+        """Whether a PID 1 of ours tells anything here."""
+    def requested(self) -> tuple[str, float, float | None] | None:
+        """Signal, time of the request and deadline (both in time.monotonic's seconds), once a
+        stop was asked for.
+
+        Raises ContractError or UnreadableError when the file that says so is broken.
+        """
+    def watch(self) -> int | None:
+        """A new descriptor, the caller's to close, that becomes readable when PID 1 may have
+        told of a stop; None where no PID 1 of ours does.
+
+        Raises LyftlearnRuntimeError when the kernel has none left.
         """
 
 @final

@@ -1,0 +1,611 @@
+"""The stop that was asked for: callbacks, a flag and a deadline.
+
+Two things may tell of it. PID 1 writes a file before it passes the stop signal on
+(``_native.Shutdown``), so that one knows whoever owns SIGTERM here; and SIGTERM itself,
+where nobody else has taken it. A handler of ours runs in the main thread between two
+bytecodes, possibly between two of this module's own: what it shares with the rest is
+changed by single operations (``append``, ``pop``, ``setdefault``) and under no lock.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import select
+import signal
+import sys
+import threading
+import time
+import warnings
+from _thread import start_new_thread
+from contextlib import suppress
+from signal import SIGTERM
+from threading import get_ident
+
+from lyftlearn_runtime import _native
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import Callable, TypeVar
+
+    _Callback = TypeVar("_Callback", bound=Callable[[], object])
+
+# How often to look where the kernel has no inotify instance left (there are 128 for each
+# user of a node).
+_LOOK_AGAIN = 0.2
+# How long to leave the main thread to what it is in the midst of, and how often.
+_PAUSE = 0.01
+_PAUSES = 100
+# How a shell, PID 1 and every platform spell an end by SIGTERM.
+_STOPPED = 128 + SIGTERM
+_COROUTINE = 0x80  # inspect.CO_COROUTINE; the module would take milliseconds
+
+
+class _Entry:
+    """A callback, told from every other registration of the same."""
+
+    def __init__(self, callback: Callable[[], object]) -> None:
+        self.callback = callback
+
+
+class _Process:
+    """What one process knows. A forked one begins anew."""
+
+    def __init__(self, told: _native.Shutdown) -> None:
+        self.pid = os.getpid()
+        self.told = told
+        # What PID 1 told: signal, time of the request, deadline.
+        self.request: tuple[str, float, float | None] | None = None
+        # What was wrong with that.
+        self.broken: Exception | None = None
+        # SIGTERM has come.
+        self.signalled = False
+        # A program that looks ends itself.
+        self.looked = False
+        self.armed = False
+        # Somebody else's handler, which ours calls.
+        self.chained: Callable[[int, FrameType | None], object] | None = None
+        self.handled = False
+        self.postponed = 0
+        self.exiting = False
+        # What to end with once the callbacks are through.
+        self.to_end: SystemExit | None = None
+        # What to end with that was raised where nobody could catch it.
+        self.lost: SystemExit | None = None
+        self.entries: list[_Entry] = []
+        # Who runs the callbacks: whoever comes first.
+        self.runners: dict[str, tuple[int, object]] = {}
+        self.finished = threading.Event()
+        # Threads in the midst of a callback that came after those.
+        self.late: list[int] = []
+        self.threads: dict[str, threading.Thread] = {}
+        # What wakes those who wait: a pipe in which a byte stays, and inotify's descriptor.
+        self.descriptors: dict[str, tuple[int, int, int | None]] = {}
+
+    # Knowing.
+
+    def noted(self) -> bool:
+        """Whether a stop was asked for."""
+        if self.request is not None:
+            return True
+        try:
+            request = self.told.requested()
+        except _native.LyftlearnRuntimeError:
+            # Everybody who waits sees for themselves.
+            self.wake()
+            raise
+        if request is None:
+            return self.signalled
+        self.request = request
+        self.wake()
+        return True
+
+    def noted_for_sure(self) -> bool:
+        """The same where nobody could be told of a broken file: one that is there at all
+        is a stop."""
+        try:
+            return self.noted()
+        except _native.LyftlearnRuntimeError as error:
+            self.broken = error
+            self.signalled = True
+            self.wake()
+            return True
+
+    def wake(self) -> None:
+        """Wakes everybody who waits, for good."""
+        for descriptors in self.descriptors.values():
+            _write(descriptors[1])
+
+    # Waiting.
+
+    def waiting(self) -> tuple[int, int | None]:
+        """What becomes readable: for good with the stop, and when PID 1 may have told."""
+        if "all" not in self.descriptors:
+            read, write = os.pipe()
+            os.set_blocking(write, False)
+            try:
+                watch = self.told.watch()
+            except _native.LyftlearnRuntimeError:
+                watch = None
+            made = (read, write, watch)
+            if self.descriptors.setdefault("all", made) is not made:
+                _close(made)
+        read, _, watch = self.descriptors["all"]
+        return read, watch
+
+    def block(self, timeout: float | None) -> bool:
+        """Waits until a stop is asked for, or until `timeout` has passed."""
+        end = None if timeout is None else time.monotonic() + timeout
+        if self.noted():
+            return True
+        read, watch = self.waiting()
+        looks = watch is None and self.told.supervised
+        poll = select.poll()
+        poll.register(read, select.POLLIN)
+        if watch is not None:
+            poll.register(watch, select.POLLIN)
+        while True:
+            # The watch first, then the file: what comes in between wakes us.
+            _empty(watch)
+            if self.noted():
+                return True
+            left = None if end is None else end - time.monotonic()
+            if left is not None and left <= 0:
+                return False
+            if looks:
+                left = _LOOK_AGAIN if left is None else min(left, _LOOK_AGAIN)
+            # Rounded up: rounded down, the last millisecond would be spent in circles.
+            ready = poll.poll(None if left is None else int(min(left, 3600) * 1000) + 1)
+            for descriptor, event in ready:
+                if event & select.POLLNVAL:
+                    # Somebody closed what was not theirs.
+                    poll.unregister(descriptor)
+                    looks = True
+
+    # Arming.
+
+    def arm(self) -> None:
+        """Takes SIGTERM where nobody has; puts itself before whoever has, where nobody else
+        would tell. Only the main thread can."""
+        if self.armed or get_ident() != threading.main_thread().ident:
+            return
+        self.armed = True
+        handler = signal.getsignal(SIGTERM)
+        try:
+            if handler == signal.SIG_DFL:
+                signal.signal(SIGTERM, _on_signal)
+            elif callable(handler) and not self.told.supervised:
+                self.chained = handler
+                signal.signal(SIGTERM, _on_signal_of_another)
+                if self.entries:
+                    self.watch()
+        except ValueError:
+            pass  # A subinterpreter: signals are the first one's.
+
+    def watch(self) -> None:
+        """Starts the thread that is told, where a handler of ours may not be."""
+        if not self.told.supervised and self.chained is None:
+            return
+        thread = threading.Thread(target=self.watched, name="lyftlearn-shutdown", daemon=True)
+        if self.threads.setdefault("watch", thread) is thread:
+            thread.start()
+
+    def watched(self) -> None:
+        try:
+            self.block(None)
+        except _native.LyftlearnRuntimeError:
+            self.noted_for_sure()
+        if signal.getsignal(SIGTERM) is _on_signal:
+            # The signal is on its way to the main thread: PID 1 may hold it back a while
+            # (for load balancers), but one that has not come at half time went to another
+            # process group, or to a parent that keeps it to itself.
+            half = 0.0
+            if self.request is not None and self.request[2] is not None:
+                half = (self.request[1] + self.request[2]) / 2 - time.monotonic()
+            self.finished.wait(max(0.0, half))
+            if not self.runners and signal.getsignal(SIGTERM) is _on_signal:
+                _signal_main_thread()
+                return
+        # What a callback would have the process end with is not for us to say: whoever
+        # owns SIGTERM ends it.
+        self.run()
+
+    # Running.
+
+    def run(self) -> SystemExit | None:
+        """Runs the callbacks, unless somebody does or did; returns what one of them wants
+        the process to end with."""
+        own = (get_ident(), object())
+        if self.runners.setdefault("callbacks", own) is not own:
+            return None
+        leave = None
+        try:
+            if self.broken is not None:
+                _report("what PID 1 told", self.broken)
+            while self.entries:
+                error = self.call(self.entries.pop(0))
+                leave = leave or error
+        finally:
+            self.finished.set()
+        return leave
+
+    def call(self, entry: _Entry) -> SystemExit | None:
+        try:
+            entry.callback()
+        except SystemExit as error:
+            return error
+        except BaseException as error:
+            _report(entry.callback, error)
+        return None
+
+    def runs_here(self) -> bool:
+        """Whether this thread is in the midst of the callbacks."""
+        runner = self.runners.get("callbacks")
+        running = runner is not None and runner[0] == get_ident() and not self.finished.is_set()
+        return running or get_ident() in self.late
+
+    # Ending.
+
+    def end(self, frame: FrameType | None, leave: SystemExit | None) -> None:
+        """Ends a program that does not do so itself."""
+        if self.exiting or (leave is None and self.looked):
+            return
+        error = leave or SystemExit(_STOPPED)
+        if self.runs_here():
+            # The signal came in the midst of a callback, which must be left in peace.
+            self.to_end = error
+            return
+        if _is_past_its_end(frame):
+            for stream in (sys.stdout, sys.stderr):
+                with suppress(Exception):
+                    if stream is not None:
+                        stream.flush()
+            _die()
+        self.follow(error)
+        raise error
+
+    def follow(self, error: SystemExit) -> None:
+        """Raises it again should it get lost: Python ignores what is raised in a weak
+        reference's callback or in ``__del__``, and a signal may come there as anywhere."""
+        before = sys.unraisablehook
+
+        def unraisablehook(unraisable: sys.UnraisableHookArgs) -> None:
+            if unraisable.exc_value is not error:
+                before(unraisable)
+                return
+            self.lost = error
+            # Not before this hook is left as well.
+            self.signal_again()
+
+        sys.unraisablehook = unraisablehook
+
+    def signal_again(self) -> None:
+        """Has the main thread's handler called anew, a little later."""
+
+        def pause() -> None:
+            time.sleep(_PAUSE)
+            _signal_main_thread()
+
+        start_new_thread(pause, ())
+
+
+class Shutdown:
+    """Whether a stop was asked for: StopTrainingJob, a spot interruption, an eviction, a
+    scale-down, ``podman stop``.
+
+    Under ``lyftlearn-runtime run`` every process of the container knows, whoever owns
+    SIGTERM there. Without it a process knows by SIGTERM alone, if it came when a handler of
+    ours was there.
+
+    The first use in the main thread arms: where SIGTERM has its default action, from then
+    on it does not end the process any more, and the program ends itself in its own time.
+    Where somebody else handles SIGTERM (gunicorn, uvicorn, asyncio's add_signal_handler, a
+    handler of your own), that handler stays and works; only without ``lyftlearn-runtime run``
+    one of ours is put before it, which notes the signal and calls it. A handler that is
+    installed later replaces ours, as it would any other.
+
+    Raises ContractError or UnreadableError when what PID 1 wrote is broken.
+    """
+
+    @property
+    def requested(self) -> bool:
+        """Whether a stop was asked for. Two microseconds: look as often as you like."""
+        return _looked().noted()
+
+    @property
+    def deadline(self) -> float | None:
+        """When what still runs will be killed, in time.monotonic()'s seconds; None while no
+        stop was asked for, and where nobody tells (without ``lyftlearn-runtime run``).
+        """
+        process = _looked()
+        process.noted()
+        return None if process.request is None else process.request[2]
+
+    @property
+    def seconds_left(self) -> float | None:
+        """How many seconds there are until the deadline, never less than 0; None where there
+        is none.
+        """
+        deadline = self.deadline
+        return None if deadline is None else max(0.0, deadline - time.monotonic())
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Blocks until a stop is asked for, or until `timeout` seconds have passed; says
+        whether it was asked for, as threading.Event.wait does.
+
+        For any thread; takes no processor time meanwhile.
+        """
+        return _looked().block(timeout)
+
+    async def wait_async(self, timeout: float | None = None) -> bool:
+        """The same for asyncio: without a thread, and it may be cancelled at any time."""
+        import asyncio  # noqa: PLC0415 - who calls this has it already
+
+        process = _looked()
+        if process.noted():
+            return True
+        loop = asyncio.get_running_loop()
+        found: asyncio.Future[bool] = loop.create_future()
+
+        def look(again: bool = False) -> None:
+            if found.done():
+                return
+            try:
+                _empty(watch)
+                if process.noted():
+                    found.set_result(True)
+                elif again:
+                    timers["look"] = loop.call_later(_LOOK_AGAIN, look, True)
+            except Exception as error:
+                found.set_exception(error)
+
+        def give_up() -> None:
+            if not found.done():
+                found.set_result(False)
+
+        shared_read, shared_watch = process.waiting()
+        # Of one's own for each who waits: a loop knows one reader for each descriptor.
+        read = os.dup(shared_read)
+        watch = None if shared_watch is None else os.dup(shared_watch)
+        timers = {}
+        try:
+            if timeout is not None:
+                timers["timeout"] = loop.call_later(timeout, give_up)
+            loop.add_reader(read, look)
+            if watch is not None:
+                loop.add_reader(watch, look)
+            look(again=watch is None and process.told.supervised)
+            return await found
+        finally:
+            for timer in timers.values():
+                timer.cancel()
+            for descriptor in (read, watch):
+                if descriptor is not None:
+                    if not loop.is_closed():
+                        loop.remove_reader(descriptor)
+                    os.close(descriptor)
+
+    def __repr__(self) -> str:
+        return "<lyftlearn_runtime.shutdown>"
+
+
+shutdown = Shutdown()
+
+
+def on_shutdown(callback: _Callback, /) -> _Callback:
+    """Calls `callback` once, without arguments, when a stop is asked for; returns it, so
+    that this can be a decorator.
+
+    Where it runs:
+
+    * In a plain script, which leaves SIGTERM to us: in the main thread, between two
+      bytecodes. So it never runs beside a training step, and not before a call into native
+      code returns; it must not take a lock that the main thread may hold.
+    * Where somebody else handles SIGTERM (gunicorn, uvicorn, asyncio's add_signal_handler, a
+      handler of your own), before or after: in a thread of its own, while the other handler
+      does its work. A process that ends by itself waits for it; one that ends by raising
+      SIGTERM again, with nobody to handle it (uvicorn's workers do), does not.
+    * At once, and in the caller's thread, when the stop has been asked for already.
+
+    In the order of registration. What one of them raises is printed, and the others run all
+    the same; by SystemExit one says with what the process is to end, where that is ours to
+    say. A second SIGTERM changes nothing.
+
+    After the last one a plain script is ended by SystemExit(143), as the signal would have,
+    but so that ``finally`` and atexit do their work. A program that has ever used
+    rt.shutdown (outside of callbacks) is left to end itself.
+
+    The callbacks belong to this process. A forked child has none of them, and SIGTERM does
+    to it what it did before; data loaders' workers die as ever.
+
+    Without ``lyftlearn-runtime run`` SIGTERM alone tells of a stop: of another handler's
+    coming later nothing is known. From another thread than the main one no handler can be
+    installed: a RuntimeWarning says so where one is needed.
+    """
+    if not callable(callback):
+        raise TypeError(f"on_shutdown takes a function, not {type(callback).__name__}")
+    flags = getattr(getattr(callback, "__code__", None), "co_flags", 0)
+    if flags & _COROUTINE:
+        raise TypeError(
+            "on_shutdown takes a function, not a coroutine function:"
+            " await rt.shutdown.wait_async() instead"
+        )
+    process = _process
+    entry = _Entry(callback)
+    process.entries.append(entry)
+    process.arm()
+    if process.noted_for_sure():
+        leave = process.run()
+        process.late.append(get_ident())
+        try:
+            with suppress(ValueError):
+                # Not among those that were run: that was before.
+                process.entries.remove(entry)
+                leave = process.call(entry)
+        finally:
+            process.late.remove(get_ident())
+        leave = leave or process.to_end
+        if leave is not None:
+            raise leave
+        return callback
+    process.watch()
+    handled = signal.getsignal(SIGTERM) != signal.SIG_DFL
+    if not process.armed and not (handled and process.told.supervised):
+        warnings.warn(
+            "on_shutdown cannot take SIGTERM outside the main thread, and may not be told:"
+            " look at rt.shutdown.requested in the main thread once",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+    return callback
+
+
+def _looked() -> _Process:
+    process = _process
+    if not process.runs_here():
+        process.looked = True
+    process.arm()
+    return process
+
+
+def _on_signal(number: int, frame: FrameType | None) -> None:
+    """SIGTERM, where nobody else has taken it. In the main thread."""
+    process = _process
+    if process.pid != os.getpid():
+        # Forked by somebody who does not tell Python: the child's SIGTERM is the default.
+        _die()
+    if process.handled:
+        # Another one, while the first is dealt with or afterwards; or our own.
+        lost, process.lost = process.lost, None
+        if lost is not None:
+            raise lost
+        return
+    process.signalled = True
+    process.noted_for_sure()
+    process.wake()
+    if process.entries and _is_printing() and process.postponed < _PAUSES:
+        process.postponed += 1
+        process.signal_again()
+        return
+    process.handled = True
+    leave = process.run()
+    process.end(frame, leave)
+
+
+def _on_signal_of_another(number: int, frame: FrameType | None) -> None:
+    """SIGTERM, before whoever has taken it: the thread that waits runs the callbacks."""
+    process = _process
+    chained = process.chained
+    if process.pid == os.getpid():
+        process.signalled = True
+        process.wake()
+    if chained is not None:
+        chained(number, frame)
+
+
+def _at_exit() -> None:
+    """A process that ends by itself waits for its callbacks."""
+    process = _process
+    process.exiting = True
+    if process.entries and process.noted_for_sure():
+        # The thread has not even woken up.
+        process.run()
+    if process.runners and not process.runs_here():
+        process.finished.wait()
+    if signal.getsignal(SIGTERM) is _on_signal and (process.handled or process.request):
+        # Python is about to restore the default, by which a signal that comes late would
+        # take the place of the exit code.
+        with suppress(ValueError):
+            signal.signal(SIGTERM, signal.SIG_IGN)
+
+
+def _after_fork() -> None:
+    """The child forgets, and SIGTERM does to it what it did before us."""
+    global _process
+    parent, _process = _process, _Process(_process.told)
+    _process.request, _process.signalled = parent.request, parent.signalled
+    handler = signal.getsignal(SIGTERM)
+    if handler is _on_signal:
+        signal.signal(SIGTERM, signal.SIG_DFL)
+    elif handler is _on_signal_of_another:
+        signal.signal(SIGTERM, parent.chained)
+    for descriptors in parent.descriptors.values():
+        _close(descriptors)
+
+
+def _is_past_its_end(frame: FrameType | None) -> bool:
+    """Whether the main thread has run its program and waits for other threads: what it
+    raised there would be printed, and come to nothing."""
+    if frame is None:
+        return True
+    while frame.f_back is not None:
+        frame = frame.f_back
+    return frame.f_code.co_name == "_shutdown" and frame.f_globals.get("__name__") == "threading"
+
+
+def _is_printing() -> bool:
+    """Whether the signal came in the midst of a write to a standard stream: Python would
+    refuse a callback's own, and with it perhaps the checkpoint that it announces."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except RuntimeError:
+            return True
+        except Exception:
+            continue
+    return False
+
+
+def _signal_main_thread() -> None:
+    main = threading.main_thread().ident
+    if main is not None:
+        signal.pthread_kill(main, SIGTERM)
+
+
+def _die() -> None:
+    """Ends the process as SIGTERM would have without us."""
+    signal.signal(SIGTERM, signal.SIG_DFL)
+    os.kill(os.getpid(), SIGTERM)
+
+
+def _empty(watch: int | None) -> None:
+    """Takes what has arrived: what it was does not matter, as everybody looks for the file
+    itself afterwards."""
+    with suppress(OSError):
+        while watch is not None and os.read(watch, 4096):
+            pass
+
+
+def _write(descriptor: int) -> None:
+    # Full: it was written often enough.
+    with suppress(OSError):
+        os.write(descriptor, b"\0")
+
+
+def _close(descriptors: tuple[int, int, int | None]) -> None:
+    for descriptor in descriptors:
+        if descriptor is not None:
+            with suppress(OSError):
+                os.close(descriptor)
+
+
+def _report(what: object, error: BaseException) -> None:
+    """A traceback on stderr, as for any exception that nobody catches."""
+    with suppress(Exception):
+        import traceback  # noqa: PLC0415 - three milliseconds, for what rarely happens
+
+        stream = sys.stderr
+        if stream is None:
+            return
+        stream.write(f"Exception ignored in on_shutdown: {what!r}\n")
+        # Without the frame that called.
+        trace = error.__traceback__ and error.__traceback__.tb_next
+        traceback.print_exception(type(error), error, trace, file=stream)
+        stream.flush()
+
+
+_process = _Process(_native.Shutdown())
+atexit.register(_at_exit)
+os.register_at_fork(after_in_child=_after_fork)

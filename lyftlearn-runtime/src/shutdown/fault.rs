@@ -1,0 +1,62 @@
+//! What can be wrong with being told of a stop.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::error::{Error, ErrorKind, Fault};
+
+#[derive(Debug)]
+pub(super) enum ShutdownFault {
+    /// The file is there and does not say what it should.
+    Malformed {
+        path: PathBuf,
+        line: usize,
+        column: usize,
+    },
+    /// The kernel refused.
+    System { what: &'static str },
+}
+
+impl ShutdownFault {
+    pub(super) fn system(what: &'static str, err: &std::io::Error) -> Error {
+        let text = err.to_string();
+        let end = text.find(" (os error").unwrap_or(text.len());
+        Error::from(Self::System { what }).because(text[..end].to_lowercase())
+    }
+}
+
+impl fmt::Display for ShutdownFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Malformed { path, line, column } => write!(
+                f,
+                "cannot understand {} at line {line}, column {column}",
+                path.display()
+            ),
+            Self::System { what } => write!(f, "cannot {what}"),
+        }
+    }
+}
+
+impl Fault for ShutdownFault {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Malformed { .. } => ErrorKind::Contract,
+            Self::System { .. } => ErrorKind::System,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(
+            match self {
+                Self::Malformed { .. } => {
+                    "lyftlearn-runtime run writes this file; check that nothing else does"
+                }
+                Self::System { .. } => {
+                    "raise the limits on open files and on inotify instances (fs.inotify)"
+                }
+            }
+            .to_owned(),
+        )
+    }
+}

@@ -1,0 +1,356 @@
+//! The stop that somebody asks for: StopTrainingJob, a spot interruption, an eviction, a
+//! scale-down. One flag and one deadline for all of them.
+//!
+//! PID 1 writes `shutdown.json` into the run directory before it passes the stop signal
+//! on, so that every process of the container can know of it, whoever owns SIGTERM there.
+//! **Starts no thread, and takes no signal unless it is asked to.**
+//!
+//! ```
+//! use lyftlearn_runtime::{Facts, shutdown::Shutdown};
+//!
+//! let shutdown = Shutdown::of(&Facts::capture(Vec::new()));
+//! for step in 0..3 {
+//!     if let Some(request) = shutdown.requested()? {
+//!         println!("saving, with {:?} seconds left", request.seconds_left());
+//!         break;
+//!     }
+//!     println!("training step {step}");
+//! }
+//! # Ok::<(), lyftlearn_runtime::Error>(())
+//! ```
+
+mod fault;
+mod wait;
+
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use rustix::fs::{Access, access};
+use rustix::time::{ClockId, clock_gettime};
+use serde::Deserialize;
+use signal_hook::SigId;
+use signal_hook::consts::SIGTERM;
+
+use crate::contract::{delivered, limits};
+use crate::error::Error;
+use crate::facts::Facts;
+
+use fault::ShutdownFault;
+
+/// A stop that was asked for. Times are seconds of the kernel's monotonic clock
+/// (`CLOCK_MONOTONIC`), which all processes of a container share.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[non_exhaustive]
+pub struct Request {
+    /// The signal that asked, by its name: `SIGTERM`.
+    pub signal: String,
+    /// When it was asked for; of a signal that came without PID 1, when it was noticed.
+    pub requested: f64,
+    /// When what still runs will be killed; `None` where nobody tells.
+    pub deadline: Option<f64>,
+}
+
+impl Request {
+    /// How many seconds there are until the deadline, never less than 0; `None` without one.
+    #[must_use]
+    pub fn seconds_left(&self) -> Option<f64> {
+        self.deadline.map(|deadline| (deadline - now()).max(0.0))
+    }
+}
+
+/// Whether a stop was asked for. Clones share what they know.
+#[derive(Clone, Debug)]
+pub struct Shutdown {
+    /// The file that PID 1 writes; none where no PID 1 of ours tells us anything.
+    file: Option<PathBuf>,
+    listener: Option<Arc<Listener>>,
+    told: Arc<OnceLock<Request>>,
+    signalled: Arc<OnceLock<Request>>,
+}
+
+impl Shutdown {
+    /// What PID 1 tells in the run directory that `facts` name. Without one, or where this
+    /// user may not look into it (after `sudo`), a stop never is asked for: see
+    /// [`listen`](Self::listen).
+    ///
+    /// The directory is this process's own, whatever root the other facts are read below:
+    /// a stop is not a fact to read but an event to wait for.
+    ///
+    /// ```
+    /// use lyftlearn_runtime::{Facts, shutdown::Shutdown};
+    ///
+    /// let directory = tempfile::tempdir()?;
+    /// let facts = Facts::empty().with_var("LYFTLEARN_RUN_DIR", directory.path());
+    /// let shutdown = Shutdown::of(&facts);
+    /// assert_eq!(shutdown.requested()?, None);
+    ///
+    /// std::fs::write(
+    ///     directory.path().join("shutdown.json"),
+    ///     r#"{"signal": "SIGTERM", "requested": 1234.5, "deadline": 1344.5}"#,
+    /// )?;
+    /// assert_eq!(shutdown.requested()?.unwrap().deadline, Some(1344.5));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn of(facts: &Facts) -> Self {
+        let directory = facts.text(delivered::RUN_DIR);
+        let file = directory
+            .as_deref()
+            .map(Path::new)
+            // What inotify wants to watch it, and open(2) to read in it.
+            .filter(|directory| access(*directory, Access::READ_OK | Access::EXEC_OK).is_ok())
+            .map(|directory| directory.join(delivered::SHUTDOWN_FILE));
+        Self {
+            file,
+            listener: None,
+            told: Arc::default(),
+            signalled: Arc::default(),
+        }
+    }
+
+    /// Counts SIGTERM as a stop as well, for a program that also runs without
+    /// `lyftlearn-runtime run`. From now on SIGTERM does not end this process any more,
+    /// even when this is dropped: the program ends itself. Other handlers that were
+    /// registered through the crate `signal-hook` (tokio's too) go on working.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel has no descriptor left.
+    pub fn listen(mut self) -> Result<Self, Error> {
+        let cannot = |err| ShutdownFault::system("listen for SIGTERM", &err);
+        let (signalled, write) = UnixStream::pair().map_err(cannot)?;
+        let id = signal_hook::low_level::pipe::register(SIGTERM, write).map_err(cannot)?;
+        self.listener = Some(Arc::new(Listener { signalled, id }));
+        Ok(self)
+    }
+
+    /// Whether a PID 1 of ours tells this process of stops.
+    #[must_use]
+    pub fn supervised(&self) -> bool {
+        self.file.is_some()
+    }
+
+    /// The stop, once it was asked for. Costs one failing `open(2)` until then, and nothing
+    /// afterwards.
+    ///
+    /// # Errors
+    ///
+    /// When the file is there and cannot be read or understood.
+    pub fn requested(&self) -> Result<Option<Request>, Error> {
+        if let Some(request) = self.told.get() {
+            return Ok(Some(request.clone()));
+        }
+        if let Some(file) = &self.file
+            && let Some(request) = read(file)?
+        {
+            return Ok(Some(self.told.get_or_init(|| request).clone()));
+        }
+        // PID 1 writes before it passes the signal on: this one came from somewhere else,
+        // or there is no PID 1.
+        let signalled = self.signalled.get().is_some()
+            || (self.listener.as_ref()).is_some_and(|listener| listener.has_come());
+        Ok(signalled.then(|| {
+            let request = || Request {
+                signal: "SIGTERM".to_owned(),
+                requested: now(),
+                deadline: None,
+            };
+            self.signalled.get_or_init(request).clone()
+        }))
+    }
+
+    /// How many seconds there are until what still runs will be killed, never less than 0;
+    /// `None` when no stop was asked for, or nobody tells.
+    ///
+    /// # Errors
+    ///
+    /// As [`requested`](Self::requested).
+    pub fn seconds_left(&self) -> Result<Option<f64>, Error> {
+        Ok(self.requested()?.and_then(|request| request.seconds_left()))
+    }
+
+    /// A descriptor that becomes readable when PID 1 may have told of a stop, for an event
+    /// loop of one's own; `None` where no PID 1 of ours does. After it, and whenever it has
+    /// become readable and was emptied, ask [`requested`](Self::requested).
+    ///
+    /// ```
+    /// use lyftlearn_runtime::{Facts, shutdown::Shutdown};
+    ///
+    /// assert!(Shutdown::of(&Facts::empty()).watch()?.is_none());
+    /// # Ok::<(), lyftlearn_runtime::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the kernel has no descriptor or no inotify instance left.
+    pub fn watch(&self) -> Result<Option<OwnedFd>, Error> {
+        (self.file.as_deref())
+            .map(|file| wait::watch(file.parent().unwrap_or(file)))
+            .transpose()
+            .map_err(|err| ShutdownFault::system("watch the run directory", &err.into()))
+    }
+}
+
+/// SIGTERM's other end: a byte arrives with the first one, and is left there, so that
+/// everybody who waits sees it.
+#[derive(Debug)]
+struct Listener {
+    signalled: UnixStream,
+    id: SigId,
+}
+
+impl Listener {
+    fn has_come(&self) -> bool {
+        wait::readable(&self.signalled)
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        // Nobody reads any more what the handler would write.
+        signal_hook::low_level::unregister(self.id);
+    }
+}
+
+fn read(file: &Path) -> Result<Option<Request>, Error> {
+    // Whatever stands in the file's place, Facts know how to read without hanging.
+    let here = Facts::empty().with_root("/");
+    let Some(bytes) = here.file(file, limits::DOCUMENT_BYTES)? else {
+        return Ok(None);
+    };
+    let request = serde_json::from_slice(&bytes).map_err(|err| ShutdownFault::Malformed {
+        path: file.to_owned(),
+        line: err.line(),
+        column: err.column(),
+    })?;
+    Ok(Some(request))
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a 64-bit float holds a century of nanoseconds to the microsecond"
+)]
+fn now() -> f64 {
+    let time = clock_gettime(ClockId::Monotonic);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{Facts, Request, Shutdown};
+
+    const TOLD: &str = r#"{"signal":"SIGTERM","requested":1234.567890,"deadline":1344.567890}"#;
+
+    pub(super) fn told() -> Request {
+        Request {
+            signal: "SIGTERM".to_owned(),
+            requested: 1_234.567_89,
+            deadline: Some(1_344.567_89),
+        }
+    }
+
+    /// A run directory, and PID 1's hand in it.
+    pub(super) struct Stop(tempfile::TempDir);
+
+    impl Stop {
+        pub(super) fn new() -> Self {
+            Self(tempfile::tempdir().unwrap())
+        }
+
+        pub(super) fn shutdown(&self) -> Shutdown {
+            Shutdown::of(&Facts::empty().with_var("LYFTLEARN_RUN_DIR", self.0.path()))
+        }
+
+        /// By a temporary name, as PID 1 does.
+        pub(super) fn ask(&self) {
+            self.write("shutdown.json", TOLD);
+        }
+
+        fn write(&self, name: &str, text: &str) {
+            let temporary = self.0.path().join(".temporary");
+            std::fs::write(&temporary, text).unwrap();
+            std::fs::rename(temporary, self.0.path().join(name)).unwrap();
+        }
+    }
+
+    #[test]
+    fn without_a_run_directory_nobody_tells() {
+        let directory = tempfile::tempdir().unwrap();
+        for facts in [
+            Facts::empty(),
+            Facts::empty().with_var("LYFTLEARN_RUN_DIR", ""),
+            Facts::empty().with_var("LYFTLEARN_RUN_DIR", directory.path().join("absent")),
+        ] {
+            let shutdown = Shutdown::of(&facts);
+            assert!(!shutdown.supervised());
+            assert_eq!(shutdown.requested().unwrap(), None);
+            assert_eq!(shutdown.seconds_left().unwrap(), None);
+        }
+    }
+
+    #[test]
+    fn what_is_told_stays_told_for_every_clone() {
+        let stop = Stop::new();
+        let (shutdown, clone) = (stop.shutdown(), stop.shutdown().clone());
+        let shared = shutdown.clone();
+        stop.ask();
+        assert_eq!(shutdown.requested().unwrap(), Some(told()));
+        drop(stop);
+        assert_eq!(shutdown.requested().unwrap(), Some(told()));
+        assert_eq!(shared.requested().unwrap(), Some(told()));
+        assert_eq!(clone.requested().unwrap(), None);
+    }
+
+    #[test]
+    fn a_deadline_that_has_passed_leaves_no_time_and_none_is_none() {
+        let left = |deadline| Request { deadline, ..told() }.seconds_left();
+        assert_eq!(left(Some(0.0)), Some(0.0));
+        assert_eq!(left(None), None);
+        let left = left(Some(super::now() + 100.0)).unwrap();
+        assert!((90.0..=100.0).contains(&left), "{left}");
+    }
+
+    #[track_caller]
+    fn check(make: impl FnOnce(&Path), report: &str) {
+        let stop = Stop::new();
+        make(&stop.0.path().join("shutdown.json"));
+        let shown = stop.shutdown().requested().unwrap_err().report();
+        let directory = stop.0.path().to_str().unwrap();
+        assert_eq!(shown.replace(directory, "/run/lyftlearn"), report);
+    }
+
+    #[test]
+    fn a_file_that_is_not_understood_is_said_and_not_shown() {
+        check(
+            |path| std::fs::write(path, r#"{"signal": "SIGTERM", "requested": "canary"}"#).unwrap(),
+            "lyftlearn-runtime: cannot understand /run/lyftlearn/shutdown.json \
+             at line 1, column 43\n  \
+             hint: lyftlearn-runtime run writes this file; check that nothing else does\n",
+        );
+    }
+
+    #[test]
+    fn a_directory_in_the_files_place_is_an_error() {
+        check(
+            |path| std::fs::create_dir(path).unwrap(),
+            "lyftlearn-runtime: cannot read /run/lyftlearn/shutdown.json: \
+             it is a directory, not a file\n  \
+             hint: check what the image or a mount puts there\n",
+        );
+    }
+
+    #[test]
+    fn what_the_kernel_refuses_is_said() {
+        let err = std::io::Error::from_raw_os_error(24);
+        assert_eq!(
+            super::ShutdownFault::system("watch the run directory", &err).report(),
+            "lyftlearn-runtime: cannot watch the run directory\n  \
+             because: too many open files\n  \
+             hint: raise the limits on open files and on inotify instances (fs.inotify)\n"
+        );
+    }
+}
