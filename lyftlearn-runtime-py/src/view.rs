@@ -60,6 +60,11 @@ part!(
         attempt: Option<u32> = |job| job.attempt,
         /// The container's name in its pod.
         container: Option<String> = |job| job.container.clone(),
+        /// The pod's labels, where a downwardAPI volume has them (Kubernetes, "Expose Pod
+        /// Information to Containers Through Files"); else empty.
+        labels: BTreeMap<String, String> = |job| job.labels.clone(),
+        /// The pod's annotations, likewise.
+        annotations: BTreeMap<String, String> = |job| job.annotations.clone(),
     }
 );
 part!(

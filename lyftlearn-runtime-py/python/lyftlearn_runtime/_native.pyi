@@ -110,6 +110,16 @@ class Job:
     def container(self) -> str | None:
         """The container's name in its pod."""
 
+    @property
+    def labels(self) -> dict[str, str]:
+        """The pod's labels, where a downwardAPI volume has them (Kubernetes, "Expose Pod
+        Information to Containers Through Files"); else empty.
+        """
+
+    @property
+    def annotations(self) -> dict[str, str]:
+        """The pod's annotations, likewise."""
+
 @final
 class Paths:
     """Directories that exist or can be made, and files that the platform reads. What
