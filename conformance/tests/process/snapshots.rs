@@ -101,3 +101,81 @@ fn differences_are_declared_harmless_or_neither() {
          hint: lyftlearn-runtime snapshot --output FILE makes one\n"
     );
 }
+
+/// Trains a model and serves it, with more variables; what serving left.
+fn served(world: &World, settings: &str, variables: &[(&str, &str)]) -> (Output, Value) {
+    std::fs::create_dir_all(world.path("run")).unwrap();
+    let container = world
+        .container(settings)
+        .mount(world.path("ml/model"), "/opt/ml/model")
+        .mount(world.path("run"), "/run")
+        .variable("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+        .variable("HOSTNAME", "digits-1")
+        .variable("LYFTLEARN_RUNTIME_ROLE", "serving");
+    let container = variables
+        .iter()
+        .fold(container, |container, (name, value)| {
+            container.variable(name, value)
+        });
+    let output = ended(&container, &["true"]);
+    let outcome = std::fs::read(world.path("run/lyftlearn/outcome.json")).unwrap_or_default();
+    (output, serde_json::from_slice(&outcome).unwrap_or_default())
+}
+
+#[test]
+fn a_model_is_held_against_what_trained_it() {
+    needs_namespaces!();
+    let world = World::new();
+    check_end(&ended(&world.training("", &json!({})), &["true"]), 0);
+    let kept = std::fs::read(world.path("ml/model/.lyftlearn/snapshot.json")).unwrap();
+    world.canary.assert_unseen("the model's snapshot", &kept);
+
+    let (output, outcome) = served(&world, "", &[]);
+    check_end(&output, 0);
+    assert_eq!(outcome["skew"], json!({"undeclared": 0, "differences": []}));
+    assert_eq!(
+        String::from_utf8_lossy(&output.stderr),
+        "lyftlearn-runtime: kubernetes (pod), serving, job digits-1\n"
+    );
+
+    let threads = [("OMP_NUM_THREADS", "3")];
+    let (output, outcome) = served(&world, "", &threads);
+    check_end(&output, 0);
+    assert_eq!(
+        outcome["skew"]["differences"],
+        json!(["machine.threads.OMP_NUM_THREADS"])
+    );
+    assert!(
+        String::from_utf8_lossy(&output.stderr).ends_with(
+            "; 1 difference from what trained the model, machine.threads.OMP_NUM_THREADS first\n"
+        ),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+
+    let (output, _) = served(&world, "[skew]\nguard = \"fail\"\n", &threads);
+    check_end(&output, 125);
+    assert_eq!(
+        String::from_utf8_lossy(&output.stderr),
+        "lyftlearn-runtime: cannot serve this model: 1 undeclared difference from /opt/ml/model/.lyftlearn/snapshot.json\n  \
+         machine.threads.OMP_NUM_THREADS\n  \
+         hint: serve with the image that trained it, name what may differ in /etc/lyftlearn/declared-differences, or set skew.guard to warn\n"
+    );
+    let (output, outcome) = served(&world, "[skew]\nguard = \"off\"\n", &threads);
+    check_end(&output, 0);
+    assert_eq!(outcome["skew"], Value::Null);
+}
+
+#[test]
+fn what_failed_or_was_stopped_leaves_no_snapshot_with_the_model() {
+    needs_namespaces!();
+    let world = World::new();
+    let output = ended(&world.training("", &json!({})), &["false"]);
+    check_end(&output, 1);
+    let output = ended(
+        &world.training("[skew]\nguard = \"off\"\n", &json!({})),
+        &["true"],
+    );
+    check_end(&output, 0);
+    assert!(!world.path("ml/model/.lyftlearn").exists());
+}

@@ -14,6 +14,7 @@ mod outcome;
 mod output;
 mod program;
 mod run;
+mod skew;
 mod snapshot;
 mod stage;
 mod streams;

@@ -4,8 +4,8 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use super::output;
 use super::usage::UsageFault;
+use super::{output, skew};
 use crate::contract::{delivered, limits};
 use crate::deliver::outcome::{Class, End, Exception, Outcome, Redact};
 use crate::deliver::{Written, first_bytes, first_characters, write_outcome, write_reason};
@@ -46,6 +46,16 @@ pub(super) fn outcome(words: &[OsString]) -> Result<u8, Error> {
     let end = with_the_second_stages_word(&facts, end);
     let outcome = Outcome::of(&end, exceptions, oom_kills(&facts, &end), &redact);
     tell(&end, &outcome);
+    if let Some(file) = end.snapshot.as_deref().filter(|_| end.completed())
+        && let Err(err) = skew::keep(&facts, file)
+        && !end.quiet
+    {
+        let path = file.display();
+        output::say(&format!(
+            "lyftlearn-runtime: cannot write {path}: {}\n",
+            err.kind()
+        ));
+    }
     Ok(0)
 }
 

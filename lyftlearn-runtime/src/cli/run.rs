@@ -8,9 +8,9 @@ use lexopt::Parser;
 use super::layers::Gathered;
 use super::usage::{self, UsageFault};
 use super::user::{self, Account};
-use super::{outcome, output, program};
+use super::{outcome, output, program, skew};
 use crate::contract::delivered as names;
-use crate::deliver::outcome::{End, How, Stopped};
+use crate::deliver::outcome::{End, How, Skew, Stopped};
 use crate::deliver::{Delivery, Keeper, Recipient, announce, deliver};
 use crate::error::Error;
 use crate::facts::Facts;
@@ -95,7 +95,7 @@ pub(super) fn run(mut words: Parser, mut armed: Armed) -> Result<u8, Error> {
     };
     drop(reserve);
     let end = ended(end, &ending, &exit_remap);
-    if end.completed() {
+    if end.completed() && end.snapshot.is_none() {
         outcome::completed(&facts, &end);
     } else {
         init::last_errand(&outcome::words(&end), facts.vars(), ending.report_until);
@@ -115,6 +115,7 @@ fn prepare_run(facts: &Facts, arguments: &[(&'static str, String)]) -> Result<Pr
     let account = user::account(facts, settings.user.as_deref())?;
     let argv = program::resolve(facts, &settings.commands, facts.argv())?;
     let quiet = settings.log.as_deref() == Some("off");
+    let skew = skew::guard(facts, &resolved)?;
     let noted = resolved.problems.len();
     let policy = policy(settings, resolved.end);
     let mut delivery = deliver(
@@ -139,7 +140,7 @@ fn prepare_run(facts: &Facts, arguments: &[(&'static str, String)]) -> Result<Pr
         &mut delivery.problems,
     );
     if !quiet {
-        say(&delivery, noted + delivery.problems.len());
+        say(&delivery, noted + delivery.problems.len(), skew.as_ref());
     }
     Ok(Prepared {
         program: Program {
@@ -159,6 +160,8 @@ fn prepare_run(facts: &Facts, arguments: &[(&'static str, String)]) -> Result<Pr
             redact: settings.redact.clone(),
             run,
             quiet,
+            snapshot: skew::kept_at(&delivery.workload, settings.skew_guard.as_deref()),
+            skew,
             ..End::default()
         },
         delivery,
@@ -309,7 +312,7 @@ fn ended(end: End, ending: &Ending, exit_remap: &[(u8, u8)]) -> End {
 }
 
 /// One line, so that a log shows where it ran and nothing else.
-fn say(delivery: &Delivery, problems: usize) {
+fn say(delivery: &Delivery, problems: usize, skew: Option<&Skew>) {
     let workload = &delivery.workload;
     let job = workload
         .job
@@ -322,8 +325,21 @@ fn say(delivery: &Delivery, problems: usize) {
         1 => "; 1 problem, see lyftlearn-runtime inspect".to_owned(),
         many => format!("; {many} problems, see lyftlearn-runtime inspect"),
     };
+    let skew = skew
+        .filter(|skew| skew.undeclared > 0)
+        .map(|skew| {
+            let first = skew.differences.first().map_or("", String::as_str);
+            let count = skew.undeclared;
+            let differences = if count == 1 {
+                "difference"
+            } else {
+                "differences"
+            };
+            format!("; {count} {differences} from what trained the model, {first} first")
+        })
+        .unwrap_or_default();
     output::say(&format!(
-        "lyftlearn-runtime: {} ({}), {}{job}{problems}\n",
+        "lyftlearn-runtime: {} ({}), {}{job}{problems}{skew}\n",
         workload.platform.as_str(),
         workload.flavor.as_str(),
         workload.role.as_str(),

@@ -27,6 +27,8 @@ pub(crate) const ENVIRONMENT_LINES: &str = "environment.env";
 pub(crate) const IMAGE_ENVIRONMENT: &str = "/etc/lyftlearn/image-environment";
 /// Differences between snapshots that are meant: a path in each line, `*` for any characters.
 pub(crate) const DECLARED_DIFFERENCES: &str = "/etc/lyftlearn/declared-differences";
+/// In a model's directory: what it was trained with.
+pub(crate) const MODEL_SNAPSHOT: &str = ".lyftlearn/snapshot.json";
 /// Names that a document may set only when they are allowed: they decide how programs are
 /// found and loaded, or belong to a platform or to the identity.
 pub(crate) const PROTECTED: &[&str] = &[

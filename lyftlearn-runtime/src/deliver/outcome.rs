@@ -33,6 +33,19 @@ pub(crate) struct End {
     pub(crate) redact: Vec<String>,
     /// Nothing is to be said on stderr.
     pub(crate) quiet: bool,
+    /// Where to keep what a model was trained with, if training has completed.
+    pub(crate) snapshot: Option<PathBuf>,
+    /// What the model that was served was held against.
+    pub(crate) skew: Option<Skew>,
+}
+
+/// How far what serves a model is from what trained it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Skew {
+    /// Differences that nobody declared.
+    pub(crate) undeclared: usize,
+    /// The first of them, by path.
+    pub(crate) differences: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -117,6 +130,8 @@ pub(crate) struct Outcome {
     /// Processes of this container that the kernel killed for memory meanwhile.
     pub(crate) oom_kills: Option<u64>,
     pub(crate) exception: Option<Exception>,
+    /// Where a model was served that came with a snapshot.
+    pub(crate) skew: Option<Skew>,
 }
 
 /// Names of exceptions that only pass on that a child failed: the child's own tells more.
@@ -177,6 +192,7 @@ impl Outcome {
             seconds: end.seconds,
             oom_kills,
             exception,
+            skew: end.skew.clone(),
         };
         outcome.reason = outcome.reason_of(end);
         outcome

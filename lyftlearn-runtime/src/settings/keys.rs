@@ -144,6 +144,13 @@ pub const KEYS: &[Key] = &[
         form: Form::Other,
     },
     Key {
+        name: "skew.guard",
+        form: Form::Choice {
+            of: &["warn", "fail", "off"],
+            expected: "warn, fail or off",
+        },
+    },
+    Key {
         name: "outcome.python_exceptions",
         form: Form::Choice {
             of: &["on", "off"],

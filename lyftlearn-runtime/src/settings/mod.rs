@@ -58,6 +58,7 @@ pub(crate) struct Settings {
     pub(crate) podinfo_dir: Option<String>,
     /// Protected names that a document may set all the same.
     pub(crate) allowed_variables: Vec<String>,
+    pub(crate) skew_guard: Option<String>,
     pub(crate) python_exceptions: Option<String>,
     /// Variables whose values are secrets.
     pub(crate) redact: Vec<String>,
@@ -286,6 +287,7 @@ impl Reader {
             hyperparameter_encoding: self.choice("hyperparameters.encoding"),
             podinfo_dir: self.path("job.podinfo_dir"),
             allowed_variables: self.words("environment.allow").unwrap_or_default(),
+            skew_guard: self.choice("skew.guard"),
             python_exceptions: self.choice("outcome.python_exceptions"),
             redact: self.words("outcome.redact").unwrap_or_default(),
             sources: BTreeMap::new(),

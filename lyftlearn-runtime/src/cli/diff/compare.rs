@@ -8,7 +8,7 @@ use serde_json::Value;
 /// Whether a difference matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Kind {
+pub(in crate::cli) enum Kind {
     /// Nobody said that it may be.
     Undeclared,
     /// Named by somebody who meant it.
@@ -27,10 +27,10 @@ impl Kind {
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Difference {
-    pub(super) kind: Kind,
+pub(in crate::cli) struct Difference {
+    pub(in crate::cli) kind: Kind,
     /// Dotted, as in `paths.model.mode`.
-    pub(super) path: String,
+    pub(in crate::cli) path: String,
     /// JSON; `absent` where there is nothing.
     pub(super) a: String,
     pub(super) b: String,
@@ -78,7 +78,7 @@ const HARMLESS: &[&str] = &[
 
 /// Every difference, undeclared ones first. A pattern is a path; `*` stands for any
 /// characters.
-pub(super) fn compare(a: &Value, b: &Value, declared: &[&str]) -> Vec<Difference> {
+pub(in crate::cli) fn compare(a: &Value, b: &Value, declared: &[&str]) -> Vec<Difference> {
     let (a, b) = (leaves(a), leaves(b));
     let paths: std::collections::BTreeSet<&String> = a.keys().chain(b.keys()).collect();
     let absent = || "absent".to_owned();

@@ -3,7 +3,7 @@
 mod compare;
 mod page;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use lexopt::Parser;
 
@@ -12,7 +12,8 @@ use super::usage::{self, UsageFault};
 use crate::contract::{limits, runtime};
 use crate::error::{Error, ErrorKind, Fault};
 use crate::facts::Facts;
-use compare::{Difference, Kind, compare};
+use compare::Difference;
+pub(super) use compare::{Kind, compare};
 
 #[derive(Clone, Copy)]
 enum Format {
@@ -45,7 +46,7 @@ impl Fault for NoSnapshot {
 
 pub(super) fn diff(mut words: Parser) -> Result<u8, Error> {
     let mut format = Format::Text;
-    let mut declared = PathBuf::from(runtime::DECLARED_DIFFERENCES);
+    let mut patterns = PathBuf::from(runtime::DECLARED_DIFFERENCES);
     let files = usage::options(&mut words, |option, words| match option {
         "--format" => {
             let name = usage::value(words, "--format")?;
@@ -65,7 +66,7 @@ pub(super) fn diff(mut words: Parser) -> Result<u8, Error> {
             Ok(true)
         }
         "--declared" => {
-            declared = PathBuf::from(usage::value(words, "--declared")?);
+            patterns = PathBuf::from(usage::value(words, "--declared")?);
             Ok(true)
         }
         _ => Ok(false),
@@ -85,16 +86,8 @@ pub(super) fn diff(mut words: Parser) -> Result<u8, Error> {
                 Error::from(NoSnapshot { path })
             })
     };
-    let patterns = facts.file(
-        usage::absolute(declared.as_os_str()),
-        limits::DOCUMENT_BYTES,
-    )?;
-    let patterns = String::from_utf8_lossy(&patterns.unwrap_or_default()).into_owned();
-    let patterns: Vec<&str> = patterns
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty() && !line.starts_with('#'))
-        .collect();
+    let patterns = declared(&facts, &usage::absolute(patterns.as_os_str()))?;
+    let patterns: Vec<&str> = patterns.iter().map(String::as_str).collect();
     let differences = compare(&snapshot(a)?, &snapshot(b)?, &patterns);
     let shown = match format {
         Format::Text => text(&differences),
@@ -107,6 +100,18 @@ pub(super) fn diff(mut words: Parser) -> Result<u8, Error> {
     output::data(shown.as_bytes())?;
     let undeclared = differences.iter().any(|one| one.kind == Kind::Undeclared);
     Ok(u8::from(undeclared))
+}
+
+/// The patterns of a file; none when it is absent.
+pub(super) fn declared(facts: &Facts, file: &Path) -> Result<Vec<String>, Error> {
+    let text = facts.file(file, limits::DOCUMENT_BYTES)?;
+    let text = String::from_utf8_lossy(&text.unwrap_or_default()).into_owned();
+    Ok(text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .map(ToOwned::to_owned)
+        .collect())
 }
 
 fn text(differences: &[Difference]) -> String {

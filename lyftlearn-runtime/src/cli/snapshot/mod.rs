@@ -49,9 +49,13 @@ pub(super) fn snapshot(mut words: Parser) -> Result<u8, Error> {
 }
 
 /// Everything that may make a program compute something else here than there.
-fn take(facts: &Facts) -> Result<Value, Error> {
-    let resolved = resolve(facts)?;
-    let variables = variables(facts, &resolved)?;
+pub(super) fn take(facts: &Facts) -> Result<Value, Error> {
+    of(facts, &resolve(facts)?)
+}
+
+/// The same for what has been resolved already.
+pub(super) fn of(facts: &Facts, resolved: &Resolved) -> Result<Value, Error> {
+    let variables = variables(facts, resolved)?;
     Ok(json!({
         "format": 1,
         "version": env!("CARGO_PKG_VERSION"),
@@ -148,7 +152,7 @@ fn text(facts: &Facts, path: impl AsRef<Path>) -> Option<String> {
 }
 
 /// Whole or not at all, and for whoever may read what lies beside it.
-fn write(file: &Path, text: &str) -> std::io::Result<()> {
+pub(super) fn write(file: &Path, text: &str) -> std::io::Result<()> {
     let parent = file.parent().filter(|parent| *parent != OsStr::new(""));
     let mut draft = tempfile::NamedTempFile::new_in(parent.unwrap_or(Path::new(".")))?;
     draft.write_all(text.as_bytes())?;

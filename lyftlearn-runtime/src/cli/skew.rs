@@ -1,0 +1,131 @@
+//! The skew guard: what a model was trained with is kept beside it, and what it is served
+//! with is held against that.
+
+use std::fmt;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::diff::{Kind, compare, declared};
+use super::snapshot;
+use crate::contract::{limits, runtime};
+use crate::deliver::outcome::Skew;
+use crate::error::{Error, ErrorKind, Fault};
+use crate::facts::Facts;
+use crate::resolve::Resolved;
+use crate::workload::{Role, Workload};
+
+/// So many differences are named; all are counted.
+const NAMED: usize = 20;
+
+/// A model that was trained with something else, where that must not be.
+#[derive(Debug)]
+struct Skewed {
+    snapshot: PathBuf,
+    undeclared: usize,
+    first: Vec<String>,
+}
+
+impl fmt::Display for Skewed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (count, path) = (self.undeclared, self.snapshot.display());
+        write!(
+            f,
+            "cannot serve this model: {count} undeclared differences from {path}"
+        )?;
+        for path in &self.first {
+            write!(f, "\n  {path}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Fault for Skewed {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Contract
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(format!(
+            "serve with the image that trained it, name what may differ in {}, or set skew.guard to warn",
+            runtime::DECLARED_DIFFERENCES
+        ))
+    }
+}
+
+/// Where the snapshot of a model is to be written once training has completed; `None` for
+/// anything else.
+pub(super) fn kept_at(workload: &Workload, guard: Option<&str>) -> Option<PathBuf> {
+    let model = workload.paths.model.as_deref()?;
+    (workload.role == Role::Training && guard != Some("off")).then(|| place(model))
+}
+
+/// Writes it. A model directory that is gone, or takes no more, changes nothing.
+pub(super) fn keep(facts: &Facts, file: &Path) -> std::io::Result<()> {
+    let snapshot =
+        snapshot::take(facts).map_err(|error| std::io::Error::other(error.to_string()))?;
+    let directory = file.parent().unwrap_or(Path::new("/"));
+    match std::fs::DirBuilder::new().mode(0o755).create(directory) {
+        Err(err) if err.kind() != std::io::ErrorKind::AlreadyExists => return Err(err),
+        _ => {}
+    }
+    snapshot::write(file, &format!("{snapshot:#}\n"))
+}
+
+/// What the model that is about to be served was trained with, held against what is here.
+pub(super) fn guard(facts: &Facts, resolved: &Resolved) -> Result<Option<Skew>, Error> {
+    let guard = resolved.settings.skew_guard.as_deref();
+    let serving = matches!(resolved.workload.role, Role::Serving | Role::Transform);
+    let Some(model) = resolved.workload.paths.model.as_deref() else {
+        return Ok(None);
+    };
+    let file = place(model);
+    if !serving || guard == Some("off") || !facts.exists(&file) {
+        return Ok(None);
+    }
+    let bytes = facts.file(&file, limits::HYPERPARAMETERS_BYTES)?;
+    let kept: Value = serde_json::from_slice(&bytes.unwrap_or_default()).unwrap_or_default();
+    let here = snapshot::of(facts, resolved)?;
+    let patterns = declared(facts, Path::new(runtime::DECLARED_DIFFERENCES))?;
+    let patterns: Vec<&str> = patterns.iter().map(String::as_str).collect();
+    let undeclared: Vec<String> = compare(&numerics(&kept), &numerics(&here), &patterns)
+        .into_iter()
+        .filter(|one| one.kind == Kind::Undeclared)
+        .map(|one| one.path)
+        .collect();
+    let skew = Skew {
+        undeclared: undeclared.len(),
+        differences: undeclared.into_iter().take(NAMED).collect(),
+    };
+    if guard == Some("fail") && skew.undeclared > 0 {
+        return Err(Skewed {
+            snapshot: file,
+            undeclared: skew.undeclared,
+            first: skew.differences,
+        }
+        .into());
+    }
+    Ok(Some(skew))
+}
+
+fn place(model: &Path) -> PathBuf {
+    model.join(runtime::MODEL_SNAPSHOT)
+}
+
+/// What may make the same code compute something else. Variables, paths and resources
+/// differ between training and serving by their nature; `diff` shows them.
+fn numerics(snapshot: &Value) -> Value {
+    let machine = |field: &str| snapshot["machine"][field].clone();
+    json!({
+        "python": snapshot["python"],
+        "image": snapshot["image"],
+        "machine": {
+            "architecture": machine("architecture"),
+            "features": machine("features"),
+            "threads": machine("threads"),
+            "locale": machine("locale"),
+            "time_zone": machine("time_zone"),
+        },
+    })
+}
