@@ -30,9 +30,14 @@ struct Skewed {
 impl fmt::Display for Skewed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (count, path) = (self.undeclared, self.snapshot.display());
+        let differences = if count == 1 {
+            "difference"
+        } else {
+            "differences"
+        };
         write!(
             f,
-            "cannot serve this model: {count} undeclared differences from {path}"
+            "cannot serve this model: {count} undeclared {differences} from {path}"
         )?;
         for path in &self.first {
             write!(f, "\n  {path}")?;
