@@ -46,7 +46,7 @@ lint:
 	target/venv/bin/ruff check lyftlearn-runtime-py examples conformance
 	target/venv/bin/ruff format --check lyftlearn-runtime-py examples conformance
 	cd lyftlearn-runtime-py && ../target/venv/bin/mypy
-	target/venv/bin/mypy --strict conformance/benches/start.py
+	target/venv/bin/mypy --strict conformance/benches/report.py
 
 test-rust:
 	cargo test --locked --workspace
