@@ -1,0 +1,2 @@
+//! To come.
+use super::*;
