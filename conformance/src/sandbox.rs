@@ -231,7 +231,7 @@ impl Sandbox {
              signal.signal(changed, signal.SIG_DFL)\n\
              del os.environ['PYTHONCOERCECLOCALE']\n\
              {}\
-             os.execv(sys.argv[1], sys.argv[1:])\n",
+             os.execvp(sys.argv[1], sys.argv[1:])\n",
             self.inherited
         );
         [
@@ -287,7 +287,7 @@ impl Sandbox {
         let directory = self.working_directory.display();
         // The variable by which the shell finds its own programs is not the container's.
         script.push_str(&format!(
-            "exec chroot {user}{root} /usr/bin/env -C {directory} PATH=\"$outer\" \"$@\"\n"
+            "exec chroot {user}{root} /usr/bin/env --default-signal -C {directory} PATH=\"$outer\" \"$@\"\n"
         ));
         script
     }

@@ -91,6 +91,23 @@ static void together(int count, int code) {
     _exit(code);
 }
 
+static int code;
+
+static void handled(int number) {
+    (void)number;
+    if (write(STDOUT_FILENO, "handled\n", 8) == 8)
+        _exit(code);
+}
+
+/* Ends of TERM with a code of its own, once it is ready. */
+static void handle(int number) {
+    code = number;
+    signal(SIGTERM, handled);
+    if (write(STDOUT_FILENO, "ready\n", 6) == 6)
+        for (;;)
+            pause();
+}
+
 /* Becomes another program whose environment has a name twice and a word without one. */
 static void oddly(char **argv) {
     char *environment[] = {"Z=1", "A=2", "Z=3", "word", "EMPTY=", "=nameless", "B=\xff\n", "PATH=/usr/bin:/bin", NULL};
@@ -109,6 +126,8 @@ int main(int argc, char **argv) {
         orphans(atoi(argv[2]), argv[3]);
     if (strcmp(word, "together") == 0)
         together(atoi(argv[2]), atoi(argv[3]));
+    if (strcmp(word, "handle") == 0)
+        handle(atoi(argv[2]));
     if (strcmp(word, "oddly") == 0)
         oddly(argv + 2);
     return 2;
