@@ -261,9 +261,9 @@ impl Supervisor<'_> {
     }
 
     fn signal(&mut self, arrived: Arrived) {
-        // A word of ours to a reader that has gone: it was for nobody.
-        let own = arrived.sender == rustix::process::getpid().as_raw_nonzero().get();
-        if own && arrived.number == Signal::SIGPIPE as i32 {
+        // What a write of ours has led to, for want of a reader (SIGPIPE) or of room
+        // (SIGXFSZ), is not for the program.
+        if arrived.sender == rustix::process::getpid().as_raw_nonzero().get() {
             return;
         }
         self.step(if self.policy.asked_by.contains(&arrived.number) {
