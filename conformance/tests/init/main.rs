@@ -14,6 +14,7 @@ macro_rules! needs_namespaces {
 }
 
 mod codes;
+mod files;
 mod job_control;
 mod memory;
 mod orphans;
