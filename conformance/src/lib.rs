@@ -22,4 +22,6 @@ pub mod programs;
 pub mod sagemaker;
 pub mod sandbox;
 pub mod story;
+pub mod terminal;
 pub mod wait;
+pub mod world;

@@ -21,6 +21,7 @@ pub struct Sandbox {
     writable_run: bool,
     proc: bool,
     working_directory: PathBuf,
+    inherited: String,
 }
 
 #[derive(Clone, Debug)]
@@ -56,6 +57,7 @@ impl Sandbox {
             writable_run: true,
             proc: true,
             working_directory: PathBuf::from("/"),
+            inherited: String::new(),
         };
         for directory in [
             "/bin",
@@ -152,6 +154,15 @@ impl Sandbox {
         self
     }
 
+    /// What PID 1 finds besides: lines of Python that change the process (its limits,
+    /// signals, files, system calls) before it becomes PID 1's program.
+    #[must_use]
+    pub fn inheriting(mut self, python: &str) -> Self {
+        self.inherited.push_str(python);
+        self.inherited.push('\n');
+        self
+    }
+
     /// Starts `lyftlearn-runtime run -- ARGV` as PID 1.
     #[must_use]
     pub fn run<W: AsRef<OsStr>>(&self, argv: &[W]) -> Running {
@@ -167,6 +178,17 @@ impl Sandbox {
     /// When `unshare` cannot be started at all.
     #[must_use]
     pub fn start(&self, argv: &[OsString]) -> Running {
+        self.start_on(argv, [Stdio::null(), Stdio::piped(), Stdio::piped()])
+    }
+
+    /// Starts any argv as PID 1, with these standard streams.
+    ///
+    /// # Panics
+    ///
+    /// When `unshare` cannot be started at all.
+    #[must_use]
+    pub fn start_on(&self, argv: &[OsString], streams: [Stdio; 3]) -> Running {
+        let [stdin, stdout, stderr] = streams;
         let root = tempfile::tempdir().expect("a temporary directory can be made");
         let mut command = Command::new("unshare");
         command
@@ -182,18 +204,45 @@ impl Sandbox {
                 "--",
             ])
             .args(["sh", "-euc", &self.script(root.path()), "sandbox"])
+            .args(self.inheritance())
             .args(argv)
             .env_clear()
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .env("SANDBOX_PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+            .stdin(stdin)
+            .stdout(stdout)
+            .stderr(stderr);
         Running {
             environment: self.environment.clone(),
             outer: command.spawn().expect("unshare (util-linux) is installed"),
             _root: root,
         }
+    }
+
+    /// Changes the process, and becomes what follows. Python ignores signals and sets
+    /// variables of its own: neither is inherited.
+    fn inheritance(&self) -> Vec<OsString> {
+        if self.inherited.is_empty() {
+            return Vec::new();
+        }
+        let script = format!(
+            "import os, signal, sys\n\
+             for changed in signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ:\n    \
+             signal.signal(changed, signal.SIG_DFL)\n\
+             del os.environ['PYTHONCOERCECLOCALE']\n\
+             {}\
+             os.execvp(sys.argv[1], sys.argv[1:])\n",
+            self.inherited
+        );
+        [
+            "/usr/bin/env",
+            "PYTHONCOERCECLOCALE=0",
+            "/usr/bin/python3",
+            "-c",
+            &script,
+        ]
+        .map(OsString::from)
+        .into()
     }
 
     /// The shell that builds the root and then becomes the program: still PID 1.
@@ -238,7 +287,7 @@ impl Sandbox {
         let directory = self.working_directory.display();
         // The variable by which the shell finds its own programs is not the container's.
         script.push_str(&format!(
-            "exec chroot {user}{root} /usr/bin/env -C {directory} PATH=\"$outer\" \"$@\"\n"
+            "exec chroot {user}{root} /usr/bin/env --default-signal -C {directory} PATH=\"$outer\" \"$@\"\n"
         ));
         script
     }
@@ -284,6 +333,22 @@ impl Running {
     pub fn signal(&self, signal: nix::sys::signal::Signal) {
         let pid = nix::unistd::Pid::from_raw(self.pid_one());
         nix::sys::signal::kill(pid, signal).expect("PID 1 is there");
+    }
+
+    /// Sends PID 1 signals by their numbers, one after another, without waiting.
+    ///
+    /// # Panics
+    ///
+    /// When it is gone.
+    #[track_caller]
+    pub fn send(&self, numbers: &[i32]) {
+        // A shell, because nothing else knows all 64.
+        let sent = Command::new("sh")
+            .args(["-euc", "pid=$1; shift; for n; do kill -$n $pid; done", "sh"])
+            .arg(self.pid_one().to_string())
+            .args(numbers.iter().map(ToString::to_string))
+            .status();
+        assert!(sent.is_ok_and(|status| status.success()), "PID 1 is there");
     }
 
     /// Runs a command beside PID 1, with the container's environment, as `docker exec` does.

@@ -1,5 +1,7 @@
 //! Why it ended, where each platform looks.
 
+use lyftlearn_conformance::kubelet::Pod;
+
 use super::*;
 
 /// What a run left: its exit code and `outcome.json`, which outlives PID 1 only because

@@ -17,6 +17,7 @@ pub(super) fn stage(words: &[OsString]) -> Result<u8, Error> {
     if stage.terminal {
         init::take_terminal();
     }
+    init::let_stops_come(&stage.held);
     let environment = Facts::capture(Vec::new());
     let become_it = || match &stage.user {
         Some(user) => init::become_user(user).map_or_else(

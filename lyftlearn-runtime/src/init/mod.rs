@@ -18,13 +18,15 @@ use std::time::Duration;
 
 pub(crate) use agent::Helper;
 pub(crate) use own::path as own_path;
-pub(crate) use stage::{Stage, User, WORD as STAGE, become_program, become_user, take_terminal};
+pub(crate) use stage::{
+    Stage, User, WORD as STAGE, become_program, become_user, let_stops_come, take_terminal,
+};
 pub(crate) use stopping::Budget;
 pub(crate) use supervise::{Ending, Policy, Program, Scope, Status, now, supervise};
 
 use fault::InitFault;
 use nix::errno::Errno;
-use nix::sys::signal::{SigSet, SigmaskHow, Signal};
+use nix::sys::signal::{SigSet, Signal};
 use rustix::process::WaitOptions;
 use signals::{Arrived, To};
 
@@ -44,10 +46,8 @@ pub(crate) struct Armed {
 /// Blocks every signal, before anything else is done: what arrives from now on is
 /// queued by the kernel and not lost.
 pub(crate) fn arm() -> Result<Armed, Error> {
-    let all = signals::every();
-    let before = all
-        .thread_swap_mask(SigmaskHow::SIG_SETMASK)
-        .map_err(|errno| InitFault::system("block signals", errno))?;
+    let block = || signals::block().map_err(|errno| InitFault::system("block signals", errno));
+    let before = block()?;
     // A parent that ignored SIGCHLD would have the kernel reap in our place, and the
     // program's exit code would be lost. A handler of any kind ends that; blocked, it
     // never runs, and exec takes it away.
@@ -57,8 +57,9 @@ pub(crate) fn arm() -> Result<Armed, Error> {
             InitFault::system("receive signals", errno)
         },
     )?;
+    block()?;
     Ok(Armed {
-        all,
+        all: signals::every(),
         before,
         waiting: Vec::new(),
     })
@@ -76,6 +77,7 @@ impl Armed {
         let ready = AtomicBool::new(false);
         let all = self.all;
         let watch = || {
+            let _ = signals::block();
             let mut waiting = Vec::new();
             while let Some(arrived) = signals::next(&all, None) {
                 if arrived.number == Signal::SIGCHLD as i32 {
@@ -94,6 +96,7 @@ impl Armed {
             let watcher = std::thread::Builder::new()
                 .stack_size(WATCHER_STACK)
                 .spawn_scoped(scope, watch);
+            let _ = signals::block();
             let prepared = prepare();
             ready.store(true, Ordering::Release);
             // Without a thread to be had, what arrived is looked at now.

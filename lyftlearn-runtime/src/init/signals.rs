@@ -1,7 +1,7 @@
 //! All 64 signals, those included that the C library keeps to itself: musl's own calls
 //! leave 32 to 34 out of every set, and 34 is glibc's `SIGRTMIN`, which programs use.
 //!
-//! The only place of `init` with unsafe code: three calls that have no safe form.
+//! The only place of `init` with unsafe code: four calls that have no safe form.
 //! `sigtimedwait` and not a signalfd, which old sandboxes answer with ENOSYS: one system
 //! call for a signal, none while nothing happens, and no file.
 #![expect(
@@ -12,6 +12,7 @@
 use std::mem::MaybeUninit;
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::libc;
 use nix::sys::signal::SigSet;
 use rustix::process::Pid;
@@ -32,6 +33,30 @@ pub(super) fn every() -> SigSet {
     unsafe {
         bits.as_mut_ptr().write_bytes(0xff, 1);
         SigSet::from_sigset_t_unchecked(bits.assume_init())
+    }
+}
+
+/// Blocks every signal, and tells what was blocked before. musl's own call leaves 32 to 34
+/// out of what it tells, and so its `posix_spawn` leaves them unblocked behind it; its
+/// `sigaction` and `pthread_create` unblock 33 and 34 at their first use. After each of
+/// the three all has to be blocked again.
+pub(super) fn block() -> nix::Result<SigSet> {
+    /// The kernel's own set: a bit for each signal.
+    const BYTES: usize = 8;
+    let every = every();
+    let mut before = MaybeUninit::<libc::sigset_t>::zeroed();
+    // SAFETY: both sets are at least as long as the kernel is told, and outlive the call;
+    // what it does not write of `before` is zero, and every pattern of bits is a value.
+    unsafe {
+        let every: *const libc::sigset_t = every.as_ref();
+        Errno::result(libc::syscall(
+            libc::SYS_rt_sigprocmask,
+            libc::SIG_SETMASK,
+            every,
+            before.as_mut_ptr(),
+            BYTES,
+        ))?;
+        Ok(SigSet::from_sigset_t_unchecked(before.assume_init()))
     }
 }
 

@@ -12,6 +12,7 @@ use nix::sys::signal::SigSet;
 use rustix::process::Pid;
 
 use super::fault::InitFault;
+use super::signals;
 use crate::error::Error;
 
 /// What exec takes, in the kernel's own form.
@@ -56,8 +57,10 @@ pub(super) fn spawn(
     for (ours, theirs) in files {
         actions.add_dup2(*ours, *theirs)?;
     }
-    let pid = posix_spawn(file, &actions, &attributes, &words.argv, &words.environment)?;
-    Pid::from_raw(pid.as_raw()).ok_or(Errno::ESRCH)
+    let spawned = posix_spawn(file, &actions, &attributes, &words.argv, &words.environment);
+    // It leaves 32 to 34 unblocked; what came of them during the spawn is lost.
+    let _ = signals::block();
+    Pid::from_raw(spawned?.as_raw()).ok_or(Errno::ESRCH)
 }
 
 /// What exec's errno means to a person. Only the two that POSIX's shells tell apart

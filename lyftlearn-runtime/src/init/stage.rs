@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use nix::unistd::{Gid, Uid, execve, setgroups, setresgid, setresuid};
-use rustix::fd::BorrowedFd;
+use rustix::fd::{BorrowedFd, OwnedFd};
+use rustix::fs::{Mode, OFlags};
 use serde::{Deserialize, Serialize};
 
 use super::fault::InitFault;
@@ -23,6 +24,8 @@ pub(crate) const WORD: &str = "--second-stage";
 pub(crate) struct Stage {
     /// Take the terminal.
     pub(crate) terminal: bool,
+    /// Blocked until this stage is there, and to be unblocked by it.
+    pub(crate) held: Vec<i32>,
     /// Become this user.
     pub(crate) user: Option<User>,
     /// Where to write why it did not work.
@@ -40,6 +43,28 @@ impl Stage {
             .chain(argv.iter().cloned())
             .collect()
     }
+}
+
+/// What a terminal stops processes with.
+const STOPS: [Signal; 3] = [Signal::SIGTSTP, Signal::SIGTTIN, Signal::SIGTTOU];
+
+/// Keeps the terminal's stops from a process on its way to this stage, where `mask` does
+/// not yet: until it has a group of its own Ctrl-Z is meant for it, too, and who started
+/// it waits for its exec and could neither notice nor continue it.
+pub(super) fn hold_stops(mask: &mut SigSet) -> Vec<i32> {
+    let held = STOPS.into_iter().filter(|stop| !mask.contains(*stop));
+    let held: Vec<Signal> = held.collect();
+    mask.extend(held.iter().copied());
+    held.into_iter().map(|stop| stop as i32).collect()
+}
+
+/// One that came meanwhile stops this process here, where it can be continued.
+pub(crate) fn let_stops_come(held: &[i32]) {
+    let held: SigSet = held
+        .iter()
+        .filter_map(|stop| Signal::try_from(*stop).ok())
+        .collect();
+    let _ = held.thread_unblock();
 }
 
 /// Whom the program runs as.
@@ -60,6 +85,14 @@ pub(super) fn terminal() -> Option<BorrowedFd<'static>> {
     ]
     .into_iter()
     .find(|stream| rustix::termios::isatty(stream))
+}
+
+/// The terminal of this session, whether or not a standard stream is one.
+pub(super) fn controlling() -> Option<OwnedFd> {
+    let stream = terminal().filter(|stream| rustix::termios::tcgetpgrp(stream).is_ok());
+    let stream = stream.and_then(|stream| rustix::io::fcntl_dupfd_cloexec(stream, 3).ok());
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+    stream.or_else(|| rustix::fs::open("/dev/tty", flags, Mode::empty()).ok())
 }
 
 /// Makes this process's group the terminal's foreground group. A terminal that is not

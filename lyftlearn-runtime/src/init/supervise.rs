@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use rustix::fd::BorrowedFd;
+use rustix::fd::OwnedFd;
 use rustix::process::{Pid, WaitOptions, WaitStatus};
 use rustix::time::{ClockId, clock_gettime};
 
@@ -103,15 +103,13 @@ pub(crate) fn supervise(
     let agent = helper
         .map(|helper| Agent::new(helper, armed.before))
         .transpose()?;
-    let terminal = foreground();
-    let child = start(&armed, &program, terminal.is_some())?;
+    let child = start(&armed, &program)?;
     drop(program);
     let mut supervisor = Supervisor {
         child,
         policy,
         machine: Machine::new(policy.budget, agent.is_some()),
         agent,
-        terminal,
         announce,
         status: None,
         started: now(),
@@ -131,24 +129,27 @@ pub(crate) fn supervise(
     })
 }
 
-/// The terminal, when it is ours to hand over: only whoever is in the foreground may.
-fn foreground() -> Option<BorrowedFd<'static>> {
-    let terminal = stage::terminal()?;
-    let ours = match rustix::termios::tcgetpgrp(terminal) {
-        Ok(group) => group == rustix::process::getpgrp(),
-        // The foreground group is outside this PID namespace: so is whoever else could
-        // be in it.
-        Err(_) => is_pid_one(),
-    };
-    ours.then_some(terminal)
+/// Whether a terminal is ours to hand over: only whoever is in the foreground may.
+fn foreground() -> bool {
+    stage::terminal().is_some_and(|terminal| {
+        match rustix::termios::tcgetpgrp(terminal) {
+            Ok(group) => group == rustix::process::getpgrp(),
+            // The foreground group is outside this PID namespace: so is whoever else could
+            // be in it.
+            Err(_) => is_pid_one(),
+        }
+    })
 }
 
-fn start(armed: &Armed, program: &Program, terminal: bool) -> Result<Pid, Error> {
+fn start(armed: &Armed, program: &Program) -> Result<Pid, Error> {
+    let terminal = foreground();
     let needed = terminal || program.user.is_some();
+    let mut mask = armed.before;
     let (file, words) = match own::path().filter(|_| needed) {
         Some(own) => {
             let stage = Stage {
                 terminal,
+                held: stage::hold_stops(&mut mask),
                 user: program.user.clone(),
                 not_started: program.not_started.clone(),
             };
@@ -161,7 +162,7 @@ fn start(armed: &Armed, program: &Program, terminal: bool) -> Result<Pid, Error>
             Words::new(&program.argv, &program.environment)?,
         ),
     };
-    let child = spawn::spawn(&file, &words, &armed.before, &[])
+    let child = spawn::spawn(&file, &words, &mask, &[])
         .map_err(|errno| spawn::not_started(&program.file, errno))?;
     Ok(child)
 }
@@ -206,7 +207,6 @@ struct Supervisor<'a> {
     policy: &'a Policy,
     machine: Machine,
     agent: Option<Agent>,
-    terminal: Option<BorrowedFd<'static>>,
     announce: Announce<'a>,
     status: Option<WaitStatus>,
     started: Duration,
@@ -243,7 +243,11 @@ impl Supervisor<'_> {
             }
             self.start_agent();
         }
-        self.take_terminal_back();
+        if !is_pid_one()
+            && let Some(terminal) = stage::controlling()
+        {
+            hand_over(&terminal, self.child, rustix::process::getpgrp());
+        }
     }
 
     /// When it is due: after the program, which waits for nobody.
@@ -257,9 +261,9 @@ impl Supervisor<'_> {
     }
 
     fn signal(&mut self, arrived: Arrived) {
-        // A word of ours to a reader that has gone: it was for nobody.
-        let own = arrived.sender == rustix::process::getpid().as_raw_nonzero().get();
-        if own && arrived.number == Signal::SIGPIPE as i32 {
+        // What a write of ours has led to, for want of a reader (SIGPIPE) or of room
+        // (SIGXFSZ), is not for the program.
+        if arrived.sender == rustix::process::getpid().as_raw_nonzero().get() {
             return;
         }
         self.step(if self.policy.asked_by.contains(&arrived.number) {
@@ -301,10 +305,10 @@ impl Supervisor<'_> {
     /// Reaps everything that has ended: SIGCHLD does not queue, and one may stand for
     /// many ends. The program's own is told last, when all that ended with it is gone.
     fn reap(&mut self) {
-        let job_control = self.terminal.filter(|_| !is_pid_one());
-        let options = match job_control {
-            Some(_) => WaitOptions::NOHANG | WaitOptions::UNTRACED,
-            None => WaitOptions::NOHANG,
+        let options = if is_pid_one() {
+            WaitOptions::NOHANG
+        } else {
+            WaitOptions::NOHANG | WaitOptions::UNTRACED
         };
         let mut alone = false;
         let mut program_ended = false;
@@ -351,25 +355,18 @@ impl Supervisor<'_> {
         }
     }
 
-    /// As the program of an interactive shell: when it is stopped, the shell has to see
-    /// its own child stop, and gets its terminal back.
+    /// As the job of an interactive shell: when the program is stopped, the shell has to
+    /// see its own child stop, and gets its terminal back.
     fn stop_with_the_program(&self) {
-        let Some(terminal) = self.terminal else {
+        use rustix::process::{Signal, getpgrp, getpid, kill_process};
+
+        let Some(terminal) = stage::controlling().filter(|_| somebody_continues()) else {
             return;
         };
-        let _ = rustix::termios::tcsetpgrp(terminal, rustix::process::getpgrp());
-        let _ =
-            rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP);
+        hand_over(&terminal, self.child, getpgrp());
+        let _ = kill_process(getpid(), Signal::STOP);
         // Continued, in the foreground or not; the SIGCONT waits and is forwarded.
-        if rustix::termios::tcgetpgrp(terminal) == Ok(rustix::process::getpgrp()) {
-            let _ = rustix::termios::tcsetpgrp(terminal, self.child);
-        }
-    }
-
-    fn take_terminal_back(&self) {
-        if let Some(terminal) = self.terminal.filter(|_| !is_pid_one()) {
-            let _ = rustix::termios::tcsetpgrp(terminal, rustix::process::getpgrp());
-        }
+        hand_over(&terminal, getpgrp(), self.child);
     }
 
     fn ending(&self, failed: bool) -> Ending {
@@ -384,6 +381,20 @@ impl Supervisor<'_> {
             ended,
             report_until: self.machine.report_until(now()),
         }
+    }
+}
+
+/// Whether a shell of the same session could continue this process once it is stopped.
+fn somebody_continues() -> bool {
+    let session = rustix::process::getsid(None);
+    let parents = rustix::process::getppid().map(|parent| rustix::process::getsid(Some(parent)));
+    session.is_ok() && parents == Some(session)
+}
+
+/// The foreground of `terminal` passes from one group to another, if the one has it.
+fn hand_over(terminal: &OwnedFd, from: Pid, to: Pid) {
+    if rustix::termios::tcgetpgrp(terminal) == Ok(from) {
+        let _ = rustix::termios::tcsetpgrp(terminal, to);
     }
 }
 
