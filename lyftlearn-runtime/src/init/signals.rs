@@ -1,7 +1,7 @@
 //! All 64 signals, those included that the C library keeps to itself: musl's own calls
 //! leave 32 to 34 out of every set, and 34 is glibc's `SIGRTMIN`, which programs use.
 //!
-//! The only place of `init` with unsafe code: four calls that have no safe form.
+//! Four calls that have no safe form.
 //! `sigtimedwait` and not a signalfd, which old sandboxes answer with ENOSYS: one system
 //! call for a signal, none while nothing happens, and no file.
 #![expect(
