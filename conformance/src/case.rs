@@ -18,7 +18,7 @@ use serde_json::Value;
 use crate::canary::{self, Canary};
 
 /// What must be made of a world.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expectation {
     /// Why the case exists, in one sentence.
@@ -67,6 +67,12 @@ impl Case {
     }
 
     fn make(name: String, directory: &Path) -> Self {
+        let expect = read(&directory.join("expect.json"))
+            .unwrap_or_else(|| panic!("{name} has no expect.json"));
+        Self::lay_out(name, directory, expect)
+    }
+
+    fn lay_out(name: String, directory: &Path, expect: Expectation) -> Self {
         assert!(planted(directory), "{name} plants no canary");
         let canary = Canary::plant();
         let root = tempfile::tempdir().expect("a temporary directory can be made");
@@ -93,8 +99,7 @@ impl Case {
                 .map(|(name, value)| (name, canary.fill(&value)))
                 .collect(),
             argv: read(&directory.join("argv.json")).unwrap_or_default(),
-            expect: read(&directory.join("expect.json"))
-                .unwrap_or_else(|| panic!("{name} has no expect.json")),
+            expect,
             name,
             canary,
             root,
@@ -195,6 +200,61 @@ pub fn all() -> Vec<Case> {
     }
     assert!(!found.is_empty(), "no case below {}", cases.display());
     found
+}
+
+/// One job, described for both platforms.
+///
+/// ```text
+/// jobs/<name>/
+///   job.json                why, and the fields in which its two descriptions differ
+///   sagemaker/ kubernetes/  a world each, as a case has it
+/// ```
+#[derive(Debug)]
+pub struct Job {
+    /// Its directory's name.
+    pub name: String,
+    /// Dotted fields that may differ besides those that name the place.
+    pub differs: Vec<String>,
+    /// As SageMaker describes it.
+    pub sagemaker: Case,
+    /// As a pod describes it.
+    pub kubernetes: Case,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct JobFile {
+    why: String,
+    differs: Vec<String>,
+}
+
+/// Every job below `jobs/`.
+///
+/// # Panics
+///
+/// When one is not readable, or has no `why` or no canary.
+#[must_use]
+pub fn jobs() -> Vec<Job> {
+    let jobs = Path::new(env!("CARGO_MANIFEST_DIR")).join("jobs");
+    sorted(&jobs)
+        .iter()
+        .map(|directory| {
+            let name = directory.file_name().unwrap_or_default().to_string_lossy();
+            let file: JobFile = read(&directory.join("job.json"))
+                .unwrap_or_else(|| panic!("{name} has no job.json"));
+            assert!(!file.why.trim().is_empty(), "{name} does not say why");
+            let world = |platform: &str| {
+                let of = format!("{name} on {platform}");
+                Case::lay_out(of, &directory.join(platform), Expectation::default())
+            };
+            Job {
+                sagemaker: world("sagemaker"),
+                kubernetes: world("kubernetes"),
+                differs: file.differs,
+                name: name.into_owned(),
+            }
+        })
+        .collect()
 }
 
 /// Where `view` is not what `expected` says, in words.

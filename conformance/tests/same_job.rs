@@ -1,0 +1,194 @@
+//! The heart: one job described as SageMaker and as Kubernetes looks the same from inside.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+use lyftlearn_conformance::case::{self, Case, Job};
+use lyftlearn_conformance::programs;
+use lyftlearn_runtime::{Facts, resolve};
+use serde_json::Value;
+
+/// The fields that name the place, and those of which only one of the platforms says
+/// anything (ARCHITECTURE.md). Nothing that steers a program.
+const PLACE: &[&str] = &[
+    "credentials.isolated",
+    "credentials.source",
+    "flavor",
+    "hyperparameters.path",
+    "hyperparameters.sources",
+    "job.arn",
+    "job.container",
+    "job.id",
+    "job.namespace",
+    "lifecycle.grace_source",
+    "paths.failure",
+    "platform",
+    "topology.groups",
+    "topology.host",
+    "topology.hosts",
+    "topology.master_addr",
+    "topology.network_interface",
+];
+
+/// The same for variables, by their beginnings.
+const PLACE_VARIABLES: &[&str] = &[
+    "LYFTLEARN_FLAVOR",
+    "LYFTLEARN_HOST",
+    "LYFTLEARN_JOB_ID",
+    "LYFTLEARN_MASTER_ADDR",
+    "LYFTLEARN_NETWORK_INTERFACE",
+    "LYFTLEARN_PLATFORM",
+    "MASTER_ADDR",
+    "PET_MASTER_ADDR",
+];
+
+fn differences(at: &str, a: &Value, b: &Value, found: &mut BTreeSet<String>) {
+    match (a, b) {
+        (Value::Object(a), Value::Object(b)) => {
+            for key in a.keys().chain(b.keys()) {
+                let null = &Value::Null;
+                let at = format!("{at}.{key}");
+                let value =
+                    |of: &serde_json::Map<String, Value>| of.get(key).unwrap_or(null).clone();
+                differences(&at, &value(a), &value(b), found);
+            }
+        }
+        _ if a == b => {}
+        _ => {
+            found.insert(at.trim_start_matches('.').to_owned());
+        }
+    }
+}
+
+/// Every job is tried, so that one run shows everything that is wrong.
+fn for_each_job(check: impl Fn(&Job) -> BTreeSet<String>) {
+    let jobs = case::jobs();
+    assert!(jobs.len() >= 12, "there are {} jobs", jobs.len());
+    let wrong: Vec<String> = jobs
+        .iter()
+        .flat_map(|job| {
+            let foreseen =
+                |field: &String| PLACE.contains(&field.as_str()) || job.differs.contains(field);
+            let found = check(job).into_iter().filter(move |field| !foreseen(field));
+            found.map(|field| format!("{}: {field}", job.name))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn facts(case: &Case) -> Facts {
+    let facts = Facts::empty()
+        .with_root(case.root())
+        .with_argv(case.argv.clone())
+        .with_processors(8);
+    case.environment
+        .iter()
+        .fold(facts, |facts, (name, value)| facts.with_var(name, value))
+}
+
+#[test]
+fn through_the_library() {
+    for_each_job(|job| {
+        let resolved = [&job.sagemaker, &job.kubernetes].map(|case| {
+            resolve(&facts(case)).unwrap_or_else(|err| panic!("{}: {}", case.name, err.report()))
+        });
+        let mut found = BTreeSet::new();
+        let views = resolved
+            .each_ref()
+            .map(|resolved| serde_json::to_value(&resolved.workload).unwrap());
+        differences("", &views[0], &views[1], &mut found);
+        let [a, b] = resolved.each_ref().map(|resolved| {
+            // The canaries differ, and nothing else may.
+            let document = String::from_utf8(resolved.values.to_document()).unwrap();
+            let sagemaker = document.replace(job.sagemaker.canary.value(), "");
+            sagemaker.replace(job.kubernetes.canary.value(), "")
+        });
+        if a != b {
+            found.insert("the bytes of hyperparameters.json".to_owned());
+        }
+        found
+    });
+}
+
+/// What the binary shows of a world.
+fn shown(case: &Case, words: &[&str], argv: &[String]) -> Value {
+    let output = Command::new(programs::binary())
+        .args(&words[..2])
+        .arg("--root")
+        .arg(case.root())
+        .args(&words[2..])
+        .args(argv)
+        .env_clear()
+        .envs(&case.environment)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}: {}",
+        case.name,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn through_the_binary() {
+    for_each_job(|job| {
+        let view = |case| {
+            let mut view = shown(case, &["inspect", "--json", "--"], &case.argv);
+            for reason in ["evidence", "problems"] {
+                view.as_object_mut().unwrap().remove(reason);
+            }
+            view
+        };
+        let mut found = BTreeSet::new();
+        differences(
+            "",
+            &view(&job.sagemaker),
+            &view(&job.kubernetes),
+            &mut found,
+        );
+        found
+    });
+}
+
+/// The program's variables: each value, and whether it was not simply found.
+fn variables(case: &Case) -> BTreeMap<String, (String, bool)> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let explained = shown(case, &["explain", "--json"], &[]);
+    let all = explained.as_array().unwrap().iter();
+    all.filter(|one| one["kind"] == "variable")
+        .map(|one| {
+            let added = one["source"] != "the environment";
+            (text(&one["name"]), (text(&one["value"]), added))
+        })
+        .collect()
+}
+
+#[test]
+fn in_its_variables() {
+    for_each_job(|job| {
+        let [a, b] = [&job.sagemaker, &job.kubernetes].map(variables);
+        let mut found = BTreeSet::new();
+        // What either start adds, both must have.
+        for (name, (value, added)) in a.iter().chain(&b) {
+            let equal = [&a, &b]
+                .iter()
+                .all(|of| of.get(name).is_some_and(|(known, _)| known == value));
+            if *added && !equal {
+                found.insert(name.clone());
+            }
+        }
+        found.retain(|name| !PLACE_VARIABLES.iter().any(|place| name.starts_with(place)));
+        // A path that may differ has a variable that does.
+        found.retain(|name| {
+            let field = name
+                .trim_start_matches("LYFTLEARN_")
+                .trim_end_matches("_DIR");
+            let field = format!("paths.{}", field.to_lowercase());
+            !job.differs.iter().any(|known| known.starts_with(&field))
+        });
+        found
+    });
+}
