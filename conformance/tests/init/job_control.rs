@@ -36,14 +36,10 @@ fn only_child(pid: i32) -> i32 {
 }
 
 /// Only then is what is typed typed to it.
-fn in_the_foreground(pid: i32) {
+fn in_the_foreground(pid: i32, file: &str) {
     wait_for("the program is not in the foreground", || {
-        (stat(pid, 2) == stat(pid, 5)).then_some(())
+        (executes(pid, file) && stat(pid, 2) == stat(pid, 5)).then_some(())
     });
-}
-
-fn executes(pid: i32, file: &str) -> bool {
-    std::fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|path| path.ends_with(&file[1..]))
 }
 
 /// Without the poll's step, for moments that are over sooner.
@@ -63,7 +59,7 @@ fn as_a_shells_job_it_stops_and_resumes_with_its_program() {
     terminal.types(&format!("{BINARY} run -- cat\n"));
     let shim = only_child(running.pid_one());
     let program = only_child(shim);
-    in_the_foreground(program);
+    in_the_foreground(program, "/bin/cat");
     terminal.types("typed\n");
     terminal.shows("typed\r\ntyped\r\n");
     for _ in 0..2 {
@@ -75,7 +71,7 @@ fn as_a_shells_job_it_stops_and_resumes_with_its_program() {
         terminal.types("fg\n");
         reaches_state(program, "S");
         reaches_state(shim, "S");
-        in_the_foreground(program);
+        in_the_foreground(program, "/bin/cat");
         terminal.types("again\n");
         terminal.shows("again\r\nagain\r\n");
     }
@@ -128,7 +124,9 @@ fn without_a_terminal_of_its_own_it_stops_all_the_same() {
     ));
     let shim = only_child(running.pid_one());
     let program = only_child(shim);
-    reaches_state(program, "S");
+    wait_for("the program does not start", || {
+        executes(program, "/bin/sleep").then_some(())
+    });
     terminal.types("\x1a");
     terminal.shows("Stopped");
     reaches_state(program, "T");
@@ -150,7 +148,7 @@ fn a_job_that_was_stopped_goes_on_in_the_background() {
     terminal.types(&format!("{BINARY} run -- sleep 1000\n"));
     let shim = only_child(running.pid_one());
     let program = only_child(shim);
-    in_the_foreground(program);
+    in_the_foreground(program, "/bin/sleep");
     terminal.types("\x1a");
     terminal.shows("Stopped");
     terminal.types("bg\n");
@@ -178,7 +176,7 @@ fn a_job_of_the_background_can_be_brought_to_the_foreground() {
     reaches_state(program, "T");
     reaches_state(shim, "T");
     terminal.types("fg\n");
-    in_the_foreground(program);
+    in_the_foreground(program, "/bin/cat");
     terminal.types("typed\n");
     terminal.shows("typed\r\ntyped\r\n");
     terminal.types("\x04");
@@ -205,7 +203,7 @@ fn the_terminal_is_given_back_at_the_end() {
     let running = on(&world, &terminal, &[SHELL, "-c", &script]);
     let shim = only_child(running.pid_one());
     let program = only_child(shim);
-    in_the_foreground(program);
+    in_the_foreground(program, "/bin/sleep");
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(shim), Signal::SIGTERM).unwrap();
     terminal.shows("code 143");
     terminal.types("typed\n");

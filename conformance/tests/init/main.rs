@@ -95,6 +95,11 @@ fn stat(pid: i32, word: usize) -> Option<String> {
     rest.split(' ').nth(word).map(ToOwned::to_owned)
 }
 
+/// Whether it is that program yet, and not whoever is about to become it.
+fn executes(pid: i32, file: &str) -> bool {
+    std::fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|path| path.ends_with(&file[1..]))
+}
+
 #[track_caller]
 fn reaches_state(pid: i32, states: &str) {
     wait_for(&format!("process {pid} is not {states}"), || {

@@ -38,6 +38,7 @@ fn check_starved(limits: &[&str]) {
     let world = World::new();
     let running = stage(&world).run(&["python3", "-c", PROGRAM]);
     appears(&world.path("shared/ready"));
+    reaches_state(running.pid_one(), "S");
     for limit in limits {
         starve(running.pid_one(), limit);
     }

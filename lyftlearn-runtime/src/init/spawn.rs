@@ -58,7 +58,7 @@ pub(super) fn spawn(
         actions.add_dup2(*ours, *theirs)?;
     }
     let spawned = posix_spawn(file, &actions, &attributes, &words.argv, &words.environment);
-    // It leaves 32 to 34 unblocked; what came of them during the spawn is lost.
+    // It leaves 32 to 34 unblocked; what has come of them since the spawn began is lost.
     let _ = signals::block();
     Pid::from_raw(spawned?.as_raw()).ok_or(Errno::ESRCH)
 }

@@ -2,6 +2,7 @@
 sandbox for each of hundreds of starts would take minutes. Runs as PID 1 of a sandbox.
 """
 
+import contextlib
 import ctypes
 import os
 import select
@@ -43,14 +44,20 @@ class Container:
 
     def armed(self) -> bool:
         """Whether PID 1 blocks SIGTERM: until then the kernel drops what comes."""
-        with open(f"/proc/{self.pid}/status", "rb") as status:
-            lines = dict(line.split(b":", 1) for line in status)
+        try:
+            with open(f"/proc/{self.pid}/status", "rb") as status:
+                lines = dict(line.split(b":", 1) for line in status)
+        except (FileNotFoundError, ProcessLookupError):
+            # It was, has been told, and has ended.
+            return True
         blocked, caught = (int(lines[name], 16) for name in (b"SigBlk", b"SigCgt"))
         # While it waits for signals they show as unblocked; by then it catches SIGCHLD.
         return bool(blocked >> (signal.SIGTERM - 1) & 1 or caught >> (signal.SIGCHLD - 1) & 1)
 
     def signal(self, number: int) -> None:
-        os.kill(self.pid, number)
+        # It may have ended of the one before.
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, number)
 
     def says(self, text: bytes) -> bytes:
         """Waits until it has said that, or all of it has ended."""
