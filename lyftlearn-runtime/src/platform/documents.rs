@@ -1,6 +1,7 @@
 //! JSON documents that a platform or a deployment wrote.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -28,13 +29,15 @@ pub(super) fn json<T: DeserializeOwned>(facts: &Facts, path: &str) -> Result<Opt
     parse(path, &bytes).map(Some)
 }
 
-/// Merges the documents, lowest first, into one map of texts.
+/// Merges the documents, lowest first, into one map of texts, and says the order of their
+/// names: each where it came first.
 pub(super) fn hyperparameters<'a>(
     facts: &Facts,
     documents: impl Iterator<Item = &'a str>,
     problems: &mut Vec<String>,
-) -> Result<(Hyperparameters, Texts), Error> {
+) -> Result<(Hyperparameters, Texts, Vec<String>), Error> {
     let mut merged = BTreeMap::new();
+    let mut names = Vec::new();
     let mut sources = Vec::new();
     for path in documents {
         let Some(bytes) = facts.file(path, limits::HYPERPARAMETERS_BYTES)? else {
@@ -53,7 +56,12 @@ pub(super) fn hyperparameters<'a>(
                     "hyperparameter {name} stands more than once in {path}; the last one counts"
                 ));
             }
-            merged.insert(name, text);
+            if let Entry::Vacant(place) = merged.entry(name.clone()) {
+                names.push(name);
+                place.insert(text);
+            } else {
+                merged.insert(name, text);
+            }
         }
         sources.push(PathBuf::from(path));
     }
@@ -62,7 +70,7 @@ pub(super) fn hyperparameters<'a>(
         sources,
         count: merged.len(),
     };
-    Ok((hyperparameters, Texts(merged)))
+    Ok((hyperparameters, Texts(merged), names))
 }
 
 /// The entries of an object, in the file's order.
@@ -82,7 +90,7 @@ pub(super) fn text(raw: &RawValue) -> Option<String> {
     }
 }
 
-fn parse<'a, T: Deserialize<'a>>(path: &str, bytes: &'a [u8]) -> Result<T, Error> {
+pub(super) fn parse<'a, T: Deserialize<'a>>(path: &str, bytes: &'a [u8]) -> Result<T, Error> {
     if bytes.starts_with(b"\xef\xbb\xbf") {
         return Err(ContractFault::ByteOrderMark { path: path.into() }.into());
     }
