@@ -28,6 +28,7 @@ pub struct Resolved {
     /// What is odd but stops nothing, one sentence each.
     pub problems: Vec<String>,
     /// The job as SageMaker's toolkit shows it to a script: `SM_*`.
+    #[cfg(feature = "cli")]
     pub(crate) toolkit: toolkit::View,
     #[cfg(feature = "cli")]
     pub(crate) settings: Settings,
@@ -64,6 +65,7 @@ pub(crate) fn resolve_with(
     let toolkit = toolkit_view(facts, &settings, &reading);
     reading.problems.extend_from_slice(&toolkit.problems);
     Ok(Resolved {
+        #[cfg(feature = "cli")]
         toolkit,
         workload: reading.workload,
         values: reading.values,

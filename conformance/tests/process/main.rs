@@ -22,6 +22,7 @@ mod lifecycle;
 mod outcome;
 mod start;
 mod stopping;
+mod toolkit;
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};

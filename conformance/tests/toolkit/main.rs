@@ -22,7 +22,7 @@ const TREES: u32 = 400;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Difference {
     /// `SAGEMAKER_JOB_NAME` and `SAGEMAKER_REGION`: the toolkit sets a blank where it knows
-    /// none. Blank says as much as unset, and takes a real value's place.
+    /// none, or null. Here there is what is known, or nothing.
     Blank,
     /// A variable that was there before: the toolkit replaces it, here the user's own
     /// value of any name that is not reserved stands.
@@ -30,8 +30,8 @@ enum Difference {
     /// A variable that no process can be given: the toolkit fails where it starts the
     /// script; here it is left out, and `inspect` names it.
     NoVariable,
-    /// A document that JSON does not allow (a bare NaN, half a surrogate pair in a name,
-    /// cut off) is refused with its line and column; the toolkit takes some of them.
+    /// A document that JSON does not allow (a bare NaN, half a surrogate pair in a name, cut
+    /// off) or that names no hosts is refused with its place; the toolkit takes some of them.
     Refused,
     /// A file is not there, or a key is null or missing where the toolkit fails: the value
     /// that the workload gives.
@@ -108,7 +108,7 @@ impl Tally {
         let ours: BTreeMap<String, String> = serde_json::from_slice(&output.stdout).unwrap();
         if let Some(error) = &tree.error {
             *self.errors.entry(error.clone()).or_default() += 1;
-            if ours.contains_key("SM_TRAINING_ENV") && ours.contains_key("SM_HOSTS") {
+            if ours.contains_key("SM_HOSTS") {
                 self.deliberate(Difference::Survived);
             } else {
                 self.wrong(tree, &format!("nothing instead of {error}"));
@@ -119,10 +119,10 @@ impl Tally {
             self.variables += 1;
             match ours.get(name) {
                 Some(value) if value == theirs => {}
-                None if tree.environ.contains_key(name) => self.deliberate(Difference::UsersOwn),
-                None if theirs.is_empty() && tree.side.contains_key(name) => {
+                _ if theirs.is_empty() && tree.side.contains_key(name) => {
                     self.deliberate(Difference::Blank);
                 }
+                None if tree.environ.contains_key(name) => self.deliberate(Difference::UsersOwn),
                 other => self.wrong(tree, &format!("{name}: {theirs:?}, not {other:?}")),
             }
         }

@@ -4,7 +4,7 @@ usage: trees.py DIRECTORY COUNT SEED
 
 Tree N is DIRECTORY/N, laid out as below /. One line of JSON a tree: `environ`, and either `variables`
 (those that a process can be given), `missing` (those that it cannot, by name) and `side`, or `error`.
-`odd` says that the hyperparameters are a document that JSON does not allow, or no UTF-8.
+`odd` says that a document is none that JSON allows, or names no hosts.
 """
 
 import contextlib
@@ -149,6 +149,7 @@ class Tree:
             config[self.text(5).replace("\x00", "") or "more"] = json.loads(json.dumps(self.finite(self.value())).replace("\\u0000", "?"))
         for key in ("current_host", "hosts", "current_group_name", "current_instance_type", "instance_groups"):
             if self.chance(0.01):
+                self.odd = self.odd or key.endswith(("host", "hosts"))
                 config[key] = None
             elif self.chance(0.01):
                 config.pop(key, None)

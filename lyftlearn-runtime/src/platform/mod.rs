@@ -25,7 +25,7 @@ pub use variables::DocumentVariable;
 pub(crate) use variables::read as variables;
 
 use crate::contract::{
-    kubernetes as kubernetes_words, limits, linux, runtime, sagemaker as sagemaker_words,
+    kubernetes as kubernetes_words, linux, runtime, sagemaker as sagemaker_words,
 };
 use crate::error::Error;
 use crate::facts::{Facts, Mount};
@@ -222,7 +222,7 @@ pub(crate) fn delivered_variables(
     facts: &Facts,
     path: &Path,
 ) -> Result<Option<BTreeMap<String, String>>, Error> {
-    let Some(bytes) = facts.file(path, limits::DOCUMENT_BYTES)? else {
+    let Some(bytes) = facts.file(path, crate::contract::limits::DOCUMENT_BYTES)? else {
         return Ok(None);
     };
     // Not `json`: a variable that holds JSON may well spell a NUL byte.

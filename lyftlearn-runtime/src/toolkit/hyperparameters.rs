@@ -19,8 +19,9 @@ pub(super) struct Hyperparameters<'a> {
     pub(super) framework: Dict,
     /// The toolkit's own.
     pub(super) known: Dict,
-    /// The script's own that cannot fit into variables, and are not looked into.
-    pub(super) giant: Vec<&'a str>,
+    /// The script's own that cannot fit into variables, and are not looked into; each with
+    /// the number of `own` before it.
+    pub(super) giant: Vec<(usize, &'a str)>,
     /// Whether a framework's is among those.
     pub(super) giant_framework: bool,
     pub(super) problems: Vec<String>,
@@ -38,8 +39,11 @@ pub(super) fn decoded<'a>(job: &Job<'a>) -> Hyperparameters<'a> {
         let is_frameworks = !is_known && name.starts_with(words::PREFIX);
         if !kept.contains(name.as_str()) {
             found.giant_framework |= is_frameworks;
-            if !is_known && !is_frameworks {
-                found.giant.push(name);
+            if is_known {
+                // Too long for any variable that shows it, and so left out of each.
+                known.push((Text::from(name), Value::text(text)));
+            } else if !is_frameworks {
+                found.giant.push((own.len(), name));
             }
             continue;
         }

@@ -526,18 +526,34 @@ pub(super) fn float(number: f64) -> String {
     if number.is_infinite() {
         return if number > 0.0 { "inf" } else { "-inf" }.to_owned();
     }
-    let shortest = format!("{number:e}");
+    let mut shortest = format!("{number:e}");
+    // Of two that are as short and as near, Python's is the even one.
+    let digits = shortest.bytes().take_while(|byte| *byte != b'e');
+    let digits = digits.filter(u8::is_ascii_digit).count();
+    let even = format!("{number:.*e}", digits.saturating_sub(1));
+    if even.parse() == Ok(number) {
+        shortest = even;
+    }
     let (mantissa, exponent) = shortest.split_once('e').unwrap_or((&shortest, "0"));
     let exponent: i32 = exponent.parse().unwrap_or_default();
     if !(-4..16).contains(&exponent) {
         let sign = if exponent < 0 { '-' } else { '+' };
         return format!("{mantissa}e{sign}{:02}", exponent.abs());
     }
-    let plain = format!("{number}");
-    if plain.contains('.') {
-        plain
-    } else {
-        format!("{plain}.0")
+    let (sign, mantissa) = match mantissa.strip_prefix('-') {
+        Some(rest) => ("-", rest),
+        None => ("", mantissa),
+    };
+    let all: String = mantissa.chars().filter(char::is_ascii_digit).collect();
+    match usize::try_from(exponent) {
+        Ok(before) if before + 1 < all.len() => {
+            format!("{sign}{}.{}", &all[..=before], &all[before + 1..])
+        }
+        Ok(before) => format!("{sign}{all:0<width$}.0", width = before + 1),
+        Err(_) => {
+            let zeros = usize::try_from(-exponent - 1).unwrap_or_default();
+            format!("{sign}0.{}{all}", "0".repeat(zeros))
+        }
     }
 }
 
@@ -682,6 +698,12 @@ mod tests {
             (5e-324, "5e-324"),
             (1.797_693_134_862_315_7e308, "1.7976931348623157e+308"),
             (2.5, "2.5"),
+            (1_033_895_600_500_387.25, "1033895600500387.2"),
+            (763_681_031_507_494.25, "763681031507494.2"),
+            (2f64.powi(-44), "5.684341886080802e-14"),
+            (9_007_199_254_740_993.0, "9007199254740992.0"),
+            (1234.5678, "1234.5678"),
+            (0.00123, "0.00123"),
             (-1e100, "-1e+100"),
             (0.30000000000000004, "0.30000000000000004"),
             (f64::INFINITY, "inf"),

@@ -82,13 +82,14 @@ pub(crate) fn view(job: &Job<'_>) -> View {
     for (name, path) in channels.iter() {
         list.named(words::SM_CHANNEL, name, path);
     }
-    for (name, value) in own.iter() {
+    let mut giant = giant.into_iter().peekable();
+    for (place, (name, value)) in own.iter().enumerate() {
+        while let Some((_, name)) = giant.next_if(|(before, _)| *before <= place) {
+            list.giant(name);
+        }
         list.named(words::SM_HP, name, value);
     }
-    for name in giant {
-        let name = format!("{}{}", words::SM_HP, name.to_uppercase());
-        list.set(&name, Err(Missing::TooLong));
-    }
+    giant.for_each(|(_, name)| list.giant(name));
     for (name, value) in side {
         list.value(name, &value);
     }
@@ -303,6 +304,8 @@ fn path_value(path: &Path) -> Value {
 struct List {
     found: Vec<(String, Result<String, Missing>)>,
     places: HashMap<String, usize>,
+    /// The first of those that are not even looked into, and how many they are.
+    giant: (Vec<String>, usize),
 }
 
 impl List {
@@ -328,6 +331,19 @@ impl List {
     fn set_if(&mut self, whole: bool, name: &str, write: impl Fn(usize) -> Option<String>) {
         let written = whole.then(|| write(room(name))).flatten();
         self.set(name, written.ok_or(Missing::TooLong));
+    }
+
+    /// There may be a million of them.
+    fn giant(&mut self, name: &str) {
+        let name = format!("{}{}", words::SM_HP, name.to_uppercase());
+        if self.places.contains_key(&name) {
+            self.set(&name, Err(Missing::TooLong));
+            return;
+        }
+        if self.giant.0.len() < LISTED {
+            self.giant.0.push(name);
+        }
+        self.giant.1 += 1;
     }
 
     /// A text as it is, nothing for `None`, everything else as JSON.
@@ -356,11 +372,14 @@ impl List {
     fn view(self, mut problems: Vec<String>) -> View {
         let missing = |why: Missing| {
             let names = self.found.iter();
-            let names: Vec<&str> = names
-                .filter(|(_, value)| *value == Err(why))
-                .map(|(name, _)| name.as_str())
-                .collect();
-            (!names.is_empty()).then(|| listed(&names))
+            let names = names.filter(|(_, value)| *value == Err(why));
+            let mut names: Vec<&str> = names.map(|(name, _)| name.as_str()).collect();
+            let mut count = names.len();
+            if why == Missing::TooLong {
+                names.extend(self.giant.0.iter().map(String::as_str));
+                count += self.giant.1;
+            }
+            (count > 0).then(|| listed(&names, count))
         };
         if let Some(names) = missing(Missing::TooLong) {
             problems.push(format!(
@@ -388,9 +407,9 @@ fn room(name: &str) -> usize {
     limits::ENVIRONMENT_STRING_BYTES.saturating_sub(name.len() + 2)
 }
 
-fn listed(names: &[&str]) -> String {
+fn listed(names: &[&str], count: usize) -> String {
     let first: Vec<String> = names.iter().take(LISTED).map(|name| shown(name)).collect();
-    match names.len().checked_sub(LISTED) {
+    match count.checked_sub(LISTED) {
         None | Some(0) => first.join(", "),
         Some(more) => format!("{} and {more} more", first.join(", ")),
     }
