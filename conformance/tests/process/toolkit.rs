@@ -124,11 +124,15 @@ fn exec_beside_pid_one_gives_the_same_variables_and_arguments() {
     needs_namespaces!();
     let world = World::new();
     std::fs::create_dir(world.path("shared")).unwrap();
-    let show = r#"env -0 >/shared/supervised; touch /shared/ready; exec sleep 1000"#;
+    // Not a shell: dash passes no name on that has a `-` in it.
+    let show = "import os, signal\n\
+                with open('/shared/supervised', 'wb') as file:\n    \
+                    file.write(b'\\0'.join(b'='.join(pair) for pair in os.environb.items()))\n\
+                open('/shared/ready', 'w').close()\nsignal.pause()\n";
     let container = world
         .training(SETTINGS, &hyperparameters())
         .mount(world.path("shared"), "/shared");
-    let running = container.run(&["sh", "-c", show]);
+    let running = container.run(&["/usr/bin/python3", "-c", show]);
     appears(&world.path("shared/ready"));
     // The platform's files may be gone by then; the view is what was delivered.
     std::fs::remove_file(world.path("ml/input/config/hyperparameters.json")).unwrap();
@@ -189,7 +193,7 @@ fn what_is_too_long_is_left_out_and_named_and_the_program_starts() {
     assert_eq!(
         shown["problems"],
         json!([
-            "left out, because the kernel takes no variable that long: SM_HPS, SM_TRAINING_ENV, \
+            "left out, because they are too long for variables: SM_HPS, SM_TRAINING_ENV, \
              SM_USER_ARGS, SM_HP_VOCABULARY; hyperparameters are in $LYFTLEARN_HYPERPARAMETERS_FILE"
         ])
     );
@@ -275,4 +279,33 @@ fn processors_are_the_cgroups_unless_the_node_is_asked_for() {
     assert_eq!(toolkit, ours);
     let (toolkit, _) = counted("[toolkit]\nnum_cpus = \"node\"\n");
     assert_eq!(toolkit, "96");
+}
+
+#[test]
+fn explain_shows_no_secret_that_a_hyperparameter_holds() {
+    needs_namespaces!();
+    let world = World::new();
+    let values = json!({"api_token": world.canary.value(), "lr": "0.1"});
+    let container = world.training("", &values);
+    let explain = [BINARY, "explain"].map(OsString::from);
+    let output = container.start(&explain).end();
+    check_end(&output, 0);
+    let shown = String::from_utf8(output.stdout.clone()).unwrap();
+    assert!(shown.contains("SM_HPS = sha256:"), "{shown}");
+    assert!(shown.contains("SM_HP_LR = 0.1"), "{shown}");
+    world.canary.assert_unseen("explain", &output.stdout);
+}
+
+#[test]
+fn an_argument_that_cannot_be_passed_on_is_reported() {
+    needs_namespaces!();
+    let world = World::new();
+    let container = world.training(SETTINGS, &json!({"note": "\"a\\u0000b\""}));
+    let output = ended(&container, &["train"]);
+    check_end(&output, 125);
+    assert_eq!(
+        String::from_utf8_lossy(&output.stderr),
+        "lyftlearn-runtime: cannot pass the hyperparameter note on as an argument: it holds a NUL byte or half a surrogate pair\n  \
+         hint: correct it, or unset commands.hyperparameters_as_args\n"
+    );
 }

@@ -81,3 +81,60 @@ fn option(name: &Text) -> Text {
     option.append(name);
     option
 }
+
+#[cfg(all(test, feature = "cli"))]
+mod tests {
+    use super::arguments;
+    use crate::workload::Texts;
+
+    fn texts(list: &[(&str, &str)]) -> Texts {
+        let pairs = list.iter();
+        Texts(
+            pairs
+                .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
+                .collect(),
+        )
+    }
+
+    #[test]
+    fn arguments_are_the_toolkits() {
+        let values = texts(&[
+            ("lr", "0.10"),
+            ("batch-size", "\"32\""),
+            ("k", "null"),
+            ("Z", "{\"b\": [1, \"x\"], \"a\": true}"),
+            ("zip", "02139"),
+            ("", "1"),
+            ("sagemaker_program", "train.py"),
+            ("_tuning_objective_metric", "loss"),
+        ]);
+        assert_eq!(
+            arguments(&values).unwrap(),
+            [
+                "",
+                "1",
+                "-Z",
+                "a=True,b=[1, 'x']",
+                "--batch-size",
+                "32",
+                "-k",
+                "",
+                "--lr",
+                "0.1",
+                "--zip",
+                "02139",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_can_be_no_argument_is_named_and_its_value_is_not() {
+        for text in ["canary\0", "\"canary\\u0000\"", "\"canary\\ud800\""] {
+            assert_eq!(
+                arguments(&texts(&[("note", text)])).unwrap_err().report(),
+                "lyftlearn-runtime: cannot pass the hyperparameter note on as an argument: it holds a NUL byte or half a surrogate pair\n  \
+                 hint: correct it, or unset commands.hyperparameters_as_args\n"
+            );
+        }
+    }
+}

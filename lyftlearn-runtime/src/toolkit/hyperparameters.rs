@@ -1,14 +1,15 @@
 //! Hyperparameters by the toolkit's guessing rules: JSON where the text is JSON, else the
 //! text itself.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use super::Job;
 use super::python::{Dict, NoValue, Text, Value, loads};
 use crate::contract::{limits, toolkit as words};
 
-/// JSON escapes one byte as six at most, so that the value of a longer text fits nowhere.
-const GIANT: usize = 8 * limits::ENVIRONMENT_STRING_BYTES;
+/// Half of what a process can be given where the stack has its usual 8 MiB. JSON escapes a
+/// byte as six at most, so that no single text that is longer fits into a variable.
+const ROOM: usize = 8 * limits::ENVIRONMENT_STRING_BYTES;
 
 /// Decoded, each kind in the order of the documents.
 #[derive(Debug, Default)]
@@ -29,7 +30,7 @@ pub(super) struct Hyperparameters<'a> {
 
 pub(super) fn decoded<'a>(job: &Job<'a>) -> Hyperparameters<'a> {
     let mut found = Hyperparameters::default();
-    let kept = small_enough(job);
+    let largest = largest_that_fits(job);
     let (mut own, mut framework, mut known) = (Vec::new(), Vec::new(), Vec::new());
     for name in job.names {
         let Some(text) = job.values.0.get(name) else {
@@ -37,7 +38,7 @@ pub(super) fn decoded<'a>(job: &Job<'a>) -> Hyperparameters<'a> {
         };
         let is_known = words::KNOWN_HYPERPARAMETERS.contains(&name.as_str());
         let is_frameworks = !is_known && name.starts_with(words::PREFIX);
-        if !kept.contains(name.as_str()) {
+        if name.len() + text.len() > largest {
             found.giant_framework |= is_frameworks;
             if is_known {
                 // Too long for any variable that shows it, and so left out of each.
@@ -96,23 +97,17 @@ pub(super) fn shown(name: &str) -> String {
     text
 }
 
-/// Those that are worth decoding: the smallest first, as many as the kernel could take.
-fn small_enough<'a>(job: &Job<'a>) -> BTreeSet<&'a str> {
-    let mut sizes: Vec<(usize, &str)> = job
-        .values
-        .0
-        .iter()
-        .map(|(name, text)| (name.len() + text.len(), name.as_str()))
-        .filter(|(size, _)| *size <= GIANT)
-        .collect();
-    sizes.sort_unstable();
+/// The largest size, name and text together, of which all fit into the room, with all that
+/// are smaller. Not by sorting: there may be a million.
+fn largest_that_fits(job: &Job<'_>) -> usize {
+    let mut sizes: BTreeMap<usize, usize> = BTreeMap::new();
+    for (name, text) in &job.values.0 {
+        *sizes.entry(name.len() + text.len()).or_default() += 1;
+    }
     let mut total = 0;
-    sizes
-        .into_iter()
-        .take_while(|(size, _)| {
-            total += size;
-            total <= limits::ENVIRONMENT_BYTES
-        })
-        .map(|(_, name)| name)
-        .collect()
+    let fitting = sizes.into_iter().take_while(|(size, count)| {
+        total += size * count;
+        total <= ROOM
+    });
+    fitting.last().map_or(0, |(size, _)| size)
 }

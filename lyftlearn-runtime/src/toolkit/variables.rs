@@ -383,7 +383,7 @@ impl List {
         };
         if let Some(names) = missing(Missing::TooLong) {
             problems.push(format!(
-                "left out, because the kernel takes no variable that long: {names}; hyperparameters are in ${}",
+                "left out, because they are too long for variables: {names}; hyperparameters are in ${}",
                 delivered::HYPERPARAMETERS_FILE
             ));
         }
