@@ -4,6 +4,8 @@
 MUSL := x86_64-unknown-linux-musl
 BINARY := target/$(MUSL)/release/lyftlearn-runtime
 PYTHON := target/venv/bin/python
+# The oracle for SM_*: without what its runners need (scipy, gevent, paramiko).
+TOOLKIT := target/toolkit/bin/python
 LAYER := target/image-layer
 CONTEXT := $(LAYER)/context
 ENTER := conformance/engine/enter.sh $(LAYER)/storage
@@ -26,7 +28,8 @@ test: build context lint test-rust test-python
 setup:
 	conformance/setup.sh
 
-# The static binary, and a Python environment with the wheel and the example's packages.
+# The static binary, and a Python environment with the wheel and the example's packages;
+# another with SageMaker's training toolkit.
 build: setup
 	cargo build --release --locked --target $(MUSL) -p lyftlearn-runtime
 	[ -x $(PYTHON) ] || python3 -m venv target/venv
@@ -34,6 +37,10 @@ build: setup
 	rm -rf target/wheels
 	target/venv/bin/maturin build --quiet --release --locked -m lyftlearn-runtime-py/Cargo.toml -i $(PYTHON) -o target/wheels
 	$(PYTHON) -m pip install --quiet --force-reinstall --no-deps target/wheels/*.whl
+
+	[ -x $(TOOLKIT) ] || python3 -m venv target/toolkit
+	$(TOOLKIT) -m pip install --quiet boto3 six
+	$(TOOLKIT) -m pip install --quiet --no-deps sagemaker-training==5.1.4
 
 # What the example's image is built from.
 context:

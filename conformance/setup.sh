@@ -12,10 +12,14 @@ if ! [ -d "$(rustc --print sysroot)/lib/rustlib/$target" ]; then
     rustup target add "$target"
 fi
 
+# The training toolkit has a module in C, which wants the headers of that Python.
+headers='import os, sysconfig; raise SystemExit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))'
+python3 -c "$headers" && development= || development=python3-dev
+
 # A missing package is all that apt-get is called for: a machine that has them all
 # needs neither root nor a network here.
 missing=
-for package in util-linux mmdebstrap podman crun catatonit netavark aardvark-dns iptables iproute2 python3; do
+for package in util-linux mmdebstrap podman crun catatonit netavark aardvark-dns iptables iproute2 python3 $development; do
     dpkg-query --show --showformat='${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed ||
         missing="$missing $package"
 done

@@ -48,6 +48,29 @@ pub fn python_with_wheel() -> Option<PathBuf> {
         .or_else(|| skipped("no Python with the wheel: run `make build` first"))
 }
 
+/// A Python that has sagemaker-training-toolkit, from `LYFTLEARN_CONFORMANCE_TOOLKIT` or where
+/// the build makes it.
+///
+/// # Panics
+///
+/// In CI, when there is none.
+#[must_use]
+pub fn python_with_toolkit() -> Option<PathBuf> {
+    let built = || repository().join("target/toolkit/bin/python");
+    let python =
+        std::env::var_os("LYFTLEARN_CONFORMANCE_TOOLKIT").map_or_else(built, PathBuf::from);
+    let works = Command::new(&python)
+        .args([
+            "-c",
+            "import importlib.metadata as m; assert m.version('sagemaker-training') == '5.1.4'",
+        ])
+        .status()
+        .is_ok_and(|status| status.success());
+    works
+        .then_some(python)
+        .or_else(|| skipped("no Python with sagemaker-training 5.1.4: run `make build` first"))
+}
+
 /// Says why a test cannot run here; in CI nothing may be skipped.
 ///
 /// # Panics

@@ -60,11 +60,19 @@ pub mod shutdown;
     allow(dead_code, reason = "some of it is told to PID 1 alone")
 )]
 mod signal;
+#[cfg_attr(
+    not(feature = "cli"),
+    allow(
+        dead_code,
+        reason = "the program's variables are delivered by PID 1 alone"
+    )
+)]
+mod toolkit;
 mod workload;
 
 pub use deliver::{
-    Delivery, Keeper, Layers, Recipient, Source, Variable, deliver, delivered, delivered_beside,
-    environment, layered,
+    Delivery, Environment, Keeper, Layers, Recipient, Source, Variable, deliver, delivered,
+    delivered_beside, environment, layered,
 };
 pub use error::{Error, ErrorKind};
 pub use facts::Facts;

@@ -1,5 +1,7 @@
 //! Facts in, workload out: what every door calls.
 
+#[cfg(feature = "cli")]
+use std::collections::BTreeMap;
 use std::path::Path;
 #[cfg(feature = "cli")]
 use std::path::PathBuf;
@@ -9,7 +11,8 @@ use crate::error::Error;
 use crate::facts::{Facts, Mount};
 use crate::platform::{self, Detection, DocumentVariable, Evidence};
 use crate::settings::{self, File, Settings};
-use crate::workload::{Texts, Workload};
+use crate::toolkit;
+use crate::workload::{Role, Texts, Workload};
 
 /// The workload, what it was concluded from, and what people should know.
 #[derive(Clone, Debug)]
@@ -24,6 +27,9 @@ pub struct Resolved {
     pub evidence: Vec<Evidence>,
     /// What is odd but stops nothing, one sentence each.
     pub problems: Vec<String>,
+    /// The job as SageMaker's toolkit shows it to a script: `SM_*`.
+    #[cfg(feature = "cli")]
+    pub(crate) toolkit: toolkit::View,
     #[cfg(feature = "cli")]
     pub(crate) settings: Settings,
     #[cfg(feature = "cli")]
@@ -55,8 +61,12 @@ pub(crate) fn resolve_with(
         mounts,
         config_dir,
     } = ground(facts, arguments)?;
-    let reading = platform::read(facts, &settings, &mounts, &detection, &config_dir)?;
+    let mut reading = platform::read(facts, &settings, &mounts, &detection, &config_dir)?;
+    let toolkit = toolkit_view(facts, &settings, &reading);
+    reading.problems.extend_from_slice(&toolkit.problems);
     Ok(Resolved {
+        #[cfg(feature = "cli")]
+        toolkit,
         workload: reading.workload,
         values: reading.values,
         variables: reading.variables,
@@ -68,6 +78,42 @@ pub(crate) fn resolve_with(
         end: reading.end,
         #[cfg(feature = "cli")]
         oom_counter: facts.oom_counter(&mounts),
+    })
+}
+
+/// A notebook is nobody's script; everywhere else the same script finds the same names.
+fn toolkit_view(facts: &Facts, settings: &Settings, reading: &platform::Reading) -> toolkit::View {
+    let workload = &reading.workload;
+    if workload.role == Role::Notebook || settings.toolkit_variables.as_deref() == Some("off") {
+        return toolkit::View::default();
+    }
+    let originals = &reading.originals;
+    let text = |document: &'_ Option<Vec<u8>>| {
+        let bytes = document.as_deref()?;
+        // Read once already, and understood.
+        std::str::from_utf8(bytes).map(str::to_owned).ok()
+    };
+    let documents = &originals.documents;
+    let resource_config = text(&documents.resource_config);
+    let input_data_config = text(&documents.input_data_config);
+    let region = platform::region(facts, workload.job.arn.as_deref());
+    toolkit::view(&toolkit::Job {
+        workload,
+        values: &reading.values,
+        names: &originals.names,
+        base: &originals.base,
+        resource_config: resource_config.as_deref(),
+        input_data_config: input_data_config.as_deref(),
+        cpus: originals
+            .node_cpus
+            .unwrap_or_else(|| workload.resources.whole_cpus()),
+        neuron_cores: originals.neuron_cores,
+        program: originals.program.as_deref(),
+        training_module: originals.training_module.as_deref(),
+        model_parallel: originals.model_parallel.as_deref(),
+        smddprun: originals.smddprun,
+        smddpmprun: originals.smddpmprun,
+        region: region.as_deref(),
     })
 }
 
@@ -165,6 +211,15 @@ impl From<Resolved> for View {
 }
 
 impl View {
+    /// What a shim delivered, and nothing of which has been read yet.
+    #[cfg(feature = "cli")]
+    pub(crate) fn delivered(workload: Workload) -> Self {
+        Self {
+            workload,
+            values: Values::Delivered,
+        }
+    }
+
     /// The hyperparameters' values, as texts.
     ///
     /// # Errors
@@ -193,6 +248,15 @@ fn delivered_workload(facts: &Facts) -> Result<Option<Workload>, Error> {
         return Ok(None);
     }
     workload_at(facts, &path).map(Some)
+}
+
+/// Variables that a shim delivered, read back; `None` where it wrote none.
+#[cfg(feature = "cli")]
+pub(crate) fn variables_at(
+    facts: &Facts,
+    path: &Path,
+) -> Result<Option<BTreeMap<String, String>>, Error> {
+    platform::delivered_variables(facts, path)
 }
 
 /// A workload that a shim delivered, read back.

@@ -29,13 +29,15 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
         "platform",
         &["contract", "error", "facts", "settings", "workload"],
     ),
+    // another's words for the model
+    ("toolkit", &["contract", "error", "workload"]),
     // floor 3: tells the program; cannot tell where it runs
     ("deliver", &["contract", "error", "signal", "workload"]),
     // doors
     (
         "resolve",
         &[
-            "contract", "error", "facts", "platform", "settings", "workload",
+            "contract", "error", "facts", "platform", "settings", "toolkit", "workload",
         ],
     ),
     (
@@ -52,6 +54,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "resolve",
             "settings",
             "signal",
+            "toolkit",
             "workload",
         ],
     ),

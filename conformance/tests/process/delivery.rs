@@ -64,7 +64,7 @@ fn the_run_directory_is_its_owners_alone_and_holds_both_documents() {
     check_end(&output, 0);
     assert_eq!(
         String::from_utf8(output.stdout).unwrap(),
-        "700 .\n700 exceptions\n600 hyperparameters.json\n600 workload.json\n{\"lr\":\"0.1\",\"zip\":\"02139\"}"
+        "700 .\n600 environment.json\n700 exceptions\n600 hyperparameters.json\n600 workload.json\n{\"lr\":\"0.1\",\"zip\":\"02139\"}"
     );
 }
 
@@ -289,7 +289,7 @@ fn sixty_at_once_do_not_get_in_each_others_way() {
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
     assert_eq!(
         String::from_utf8_lossy(&output.stdout),
-        "/run:\nlyftlearn\n\n/run/lyftlearn:\nhyperparameters.json\nworkload.json\n"
+        "/run:\nlyftlearn\n\n/run/lyftlearn:\nenvironment.json\nhyperparameters.json\nworkload.json\n"
     );
 }
 

@@ -23,6 +23,7 @@ mod outcome;
 mod snapshots;
 mod start;
 mod stopping;
+mod toolkit;
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};

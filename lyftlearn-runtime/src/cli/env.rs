@@ -46,7 +46,13 @@ pub(super) fn env(mut words: Parser) -> Result<u8, Error> {
     let resolved = resolve(&facts)?;
     let exceptions = resolved.settings.notes_exceptions();
     let ours = delivered(&resolved.workload, exceptions);
-    let gathered = Gathered::new(&facts, &resolved.workload, &resolved.variables, &ours)?;
+    let gathered = Gathered::new(
+        &facts,
+        &resolved.workload,
+        &resolved.variables,
+        &ours,
+        &resolved.toolkit.variables,
+    )?;
     let text = write(format, &added(&gathered.layers(&facts)));
     output::data(&text)?;
     Ok(0)

@@ -1,5 +1,7 @@
 //! `exec`: the same view without supervision.
 
+use std::ffi::OsString;
+
 use lexopt::Parser;
 
 use super::layers::Gathered;
@@ -7,11 +9,14 @@ use super::program;
 use super::run::recipient;
 use super::usage::{self, UsageFault};
 use super::user::{self, Account};
+use crate::contract::delivered as names;
 use crate::deliver::{Keeper, deliver, delivered, delivered_beside};
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::init;
-use crate::resolve::{resolve_with, switched_off, told_beside, workload_at};
+use crate::resolve::{View, resolve_with, switched_off, told_beside, variables_at, workload_at};
+use crate::toolkit;
+use crate::workload::Workload;
 
 pub(super) fn exec(mut words: Parser) -> Result<u8, Error> {
     let argv = usage::options(&mut words, |_, _| Ok(false))?;
@@ -28,25 +33,53 @@ pub(super) fn exec(mut words: Parser) -> Result<u8, Error> {
     let beside = facts
         .word_of_pid_one()
         .and_then(|_| delivered_beside(owner));
-    let (workload, variables) = match beside.map(|path| workload_at(&facts, &path)).transpose()? {
-        // The view of the program that is already there, and nothing written over it.
-        Some(workload) => {
-            let variables = delivered(&workload, false);
-            (workload, variables)
-        }
-        None => {
-            let resolved = resolve_with(&facts, &[])?;
-            let recipient = recipient(Keeper::Successor, account.as_ref(), &resolved.settings);
-            let delivery = deliver(resolved.workload, &resolved.values, recipient);
-            (delivery.workload.clone(), delivery.variables.clone())
-        }
-    };
-    let argv = program::resolve(&facts, &settings.commands, facts.argv())?;
-    let gathered = Gathered::new(&facts, &workload, &documents, &variables)?;
+    let (workload, variables, optional) =
+        match beside.map(|path| workload_at(&facts, &path)).transpose()? {
+            // The view of the program that is already there, and nothing written over it.
+            Some(workload) => {
+                let variables = delivered(&workload, false);
+                let optional = optional_beside(&facts, &workload, &variables)?;
+                (workload, variables, optional)
+            }
+            None => {
+                let resolved = resolve_with(&facts, &[])?;
+                let recipient = recipient(Keeper::Successor, account.as_ref(), &resolved.settings);
+                let delivery = deliver(
+                    resolved.workload,
+                    &resolved.values,
+                    resolved.toolkit.variables,
+                    recipient,
+                );
+                let (workload, variables) = (delivery.workload.clone(), delivery.variables.clone());
+                (workload, variables, delivery.optional.clone())
+            }
+        };
+    let argv = program::resolve(&facts, &settings.commands, facts.argv(), || {
+        let view = View::delivered(workload.clone());
+        toolkit::arguments(&view.hyperparameters(&facts)?)
+    })?;
+    let gathered = Gathered::new(&facts, &workload, &documents, &variables, &optional)?;
     let environment = gathered.environment(&facts, &argv, account.as_ref())?;
     if let Some(account) = &account {
         init::become_user(&account.user)?;
     }
     let file = program::file(&facts, &argv);
-    Err(init::become_program(&file, &argv, &environment))
+    Err(init::become_program(&file, &argv, &environment.variables))
+}
+
+/// What PID 1 delivered beyond what the workload says by itself.
+fn optional_beside(
+    facts: &Facts,
+    workload: &Workload,
+    variables: &[(String, OsString)],
+) -> Result<Vec<(String, String)>, Error> {
+    let Some(run) = &workload.paths.run else {
+        return Ok(Vec::new());
+    };
+    let document = variables_at(facts, &run.join(names::ENVIRONMENT_DOCUMENT))?;
+    let mut document = document.unwrap_or_default();
+    for (name, _) in variables {
+        document.remove(name);
+    }
+    Ok(document.into_iter().collect())
 }

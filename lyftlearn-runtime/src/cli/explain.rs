@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use super::layers::Gathered;
 use super::output;
 use super::usage::{self, UsageFault};
+use crate::contract::toolkit as toolkit_words;
 use crate::deliver::outcome::named_secret;
 use crate::deliver::{Source, delivered, layered};
 use crate::error::Error;
@@ -78,10 +79,21 @@ fn all(facts: &Facts) -> Result<Vec<Explained>, Error> {
     let resolved = resolve(facts)?;
     let settings = &resolved.settings;
     let ours = delivered(&resolved.workload, settings.notes_exceptions());
-    let gathered = Gathered::new(facts, &resolved.workload, &resolved.variables, &ours)?;
+    let gathered = Gathered::new(
+        facts,
+        &resolved.workload,
+        &resolved.variables,
+        &ours,
+        &resolved.toolkit.variables,
+    )?;
+    // These hold every hyperparameter, one that is a secret, too.
+    let secret_within = resolved.values.0.keys().any(|name| named_secret(name));
     let secret = |name: &OsStr| {
         let name = name.to_string_lossy();
-        named_secret(&name) || settings.redact.iter().any(|known| *known == name)
+        let whole = toolkit_words::WHOLE.contains(&name.as_ref());
+        (whole && secret_within)
+            || named_secret(&name)
+            || settings.redact.iter().any(|known| *known == name)
     };
     let variables = layered(&gathered.layers(facts))
         .into_iter()

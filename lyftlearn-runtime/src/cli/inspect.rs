@@ -3,9 +3,12 @@
 use lexopt::Parser;
 use serde::Serialize;
 
+use super::layers::{Gathered, no_room};
 use super::output;
 use super::usage;
+use crate::deliver::delivered;
 use crate::error::Error;
+use crate::facts::Facts;
 use crate::platform::Evidence;
 use crate::resolve::{Resolved, resolve};
 use crate::workload::Workload;
@@ -28,7 +31,9 @@ pub(super) fn inspect(mut words: Parser) -> Result<u8, Error> {
         }
         _ => Ok(false),
     })?;
-    let resolved = resolve(&facts)?;
+    let mut resolved = resolve(&facts)?;
+    let room = no_room_for(&facts, &resolved)?;
+    resolved.problems.extend(room);
     let report = Report {
         workload: &resolved.workload,
         evidence: &resolved.evidence,
@@ -42,6 +47,22 @@ pub(super) fn inspect(mut words: Parser) -> Result<u8, Error> {
     };
     output::data(text.as_bytes())?;
     Ok(0)
+}
+
+/// What a start of this program would do without; `None` too where it would be refused.
+fn no_room_for(facts: &Facts, resolved: &Resolved) -> Result<Option<String>, Error> {
+    let ours = delivered(&resolved.workload, resolved.settings.notes_exceptions());
+    let gathered = Gathered::new(
+        facts,
+        &resolved.workload,
+        &resolved.variables,
+        &ours,
+        &resolved.toolkit.variables,
+    )?;
+    let environment = gathered.environment(facts, facts.argv(), None);
+    Ok(environment
+        .ok()
+        .and_then(|environment| no_room(&environment.left_out)))
 }
 
 /// The same, for people: evidence first, then a line a field, then problems.

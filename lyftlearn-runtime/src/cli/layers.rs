@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::user::Account;
 use crate::contract::{aws, limits, linux, runtime};
-use crate::deliver::{Layers, environment};
+use crate::deliver::{Environment, Layers, environment};
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::platform::{self, DocumentVariable};
@@ -16,15 +16,18 @@ pub(super) struct Gathered {
     image: Vec<(OsString, OsString)>,
     documents: Vec<(OsString, OsString, PathBuf)>,
     ours: Vec<(String, OsString)>,
+    optional: Vec<(String, String)>,
 }
 
 impl Gathered {
-    /// `delivered` is what delivery named for `workload`.
+    /// `delivered` is what delivery named for `workload`, `optional` what it names where
+    /// there is room.
     pub(super) fn new(
         facts: &Facts,
         workload: &Workload,
         variables: &[DocumentVariable],
         delivered: &[(String, OsString)],
+        optional: &[(String, String)],
     ) -> Result<Self, Error> {
         let documents = variables.iter().map(|variable| {
             (
@@ -38,6 +41,7 @@ impl Gathered {
             image: image(facts)?,
             documents: documents.collect(),
             ours: ours.collect(),
+            optional: optional.to_vec(),
         })
     }
 
@@ -47,12 +51,13 @@ impl Gathered {
         facts: &Facts,
         argv: &[OsString],
         account: Option<&Account>,
-    ) -> Result<Vec<(OsString, OsString)>, Error> {
+    ) -> Result<Environment, Error> {
         let mut environment = environment(&self.layers(facts), argv)?;
         // An engine has said where root is at home.
         if let Some(account) = account {
-            environment.retain(|(name, _)| name != linux::HOME);
-            environment.push((linux::HOME.into(), account.home.clone().into()));
+            let variables = &mut environment.variables;
+            variables.retain(|(name, _)| name != linux::HOME);
+            variables.push((linux::HOME.into(), account.home.clone().into()));
         }
         Ok(environment)
     }
@@ -63,8 +68,22 @@ impl Gathered {
             image: &self.image,
             documents: &self.documents,
             ours: &self.ours,
+            optional: &self.optional,
         }
     }
+}
+
+/// What the program does without, in a sentence.
+pub(super) fn no_room(left_out: &[String]) -> Option<String> {
+    const LISTED: usize = 4;
+    let first = left_out.get(..LISTED.min(left_out.len()))?.join(", ");
+    let more = match left_out.len().checked_sub(LISTED) {
+        None | Some(0) => String::new(),
+        Some(more) => format!(" and {more} more"),
+    };
+    (!left_out.is_empty()).then(|| {
+        format!("left out, because the kernel takes no environment that large: {first}{more}")
+    })
 }
 
 /// Both names of the region, when either is known.

@@ -46,11 +46,12 @@ impl Fault for NoCommand {
 }
 
 /// `train` and `serve` as the settings or PATH have them, nothing as the image's
-/// default; any other argv is the program's own, byte for byte.
+/// default, `train` with the hyperparameters where a setting says so; any other argv is the program's own, byte for byte.
 pub(super) fn resolve(
     facts: &Facts,
     commands: &Commands,
     argv: &[OsString],
+    hyperparameters: impl FnOnce() -> Result<Vec<OsString>, Error>,
 ) -> Result<Vec<OsString>, Error> {
     let Some(first) = argv.first() else {
         let default = commands.default.as_deref().ok_or(UsageFault::NoProgram)?;
@@ -61,13 +62,17 @@ pub(super) fn resolve(
         Some("serve") => ("serve", &commands.serve),
         _ => return Ok(argv.to_vec()),
     };
-    // What follows the word belongs to whatever it runs.
-    let rest = argv[1..].iter().cloned();
-    match command {
-        Some(command) => Ok(command.iter().map(OsString::from).chain(rest).collect()),
-        None if on_path(facts, first).is_some() => Ok(argv.to_vec()),
-        None => Err(NoCommand { word }.into()),
+    let mut program: Vec<OsString> = match command {
+        Some(command) => command.iter().map(OsString::from).collect(),
+        None if on_path(facts, first).is_some() => vec![first.clone()],
+        None => return Err(NoCommand { word }.into()),
+    };
+    if word == "train" && commands.hyperparameters_as_args {
+        program.extend(hyperparameters()?);
     }
+    // What follows the word belongs to whatever it runs; said last, it counts.
+    program.extend_from_slice(&argv[1..]);
+    Ok(program)
 }
 
 /// The file that a program's name stands for: itself with a slash in it, else the first
@@ -101,7 +106,7 @@ pub(super) fn pass_through(facts: &Facts) -> Result<Error, Error> {
     } else {
         Commands::default()
     };
-    let argv: Vec<OsString> = resolve(facts, &commands, facts.argv())?;
+    let argv = resolve(facts, &commands, facts.argv(), || Ok(Vec::new()))?;
     Ok(init::become_program(
         &file(facts, &argv),
         &argv,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use lexopt::Parser;
 
-use super::layers::Gathered;
+use super::layers::{Gathered, no_room};
 use super::usage::{self, UsageFault};
 use super::user::{self, Account};
 use super::{outcome, output, program, skew};
@@ -19,6 +19,7 @@ use crate::platform;
 use crate::resolve::{resolve_with, switched_off};
 use crate::settings::Settings;
 use crate::signal;
+use crate::toolkit;
 
 /// For the report of a start that came to nothing; no platform's patience is at stake yet.
 const NOT_STARTED_REPORT: Duration = Duration::from_secs(5);
@@ -113,7 +114,9 @@ fn prepare_run(facts: &Facts, arguments: &[(&'static str, String)]) -> Result<Pr
     let resolved = resolve_with(facts, arguments)?;
     let settings = &resolved.settings;
     let account = user::account(facts, settings.user.as_deref())?;
-    let argv = program::resolve(facts, &settings.commands, facts.argv())?;
+    let argv = program::resolve(facts, &settings.commands, facts.argv(), || {
+        toolkit::arguments(&resolved.values)
+    })?;
     let quiet = settings.log.as_deref() == Some("off");
     let skew = skew::guard(facts, &resolved)?;
     let noted = resolved.problems.len();
@@ -121,6 +124,7 @@ fn prepare_run(facts: &Facts, arguments: &[(&'static str, String)]) -> Result<Pr
     let mut delivery = deliver(
         resolved.workload,
         &resolved.values,
+        resolved.toolkit.variables,
         recipient(keeper, account.as_ref(), settings),
     );
     let gathered = Gathered::new(
@@ -128,8 +132,10 @@ fn prepare_run(facts: &Facts, arguments: &[(&'static str, String)]) -> Result<Pr
         &delivery.workload,
         &resolved.variables,
         &delivery.variables,
+        &delivery.optional,
     )?;
     let environment = gathered.environment(facts, &argv, account.as_ref())?;
+    delivery.problems.extend(no_room(&environment.left_out));
     let run = delivery.workload.paths.run.clone();
     let owner = account.as_ref().map(Account::owner);
     let helper = helper(
@@ -146,7 +152,7 @@ fn prepare_run(facts: &Facts, arguments: &[(&'static str, String)]) -> Result<Pr
         program: Program {
             file: program::file(facts, &argv),
             argv,
-            environment,
+            environment: environment.variables,
             user: account.map(|account| account.user),
             not_started: run.as_deref().map(|run| run.join(names::NOT_STARTED_FILE)),
         },

@@ -70,6 +70,8 @@ pub(crate) const RESERVED: &[&str] = &[
 pub(crate) const WORKLOAD_FILE: &str = "workload.json";
 /// In the run directory: one JSON object, every value a text.
 pub(crate) const HYPERPARAMETERS_DOCUMENT: &str = "hyperparameters.json";
+/// In the run directory: one JSON object, the variables that were delivered.
+pub(crate) const ENVIRONMENT_DOCUMENT: &str = "environment.json";
 /// In the run directory, once a stop is asked for: the signal, and until when there is
 /// time, in seconds on CLOCK_MONOTONIC.
 pub(crate) const SHUTDOWN_FILE: &str = "shutdown.json";

@@ -18,6 +18,9 @@ pub(crate) const SHM: &str = "/dev/shm";
 pub(crate) const TMPDIR: &str = "TMPDIR";
 pub(crate) const TMP: &str = "/tmp";
 pub(crate) const DEVICES: &str = "/dev";
+pub(crate) const PROCESSORS_ONLINE: &str = "/sys/devices/system/cpu/online";
+/// A directory for each Neuron device, and in it one for each of its cores.
+pub(crate) const NEURON_DEVICES: &str = "/sys/devices/virtual/neuron_device";
 /// The one network interface a container usually has.
 pub(crate) const FIRST_INTERFACE: &str = "eth0";
 pub(crate) const INTERFACES: &str = "/sys/class/net";

@@ -9,4 +9,5 @@ pub(crate) mod limits;
 pub(crate) mod linux;
 pub(crate) mod runtime;
 pub(crate) mod sagemaker;
+pub(crate) mod toolkit;
 pub(crate) mod torch;

@@ -20,7 +20,32 @@ pub struct Layers<'a> {
     pub documents: &'a [(OsString, OsString, PathBuf)],
     /// What this runtime sets.
     pub ours: &'a [(String, OsString)],
+    /// What it sets where there is room: the largest are left out before anything is refused.
+    pub optional: &'a [(String, String)],
 }
+
+/// The whole environment of a program.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Environment {
+    /// Names and values, in order.
+    pub variables: Vec<(OsString, OsString)>,
+    /// Names for which there was no room.
+    pub left_out: Vec<String>,
+}
+
+/// No values: they may be secrets.
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&OsString> = self.variables.iter().map(|(name, _)| name).collect();
+        f.debug_struct("Environment")
+            .field("variables", &names)
+            .field("left_out", &self.left_out)
+            .finish()
+    }
+}
+
+/// The kernel counts each string's address, too.
+const POINTER: usize = size_of::<usize>();
 
 /// Where a variable's value comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,11 +93,13 @@ pub fn layered(layers: &Layers<'_>) -> Vec<Variable> {
         .iter()
         .map(|document| (document.0.as_os_str(), document))
         .collect();
-    let mut ours: BTreeMap<&OsStr, &OsString> = layers
-        .ours
-        .iter()
-        .map(|(name, value)| (OsStr::new(name), value))
-        .collect();
+    let all_of_ours = || {
+        let ours = layers.ours.iter();
+        let ours = ours.map(|(name, value)| (OsStr::new(name), value.as_os_str()));
+        let optional = layers.optional.iter();
+        ours.chain(optional.map(|(name, value)| (OsStr::new(name), OsStr::new(value))))
+    };
+    let mut ours: BTreeMap<&OsStr, &OsStr> = all_of_ours().collect();
     let mut merged = Vec::new();
     for (name, value) in layers.found {
         let name = name.as_os_str();
@@ -84,7 +111,9 @@ pub fn layered(layers: &Layers<'_>) -> Vec<Variable> {
             stack.extend(documents.remove(name).map(from_document));
             stack.push((Source::Environment, value.clone()));
         }
-        let own = ours.remove(name).map(|own| (Source::Runtime, own.clone()));
+        let own = ours
+            .remove(name)
+            .map(|own| (Source::Runtime, own.to_owned()));
         if reserved(name) {
             if own.is_none() {
                 continue;
@@ -96,14 +125,11 @@ pub fn layered(layers: &Layers<'_>) -> Vec<Variable> {
         merged.extend(top(name, stack));
     }
     // In the order of the contract, and after it what is left of the documents.
-    for (name, value) in layers.ours {
-        if ours.remove(OsStr::new(name)).is_some() {
-            let document = documents.remove(OsStr::new(name)).map(from_document);
-            let own = [(Source::Runtime, value.clone())];
-            merged.extend(top(
-                OsStr::new(name),
-                own.into_iter().chain(document).collect(),
-            ));
+    for (name, value) in all_of_ours() {
+        if ours.remove(name).is_some() {
+            let document = documents.remove(name).map(from_document);
+            let own = [(Source::Runtime, value.to_owned())];
+            merged.extend(top(name, own.into_iter().chain(document).collect()));
         }
     }
     for (name, _, _) in layers.documents {
@@ -120,16 +146,61 @@ pub fn layered(layers: &Layers<'_>) -> Vec<Variable> {
 /// # Errors
 ///
 /// When a variable or the whole is over the kernel's limit.
-pub fn environment(
-    layers: &Layers<'_>,
-    argv: &[OsString],
-) -> Result<Vec<(OsString, OsString)>, Error> {
-    let merged: Vec<_> = layered(layers)
+pub fn environment(layers: &Layers<'_>, argv: &[OsString]) -> Result<Environment, Error> {
+    let mut merged = layered(layers);
+    let left_out = make_room(layers, &mut merged, argv);
+    let variables: Vec<_> = merged
         .into_iter()
         .map(|variable| (variable.name, variable.value.1))
         .collect();
-    check_sizes(&merged, argv)?;
-    Ok(merged)
+    check_sizes(&variables, argv)?;
+    Ok(Environment {
+        variables,
+        left_out,
+    })
+}
+
+/// Leaves optional ones out, the largest first, until the rest fits. Their names.
+fn make_room(layers: &Layers<'_>, merged: &mut Vec<Variable>, argv: &[OsString]) -> Vec<String> {
+    let words: usize = argv.iter().map(|word| word.len() + 1 + POINTER).sum();
+    let variables = merged.iter();
+    let sizes = variables.map(|variable| bytes(&variable.name, &variable.value.1) + POINTER);
+    let mut over = (words + sizes.sum::<usize>()).saturating_sub(total_limit());
+    if over == 0 {
+        return Vec::new();
+    }
+    let mut optional: Vec<_> = layers
+        .optional
+        .iter()
+        .map(|(name, value)| (bytes(name.as_ref(), value.as_ref()) + POINTER, name))
+        .collect();
+    optional.sort_by(|a, b| b.cmp(a));
+    let mut left_out = std::collections::BTreeSet::new();
+    let ours: BTreeMap<&OsStr, bool> = merged
+        .iter()
+        .map(|variable| {
+            (
+                variable.name.as_os_str(),
+                variable.value.0 == Source::Runtime,
+            )
+        })
+        .collect();
+    for (size, name) in optional {
+        if over == 0 {
+            break;
+        }
+        if ours.get(OsStr::new(name)) == Some(&true) {
+            left_out.insert(name.clone());
+            over = over.saturating_sub(size);
+        }
+    }
+    merged.retain(|variable| !(variable.name.to_str()).is_some_and(|name| left_out.contains(name)));
+    left_out.into_iter().collect()
+}
+
+/// `NAME=value` and the NUL.
+fn bytes(name: &OsStr, value: &OsStr) -> usize {
+    name.len() + value.len() + 2
 }
 
 fn pairs(list: &[(OsString, OsString)]) -> BTreeMap<&OsStr, &OsStr> {
@@ -162,11 +233,9 @@ fn reserved(name: &OsStr) -> bool {
 }
 
 fn check_sizes(vars: &[(OsString, OsString)], argv: &[OsString]) -> Result<(), Error> {
-    const POINTER: usize = size_of::<usize>();
     let mut total: usize = argv.iter().map(|word| word.len() + 1 + POINTER).sum();
     for (name, value) in vars {
-        // NAME, =, value and the NUL.
-        let bytes = name.len() + value.len() + 2;
+        let bytes = bytes(name, value);
         if bytes > limits::ENVIRONMENT_STRING_BYTES {
             let name = name.to_string_lossy().into_owned();
             let limit = limits::ENVIRONMENT_STRING_BYTES;
@@ -223,7 +292,9 @@ mod tests {
 
     #[track_caller]
     fn check(layers: &Layers<'_>, expected: &[(&str, &str)]) {
-        assert_eq!(environment(layers, &[]).unwrap(), vars(expected));
+        let environment = environment(layers, &[]).unwrap();
+        assert_eq!(environment.variables, vars(expected));
+        assert!(environment.left_out.is_empty());
     }
 
     #[test]
@@ -280,6 +351,7 @@ mod tests {
             image: &vars(&[("OF_IMAGE", "image"), ("OF_POD", "image")]),
             documents: &["OF_IMAGE", "OF_POD", "BLANK", "PET_NNODES", "NEW"].map(document),
             ours: &ours(&[("PET_NNODES", "2")]),
+            optional: &[],
         };
         check(
             &layers,
@@ -328,6 +400,40 @@ mod tests {
             &vars(&[("BIG", &format!("{just_fits}x"))]),
             "lyftlearn-runtime: cannot pass $BIG on: 131073 bytes with its name, the kernel takes 131072\n",
         );
+    }
+
+    #[test]
+    fn what_is_optional_makes_room_and_a_users_own_value_stands() {
+        let optional: Vec<(String, String)> = (0..100)
+            .map(|number| (format!("SM_HP_{number}"), "x".repeat(1000 + number)))
+            .chain([("SM_HOSTS".to_owned(), "[]".to_owned())])
+            .collect();
+        // All but 60 kB of what the kernel takes, in pieces that are small enough.
+        let piece = "x".repeat(10_000);
+        let mut found: Vec<(OsString, OsString)> = (0..(super::total_limit() - 60_000) / 10_100)
+            .map(|number| (format!("V{number}").into(), piece.clone().into()))
+            .collect();
+        found.push(("SM_HP_99".into(), "mine".into()));
+        let layers = Layers {
+            found: &found,
+            optional: &optional,
+            ..Layers::default()
+        };
+        let environment = environment(&layers, &[]).unwrap();
+        assert!(!environment.left_out.is_empty());
+        let names: Vec<&str> = environment
+            .variables
+            .iter()
+            .filter_map(|(name, _)| name.to_str())
+            .collect();
+        assert!(names.contains(&"SM_HOSTS") && names.contains(&"SM_HP_99"));
+        assert!(!environment.left_out.contains(&"SM_HP_99".to_owned()));
+        for name in &environment.left_out {
+            assert!(!names.contains(&name.as_str()));
+        }
+        // The largest first.
+        assert!(environment.left_out.contains(&"SM_HP_98".to_owned()));
+        assert!(names.contains(&"SM_HP_0"));
     }
 
     #[test]

@@ -12,10 +12,11 @@ mod run_dir;
 mod shutdown;
 mod variables;
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-pub use environment::{Layers, Source, Variable, environment, layered};
+pub use environment::{Environment, Layers, Source, Variable, environment, layered};
 #[cfg(feature = "cli")]
 pub(crate) use reason::{Written, first_bytes, first_characters, write as write_reason};
 use run_dir::RunDir;
@@ -34,6 +35,8 @@ pub struct Delivery {
     pub workload: Workload,
     /// The variables to set, in the order of the contract.
     pub variables: Vec<(String, OsString)>,
+    /// Those that are left out where there is no room for all.
+    pub optional: Vec<(String, String)>,
     /// What could not be had, one sentence each.
     pub problems: Vec<String>,
     _run_dir: Option<RunDir>,
@@ -62,13 +65,19 @@ pub fn delivered(workload: &Workload, exceptions: bool) -> Vec<(String, OsString
     variables
 }
 
-/// Makes the directories, writes `workload.json` and `hyperparameters.json` into the
-/// run directory, and names everything in variables.
+/// Makes the directories, writes `workload.json`, `hyperparameters.json` and
+/// `environment.json` into the run directory, and names everything in variables.
+/// `optional` are variables that somebody else made of the workload.
 ///
 /// What cannot be made or written (a read-only root without a writable `/run`, `/tmp` or
 /// `/dev/shm`, a full one) is not delivered, and said; the program starts all the same.
 #[must_use]
-pub fn deliver(workload: Workload, values: &Texts, recipient: Recipient) -> Delivery {
+pub fn deliver(
+    workload: Workload,
+    values: &Texts,
+    optional: Vec<(String, String)>,
+    recipient: Recipient,
+) -> Delivery {
     let mut workload = workload;
     let owner = recipient.owner;
     let mut problems = files::make_directories(&mut workload.paths, owner);
@@ -88,7 +97,7 @@ pub fn deliver(workload: Workload, values: &Texts, recipient: Recipient) -> Deli
         }
         workload.paths.run = Some(dir.path().to_owned());
         workload.hyperparameters.path = Some(dir.path().join(names::HYPERPARAMETERS_DOCUMENT));
-        write_documents(dir.path(), &workload, &document, owner)
+        write_documents(dir.path(), &workload, &document, &optional, owner)
             .inspect_err(|err| refused.push(format!("{}: {}", dir.path().display(), err.kind())))
             .is_ok()
     });
@@ -119,6 +128,7 @@ pub fn deliver(workload: Workload, values: &Texts, recipient: Recipient) -> Deli
     Delivery {
         workload,
         variables,
+        optional,
         problems,
         _run_dir: run_dir,
     }
@@ -139,6 +149,7 @@ fn write_documents(
     directory: &Path,
     workload: &Workload,
     hyperparameters: &[u8],
+    optional: &[(String, String)],
     owner: Option<(u32, u32)>,
 ) -> std::io::Result<()> {
     files::write(
@@ -146,6 +157,16 @@ fn write_documents(
         hyperparameters,
         owner,
     )?;
+    let ours = variables::variables(workload);
+    let ours = ours
+        .iter()
+        .filter_map(|(name, value)| Some((name.as_str(), value.to_str()?)));
+    let optional = optional.iter();
+    let optional = optional.map(|(name, value)| (name.as_str(), value.as_str()));
+    let environment: BTreeMap<&str, &str> = ours.chain(optional).collect();
+    let text = serde_json::to_vec(&environment)?;
+    files::write(&directory.join(names::ENVIRONMENT_DOCUMENT), &text, owner)?;
+    // Last: who finds it finds the others.
     let text = serde_json::to_vec(workload)?;
     files::write(&directory.join(names::WORKLOAD_FILE), &text, owner)
 }

@@ -57,11 +57,7 @@ pub(super) fn variables(workload: &Workload) -> Vec<(String, OsString)> {
     );
 
     let resources = &workload.resources;
-    // A whole number, rounded up as the downward API does: programs count workers by it.
-    list.text(
-        names::CPUS,
-        format!("{:.0}", resources.cpus.ceil().max(1.0)),
-    );
+    list.text(names::CPUS, resources.whole_cpus().to_string());
     list.some(
         names::MEMORY_BYTES,
         resources.memory_bytes.map(|bytes| bytes.to_string()),

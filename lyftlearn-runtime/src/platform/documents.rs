@@ -70,14 +70,16 @@ pub(super) enum Encoding {
     Json,
 }
 
-/// Merges the documents, lowest first, into one map of texts.
+/// Merges the documents, lowest first, into one map of texts, and says the order of their
+/// names: each where it came first.
 pub(super) fn hyperparameters<'a>(
     facts: &Facts,
     documents: impl Iterator<Item = &'a str>,
     encoding: Encoding,
     problems: &mut Vec<String>,
-) -> Result<(Hyperparameters, Texts), Error> {
-    let mut all: Vec<(String, String)> = Vec::new();
+) -> Result<(Hyperparameters, Texts, Vec<String>), Error> {
+    // Each with its place among all, for the order.
+    let mut all: Vec<(String, usize, String)> = Vec::new();
     let mut sources = Vec::new();
     for path in documents {
         let Some(bytes) = checked(facts, path, limits::HYPERPARAMETERS_BYTES)? else {
@@ -89,14 +91,14 @@ pub(super) fn hyperparameters<'a>(
                 let offset = raw.get().as_ptr() as usize - bytes.as_ptr() as usize;
                 malformed(path, &bytes, offset)
             })?;
-            own.push((name, decoded(text, encoding)));
+            own.push((name, all.len() + own.len(), decoded(text, encoding)));
         }
         // Stable: of equal names the last one stays the last.
-        own.sort_by(|(a, _), (b, _)| a.cmp(b));
-        for equal in own.chunk_by(|(a, _), (b, _)| a == b) {
+        own.sort_by(|(a, ..), (b, ..)| a.cmp(b));
+        for equal in own.chunk_by(|(a, ..), (b, ..)| a == b) {
             // As SageMaker's toolkit does, and said aloud: a document with two answers is
             // rarely meant.
-            if let [(name, _), _, ..] = equal {
+            if let [(name, ..), _, ..] = equal {
                 problems.push(format!(
                     "hyperparameter {name} stands more than once in {path}; the last one counts"
                 ));
@@ -105,14 +107,25 @@ pub(super) fn hyperparameters<'a>(
         all.append(&mut own);
         sources.push(PathBuf::from(path));
     }
+    let names = in_order(&all);
     // Of equal names the last one counts: a map that is made of a list keeps that.
-    let merged: BTreeMap<String, String> = all.into_iter().collect();
+    let texts = all.into_iter().map(|(name, _, text)| (name, text));
+    let merged: BTreeMap<String, String> = texts.collect();
     let hyperparameters = Hyperparameters {
         path: None,
         sources,
         count: merged.len(),
     };
-    Ok((hyperparameters, Texts(merged)))
+    Ok((hyperparameters, Texts(merged), names))
+}
+
+/// The names, each where it came first.
+fn in_order(all: &[(String, usize, String)]) -> Vec<String> {
+    let mut order: Vec<(usize, &String)> = all.iter().map(|(name, at, _)| (*at, name)).collect();
+    order.sort_unstable_by_key(|(at, _)| *at);
+    let mut seen = std::collections::HashSet::with_capacity(order.len());
+    let first = order.into_iter().filter(|(_, name)| seen.insert(*name));
+    first.map(|(_, name)| name.clone()).collect()
 }
 
 fn decoded(text: String, encoding: Encoding) -> String {
@@ -139,7 +152,7 @@ pub(super) fn text(raw: &RawValue) -> Option<String> {
     }
 }
 
-fn parse<'a, T: Deserialize<'a>>(path: &str, bytes: &'a [u8]) -> Result<T, Error> {
+pub(super) fn parse<'a, T: Deserialize<'a>>(path: &str, bytes: &'a [u8]) -> Result<T, Error> {
     if bytes.starts_with(b"\xef\xbb\xbf") {
         return Err(ContractFault::ByteOrderMark { path: path.into() }.into());
     }

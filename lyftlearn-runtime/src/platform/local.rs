@@ -1,6 +1,6 @@
 //! No platform: a container engine, or no container at all.
 
-use super::{Detection, Evidence, Grace, Part, Recognised, World, paths, topology};
+use super::{Detection, Documents, Evidence, Grace, Part, Recognised, World, paths, topology};
 use crate::contract::{kubernetes, linux, sagemaker};
 use crate::error::Error;
 use crate::workload::{Flavor, Job, Resources, Role};
@@ -70,6 +70,7 @@ pub(super) fn read(
         },
         // Whoever tries an image out as SageMaker would run it lays its file out, too.
         hyperparameters: Some(sagemaker::HYPERPARAMETERS),
+        documents: Documents::default(),
     })
 }
 

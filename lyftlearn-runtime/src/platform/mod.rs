@@ -6,6 +6,7 @@ mod fault;
 mod identity;
 mod kubernetes;
 mod local;
+mod originals;
 mod paths;
 mod resources;
 mod sagemaker;
@@ -18,8 +19,8 @@ use std::path::Path;
 use serde::Serialize;
 
 use documents::Encoding;
-#[cfg(feature = "cli")]
 pub(crate) use identity::region;
+pub(crate) use originals::Originals;
 pub use variables::DocumentVariable;
 #[cfg(feature = "cli")]
 pub(crate) use variables::read as variables;
@@ -58,14 +59,21 @@ pub(crate) struct Detection {
 }
 
 /// The workload, and what is not part of what programs see.
-#[derive(Debug)]
 pub(crate) struct Reading {
     pub(crate) workload: Workload,
     pub(crate) values: Texts,
     /// Variables of the deployment's own, for the program.
     pub(crate) variables: Vec<DocumentVariable>,
     pub(crate) end: End,
+    pub(crate) originals: Originals,
     pub(crate) problems: Vec<String>,
+}
+
+/// SageMaker's own documents of a training job, byte for byte.
+#[derive(Clone, Default)]
+pub(crate) struct Documents {
+    pub(crate) resource_config: Option<Vec<u8>>,
+    pub(crate) input_data_config: Option<Vec<u8>>,
 }
 
 /// What every reader below is given.
@@ -169,7 +177,7 @@ pub(crate) fn read(
         _ => Encoding::Text,
     };
     let documents = [Some(staged.as_str()), part.hyperparameters];
-    let (hyperparameters, values) = documents::hyperparameters(
+    let (hyperparameters, values, names) = documents::hyperparameters(
         facts,
         documents.into_iter().flatten(),
         encoding,
@@ -201,7 +209,9 @@ pub(crate) fn read(
         metrics: Metrics::default(),
         secrets: Secrets::default(),
     };
+    let originals = originals::read(&world, &workload, part.documents, names)?;
     Ok(Reading {
+        originals,
         workload,
         values,
         variables: variables::read(facts, settings, config_dir)?,
@@ -215,13 +225,26 @@ pub(crate) fn delivered_workload(facts: &Facts, path: &Path) -> Result<Workload,
     documents::json(facts, &path.to_string_lossy())?.ok_or_else(|| gone(path))
 }
 
+/// Variables that a shim delivered, read back.
+#[cfg(feature = "cli")]
+pub(crate) fn delivered_variables(
+    facts: &Facts,
+    path: &Path,
+) -> Result<Option<BTreeMap<String, String>>, Error> {
+    let Some(bytes) = facts.file(path, crate::contract::limits::DOCUMENT_BYTES)? else {
+        return Ok(None);
+    };
+    // Not `json`: a variable that holds JSON may well spell a NUL byte.
+    documents::parse(&path.to_string_lossy(), &bytes).map(Some)
+}
+
 /// Hyperparameters that a shim delivered, read back.
 pub(crate) fn delivered_hyperparameters(facts: &Facts, path: &Path) -> Result<Texts, Error> {
     if !facts.exists(path) {
         return Err(gone(path));
     }
     let path = path.to_string_lossy();
-    let (_, values) = documents::hyperparameters(
+    let (_, values, _) = documents::hyperparameters(
         facts,
         std::iter::once(path.as_ref()),
         Encoding::Text,
@@ -246,6 +269,7 @@ struct Part {
     grace: Grace,
     /// The platform's own hyperparameters: they override staged ones key by key.
     hyperparameters: Option<&'static str>,
+    documents: Documents,
 }
 
 impl World<'_> {

@@ -98,6 +98,24 @@ pub const KEYS: &[Key] = &[
         form: Form::Other,
     },
     Key {
+        name: "commands.hyperparameters_as_args",
+        form: Form::Other,
+    },
+    Key {
+        name: "toolkit.variables",
+        form: Form::Choice {
+            of: &["on", "off"],
+            expected: "on or off",
+        },
+    },
+    Key {
+        name: "toolkit.num_cpus",
+        form: Form::Choice {
+            of: &["cgroup", "node"],
+            expected: "cgroup or node",
+        },
+    },
+    Key {
         name: "paths.base",
         form: Form::Other,
     },
@@ -162,6 +180,23 @@ pub const KEYS: &[Key] = &[
         form: Form::Other,
     },
 ];
+
+/// What a word runs can be a list, or a table with the list in it.
+const SPELLINGS: &[(&str, &str)] = &[
+    ("commands.train.command", "commands.train"),
+    ("commands.serve.command", "commands.serve"),
+    ("commands.default.command", "commands.default"),
+    (
+        "commands.train.hyperparameters_as_args",
+        "commands.hyperparameters_as_args",
+    ),
+];
+
+/// A key as a file may spell it.
+pub(super) fn spelled(name: &str) -> Option<&'static Key> {
+    let other = SPELLINGS.iter().find(|(spelling, _)| *spelling == name);
+    find(other.map_or(name, |(_, name)| name))
+}
 
 pub(super) fn find(name: &str) -> Option<&'static Key> {
     KEYS.iter().find(|key| key.name == name)

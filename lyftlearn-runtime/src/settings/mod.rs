@@ -62,6 +62,10 @@ pub(crate) struct Settings {
     pub(crate) python_exceptions: Option<String>,
     /// Variables whose values are secrets.
     pub(crate) redact: Vec<String>,
+    /// `off`: no `SM_*`.
+    pub(crate) toolkit_variables: Option<String>,
+    /// Whose processors `SM_NUM_CPUS` counts.
+    pub(crate) num_cpus: Option<String>,
     /// Which layer set each key that is set.
     pub(crate) sources: BTreeMap<&'static str, String>,
     /// Every value of every layer, low to high.
@@ -86,6 +90,8 @@ pub(crate) struct Commands {
     pub(crate) train: Option<Vec<String>>,
     pub(crate) serve: Option<Vec<String>>,
     pub(crate) default: Option<Vec<String>>,
+    /// Whether what `train` runs gets the hyperparameters as arguments.
+    pub(crate) hyperparameters_as_args: bool,
 }
 
 /// The `[commands]` of one file, and nothing else of it; what cannot be understood is
@@ -95,13 +101,17 @@ pub(crate) fn commands_of(file: &File) -> Commands {
     let text = std::str::from_utf8(&file.bytes).unwrap_or_default();
     let table = text.parse::<toml::Table>().unwrap_or_default();
     let words = |name: &str| -> Option<Vec<String>> {
-        let words: Vec<String> = table.get("commands")?.get(name)?.clone().try_into().ok()?;
+        let command = table.get("commands")?.get(name)?;
+        let command = command.get("command").unwrap_or(command);
+        let words: Vec<String> = command.clone().try_into().ok()?;
         Some(words).filter(|words| !words.is_empty())
     };
     Commands {
         train: words("train"),
         serve: words("serve"),
         default: words("default"),
+        // They are in files that are not read.
+        hyperparameters_as_args: false,
     }
 }
 
@@ -211,7 +221,7 @@ impl Reader {
         };
         for (key, value) in leaves(&table) {
             let shown = format!("{key} in {}", file.path);
-            match keys::find(&key) {
+            match keys::spelled(&key) {
                 Some(known) => match Value::serialize(value) {
                     Ok(value) => self.layer(shown, known.name, keys::canonical(value)),
                     Err(_) => self
@@ -274,6 +284,9 @@ impl Reader {
                 train: self.words("commands.train"),
                 serve: self.words("commands.serve"),
                 default: self.words("commands.default"),
+                hyperparameters_as_args: self
+                    .truth("commands.hyperparameters_as_args")
+                    .unwrap_or(false),
             },
             base_dir: self.path("paths.base"),
             model_dir: self.path("paths.model"),
@@ -289,6 +302,8 @@ impl Reader {
             allowed_variables: self.words("environment.allow").unwrap_or_default(),
             skew_guard: self.choice("skew.guard"),
             python_exceptions: self.choice("outcome.python_exceptions"),
+            toolkit_variables: self.choice("toolkit.variables"),
+            num_cpus: self.choice("toolkit.num_cpus"),
             redact: self.words("outcome.redact").unwrap_or_default(),
             sources: BTreeMap::new(),
             layers: std::mem::take(&mut self.layers),
@@ -344,6 +359,19 @@ impl Reader {
             }
             _ => Some(text),
         }
+    }
+
+    fn truth(&mut self, key: &'static str) -> Option<bool> {
+        let value = self.figment.find_value(key).ok()?;
+        let truth = match &value {
+            Value::Bool(_, truth) => Some(*truth),
+            Value::String(_, text) => text.parse().ok(),
+            _ => None,
+        };
+        if truth.is_none() {
+            self.wrong(key, "true or false");
+        }
+        truth
     }
 
     fn seconds(&mut self, key: &'static str) -> Option<u32> {

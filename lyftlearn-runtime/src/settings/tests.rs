@@ -94,6 +94,58 @@ fn a_higher_layer_wins_and_is_named_as_the_source() {
 }
 
 #[test]
+fn a_command_is_a_list_or_a_table_with_the_list_in_it() {
+    let tables = "[commands.train]\ncommand = [\"a\"]\nhyperparameters_as_args = true\n\
+                  [commands.serve]\ncommand = [\"b\"]\n";
+    let lists = "[commands]\ntrain = [\"a\"]\nserve = [\"b\"]\nhyperparameters_as_args = true\n";
+    let commands = |text| {
+        let files = [file("/etc/lyftlearn/runtime.toml", text)];
+        read(&files, [].into_iter(), &[]).unwrap().commands
+    };
+    assert_eq!(commands(tables), commands(lists));
+    assert!(commands(tables).hyperparameters_as_args);
+    // A layer above may say it the other way.
+    let files = [file("/etc/lyftlearn/runtime.toml", tables)];
+    let variables = [
+        ("LYFTLEARN_RUNTIME_COMMANDS_TRAIN", Some("[\"c\"]")),
+        (
+            "LYFTLEARN_RUNTIME_COMMANDS_HYPERPARAMETERS_AS_ARGS",
+            Some("false"),
+        ),
+    ];
+    let settings = read(&files, variables.into_iter(), &[]).unwrap();
+    assert_eq!(settings.commands.train, Some(vec!["c".to_owned()]));
+    assert!(!settings.commands.hyperparameters_as_args);
+}
+
+#[test]
+fn mistakes_in_a_commands_table_are_named_as_they_are_written() {
+    let text = "[commands.train]\ncommand = \"canary\"\nhyperparameters_as_args = \"canary\"\n\
+                [commands.serve]\nhyperparameters_as_args = true\n[toolkit]\nvariables = false\n";
+    assert_eq!(
+        report(&[file("/etc/lyftlearn/runtime.toml", text)], &[]),
+        "lyftlearn-runtime: cannot use these settings\n  \
+         commands.serve.hyperparameters_as_args in /etc/lyftlearn/runtime.toml: not a setting; did you mean commands.hyperparameters_as_args?\n  \
+         commands.train.command in /etc/lyftlearn/runtime.toml: expected a list of texts, such as [\"python3\", \"train.py\"]\n  \
+         commands.train.hyperparameters_as_args in /etc/lyftlearn/runtime.toml: expected true or false\n  \
+         toolkit.variables in /etc/lyftlearn/runtime.toml: expected a text\n"
+    );
+}
+
+#[cfg(feature = "cli")]
+#[test]
+fn a_switched_off_start_finds_a_command_in_either_form() {
+    for text in [
+        "[commands]\ntrain = [\"a\"]\n",
+        "[commands.train]\ncommand = [\"a\"]\nhyperparameters_as_args = true\n",
+    ] {
+        let commands = super::commands_of(&file("/etc/lyftlearn/runtime.toml", text));
+        assert_eq!(commands.train, Some(vec!["a".to_owned()]));
+        assert!(!commands.hyperparameters_as_args);
+    }
+}
+
+#[test]
 fn a_text_of_digits_stays_a_text() {
     let settings = read(
         &[],

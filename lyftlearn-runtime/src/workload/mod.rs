@@ -277,6 +277,20 @@ pub struct Resources {
     pub shm_bytes: Option<u64>,
 }
 
+impl Resources {
+    /// A whole number of processors, rounded up as the downward API does: programs count
+    /// workers by it.
+    pub(crate) fn whole_cpus(&self) -> u32 {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a count, at least 1; what is too large saturates"
+        )]
+        let whole = self.cpus.ceil().max(1.0) as u32;
+        whole
+    }
+}
+
 /// How the platform asks the program to stop.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Lifecycle {

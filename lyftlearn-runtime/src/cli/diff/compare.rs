@@ -72,6 +72,12 @@ const HARMLESS: &[&str] = &[
     "variables.PET_MASTER_ADDR",
     "variables.PWD",
     "variables.SHLVL",
+    "variables.SM_CURRENT_*",
+    "variables.SM_HOSTS",
+    "variables.SM_INSTANCE_GROUPS*",
+    "variables.SM_NETWORK_INTERFACE_NAME",
+    "variables.SM_RESOURCE_CONFIG",
+    "variables.SM_TRAINING_ENV",
     "variables.TRAINING_JOB_*",
     "variables._",
 ];

@@ -83,7 +83,13 @@ pub(super) fn of(facts: &Facts, resolved: &Resolved) -> Result<Value, Error> {
 fn variables(facts: &Facts, resolved: &Resolved) -> Result<BTreeMap<String, Value>, Error> {
     let settings = &resolved.settings;
     let ours = delivered(&resolved.workload, settings.notes_exceptions());
-    let gathered = Gathered::new(facts, &resolved.workload, &resolved.variables, &ours)?;
+    let gathered = Gathered::new(
+        facts,
+        &resolved.workload,
+        &resolved.variables,
+        &ours,
+        &resolved.toolkit.variables,
+    )?;
     let layered = layered(&gathered.layers(facts));
     Ok(layered
         .into_iter()

@@ -8,7 +8,7 @@ use std::path::Path;
 
 pub(super) use pod::pod;
 
-use super::{Detection, Evidence, Grace, Part, Recognised, World, identity, paths};
+use super::{Detection, Documents, Evidence, Grace, Part, Recognised, World, identity, paths};
 use crate::contract::{kubernetes, limits, linux, sagemaker};
 use crate::error::Error;
 use crate::workload::{Flavor, Job, Resources, Role};
@@ -199,6 +199,7 @@ pub(super) fn read(
         },
         // A volume may lay SageMaker's own file out; it overrides staged ones there and here.
         hyperparameters: Some(sagemaker::HYPERPARAMETERS),
+        documents: Documents::default(),
     })
 }
 

@@ -1,7 +1,7 @@
 //! Endpoints and batch transform: the argument `serve`, and what stands beside it.
 
 use super::{
-    Detection, Evidence, Part, Recognised, World, grace, in_a_cluster, name_in_arn,
+    Detection, Documents, Evidence, Part, Recognised, World, grace, in_a_cluster, name_in_arn,
     platform_runs_it,
 };
 use crate::contract::sagemaker;
@@ -120,5 +120,6 @@ pub(super) fn read(
             "SageMaker's hosting contract",
         ),
         hyperparameters: None,
+        documents: Documents::default(),
     })
 }

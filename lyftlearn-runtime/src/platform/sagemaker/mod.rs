@@ -5,7 +5,9 @@ mod notebook;
 mod processing;
 mod training;
 
-use super::{Detection, Evidence, Grace, Part, Recognised, World, documents, kubernetes};
+use super::{
+    Detection, Documents, Evidence, Grace, Part, Recognised, World, documents, kubernetes,
+};
 use crate::contract::{aws, sagemaker};
 use crate::error::Error;
 use crate::workload::{Flavor, Resources, Role};

@@ -1,6 +1,6 @@
 //! Studio apps and notebook instances.
 
-use super::{Detection, Evidence, Part, Recognised, World, documents};
+use super::{Detection, Documents, Evidence, Part, Recognised, World, documents};
 use crate::contract::sagemaker;
 use crate::error::Error;
 use crate::platform::{Grace, paths, topology};
@@ -86,6 +86,7 @@ pub(super) fn read(
             source: "docker stop's default".to_owned(),
         },
         hyperparameters: None,
+        documents: Documents::default(),
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Detection, Evidence, Part, Recognised, World, documents, grace, training};
+use super::{Detection, Documents, Evidence, Part, Recognised, World, documents, grace, training};
 use crate::contract::{runtime, sagemaker};
 use crate::error::Error;
 use crate::platform::paths;
@@ -135,6 +135,7 @@ pub(super) fn read(
             "SageMaker's processing contract names none; assumed",
         ),
         hyperparameters: None,
+        documents: Documents::default(),
     })
 }
 

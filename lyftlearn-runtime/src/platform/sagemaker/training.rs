@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::{
-    Detection, Evidence, Part, Recognised, World, documents, grace, in_a_cluster, name_in_arn,
-    platform_runs_it,
+    Detection, Documents, Evidence, Part, Recognised, World, documents, grace, in_a_cluster,
+    name_in_arn, platform_runs_it,
 };
-use crate::contract::{runtime, sagemaker};
+use crate::contract::{limits, runtime, sagemaker};
 use crate::error::Error;
 use crate::platform::fault::ContractFault;
 use crate::platform::{paths, topology};
@@ -120,6 +120,14 @@ pub(super) fn read(
             "SageMaker's training contract",
         ),
         hyperparameters: Some(sagemaker::HYPERPARAMETERS),
+        documents: Documents {
+            resource_config: world
+                .facts
+                .file(sagemaker::RESOURCE_CONFIG, limits::DOCUMENT_BYTES)?,
+            input_data_config: world
+                .facts
+                .file(sagemaker::INPUT_DATA_CONFIG, limits::DOCUMENT_BYTES)?,
+        },
     })
 }
 
