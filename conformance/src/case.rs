@@ -69,12 +69,11 @@ impl Case {
     fn make(name: String, directory: &Path) -> Self {
         let expect = read(&directory.join("expect.json"))
             .unwrap_or_else(|| panic!("{name} has no expect.json"));
-        Self::lay_out(name, directory, expect)
+        Self::lay_out(name, directory, expect, Canary::plant())
     }
 
-    fn lay_out(name: String, directory: &Path, expect: Expectation) -> Self {
+    fn lay_out(name: String, directory: &Path, expect: Expectation, canary: Canary) -> Self {
         assert!(planted(directory), "{name} plants no canary");
-        let canary = Canary::plant();
         let root = tempfile::tempdir().expect("a temporary directory can be made");
         copy(&directory.join("fs"), root.path(), &canary);
         let make: Make = read(&directory.join("make.json")).unwrap_or_default();
@@ -243,9 +242,12 @@ pub fn jobs() -> Vec<Job> {
             let file: JobFile = read(&directory.join("job.json"))
                 .unwrap_or_else(|| panic!("{name} has no job.json"));
             assert!(!file.why.trim().is_empty(), "{name} does not say why");
+            // One secret for both, or everything that holds it would differ.
+            let canary = Canary::plant();
             let world = |platform: &str| {
                 let of = format!("{name} on {platform}");
-                Case::lay_out(of, &directory.join(platform), Expectation::default())
+                let directory = directory.join(platform);
+                Case::lay_out(of, &directory, Expectation::default(), canary.clone())
             };
             Job {
                 sagemaker: world("sagemaker"),
