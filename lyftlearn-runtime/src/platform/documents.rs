@@ -36,35 +36,44 @@ pub(super) fn hyperparameters<'a>(
     documents: impl Iterator<Item = &'a str>,
     problems: &mut Vec<String>,
 ) -> Result<(Hyperparameters, Texts, Vec<String>), Error> {
-    let mut merged = BTreeMap::new();
+    // With the number of the document that said it last.
+    let mut merged: BTreeMap<String, (String, usize)> = BTreeMap::new();
     let mut names = Vec::new();
     let mut sources = Vec::new();
     for path in documents {
         let Some(bytes) = facts.file(path, limits::HYPERPARAMETERS_BYTES)? else {
             continue;
         };
-        let mut seen = std::collections::BTreeSet::new();
+        let document = sources.len();
         for (name, raw) in entries(path, &bytes)? {
             let text = text(raw).ok_or_else(|| {
                 let offset = raw.get().as_ptr() as usize - bytes.as_ptr() as usize;
                 malformed(path, &bytes, offset)
             })?;
-            // As SageMaker's toolkit does, and said aloud: a document with two
-            // answers is rarely meant.
-            if !seen.insert(name.clone()) {
-                problems.push(format!(
-                    "hyperparameter {name} stands more than once in {path}; the last one counts"
-                ));
-            }
-            if let Entry::Vacant(place) = merged.entry(name.clone()) {
-                names.push(name);
-                place.insert(text);
-            } else {
-                merged.insert(name, text);
+            match merged.entry(name) {
+                Entry::Vacant(place) => {
+                    names.push(place.key().clone());
+                    place.insert((text, document));
+                }
+                Entry::Occupied(mut place) => {
+                    // As SageMaker's toolkit does, and said aloud: a document with two
+                    // answers is rarely meant.
+                    if place.get().1 == document {
+                        problems.push(format!(
+                            "hyperparameter {} stands more than once in {path}; the last one counts",
+                            place.key()
+                        ));
+                    }
+                    place.insert((text, document));
+                }
             }
         }
         sources.push(PathBuf::from(path));
     }
+    let merged: BTreeMap<String, String> = merged
+        .into_iter()
+        .map(|(name, (text, _))| (name, text))
+        .collect();
     let hyperparameters = Hyperparameters {
         path: None,
         sources,

@@ -44,6 +44,7 @@ pub(super) fn decoded<'a>(job: &Job<'a>) -> Hyperparameters<'a> {
         .map(|name| name.to_uppercase())
         .collect();
     let (mut own, mut framework, mut known) = (Vec::new(), Vec::new(), Vec::new());
+    let mut upper = String::new();
     for name in job.names {
         let is_known = words::KNOWN_HYPERPARAMETERS.contains(&name.as_str());
         let is_frameworks = !is_known && name.starts_with(words::PREFIX);
@@ -59,7 +60,14 @@ pub(super) fn decoded<'a>(job: &Job<'a>) -> Hyperparameters<'a> {
                 found.giant.0.push(name);
             }
             found.giant.1 += 1;
-            if !kept_variables.is_empty() && kept_variables.contains(&name.to_uppercase()) {
+            upper.clear();
+            if name.is_ascii() {
+                upper.push_str(name);
+                upper.make_ascii_uppercase();
+            } else {
+                upper.push_str(&name.to_uppercase());
+            }
+            if kept_variables.contains(&upper) {
                 found.rivals.push((own.len(), name));
             }
             continue;
@@ -123,7 +131,7 @@ pub(super) fn shown(name: &str) -> String {
 
 /// Which of them have room: the smallest first, of those of one size the first by name. Not
 /// by sorting: there may be a million. `None` when all have.
-fn with_room<'a>(values: &'a Texts) -> Option<HashSet<&'a str>> {
+fn with_room(values: &Texts) -> Option<HashSet<&str>> {
     let size = |(name, text): (&String, &String)| name.len() + text.len();
     let mut sizes: BTreeMap<usize, usize> = BTreeMap::new();
     for pair in &values.0 {
