@@ -203,25 +203,45 @@ fn what_is_too_long_is_left_out_and_named_and_the_program_starts() {
 fn the_largest_make_room_when_all_together_are_too_many() {
     needs_namespaces!();
     let world = World::new();
-    // 8 MiB and more in one go: over what a process can be given.
+    // More than is looked at, and with the environment's own more than a process is given
+    // with the usual stack.
     let mut values: serde_json::Map<String, Value> = (0..80)
-        .map(|number| (format!("large{number}"), json!("x".repeat(100_000))))
+        .map(|number| (format!("large{number:02}"), json!("x".repeat(100_000))))
         .collect();
     values.insert("lr".to_owned(), json!("0.1"));
-    let container = world.training("", &Value::Object(values));
-    let output = ended(&container, SHOW);
+    let container = (0..15).fold(
+        world.training("", &Value::Object(values)),
+        |container, number| container.variable(format!("OWN_{number}"), "x".repeat(100_000)),
+    );
+    let script = format!("ulimit -s 8192; exec {BINARY} run -- env -0");
+    let output = container
+        .start(&["sh".into(), "-c".into(), script.into()])
+        .end();
     check_end(&output, 0);
     let found = variables(&output);
     assert_eq!(found["SM_HP_LR"], "0.1");
     assert!(found.contains_key("SM_HOSTS") && found.contains_key("SM_MODEL_DIR"));
-    let kept = found.keys().filter(|name| name.starts_with("SM_HP_LARGE"));
-    assert!((5..80).contains(&kept.count()));
-    let inspect = [BINARY, "inspect", "--json"].map(OsString::from);
-    let shown = String::from_utf8(container.start(&inspect).end().stdout).unwrap();
-    assert!(
-        shown.contains("left out, because the kernel takes no environment that large: SM_HP_LARGE"),
-        "{shown}"
+    let kept: Vec<&String> = found
+        .keys()
+        .filter(|name| name.starts_with("SM_HP_LARGE"))
+        .collect();
+    // By name, of those of one size.
+    assert_eq!(
+        kept.first().map(|name| name.as_str()),
+        Some("SM_HP_LARGE00")
     );
+    assert!((3..8).contains(&kept.len()), "{kept:?}");
+    let script = format!("ulimit -s 8192; exec {BINARY} inspect --json");
+    let output = container
+        .start(&["sh".into(), "-c".into(), script.into()])
+        .end();
+    let shown = String::from_utf8(output.stdout).unwrap();
+    for problem in [
+        "they are too long for variables: SM_HPS, SM_TRAINING_ENV, SM_USER_ARGS, SM_HP_LARGE10 and 69 more",
+        "the kernel takes no environment that large: SM_HP_LARGE0",
+    ] {
+        assert!(shown.contains(problem), "{shown}");
+    }
 }
 
 #[test]

@@ -1,15 +1,19 @@
 //! Hyperparameters by the toolkit's guessing rules: JSON where the text is JSON, else the
 //! text itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::Job;
 use super::python::{Dict, NoValue, Text, Value, loads};
 use crate::contract::{limits, toolkit as words};
+use crate::workload::Texts;
 
 /// Half of what a process can be given where the stack has its usual 8 MiB. JSON escapes a
 /// byte as six at most, so that no single text that is longer fits into a variable.
 const ROOM: usize = 8 * limits::ENVIRONMENT_STRING_BYTES;
+
+/// Names that a problem lists before it only counts.
+pub(super) const LISTED: usize = 4;
 
 /// Decoded, each kind in the order of the documents.
 #[derive(Debug, Default)]
@@ -20,9 +24,12 @@ pub(super) struct Hyperparameters<'a> {
     pub(super) framework: Dict,
     /// The toolkit's own.
     pub(super) known: Dict,
-    /// The script's own that cannot fit into variables, and are not looked into; each with
-    /// the number of `own` before it.
-    pub(super) giant: Vec<(usize, &'a str)>,
+    /// The script's own that have no room, and are not looked into: the first few of them,
+    /// and how many they are.
+    pub(super) giant: (Vec<&'a str>, usize),
+    /// Of these, those that share a variable with one that has room; each with the number of
+    /// `own` before it.
+    pub(super) rivals: Vec<(usize, &'a str)>,
     /// Whether a framework's is among those.
     pub(super) giant_framework: bool,
     pub(super) problems: Vec<String>,
@@ -30,22 +37,47 @@ pub(super) struct Hyperparameters<'a> {
 
 pub(super) fn decoded<'a>(job: &Job<'a>) -> Hyperparameters<'a> {
     let mut found = Hyperparameters::default();
-    let largest = largest_that_fits(job);
+    let kept = with_room(job.values);
+    let kept_variables: HashSet<String> = kept
+        .iter()
+        .flatten()
+        .map(|name| name.to_uppercase())
+        .collect();
     let (mut own, mut framework, mut known) = (Vec::new(), Vec::new(), Vec::new());
+    let mut upper = String::new();
     for name in job.names {
+        let is_known = words::KNOWN_HYPERPARAMETERS.contains(&name.as_str());
+        let is_frameworks = !is_known && name.starts_with(words::PREFIX);
+        let has_room = kept
+            .as_ref()
+            .is_none_or(|kept| kept.contains(name.as_str()));
+        if !has_room && !is_known {
+            if is_frameworks {
+                found.giant_framework = true;
+                continue;
+            }
+            if found.giant.0.len() < LISTED {
+                found.giant.0.push(name);
+            }
+            found.giant.1 += 1;
+            upper.clear();
+            if name.is_ascii() {
+                upper.push_str(name);
+                upper.make_ascii_uppercase();
+            } else {
+                upper.push_str(&name.to_uppercase());
+            }
+            if kept_variables.contains(&upper) {
+                found.rivals.push((own.len(), name));
+            }
+            continue;
+        }
         let Some(text) = job.values.0.get(name) else {
             continue;
         };
-        let is_known = words::KNOWN_HYPERPARAMETERS.contains(&name.as_str());
-        let is_frameworks = !is_known && name.starts_with(words::PREFIX);
-        if name.len() + text.len() > largest {
-            found.giant_framework |= is_frameworks;
-            if is_known {
-                // Too long for any variable that shows it, and so left out of each.
-                known.push((Text::from(name), Value::text(text)));
-            } else if !is_frameworks {
-                found.giant.push((own.len(), name));
-            }
+        if !has_room {
+            // Too long for any variable that shows it, and so left out of each.
+            known.push((Text::from(name), Value::text(text)));
             continue;
         }
         let (value, deep) = value(text);
@@ -97,17 +129,31 @@ pub(super) fn shown(name: &str) -> String {
     text
 }
 
-/// The largest size, name and text together, of which all fit into the room, with all that
-/// are smaller. Not by sorting: there may be a million.
-fn largest_that_fits(job: &Job<'_>) -> usize {
+/// Which of them have room: the smallest first, of those of one size the first by name. Not
+/// by sorting: there may be a million. `None` when all have.
+fn with_room(values: &Texts) -> Option<HashSet<&str>> {
+    let size = |(name, text): (&String, &String)| name.len() + text.len();
     let mut sizes: BTreeMap<usize, usize> = BTreeMap::new();
-    for (name, text) in &job.values.0 {
-        *sizes.entry(name.len() + text.len()).or_default() += 1;
+    for pair in &values.0 {
+        *sizes.entry(size(pair)).or_default() += 1;
     }
-    let mut total = 0;
-    let fitting = sizes.into_iter().take_while(|(size, count)| {
-        total += size * count;
-        total <= ROOM
+    let mut left = ROOM;
+    // The size of which not all have room, and how many have.
+    let (limit, mut partly) = sizes.into_iter().find_map(|(size, count)| {
+        let all = size * count;
+        if all > left {
+            return Some((size, left / size));
+        }
+        left -= all;
+        None
+    })?;
+    let kept = values.0.iter().filter(|pair| match size(*pair) {
+        size if size == limit => {
+            let has = partly > 0;
+            partly = partly.saturating_sub(1);
+            has
+        }
+        size => size < limit,
     });
-    fitting.last().map_or(0, |(size, _)| size)
+    Some(kept.map(|(name, _)| name.as_str()).collect())
 }

@@ -4,16 +4,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use super::arguments::user_args;
-use super::hyperparameters::{Hyperparameters, decoded, shown};
+use super::hyperparameters::{Hyperparameters, LISTED, decoded, shown};
 use super::python::{Dict, Text, Value, Writer};
 use super::resources::{Resources, input_data_config, list};
 use super::{Job, View};
 use crate::contract::toolkit::property;
 use crate::contract::{delivered, limits, toolkit as words};
 use crate::workload::Role;
-
-/// Names that a problem lists before it only counts.
-const LISTED: usize = 4;
 
 type Properties = BTreeMap<&'static str, Value>;
 
@@ -30,7 +27,8 @@ pub(crate) fn view(job: &Job<'_>) -> View {
     let mut problems = hyperparameters.problems.clone();
     let resources = Resources::of(job);
     let giant = hyperparameters.giant.clone();
-    let complete = giant.is_empty();
+    let rivals = hyperparameters.rivals.clone();
+    let complete = giant.1 == 0;
     let complete_framework = !hyperparameters.giant_framework;
     let side = side(job, &resources, &hyperparameters.known, &mut problems);
     let properties = properties(job, resources, hyperparameters);
@@ -82,18 +80,18 @@ pub(crate) fn view(job: &Job<'_>) -> View {
     for (name, path) in channels.iter() {
         list.named(words::SM_CHANNEL, name, path);
     }
-    let mut giant = giant.into_iter().peekable();
+    let mut rivals = rivals.into_iter().peekable();
     for (place, (name, value)) in own.iter().enumerate() {
-        while let Some((_, name)) = giant.next_if(|(before, _)| *before <= place) {
-            list.giant(name);
+        while let Some((_, name)) = rivals.next_if(|(before, _)| *before <= place) {
+            list.rival(name);
         }
         list.named(words::SM_HP, name, value);
     }
-    giant.for_each(|(_, name)| list.giant(name));
+    rivals.for_each(|(_, name)| list.rival(name));
     for (name, value) in side {
         list.value(name, &value);
     }
-    list.view(problems)
+    list.view(&giant, problems)
 }
 
 /// Everything that `SM_TRAINING_ENV` shows.
@@ -304,8 +302,6 @@ fn path_value(path: &Path) -> Value {
 struct List {
     found: Vec<(String, Result<String, Missing>)>,
     places: HashMap<String, usize>,
-    /// The first of those that are not even looked into, and how many they are.
-    giant: (Vec<String>, usize),
 }
 
 impl List {
@@ -333,17 +329,12 @@ impl List {
         self.set(name, written.ok_or(Missing::TooLong));
     }
 
-    /// There may be a million of them.
-    fn giant(&mut self, name: &str) {
-        let name = format!("{}{}", words::SM_HP, name.to_uppercase());
+    /// One without room that comes after one with, and takes its name.
+    fn rival(&mut self, name: &str) {
+        let name = variable(name);
         if self.places.contains_key(&name) {
             self.set(&name, Err(Missing::TooLong));
-            return;
         }
-        if self.giant.0.len() < LISTED {
-            self.giant.0.push(name);
-        }
-        self.giant.1 += 1;
     }
 
     /// A text as it is, nothing for `None`, everything else as JSON.
@@ -369,15 +360,18 @@ impl List {
         }
     }
 
-    fn view(self, mut problems: Vec<String>) -> View {
+    fn view(self, giant: &(Vec<&str>, usize), mut problems: Vec<String>) -> View {
+        let giant_names = giant.0.iter();
+        let giant_names: Vec<String> = giant_names.map(|name| variable(name)).collect();
         let missing = |why: Missing| {
             let names = self.found.iter();
             let names = names.filter(|(_, value)| *value == Err(why));
             let mut names: Vec<&str> = names.map(|(name, _)| name.as_str()).collect();
             let mut count = names.len();
             if why == Missing::TooLong {
-                names.extend(self.giant.0.iter().map(String::as_str));
-                count += self.giant.1;
+                names.retain(|name| !giant_names.iter().any(|known| known == name));
+                names.extend(giant_names.iter().map(String::as_str));
+                count += giant.1;
             }
             (count > 0).then(|| listed(&names, count))
         };
@@ -400,6 +394,11 @@ impl List {
             problems,
         }
     }
+}
+
+/// A hyperparameter's.
+fn variable(name: &str) -> String {
+    format!("{}{}", words::SM_HP, name.to_uppercase())
 }
 
 /// What is left for a value beside its name, `=` and the NUL.
