@@ -678,10 +678,6 @@ mod tests {
         }
     }
 
-    #[expect(
-        clippy::excessive_precision,
-        reason = "the digits between which Python has to choose"
-    )]
     #[test]
     fn floats_are_written_as_python_does() {
         for (number, expected) in [
