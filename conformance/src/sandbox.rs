@@ -413,7 +413,16 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // `--kill-child` ends the namespace with its outer process.
+        // One that has ended has no children, and its number may be another's by now.
+        if matches!(self.outer.try_wait(), Ok(None)) {
+            let outer = self.outer.id();
+            let children = std::fs::read_to_string(format!("/proc/{outer}/task/{outer}/children"));
+            let first = children.ok().and_then(|all| all.trim().parse().ok());
+            // `--kill-child` is forgotten by the kernel where the user has been changed.
+            if let Some(first) = first.map(nix::unistd::Pid::from_raw) {
+                let _ = nix::sys::signal::kill(first, nix::sys::signal::Signal::SIGKILL);
+            }
+        }
         let _ = self.outer.kill();
         let _ = self.outer.wait();
     }
