@@ -138,6 +138,32 @@ impl Hyperparameters {
             (Err(error), _) => Err(raise(&error)),
         }
     }
+
+    /// All of them at once, with the types that `model` declares: a dataclass, or a
+    /// pydantic v2 model. Names must be the fields'; what has no field is ignored, and with
+    /// `strict` refused. What is missing has the field's default.
+    ///
+    /// In a dataclass int, float and bool are as the methods of these names read them, str
+    /// is the text; Literal and Enum are written as their values, an Enum also by name. A
+    /// list, tuple, set, dict or another dataclass is JSON, in which 3 is a number and "3"
+    /// is none. In Optional "null" and "None" are None, unless str is the other type. A
+    /// pydantic model gets texts and is lax with them ("yes" is true there), and JSON
+    /// where a field has structure.
+    ///
+    /// Raises HyperparameterError with every mistake at once: which hyperparameter, what
+    /// was expected, never the value. TypeError when `model` is neither, or has a field of
+    /// a type that no text could give.
+    #[pyo3(signature = (model, *, strict=false))]
+    fn load<'py>(
+        mapping: &Bound<'py, Self>,
+        model: &Bound<'py, PyAny>,
+        strict: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        mapping
+            .py()
+            .import("lyftlearn_runtime._load")?
+            .call_method1("load", (mapping, model, strict))
+    }
 }
 
 /// Python's own view of a mapping's part; it shows the mapping's repr, and so no value.

@@ -361,6 +361,22 @@ class Hyperparameters(Mapping[str, str]):
         Raises KeyError when there is none of that name and no default,
         HyperparameterError when it is something else (NaN is).
         """
+    def load(self, model: type[_T], *, strict: builtins.bool = False) -> _T:
+        """All of them at once, with the types that `model` declares: a dataclass, or a
+        pydantic v2 model. Names must be the fields'; what has no field is ignored, and with
+        `strict` refused. What is missing has the field's default.
+
+        In a dataclass int, float and bool are as the methods of these names read them, str
+        is the text; Literal and Enum are written as their values, an Enum also by name. A
+        list, tuple, set, dict or another dataclass is JSON, in which 3 is a number and "3"
+        is none. In Optional "null" and "None" are None, unless str is the other type. A
+        pydantic model gets texts and is lax with them ("yes" is true there), and JSON
+        where a field has structure.
+
+        Raises HyperparameterError with every mistake at once: which hyperparameter, what
+        was expected, never the value. TypeError when `model` is neither, or has a field of
+        a type that no text could give.
+        """
 
 @final
 class Shutdown:
