@@ -397,7 +397,7 @@ impl Running {
             wait::until(limit, || self.outer.try_wait().ok().flatten());
         let Some(status) = status else {
             // Dropping the pipes' other end lets the readers go.
-            self.outer.kill().expect("unshare can be killed");
+            self.kill();
             panic!(
                 "the container did not end: {}",
                 String::from_utf8_lossy(&stderr.join().unwrap_or_default())
@@ -411,20 +411,28 @@ impl Running {
     }
 }
 
-impl Drop for Running {
-    fn drop(&mut self) {
+impl Running {
+    /// Ends all of it.
+    fn kill(&mut self) {
         // One that has ended has no children, and its number may be another's by now.
-        if matches!(self.outer.try_wait(), Ok(None)) {
-            let outer = self.outer.id();
-            let children = std::fs::read_to_string(format!("/proc/{outer}/task/{outer}/children"));
-            let first = children.ok().and_then(|all| all.trim().parse().ok());
-            // `--kill-child` is forgotten by the kernel where the user has been changed.
-            if let Some(first) = first.map(nix::unistd::Pid::from_raw) {
-                let _ = nix::sys::signal::kill(first, nix::sys::signal::Signal::SIGKILL);
-            }
+        if !matches!(self.outer.try_wait(), Ok(None)) {
+            return;
+        }
+        let outer = self.outer.id();
+        let children = std::fs::read_to_string(format!("/proc/{outer}/task/{outer}/children"));
+        let first = children.ok().and_then(|all| all.trim().parse().ok());
+        // `--kill-child` is forgotten by the kernel where the user has been changed.
+        if let Some(first) = first.map(nix::unistd::Pid::from_raw) {
+            let _ = nix::sys::signal::kill(first, nix::sys::signal::Signal::SIGKILL);
         }
         let _ = self.outer.kill();
         let _ = self.outer.wait();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.kill();
     }
 }
 

@@ -131,10 +131,12 @@ impl Machine {
         )
     }
 
-    /// Until when the outcome has to be out: it is the last thing that is done.
+    /// Until when the outcome has to be out: it is the last thing that is done, and what is
+    /// left then is for leaving.
     pub(super) fn report_until(&self, now: Duration) -> Duration {
-        self.stop
-            .map_or(now + LINGER, |stop| stop.at + self.budget.whole)
+        self.stop.map_or(now + LINGER, |stop| {
+            stop.at + self.budget.whole.saturating_sub(self.slice() / 2)
+        })
     }
 
     /// What each of the steps after the program may take.

@@ -22,6 +22,8 @@ use crate::contract::runtime;
 use crate::error::Error;
 use crate::signal;
 
+const A_LIST: &str = "a list of texts, such as [\"python3\", \"train.py\"]";
+
 /// KILL and STOP never reach a program, CHLD is not forwarded.
 const UNCATCHABLE: [i32; 3] = [9, 17, 19];
 
@@ -281,9 +283,9 @@ impl Reader {
             config_dir: self.path("config_dir"),
             job_name: self.text("job.name"),
             commands: Commands {
-                train: self.words("commands.train"),
-                serve: self.words("commands.serve"),
-                default: self.words("commands.default"),
+                train: self.command("commands.train"),
+                serve: self.command("commands.serve"),
+                default: self.command("commands.default"),
                 hyperparameters_as_args: self
                     .truth("commands.hyperparameters_as_args")
                     .unwrap_or(false),
@@ -414,8 +416,18 @@ impl Reader {
         })
     }
 
+    /// A program and its arguments.
+    fn command(&mut self, key: &'static str) -> Option<Vec<String>> {
+        let words = self.words(key)?;
+        if words.is_empty() {
+            self.wrong(key, A_LIST);
+            return None;
+        }
+        Some(words)
+    }
+
     fn words(&mut self, key: &'static str) -> Option<Vec<String>> {
-        self.list(key, "a list of texts, such as [\"python3\", \"train.py\"]")
+        self.list(key, A_LIST)
     }
 
     /// A list of words; as a variable or an argument, a JSON list.
@@ -426,9 +438,7 @@ impl Reader {
             other => other.deserialize::<Vec<String>>().ok(),
         };
         match words {
-            Some(words) if !words.is_empty() && !words.iter().any(|word| word.contains('\0')) => {
-                Some(words)
-            }
+            Some(words) if !words.iter().any(|word| word.contains('\0')) => Some(words),
             _ => {
                 self.wrong(key, expected);
                 None
