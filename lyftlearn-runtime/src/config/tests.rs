@@ -405,15 +405,19 @@ fn no_read_is_torn_by_a_kubelets_updates() {
 /// in, and each loses a key at once when the next one follows.
 #[test]
 fn no_read_is_torn_by_a_thousand_swaps_a_second() {
-    const ROUNDS: u64 = 4;
+    const ROUNDS: u64 = 20;
     const SWAPS: u64 = 250;
+    const PACE: Duration = Duration::from_micros(900);
     let world = World::in_memory();
     let (config, live) = (world.config(), world.live());
     let directory = |generation: u64| live.join(format!("..{generation}"));
     let make = |generation: u64| {
         std::fs::create_dir_all(directory(generation)).unwrap();
-        for name in keys(generation) {
-            std::fs::write(directory(generation).join(name), format!("{generation}\n")).unwrap();
+        let first = directory(generation).join("key-00");
+        std::fs::write(&first, format!("{generation}\n")).unwrap();
+        for name in &keys(generation)[1..] {
+            // The same content in each: a link is made sooner than a file.
+            std::fs::hard_link(&first, directory(generation).join(name)).unwrap();
         }
     };
     let swap = |generation: u64| {
@@ -422,28 +426,36 @@ fn no_read_is_torn_by_a_thousand_swaps_a_second() {
     };
     make(0);
     swap(0);
-    let end = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        let reader = scope.spawn(|| read_until(&end, || config.snapshot().unwrap()));
-        let mut swapping = Duration::ZERO;
-        for round in 0..ROUNDS {
-            let generations = round * SWAPS + 1..=(round + 1) * SWAPS;
-            generations.clone().for_each(make);
+    let mut swapping = Duration::ZERO;
+    let (mut reads, mut seen) = (0, 0);
+    for round in 0..ROUNDS {
+        let generations = round * SWAPS + 1..=(round + 1) * SWAPS;
+        generations.clone().for_each(make);
+        let end = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let reader = scope.spawn(|| read_until(&end, || config.snapshot().unwrap()));
             let start = Instant::now();
             for generation in generations.clone() {
+                // A steady pace: at ten times that, one look takes longer than its directory
+                // lasts, and only the last one of a round is ever seen.
+                let due = start + PACE * u32::try_from(generation - round * SWAPS - 1).unwrap();
+                while Instant::now() < due {
+                    std::thread::yield_now();
+                }
                 swap(generation);
                 std::fs::remove_file(directory(generation - 1).join("key-07")).unwrap();
             }
             swapping += start.elapsed();
-            for generation in generations {
-                std::fs::remove_dir_all(directory(generation - 1)).unwrap();
-            }
+            end.store(true, Ordering::Release);
+            let found = reader.join().unwrap();
+            (reads, seen) = (reads + found.0, seen + found.1);
+        });
+        for generation in generations {
+            std::fs::remove_dir_all(directory(generation - 1)).unwrap();
         }
-        end.store(true, Ordering::Release);
-        let (reads, generations) = reader.join().unwrap();
-        let rate = f64::from(u32::try_from(ROUNDS * SWAPS).unwrap()) / swapping.as_secs_f64();
-        println!("{} swaps, {rate:.0} a second", ROUNDS * SWAPS);
-        println!("{reads} reads, {generations} generations seen, none torn");
-        assert!(generations > ROUNDS, "{generations}");
-    });
+    }
+    let rate = f64::from(u32::try_from(ROUNDS * SWAPS).unwrap()) / swapping.as_secs_f64();
+    println!("{} swaps, {rate:.0} a second", ROUNDS * SWAPS);
+    println!("{reads} reads, {seen} generations seen, none torn");
+    assert!(seen > ROUNDS, "{seen}");
 }
