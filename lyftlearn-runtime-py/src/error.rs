@@ -8,7 +8,7 @@ create_exception!(
     lyftlearn_runtime,
     LyftlearnRuntimeError,
     PyException,
-    "Every error of this package but a missing hyperparameter, which is a KeyError. The\ntext is a report: what could not be done and where, its causes, a hint. Never a value."
+    "Every error of this package but a missing hyperparameter or configuration, which is a\nKeyError. The text is a report: what could not be done and where, its causes, a hint.\nNever a value."
 );
 create_exception!(
     lyftlearn_runtime,
@@ -36,6 +36,12 @@ create_exception!(
 );
 create_exception!(
     lyftlearn_runtime,
+    ConfigError,
+    LyftlearnRuntimeError,
+    "A value of live configuration is not what its caller declared it to be, or no text."
+);
+create_exception!(
+    lyftlearn_runtime,
     DeliveryError,
     LyftlearnRuntimeError,
     "Something cannot be delivered to the program: a limit or the file system stands\nagainst it."
@@ -53,6 +59,8 @@ pub(crate) fn raise(error: &Error) -> PyErr {
         ErrorKind::Contract => ContractError::new_err(text),
         ErrorKind::Unreadable => UnreadableError::new_err(text),
         ErrorKind::Hyperparameter => HyperparameterError::new_err(text),
+        ErrorKind::Config => ConfigError::new_err(text),
+        ErrorKind::ConfigMissing => PyKeyError::new_err(text),
         ErrorKind::HyperparameterMissing => PyKeyError::new_err(text),
         ErrorKind::Delivery => DeliveryError::new_err(text),
         _ => LyftlearnRuntimeError::new_err(text),

@@ -58,17 +58,17 @@ impl Hyperparameters {
 
     /// The names, sorted.
     fn keys<'py>(mapping: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        part("KeysView", mapping)
+        part("KeysView", mapping.as_any())
     }
 
     /// The texts, in the order of the names.
     fn values<'py>(mapping: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        part("ValuesView", mapping)
+        part("ValuesView", mapping.as_any())
     }
 
     /// Names and texts, in the order of the names.
     fn items<'py>(mapping: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        part("ItemsView", mapping)
+        part("ItemsView", mapping.as_any())
     }
 
     /// The text, or `default` when there is none of that name.
@@ -92,7 +92,7 @@ impl Hyperparameters {
     /// something else.
     #[pyo3(signature = (name, default=None))]
     fn int(&self, name: &str, default: Option<i64>) -> PyResult<i64> {
-        or(self.0.int(name), default)
+        or_default(self.0.int(name), default)
     }
 
     /// A decimal number: "0.1", "1e-5", "10", "inf", "NaN".
@@ -102,7 +102,7 @@ impl Hyperparameters {
     /// something else.
     #[pyo3(signature = (name, default=None))]
     fn float(&self, name: &str, default: Option<f64>) -> PyResult<f64> {
-        or(self.0.float(name), default)
+        or_default(self.0.float(name), default)
     }
 
     /// True or false, in JSON's spelling or Python's: "true", "False".
@@ -112,7 +112,7 @@ impl Hyperparameters {
     /// something else ("yes" and "1" are).
     #[pyo3(signature = (name, default=None))]
     fn bool(&self, name: &str, default: Option<bool>) -> PyResult<bool> {
-        or(self.0.bool(name), default)
+        or_default(self.0.bool(name), default)
     }
 
     /// Any JSON document, as json.loads makes it.
@@ -167,7 +167,7 @@ impl Hyperparameters {
 }
 
 /// Python's own view of a mapping's part; it shows the mapping's repr, and so no value.
-fn part<'py>(class: &str, mapping: &Bound<'py, Hyperparameters>) -> PyResult<Bound<'py, PyAny>> {
+pub(crate) fn part<'py>(class: &str, mapping: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     mapping
         .py()
         .import("collections.abc")?
@@ -175,12 +175,17 @@ fn part<'py>(class: &str, mapping: &Bound<'py, Hyperparameters>) -> PyResult<Bou
 }
 
 /// The default stands in for what is missing, never for what is wrong.
-fn or<T>(read: Result<T, Error>, default: Option<T>) -> PyResult<T> {
+pub(crate) fn or_default<T>(read: Result<T, Error>, default: Option<T>) -> PyResult<T> {
     match (read, default) {
         (Ok(value), _) => Ok(value),
-        (Err(error), Some(default)) if error.kind() == ErrorKind::HyperparameterMissing => {
-            Ok(default)
-        }
+        (Err(error), Some(default)) if is_missing(&error) => Ok(default),
         (Err(error), _) => Err(raise(&error)),
     }
+}
+
+fn is_missing(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::HyperparameterMissing | ErrorKind::ConfigMissing
+    )
 }

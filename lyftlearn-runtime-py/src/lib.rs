@@ -1,6 +1,7 @@
 //! The Python door: the same Rust code, as Python objects. A view, with no logic of its own.
 //! Starts no thread and holds no event loop, so that data loaders may fork.
 
+mod config;
 mod error;
 mod hyperparameters;
 mod shutdown;
@@ -12,9 +13,11 @@ use pyo3::prelude::*;
 #[pymodule]
 mod _native {
     #[pymodule_export]
+    use super::config::{Config, ConfigSnapshot, ConfigWatch};
+    #[pymodule_export]
     use super::error::{
-        ContractError, DeliveryError, HyperparameterError, LyftlearnRuntimeError, SettingsError,
-        UnreadableError,
+        ConfigError, ContractError, DeliveryError, HyperparameterError, LyftlearnRuntimeError,
+        SettingsError, UnreadableError,
     };
     #[pymodule_export]
     use super::hyperparameters::Hyperparameters;

@@ -150,6 +150,7 @@ def test_public_things_call_themselves_public(name: str) -> None:
         "ContractError",
         "UnreadableError",
         "HyperparameterError",
+        "ConfigError",
         "DeliveryError",
     ],
 )

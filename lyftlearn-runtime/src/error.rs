@@ -20,6 +20,10 @@ pub enum ErrorKind {
     Hyperparameter,
     /// A hyperparameter that is not there.
     HyperparameterMissing,
+    /// Live configuration that is not what its caller declared it to be, or no text.
+    Config,
+    /// Live configuration that is not there.
+    ConfigMissing,
     /// What is to be delivered cannot be: a limit or the file system stands against it.
     Delivery,
     /// The identity: withheld, absent, or not answering.

@@ -20,6 +20,7 @@
 //! | know what the container is asked to run | [`Workload`] |
 //! | deliver it to a program | [`deliver`](crate::deliver()) |
 //! | read hyperparameters with types | [`Texts`] |
+//! | follow live configuration | [`config::Config`] |
 //! | know of a stop, and wait for one | [`shutdown::Shutdown`] |
 //! | get the platform's identity | [`credentials::provider`] |
 //! | count things | [`metrics::recorder`] |
@@ -33,6 +34,7 @@ struct Readme;
 mod agent;
 #[cfg(feature = "cli")]
 pub mod cli;
+pub mod config;
 #[cfg_attr(
     not(feature = "cli"),
     allow(dead_code, reason = "some of it is told to PID 1 alone")

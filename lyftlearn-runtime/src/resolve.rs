@@ -2,9 +2,7 @@
 
 #[cfg(feature = "cli")]
 use std::collections::BTreeMap;
-use std::path::Path;
-#[cfg(feature = "cli")]
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::contract::{delivered, limits, runtime};
 use crate::error::Error;
@@ -12,7 +10,7 @@ use crate::facts::{Facts, Mount};
 use crate::platform::{self, Detection, DocumentVariable, Evidence};
 use crate::settings::{self, File, Settings};
 use crate::toolkit;
-use crate::workload::{Role, Texts, Workload};
+use crate::workload::{Platform, Role, Texts, Workload};
 
 /// The workload, what it was concluded from, and what people should know.
 #[derive(Clone, Debug)]
@@ -64,6 +62,8 @@ pub(crate) fn resolve_with(
     let mut reading = platform::read(facts, &settings, &mounts, &detection, &config_dir)?;
     let toolkit = toolkit_view(facts, &settings, &reading);
     reading.problems.extend_from_slice(&toolkit.problems);
+    let live_dirs = live_dirs(&settings, &detection, &config_dir);
+    reading.problems.extend(stale(&live_dirs, &mounts));
     Ok(Resolved {
         #[cfg(feature = "cli")]
         toolkit,
@@ -124,6 +124,43 @@ pub(crate) fn told_beside(facts: &Facts) -> Result<(Settings, Vec<DocumentVariab
     let ground = ground(facts, &[])?;
     let variables = platform::variables(facts, &ground.settings, &ground.config_dir)?;
     Ok((ground.settings, variables))
+}
+
+/// Where live configuration lies, lowest first, and what of it will never change.
+pub(crate) fn live(facts: &Facts) -> Result<(Vec<PathBuf>, Vec<String>), Error> {
+    let ground = ground(facts, &[])?;
+    let live_dirs = live_dirs(&ground.settings, &ground.detection, &ground.config_dir);
+    let problems = stale(&live_dirs, &ground.mounts);
+    Ok((live_dirs, problems))
+}
+
+fn live_dirs(settings: &Settings, detection: &Detection, config_dir: &str) -> Vec<PathBuf> {
+    match (&settings.live_dirs, detection.platform) {
+        (Some(live_dirs), _) => live_dirs.iter().map(PathBuf::from).collect(),
+        (None, Platform::SageMaker) => vec![Path::new(config_dir).join(runtime::LIVE_NAME)],
+        (None, _) => vec![PathBuf::from(runtime::LIVE_DIR)],
+    }
+}
+
+/// A sentence for each place that is mounted by subPath, and so stays what it was.
+fn stale(live_dirs: &[PathBuf], mounts: &[Mount]) -> Vec<String> {
+    mounts
+        .iter()
+        .filter(|mount| mount.is_subpath())
+        .filter(|mount| live_dirs.iter().any(|dir| mount.point.starts_with(dir)))
+        .map(|mount| {
+            let since = if mount.is_replaced() {
+                "; it has been replaced since"
+            } else {
+                ""
+            };
+            format!(
+                "{} is mounted by subPath and never follows its ConfigMap{since}; \
+                 mount the whole volume",
+                mount.point.display()
+            )
+        })
+        .collect()
 }
 
 /// What the details are read by.

@@ -40,6 +40,11 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "contract", "error", "facts", "platform", "settings", "toolkit", "workload",
         ],
     ),
+    // what a running program follows: where it lies is the deployment's to say
+    (
+        "config",
+        &["contract", "error", "facts", "resolve", "workload"],
+    ),
     (
         "cli",
         &[

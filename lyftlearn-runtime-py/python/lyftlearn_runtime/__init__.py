@@ -6,6 +6,7 @@
     rt.paths.model, rt.channels["train"].path
     rt.hyperparameters["lr"]; rt.hyperparameters.float("lr")
     rt.topology.node_rank, rt.resources.cpus
+    rt.config["ranker.threshold"]; rt.config.on_change(callback)
     rt.on_shutdown(save_checkpoint)
     while not rt.shutdown.requested: ...
 
@@ -20,6 +21,8 @@ from _collections_abc import Mapping as _Mapping
 from lyftlearn_runtime import _native
 from lyftlearn_runtime._native import (
     Channel,
+    ConfigError,
+    ConfigSnapshot,
     ContractError,
     DeliveryError,
     Group,
@@ -38,6 +41,7 @@ from lyftlearn_runtime._native import (
 )
 
 _Mapping.register(Hyperparameters)
+_Mapping.register(ConfigSnapshot)
 
 _VIEW = (
     "channels",
@@ -53,6 +57,8 @@ _VIEW = (
 
 __all__ = [
     "Channel",
+    "ConfigError",
+    "ConfigSnapshot",
     "ContractError",
     "DeliveryError",
     "Group",
@@ -68,6 +74,7 @@ __all__ = [
     "View",
     "__version__",
     "channels",
+    "config",
     "flavor",
     "hyperparameters",
     "job",
@@ -95,6 +102,10 @@ def __getattr__(name: str) -> object:
         from lyftlearn_runtime import _shutdown  # noqa: PLC0415 - what this is about
 
         value = getattr(_shutdown, name)
+    elif name == "config":
+        from lyftlearn_runtime import _config  # noqa: PLC0415 - the same
+
+        value = _config.config
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     # From now on an ordinary attribute: no call at the next use.
@@ -103,4 +114,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_VIEW, *_LIFECYCLE})
+    return sorted({*globals(), *_VIEW, *_LIFECYCLE, "config"})

@@ -6,6 +6,7 @@
     rt.paths.model, rt.channels["train"].path
     rt.hyperparameters["lr"]; rt.hyperparameters.float("lr")
     rt.topology.node_rank, rt.resources.cpus
+    rt.config["ranker.threshold"]; rt.config.on_change(callback)
     rt.on_shutdown(save_checkpoint)
     while not rt.shutdown.requested: ...
 
@@ -15,8 +16,11 @@ The view is read at the first use, not at import. It is the same whether
 
 from collections.abc import Mapping
 
+from lyftlearn_runtime._config import Config as _Config
 from lyftlearn_runtime._native import (
     Channel,
+    ConfigError,
+    ConfigSnapshot,
     ContractError,
     DeliveryError,
     Group,
@@ -41,6 +45,8 @@ from lyftlearn_runtime._shutdown import on_shutdown as on_shutdown
 
 __all__ = [
     "Channel",
+    "ConfigError",
+    "ConfigSnapshot",
     "ContractError",
     "DeliveryError",
     "Group",
@@ -56,6 +62,7 @@ __all__ = [
     "View",
     "__version__",
     "channels",
+    "config",
     "flavor",
     "hyperparameters",
     "job",
@@ -99,4 +106,9 @@ resources: Resources
 shutdown: _Shutdown
 """Whether a stop was asked for, until when, and how to wait for it. Nothing happens until
 the first use.
+"""
+
+config: _Config
+"""Configuration that may change while the program runs. Nothing happens until the first
+use.
 """

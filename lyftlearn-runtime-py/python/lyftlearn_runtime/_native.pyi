@@ -32,6 +32,10 @@ _T = TypeVar("_T")
 __version__: str
 __all__ = [
     "Channel",
+    "Config",
+    "ConfigError",
+    "ConfigSnapshot",
+    "ConfigWatch",
     "ContractError",
     "DeliveryError",
     "Group",
@@ -52,8 +56,9 @@ __all__ = [
 ]
 
 class LyftlearnRuntimeError(Exception):
-    """Every error of this package but a missing hyperparameter, which is a KeyError. The
-    text is a report: what could not be done and where, its causes, a hint. Never a value.
+    """Every error of this package but a missing hyperparameter or configuration, which is a
+    KeyError. The text is a report: what could not be done and where, its causes, a hint.
+    Never a value.
     """
 
 class SettingsError(LyftlearnRuntimeError):
@@ -67,6 +72,9 @@ class UnreadableError(LyftlearnRuntimeError):
 
 class HyperparameterError(LyftlearnRuntimeError):
     """A hyperparameter is not what its caller declared it to be."""
+
+class ConfigError(LyftlearnRuntimeError):
+    """A value of live configuration is not what its caller declared it to be, or no text."""
 
 class DeliveryError(LyftlearnRuntimeError):
     """Something cannot be delivered to the program: a limit or the file system stands
@@ -376,6 +384,91 @@ class Hyperparameters(Mapping[str, str]):
         Raises HyperparameterError with every mistake at once: which hyperparameter, what
         was expected, never the value. TypeError when `model` is neither, or has a field of
         a type that no text could give.
+        """
+
+@final
+class ConfigSnapshot(Mapping[str, str]):
+    """All keys and values of live configuration of one moment, every value a text: a file's
+    content but for one newline at its end. Types are what the caller declares, never guessed.
+
+    A read-only mapping that never changes. A value may be a secret, so repr and errors show
+    names only.
+    """
+
+    def __getitem__(self, name: str, /) -> str: ...
+    def __len__(self) -> builtins.int: ...
+    def __iter__(self) -> Iterator[str]: ...
+    def keys(self) -> KeysView[str]:
+        """The names, sorted."""
+    def values(self) -> ValuesView[str]:
+        """The texts, in the order of the names."""
+    def items(self) -> ItemsView[str, str]:
+        """Names and texts, in the order of the names."""
+    @overload
+    def get(self, name: str, default: None = None) -> str | None:
+        """The text, or `default` when there is none of that name."""
+    @overload
+    def get(self, name: str, default: _T) -> str | _T: ...
+    def differences(self, other: ConfigSnapshot) -> set[str]:
+        """The names whose values differ from `other`'s, or that only one of both has."""
+    def int(self, name: str, default: builtins.int | None = None) -> builtins.int:
+        """A whole number of at most 64 bits in decimal digits: "10", "-3".
+
+        A default stands in for what is missing, never for what is wrong. Raises KeyError
+        when there is none of that name and no default, ConfigError when it is
+        something else.
+        """
+    def float(self, name: str, default: builtins.float | None = None) -> builtins.float:
+        """A decimal number: "0.1", "1e-5", "10", "inf", "NaN".
+
+        A default stands in for what is missing, never for what is wrong. Raises KeyError
+        when there is none of that name and no default, ConfigError when it is
+        something else.
+        """
+    def bool(self, name: str, default: builtins.bool | None = None) -> builtins.bool:
+        """True or false, in JSON's spelling or Python's: "true", "False".
+
+        A default stands in for what is missing, never for what is wrong. Raises KeyError
+        when there is none of that name and no default, ConfigError when it is
+        something else ("yes" and "1" are).
+        """
+    def json(self, name: str, default: Any = None) -> Any:
+        """Any JSON document, as json.loads makes it.
+
+        A default other than None stands in for what is missing, never for what is wrong.
+        Raises KeyError when there is none of that name and no default,
+        ConfigError when it is something else (NaN is).
+        """
+
+@final
+class Config:
+    """Where live configuration lies, and what was read of it last."""
+
+    def __new__(cls) -> Config: ...
+    @property
+    def problems(self) -> list[str]:
+        """A sentence for each thing that will not follow its source."""
+    def snapshot(self) -> ConfigSnapshot:
+        """What holds now.
+
+        Raises ConfigError or UnreadableError for what cannot be read.
+        """
+    def watch(self) -> ConfigWatch:
+        """Tells of changes.
+
+        Raises LyftlearnRuntimeError when the kernel has no descriptor left.
+        """
+
+@final
+class ConfigWatch:
+    """Tells of changes of live configuration."""
+
+    def fileno(self) -> int:
+        """A descriptor that becomes readable when something may have changed. Closed with this."""
+    def look(self) -> ConfigSnapshot:
+        """What holds now; from here on the descriptor is readable when that may have changed.
+
+        Raises ConfigError or UnreadableError for what cannot be read.
         """
 
 @final

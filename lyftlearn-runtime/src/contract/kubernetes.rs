@@ -15,6 +15,11 @@ pub(crate) const PODINFO_DIR: &str = "/etc/podinfo";
 /// Below it: a line `key="value"` for each, quoted as Go quotes.
 pub(crate) const LABELS: &str = "labels";
 pub(crate) const ANNOTATIONS: &str = "annotations";
+/// In a ConfigMap's, Secret's, projected or downwardAPI volume: a link to the directory that
+/// holds the present files; replaced as a whole by rename(2) (kubelet: AtomicWriter).
+pub(crate) const VOLUME_DATA: &str = "..data";
+/// Below a pod's directory: where the kubelet binds what is mounted by subPath.
+pub(crate) const SUBPATHS: &str = "volume-subpaths";
 /// The kubelet's own default of `terminationGracePeriodSeconds`.
 pub(crate) const GRACE_SECONDS: u32 = 30;
 

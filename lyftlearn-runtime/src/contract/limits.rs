@@ -10,6 +10,8 @@ pub(crate) const ENVIRONMENT_BYTES: usize = 6 << 20;
 pub(crate) const DOCUMENT_BYTES: u64 = 16 << 20;
 /// Hyperparameters travel as a file because they outgrow the platforms' limits.
 pub(crate) const HYPERPARAMETERS_BYTES: u64 = 256 << 20;
+/// One value of live configuration; a whole ConfigMap holds no more (Kubernetes' ConfigMaps).
+pub(crate) const LIVE_VALUE_BYTES: u64 = 1 << 20;
 /// A mount table or a cgroup file; a node with thousands of volumes stays below.
 pub(crate) const KERNEL_FILE_BYTES: u64 = 4 << 20;
 /// A note of an exception: a message of 4,096 characters and its place.

@@ -12,6 +12,11 @@ pub(crate) const CONFIG_DIR: &str = "/etc/lyftlearn/config";
 pub(crate) const CONFIG_CHANNEL_DIR: &str = "/opt/ml/input/data/lyftlearn";
 /// The channel of that name is ours, not the program's.
 pub(crate) const CONFIG_CHANNEL: &str = "lyftlearn";
+/// Live configuration anywhere but on SageMaker: a ConfigMap's volume. Beside the config
+/// directory, as nothing can be mounted inside of a ConfigMap's volume.
+pub(crate) const LIVE_DIR: &str = "/etc/lyftlearn/live";
+/// The same on SageMaker: this directory in the config directory.
+pub(crate) const LIVE_NAME: &str = "live";
 /// In the config directory: settings of this deployment.
 pub(crate) const SETTINGS_FILE: &str = "runtime.toml";
 /// In the config directory: the staged hyperparameters.

@@ -214,7 +214,8 @@ impl Facts {
         Some(stat.f_blocks.saturating_mul(stat.f_frsize))
     }
 
-    fn below_root(&self, path: &Path) -> Option<PathBuf> {
+    /// Where `path` lies in this process's own file system; nowhere without a root.
+    pub(crate) fn below_root(&self, path: &Path) -> Option<PathBuf> {
         let root = self.root.as_ref()?;
         Some(root.join(path.strip_prefix("/").unwrap_or(path)))
     }

@@ -1,11 +1,11 @@
 //! The mount table of this process (proc_pid_mountinfo(5)).
 
 use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
 use super::Facts;
-use crate::contract::{limits, linux};
+use crate::contract::{kubernetes, limits, linux};
 use crate::error::Error;
 
 /// One mount.
@@ -21,6 +21,26 @@ pub(crate) struct Mount {
     pub(crate) kind: String,
     /// The file system's own options, among them a cgroup v1 hierarchy's controllers.
     pub(crate) options: String,
+}
+
+impl Mount {
+    /// Whether this is one file or directory out of a volume (`subPath`), which stays what it
+    /// was when the container started: the kubelet replaces the volume's directory, and this
+    /// is bound to the old one.
+    pub(crate) fn is_subpath(&self) -> bool {
+        self.is_replaced()
+            || self.root.components().any(|part| {
+                let part = part.as_os_str().as_bytes();
+                part == kubernetes::SUBPATHS.as_bytes()
+                    // The kubelet's own directories, `..2026_01_31_…`.
+                    || (part.len() > 2 && part.starts_with(b".."))
+            })
+    }
+
+    /// Whether what is mounted exists nowhere else any more.
+    pub(crate) fn is_replaced(&self) -> bool {
+        self.root.as_os_str().as_bytes().ends_with(b"//deleted")
+    }
 }
 
 impl Facts {
@@ -99,6 +119,24 @@ mod tests {
         assert!(mount.read_only);
         assert_eq!(mount.kind, "ext4");
         assert_eq!(mount.options, "rw,discard");
+    }
+
+    #[test]
+    fn a_subpath_is_told_from_a_volume() {
+        let subpath = |root: &str| {
+            let line = format!("512 480 259:1 {root} /etc/live/a ro - ext4 /dev/root rw");
+            parse(line.as_bytes()).unwrap().is_subpath()
+        };
+        let volume = "/var/lib/kubelet/pods/1/volumes/kubernetes.io~configmap/live";
+        assert!(!subpath(volume));
+        assert!(!subpath("/etc/a..b"));
+        assert!(subpath(&format!("{volume}/..2026_01_31_10_00_00.123/a")));
+        assert!(subpath(&format!(
+            "{volume}/..2026_01_31_10_00_00.123/a//deleted"
+        )));
+        assert!(subpath(
+            "/var/lib/kubelet/pods/1/volume-subpaths/live/main/0"
+        ));
     }
 
     #[test]

@@ -162,6 +162,10 @@ pub const KEYS: &[Key] = &[
         form: Form::Other,
     },
     Key {
+        name: "live.dirs",
+        form: Form::Other,
+    },
+    Key {
         name: "skew.guard",
         form: Form::Choice {
             of: &["warn", "fail", "off"],

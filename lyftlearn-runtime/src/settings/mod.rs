@@ -60,6 +60,8 @@ pub(crate) struct Settings {
     pub(crate) podinfo_dir: Option<String>,
     /// Protected names that a document may set all the same.
     pub(crate) allowed_variables: Vec<String>,
+    /// Directories of live configuration, lowest first.
+    pub(crate) live_dirs: Option<Vec<String>>,
     pub(crate) skew_guard: Option<String>,
     pub(crate) python_exceptions: Option<String>,
     /// Variables whose values are secrets.
@@ -302,6 +304,7 @@ impl Reader {
             hyperparameter_encoding: self.choice("hyperparameters.encoding"),
             podinfo_dir: self.path("job.podinfo_dir"),
             allowed_variables: self.words("environment.allow").unwrap_or_default(),
+            live_dirs: self.paths("live.dirs"),
             skew_guard: self.choice("skew.guard"),
             python_exceptions: self.choice("outcome.python_exceptions"),
             toolkit_variables: self.choice("toolkit.variables"),
@@ -428,6 +431,17 @@ impl Reader {
 
     fn words(&mut self, key: &'static str) -> Option<Vec<String>> {
         self.list(key, A_LIST)
+    }
+
+    fn paths(&mut self, key: &'static str) -> Option<Vec<String>> {
+        let expected = "a list of absolute paths, such as [\"/etc/lyftlearn/live\"]";
+        let paths = self.list(key, expected)?;
+        if paths.iter().all(|path| path.starts_with('/')) {
+            Some(paths)
+        } else {
+            self.wrong(key, expected);
+            None
+        }
     }
 
     /// A list of words; as a variable or an argument, a JSON list.

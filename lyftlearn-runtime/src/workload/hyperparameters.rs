@@ -85,6 +85,32 @@ impl Fault for HyperparameterFault {
     }
 }
 
+/// What a text is expected to be, wherever texts have types on request.
+pub(crate) const WHOLE_NUMBER: &str = "a whole number";
+pub(crate) const NUMBER: &str = "a number";
+pub(crate) const TRUTH: &str = "true or false";
+pub(crate) const JSON: &str = "JSON";
+
+pub(crate) fn as_int(text: &str) -> Option<i64> {
+    text.parse().ok()
+}
+
+pub(crate) fn as_float(text: &str) -> Option<f64> {
+    text.parse().ok()
+}
+
+pub(crate) fn as_bool(text: &str) -> Option<bool> {
+    match text {
+        "true" | "True" => Some(true),
+        "false" | "False" => Some(false),
+        _ => None,
+    }
+}
+
+pub(crate) fn as_json<T: serde::de::DeserializeOwned>(text: &str) -> Option<T> {
+    serde_json::from_str(text).ok()
+}
+
 /// Types are declared by the caller and never guessed. Errors name the hyperparameter,
 /// not its value.
 impl Texts {
@@ -95,19 +121,22 @@ impl Texts {
     /// When there is none of that name.
     pub fn text(&self, name: &str) -> Result<&str, Error> {
         self.0.get(name).map(String::as_str).ok_or_else(|| {
-            let nearest = self
-                .0
-                .keys()
-                .map(|known| (strsim::jaro_winkler(known, name), known))
-                .filter(|(likeness, _)| *likeness > 0.8)
-                .max_by(|(a, _), (b, _)| a.total_cmp(b))
-                .map(|(_, known)| known.clone());
             HyperparameterFault::Missing {
                 name: name.to_owned(),
-                nearest,
+                nearest: self.nearest(name),
             }
             .into()
         })
+    }
+
+    /// The name that a misspelt one was most likely meant to be.
+    pub(crate) fn nearest(&self, name: &str) -> Option<String> {
+        self.0
+            .keys()
+            .map(|known| (strsim::jaro_winkler(known, name), known))
+            .filter(|(likeness, _)| *likeness > 0.8)
+            .max_by(|(a, _), (b, _)| a.total_cmp(b))
+            .map(|(_, known)| known.clone())
     }
 
     /// A whole number in decimal digits: `10`, `-3`.
@@ -116,7 +145,7 @@ impl Texts {
     ///
     /// When there is none of that name, or it is something else.
     pub fn int(&self, name: &str) -> Result<i64, Error> {
-        self.parse(name, "a whole number", |text| text.parse().ok())
+        self.parse(name, WHOLE_NUMBER, as_int)
     }
 
     /// A decimal number: `0.1`, `1e-5`, `10`, `inf`, `NaN`.
@@ -125,7 +154,7 @@ impl Texts {
     ///
     /// When there is none of that name, or it is something else.
     pub fn float(&self, name: &str) -> Result<f64, Error> {
-        self.parse(name, "a number", |text| text.parse().ok())
+        self.parse(name, NUMBER, as_float)
     }
 
     /// `true` or `false`, in JSON's spelling or Python's.
@@ -134,11 +163,7 @@ impl Texts {
     ///
     /// When there is none of that name, or it is something else.
     pub fn bool(&self, name: &str) -> Result<bool, Error> {
-        self.parse(name, "true or false", |text| match text {
-            "true" | "True" => Some(true),
-            "false" | "False" => Some(false),
-            _ => None,
-        })
+        self.parse(name, TRUTH, as_bool)
     }
 
     /// Any JSON document.
@@ -147,7 +172,7 @@ impl Texts {
     ///
     /// When there is none of that name, or it is something else.
     pub fn json<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<T, Error> {
-        self.parse(name, "JSON", |text| serde_json::from_str(text).ok())
+        self.parse(name, JSON, as_json)
     }
 
     fn parse<T>(

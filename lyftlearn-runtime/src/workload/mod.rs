@@ -10,6 +10,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use hyperparameters::{Hyperparameters, Texts};
+pub(crate) use hyperparameters::{JSON, NUMBER, TRUTH, WHOLE_NUMBER};
+pub(crate) use hyperparameters::{as_bool, as_float, as_int, as_json};
 
 /// Who started the container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
