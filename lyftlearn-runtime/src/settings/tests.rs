@@ -30,6 +30,10 @@ fn every_mistake_shows_at_once_and_no_value_does() {
         ("LYFTLEARN_RUNTIME_LIFECYCLE_GRACE_SECONDS", "canary"),
         ("LYFTLEARN_RUNTIME_PLATFORM", "canary"),
         ("LYFTLEARN_RUNTIME_CONFIG_DIR", "canary/relative"),
+        (
+            "LYFTLEARN_RUNTIME_LIVE_DIRS",
+            r#"["/etc", "canary/relative"]"#,
+        ),
         ("LYFTLEARN_RUNTIME_XYZZY", "canary"),
     ];
     assert_eq!(
@@ -41,7 +45,8 @@ fn every_mistake_shows_at_once_and_no_value_does() {
          log in /etc/lyftlearn/runtime.toml: expected info or off\n  \
          $LYFTLEARN_RUNTIME_CONFIG_DIR: expected an absolute path\n  \
          commands.serve in /etc/lyftlearn/runtime.toml: expected a list of texts, such as [\"python3\", \"train.py\"]\n  \
-         $LYFTLEARN_RUNTIME_LIFECYCLE_GRACE_SECONDS: expected a whole number of seconds\n"
+         $LYFTLEARN_RUNTIME_LIFECYCLE_GRACE_SECONDS: expected a whole number of seconds\n  \
+         $LYFTLEARN_RUNTIME_LIVE_DIRS: expected a list of absolute paths, such as [\"/etc/lyftlearn/live\"]\n"
     );
 }
 
