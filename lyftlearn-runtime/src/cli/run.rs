@@ -11,7 +11,7 @@ use super::user::{self, Account};
 use super::{outcome, output, program, skew};
 use crate::contract::delivered as names;
 use crate::deliver::outcome::{End, How, Skew, Stopped};
-use crate::deliver::{Delivery, Keeper, Recipient, announce, deliver};
+use crate::deliver::{Delivery, Keeper, Kept, Recipient, announce, deliver};
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::init::{self, Armed, Budget, Ending, Helper, Policy, Program, Scope, Status};
@@ -30,7 +30,8 @@ const RESERVE_BYTES: usize = 1 << 20;
 /// Everything that is ready when the program can start.
 struct Prepared {
     program: Program,
-    delivery: Delivery,
+    /// Its directory goes with it, where it is this process's own.
+    delivery: Kept,
     policy: Policy,
     helper: Option<Helper>,
     exit_remap: Vec<(u8, u8)>,
@@ -61,6 +62,7 @@ pub(super) fn run(mut words: Parser, mut armed: Armed) -> Result<u8, Error> {
         return Err(program::pass_through(&facts)?);
     }
     let prepared = armed.while_starting(
+        platform::takes_long(&facts),
         |signal| leave_before_the_start(&facts, signal),
         || prepare_run(&facts, &arguments),
     );
@@ -170,7 +172,7 @@ fn prepare_run(facts: &Facts, arguments: &[(&'static str, String)]) -> Result<Pr
             skew,
             ..End::default()
         },
-        delivery,
+        delivery: delivery.kept(),
     })
 }
 

@@ -6,6 +6,8 @@ pub(crate) const SWITCH: &str = "LYFTLEARN_RUNTIME";
 pub(crate) const SETTING_PREFIX: &str = "LYFTLEARN_RUNTIME_";
 /// Settings baked into the image.
 pub(crate) const IMAGE_SETTINGS: &str = "/etc/lyftlearn/runtime.toml";
+/// Moves the config directory.
+pub(crate) const CONFIG_DIR_VARIABLE: &str = "LYFTLEARN_RUNTIME_CONFIG_DIR";
 /// The config directory on Kubernetes and anywhere but SageMaker: a ConfigMap, usually.
 pub(crate) const CONFIG_DIR: &str = "/etc/lyftlearn/config";
 /// The config directory on SageMaker: the input channel `lyftlearn`.

@@ -42,6 +42,22 @@ pub struct Delivery {
     _run_dir: Option<RunDir>,
 }
 
+/// What stays of a delivery once the program has it.
+#[cfg(feature = "cli")]
+#[derive(Debug)]
+pub(crate) struct Kept {
+    _run_dir: Option<RunDir>,
+}
+
+#[cfg(feature = "cli")]
+impl Delivery {
+    pub(crate) fn kept(self) -> Kept {
+        Kept {
+            _run_dir: self._run_dir,
+        }
+    }
+}
+
 /// Where PID 1 delivered the container's workload, for those who come to stand beside
 /// its program; `None` when it did not, or for another user.
 #[must_use]

@@ -129,6 +129,14 @@ impl Facts {
             .is_some_and(|place| rustix::fs::access(place, rustix::fs::Access::READ_OK).is_ok())
     }
 
+    /// How many bytes what is at `path` has; none when it is absent.
+    #[cfg(feature = "cli")]
+    pub(crate) fn size(&self, path: impl AsRef<Path>) -> u64 {
+        self.below_root(path.as_ref())
+            .and_then(|place| std::fs::metadata(place).ok())
+            .map_or(0, |meta| meta.len())
+    }
+
     /// Whether this user may write to what is at `path`.
     #[cfg(feature = "cli")]
     pub(crate) fn may_write(&self, path: impl AsRef<Path>) -> bool {

@@ -66,11 +66,13 @@ pub(crate) fn arm() -> Result<Armed, Error> {
 }
 
 impl Armed {
-    /// Prepares a start. A stop that is asked for meanwhile is answered at once, however
-    /// long preparing takes: `stopped` is called with the signal and ends the process.
+    /// Prepares a start. A stop that is asked for meanwhile is answered with `stopped`, which
+    /// is called with the signal and ends the process: at once where preparing takes
+    /// `long`, by a thread that is gone when it is done, and else when it is done.
     /// Everything else that arrives waits for the program.
     pub(crate) fn while_starting<T>(
         &mut self,
+        long: bool,
         stopped: impl Fn(i32) + Send + Sync,
         prepare: impl FnOnce() -> T,
     ) -> T {
@@ -93,14 +95,17 @@ impl Armed {
             waiting
         };
         let (prepared, waiting) = std::thread::scope(|scope| {
-            let watcher = std::thread::Builder::new()
-                .stack_size(WATCHER_STACK)
-                .spawn_scoped(scope, watch);
-            let _ = signals::block();
+            let watcher = long.then(|| {
+                let watcher = std::thread::Builder::new()
+                    .stack_size(WATCHER_STACK)
+                    .spawn_scoped(scope, watch);
+                let _ = signals::block();
+                watcher
+            });
             let prepared = prepare();
             ready.store(true, Ordering::Release);
-            // Without a thread to be had, what arrived is looked at now.
-            let Ok(watcher) = watcher else {
+            // Without a thread, what arrived is looked at now.
+            let Some(Ok(watcher)) = watcher else {
                 return (prepared, Vec::new());
             };
             signals::send(

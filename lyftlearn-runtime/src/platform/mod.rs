@@ -150,6 +150,30 @@ pub(crate) fn config_dir(platform: Platform) -> &'static str {
     }
 }
 
+/// Whether reading will take so long that somebody may change their mind meanwhile: by the
+/// size of the documents that have no limit to speak of, wherever they usually lie.
+#[cfg(feature = "cli")]
+pub(crate) fn takes_long(facts: &Facts) -> bool {
+    const LONG_BYTES: u64 = 1 << 20;
+    let moved = facts.text(runtime::CONFIG_DIR_VARIABLE);
+    let staged = [
+        Some(runtime::CONFIG_DIR),
+        Some(runtime::CONFIG_CHANNEL_DIR),
+        moved.as_deref(),
+    ]
+    .into_iter()
+    .flatten()
+    .flat_map(|directory| {
+        [
+            runtime::HYPERPARAMETERS_FILE,
+            runtime::ENVIRONMENT_JSON,
+            runtime::ENVIRONMENT_LINES,
+        ]
+        .map(|file| facts.size(format!("{directory}/{file}")))
+    });
+    staged.sum::<u64>() + facts.size(sagemaker_words::HYPERPARAMETERS) > LONG_BYTES
+}
+
 /// Reads the details. `config_dir` is where the staged documents are.
 pub(crate) fn read(
     facts: &Facts,
