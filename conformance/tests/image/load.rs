@@ -5,6 +5,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::Receiver;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -64,18 +65,23 @@ impl Target {
         Ok(status)
     }
 
-    /// A request that has begun and does not end until `finish` says so.
-    pub(crate) fn upload(&self, finish: &Arc<AtomicBool>) -> JoinHandle<Result<u16, String>> {
-        let finish = Arc::clone(finish);
+    /// Whether nobody takes a new connection any more.
+    pub(crate) fn refuses(&self) -> bool {
+        let tried = self.thread(|address| TcpStream::connect_timeout(&address, PATIENCE).err());
+        let error = tried.join().unwrap();
+        error.is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+    }
+
+    /// A request that has begun and does not end until the other end of `finish` is dropped.
+    pub(crate) fn upload(&self, finish: Receiver<()>) -> JoinHandle<Result<u16, String>> {
         self.thread(move |address| {
             let asked = || {
                 let request = invocation(false);
                 let (most, rest) = request.split_at(request.len() - 1);
                 let mut connection = connect(address)?;
                 connection.get_mut().write_all(most.as_bytes())?;
-                while !finish.load(Ordering::Relaxed) {
-                    std::thread::sleep(PAUSE);
-                }
+                // Nothing is sent: that the sender is gone is the message.
+                let _ = finish.recv();
                 connection.get_mut().write_all(rest.as_bytes())?;
                 answer(&mut connection)
             };

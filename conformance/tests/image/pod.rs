@@ -1,8 +1,6 @@
 //! Pods from YAML: how they end, and what their termination message says.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use lyftlearn_conformance::wait;
@@ -41,8 +39,12 @@ fn a_server_answers_every_request_while_its_pod_ends() {
         // Clients learn late that the endpoint is gone, but before the drain is over.
         let left = DRAIN.saturating_sub(Duration::from_secs(1));
         std::thread::sleep(left.saturating_sub(asked.elapsed()));
-        let finish = Arc::new(AtomicBool::new(false));
-        let uploads = [target.upload(&finish), target.upload(&finish)];
+        let (finish, uploads): (Vec<_>, Vec<_>) = (0..2)
+            .map(|_| {
+                let (finish, finished) = std::sync::mpsc::channel();
+                (finish, target.upload(finished))
+            })
+            .unzip();
         let answers = load.end();
         // The server itself says when it has heard of the stop.
         let heard = wait::until(GRACE, || {
@@ -51,10 +53,14 @@ fn a_server_answers_every_request_while_its_pod_ends() {
                 .then(Instant::now)
         });
         assert!(heard.unwrap() - asked > DRAIN - Duration::from_millis(100));
-        // Longer than the server looks for new work after a stop.
-        std::thread::sleep(Duration::from_secs(2));
-        finish.store(true, Ordering::Relaxed);
-        let uploads = uploads.map(|upload| upload.join().unwrap());
+        // Only when the server looks for no new work are the two what is in flight.
+        let closed = wait::until(GRACE, || target.refuses().then_some(()));
+        assert!(closed.is_some(), "{}", pod.log());
+        drop(finish);
+        let uploads: Vec<_> = uploads
+            .into_iter()
+            .map(|upload| upload.join().unwrap())
+            .collect();
         (stop.join().unwrap(), answers, uploads)
     });
 
