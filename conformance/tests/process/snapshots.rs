@@ -167,6 +167,32 @@ fn a_model_is_held_against_what_trained_it() {
 }
 
 #[test]
+fn a_broken_snapshot_beside_a_model_is_said_or_stops_the_start() {
+    needs_namespaces!();
+    let world = World::new();
+    world.file(
+        "ml/model/.lyftlearn/snapshot.json",
+        &format!("{{\"format\": 1, \"x\": \"{}", world.canary.value()),
+    );
+    let sentence = "cannot compare /opt/ml/model/.lyftlearn/snapshot.json: it is no snapshot";
+    let (output, outcome) = served(&world, "", &[]);
+    check_end(&output, 0);
+    assert_eq!(outcome["skew"]["unreadable"], sentence);
+    assert_eq!(
+        String::from_utf8_lossy(&output.stderr),
+        format!("lyftlearn-runtime: kubernetes (pod), serving, job digits-1; {sentence}\n")
+    );
+    let (output, _) = served(&world, "[skew]\nguard = \"fail\"\n", &[]);
+    check_end(&output, 125);
+    assert_eq!(
+        String::from_utf8_lossy(&output.stderr),
+        format!(
+            "lyftlearn-runtime: {sentence}\n  hint: lyftlearn-runtime snapshot --output FILE makes one\n"
+        )
+    );
+}
+
+#[test]
 fn what_failed_or_was_stopped_leaves_no_snapshot_with_the_model() {
     needs_namespaces!();
     let world = World::new();

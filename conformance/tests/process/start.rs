@@ -316,6 +316,10 @@ fn a_wrong_command_line_is_said_in_one_sentence() {
     );
     check_usage(&["diff", "a"], "cannot compare: expected two snapshots");
     check_usage(
+        &["diff", "/absent", "/absent"],
+        "cannot compare /absent: it is not there",
+    );
+    check_usage(
         &["snapshot", "--output", "/absent/file"],
         "cannot write /absent/file",
     );

@@ -8,7 +8,7 @@ use lexopt::Parser;
 use super::layers::Gathered;
 use super::output;
 use super::usage::{self, UsageFault};
-use crate::deliver::{Layers, Source, delivered, layered};
+use crate::deliver::{Layers, Source, layered};
 use crate::error::Error;
 use crate::resolve::resolve;
 
@@ -44,15 +44,7 @@ pub(super) fn env(mut words: Parser) -> Result<u8, Error> {
         _ => Ok(false),
     })?;
     let resolved = resolve(&facts)?;
-    let exceptions = resolved.settings.notes_exceptions();
-    let ours = delivered(&resolved.workload, exceptions);
-    let gathered = Gathered::new(
-        &facts,
-        &resolved.workload,
-        &resolved.variables,
-        &ours,
-        &resolved.toolkit.variables,
-    )?;
+    let gathered = Gathered::planned(&facts, &resolved)?;
     let text = write(format, &added(&gathered.layers(&facts)));
     output::data(&text)?;
     Ok(0)

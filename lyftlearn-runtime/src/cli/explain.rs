@@ -12,7 +12,7 @@ use super::output;
 use super::usage::{self, UsageFault};
 use crate::contract::toolkit as toolkit_words;
 use crate::deliver::outcome::named_secret;
-use crate::deliver::{Source, delivered, layered};
+use crate::deliver::{Source, layered};
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::resolve::resolve;
@@ -78,14 +78,7 @@ pub(super) fn explain(mut words: Parser) -> Result<u8, Error> {
 fn all(facts: &Facts) -> Result<Vec<Explained>, Error> {
     let resolved = resolve(facts)?;
     let settings = &resolved.settings;
-    let ours = delivered(&resolved.workload, settings.notes_exceptions());
-    let gathered = Gathered::new(
-        facts,
-        &resolved.workload,
-        &resolved.variables,
-        &ours,
-        &resolved.toolkit.variables,
-    )?;
+    let gathered = Gathered::planned(facts, &resolved)?;
     // These hold every hyperparameter, one that is a secret, too.
     let secret_within = resolved.values.0.keys().any(|name| named_secret(name));
     let secret = |name: &OsStr| {

@@ -6,7 +6,6 @@ use serde::Serialize;
 use super::layers::{Gathered, no_room};
 use super::output;
 use super::usage;
-use crate::deliver::delivered;
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::platform::Evidence;
@@ -51,14 +50,7 @@ pub(super) fn inspect(mut words: Parser) -> Result<u8, Error> {
 
 /// What a start of this program would do without; `None` too where it would be refused.
 fn no_room_for(facts: &Facts, resolved: &Resolved) -> Result<Option<String>, Error> {
-    let ours = delivered(&resolved.workload, resolved.settings.notes_exceptions());
-    let gathered = Gathered::new(
-        facts,
-        &resolved.workload,
-        &resolved.variables,
-        &ours,
-        &resolved.toolkit.variables,
-    )?;
+    let gathered = Gathered::planned(facts, resolved)?;
     let environment = gathered.environment(facts, facts.argv(), None);
     Ok(environment
         .ok()

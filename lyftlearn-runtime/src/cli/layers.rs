@@ -6,10 +6,11 @@ use std::path::PathBuf;
 
 use super::user::Account;
 use crate::contract::{aws, limits, linux, runtime};
-use crate::deliver::{Environment, Layers, environment};
+use crate::deliver::{Environment, Layers, delivered, environment};
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::platform::{self, DocumentVariable};
+use crate::resolve::Resolved;
 use crate::workload::Workload;
 
 pub(super) struct Gathered {
@@ -43,6 +44,18 @@ impl Gathered {
             ours: ours.collect(),
             optional: optional.to_vec(),
         })
+    }
+
+    /// What a start of what was resolved would deliver.
+    pub(super) fn planned(facts: &Facts, resolved: &Resolved) -> Result<Self, Error> {
+        let ours = delivered(&resolved.workload, resolved.settings.notes_exceptions());
+        Self::new(
+            facts,
+            &resolved.workload,
+            &resolved.variables,
+            &ours,
+            &resolved.toolkit.variables,
+        )
     }
 
     /// The whole environment of a program that runs as `account`.

@@ -333,23 +333,28 @@ fn say(delivery: &Delivery, problems: usize, skew: Option<&Skew>) {
         1 => "; 1 problem, see lyftlearn-runtime inspect".to_owned(),
         many => format!("; {many} problems, see lyftlearn-runtime inspect"),
     };
-    let skew = skew
-        .filter(|skew| skew.undeclared > 0)
-        .map(|skew| {
-            let first = skew.differences.first().map_or("", String::as_str);
-            let count = skew.undeclared;
-            let differences = if count == 1 {
-                "difference"
-            } else {
-                "differences"
-            };
-            format!("; {count} {differences} from what trained the model, {first} first")
-        })
-        .unwrap_or_default();
+    let skew = skew.map(in_words).unwrap_or_default();
     output::say(&format!(
         "lyftlearn-runtime: {} ({}), {}{job}{problems}{skew}\n",
         workload.platform.as_str(),
         workload.flavor.as_str(),
         workload.role.as_str(),
     ));
+}
+
+/// What the skew guard found, where there is something to say.
+fn in_words(skew: &Skew) -> String {
+    match (&skew.unreadable, skew.undeclared) {
+        (Some(why), _) => format!("; {why}"),
+        (None, 0) => String::new(),
+        (None, count) => {
+            let first = skew.differences.first().map_or("", String::as_str);
+            let differences = if count == 1 {
+                "difference"
+            } else {
+                "differences"
+            };
+            format!("; {count} {differences} from what trained the model, {first} first")
+        }
+    }
 }

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::diff::{Kind, compare, declared};
+use super::diff::{self, Kind, compare, declared};
 use super::snapshot;
-use crate::contract::{limits, runtime};
+use crate::contract::runtime;
 use crate::deliver::outcome::Skew;
 use crate::error::{Error, ErrorKind, Fault};
 use crate::facts::Facts;
@@ -89,8 +89,17 @@ pub(super) fn guard(facts: &Facts, resolved: &Resolved) -> Result<Option<Skew>, 
     if !serving || guard == Some("off") || !facts.exists(&file) {
         return Ok(None);
     }
-    let bytes = facts.file(&file, limits::HYPERPARAMETERS_BYTES)?;
-    let kept: Value = serde_json::from_slice(&bytes.unwrap_or_default()).unwrap_or_default();
+    let kept = match diff::read(facts, &file) {
+        Ok(kept) => kept,
+        // What cannot be read guards nothing; that is said, or stops the start.
+        Err(error) if guard == Some("fail") => return Err(error),
+        Err(error) => {
+            return Ok(Some(Skew {
+                unreadable: Some(error.to_string()),
+                ..Skew::default()
+            }));
+        }
+    };
     let here = snapshot::of(facts, resolved)?;
     let patterns = declared(facts, Path::new(runtime::DECLARED_DIFFERENCES))?;
     let patterns: Vec<&str> = patterns.iter().map(String::as_str).collect();
@@ -102,6 +111,7 @@ pub(super) fn guard(facts: &Facts, resolved: &Resolved) -> Result<Option<Skew>, 
     let skew = Skew {
         undeclared: undeclared.len(),
         differences: undeclared.into_iter().take(NAMED).collect(),
+        unreadable: None,
     };
     if guard == Some("fail") && skew.undeclared > 0 {
         return Err(Skewed {

@@ -40,12 +40,15 @@ pub(crate) struct End {
 }
 
 /// How far what serves a model is from what trained it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Skew {
     /// Differences that nobody declared.
     pub(crate) undeclared: usize,
     /// The first of them, by path.
     pub(crate) differences: Vec<String>,
+    /// Why the snapshot beside the model says nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) unreadable: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -6,6 +6,7 @@ mod page;
 use std::path::{Path, PathBuf};
 
 use lexopt::Parser;
+use serde_json::Value;
 
 use super::output;
 use super::usage::{self, UsageFault};
@@ -22,21 +23,25 @@ enum Format {
     Html,
 }
 
-/// A file that is no snapshot.
+/// A file that cannot be compared.
 #[derive(Debug)]
-struct NoSnapshot {
-    path: String,
+enum SnapshotFault {
+    Absent { path: String },
+    NoSnapshot { path: String },
 }
 
-impl std::fmt::Display for NoSnapshot {
+impl std::fmt::Display for SnapshotFault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "cannot compare {}: it is no snapshot", self.path)
+        match self {
+            Self::Absent { path } => write!(f, "cannot compare {path}: it is not there"),
+            Self::NoSnapshot { path } => write!(f, "cannot compare {path}: it is no snapshot"),
+        }
     }
 }
 
-impl Fault for NoSnapshot {
+impl Fault for SnapshotFault {
     fn kind(&self) -> ErrorKind {
-        ErrorKind::Usage
+        ErrorKind::Contract
     }
 
     fn hint(&self) -> Option<String> {
@@ -75,20 +80,13 @@ pub(super) fn diff(mut words: Parser) -> Result<u8, Error> {
         return Err(UsageFault::NotTwo.into());
     };
     let facts = Facts::capture(Vec::new());
-    let snapshot = |path: &std::ffi::OsString| {
-        let path = usage::absolute(path);
-        let bytes = facts.file(&path, limits::HYPERPARAMETERS_BYTES)?;
-        let snapshot = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        snapshot
-            .filter(|snapshot: &serde_json::Value| snapshot["format"] == 1)
-            .ok_or_else(|| {
-                let path = path.display().to_string();
-                Error::from(NoSnapshot { path })
-            })
-    };
     let patterns = declared(&facts, &usage::absolute(patterns.as_os_str()))?;
     let patterns: Vec<&str> = patterns.iter().map(String::as_str).collect();
-    let differences = compare(&snapshot(a)?, &snapshot(b)?, &patterns);
+    let differences = compare(
+        &read(&facts, &usage::absolute(a))?,
+        &read(&facts, &usage::absolute(b))?,
+        &patterns,
+    );
     let shown = match format {
         Format::Text => text(&differences),
         Format::Json => format!(
@@ -100,6 +98,18 @@ pub(super) fn diff(mut words: Parser) -> Result<u8, Error> {
     output::data(shown.as_bytes())?;
     let undeclared = differences.iter().any(|one| one.kind == Kind::Undeclared);
     Ok(u8::from(undeclared))
+}
+
+/// A snapshot that was written.
+pub(super) fn read(facts: &Facts, file: &Path) -> Result<Value, Error> {
+    let path = file.display().to_string();
+    let Some(bytes) = facts.file(file, limits::HYPERPARAMETERS_BYTES)? else {
+        return Err(SnapshotFault::Absent { path }.into());
+    };
+    serde_json::from_slice(&bytes)
+        .ok()
+        .filter(|snapshot: &Value| snapshot["format"] == 1)
+        .ok_or_else(|| SnapshotFault::NoSnapshot { path }.into())
 }
 
 /// The patterns of a file; none when it is absent.

@@ -17,8 +17,8 @@ use sha2::{Digest, Sha256};
 use super::layers::Gathered;
 use super::output;
 use super::usage::{self, UsageFault};
+use crate::deliver::layered;
 use crate::deliver::outcome::named_secret;
-use crate::deliver::{delivered, layered};
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::resolve::{Resolved, resolve};
@@ -82,14 +82,7 @@ pub(super) fn of(facts: &Facts, resolved: &Resolved) -> Result<Value, Error> {
 
 fn variables(facts: &Facts, resolved: &Resolved) -> Result<BTreeMap<String, Value>, Error> {
     let settings = &resolved.settings;
-    let ours = delivered(&resolved.workload, settings.notes_exceptions());
-    let gathered = Gathered::new(
-        facts,
-        &resolved.workload,
-        &resolved.variables,
-        &ours,
-        &resolved.toolkit.variables,
-    )?;
+    let gathered = Gathered::planned(facts, resolved)?;
     let layered = layered(&gathered.layers(facts));
     Ok(layered
         .into_iter()
