@@ -23,5 +23,6 @@ pub mod sagemaker;
 pub mod sandbox;
 pub mod story;
 pub mod terminal;
+pub mod upstream;
 pub mod wait;
 pub mod world;

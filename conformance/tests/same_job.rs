@@ -13,6 +13,7 @@ use serde_json::Value;
 /// anything (ARCHITECTURE.md). Nothing that steers a program.
 const PLACE: &[&str] = &[
     "credentials.isolated",
+    "credentials.mode",
     "credentials.source",
     "flavor",
     "hyperparameters.path",
@@ -33,6 +34,8 @@ const PLACE: &[&str] = &[
 
 /// The same for variables, by their beginnings.
 const PLACE_VARIABLES: &[&str] = &[
+    // Only a start serves an identity; where there is none to serve, this is known before.
+    "AWS_EC2_METADATA_DISABLED",
     "LYFTLEARN_FLAVOR",
     "LYFTLEARN_HOST",
     "LYFTLEARN_JOB_ID",

@@ -82,6 +82,7 @@ pub use platform::{DocumentVariable, Evidence};
 pub use resolve::{Resolved, View, current, resolve, switched_off};
 pub use settings::{KEYS as SETTINGS, Key as Setting};
 pub use workload::{
-    Channel, ChannelMode, CredentialSource, Credentials, Flavor, Group, Hyperparameters, Job,
-    Lifecycle, Metrics, Paths, Platform, Resources, Role, Secrets, Texts, Topology, Workload,
+    Channel, ChannelMode, CredentialMode, CredentialSource, Credentials, Flavor, Group,
+    Hyperparameters, Identity, Job, Lifecycle, Metrics, Paths, Platform, Resources, Role, Secrets,
+    Texts, Topology, Workload,
 };

@@ -10,7 +10,11 @@ use crate::facts::{Facts, Mount};
 use crate::platform::{self, Detection, DocumentVariable, Evidence};
 use crate::settings::{self, File, Settings};
 use crate::toolkit;
-use crate::workload::{Platform, Role, Texts, Workload};
+#[cfg(any(feature = "agent", feature = "cli"))]
+use crate::workload::Secret;
+#[cfg(feature = "agent")]
+use crate::workload::{Credentials, Origin};
+use crate::workload::{Identity, Platform, Role, Texts, Workload};
 
 /// The workload, what it was concluded from, and what people should know.
 #[derive(Clone, Debug)]
@@ -25,6 +29,8 @@ pub struct Resolved {
     pub evidence: Vec<Evidence>,
     /// What is odd but stops nothing, one sentence each.
     pub problems: Vec<String>,
+    /// How the identity is obtained.
+    pub identity: Identity,
     /// The job as SageMaker's toolkit shows it to a script: `SM_*`.
     #[cfg(feature = "cli")]
     pub(crate) toolkit: toolkit::View,
@@ -72,6 +78,7 @@ pub(crate) fn resolve_with(
         variables: reading.variables,
         evidence: detection.evidence,
         problems: reading.problems,
+        identity: reading.identity,
         #[cfg(feature = "cli")]
         settings,
         #[cfg(feature = "cli")]
@@ -115,6 +122,68 @@ fn toolkit_view(facts: &Facts, settings: &Settings, reading: &platform::Reading)
         smddpmprun: originals.smddpmprun,
         region: region.as_deref(),
     })
+}
+
+/// How an identity is obtained here, and nothing else of the workload.
+#[cfg(feature = "agent")]
+pub(crate) fn identity(facts: &Facts) -> Result<(Credentials, Identity), Error> {
+    let ground = ground(facts, &[])?;
+    Ok(platform::identity(
+        facts,
+        &ground.settings,
+        &ground.mounts,
+        &ground.detection,
+    ))
+}
+
+/// The endpoint that this runtime serves, as the run directory tells it.
+#[cfg(any(feature = "agent", feature = "cli"))]
+pub(crate) fn endpoint(facts: &Facts, run: &Path) -> Option<Endpoint> {
+    let directory = run.join(delivered::IDENTITY);
+    let text = |path: &Path| {
+        let bytes = facts.file(path, limits::KERNEL_FILE_BYTES).ok().flatten()?;
+        String::from_utf8(bytes).ok()
+    };
+    let token_file = directory.join(delivered::IDENTITY_TOKEN);
+    Some(Endpoint {
+        #[cfg(feature = "cli")]
+        token: Secret::new(text(&token_file)?),
+        uri: text(&directory.join(delivered::IDENTITY_ENDPOINT))?,
+        token_file,
+    })
+}
+
+/// Where it is, and what it wants to see.
+#[cfg(any(feature = "agent", feature = "cli"))]
+pub(crate) struct Endpoint {
+    pub(crate) uri: String,
+    #[cfg(feature = "cli")]
+    pub(crate) token: Secret,
+    pub(crate) token_file: PathBuf,
+}
+
+#[cfg(feature = "agent")]
+impl Endpoint {
+    /// In this container's run directory, by its variable or in the usual place.
+    pub(crate) fn here(facts: &Facts) -> Option<Self> {
+        let told = facts.text(delivered::RUN_DIR);
+        let told = told.map(|path| PathBuf::from(path.as_ref()));
+        told.into_iter()
+            .chain([PathBuf::from(runtime::RUN_DIR)])
+            .find_map(|run| endpoint(facts, &run))
+    }
+
+    /// As a source of credentials, which has every role assumed already.
+    pub(crate) fn identity(self) -> Identity {
+        Identity {
+            origin: Origin::Container {
+                uri: Secret::new(self.uri),
+                token: None,
+                token_file: Some(self.token_file),
+            },
+            ..Identity::default()
+        }
+    }
 }
 
 /// Settings with every layer, and the deployment's variables: for those to whom the

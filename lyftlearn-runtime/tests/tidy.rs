@@ -23,7 +23,11 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     // what a running program asks: the world again, at one place of it
     ("shutdown", &["contract", "error", "facts"]),
     // floor 2: understands
-    ("credentials", &["contract", "error", "workload"]),
+    // its one public function resolves for programs that have nothing at hand
+    (
+        "credentials",
+        &["contract", "error", "facts", "resolve", "workload"],
+    ),
     ("metrics", &["contract", "error", "workload"]),
     (
         "platform",
@@ -63,7 +67,10 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "workload",
         ],
     ),
-    ("agent", &["contract", "error"]),
+    (
+        "agent",
+        &["contract", "credentials", "error", "facts", "workload"],
+    ),
 ];
 
 /// The façade and the binary's two lines know what they show.

@@ -40,14 +40,14 @@ fn agent_of(one: i32) -> Option<i32> {
 }
 
 #[track_caller]
-fn agent(one: i32, but: Option<i32>) -> i32 {
+pub(super) fn agent(one: i32, but: Option<i32>) -> i32 {
     let found = wait::until(Duration::from_secs(20), || {
         agent_of(one).filter(|pid| Some(*pid) != but)
     });
     found.expect("an agent is there")
 }
 
-fn kill(pid: i32, signal: Signal) {
+pub(super) fn kill(pid: i32, signal: Signal) {
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), signal).unwrap();
 }
 

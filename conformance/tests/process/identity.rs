@@ -123,7 +123,7 @@ fn without_an_identity_it_is_said_why() {
     check_refused(
         &tokenless,
         "lyftlearn-runtime: cannot get credentials from the source web-identity\n  \
-         because: a file that it names does not exist\n",
+         because: the token file /absent does not exist\n",
     );
     // No part of the address may show: people put passwords there.
     let world = World::new();
@@ -136,7 +136,7 @@ fn without_an_identity_it_is_said_why() {
     let report = check_refused(
         &refusing,
         "lyftlearn-runtime: cannot get credentials from the source container\n  \
-         because: it refused, or answered with something else\n",
+         because: its endpoint answered 404: it knows no credentials for this container\n",
     );
     world.canary.assert_unseen("the report", &report);
 }

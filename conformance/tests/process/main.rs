@@ -15,6 +15,7 @@ macro_rules! needs_namespaces {
 }
 
 mod agent;
+mod broker;
 mod delivery;
 mod documents;
 mod identity;

@@ -7,6 +7,7 @@ use crate::error::{ErrorKind, Fault};
 #[derive(Debug)]
 pub(super) enum AgentFault {
     Parent,
+    Orders,
     Socket,
     Runtime,
 }
@@ -15,7 +16,8 @@ impl fmt::Display for AgentFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Parent => "cannot serve as agent: not started by lyftlearn-runtime run",
-            Self::Socket => "cannot serve as agent: no socket was handed over",
+            Self::Orders => "cannot serve as agent: no orders that it understands",
+            Self::Socket => "cannot serve as agent: a socket was not handed over",
             Self::Runtime => "cannot serve as agent",
         })
     }

@@ -1,23 +1,33 @@
 //! The asynchronous process beside the program. PID 1 keeps it alive and holds its
 //! sockets, so that nobody is refused while it is restarted.
 //!
-//! It answers on `agent.sock` in the run directory: who connects is sent its state as one
-//! line of JSON.
+//! It serves the identity on loopback, and answers on `agent.sock` in the run directory: who
+//! connects is sent its state as one line of JSON.
 
+mod endpoint;
 mod fault;
+mod log;
+mod orders;
 
 use std::os::unix::net::UnixListener as StdUnixListener;
+use std::rc::Rc;
 use std::time::Instant;
 
-use listenfd::ListenFd;
 use nix::sys::signal::Signal;
 use serde::Serialize;
 use tokio::io::AsyncWriteExt;
-use tokio::net::UnixListener;
+use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::LocalSet;
 
+pub(crate) use orders::{ORDERS, Orders, Socket};
+
+use crate::credentials::{Broker, Report, Summary};
 use crate::error::Error;
+use crate::facts::Facts;
+use endpoint::{Endpoint, Refusals};
 use fault::AgentFault;
+use log::Log;
 
 /// What it says of itself.
 #[derive(Serialize)]
@@ -25,6 +35,15 @@ struct State {
     pid: u32,
     version: &'static str,
     uptime_seconds: f64,
+    credentials: Vec<Summary>,
+    refused: std::collections::BTreeMap<&'static str, u64>,
+}
+
+/// What it serves.
+struct Service {
+    started: Instant,
+    broker: Option<Broker>,
+    refusals: Refusals,
 }
 
 /// Serves until it is told to end, or until `parent` is gone.
@@ -35,40 +54,114 @@ pub(crate) fn serve(parent: u32) -> Result<(), Error> {
     if std::os::unix::process::parent_id() != parent {
         return Err(AgentFault::Parent.into());
     }
-    let listener = ListenFd::from_env()
-        .take_unix_listener(0)
-        .ok()
-        .flatten()
-        .ok_or(AgentFault::Socket)?;
+    // It holds keys: no core dump, and no look into its memory or environment.
+    nix::sys::prctl::set_dumpable(false)
+        .map_err(|errno| Error::from(AgentFault::Runtime).because(errno.desc()))?;
+    let orders = Orders::received(&Facts::capture(Vec::new()))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
+        .enable_all()
         .build()
         .map_err(|err| Error::from(AgentFault::Runtime).because(err.kind()))?;
-    runtime
-        .block_on(answer(listener))
+    LocalSet::new()
+        .block_on(&runtime, run(orders))?
         .map_err(|err| Error::from(AgentFault::Runtime).because(err.kind()))
 }
 
-async fn answer(listener: StdUnixListener) -> std::io::Result<()> {
-    let started = Instant::now();
-    listener.set_nonblocking(true)?;
-    let listener = UnixListener::from_std(listener)?;
-    let mut ended = signal(SignalKind::terminate())?;
-    loop {
-        tokio::select! {
-            _ = ended.recv() => return Ok(()),
-            accepted = listener.accept() => {
-                // A peer that has gone again is no failure of ours.
-                let Ok((mut stream, _)) = accepted else { continue };
-                let state = State {
-                    pid: std::process::id(),
-                    version: env!("CARGO_PKG_VERSION"),
-                    uptime_seconds: started.elapsed().as_secs_f64(),
-                };
-                let mut line = serde_json::to_vec(&state)?;
-                line.push(b'\n');
-                let _ = stream.write_all(&line).await;
+async fn run(orders: Orders) -> Result<std::io::Result<()>, Error> {
+    let sockets = orders.take_sockets()?;
+    let log = Log {
+        quiet: orders.quiet,
+    };
+    let mut service = Service {
+        started: Instant::now(),
+        broker: None,
+        refusals: Refusals::default(),
+    };
+    if let (Some((identity, token)), Some(listener)) = (orders.identity, sockets.credentials) {
+        let broker = Broker::new(&identity);
+        broker.keep(move |name, report| tell(log, name, &report));
+        let endpoint = Endpoint {
+            broker: broker.clone(),
+            token: Rc::new(token),
+            refusals: Rc::clone(&service.refusals),
+        };
+        match into_tokio(listener) {
+            Ok(listener) => {
+                tokio::task::spawn_local(endpoint.serve(listener));
             }
+            Err(err) => return Ok(Err(err)),
+        }
+        service.broker = Some(broker);
+    }
+    Ok(service.answer(sockets.state).await)
+}
+
+fn into_tokio(listener: std::net::TcpListener) -> std::io::Result<TcpListener> {
+    listener.set_nonblocking(true)?;
+    TcpListener::from_std(listener)
+}
+
+fn tell(log: Log, name: &str, report: &Report) {
+    let identity = if name.is_empty() { "default" } else { name };
+    match report {
+        Report::Failing {
+            cause,
+            seconds_left,
+        } => {
+            let left = seconds_left.map_or("none".to_owned(), |seconds| seconds.to_string());
+            let fields = [
+                ("identity", identity),
+                ("seconds_left", &left),
+                ("cause", &cause.to_string()),
+            ];
+            log.warn("credentials-not-refreshed", &fields);
+        }
+        Report::Recovered => log.warn("credentials-refreshed-again", &[("identity", identity)]),
+        Report::Skewed { seconds } => log.warn(
+            "clock-skewed",
+            &[("seconds_ahead", &seconds.to_string()), ("of", identity)],
+        ),
+    }
+}
+
+impl Service {
+    /// Tells the state to whoever asks, until the end is asked for.
+    async fn answer(&self, listener: Option<StdUnixListener>) -> std::io::Result<()> {
+        let mut ended = signal(SignalKind::terminate())?;
+        let listener = match listener {
+            Some(listener) => {
+                listener.set_nonblocking(true)?;
+                UnixListener::from_std(listener)?
+            }
+            None => {
+                ended.recv().await;
+                return Ok(());
+            }
+        };
+        loop {
+            tokio::select! {
+                _ = ended.recv() => return Ok(()),
+                accepted = listener.accept() => {
+                    // A peer that has gone again is no failure of ours.
+                    let Ok((mut stream, _)) = accepted else {
+                        tokio::time::sleep(endpoint::NO_DESCRIPTOR).await;
+                        continue;
+                    };
+                    let mut line = serde_json::to_vec(&self.state())?;
+                    line.push(b'\n');
+                    let _ = stream.write_all(&line).await;
+                }
+            }
+        }
+    }
+
+    fn state(&self) -> State {
+        State {
+            pid: std::process::id(),
+            version: env!("CARGO_PKG_VERSION"),
+            uptime_seconds: self.started.elapsed().as_secs_f64(),
+            credentials: self.broker.as_ref().map_or(Vec::new(), Broker::summaries),
+            refused: self.refusals.borrow().clone(),
         }
     }
 }

@@ -6,7 +6,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 
+use super::identity::Bound;
+use super::run::Needs;
 use super::usage::UsageFault;
+use crate::agent::{ORDERS, Orders, Socket};
 use crate::contract::delivered;
 use crate::error::Error;
 use crate::facts::Facts;
@@ -28,19 +31,24 @@ pub(super) fn agent(words: &[OsString]) -> Result<u8, Error> {
     Ok(0)
 }
 
-/// The agent with its socket in the run directory, bound before the program starts.
-pub(super) fn helper(
-    facts: &Facts,
-    run: &Path,
-    owner: Option<(u32, u32)>,
-) -> std::io::Result<Helper> {
-    let path = run.join(delivered::AGENT_SOCKET);
-    // What an earlier start left behind.
-    let _ = std::fs::remove_file(&path);
-    let listener = UnixListener::bind(&path)?;
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
-    if let Some((user, group)) = owner {
-        std::os::unix::fs::lchown(&path, Some(user), Some(group))?;
+/// The agent with its sockets, bound before the program starts; `None` when nothing needs it.
+pub(super) fn helper(facts: &Facts, needs: Needs<'_>) -> std::io::Result<Option<Helper>> {
+    if needs.settings.agent.as_deref() != Some("on") && needs.endpoint.is_none() {
+        return Ok(None);
+    }
+    let mut orders = Orders {
+        quiet: needs.settings.log.as_deref() == Some("off"),
+        ..Orders::default()
+    };
+    let mut sockets = Vec::new();
+    if let Some(run) = needs.run {
+        orders.sockets.push(Socket::State);
+        sockets.push(state_socket(run, needs.owner)?.into());
+    }
+    if let Some(Bound { listener, token }) = needs.endpoint {
+        orders.sockets.push(Socket::Credentials);
+        sockets.push(OwnedFd::from(listener));
+        orders.identity = Some((needs.identity.clone(), token));
     }
     let file = init::own_path().ok_or(std::io::ErrorKind::NotFound)?;
     let mut environment: Vec<(OsString, OsString)> = facts
@@ -49,8 +57,10 @@ pub(super) fn helper(
         .filter(|(name, _)| name != LISTEN && !LISTEN_OTHERS.iter().any(|other| name == other))
         .cloned()
         .collect();
-    environment.push((LISTEN.into(), "1".into()));
-    Ok(Helper {
+    let text = serde_json::to_string(&orders).expect("plain data has no failure to report");
+    environment.push((ORDERS.into(), text.into()));
+    environment.push((LISTEN.into(), sockets.len().to_string().into()));
+    Ok(Some(Helper {
         file,
         argv: vec![
             "lyftlearn-runtime".into(),
@@ -58,6 +68,18 @@ pub(super) fn helper(
             std::process::id().to_string().into(),
         ],
         environment,
-        sockets: vec![OwnedFd::from(listener)],
-    })
+        sockets,
+    }))
+}
+
+fn state_socket(run: &Path, owner: Option<(u32, u32)>) -> std::io::Result<UnixListener> {
+    let path = run.join(delivered::AGENT_SOCKET);
+    // What an earlier start left behind.
+    let _ = std::fs::remove_file(&path);
+    let listener = UnixListener::bind(&path)?;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+    if let Some((user, group)) = owner {
+        std::os::unix::fs::lchown(&path, Some(user), Some(group))?;
+    }
+    Ok(listener)
 }

@@ -2,22 +2,19 @@
 //! reference guide, "Process credential provider").
 
 use std::fmt;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use aws_credential_types::provider::ProvideCredentials;
 use lexopt::Parser;
 use serde::Serialize;
 
 use super::output;
 use super::usage;
-use crate::credentials::{provider, unavailable};
+use crate::credentials::{source_here, timestamp, unavailable};
 use crate::error::{Error, ErrorKind, Fault};
 use crate::facts::Facts;
-use crate::resolve::current;
 
 /// The kernel refuses what waiting on a network takes.
 #[derive(Debug)]
-struct NoRuntime;
+pub(super) struct NoRuntime;
 
 impl fmt::Display for NoRuntime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -49,23 +46,18 @@ struct Document<'a> {
 
 pub(super) fn credentials(mut words: Parser) -> Result<u8, Error> {
     usage::nothing_more(&mut words)?;
-    let credentials = current(&Facts::capture(Vec::new()))?.workload.credentials;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|err| Error::from(NoRuntime).because(err.kind()))?;
-    let found = runtime.block_on(async {
-        let provider = provider(&credentials).await?;
-        provider
-            .provide_credentials()
-            .await
-            .map_err(|err| unavailable(credentials.source, &err))
-    })?;
+    let facts = Facts::capture(Vec::new());
+    let (credentials, source) = source_here(&facts)?;
+    let runtime = runtime()?;
+    let found = runtime
+        .block_on(source.fetch())
+        .map_err(|cause| unavailable(credentials.source, &cause))?
+        .credentials;
     let document = Document {
         version: 1,
         access_key_id: found.access_key_id(),
         secret_access_key: found.secret_access_key(),
-        session_token: found.session_token(),
+        session_token: found.session_token().filter(|token| !token.is_empty()),
         expiration: found.expiry().map(timestamp),
     };
     let text =
@@ -74,12 +66,9 @@ pub(super) fn credentials(mut words: Parser) -> Result<u8, Error> {
     Ok(0)
 }
 
-/// UTC with `Z`: an offset breaks SDKs.
-fn timestamp(time: SystemTime) -> String {
-    let seconds = time
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or(Duration::ZERO)
-        .as_secs();
-    let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
-    aws_smithy_types::DateTime::from_secs(seconds).to_string()
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Error> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|err| Error::from(NoRuntime).because(err.kind()))
 }

@@ -8,6 +8,7 @@ use lexopt::Parser;
 use super::layers::Gathered;
 use super::output;
 use super::usage::{self, UsageFault};
+use crate::contract::aws;
 use crate::deliver::{Layers, Source, layered};
 use crate::error::Error;
 use crate::resolve::resolve;
@@ -22,6 +23,7 @@ enum Format {
 
 pub(super) fn env(mut words: Parser) -> Result<u8, Error> {
     let mut format = Format::Export;
+    let mut with_secrets = false;
     let facts = usage::looked_at(&mut words, |option, words| match option {
         "--format" => {
             let name = usage::value(words, "--format")?;
@@ -41,11 +43,25 @@ pub(super) fn env(mut words: Parser) -> Result<u8, Error> {
             };
             Ok(true)
         }
+        "--with-secrets" => {
+            with_secrets = true;
+            Ok(true)
+        }
         _ => Ok(false),
     })?;
     let resolved = resolve(&facts)?;
     let gathered = Gathered::planned(&facts, &resolved)?;
-    let text = write(format, &added(&gathered.layers(&facts)));
+    let mut added = added(&gathered.layers(&facts));
+    if !with_secrets {
+        added.retain(|(name, _)| name != aws::AUTHORIZATION_TOKEN);
+    }
+    let mut text = write(format, &added);
+    // Elsewhere absence cannot be written down.
+    if matches!(format, Format::Export) {
+        for name in gathered.gone(&facts) {
+            text.extend_from_slice(format!("unset {name}\n").as_bytes());
+        }
+    }
     output::data(&text)?;
     Ok(0)
 }

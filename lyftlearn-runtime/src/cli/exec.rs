@@ -4,6 +4,7 @@ use std::ffi::OsString;
 
 use lexopt::Parser;
 
+use super::identity;
 use super::layers::Gathered;
 use super::program;
 use super::run::recipient;
@@ -58,7 +59,10 @@ pub(super) fn exec(mut words: Parser) -> Result<u8, Error> {
         let view = View::delivered(workload.clone());
         toolkit::arguments(&view.hyperparameters(&facts)?)
     })?;
-    let gathered = Gathered::new(&facts, &workload, &documents, &variables, &optional)?;
+    let presented = identity::beside(&facts, &workload);
+    let gathered = Gathered::new(
+        &facts, &workload, &documents, &variables, &optional, &presented,
+    )?;
     let environment = gathered.environment(&facts, &argv, account.as_ref())?;
     if let Some(account) = &account {
         init::become_user(&account.user)?;

@@ -4,9 +4,10 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
+use super::identity;
 use super::user::Account;
 use crate::contract::{aws, limits, linux, runtime};
-use crate::deliver::{Environment, Layers, delivered, environment};
+use crate::deliver::{Environment, Layers, Presented, changes, delivered, environment};
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::platform::{self, DocumentVariable};
@@ -18,6 +19,7 @@ pub(super) struct Gathered {
     documents: Vec<(OsString, OsString, PathBuf)>,
     ours: Vec<(String, OsString)>,
     optional: Vec<(String, String)>,
+    taken: Vec<String>,
 }
 
 impl Gathered {
@@ -29,7 +31,9 @@ impl Gathered {
         variables: &[DocumentVariable],
         delivered: &[(String, OsString)],
         optional: &[(String, String)],
+        presented: &Presented,
     ) -> Result<Self, Error> {
+        let identity = changes(presented, found(facts, variables));
         let documents = variables.iter().map(|variable| {
             (
                 OsString::from(&variable.name),
@@ -37,16 +41,19 @@ impl Gathered {
                 variable.document.clone(),
             )
         });
-        let ours = delivered.iter().cloned().chain(region(facts, workload));
+        let ours = delivered.iter().cloned();
+        let ours = ours.chain(region(facts, workload)).chain(identity.set);
         Ok(Self {
             image: image(facts)?,
             documents: documents.collect(),
             ours: ours.collect(),
             optional: optional.to_vec(),
+            taken: identity.taken,
         })
     }
 
-    /// What a start of what was resolved would deliver.
+    /// What a start of what was resolved would deliver; beside one that serves an identity,
+    /// that identity.
     pub(super) fn planned(facts: &Facts, resolved: &Resolved) -> Result<Self, Error> {
         let ours = delivered(&resolved.workload, resolved.settings.notes_exceptions());
         Self::new(
@@ -55,7 +62,19 @@ impl Gathered {
             &resolved.variables,
             &ours,
             &resolved.toolkit.variables,
+            &identity::beside(facts, &resolved.workload),
         )
+    }
+
+    /// Names of what was found that the program does not get.
+    pub(super) fn gone(&self, facts: &Facts) -> Vec<String> {
+        let found = facts.vars().iter();
+        found
+            .filter_map(|(name, _)| name.to_str())
+            .filter(|name| self.taken.iter().any(|taken| taken == name))
+            .filter(|name| !self.ours.iter().any(|(set, _)| set == name))
+            .map(ToOwned::to_owned)
+            .collect()
     }
 
     /// The whole environment of a program that runs as `account`.
@@ -82,8 +101,21 @@ impl Gathered {
             documents: &self.documents,
             ours: &self.ours,
             optional: &self.optional,
+            taken: &self.taken,
         }
     }
+}
+
+/// Every variable that the program would have without this runtime, low to high.
+fn found<'a>(
+    facts: &'a Facts,
+    documents: &'a [DocumentVariable],
+) -> impl Iterator<Item = (&'a OsStr, &'a OsStr)> + Clone {
+    let documents = documents.iter();
+    let documents =
+        documents.map(|variable| (OsStr::new(&variable.name), OsStr::new(&variable.value)));
+    let found = facts.vars().iter();
+    documents.chain(found.map(|(name, value)| (name.as_os_str(), value.as_os_str())))
 }
 
 /// What the program does without, in a sentence.

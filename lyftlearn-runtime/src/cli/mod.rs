@@ -5,13 +5,16 @@ mod agent;
 #[cfg(feature = "agent")]
 mod credentials;
 mod diff;
+mod doctor;
 mod env;
 mod exec;
 mod explain;
+mod identity;
 mod inspect;
 mod layers;
 mod outcome;
 mod output;
+mod profile;
 mod program;
 mod run;
 mod skew;
@@ -73,6 +76,7 @@ fn command(
         usage::Subcommand::Env => env::env(words),
         usage::Subcommand::Snapshot => snapshot::snapshot(words),
         usage::Subcommand::Diff => diff::diff(words),
+        usage::Subcommand::Doctor => doctor::doctor(words),
         usage::Subcommand::Explain => explain::explain(words),
         #[cfg(feature = "agent")]
         usage::Subcommand::Credentials => credentials::credentials(words),

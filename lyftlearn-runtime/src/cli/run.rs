@@ -8,7 +8,7 @@ use lexopt::Parser;
 use super::layers::{Gathered, no_room};
 use super::usage::{self, UsageFault};
 use super::user::{self, Account};
-use super::{outcome, output, program, skew};
+use super::{identity, outcome, output, profile, program, skew};
 use crate::contract::delivered as names;
 use crate::deliver::outcome::{End, How, Skew, Stopped};
 use crate::deliver::{Delivery, Keeper, Kept, Recipient, announce, deliver};
@@ -20,6 +20,7 @@ use crate::resolve::{resolve_with, switched_off};
 use crate::settings::Settings;
 use crate::signal;
 use crate::toolkit;
+use crate::workload::Identity;
 
 /// For the report of a start that came to nothing; no platform's patience is at stake yet.
 const NOT_STARTED_REPORT: Duration = Duration::from_secs(5);
@@ -129,22 +130,31 @@ fn prepare_run(facts: &Facts, arguments: &[(&'static str, String)]) -> Result<Pr
         resolved.toolkit.variables,
         recipient(keeper, account.as_ref(), settings),
     );
+    let run = delivery.workload.paths.run.clone();
+    let owner = account.as_ref().map(Account::owner);
+    let (presented, endpoint) = identity::served(&delivery.workload, owner, &mut delivery.problems);
+    delivery
+        .problems
+        .extend(profile::write(&settings.identity.profile_files));
     let gathered = Gathered::new(
         facts,
         &delivery.workload,
         &resolved.variables,
         &delivery.variables,
         &delivery.optional,
+        &presented,
     )?;
     let environment = gathered.environment(facts, &argv, account.as_ref())?;
     delivery.problems.extend(no_room(&environment.left_out));
-    let run = delivery.workload.paths.run.clone();
-    let owner = account.as_ref().map(Account::owner);
     let helper = helper(
         facts,
-        settings,
-        run.as_deref(),
-        owner,
+        Needs {
+            settings,
+            run: run.as_deref(),
+            owner,
+            identity: &resolved.identity,
+            endpoint,
+        },
         &mut delivery.problems,
     );
     if !quiet {
@@ -176,32 +186,30 @@ fn prepare_run(facts: &Facts, arguments: &[(&'static str, String)]) -> Result<Pr
     })
 }
 
-/// The agent, when something needs it. Without a run directory there is no place for its
-/// socket, and nobody would find it.
+/// What the agent is for in this start.
+#[cfg_attr(
+    not(feature = "agent"),
+    allow(dead_code, reason = "without an agent nobody asks")
+)]
+pub(super) struct Needs<'a> {
+    pub(super) settings: &'a Settings,
+    /// Where its own socket goes; without a run directory nobody would find it.
+    pub(super) run: Option<&'a Path>,
+    pub(super) owner: Option<(u32, u32)>,
+    pub(super) identity: &'a Identity,
+    pub(super) endpoint: Option<identity::Bound>,
+}
+
 #[cfg(feature = "agent")]
-fn helper(
-    facts: &Facts,
-    settings: &Settings,
-    run: Option<&Path>,
-    owner: Option<(u32, u32)>,
-    problems: &mut Vec<String>,
-) -> Option<Helper> {
-    if settings.agent.as_deref() != Some("on") {
-        return None;
-    }
-    super::agent::helper(facts, run?, owner)
-        .inspect_err(|err| problems.push(format!("no agent: {}", err.kind())))
-        .ok()
+fn helper(facts: &Facts, needs: Needs<'_>, problems: &mut Vec<String>) -> Option<Helper> {
+    super::agent::helper(facts, needs).unwrap_or_else(|err| {
+        problems.push(format!("no agent: {}", err.kind()));
+        None
+    })
 }
 
 #[cfg(not(feature = "agent"))]
-fn helper(
-    _: &Facts,
-    _: &Settings,
-    _: Option<&Path>,
-    _: Option<(u32, u32)>,
-    _: &mut Vec<String>,
-) -> Option<Helper> {
+fn helper(_: &Facts, _: Needs<'_>, _: &mut Vec<String>) -> Option<Helper> {
     None
 }
 

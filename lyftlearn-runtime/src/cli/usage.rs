@@ -21,14 +21,17 @@ usage:
       The same view, then becomes PROGRAM: for kubectl exec and notebooks.
   lyftlearn-runtime inspect [--json] [--root DIR] [--] [PROGRAM [ARG...]]
       Platform, evidence, the whole workload, problems. With --root, as if DIR were /.
-  lyftlearn-runtime env [--format export|dotenv|json|nul] [--root DIR] [--] [PROGRAM [ARG...]]
-      The variables that would be delivered.
+  lyftlearn-runtime env [--format export|dotenv|json|nul] [--with-secrets] [--root DIR] [--] [PROGRAM [ARG...]]
+      The variables that would be delivered; secrets only when asked for.
   lyftlearn-runtime explain [--json] [--root DIR] [NAME...]
       Which layer set a variable or a setting, and what it stands over. Secrets are hashed.
   lyftlearn-runtime snapshot [--output FILE] [--root DIR] [--] [PROGRAM [ARG...]]
       What a program sees here, as canonical JSON: names, hashes, versions; no secret.
   lyftlearn-runtime diff [--format text|json|html] [--declared FILE] A B
       What differs between two snapshots; exit code 1 when something does that nobody declared.
+  lyftlearn-runtime doctor [--json]
+      Asks what a program will need: identity, paths, limits, peers; a fix for each failure.
+      Exit code 1 when something fails; never longer than 15 seconds.
   lyftlearn-runtime credentials
       The platform's identity as credential_process JSON.
 
@@ -51,6 +54,7 @@ pub(super) enum Subcommand {
     Explain,
     Snapshot,
     Diff,
+    Doctor,
     #[cfg(feature = "agent")]
     Credentials,
     Help,
@@ -65,6 +69,7 @@ const SUBCOMMANDS: &[&str] = &[
     "explain",
     "snapshot",
     "diff",
+    "doctor",
     "credentials",
 ];
 
@@ -185,6 +190,7 @@ pub(super) fn subcommand(words: &mut Parser) -> Result<Subcommand, Error> {
             Some("explain") => Subcommand::Explain,
             Some("snapshot") => Subcommand::Snapshot,
             Some("diff") => Subcommand::Diff,
+            Some("doctor") => Subcommand::Doctor,
             #[cfg(feature = "agent")]
             Some("credentials") => Subcommand::Credentials,
             Some("help") => Subcommand::Help,

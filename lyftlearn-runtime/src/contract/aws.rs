@@ -2,12 +2,25 @@
 
 pub(crate) const ACCESS_KEY_ID: &str = "AWS_ACCESS_KEY_ID";
 pub(crate) const SECRET_ACCESS_KEY: &str = "AWS_SECRET_ACCESS_KEY";
+pub(crate) const SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
+pub(crate) const CREDENTIAL_EXPIRATION: &str = "AWS_CREDENTIAL_EXPIRATION";
 pub(crate) const ROLE_ARN: &str = "AWS_ROLE_ARN";
 pub(crate) const WEB_IDENTITY_TOKEN_FILE: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
+pub(crate) const ROLE_SESSION_NAME: &str = "AWS_ROLE_SESSION_NAME";
 pub(crate) const PROFILE: &str = "AWS_PROFILE";
 pub(crate) const SHARED_CREDENTIALS_FILE: &str = "AWS_SHARED_CREDENTIALS_FILE";
 pub(crate) const FULL_URI: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
 pub(crate) const AUTHORIZATION_TOKEN_FILE: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
+pub(crate) const AUTHORIZATION_TOKEN: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN";
+/// `true` keeps the SDKs from asking the node for its role.
+pub(crate) const METADATA_DISABLED: &str = "AWS_EC2_METADATA_DISABLED";
+/// Where the relative URI's endpoint is (ECS developer guide, "Task IAM role").
+pub(crate) const CONTAINER_HOST: &str = "http://169.254.170.2";
+/// STS somewhere else than where its region says.
+pub(crate) const ENDPOINT_URL_STS: &str = "AWS_ENDPOINT_URL_STS";
+pub(crate) const ENDPOINT_URL: &str = "AWS_ENDPOINT_URL";
+/// The variables of all of AWS begin so.
+pub(crate) const PREFIX: &str = "AWS_";
 /// The task role's credentials: SageMaker's containers and ECS tasks both have it.
 pub(crate) const RELATIVE_URI: &str = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
 /// `AWS_ECS_EC2` in SageMaker's containers and in ECS tasks.
@@ -31,3 +44,27 @@ pub(crate) const IDENTITY_KEYS: &[&str] = &[
 ];
 /// Below `HOME`.
 pub(crate) const CREDENTIALS_FILE: &str = ".aws/credentials";
+/// Variables that send HTTP requests through a proxy.
+pub(crate) const PROXIES: &[&str] = &[
+    "HTTP_PROXY",
+    "http_proxy",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+];
+/// Hosts that no proxy reaches, and the variables that say so.
+pub(crate) const NO_PROXY: &[&str] = &["NO_PROXY", "no_proxy"];
+/// Loopback, and the link-local addresses at which AWS gives credentials.
+pub(crate) const NEVER_BY_PROXY: &[&str] = &[
+    "127.0.0.1",
+    "localhost",
+    "::1",
+    "169.254.170.2",
+    "169.254.170.23",
+    "169.254.169.254",
+    "fd00:ec2::23",
+];
+/// The first line of a profile that this runtime wrote: it leads back here, and to no
+/// identity of its own.
+pub(crate) const OWN_PROFILE: &str = "# lyftlearn-runtime";

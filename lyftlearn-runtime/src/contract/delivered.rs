@@ -82,7 +82,15 @@ pub(crate) const EXCEPTIONS: &str = "exceptions";
 /// In the run directory: why a second stage could not become the program.
 pub(crate) const NOT_STARTED_FILE: &str = "not-started";
 /// In the run directory: the agent's socket.
+#[cfg(feature = "agent")]
 pub(crate) const AGENT_SOCKET: &str = "agent.sock";
+/// In the run directory: what a client of the credential endpoint needs.
+pub(crate) const IDENTITY: &str = "aws";
+/// There: the token, without a newline, and the endpoint's address.
+pub(crate) const IDENTITY_TOKEN: &str = "token";
+pub(crate) const IDENTITY_ENDPOINT: &str = "endpoint";
+/// The endpoint's path; below it, other roles by name.
+pub(crate) const CREDENTIALS_PATH: &str = "/v1/credentials";
 
 /// Whether a name is this runtime's to set, and nobody else's.
 pub(crate) fn reserved(name: &str) -> bool {

@@ -16,3 +16,6 @@ pub(crate) const LIVE_VALUE_BYTES: u64 = 1 << 20;
 pub(crate) const KERNEL_FILE_BYTES: u64 = 4 << 20;
 /// A note of an exception: a message of 4,096 characters and its place.
 pub(crate) const EXCEPTION_BYTES: u64 = 64 << 10;
+/// An answer of the container-credentials protocol; a long session token takes some kB.
+#[cfg(feature = "agent")]
+pub(crate) const CREDENTIALS_BYTES: usize = 256 << 10;

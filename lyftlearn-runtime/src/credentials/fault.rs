@@ -1,11 +1,11 @@
-//! What stands between a program and its identity.
+//! What stands between a program and its identity, a sentence each.
 
 use std::fmt;
-#[cfg(feature = "cli")]
 use std::io;
+use std::path::{Path, PathBuf};
 
-#[cfg(feature = "cli")]
 use aws_credential_types::provider::error::CredentialsError;
+use aws_smithy_runtime_api::client::result::ConnectorError;
 
 use crate::error::{ErrorKind, Fault};
 use crate::workload::CredentialSource;
@@ -54,49 +54,230 @@ impl Fault for CredentialsFault {
             match self {
                 Self::Isolated => "data comes in by channels; turn EnableNetworkIsolation off if the program must call AWS",
                 Self::NoSource => "give the pod a service account with a role, or the container AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
-                Self::Unavailable { .. } => "lyftlearn-runtime inspect shows why this source was chosen",
+                Self::Unavailable { .. } => "lyftlearn-runtime doctor shows each step of it",
             }
             .to_owned(),
         )
     }
 }
 
-/// The SDK's reason in our own words: its own quote endpoints and documents, and with
-/// them what is nobody's business.
+/// The report on a source that does not give any.
 #[cfg(feature = "cli")]
-pub(crate) fn unavailable(source: CredentialSource, error: &CredentialsError) -> crate::Error {
-    let reason = io_reason(error).unwrap_or(match error {
-        CredentialsError::CredentialsNotLoaded(_) => "the source gave none",
-        CredentialsError::ProviderTimedOut(_) => TIMED_OUT,
-        CredentialsError::InvalidConfiguration(_) => "its configuration is not valid",
-        CredentialsError::ProviderError(_) => "it refused, or answered with something else",
-        _ => "its endpoint could not be reached, or did not answer as it should",
-    });
-    crate::Error::from(CredentialsFault::Unavailable { source }).because(reason)
+pub(crate) fn unavailable(source: CredentialSource, cause: &Cause) -> crate::Error {
+    crate::Error::from(CredentialsFault::Unavailable { source }).because(cause)
 }
 
-#[cfg(feature = "cli")]
-const TIMED_OUT: &str = "its endpoint did not answer in time";
+/// Why a source gave none, in our own words: the SDK's quote endpoints and documents, and
+/// with them what is nobody's business.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// Nothing listens there.
+    Refused,
+    /// No way there.
+    Unreachable,
+    TimedOut,
+    /// The endpoint's answer is not one of success.
+    Status(u16),
+    /// The answer is one of success, and no credentials.
+    Malformed,
+    /// They were over when they came.
+    Expired,
+    /// The URI of the environment is none.
+    NotAnAddress,
+    /// A token that no HTTP header can carry.
+    BadToken,
+    EmptyTokenFile(PathBuf),
+    TokenFile(PathBuf, io::ErrorKind),
+    /// STS says no, by its own code.
+    Sts {
+        action: &'static str,
+        code: String,
+    },
+    /// STS is regional, and the region is not known.
+    NoRegion,
+    /// One of the SDK's own providers.
+    Sdk(&'static str),
+}
 
-/// What lies at the bottom, where it is the kernel's or a timer's word. The SDK tells a
-/// timer by its text alone.
-#[cfg(feature = "cli")]
-fn io_reason(error: &CredentialsError) -> Option<&'static str> {
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
-        match kind {
-            Some(io::ErrorKind::ConnectionRefused) => {
-                return Some("nothing listens where its endpoint should be");
-            }
-            Some(io::ErrorKind::TimedOut) => return Some(TIMED_OUT),
-            Some(io::ErrorKind::NotFound) => return Some("a file that it names does not exist"),
-            Some(io::ErrorKind::PermissionDenied) => {
-                return Some("a file that it names may not be read");
-            }
-            _ if error.to_string() == "timed out" => return Some(TIMED_OUT),
-            _ => cause = error.source(),
+impl Cause {
+    pub(super) fn of_token_file(path: &Path, err: &io::Error) -> Self {
+        Self::TokenFile(path.to_owned(), err.kind())
+    }
+
+    pub(super) fn of_connector(err: &ConnectorError) -> Self {
+        if err.is_timeout() {
+            return Self::TimedOut;
+        }
+        match kernels_word(err) {
+            Some(io::ErrorKind::ConnectionRefused) => Self::Refused,
+            Some(io::ErrorKind::TimedOut) => Self::TimedOut,
+            _ if err.is_user() => Self::NotAnAddress,
+            _ => Self::Unreachable,
         }
     }
+
+    /// What one of the SDK's own providers says.
+    pub(super) fn of_sdk(err: &CredentialsError) -> Self {
+        match (kernels_word(err), err) {
+            (Some(io::ErrorKind::ConnectionRefused), _) => Self::Refused,
+            (Some(io::ErrorKind::TimedOut), _) | (_, CredentialsError::ProviderTimedOut(_)) => {
+                Self::TimedOut
+            }
+            (_, CredentialsError::CredentialsNotLoaded(_)) => Self::Sdk("the source gave none"),
+            (_, CredentialsError::InvalidConfiguration(_)) => {
+                Self::Sdk("its configuration is not valid")
+            }
+            _ => Self::Sdk("it refused, or answered with something else"),
+        }
+    }
+
+    /// Whether asking again soon is of no use: somebody has to change something.
+    #[cfg(feature = "cli")]
+    pub(super) fn is_a_refusal(&self) -> bool {
+        match self {
+            Self::Status(status) => (400..500).contains(status) && *status != 429,
+            Self::Sts { code, .. } => !code.contains("Throttl") && code != "InternalFailure",
+            _ => false,
+        }
+    }
+
+    /// Whether the source has too much to do.
+    #[cfg(feature = "cli")]
+    pub(super) fn is_throttling(&self) -> bool {
+        match self {
+            Self::Status(status) => *status == 429,
+            Self::Sts { code, .. } => code.contains("Throttl"),
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused => f.write_str("nothing listens where its endpoint should be"),
+            Self::Unreachable => f.write_str("there is no way to its endpoint"),
+            Self::TimedOut => f.write_str("its endpoint did not answer in time"),
+            Self::Status(status @ (401 | 403)) => write!(
+                f,
+                "its endpoint answered {status}: it does not accept this container or its token"
+            ),
+            Self::Status(404) => {
+                f.write_str("its endpoint answered 404: it knows no credentials for this container")
+            }
+            Self::Status(429) => f.write_str("its endpoint answered 429: it is asked too often"),
+            Self::Status(status @ 400..500) => {
+                write!(f, "its endpoint answered {status}: it refused")
+            }
+            Self::Status(status) => {
+                write!(f, "its endpoint answered {status}: it failed")
+            }
+            Self::Malformed => {
+                f.write_str("its endpoint answered with something that is no credentials")
+            }
+            Self::Expired => {
+                f.write_str("what it gave was over when it came: check this machine's clock")
+            }
+            Self::NotAnAddress => f.write_str("its URI is not an address"),
+            Self::BadToken => f.write_str("its token cannot be sent in a header"),
+            Self::EmptyTokenFile(path) => {
+                write!(f, "the token file {} is empty", path.display())
+            }
+            Self::TokenFile(path, io::ErrorKind::NotFound) => {
+                write!(f, "the token file {} does not exist", path.display())
+            }
+            Self::TokenFile(path, kind) => {
+                write!(f, "cannot read the token file {}: {kind}", path.display())
+            }
+            Self::Sts { action, code } => write!(f, "STS refused {action}: {code}"),
+            Self::NoRegion => {
+                f.write_str("STS is regional and the region is not known: set AWS_REGION")
+            }
+            Self::Sdk(words) => f.write_str(words),
+        }
+    }
+}
+
+/// What lies at the bottom, where it is the kernel's word or a timer's. The SDK tells a
+/// timer by its text alone.
+pub(super) fn kernels_word(error: &(dyn std::error::Error + 'static)) -> Option<io::ErrorKind> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        match error.downcast_ref::<io::Error>().map(io::Error::kind) {
+            Some(io::ErrorKind::Other) | None => {}
+            kind => return kind,
+        }
+        if error.to_string() == "timed out" {
+            return Some(io::ErrorKind::TimedOut);
+        }
+        cause = error.source();
+    }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Cause;
+
+    #[test]
+    fn every_cause_is_one_sentence_without_a_value() {
+        let causes = [
+            (
+                Cause::Refused,
+                "nothing listens where its endpoint should be",
+            ),
+            (Cause::Unreachable, "there is no way to its endpoint"),
+            (Cause::TimedOut, "its endpoint did not answer in time"),
+            (
+                Cause::Status(403),
+                "its endpoint answered 403: it does not accept this container or its token",
+            ),
+            (
+                Cause::Status(404),
+                "its endpoint answered 404: it knows no credentials for this container",
+            ),
+            (
+                Cause::Status(429),
+                "its endpoint answered 429: it is asked too often",
+            ),
+            (Cause::Status(400), "its endpoint answered 400: it refused"),
+            (Cause::Status(503), "its endpoint answered 503: it failed"),
+            (
+                Cause::Malformed,
+                "its endpoint answered with something that is no credentials",
+            ),
+            (
+                Cause::Expired,
+                "what it gave was over when it came: check this machine's clock",
+            ),
+            (Cause::NotAnAddress, "its URI is not an address"),
+            (Cause::BadToken, "its token cannot be sent in a header"),
+            (
+                Cause::EmptyTokenFile("/t".into()),
+                "the token file /t is empty",
+            ),
+            (
+                Cause::TokenFile("/t".into(), std::io::ErrorKind::NotFound),
+                "the token file /t does not exist",
+            ),
+            (
+                Cause::TokenFile("/t".into(), std::io::ErrorKind::PermissionDenied),
+                "cannot read the token file /t: permission denied",
+            ),
+            (
+                Cause::Sts {
+                    action: "AssumeRole",
+                    code: "AccessDenied".to_owned(),
+                },
+                "STS refused AssumeRole: AccessDenied",
+            ),
+            (
+                Cause::NoRegion,
+                "STS is regional and the region is not known: set AWS_REGION",
+            ),
+        ];
+        for (cause, sentence) in causes {
+            assert_eq!(cause.to_string(), sentence);
+        }
+    }
 }

@@ -1,79 +1,98 @@
-//! The one identity that the model names, by the AWS SDK's own providers.
+//! The one identity that the model names: its sources, and the broker that keeps it fresh.
 //!
 //! The SDKs' default chain tries one source after another; here the source is known,
 //! so that what `inspect` says is what is used, and nothing is asked that cannot answer.
 
-mod fault;
-
-use aws_config::ecs::EcsCredentialsProvider;
-use aws_config::environment::{
-    EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider,
-};
-use aws_config::meta::region::{ProvideRegion, RegionProviderChain};
-use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
-use aws_config::provider_config::ProviderConfig;
-use aws_config::web_identity_token::WebIdentityTokenCredentialsProvider;
-use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_smithy_http_client::Builder;
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
-
-use fault::CredentialsFault;
 #[cfg(feature = "cli")]
-pub(crate) use fault::unavailable;
+mod broker;
+mod container;
+mod fault;
+#[cfg(feature = "cli")]
+mod schedule;
+mod source;
+mod sts;
+
+#[cfg(feature = "cli")]
+pub(crate) use broker::{Broker, Report, Summary, Unavailable, timestamp};
+#[cfg(feature = "cli")]
+pub(crate) use fault::{Cause, unavailable};
+pub(crate) use source::Source;
+#[cfg(feature = "cli")]
+pub(crate) use sts::caller;
+
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_http_client::Connector;
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::client::http::{SharedHttpClient, SharedHttpConnector, http_client_fn};
 
 use crate::error::Error;
-use crate::workload::{CredentialSource, Credentials};
+use crate::facts::Facts;
+use crate::resolve::{Endpoint, identity};
+use crate::workload::{CredentialMode, CredentialSource, Credentials, Identity};
+use fault::CredentialsFault;
 
-/// A provider of exactly the source that `credentials` names, for any AWS SDK client.
+/// The container's identity, for any AWS SDK client: what the runtime serves, or, where
+/// nothing does (a bypassed ENTRYPOINT), the platform's own source, with the same settings.
 ///
-/// ```
-/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
-/// use lyftlearn_runtime::{Facts, credentials, resolve};
+/// It asks anew each time; the SDK's own cache stands before it.
 ///
-/// let facts = Facts::empty()
-///     .with_var("AWS_ACCESS_KEY_ID", "id")
-///     .with_var("AWS_SECRET_ACCESS_KEY", "key");
-/// let workload = resolve(&facts)?.workload;
-/// let provider = credentials::provider(&workload.credentials).await?;
-/// # Ok::<(), lyftlearn_runtime::Error>(())
-/// # }).unwrap();
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use lyftlearn_runtime::credentials;
+///
+/// let config = aws_config::from_env()
+///     .credentials_provider(credentials::provider()?)
+///     .load()
+///     .await;
+/// # Ok(()) }
 /// ```
 ///
 /// # Errors
 ///
-/// When there is no source: network isolation, or nothing configured.
-pub async fn provider(credentials: &Credentials) -> Result<SharedCredentialsProvider, Error> {
-    let https = Builder::new()
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
-        .build_https();
-    let config = ProviderConfig::without_region().with_http_client(https);
-    Ok(match credentials.source {
-        CredentialSource::Static => {
-            SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new())
+/// When there is no source: network isolation, or nothing configured. When settings or a
+/// platform's files are broken.
+pub fn provider() -> Result<SharedCredentialsProvider, Error> {
+    let (_, source) = source_here(&Facts::capture(Vec::new()))?;
+    Ok(SharedCredentialsProvider::new(source))
+}
+
+/// The same, for those who want to know why there are none.
+pub(crate) fn source_here(facts: &Facts) -> Result<(Credentials, Source), Error> {
+    let (credentials, identity) = match Endpoint::here(facts) {
+        Some(endpoint) => {
+            let credentials = Credentials {
+                source: CredentialSource::Container,
+                mode: CredentialMode::Broker,
+                isolated: false,
+            };
+            (credentials, endpoint.identity())
         }
-        CredentialSource::Container | CredentialSource::PodIdentity => {
-            SharedCredentialsProvider::new(
-                EcsCredentialsProvider::builder().configure(&config).build(),
-            )
+        None => identity(facts)?,
+    };
+    let source = source(&credentials, &identity)?;
+    Ok((credentials, source))
+}
+
+/// The source of an identity that was resolved.
+pub(crate) fn source(credentials: &Credentials, identity: &Identity) -> Result<Source, Error> {
+    Source::new(identity).ok_or_else(|| {
+        if credentials.isolated {
+            CredentialsFault::Isolated.into()
+        } else {
+            CredentialsFault::NoSource.into()
         }
-        // STS is regional. The region is the one that the environment or the profile names:
-        // the SDK's default chain would go on to ask IMDS, which no container should.
-        CredentialSource::WebIdentity => {
-            let region = EnvironmentVariableRegionProvider::new().region().await;
-            let config = config.with_region(region);
-            let provider = WebIdentityTokenCredentialsProvider::builder();
-            SharedCredentialsProvider::new(provider.configure(&config).build())
-        }
-        CredentialSource::Profile => {
-            let region = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
-                .or_else(ProfileFileRegionProvider::new());
-            let config = config.with_region(region.region().await);
-            let provider = ProfileFileCredentialsProvider::builder();
-            SharedCredentialsProvider::new(provider.configure(&config).build())
-        }
-        CredentialSource::None if credentials.isolated => {
-            return Err(CredentialsFault::Isolated.into());
-        }
-        CredentialSource::None => return Err(CredentialsFault::NoSource.into()),
+    })
+}
+
+/// For what stands on the internet: through a proxy, where the environment names one.
+pub(crate) fn internet() -> SharedHttpClient {
+    http_client_fn(|settings, components| {
+        let mut connector = Connector::builder()
+            .tls_provider(Provider::Rustls(CryptoMode::Ring))
+            .proxy_config(ProxyConfig::from_env());
+        connector.set_connector_settings(Some(settings.clone()));
+        connector.set_sleep_impl(components.sleep_impl());
+        SharedHttpConnector::new(connector.build())
     })
 }

@@ -22,6 +22,8 @@ pub struct Layers<'a> {
     pub ours: &'a [(String, OsString)],
     /// What it sets where there is room: the largest are left out before anything is refused.
     pub optional: &'a [(String, String)],
+    /// Names that are ours in this start: what is not set by us is gone.
+    pub taken: &'a [String],
 }
 
 /// The whole environment of a program.
@@ -101,6 +103,11 @@ pub fn layered(layers: &Layers<'_>) -> Vec<Variable> {
     };
     let mut ours: BTreeMap<&OsStr, &OsStr> = all_of_ours().collect();
     let mut merged = Vec::new();
+    let taken: std::collections::BTreeSet<&str> = layers.taken.iter().map(String::as_str).collect();
+    let reserved = |name: &OsStr| {
+        name.to_str()
+            .is_some_and(|name| delivered::reserved(name) || taken.contains(name))
+    };
     for (name, value) in layers.found {
         let name = name.as_os_str();
         let mut stack = Vec::new();
@@ -129,11 +136,17 @@ pub fn layered(layers: &Layers<'_>) -> Vec<Variable> {
         if ours.remove(name).is_some() {
             let document = documents.remove(name).map(from_document);
             let own = [(Source::Runtime, value.to_owned())];
-            merged.extend(top(name, own.into_iter().chain(document).collect()));
+            let mut stack: Vec<_> = own.into_iter().chain(document).collect();
+            if reserved(name) {
+                stack.reverse();
+            }
+            merged.extend(top(name, stack));
         }
     }
     for (name, _, _) in layers.documents {
-        if let Some(document) = documents.remove(name.as_os_str()) {
+        if let Some(document) = documents.remove(name.as_os_str())
+            && !reserved(name)
+        {
             merged.extend(top(name, vec![from_document(document)]));
         }
     }
@@ -226,10 +239,6 @@ fn top(name: &OsStr, mut stack: Vec<(Source, OsString)>) -> Option<Variable> {
         value,
         shadowed: stack,
     })
-}
-
-fn reserved(name: &OsStr) -> bool {
-    name.to_str().is_some_and(delivered::reserved)
 }
 
 fn check_sizes(vars: &[(OsString, OsString)], argv: &[OsString]) -> Result<(), Error> {
@@ -344,6 +353,22 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_is_taken_is_ours_or_gone() {
+        let document = |name: &str| (name.into(), "document".into(), "/d/environment.json".into());
+        let taken = ["A", "B", "C", "D"].map(str::to_owned);
+        check(
+            &Layers {
+                found: &vars(&[("A", "found"), ("B", "found"), ("E", "found")]),
+                documents: &["A", "C", "D"].map(document),
+                ours: &ours(&[("A", "ours"), ("C", "ours")]),
+                taken: &taken,
+                ..Layers::default()
+            },
+            &[("A", "ours"), ("E", "found"), ("C", "ours")],
+        );
+    }
+
+    #[test]
     fn a_document_stands_between_the_image_and_the_platform() {
         let document = |name: &str| (name.into(), "document".into(), "/d/environment.json".into());
         let layers = Layers {
@@ -352,6 +377,7 @@ mod tests {
             documents: &["OF_IMAGE", "OF_POD", "BLANK", "PET_NNODES", "NEW"].map(document),
             ours: &ours(&[("PET_NNODES", "2")]),
             optional: &[],
+            taken: &[],
         };
         check(
             &layers,

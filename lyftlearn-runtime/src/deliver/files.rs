@@ -44,6 +44,19 @@ pub(super) fn write(path: &Path, bytes: &[u8], owner: Option<(u32, u32)>) -> std
     draft.persist(path).map(drop).map_err(|err| err.error)
 }
 
+/// The same for what its owner, too, only reads.
+#[cfg(feature = "cli")]
+pub(super) fn write_for_reading(
+    path: &Path,
+    bytes: &[u8],
+    owner: Option<(u32, u32)>,
+) -> std::io::Result<()> {
+    let draft = draft(path, bytes, owner)?;
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o400);
+    draft.as_file().set_permissions(mode)?;
+    draft.persist(path).map(drop).map_err(|err| err.error)
+}
+
 /// The same for what nobody needs after a crash: a disk need not be waited for.
 #[cfg(feature = "cli")]
 pub(super) fn publish(path: &Path, bytes: &[u8], owner: Option<(u32, u32)>) -> std::io::Result<()> {

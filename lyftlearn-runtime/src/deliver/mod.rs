@@ -4,6 +4,8 @@ mod environment;
 mod fault;
 mod files;
 #[cfg(feature = "cli")]
+mod identity;
+#[cfg(feature = "cli")]
 pub(crate) mod outcome;
 #[cfg(feature = "cli")]
 mod reason;
@@ -17,6 +19,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 pub use environment::{Environment, Layers, Source, Variable, environment, layered};
+#[cfg(feature = "cli")]
+pub(crate) use identity::{Offer, Presented, changes, write as write_identity};
 #[cfg(feature = "cli")]
 pub(crate) use reason::{Written, first_bytes, first_characters, write as write_reason};
 use run_dir::RunDir;

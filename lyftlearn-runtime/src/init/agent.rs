@@ -14,6 +14,9 @@ use crate::error::Error;
 /// Its sockets come to it under these numbers, from the first on (sd_listen_fds(3)).
 const FIRST_SOCKET: i32 = 3;
 
+/// More sockets than this are never handed over.
+const ASIDE: i32 = FIRST_SOCKET + 16;
+
 /// The wait after the first failure, doubled at each one that follows at once.
 const SOON: Duration = Duration::from_millis(50);
 const LATEST: Duration = Duration::from_secs(5);
@@ -44,10 +47,11 @@ pub(super) struct Agent {
 
 impl Agent {
     pub(super) fn new(helper: Helper, mask: SigSet) -> Result<Self, Error> {
+        let sockets = helper.sockets.into_iter().map(aside);
         Ok(Self {
             words: Words::new(&helper.argv, &helper.environment)?,
             file: helper.file,
-            sockets: helper.sockets,
+            sockets: sockets.collect(),
             mask,
             pid: None,
             started: Duration::ZERO,
@@ -105,4 +109,11 @@ impl Agent {
             signals::send(To::Process(pid), signal);
         }
     }
+}
+
+/// Above every number under which a socket is handed over: those are copied one after
+/// another, and one must not be written over before its turn. Where there is no such number,
+/// the limit on open files is so low that nothing else would run either.
+fn aside(socket: OwnedFd) -> OwnedFd {
+    rustix::io::fcntl_dupfd_cloexec(&socket, ASIDE).unwrap_or(socket)
 }

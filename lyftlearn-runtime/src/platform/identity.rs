@@ -1,14 +1,109 @@
-//! Which source of identity the AWS SDKs would pick here, by name.
+//! Which source of identity the AWS SDKs would pick here, and all that asking it takes.
+
+use std::borrow::Cow;
+use std::path::PathBuf;
 
 use super::{Detection, Evidence, World};
 use crate::contract::{aws, kubernetes, limits, linux, sagemaker};
 use crate::facts::Facts;
-use crate::workload::{CredentialSource, Credentials, Flavor, Platform};
+use crate::settings::{self, AssumeRole};
+use crate::workload::{
+    Assumption, CredentialMode, CredentialSource, Credentials, Flavor, Identity, Job, Origin,
+    Platform, Secret,
+};
+
+/// What the model says of the identity, and how it is obtained.
+pub(super) fn read(
+    world: &World<'_>,
+    detection: &Detection,
+    job: &Job,
+    problems: &mut Vec<String>,
+) -> (Credentials, Identity) {
+    let settings = &world.settings.identity;
+    let found = found(world);
+    let source = settings
+        .source
+        .as_deref()
+        .and_then(|wanted| {
+            let mut all = CredentialSource::ALL.iter();
+            all.find(|source| source.as_str() == wanted).copied()
+        })
+        .unwrap_or(found);
+    // A job of SageMaker's own always has an identity unless it was asked to have
+    // none (network isolation); local mode and a bare pod may simply lack one.
+    let given = matches!(
+        detection.flavor,
+        Flavor::Training | Flavor::Processing | Flavor::Hosting | Flavor::Transform
+    );
+    // Every engine sets HOSTNAME; where it is gone, a wrapper emptied the environment
+    // and took the identity along.
+    let told = set(world, linux::HOSTNAME) || set(world, sagemaker::TRAINING_JOB_ARN);
+    let isolated = detection.platform == Platform::SageMaker
+        && given
+        && told
+        && source == CredentialSource::None;
+    if source == CredentialSource::None {
+        problems.extend(half_configured(world));
+    }
+    let credentials = Credentials {
+        source,
+        mode: mode(settings, source),
+        isolated,
+    };
+    let identity = Identity {
+        origin: origin(world, source),
+        region: region(world.facts, job.arn.as_deref()),
+        sts_endpoint: [aws::ENDPOINT_URL_STS, aws::ENDPOINT_URL]
+            .into_iter()
+            .find_map(|name| text(world, name)),
+        assume: settings.assume_role.as_ref().map(|role| Assumption {
+            role: role.arn.clone(),
+            duration_seconds: role.duration_seconds,
+            external_id: role.external_id.clone(),
+            source_identity: role.source_identity.clone(),
+            tags: role.tags.clone(),
+        }),
+        roles: settings.roles.clone(),
+        session_name: session_name(settings.assume_role.as_ref(), world, detection, job),
+        required: settings.required,
+        startup_seconds: settings.startup_seconds.unwrap_or(STARTUP_SECONDS),
+    };
+    (credentials, identity)
+}
+
+/// What an agent on a fresh node may take.
+const STARTUP_SECONDS: u32 = 15;
+
+/// The user's own keys and profile are left alone unless a setting says what to make of
+/// them.
+fn mode(settings: &settings::Identity, source: CredentialSource) -> CredentialMode {
+    let asked =
+        settings.source.is_some() || settings.assume_role.is_some() || !settings.roles.is_empty();
+    match settings.mode.as_deref() {
+        Some("off") => CredentialMode::Off,
+        Some("native") => CredentialMode::Native,
+        _ => match source {
+            CredentialSource::None => CredentialMode::Native,
+            CredentialSource::Static | CredentialSource::Profile if !asked => {
+                CredentialMode::Native
+            }
+            _ => CredentialMode::Broker,
+        },
+    }
+}
+
+fn set(world: &World<'_>, name: &str) -> bool {
+    world.facts.text(name).is_some()
+}
+
+fn text(world: &World<'_>, name: &str) -> Option<String> {
+    world.facts.text(name).map(Cow::into_owned)
+}
 
 /// In the order of botocore's chain. Nothing is asked and no value is kept.
-pub(super) fn read(world: &World<'_>, detection: &Detection) -> Credentials {
-    let set = |name| world.facts.text(name).is_some();
-    let source = match () {
+fn found(world: &World<'_>) -> CredentialSource {
+    let set = |name| set(world, name);
+    match () {
         () if set(aws::ACCESS_KEY_ID) && set(aws::SECRET_ACCESS_KEY) => CredentialSource::Static,
         () if set(aws::ROLE_ARN) && set(aws::WEB_IDENTITY_TOKEN_FILE) => {
             CredentialSource::WebIdentity
@@ -18,21 +113,102 @@ pub(super) fn read(world: &World<'_>, detection: &Detection) -> Credentials {
         () if pod_identity(world) => CredentialSource::PodIdentity,
         () if set(aws::FULL_URI) => CredentialSource::Container,
         () => CredentialSource::None,
+    }
+}
+
+/// Half of what a means of identity needs, in a sentence each.
+fn half_configured(world: &World<'_>) -> Vec<String> {
+    let pairs = [
+        (
+            aws::ROLE_ARN,
+            aws::WEB_IDENTITY_TOKEN_FILE,
+            "is the pod's service account annotated, and was the pod made after that?",
+        ),
+        (
+            aws::WEB_IDENTITY_TOKEN_FILE,
+            aws::ROLE_ARN,
+            "annotate the service account with eks.amazonaws.com/role-arn",
+        ),
+        (
+            aws::ACCESS_KEY_ID,
+            aws::SECRET_ACCESS_KEY,
+            "set both, or neither",
+        ),
+        (
+            aws::SECRET_ACCESS_KEY,
+            aws::ACCESS_KEY_ID,
+            "set both, or neither",
+        ),
+        (
+            aws::AUTHORIZATION_TOKEN_FILE,
+            aws::FULL_URI,
+            "an association of EKS Pod Identity sets both",
+        ),
+    ];
+    pairs
+        .into_iter()
+        .filter(|(one, other, _)| set(world, one) && !set(world, other))
+        .map(|(one, other, what)| format!("no identity: {one} is set, {other} is not; {what}"))
+        .collect()
+}
+
+/// All that asking `source` takes.
+fn origin(world: &World<'_>, source: CredentialSource) -> Origin {
+    let token = || text(world, aws::AUTHORIZATION_TOKEN).map(Secret::new);
+    let token_file = || text(world, aws::AUTHORIZATION_TOKEN_FILE).map(PathBuf::from);
+    let full = || {
+        text(world, aws::FULL_URI).map_or(Origin::None, |uri| Origin::Container {
+            uri: Secret::new(uri),
+            token: token(),
+            token_file: token_file(),
+        })
     };
-    // A job of SageMaker's own always has an identity unless it was asked to have
-    // none (network isolation); local mode and a bare pod may simply lack one.
-    let given = matches!(
-        detection.flavor,
-        Flavor::Training | Flavor::Processing | Flavor::Hosting | Flavor::Transform
-    );
-    // Every engine sets HOSTNAME; where it is gone, a wrapper emptied the environment
-    // and took the identity along.
-    let told = set(linux::HOSTNAME) || set(sagemaker::TRAINING_JOB_ARN);
-    let isolated = detection.platform == Platform::SageMaker
-        && given
-        && told
-        && source == CredentialSource::None;
-    Credentials { source, isolated }
+    match source {
+        CredentialSource::Static => Origin::Environment,
+        CredentialSource::Profile => Origin::Profile,
+        CredentialSource::Imds => Origin::Imds,
+        CredentialSource::WebIdentity => {
+            let role = text(world, aws::ROLE_ARN);
+            let token_file = text(world, aws::WEB_IDENTITY_TOKEN_FILE);
+            role.zip(token_file)
+                .map_or(Origin::None, |(role, token_file)| Origin::WebIdentity {
+                    role,
+                    token_file: token_file.into(),
+                })
+        }
+        // The relative one is the platform's, and comes first in SDKs, too.
+        CredentialSource::Container => match text(world, aws::RELATIVE_URI) {
+            Some(path) => Origin::Container {
+                uri: Secret::new(format!("{}{path}", aws::CONTAINER_HOST)),
+                token: token(),
+                token_file: token_file(),
+            },
+            None => full(),
+        },
+        CredentialSource::PodIdentity => full(),
+        CredentialSource::None => Origin::None,
+    }
+}
+
+/// What CloudTrail will show: the place and the job, in what STS takes (2 to 64 characters).
+fn session_name(
+    role: Option<&AssumeRole>,
+    world: &World<'_>,
+    detection: &Detection,
+    job: &Job,
+) -> String {
+    const LONGEST: usize = 64;
+    let given = role.and_then(|role| role.session_name.clone());
+    if let Some(name) = given.or_else(|| text(world, aws::ROLE_SESSION_NAME)) {
+        return name;
+    }
+    let job = job.name.as_deref().unwrap_or("job");
+    let name = format!("{}.{job}", detection.platform.as_str());
+    let safe = name.chars().map(|letter| match letter {
+        letter if letter.is_ascii_alphanumeric() || "_=,.@-".contains(letter) => letter,
+        _ => '-',
+    });
+    safe.take(LONGEST).collect()
 }
 
 /// Where services are called, by whichever variable says so, or by the job's ARN
@@ -111,6 +287,9 @@ fn profile(world: &World<'_>) -> bool {
 
 /// Only the names of keys are looked at.
 fn leads_to_an_identity(file: &[u8], section: &str) -> bool {
+    if file.starts_with(aws::OWN_PROFILE.as_bytes()) {
+        return false;
+    }
     let text = String::from_utf8_lossy(file);
     let mut inside = false;
     text.lines().map(str::trim).any(|line| {

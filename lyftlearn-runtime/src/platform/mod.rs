@@ -32,8 +32,8 @@ use crate::error::Error;
 use crate::facts::{Facts, Mount};
 use crate::settings::Settings;
 use crate::workload::{
-    Channel, Flavor, Job, Lifecycle, Metrics, Paths, Platform, Role, Secrets, Texts, Topology,
-    Workload,
+    Channel, Flavor, Identity, Job, Lifecycle, Metrics, Paths, Platform, Role, Secrets, Texts,
+    Topology, Workload,
 };
 
 /// What was found, and what it means. Names, never values.
@@ -66,6 +66,7 @@ pub(crate) struct Reading {
     pub(crate) variables: Vec<DocumentVariable>,
     pub(crate) end: End,
     pub(crate) originals: Originals,
+    pub(crate) identity: Identity,
     pub(crate) problems: Vec<String>,
 }
 
@@ -218,6 +219,7 @@ pub(crate) fn read(
         drain_seconds: settings.drain_seconds.unwrap_or(0),
     };
     let lifecycle = lifecycle(end, part.grace.source, settings)?;
+    let (credentials, identity) = identity::read(&world, detection, &part.job, &mut problems);
     let workload = Workload {
         platform: detection.platform,
         flavor: detection.flavor,
@@ -229,19 +231,37 @@ pub(crate) fn read(
         topology: part.topology,
         resources,
         lifecycle,
-        credentials: identity::read(&world, detection),
+        credentials,
         metrics: Metrics::default(),
         secrets: Secrets::default(),
     };
     let originals = originals::read(&world, &workload, part.documents, names)?;
     Ok(Reading {
         originals,
+        identity,
         workload,
         values,
         variables: variables::read(facts, settings, config_dir)?,
         end,
         problems,
     })
+}
+
+/// How an identity is obtained, and nothing else.
+#[cfg(feature = "agent")]
+pub(crate) fn identity(
+    facts: &Facts,
+    settings: &Settings,
+    mounts: &[Mount],
+    detection: &Detection,
+) -> (crate::workload::Credentials, Identity) {
+    let world = World {
+        facts,
+        settings,
+        mounts,
+        word: detection.word.clone(),
+    };
+    identity::read(&world, detection, &Job::default(), &mut Vec::new())
 }
 
 /// A workload that a shim delivered, read back.

@@ -147,6 +147,68 @@ pub const KEYS: &[Key] = &[
         form: Form::Other,
     },
     Key {
+        name: "credentials.mode",
+        form: Form::Choice {
+            of: &["broker", "native", "off"],
+            expected: "broker, native or off",
+        },
+    },
+    Key {
+        name: "credentials.source",
+        form: Form::Choice {
+            of: &[
+                "auto",
+                "static",
+                "web-identity",
+                "profile",
+                "container",
+                "pod-identity",
+                "imds",
+            ],
+            expected: "auto, static, web-identity, profile, container, pod-identity or imds",
+        },
+    },
+    Key {
+        name: "credentials.required",
+        form: Form::Other,
+    },
+    Key {
+        name: "credentials.startup_seconds",
+        form: Form::Other,
+    },
+    Key {
+        name: "credentials.profile_files",
+        form: Form::Other,
+    },
+    Key {
+        name: "credentials.roles",
+        form: Form::Other,
+    },
+    Key {
+        name: "credentials.assume_role.arn",
+        form: Form::Other,
+    },
+    Key {
+        name: "credentials.assume_role.session_name",
+        form: Form::Other,
+    },
+    Key {
+        name: "credentials.assume_role.duration_seconds",
+        form: Form::Other,
+    },
+    Key {
+        name: "credentials.assume_role.external_id",
+        form: Form::Other,
+    },
+    Key {
+        name: "credentials.assume_role.source_identity",
+        form: Form::Other,
+    },
+    Key {
+        name: "credentials.assume_role.tags",
+        form: Form::Other,
+    },
+    Key {
         name: "hyperparameters.encoding",
         form: Form::Choice {
             of: &["text", "json"],

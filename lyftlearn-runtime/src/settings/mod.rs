@@ -5,6 +5,7 @@
 //! `runtime.toml`, `LYFTLEARN_RUNTIME_*`, the command line.
 
 mod fault;
+mod identity;
 mod keys;
 mod service_links;
 
@@ -15,6 +16,7 @@ use figment::{Figment, Metadata, Profile, Provider};
 
 use fault::Mistake;
 pub(crate) use fault::SettingsFault;
+pub(crate) use identity::{AssumeRole, Identity};
 use keys::Form;
 pub use keys::{KEYS, Key};
 
@@ -55,6 +57,7 @@ pub(crate) struct Settings {
     /// `UID`, `NAME`, `UID:GID` and so on, as `docker run --user` takes it.
     pub(crate) user: Option<String>,
     pub(crate) agent: Option<String>,
+    pub(crate) identity: Identity,
     pub(crate) hyperparameter_encoding: Option<String>,
     /// Where a downwardAPI volume is mounted.
     pub(crate) podinfo_dir: Option<String>,
@@ -301,6 +304,7 @@ impl Reader {
             exit_remap: self.exit_remap("lifecycle.exit_remap"),
             user: self.text("user"),
             agent: self.choice("agent"),
+            identity: self.identity(),
             hyperparameter_encoding: self.choice("hyperparameters.encoding"),
             podinfo_dir: self.path("job.podinfo_dir"),
             allowed_variables: self.words("environment.allow").unwrap_or_default(),

@@ -3,6 +3,7 @@
 //! these field names.
 
 mod hyperparameters;
+mod identity;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,6 +13,12 @@ use serde::{Deserialize, Serialize};
 pub use hyperparameters::{Hyperparameters, Texts};
 pub(crate) use hyperparameters::{JSON, NUMBER, TRUTH, WHOLE_NUMBER};
 pub(crate) use hyperparameters::{as_bool, as_float, as_int, as_json};
+pub use identity::Identity;
+#[cfg_attr(
+    not(feature = "agent"),
+    allow(unused_imports, reason = "who asks waits on a network")
+)]
+pub(crate) use identity::{Assumption, Origin, Secret};
 
 /// Who started the container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -318,6 +325,8 @@ pub enum CredentialSource {
     Container,
     /// A shared profile.
     Profile,
+    /// The instance's own role, only where a setting asks for it.
+    Imds,
     /// No source: network isolation, or nothing configured.
     None,
 }
@@ -334,14 +343,37 @@ as_str!(CredentialSource {
     PodIdentity => "pod-identity",
     Container => "container",
     Profile => "profile",
+    Imds => "imds",
     None => "none",
+});
+
+/// How the program comes to its identity.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CredentialMode {
+    /// By this runtime's endpoint, and by nothing else.
+    Broker,
+    /// As the platform, or the user, made it.
+    #[default]
+    Native,
+    /// Not at all.
+    Off,
+}
+
+as_str!(CredentialMode {
+    Broker => "broker",
+    Native => "native",
+    Off => "off",
 });
 
 /// The identity.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Credentials {
-    /// The source the AWS SDKs would pick.
+    /// The source the AWS SDKs would pick, or the one that a setting names.
     pub source: CredentialSource,
+    /// How the program comes to it.
+    #[serde(default)]
+    pub mode: CredentialMode,
     /// Whether the platform withholds an identity by design (SageMaker's network isolation).
     pub isolated: bool,
 }

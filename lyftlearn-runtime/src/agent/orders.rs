@@ -1,0 +1,67 @@
+//! What PID 1 tells its agent, anew at each start of it.
+
+use std::net::TcpListener;
+use std::os::unix::net::UnixListener;
+
+use listenfd::ListenFd;
+use serde::{Deserialize, Serialize};
+
+use super::fault::AgentFault;
+use crate::error::Error;
+use crate::facts::Facts;
+use crate::workload::{Identity, Secret};
+
+/// The variable that carries them: an argument can be read by anybody.
+pub(crate) const ORDERS: &str = "LYFTLEARN_AGENT_ORDERS";
+
+/// What the agent is to do.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Orders {
+    /// What its sockets are, in the order in which they are handed over.
+    pub(crate) sockets: Vec<Socket>,
+    /// The identity to serve, and the token that callers show.
+    pub(crate) identity: Option<(Identity, Secret)>,
+    /// Nothing is said on stderr.
+    pub(crate) quiet: bool,
+}
+
+/// What one handed-over socket is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Socket {
+    /// Who connects is told the agent's state.
+    State,
+    /// The credential endpoint.
+    Credentials,
+}
+
+/// The sockets, each where it belongs.
+#[derive(Default)]
+pub(super) struct Sockets {
+    pub(super) state: Option<UnixListener>,
+    pub(super) credentials: Option<TcpListener>,
+}
+
+impl Orders {
+    pub(super) fn received(facts: &Facts) -> Result<Self, Error> {
+        let text = facts.text(ORDERS).ok_or(AgentFault::Orders)?;
+        Ok(serde_json::from_str(&text).map_err(|_| AgentFault::Orders)?)
+    }
+
+    pub(super) fn take_sockets(&self) -> Result<Sockets, Error> {
+        let mut handed = ListenFd::from_env();
+        let mut sockets = Sockets::default();
+        for (index, socket) in self.sockets.iter().enumerate() {
+            match socket {
+                Socket::State => {
+                    let listener = handed.take_unix_listener(index).ok().flatten();
+                    sockets.state = Some(listener.ok_or(AgentFault::Socket)?);
+                }
+                Socket::Credentials => {
+                    let listener = handed.take_tcp_listener(index).ok().flatten();
+                    sockets.credentials = Some(listener.ok_or(AgentFault::Socket)?);
+                }
+            }
+        }
+        Ok(sockets)
+    }
+}

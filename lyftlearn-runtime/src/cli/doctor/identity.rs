@@ -1,0 +1,132 @@
+//! The identity: where from, how fast, and who that is.
+
+use super::{Finding, Patient, Verdict};
+
+#[cfg(not(feature = "agent"))]
+pub(super) fn check(_: &Patient) -> Vec<Finding> {
+    let detail = "this build cannot ask: it lacks the feature agent";
+    vec![Finding::new("identity", Verdict::Skipped, detail)]
+}
+
+#[cfg(feature = "agent")]
+pub(super) fn check(patient: &Patient) -> Vec<Finding> {
+    let mut findings = vec![told(patient)];
+    let runtime = match super::super::credentials::runtime() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            findings.push(Finding::new("identity", Verdict::Failed, error.to_string()));
+            return findings;
+        }
+    };
+    findings.extend(runtime.block_on(asked(patient)));
+    findings
+}
+
+/// What the environment offers, and what becomes of it.
+#[cfg(feature = "agent")]
+fn told(patient: &Patient) -> Finding {
+    use crate::workload::{CredentialMode, CredentialSource};
+
+    let credentials = &patient.resolved.workload.credentials;
+    let source = credentials.source.as_str();
+    let (verdict, detail) = match (credentials.mode, credentials.source) {
+        (CredentialMode::Off, _) => (Verdict::Note, "withheld by credentials.mode".to_owned()),
+        (_, CredentialSource::None) if credentials.isolated => {
+            (Verdict::Note, "isolated by design".to_owned())
+        }
+        (_, CredentialSource::None) => (Verdict::Note, "the environment names none".to_owned()),
+        (CredentialMode::Broker, _) => (Verdict::Ok, format!("{source}, served on loopback")),
+        (CredentialMode::Native, CredentialSource::Static | CredentialSource::Profile) => (
+            Verdict::Ok,
+            format!("{source}, the user's own and left alone"),
+        ),
+        (CredentialMode::Native, _) => (Verdict::Ok, format!("{source}, left as it is")),
+    };
+    Finding::new("identity", verdict, detail).of("source")
+}
+
+#[cfg(feature = "agent")]
+async fn asked(patient: &Patient) -> Vec<Finding> {
+    use std::time::{Duration, Instant};
+
+    use crate::credentials::{Cause, caller, source_here};
+    use crate::workload::CredentialMode;
+
+    /// One step; there are two, and the whole has less than three of them.
+    const STEP: Duration = Duration::from_secs(6);
+
+    if patient.resolved.workload.credentials.mode == CredentialMode::Off {
+        return Vec::new();
+    }
+    let Ok((_, source)) = source_here(&patient.facts) else {
+        return vec![
+            Finding::new("identity", Verdict::Skipped, "no source to ask").of("credentials"),
+        ];
+    };
+    let since = Instant::now();
+    let fetched = tokio::time::timeout(STEP, source.fetch()).await;
+    let fetched = match fetched.unwrap_or(Err(Cause::TimedOut)) {
+        Ok(fetched) => fetched,
+        Err(cause) => {
+            return vec![
+                Finding::new("identity", Verdict::Failed, cause.to_string())
+                    .of("credentials")
+                    .took(since)
+                    .fix(cure(&cause)),
+            ];
+        }
+    };
+    let mut findings = vec![
+        Finding::new("identity", Verdict::Ok, "given")
+            .of("credentials")
+            .took(since),
+    ];
+    if let Some(seconds) = fetched.skew.filter(|seconds| seconds.abs() > 120) {
+        findings.push(
+            Finding::new(
+                "identity",
+                Verdict::Failed,
+                format!("{seconds} seconds ahead"),
+            )
+            .of("clock")
+            .fix("AWS refuses what is signed with a clock that is wrong: set the node's"),
+        );
+    }
+    let since = Instant::now();
+    let who = tokio::time::timeout(
+        STEP,
+        caller(&patient.resolved.identity, fetched.credentials),
+    );
+    findings.push(match who.await.unwrap_or(Err(Cause::TimedOut)) {
+        Ok(arn) => Finding::new("identity", Verdict::Ok, arn)
+            .of("who")
+            .took(since),
+        Err(cause) => Finding::new("identity", Verdict::Failed, cause.to_string())
+            .of("who")
+            .took(since)
+            .fix(
+                "STS is not reached, or refuses: set AWS_REGION, look at proxies and VPC endpoints",
+            ),
+    });
+    findings
+}
+
+#[cfg(feature = "agent")]
+fn cure(cause: &crate::credentials::Cause) -> &'static str {
+    use crate::credentials::Cause;
+
+    match cause {
+        Cause::Refused | Cause::Unreachable | Cause::TimedOut => {
+            "the node's agent is not there or not ready: look at it, and at network policies"
+        }
+        Cause::Status(_) => {
+            "the endpoint knows this container otherwise: look at its role or association"
+        }
+        Cause::TokenFile(..) | Cause::EmptyTokenFile(_) => {
+            "mount the token where the variable says, readable for this user"
+        }
+        Cause::Sts { .. } => "look at the role's trust policy, and at its name",
+        Cause::NoRegion => "set AWS_REGION",
+        _ => "lyftlearn-runtime inspect shows why this source was chosen",
+    }
+}

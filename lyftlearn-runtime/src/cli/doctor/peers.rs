@@ -1,0 +1,37 @@
+//! The other nodes: their names resolve.
+
+use std::net::ToSocketAddrs;
+use std::time::Instant;
+
+use super::{Finding, Patient, Verdict};
+
+/// The first of many tell enough, and all are asked one after another.
+const ASKED: usize = 8;
+
+pub(super) fn check(patient: &Patient) -> Vec<Finding> {
+    let topology = &patient.resolved.workload.topology;
+    if topology.nodes < 2 {
+        return vec![Finding::new("peers", Verdict::Skipped, "one node alone")];
+    }
+    let mut names = vec![topology.master_addr.as_str()];
+    let others = topology.hosts.iter().map(String::as_str);
+    names.extend(others.filter(|name| *name != topology.master_addr && *name != topology.host));
+    names.truncate(ASKED);
+    names.into_iter().map(resolves).collect()
+}
+
+fn resolves(name: &str) -> Finding {
+    let since = Instant::now();
+    // Any port: only the name is asked for.
+    let found = (name, 1)
+        .to_socket_addrs()
+        .ok()
+        .and_then(|mut all| all.next());
+    match found {
+        Some(address) => Finding::new("peers", Verdict::Ok, address.ip().to_string()),
+        None => Finding::new("peers", Verdict::Failed, "the name does not resolve")
+            .fix("names of nodes come late: try again; on Kubernetes a headless Service has them"),
+    }
+    .of(name)
+    .took(since)
+}

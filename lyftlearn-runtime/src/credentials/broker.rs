@@ -1,0 +1,366 @@
+//! Holds identities and keeps them fresh: any number of callers, one question upstream.
+//!
+//! While a valid credential is held no failure is ever shown; one that is over is never
+//! served; good is only replaced by good.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::{Duration, SystemTime};
+
+use aws_credential_types::Credentials;
+use aws_smithy_types::DateTime;
+use hyper::body::Bytes;
+use serde::Serialize;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::container::Skew;
+use super::fault::Cause;
+use super::schedule;
+use super::source::{Fetched, Source, now};
+use crate::workload::Identity;
+
+/// Several SDKs never stop waiting, and one never asks twice.
+const PATIENCE: Duration = Duration::from_millis(800);
+/// A machine sleeps, a clock is set: the wall clock is looked at this often.
+const LOOK: Duration = Duration::from_secs(30);
+/// A caller who finds nothing, or soon nothing, may have the source asked this often.
+const ON_DEMAND: Duration = Duration::from_secs(1);
+const NEARLY_OVER: Duration = Duration::from_secs(5 * 60);
+/// No source may hang the broker.
+const LONGEST_QUESTION: Duration = Duration::from_secs(20);
+/// What never ends is said to end then, and is said anew until it does: SDKs want a time.
+const ENDLESS: Duration = Duration::from_secs(6 * 3600);
+/// Requests that are signed by a clock this far off are refused soon (AWS allows five
+/// minutes).
+const SKEWED_SECONDS: Skew = 120;
+
+/// The identity that has no other name.
+pub(crate) const DEFAULT: &str = "";
+
+/// What is worth a line in a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Report {
+    Failing {
+        cause: Cause,
+        seconds_left: Option<u64>,
+    },
+    Recovered,
+    Skewed {
+        seconds: Skew,
+    },
+}
+
+/// Why there is nothing to give.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Unavailable {
+    /// Nobody declared such a name.
+    Unknown,
+    /// Not yet.
+    Loading,
+    Failed(Cause),
+    Expired(Option<Cause>),
+}
+
+/// Every identity of a container.
+#[derive(Clone)]
+pub(crate) struct Broker {
+    identities: Rc<BTreeMap<String, Rc<Held>>>,
+}
+
+struct Held {
+    source: Source,
+    state: RefCell<State>,
+    /// Something was learnt.
+    changed: Notify,
+    /// Somebody waits.
+    wanted: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    answer: Option<Answer>,
+    failure: Option<Cause>,
+    counts: Counts,
+    skew: Option<Skew>,
+    warned: u8,
+    said_skew: bool,
+}
+
+struct Answer {
+    body: Bytes,
+    key: String,
+    until: SystemTime,
+    life: Duration,
+}
+
+/// What happened so far.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub(crate) struct Counts {
+    pub(crate) refreshes: u64,
+    pub(crate) failures: u64,
+    pub(crate) served: u64,
+}
+
+/// One identity, for people and metrics.
+#[derive(Debug, Serialize)]
+pub(crate) struct Summary {
+    pub(crate) name: String,
+    pub(crate) seconds_left: Option<u64>,
+    pub(crate) clock_ahead_seconds: Option<Skew>,
+    pub(crate) last_failure: Option<String>,
+    #[serde(flatten)]
+    pub(crate) counts: Counts,
+}
+
+/// As the container-credentials protocol has it; `Token` and `Expiration` always.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Document<'a> {
+    code: &'a str,
+    #[serde(rename = "Type")]
+    kind: &'a str,
+    access_key_id: &'a str,
+    secret_access_key: &'a str,
+    token: &'a str,
+    expiration: String,
+    last_updated: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account_id: Option<&'a str>,
+}
+
+impl Broker {
+    pub(crate) fn new(identity: &Identity) -> Self {
+        let default = Source::new(identity).map(|source| (DEFAULT.to_owned(), source));
+        let roles = identity.roles.iter();
+        let roles =
+            roles.filter_map(|(name, role)| Some((name.clone(), Source::role(identity, role)?)));
+        let held = default.into_iter().chain(roles).map(|(name, source)| {
+            let held = Held {
+                source,
+                state: RefCell::default(),
+                changed: Notify::new(),
+                wanted: Notify::new(),
+            };
+            (name, Rc::new(held))
+        });
+        Self {
+            identities: Rc::new(held.collect()),
+        }
+    }
+
+    /// Keeps all of them fresh, in tasks of the current [`tokio::task::LocalSet`]. The
+    /// default one is had before anybody asks for it, any other once somebody has.
+    pub(crate) fn keep(&self, report: impl Fn(&str, Report) + 'static) {
+        let report = Rc::new(report);
+        for (name, held) in self.identities.iter() {
+            let (name, held, report) = (name.clone(), Rc::clone(held), Rc::clone(&report));
+            tokio::task::spawn_local(async move {
+                if name != DEFAULT {
+                    held.wanted.notified().await;
+                }
+                held.keep(|what| report(&name, what)).await;
+            });
+        }
+    }
+
+    /// A document in the protocol's own words.
+    pub(crate) async fn document(&self, name: &str) -> Result<Bytes, Unavailable> {
+        let held = self.identities.get(name).ok_or(Unavailable::Unknown)?;
+        held.document().await
+    }
+
+    pub(crate) fn summaries(&self) -> Vec<Summary> {
+        let all = self.identities.iter();
+        all.map(|(name, held)| held.summary(name)).collect()
+    }
+}
+
+impl Held {
+    async fn document(&self) -> Result<Bytes, Unavailable> {
+        if let Some(body) = self.current() {
+            return Ok(body);
+        }
+        let changed = self.changed.notified();
+        self.wanted.notify_one();
+        // Whatever comes of it is said below.
+        let _ = tokio::time::timeout(PATIENCE, changed).await;
+        if let Some(body) = self.current() {
+            return Ok(body);
+        }
+        let state = self.state.borrow();
+        Err(match (&state.answer, &state.failure) {
+            (Some(_), failure) => Unavailable::Expired(failure.clone()),
+            (None, Some(cause)) => Unavailable::Failed(cause.clone()),
+            (None, None) => Unavailable::Loading,
+        })
+    }
+
+    /// What may be served now.
+    fn current(&self) -> Option<Bytes> {
+        let mut state = self.state.borrow_mut();
+        let answer = state.answer.as_ref()?;
+        let left = left(answer.until)?;
+        let body = answer.body.clone();
+        if left < NEARLY_OVER && state.failure.is_some() {
+            self.wanted.notify_one();
+        }
+        state.counts.served += 1;
+        Some(body)
+    }
+
+    async fn keep(&self, report: impl Fn(Report)) {
+        let mut failed_for = None;
+        loop {
+            let asked = Instant::now();
+            let question = tokio::time::timeout(LONGEST_QUESTION, self.source.fetch());
+            let answer = question.await.unwrap_or(Err(Cause::TimedOut));
+            let span = match answer {
+                Ok(fetched) => {
+                    failed_for = None;
+                    self.learn(fetched, &report)
+                }
+                Err(cause) => {
+                    let span = self.fail(cause, failed_for, &report);
+                    failed_for = Some(span);
+                    span
+                }
+            };
+            self.changed.notify_waiters();
+            self.wait(asked, span).await;
+        }
+    }
+
+    fn learn(&self, fetched: Fetched, report: &impl Fn(Report)) -> Duration {
+        let credentials = fetched.credentials;
+        let at = now();
+        let until = credentials.expiry().unwrap_or(at + ENDLESS);
+        let life = until.duration_since(at).unwrap_or_default();
+        let mut state = self.state.borrow_mut();
+        let before = state.answer.as_ref();
+        let same = before.is_some_and(|before| {
+            before.key == credentials.access_key_id() && before.until == until
+        });
+        if let Some(seconds) = fetched.skew {
+            if seconds.abs() > SKEWED_SECONDS && !state.said_skew {
+                state.said_skew = true;
+                report(Report::Skewed { seconds });
+            }
+            state.skew = Some(seconds);
+        }
+        state.answer = Some(Answer {
+            body: render(&credentials, at, until),
+            key: credentials.access_key_id().to_owned(),
+            until,
+            // What was not turned has no new life.
+            life: match before_life(&state, same) {
+                Some(life) => life,
+                None => life,
+            },
+        });
+        state.failure = None;
+        state.counts.refreshes += 1;
+        if std::mem::take(&mut state.warned) > 0 {
+            report(Report::Recovered);
+        }
+        schedule::after_success(life, same, random())
+    }
+
+    fn fail(&self, cause: Cause, before: Option<Duration>, report: &impl Fn(Report)) -> Duration {
+        let mut state = self.state.borrow_mut();
+        state.counts.failures += 1;
+        let answer = state.answer.as_ref();
+        let life = answer.map_or(Duration::ZERO, |answer| answer.life);
+        let left = answer.and_then(|answer| left(answer.until));
+        let alarm = schedule::alarm(life, left);
+        let span = schedule::after_failure(&cause, before, left.is_some(), random());
+        if alarm > state.warned {
+            state.warned = alarm;
+            report(Report::Failing {
+                cause: cause.clone(),
+                seconds_left: left.map(|left| left.as_secs()),
+            });
+        }
+        state.failure = Some(cause);
+        // Whatever it is, ask before what is held ends.
+        left.map_or(span, |left| {
+            span.min((left / 2).max(Duration::from_secs(1)))
+        })
+    }
+
+    /// Waits out `span`, by both clocks; not so long when somebody needs what is not there.
+    async fn wait(&self, asked: Instant, span: Duration) {
+        let (due, due_by_the_wall) = (Instant::now() + span, now() + span);
+        loop {
+            let next = due.min(Instant::now() + LOOK);
+            tokio::select! {
+                () = tokio::time::sleep_until(next) => {
+                    if Instant::now() >= due || now() >= due_by_the_wall {
+                        return;
+                    }
+                }
+                () = self.wanted.notified() => {
+                    let at = (asked + ON_DEMAND).min(due);
+                    tokio::time::sleep_until(at).await;
+                    return;
+                }
+            }
+        }
+    }
+
+    fn summary(&self, name: &str) -> Summary {
+        let state = self.state.borrow();
+        let answer = state.answer.as_ref();
+        Summary {
+            name: name.to_owned(),
+            seconds_left: answer.and_then(|answer| Some(left(answer.until)?.as_secs())),
+            clock_ahead_seconds: state.skew,
+            last_failure: state.failure.as_ref().map(ToString::to_string),
+            counts: state.counts,
+        }
+    }
+}
+
+/// The life that began when the key was new.
+fn before_life(state: &State, same: bool) -> Option<Duration> {
+    let before = state.answer.as_ref()?;
+    same.then_some(before.life)
+}
+
+/// `None` once it is over.
+fn left(until: SystemTime) -> Option<Duration> {
+    until
+        .duration_since(now())
+        .ok()
+        .filter(|left| !left.is_zero())
+}
+
+fn render(credentials: &Credentials, at: SystemTime, until: SystemTime) -> Bytes {
+    let document = Document {
+        code: "Success",
+        kind: "AWS-HMAC",
+        access_key_id: credentials.access_key_id(),
+        secret_access_key: credentials.secret_access_key(),
+        token: credentials.session_token().unwrap_or_default(),
+        expiration: timestamp(until),
+        last_updated: timestamp(at),
+        account_id: credentials.account_id().map(|id| id.as_str()),
+    };
+    let text = serde_json::to_vec(&document);
+    Bytes::from(text.expect("a document of texts has no failure to report"))
+}
+
+/// UTC with `Z` and whole seconds: an offset breaks SDKs.
+pub(crate) fn timestamp(time: SystemTime) -> String {
+    let time = DateTime::from_secs(DateTime::from(time).secs());
+    time.to_string()
+}
+
+/// From 0 to 1.
+fn random() -> f64 {
+    let mut bytes = [0; 4];
+    // Without entropy nothing is spread, and nothing else is lost.
+    let _ = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty());
+    f64::from(u32::from_ne_bytes(bytes)) / f64::from(u32::MAX)
+}

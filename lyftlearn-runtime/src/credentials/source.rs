@@ -1,0 +1,182 @@
+//! One source of credentials, asked anew each time.
+
+use std::time::SystemTime;
+
+use aws_config::environment::{
+    EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider,
+};
+use aws_config::imds::credentials::ImdsCredentialsProvider;
+use aws_config::meta::region::RegionProviderChain;
+use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
+use aws_config::provider_config::ProviderConfig;
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, future};
+
+use super::container::{Container, Skew};
+use super::fault::Cause;
+use super::internet;
+use super::sts::Sts;
+use crate::workload::{Assumption, Identity, Origin};
+
+/// Where credentials come from, and what is made of them.
+#[derive(Debug)]
+pub(crate) struct Source {
+    base: Base,
+    sts: Option<Sts>,
+    assume: Option<Assumption>,
+    session: String,
+}
+
+#[derive(Debug)]
+enum Base {
+    Environment(EnvironmentVariableCredentialsProvider),
+    Profile,
+    Imds(Box<ImdsCredentialsProvider>),
+    WebIdentity {
+        role: String,
+        token_file: std::path::PathBuf,
+    },
+    Container(Box<Container>),
+}
+
+/// What a source gave.
+pub(crate) struct Fetched {
+    pub(crate) credentials: Credentials,
+    /// How far this machine's clock is ahead of the source's.
+    pub(crate) skew: Option<Skew>,
+}
+
+impl Source {
+    /// `None` where there is no source.
+    pub(crate) fn new(identity: &Identity) -> Option<Self> {
+        let base = match &identity.origin {
+            Origin::Environment => Base::Environment(EnvironmentVariableCredentialsProvider::new()),
+            Origin::Profile => Base::Profile,
+            Origin::Imds => Base::Imds(Box::new(
+                ImdsCredentialsProvider::builder()
+                    .configure(&ProviderConfig::without_region().with_http_client(internet()))
+                    .build(),
+            )),
+            Origin::WebIdentity { role, token_file } => Base::WebIdentity {
+                role: role.clone(),
+                token_file: token_file.clone(),
+            },
+            Origin::Container {
+                uri,
+                token,
+                token_file,
+            } => Base::Container(Box::new(Container::new(
+                uri.clone(),
+                token.clone(),
+                token_file.clone(),
+            ))),
+            Origin::None => return None,
+        };
+        Some(Self {
+            base,
+            sts: Sts::new(identity),
+            assume: identity.assume.clone(),
+            session: identity.session_name.clone(),
+        })
+    }
+
+    /// Another role, assumed with the same origin's credentials.
+    #[cfg(feature = "cli")]
+    pub(crate) fn role(identity: &Identity, role: &str) -> Option<Self> {
+        let assume = Some(Assumption {
+            role: role.to_owned(),
+            ..Assumption::default()
+        });
+        Self::new(&Identity {
+            assume,
+            ..identity.clone()
+        })
+    }
+
+    /// Asks. What has expired already is as good as nothing.
+    pub(crate) async fn fetch(&self) -> Result<Fetched, Cause> {
+        let Fetched { credentials, skew } = self.origin().await?;
+        let credentials = match &self.assume {
+            None => credentials,
+            Some(wanted) => {
+                let sts = self.sts.as_ref().ok_or(Cause::NoRegion)?;
+                sts.assume(credentials, wanted, &self.session).await?
+            }
+        };
+        if credentials.expiry().is_some_and(|expiry| expiry <= now()) {
+            return Err(Cause::Expired);
+        }
+        Ok(Fetched { credentials, skew })
+    }
+
+    async fn origin(&self) -> Result<Fetched, Cause> {
+        let credentials = match &self.base {
+            Base::Container(container) => {
+                let (credentials, skew) = container.fetch().await?;
+                return Ok(Fetched { credentials, skew });
+            }
+            Base::WebIdentity { role, token_file } => {
+                let sts = self.sts.as_ref().ok_or(Cause::NoRegion)?;
+                sts.web_identity(role, token_file, &self.session).await?
+            }
+            Base::Environment(provider) => given(provider.provide_credentials().await)?,
+            Base::Imds(provider) => given(provider.provide_credentials().await)?,
+            Base::Profile => {
+                // The region is the one that the environment or the profile names: the SDK's
+                // default chain would go on to ask IMDS, which no container should.
+                let region =
+                    RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
+                        .or_else(ProfileFileRegionProvider::new());
+                let config = ProviderConfig::without_region()
+                    .with_http_client(internet())
+                    .with_region(region.region().await);
+                // Built anew: it reads its files once.
+                let provider = ProfileFileCredentialsProvider::builder().configure(&config);
+                given(provider.build().provide_credentials().await)?
+            }
+        };
+        Ok(Fetched {
+            credentials,
+            skew: None,
+        })
+    }
+}
+
+fn given(answer: Result<Credentials, CredentialsError>) -> Result<Credentials, Cause> {
+    answer.map_err(|err| Cause::of_sdk(&err))
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "credentials end at a time of the wall clock"
+)]
+pub(super) fn now() -> SystemTime {
+    SystemTime::now()
+}
+
+impl ProvideCredentials for Source {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(async {
+            let fetched = self.fetch().await;
+            fetched
+                .map(|fetched| fetched.credentials)
+                .map_err(|cause| CredentialsError::provider_error(Said(cause)))
+        })
+    }
+}
+
+/// A cause for those who want an error.
+#[derive(Debug)]
+struct Said(Cause);
+
+impl std::fmt::Display for Said {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Said {}

@@ -1,0 +1,259 @@
+//! The identity as variables: one means, and nothing that competes with it.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+use super::files;
+use crate::contract::{aws, delivered as names};
+use crate::workload::Secret;
+
+/// How the program is given its identity.
+#[derive(Debug, Default)]
+pub(crate) enum Presented {
+    /// As the platform, or the user, made it.
+    #[default]
+    AsFound,
+    /// By this runtime's endpoint.
+    Offered(Offer),
+    /// There is none: SDKs are told so, instead of asking the node for its role.
+    Absent,
+    /// There is none for this program, whatever was found.
+    Withheld,
+}
+
+/// Where the endpoint is, and what it wants to see.
+#[derive(Debug)]
+pub(crate) struct Offer {
+    pub(crate) uri: String,
+    pub(crate) token: Secret,
+    /// Where a run directory holds the token, too.
+    pub(crate) token_file: Option<PathBuf>,
+}
+
+/// What becomes of the environment.
+#[derive(Debug, Default)]
+pub(crate) struct Changes {
+    pub(crate) set: Vec<(String, OsString)>,
+    /// Names that are in `set`, or gone.
+    pub(crate) taken: Vec<String>,
+}
+
+/// Every other way to an identity: each stands before the endpoint in some SDK's chain. Blank
+/// is not good enough, as some take that for a value.
+const COMPETITORS: &[&str] = &[
+    aws::RELATIVE_URI,
+    aws::ROLE_ARN,
+    aws::WEB_IDENTITY_TOKEN_FILE,
+    aws::ROLE_SESSION_NAME,
+    aws::ACCESS_KEY_ID,
+    aws::SECRET_ACCESS_KEY,
+    aws::SESSION_TOKEN,
+    aws::CREDENTIAL_EXPIRATION,
+];
+
+/// `found` is every name and value that the program would have otherwise, low to high.
+pub(crate) fn changes<'a>(
+    presented: &Presented,
+    found: impl Iterator<Item = (&'a OsStr, &'a OsStr)> + Clone,
+) -> Changes {
+    let mut changes = Changes::default();
+    match presented {
+        Presented::AsFound => return changes,
+        Presented::Offered(offer) => {
+            changes.offer(offer);
+            changes.go_around_proxies(found.clone());
+        }
+        Presented::Absent => changes.set(aws::METADATA_DISABLED, "true"),
+        Presented::Withheld => {
+            changes.set(aws::METADATA_DISABLED, "true");
+            let ours = [
+                aws::FULL_URI,
+                aws::AUTHORIZATION_TOKEN,
+                aws::AUTHORIZATION_TOKEN_FILE,
+                aws::PROFILE,
+            ];
+            changes.take(COMPETITORS.iter().chain(&ours));
+        }
+    }
+    changes.take_blank(found);
+    changes
+}
+
+impl Changes {
+    fn set(&mut self, name: &str, value: impl Into<OsString>) {
+        self.set.push((name.to_owned(), value.into()));
+    }
+
+    fn take<'a>(&mut self, names: impl IntoIterator<Item = &'a &'a str>) {
+        self.taken
+            .extend(names.into_iter().map(|name| (*name).to_owned()));
+    }
+
+    fn offer(&mut self, offer: &Offer) {
+        self.set(aws::FULL_URI, &offer.uri);
+        // Each is what some client reads, and neither is what all do.
+        self.set(aws::AUTHORIZATION_TOKEN, offer.token.reveal());
+        if let Some(path) = &offer.token_file {
+            self.set(aws::AUTHORIZATION_TOKEN_FILE, path);
+        }
+        self.set(aws::METADATA_DISABLED, "true");
+        self.take(COMPETITORS);
+        self.take(&[
+            aws::FULL_URI,
+            aws::AUTHORIZATION_TOKEN,
+            aws::AUTHORIZATION_TOKEN_FILE,
+        ]);
+    }
+
+    /// Some SDKs send the request, and the token with it, through a proxy.
+    fn go_around_proxies<'a>(
+        &mut self,
+        found: impl Iterator<Item = (&'a OsStr, &'a OsStr)> + Clone,
+    ) {
+        let value_of = |wanted: &str| {
+            let found = found.clone();
+            found
+                .filter(|(name, value)| *name == wanted && !value.is_empty())
+                .last()
+                .map(|(_, value)| value)
+        };
+        if !aws::PROXIES.iter().any(|name| value_of(name).is_some()) {
+            return;
+        }
+        let mut hosts: Vec<OsString> = Vec::new();
+        if let Some(value) = aws::NO_PROXY.iter().find_map(|name| value_of(name)) {
+            hosts.push(value.to_owned());
+        }
+        let listed = hosts
+            .first()
+            .map(|value| value.to_string_lossy().into_owned())
+            .unwrap_or_default();
+        let listed: Vec<&str> = listed.split(',').map(str::trim).collect();
+        let missing = aws::NEVER_BY_PROXY
+            .iter()
+            .filter(|host| !listed.contains(host));
+        hosts.extend(missing.map(|host| OsString::from(*host)));
+        let value = hosts.join(OsStr::new(","));
+        for name in aws::NO_PROXY {
+            self.set(name, &value);
+        }
+        self.take(aws::NO_PROXY);
+    }
+
+    fn take_blank<'a>(&mut self, found: impl Iterator<Item = (&'a OsStr, &'a OsStr)>) {
+        let blank = found
+            .filter(|(_, value)| value.is_empty())
+            .filter_map(|(name, _)| name.to_str())
+            .filter(|name| name.starts_with(aws::PREFIX));
+        self.taken.extend(blank.map(ToOwned::to_owned));
+    }
+}
+
+/// Puts what clients without the environment need into the run directory. The token has no
+/// newline: some would send it.
+pub(crate) fn write(
+    run: &Path,
+    owner: Option<(u32, u32)>,
+    uri: &str,
+    token: &Secret,
+) -> std::io::Result<PathBuf> {
+    let directory = run.join(names::IDENTITY);
+    files::make_private(&directory, owner)?;
+    let path = directory.join(names::IDENTITY_TOKEN);
+    files::write_for_reading(&path, token.reveal().as_bytes(), owner)?;
+    let endpoint = directory.join(names::IDENTITY_ENDPOINT);
+    files::write_for_reading(&endpoint, uri.as_bytes(), owner)?;
+    Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+
+    use super::{Changes, Offer, Presented, changes};
+    use crate::workload::Secret;
+
+    fn made(presented: &Presented, found: &[(&str, &str)]) -> Changes {
+        let found: Vec<_> = found
+            .iter()
+            .map(|(name, value)| (OsStr::new(name), OsStr::new(value)))
+            .collect();
+        changes(presented, found.into_iter())
+    }
+
+    fn offered() -> Presented {
+        Presented::Offered(Offer {
+            uri: "http://127.0.0.1:4711/v1/credentials".to_owned(),
+            token: Secret::new("token".to_owned()),
+            token_file: Some("/run/lyftlearn/aws/token".into()),
+        })
+    }
+
+    fn value<'a>(changes: &'a Changes, name: &str) -> Option<&'a str> {
+        let (_, value) = changes.set.iter().find(|(set, _)| set == name)?;
+        value.to_str()
+    }
+
+    #[test]
+    fn one_means_is_named_and_the_others_are_gone() {
+        let changes = made(&offered(), &[("AWS_PROFILE", ""), ("AWS_REGION", "eu")]);
+        let set: Vec<&str> = changes.set.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(
+            set,
+            [
+                "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+                "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+                "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+                "AWS_EC2_METADATA_DISABLED",
+            ]
+        );
+        for name in [
+            "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+            "AWS_ROLE_ARN",
+            "AWS_WEB_IDENTITY_TOKEN_FILE",
+            "AWS_ROLE_SESSION_NAME",
+            "AWS_ACCESS_KEY_ID",
+            "AWS_PROFILE",
+        ] {
+            assert!(changes.taken.iter().any(|taken| taken == name), "{name}");
+        }
+        assert!(!changes.taken.iter().any(|taken| taken == "AWS_REGION"));
+        assert!(!format!("{:?}", offered()).contains("\"token\""));
+    }
+
+    #[test]
+    fn proxies_are_gone_around_where_there_are_any() {
+        assert_eq!(value(&made(&offered(), &[]), "NO_PROXY"), None);
+        let found = [("https_proxy", "http://proxy:3128")];
+        let all =
+            "127.0.0.1,localhost,::1,169.254.170.2,169.254.170.23,169.254.169.254,fd00:ec2::23";
+        assert_eq!(value(&made(&offered(), &found), "NO_PROXY"), Some(all));
+        assert_eq!(value(&made(&offered(), &found), "no_proxy"), Some(all));
+        let found = [
+            ("HTTP_PROXY", "http://proxy:3128"),
+            ("no_proxy", ".internal, localhost"),
+        ];
+        assert_eq!(
+            value(&made(&offered(), &found), "NO_PROXY"),
+            Some(
+                ".internal, localhost,127.0.0.1,::1,169.254.170.2,169.254.170.23,169.254.169.254,fd00:ec2::23"
+            )
+        );
+    }
+
+    #[test]
+    fn what_is_as_found_stays_and_what_is_absent_is_said() {
+        let found = [("AWS_ROLE_ARN", "")];
+        assert!(made(&Presented::AsFound, &found).taken.is_empty());
+        let absent = made(&Presented::Absent, &found);
+        assert_eq!(value(&absent, "AWS_EC2_METADATA_DISABLED"), Some("true"));
+        assert_eq!(absent.taken, ["AWS_ROLE_ARN"]);
+        let withheld = made(&Presented::Withheld, &[]);
+        assert!(
+            withheld
+                .taken
+                .iter()
+                .any(|name| name == "AWS_CONTAINER_CREDENTIALS_FULL_URI")
+        );
+    }
+}
