@@ -47,6 +47,13 @@ create_exception!(
     "Something cannot be delivered to the program: a limit or the file system stands\nagainst it."
 );
 
+create_exception!(
+    lyftlearn_runtime,
+    CredentialsError,
+    LyftlearnRuntimeError,
+    "There is no identity to be had: withheld, absent, or its source does not give any."
+);
+
 pub(crate) fn raise(error: &Error) -> PyErr {
     let report = error.report();
     let text = report
@@ -62,6 +69,7 @@ pub(crate) fn raise(error: &Error) -> PyErr {
         ErrorKind::Config => ConfigError::new_err(text),
         ErrorKind::ConfigMissing => PyKeyError::new_err(text),
         ErrorKind::HyperparameterMissing => PyKeyError::new_err(text),
+        ErrorKind::Credentials => CredentialsError::new_err(text),
         ErrorKind::Delivery => DeliveryError::new_err(text),
         _ => LyftlearnRuntimeError::new_err(text),
     }

@@ -16,8 +16,8 @@ mod _native {
     use super::config::{Config, ConfigSnapshot, ConfigWatch};
     #[pymodule_export]
     use super::error::{
-        ConfigError, ContractError, DeliveryError, HyperparameterError, LyftlearnRuntimeError,
-        SettingsError, UnreadableError,
+        ConfigError, ContractError, CredentialsError, DeliveryError, HyperparameterError,
+        LyftlearnRuntimeError, SettingsError, UnreadableError,
     };
     #[pymodule_export]
     use super::hyperparameters::Hyperparameters;

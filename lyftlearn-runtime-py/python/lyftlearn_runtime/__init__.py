@@ -7,6 +7,7 @@
     rt.hyperparameters["lr"]; rt.hyperparameters.float("lr")
     rt.topology.node_rank, rt.resources.cpus
     rt.config["ranker.threshold"]; rt.config.on_change(callback)
+    rt.credentials()             # for code that signs; boto3 needs nothing at all
     rt.on_shutdown(save_checkpoint)
     while not rt.shutdown.requested: ...
 
@@ -24,6 +25,7 @@ from lyftlearn_runtime._native import (
     ConfigError,
     ConfigSnapshot,
     ContractError,
+    CredentialsError,
     DeliveryError,
     Group,
     HyperparameterError,
@@ -60,6 +62,7 @@ __all__ = [
     "ConfigError",
     "ConfigSnapshot",
     "ContractError",
+    "CredentialsError",
     "DeliveryError",
     "Group",
     "HyperparameterError",
@@ -75,6 +78,7 @@ __all__ = [
     "__version__",
     "channels",
     "config",
+    "credentials",
     "flavor",
     "hyperparameters",
     "job",
@@ -106,6 +110,10 @@ def __getattr__(name: str) -> object:
         from lyftlearn_runtime import _config  # noqa: PLC0415 - the same
 
         value = _config.config
+    elif name == "credentials":
+        from lyftlearn_runtime import _credentials  # noqa: PLC0415 - the same
+
+        value = _credentials.credentials
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     # From now on an ordinary attribute: no call at the next use.
@@ -114,4 +122,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_VIEW, *_LIFECYCLE, "config"})
+    return sorted({*globals(), *_VIEW, *_LIFECYCLE, "config", "credentials"})

@@ -7,6 +7,7 @@
     rt.hyperparameters["lr"]; rt.hyperparameters.float("lr")
     rt.topology.node_rank, rt.resources.cpus
     rt.config["ranker.threshold"]; rt.config.on_change(callback)
+    rt.credentials()             # for code that signs; boto3 needs nothing at all
     rt.on_shutdown(save_checkpoint)
     while not rt.shutdown.requested: ...
 
@@ -17,11 +18,13 @@ The view is read at the first use, not at import. It is the same whether
 from collections.abc import Mapping
 
 from lyftlearn_runtime._config import Config as _Config
+from lyftlearn_runtime._credentials import credentials as credentials
 from lyftlearn_runtime._native import (
     Channel,
     ConfigError,
     ConfigSnapshot,
     ContractError,
+    CredentialsError,
     DeliveryError,
     Group,
     HyperparameterError,
@@ -48,6 +51,7 @@ __all__ = [
     "ConfigError",
     "ConfigSnapshot",
     "ContractError",
+    "CredentialsError",
     "DeliveryError",
     "Group",
     "HyperparameterError",
@@ -63,6 +67,7 @@ __all__ = [
     "__version__",
     "channels",
     "config",
+    "credentials",
     "flavor",
     "hyperparameters",
     "job",

@@ -37,6 +37,7 @@ __all__ = [
     "ConfigSnapshot",
     "ConfigWatch",
     "ContractError",
+    "CredentialsError",
     "DeliveryError",
     "Group",
     "HyperparameterError",
@@ -66,6 +67,9 @@ class SettingsError(LyftlearnRuntimeError):
 
 class ContractError(LyftlearnRuntimeError):
     """A file or variable of SageMaker's or Kubernetes' does not say what its contract says."""
+
+class CredentialsError(LyftlearnRuntimeError):
+    """There is no identity to be had: withheld, absent, or its source does not give any."""
 
 class UnreadableError(LyftlearnRuntimeError):
     """Something exists and cannot be read."""

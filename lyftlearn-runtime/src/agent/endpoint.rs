@@ -34,6 +34,9 @@ const CONNECTIONS: usize = 256;
 /// Descriptors have run out; they come back.
 pub(super) const NO_DESCRIPTOR: Duration = Duration::from_millis(100);
 
+/// No SDK sends these; browsers and proxies do.
+const PASSED_ON: [&str; 4] = ["forwarded", "origin", "referer", "x-forwarded-for"];
+
 /// Requests that were refused, by reason.
 pub(super) type Refusals = Rc<RefCell<BTreeMap<&'static str, u64>>>;
 
@@ -50,6 +53,7 @@ pub(super) struct Endpoint {
 enum Refusal {
     Peer,
     Host,
+    PassedOn,
     Method,
     Path,
     Token,
@@ -61,6 +65,7 @@ impl Refusal {
         match self {
             Self::Peer => "peer",
             Self::Host => "host",
+            Self::PassedOn => "passed-on",
             Self::Method => "method",
             Self::Path => "path",
             Self::Token => "token",
@@ -74,6 +79,10 @@ impl Refusal {
             Self::Host => (
                 StatusCode::FORBIDDEN,
                 "the Host header is not a loopback address",
+            ),
+            Self::PassedOn => (
+                StatusCode::FORBIDDEN,
+                "a request that comes from a page or through a proxy is not answered",
             ),
             Self::Method => (StatusCode::METHOD_NOT_ALLOWED, "only GET is answered"),
             Self::Path => (
@@ -117,6 +126,8 @@ impl Endpoint {
 
     async fn connection(&self, stream: TcpStream, peer: SocketAddr) {
         let _ = stream.set_nodelay(true);
+        // Not even a route of somebody's making leads an answer off this machine.
+        let _ = stream.set_ttl(1);
         let service =
             service_fn(
                 |request| async move { Ok::<_, Infallible>(self.answer(&request, peer).await) },
@@ -165,6 +176,13 @@ impl Endpoint {
         let hosts: Vec<_> = request.headers().get_all(HOST).iter().collect();
         if !matches!(hosts.as_slice(), [host] if is_loopback(host)) {
             return Err(Refusal::Host);
+        }
+        // Neither does a page's own script, nor somebody's request that was passed on.
+        if PASSED_ON
+            .iter()
+            .any(|name| request.headers().contains_key(*name))
+        {
+            return Err(Refusal::PassedOn);
         }
         let tokens: Vec<_> = request.headers().get_all(AUTHORIZATION).iter().collect();
         let [token] = tokens.as_slice() else {

@@ -105,6 +105,10 @@ fn anything_else_is_refused() {
     }
     let without = Request::get("/v1/credentials").header("host", "localhost");
     refused(without.body(none()).unwrap(), peer(), Refusal::Token);
+    for header in ["Forwarded", "Origin", "Referer", "X-Forwarded-For"] {
+        let passed_on = request("/v1/credentials").header(header, "x");
+        refused(passed_on.body(none()).unwrap(), peer(), Refusal::PassedOn);
+    }
     let post = request("/v1/credentials").method("POST");
     refused(post.body(none()).unwrap(), peer(), Refusal::Method);
     let body = request("/v1/credentials");
@@ -130,6 +134,11 @@ fn every_refusal_is_the_protocols_own_json() {
             Refusal::Host,
             403,
             "the Host header is not a loopback address",
+        ),
+        (
+            Refusal::PassedOn,
+            403,
+            "a request that comes from a page or through a proxy is not answered",
         ),
         (Refusal::Method, 405, "only GET is answered"),
         (
