@@ -24,7 +24,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("shutdown", &["contract", "error", "facts"]),
     // floor 2: understands
     ("credentials", &["contract", "error", "workload"]),
-    ("metrics", &["contract", "error", "workload"]),
+    ("metrics", &["contract", "error", "facts", "workload"]),
     (
         "platform",
         &["contract", "error", "facts", "settings", "workload"],
@@ -55,6 +55,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "error",
             "facts",
             "init",
+            "metrics",
             "platform",
             "resolve",
             "settings",
@@ -158,6 +159,7 @@ const UNSAFE: &[&str] = &[
     "init/own.rs",
     "init/signals.rs",
     "main.rs",
+    "metrics/region/memory.rs",
 ];
 
 #[test]

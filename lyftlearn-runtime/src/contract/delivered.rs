@@ -83,6 +83,10 @@ pub(crate) const EXCEPTIONS: &str = "exceptions";
 pub(crate) const NOT_STARTED_FILE: &str = "not-started";
 /// In the run directory: the agent's socket.
 pub(crate) const AGENT_SOCKET: &str = "agent.sock";
+/// In the run directory: what all processes count in, or a link to it.
+pub(crate) const METRICS_REGION: &str = "metrics.region";
+/// In /dev/shm, followed by letters: the same where the run directory is not in memory.
+pub(crate) const METRICS_REGION_PREFIX: &str = "lyftlearn-metrics-";
 
 /// Whether a name is this runtime's to set, and nobody else's.
 pub(crate) fn reserved(name: &str) -> bool {
