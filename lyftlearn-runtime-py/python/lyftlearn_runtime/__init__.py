@@ -7,6 +7,8 @@
     rt.hyperparameters["lr"]; rt.hyperparameters.float("lr")
     rt.topology.node_rank, rt.resources.cpus
     rt.config["ranker.threshold"]; rt.config.on_change(callback)
+    rt.metrics.counter("rows", {"split": "train"}).inc(512)
+    with rt.metrics.timer("epoch"): ...
     rt.on_shutdown(save_checkpoint)
     while not rt.shutdown.requested: ...
 
@@ -20,19 +22,25 @@ from _collections_abc import Mapping as _Mapping
 
 from lyftlearn_runtime import _native
 from lyftlearn_runtime._native import (
+    Buckets,
     Channel,
     ConfigError,
     ConfigSnapshot,
     ContractError,
+    Counter,
     DeliveryError,
+    Gauge,
     Group,
+    Histogram,
     HyperparameterError,
     Hyperparameters,
     Job,
     LyftlearnRuntimeError,
     Paths,
     Resources,
+    Series,
     SettingsError,
+    Timer,
     Topology,
     UnreadableError,
     View,
@@ -56,19 +64,25 @@ _VIEW = (
 )
 
 __all__ = [
+    "Buckets",
     "Channel",
     "ConfigError",
     "ConfigSnapshot",
     "ContractError",
+    "Counter",
     "DeliveryError",
+    "Gauge",
     "Group",
+    "Histogram",
     "HyperparameterError",
     "Hyperparameters",
     "Job",
     "LyftlearnRuntimeError",
     "Paths",
     "Resources",
+    "Series",
     "SettingsError",
+    "Timer",
     "Topology",
     "UnreadableError",
     "View",
@@ -78,6 +92,7 @@ __all__ = [
     "flavor",
     "hyperparameters",
     "job",
+    "metrics",
     "on_shutdown",
     "paths",
     "platform",
@@ -106,6 +121,10 @@ def __getattr__(name: str) -> object:
         from lyftlearn_runtime import _config  # noqa: PLC0415 - the same
 
         value = _config.config
+    elif name == "metrics":
+        from lyftlearn_runtime import _metrics  # noqa: PLC0415 - the same
+
+        value = _metrics.metrics
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     # From now on an ordinary attribute: no call at the next use.
@@ -114,4 +133,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_VIEW, *_LIFECYCLE, "config"})
+    return sorted({*globals(), *_VIEW, *_LIFECYCLE, "config", "metrics"})

@@ -7,6 +7,8 @@
     rt.hyperparameters["lr"]; rt.hyperparameters.float("lr")
     rt.topology.node_rank, rt.resources.cpus
     rt.config["ranker.threshold"]; rt.config.on_change(callback)
+    rt.metrics.counter("rows", {"split": "train"}).inc(512)
+    with rt.metrics.timer("epoch"): ...
     rt.on_shutdown(save_checkpoint)
     while not rt.shutdown.requested: ...
 
@@ -17,20 +19,27 @@ The view is read at the first use, not at import. It is the same whether
 from collections.abc import Mapping
 
 from lyftlearn_runtime._config import Config as _Config
+from lyftlearn_runtime._metrics import Metrics as _Metrics
 from lyftlearn_runtime._native import (
+    Buckets,
     Channel,
     ConfigError,
     ConfigSnapshot,
     ContractError,
+    Counter,
     DeliveryError,
+    Gauge,
     Group,
+    Histogram,
     HyperparameterError,
     Hyperparameters,
     Job,
     LyftlearnRuntimeError,
     Paths,
     Resources,
+    Series,
     SettingsError,
+    Timer,
     Topology,
     UnreadableError,
     View,
@@ -44,19 +53,25 @@ from lyftlearn_runtime._shutdown import Shutdown as _Shutdown
 from lyftlearn_runtime._shutdown import on_shutdown as on_shutdown
 
 __all__ = [
+    "Buckets",
     "Channel",
     "ConfigError",
     "ConfigSnapshot",
     "ContractError",
+    "Counter",
     "DeliveryError",
+    "Gauge",
     "Group",
+    "Histogram",
     "HyperparameterError",
     "Hyperparameters",
     "Job",
     "LyftlearnRuntimeError",
     "Paths",
     "Resources",
+    "Series",
     "SettingsError",
+    "Timer",
     "Topology",
     "UnreadableError",
     "View",
@@ -66,6 +81,7 @@ __all__ = [
     "flavor",
     "hyperparameters",
     "job",
+    "metrics",
     "on_shutdown",
     "paths",
     "platform",
@@ -111,4 +127,9 @@ the first use.
 config: _Config
 """Configuration that may change while the program runs. Nothing happens until the first
 use.
+"""
+
+metrics: _Metrics
+"""Counters, gauges, histograms and timers that no ending of a process loses. Nothing happens
+until the first use.
 """
