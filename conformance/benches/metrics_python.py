@@ -93,5 +93,9 @@ def supervised(binary: str, command: list[str], directory: str, multiprocess: bo
         if multiprocess:
             environ["PROMETHEUS_MULTIPROC_DIR"] = files
         return subprocess.run(
-            [binary, "run", "--", *command], env=environ, stdout=subprocess.PIPE, text=True, check=True
+            [binary, "run", "--", *command],
+            env=environ,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
         ).stdout

@@ -4,6 +4,8 @@ were lost, as JSON.
     metrics_contention.py ours|prometheus
 """
 
+# ruff: noqa: PLC0415 - the same as in metrics_cost.py
+
 import json
 import multiprocessing
 import sys

@@ -5,6 +5,8 @@
 One process for all of them, in turn, so that a drifting machine drifts for all of them.
 """
 
+# ruff: noqa: PLC0415 - each client is imported where it is asked for
+
 import json
 import random
 import socket
