@@ -67,7 +67,8 @@ deny:
 
 # Figures, as ratios against peers in the same run.
 bench: build
-	conformance/benches/run.sh $(BINARY) $(PYTHON) target/wheels/*.whl
+	cargo build --quiet --release --locked -p lyftlearn-runtime-py --example empty_call
+	conformance/benches/run.sh $(BINARY) $(PYTHON) target/wheels/*.whl target/release/examples/libempty_call.so
 
 clean:
 	rm -rf target

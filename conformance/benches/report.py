@@ -1,6 +1,6 @@
 """Measures our shim and its peers, and prints one table for each subject.
 
-    report.py BINARY [PYTHON-WITH-THE-WHEEL WHEEL]
+    report.py BINARY [PYTHON-WITH-THE-WHEEL WHEEL [PYTHON-WITH-PEERS EMPTY-EXTENSION]]
 
 Machines differ and drift, so the ratios within one run are what counts: everything is
 measured in turn (A B C D A B C D ...), the bare program with it. Meant to be run by
@@ -12,6 +12,7 @@ import os
 import sys
 
 import exits
+import metrics_python
 import orphans
 import package
 import rest
@@ -20,7 +21,9 @@ import start
 from common import PROCESSORS, all_shims
 
 
-def main(binary: str, python: str = "", wheel: str = "") -> None:
+def main(
+    binary: str, python: str = "", wheel: str = "", peers: str = "", extension: str = ""
+) -> None:
     # A collection in the middle of a measurement would count as somebody's.
     gc.disable()
     os.sched_setaffinity(0, PROCESSORS[:1])
@@ -32,8 +35,11 @@ def main(binary: str, python: str = "", wheel: str = "") -> None:
     if python and wheel:
         print("bench: package", file=sys.stderr)
         tables.append(package.report(python, wheel))
+    if peers and extension:
+        print("bench: metrics_python", file=sys.stderr)
+        tables.append(metrics_python.report(binary, peers, extension))
     print("\n\n".join(tables))
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:4])
+    main(*sys.argv[1:6])

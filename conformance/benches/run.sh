@@ -2,7 +2,7 @@
 # The figures of report.py, in namespaces of their own as in a container: /run in memory,
 # and neither a file nor a process left on the machine.
 #
-#   run.sh BINARY [PYTHON-WITH-THE-WHEEL WHEEL]
+#   run.sh BINARY [PYTHON-WITH-THE-WHEEL WHEEL [EMPTY-EXTENSION]]
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -16,6 +16,16 @@ if [ -n "$missing" ]; then
     apt-get update -qq
     # shellcheck disable=SC2086  # a list of package names
     DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends -y $missing >/dev/null
+fi
+
+# What metrics are held against, beside the wheel; for the benches alone.
+if [ $# -eq 4 ]; then
+    binary=$1 python=$2 wheel=$3 extension=$4
+    peers=$(dirname "$extension")/peers
+    [ -x "$peers/bin/python" ] || "$python" -m venv "$peers"
+    "$peers/bin/python" -m pip install --quiet -r "$here/requirements-metrics.txt"
+    "$peers/bin/python" -m pip install --quiet --force-reinstall --no-deps "$wheel"
+    set -- "$binary" "$python" "$wheel" "$peers/bin/python" "$extension"
 fi
 
 export LYFTLEARN_RUNTIME_LOG=off LYFTLEARN_RUNTIME_PATHS_BASE=/run/bench TMPDIR=/run/bench

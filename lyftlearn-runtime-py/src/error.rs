@@ -1,14 +1,14 @@
 //! The one place where a kind becomes an exception.
 
 use lyftlearn_runtime::{Error, ErrorKind};
-use pyo3::exceptions::{PyException, PyKeyError};
+use pyo3::exceptions::{PyException, PyKeyError, PyValueError};
 use pyo3::{PyErr, create_exception};
 
 create_exception!(
     lyftlearn_runtime,
     LyftlearnRuntimeError,
     PyException,
-    "Every error of this package but a missing hyperparameter or configuration, which is a\nKeyError. The text is a report: what could not be done and where, its causes, a hint.\nNever a value."
+    "Every error of this package but a missing hyperparameter or configuration, which is a\nKeyError, and a metric that cannot be, which is a ValueError. The text is a\nreport: what could not be done and where, its causes, a hint. Never a value."
 );
 create_exception!(
     lyftlearn_runtime,
@@ -70,6 +70,7 @@ pub(crate) fn raise(error: &Error) -> PyErr {
         ErrorKind::ConfigMissing => PyKeyError::new_err(text),
         ErrorKind::HyperparameterMissing => PyKeyError::new_err(text),
         ErrorKind::Credentials => CredentialsError::new_err(text),
+        ErrorKind::Metric => PyValueError::new_err(text),
         ErrorKind::Delivery => DeliveryError::new_err(text),
         _ => LyftlearnRuntimeError::new_err(text),
     }

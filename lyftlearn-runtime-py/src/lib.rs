@@ -4,6 +4,7 @@
 mod config;
 mod error;
 mod hyperparameters;
+mod metrics;
 mod shutdown;
 mod view;
 
@@ -21,6 +22,12 @@ mod _native {
     };
     #[pymodule_export]
     use super::hyperparameters::Hyperparameters;
+    #[pymodule_export]
+    use super::metrics::{
+        Buckets, Counter, ExceptionCounter, Gauge, Histogram, InProgress, Series, Timer,
+        metrics_check, metrics_counter, metrics_degraded, metrics_describe, metrics_gauge,
+        metrics_histogram, metrics_snapshot,
+    };
     #[pymodule_export]
     use super::shutdown::Shutdown;
     #[pymodule_export]

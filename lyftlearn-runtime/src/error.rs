@@ -24,6 +24,8 @@ pub enum ErrorKind {
     Config,
     /// Live configuration that is not there.
     ConfigMissing,
+    /// A metric whose name or labels cannot be.
+    Metric,
     /// What is to be delivered cannot be: a limit or the file system stands against it.
     Delivery,
     /// The identity: withheld, absent, or not answering.

@@ -23,7 +23,7 @@
 //! | follow live configuration | [`config::Config`] |
 //! | know of a stop, and wait for one | [`shutdown::Shutdown`] |
 //! | get the platform's identity | [`credentials::provider`] |
-//! | count things | [`metrics::recorder`] |
+//! | count things | [`metrics`] |
 //! | say what went wrong | [`Error`] |
 
 #[cfg(doctest)]
@@ -47,7 +47,6 @@ mod error;
 mod facts;
 #[cfg(feature = "cli")]
 mod init;
-#[cfg(feature = "agent")]
 pub mod metrics;
 #[cfg_attr(
     not(feature = "cli"),

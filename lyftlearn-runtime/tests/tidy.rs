@@ -28,7 +28,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
         "credentials",
         &["contract", "error", "facts", "resolve", "workload"],
     ),
-    ("metrics", &["contract", "error", "workload"]),
+    ("metrics", &["contract", "error", "facts", "workload"]),
     (
         "platform",
         &["contract", "error", "facts", "settings", "workload"],
@@ -59,6 +59,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "error",
             "facts",
             "init",
+            "metrics",
             "platform",
             "resolve",
             "settings",
@@ -165,6 +166,7 @@ const UNSAFE: &[&str] = &[
     "init/own.rs",
     "init/signals.rs",
     "main.rs",
+    "metrics/region/memory.rs",
 ];
 
 #[test]

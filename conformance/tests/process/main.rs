@@ -20,6 +20,7 @@ mod delivery;
 mod documents;
 mod identity;
 mod lifecycle;
+mod metrics;
 mod outcome;
 mod snapshots;
 mod start;

@@ -8,6 +8,8 @@
     rt.topology.node_rank, rt.resources.cpus
     rt.config["ranker.threshold"]; rt.config.on_change(callback)
     rt.credentials()             # for code that signs; boto3 needs nothing at all
+    rt.metrics.counter("rows", {"split": "train"}).inc(512)
+    with rt.metrics.timer("epoch"): ...
     rt.on_shutdown(save_checkpoint)
     while not rt.shutdown.requested: ...
 
@@ -21,20 +23,26 @@ from _collections_abc import Mapping as _Mapping
 
 from lyftlearn_runtime import _native
 from lyftlearn_runtime._native import (
+    Buckets,
     Channel,
     ConfigError,
     ConfigSnapshot,
     ContractError,
     CredentialsError,
+    Counter,
     DeliveryError,
+    Gauge,
     Group,
+    Histogram,
     HyperparameterError,
     Hyperparameters,
     Job,
     LyftlearnRuntimeError,
     Paths,
     Resources,
+    Series,
     SettingsError,
+    Timer,
     Topology,
     UnreadableError,
     View,
@@ -58,20 +66,26 @@ _VIEW = (
 )
 
 __all__ = [
+    "Buckets",
     "Channel",
     "ConfigError",
     "ConfigSnapshot",
     "ContractError",
     "CredentialsError",
+    "Counter",
     "DeliveryError",
+    "Gauge",
     "Group",
+    "Histogram",
     "HyperparameterError",
     "Hyperparameters",
     "Job",
     "LyftlearnRuntimeError",
     "Paths",
     "Resources",
+    "Series",
     "SettingsError",
+    "Timer",
     "Topology",
     "UnreadableError",
     "View",
@@ -82,6 +96,7 @@ __all__ = [
     "flavor",
     "hyperparameters",
     "job",
+    "metrics",
     "on_shutdown",
     "paths",
     "platform",
@@ -114,6 +129,10 @@ def __getattr__(name: str) -> object:
         from lyftlearn_runtime import _credentials  # noqa: PLC0415 - the same
 
         value = _credentials.credentials
+    elif name == "metrics":
+        from lyftlearn_runtime import _metrics  # noqa: PLC0415 - the same
+
+        value = _metrics.metrics
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     # From now on an ordinary attribute: no call at the next use.
@@ -122,4 +141,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_VIEW, *_LIFECYCLE, "config", "credentials"})
+    return sorted({*globals(), *_VIEW, *_LIFECYCLE, "config", "credentials", "metrics"})

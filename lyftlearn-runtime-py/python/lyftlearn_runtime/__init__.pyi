@@ -8,6 +8,8 @@
     rt.topology.node_rank, rt.resources.cpus
     rt.config["ranker.threshold"]; rt.config.on_change(callback)
     rt.credentials()             # for code that signs; boto3 needs nothing at all
+    rt.metrics.counter("rows", {"split": "train"}).inc(512)
+    with rt.metrics.timer("epoch"): ...
     rt.on_shutdown(save_checkpoint)
     while not rt.shutdown.requested: ...
 
@@ -19,21 +21,28 @@ from collections.abc import Mapping
 
 from lyftlearn_runtime._config import Config as _Config
 from lyftlearn_runtime._credentials import credentials as credentials
+from lyftlearn_runtime._metrics import Metrics as _Metrics
 from lyftlearn_runtime._native import (
+    Buckets,
     Channel,
     ConfigError,
     ConfigSnapshot,
     ContractError,
     CredentialsError,
+    Counter,
     DeliveryError,
+    Gauge,
     Group,
+    Histogram,
     HyperparameterError,
     Hyperparameters,
     Job,
     LyftlearnRuntimeError,
     Paths,
     Resources,
+    Series,
     SettingsError,
+    Timer,
     Topology,
     UnreadableError,
     View,
@@ -47,20 +56,26 @@ from lyftlearn_runtime._shutdown import Shutdown as _Shutdown
 from lyftlearn_runtime._shutdown import on_shutdown as on_shutdown
 
 __all__ = [
+    "Buckets",
     "Channel",
     "ConfigError",
     "ConfigSnapshot",
     "ContractError",
     "CredentialsError",
+    "Counter",
     "DeliveryError",
+    "Gauge",
     "Group",
+    "Histogram",
     "HyperparameterError",
     "Hyperparameters",
     "Job",
     "LyftlearnRuntimeError",
     "Paths",
     "Resources",
+    "Series",
     "SettingsError",
+    "Timer",
     "Topology",
     "UnreadableError",
     "View",
@@ -71,6 +86,7 @@ __all__ = [
     "flavor",
     "hyperparameters",
     "job",
+    "metrics",
     "on_shutdown",
     "paths",
     "platform",
@@ -116,4 +132,9 @@ the first use.
 config: _Config
 """Configuration that may change while the program runs. Nothing happens until the first
 use.
+"""
+
+metrics: _Metrics
+"""Counters, gauges, histograms and timers that no ending of a process loses. Nothing happens
+until the first use.
 """

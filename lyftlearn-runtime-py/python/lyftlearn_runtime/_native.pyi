@@ -2,7 +2,7 @@
 
 import builtins
 import os
-from collections.abc import ItemsView, Iterator, KeysView, Mapping, Sequence, ValuesView
+from collections.abc import Callable, ItemsView, Iterator, KeysView, Mapping, Sequence, ValuesView
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar, final, overload
 
@@ -24,13 +24,16 @@ _Flavor = Literal[
 ]
 _Role = Literal["training", "processing", "serving", "transform", "job", "notebook"]
 _Mode = Literal["file", "pipe", "fastfile", "mount"]
+_MetricKind = Literal["counter", "gauge", "histogram"]
 _T = TypeVar("_T")
+_F = TypeVar("_F", bound=Callable[..., object])
 
 # Equal by value and mutable in no way, but without a hash: hence `__hash__: ClassVar[None]`,
 # which typeshed too can only write with a type: ignore (object has one).
 
 __version__: str
 __all__ = [
+    "Buckets",
     "Channel",
     "Config",
     "ConfigError",
@@ -38,28 +41,42 @@ __all__ = [
     "ConfigWatch",
     "ContractError",
     "CredentialsError",
+    "Counter",
     "DeliveryError",
+    "ExceptionCounter",
+    "Gauge",
     "Group",
+    "Histogram",
     "HyperparameterError",
     "Hyperparameters",
+    "InProgress",
     "Job",
     "LyftlearnRuntimeError",
     "Paths",
     "Resources",
+    "Series",
     "SettingsError",
     "Shutdown",
+    "Timer",
     "Topology",
     "UnreadableError",
     "View",
     "__version__",
     "current",
+    "metrics_check",
+    "metrics_counter",
+    "metrics_degraded",
+    "metrics_describe",
+    "metrics_gauge",
+    "metrics_histogram",
+    "metrics_snapshot",
     "resolve",
 ]
 
 class LyftlearnRuntimeError(Exception):
     """Every error of this package but a missing hyperparameter or configuration, which is a
-    KeyError. The text is a report: what could not be done and where, its causes, a hint.
-    Never a value.
+    KeyError, and a metric that cannot be, which is a ValueError. The text is a
+    report: what could not be done and where, its causes, a hint. Never a value.
     """
 
 class SettingsError(LyftlearnRuntimeError):
@@ -555,4 +572,169 @@ def resolve(
 
     Raises SettingsError, ContractError or UnreadableError where a start would stop
     with the same report.
+    """
+
+@final
+class Counter:
+    """A number that only grows: rows read, requests served.
+
+    All processes that count under the same name and labels count in the same place.
+    """
+
+    def inc(self, amount: float = 1.0, /) -> None:
+        """Adds 1, or another number that is not negative. No ending of the process loses it.
+
+        Raises ValueError when the number is negative or not finite.
+        """
+    def count_exceptions(self, *exceptions: type[BaseException]) -> ExceptionCounter:
+        """Counts the exceptions that leave a block or a function, of these classes; without
+        any, of Exception's. They go on as they came.
+        """
+
+@final
+class ExceptionCounter:
+    """Counts exceptions: for a with statement, or before a function."""
+
+    def __enter__(self) -> None: ...
+    def __exit__(
+        self, _kind: type[BaseException] | None, _value: BaseException | None, _traceback: object, /
+    ) -> None: ...
+    def __call__(self, function: _F, /) -> _F: ...
+
+@final
+class Gauge:
+    """A number that goes up and down: a loss, requests in progress.
+
+    Every process has its own; which of them is shown is for `aggregate` to say.
+    """
+
+    def set(self, value: float, /) -> None:
+        """Replaces this process's value."""
+    def inc(self, amount: float = 1.0, /) -> None:
+        """Adds 1, or another number, to this process's value."""
+    def dec(self, amount: float = 1.0, /) -> None:
+        """Takes 1, or another number, from this process's value."""
+    def track_inprogress(self) -> InProgress:
+        """Adds 1 for as long as a block or a function runs."""
+
+@final
+class InProgress:
+    """Counts what is in progress: for a with statement, or before a function."""
+
+    def __enter__(self) -> None: ...
+    def __exit__(
+        self, _kind: type[BaseException] | None, _value: BaseException | None, _traceback: object, /
+    ) -> None: ...
+    def __call__(self, function: _F, /) -> _F: ...
+
+@final
+class Histogram:
+    """How often which values came: seconds, bytes. Buckets need not be chosen: there are eight
+    for each power of two.
+
+    All processes that observe under the same name and labels do so in the same place.
+    """
+
+    def observe(self, value: float, /) -> None:
+        """Counts a value. One that is not finite is counted as refused, and changes nothing."""
+    def time(self) -> Timer:
+        """Observes how many seconds a block or a function takes, also when an exception leaves
+        it.
+        """
+
+@final
+class Timer:
+    """Observes seconds: for a with statement, or before a function. One that is kept may be
+    entered again, within itself and by several threads.
+    """
+
+    def __enter__(self) -> None: ...
+    def __exit__(
+        self, _kind: type[BaseException] | None, _value: BaseException | None, _traceback: object, /
+    ) -> None: ...
+    def _another(self) -> Timer:
+        """Another one that observes the same, and that nobody has entered."""
+    def __call__(self, function: _F, /) -> _F: ...
+
+@final
+class Buckets:
+    """What a histogram has counted."""
+
+    @property
+    def count(self) -> int:
+        """How many values were observed."""
+    @property
+    def sum(self) -> float:
+        """The sum of them all."""
+    @property
+    def zero(self) -> int:
+        """How many were 0."""
+    @property
+    def negative(self) -> int:
+        """How many were less than 0."""
+    @property
+    def positive(self) -> dict[int, int]:
+        """How many were greater than 2^(i/8) and not greater than 2^((i+1)/8), by i; what is
+        empty is not there.
+        """
+
+@final
+class Series:
+    """One series, as a snapshot has it."""
+
+    @property
+    def name(self) -> str:
+        """The metric's name."""
+    @property
+    def kind(self) -> _MetricKind:
+        """What it is: "counter", "gauge" or "histogram"."""
+    @property
+    def labels(self) -> dict[str, str]:
+        """Its labels."""
+    @property
+    def unit(self) -> str:
+        """What the metric counts in; empty where nobody told."""
+    @property
+    def help(self) -> str:
+        """What the metric is about; empty where nobody told."""
+    @property
+    def value(self) -> float | Buckets:
+        """A counter's total, a gauge's value, or a histogram's buckets."""
+
+def metrics_counter(name: str, labels: Mapping[str, str]) -> Counter:
+    """The counter of a name and labels.
+
+    Raises ValueError when they cannot be.
+    """
+
+def metrics_gauge(name: str, labels: Mapping[str, str], aggregate: str) -> Gauge:
+    """The gauge of a name and labels.
+
+    Raises ValueError when they cannot be.
+    """
+
+def metrics_histogram(name: str, labels: Mapping[str, str]) -> Histogram:
+    """The histogram of a name and labels.
+
+    Raises ValueError when they cannot be.
+    """
+
+def metrics_check(name: str, labels: Sequence[str]) -> None:
+    """Nothing, when a metric may have these labels.
+
+    Raises ValueError when they cannot be.
+    """
+
+def metrics_describe(name: str, unit: str, help: str) -> None:
+    """Says what a metric is about, and what it counts in.
+
+    Raises ValueError when that is too long.
+    """
+
+def metrics_snapshot() -> tuple[list[Series], int]:
+    """Every series that there is, and how often there was no room for one."""
+
+def metrics_degraded() -> tuple[str, bool] | None:
+    """Why nobody else sees this process's metrics, and whether that is surprising; None when
+    somebody does.
     """

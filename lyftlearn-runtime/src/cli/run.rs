@@ -15,6 +15,7 @@ use crate::deliver::{Delivery, Keeper, Kept, Recipient, announce, deliver};
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::init::{self, Armed, Budget, Ending, Helper, Policy, Program, Scope, Status};
+use crate::metrics::region;
 use crate::platform;
 use crate::resolve::{resolve_with, switched_off};
 use crate::settings::Settings;
@@ -28,11 +29,17 @@ const NOT_STARTED_REPORT: Duration = Duration::from_secs(5);
 /// Address space that no page stands behind until it is used.
 const RESERVE_BYTES: usize = 1 << 20;
 
+/// Some two thousand series. A quarter of a millisecond of the start: every page is made
+/// before the program is there.
+const REGION_BYTES: u64 = 1 << 20;
+
 /// Everything that is ready when the program can start.
 struct Prepared {
     program: Program,
     /// Its directory goes with it, where it is this process's own.
     delivery: Kept,
+    /// What it counts in.
+    region: Option<region::Place>,
     policy: Policy,
     helper: Option<Helper>,
     exit_remap: Vec<(u8, u8)>,
@@ -70,6 +77,7 @@ pub(super) fn run(mut words: Parser, mut armed: Armed) -> Result<u8, Error> {
     let Prepared {
         program,
         delivery,
+        region,
         policy,
         helper,
         exit_remap,
@@ -104,6 +112,7 @@ pub(super) fn run(mut words: Parser, mut armed: Armed) -> Result<u8, Error> {
     } else {
         init::last_errand(&outcome::words(&end), facts.vars(), ending.report_until);
     }
+    drop(region);
     drop(delivery);
     Ok(end.exit_code)
 }
@@ -146,6 +155,10 @@ fn prepare_run(facts: &Facts, arguments: &[(&'static str, String)]) -> Result<Pr
     )?;
     let environment = gathered.environment(facts, &argv, account.as_ref())?;
     delivery.problems.extend(no_room(&environment.left_out));
+    let region = run.as_deref().and_then(|run| {
+        let bytes = settings.region_bytes.unwrap_or(REGION_BYTES);
+        make_region(run, bytes, owner, &mut delivery.problems)
+    });
     let helper = helper(
         facts,
         Needs {
@@ -183,6 +196,7 @@ fn prepare_run(facts: &Facts, arguments: &[(&'static str, String)]) -> Result<Pr
             ..End::default()
         },
         delivery: delivery.kept(),
+        region,
     })
 }
 
@@ -198,6 +212,24 @@ pub(super) struct Needs<'a> {
     pub(super) owner: Option<(u32, u32)>,
     pub(super) identity: &'a Identity,
     pub(super) endpoint: Option<identity::Bound>,
+}
+
+fn make_region(
+    run: &Path,
+    bytes: u64,
+    owner: Option<(u32, u32)>,
+    problems: &mut Vec<String>,
+) -> Option<region::Place> {
+    let place = region::create(run, bytes, owner)
+        .inspect_err(|err| problems.push(format!("cannot make metrics.region: {}", err.kind())))
+        .ok()??;
+    let made = place.bytes();
+    if made < bytes {
+        problems.push(format!(
+            "metrics.region has {made} bytes: there was no room for {bytes}"
+        ));
+    }
+    Some(place)
 }
 
 #[cfg(feature = "agent")]

@@ -91,6 +91,10 @@ pub(crate) const IDENTITY_TOKEN: &str = "token";
 pub(crate) const IDENTITY_ENDPOINT: &str = "endpoint";
 /// The endpoint's path; below it, other roles by name.
 pub(crate) const CREDENTIALS_PATH: &str = "/v1/credentials";
+/// In the run directory: what all processes count in, or a link to it.
+pub(crate) const METRICS_REGION: &str = "metrics.region";
+/// In /dev/shm, followed by letters: the same where the run directory is not in memory.
+pub(crate) const METRICS_REGION_PREFIX: &str = "lyftlearn-metrics-";
 
 /// Whether a name is this runtime's to set, and nobody else's.
 pub(crate) fn reserved(name: &str) -> bool {

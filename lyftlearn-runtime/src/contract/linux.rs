@@ -9,6 +9,11 @@ pub(crate) const INIT_COMMAND_LINE: &str = "/proc/1/cmdline";
 pub(crate) const HOSTS_FILE: &str = "/etc/hosts";
 /// What container engines mount into every container.
 pub(crate) const ENGINE_FILES: &[&str] = &[HOSTS_FILE, "/etc/resolv.conf", "/etc/hostname"];
+/// Tells this boot from every other.
+pub(crate) const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+pub(crate) const PID_NAMESPACE: &str = "/proc/self/ns/pid";
+/// A process's pid and start, its own here.
+pub(crate) const OWN_PROCESS: &str = "/proc/self/stat";
 pub(crate) const HOSTNAME_FILE: &str = "/proc/sys/kernel/hostname";
 pub(crate) const HOSTNAME: &str = "HOSTNAME";
 pub(crate) const PASSWD: &str = "/etc/passwd";

@@ -11,6 +11,7 @@
 mod cgroup;
 mod files;
 mod mounts;
+mod process;
 
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};

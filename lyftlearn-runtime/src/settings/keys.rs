@@ -235,6 +235,10 @@ pub const KEYS: &[Key] = &[
         },
     },
     Key {
+        name: "metrics.region_bytes",
+        form: Form::Other,
+    },
+    Key {
         name: "outcome.python_exceptions",
         form: Form::Choice {
             of: &["on", "off"],

@@ -26,6 +26,9 @@ use crate::signal;
 
 const A_LIST: &str = "a list of texts, such as [\"python3\", \"train.py\"]";
 
+/// Less holds next to nothing; more is a mistake in a unit.
+const REGION_BYTES: std::ops::RangeInclusive<u64> = 65_536..=1_073_741_824;
+
 /// KILL and STOP never reach a program, CHLD is not forwarded.
 const UNCATCHABLE: [i32; 3] = [9, 17, 19];
 
@@ -66,6 +69,8 @@ pub(crate) struct Settings {
     /// Directories of live configuration, lowest first.
     pub(crate) live_dirs: Option<Vec<String>>,
     pub(crate) skew_guard: Option<String>,
+    /// What all processes count in; 0 is nothing.
+    pub(crate) region_bytes: Option<u64>,
     pub(crate) python_exceptions: Option<String>,
     /// Variables whose values are secrets.
     pub(crate) redact: Vec<String>,
@@ -310,6 +315,7 @@ impl Reader {
             allowed_variables: self.words("environment.allow").unwrap_or_default(),
             live_dirs: self.paths("live.dirs"),
             skew_guard: self.choice("skew.guard"),
+            region_bytes: self.region_bytes("metrics.region_bytes"),
             python_exceptions: self.choice("outcome.python_exceptions"),
             toolkit_variables: self.choice("toolkit.variables"),
             num_cpus: self.choice("toolkit.num_cpus"),
@@ -389,6 +395,17 @@ impl Reader {
             Ok(seconds) => Some(seconds),
             Err(_) => {
                 self.wrong(key, "a whole number of seconds");
+                None
+            }
+        }
+    }
+
+    fn region_bytes(&mut self, key: &'static str) -> Option<u64> {
+        self.figment.find_value(key).ok()?;
+        match self.figment.extract_inner_lossy::<u64>(key) {
+            Ok(bytes) if bytes == 0 || REGION_BYTES.contains(&bytes) => Some(bytes),
+            _ => {
+                self.wrong(key, "0, or a number of bytes from 65536 to 1073741824");
                 None
             }
         }

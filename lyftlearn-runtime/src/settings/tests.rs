@@ -34,6 +34,7 @@ fn every_mistake_shows_at_once_and_no_value_does() {
             "LYFTLEARN_RUNTIME_LIVE_DIRS",
             r#"["/etc", "canary/relative"]"#,
         ),
+        ("LYFTLEARN_RUNTIME_METRICS_REGION_BYTES", "4MiB"),
         ("LYFTLEARN_RUNTIME_XYZZY", "canary"),
     ];
     assert_eq!(
@@ -46,7 +47,8 @@ fn every_mistake_shows_at_once_and_no_value_does() {
          $LYFTLEARN_RUNTIME_CONFIG_DIR: expected an absolute path\n  \
          commands.serve in /etc/lyftlearn/runtime.toml: expected a list of texts, such as [\"python3\", \"train.py\"]\n  \
          $LYFTLEARN_RUNTIME_LIFECYCLE_GRACE_SECONDS: expected a whole number of seconds\n  \
-         $LYFTLEARN_RUNTIME_LIVE_DIRS: expected a list of absolute paths, such as [\"/etc/lyftlearn/live\"]\n"
+         $LYFTLEARN_RUNTIME_LIVE_DIRS: expected a list of absolute paths, such as [\"/etc/lyftlearn/live\"]\n  \
+         $LYFTLEARN_RUNTIME_METRICS_REGION_BYTES: expected 0, or a number of bytes from 65536 to 1073741824\n"
     );
 }
 

@@ -1,0 +1,84 @@
+//! The region that all processes of a container count in: made before the program, and gone
+//! with it.
+
+use super::*;
+
+const SHOW_REGION: &str = "stat -c '%F %a %u %s' $LYFTLEARN_RUN_DIR/metrics.region";
+
+#[track_caller]
+fn check_region(container: &Sandbox, expected: &str) {
+    let output = ended(container, &["sh", "-c", SHOW_REGION]);
+    check_end(&output, 0);
+    assert_eq!(
+        String::from_utf8(output.stdout).unwrap(),
+        format!("{expected}\n")
+    );
+}
+
+#[test]
+fn it_is_the_programs_users_and_as_large_as_the_settings_say() {
+    needs_namespaces!();
+    let world = World::new();
+    check_region(&world.container(""), "regular file 600 0 1048576");
+    let settings = "user = \"1000:1000\"\n[metrics]\nregion_bytes = 262144\n";
+    check_region(&world.container(settings), "regular file 600 1000 262144");
+}
+
+#[test]
+fn it_can_be_switched_off() {
+    needs_namespaces!();
+    let world = World::new();
+    let container = world.container("[metrics]\nregion_bytes = 0\n");
+    let output = ended(&container, &["sh", "-c", "ls $LYFTLEARN_RUN_DIR"]);
+    check_end(&output, 0);
+    let files = String::from_utf8(output.stdout).unwrap();
+    assert!(files.contains("workload.json"), "{files}");
+    assert!(!files.contains("metrics.region"), "{files}");
+}
+
+#[test]
+fn it_is_smaller_where_there_is_no_room_and_that_is_a_problem() {
+    needs_namespaces!();
+    let world = World::new();
+    let least = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))";
+    let container = world.container("").inheriting(least);
+    let output = ended(&container, &["sh", "-c", SHOW_REGION]);
+    check_end(&output, 0);
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(shown, "regular file 600 0 299008\n");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("problem"), "{said}");
+    let none = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))";
+    let container = world.container("").inheriting(none);
+    let script = "test ! -e $LYFTLEARN_RUN_DIR/metrics.region";
+    check_end(&ended(&container, &["sh", "-c", script]), 0);
+}
+
+#[test]
+fn it_lies_in_memory_where_the_run_directory_does_not() {
+    needs_namespaces!();
+    let world = World::new();
+    std::fs::create_dir(world.path("run")).unwrap();
+    // The sandbox's own root is a tmpfs, and so is what is made there.
+    let container = world
+        .container("log = \"off\"\n")
+        .mount(world.path("run"), "/run")
+        .inheriting("import os; os.mkdir('/dev/shm', 0o1777)");
+    let script = format!(
+        "{BINARY} run -- sh -c 'readlink $LYFTLEARN_RUN_DIR/metrics.region \
+         && stat -Lc \"%F %a %s\" $LYFTLEARN_RUN_DIR/metrics.region && ls /dev/shm'; ls /dev/shm"
+    );
+    let output = container
+        .start(&["sh", "-c", &script].map(OsString::from))
+        .end();
+    check_end(&output, 0);
+    let shown = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<&str> = shown.lines().collect();
+    // It is gone with the one that made it.
+    let [link, kind, name] = lines[..] else {
+        panic!("{shown}");
+    };
+    assert_eq!(link, format!("/dev/shm/{name}"));
+    assert!(name.starts_with("lyftlearn-metrics-"), "{name}");
+    assert_eq!(kind, "regular file 600 1048576");
+}

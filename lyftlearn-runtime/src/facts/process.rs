@@ -1,0 +1,70 @@
+//! Processes, told from each other for as long as a machine runs.
+
+use super::Facts;
+use crate::contract::{limits, linux};
+
+impl Facts {
+    /// This boot's identifier.
+    pub(crate) fn boot(&self) -> Option<u128> {
+        let text = self.kernel_text(linux::BOOT_ID)?;
+        u128::from_str_radix(&text.trim().replace('-', ""), 16).ok()
+    }
+
+    /// The number of this process's PID namespace.
+    pub(crate) fn pid_namespace(&self) -> Option<u64> {
+        let link = std::fs::read_link(self.below_root(linux::PID_NAMESPACE.as_ref())?).ok()?;
+        let number = link.to_str()?.strip_prefix("pid:[")?.strip_suffix(']')?;
+        number.parse().ok()
+    }
+
+    /// This process: its pid, and when it started, in clock ticks since the boot.
+    pub(crate) fn own_process(&self) -> Option<(u32, u64)> {
+        alive(&self.kernel_text(linux::OWN_PROCESS)?)
+    }
+
+    /// When a process started; `None` when it has ended.
+    pub(crate) fn process_started(&self, pid: u32) -> Option<u64> {
+        let stat = linux::OWN_PROCESS.replace("self", &pid.to_string());
+        alive(&self.kernel_text(&stat)?).map(|(_, started)| started)
+    }
+
+    fn kernel_text(&self, path: &str) -> Option<String> {
+        // A name within it may be anything.
+        let bytes = self.file(path, limits::KERNEL_FILE_BYTES).ok()??;
+        Some(String::from_utf8_lossy(&bytes).into_owned())
+    }
+}
+
+/// Fields 1 and 22 of proc_pid_stat(5), unless field 3 says that only its exit code is left.
+fn alive(stat: &str) -> Option<(u32, u64)> {
+    // The name in the second may have blanks and brackets.
+    let (before, after) = stat.rsplit_once(')')?;
+    let mut fields = after.split_ascii_whitespace();
+    let state = fields.next()?;
+    let pid = before.split_once(' ')?.0.parse().ok()?;
+    let started = fields.nth(18)?.parse().ok()?;
+    (!["Z", "X"].contains(&state)).then_some((pid, started))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Facts, alive};
+
+    #[test]
+    fn a_process_knows_itself_by_both_names() {
+        let here = Facts::empty().with_root("/");
+        let (pid, started) = here.own_process().unwrap();
+        assert_eq!(pid, std::process::id());
+        assert_eq!(here.process_started(pid), Some(started));
+        assert!(here.boot().is_some() && here.pid_namespace().is_some());
+        assert_eq!(Facts::empty().own_process(), None);
+    }
+
+    #[test]
+    fn a_name_may_look_like_fields_and_who_only_waits_to_be_reaped_has_ended() {
+        let rest = "1 7 7 0 -1 4194304 5 0 0 0 0 0 0 0 20 0 1 0 4711 8 9";
+        assert_eq!(alive(&format!("7 (a) S 1) R {rest}")), Some((7, 4711)));
+        assert_eq!(alive(&format!("7 (a) Z {rest}")), None);
+        assert_eq!(alive("7 (a) R 1"), None);
+    }
+}

@@ -1,0 +1,161 @@
+//! PID 1 makes the region, before there is a program.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{OpenOptionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+
+use rustix::fs::FallocateFlags;
+use rustix::process::{Resource, getrlimit};
+
+use super::layout::{self, header};
+use super::words::Words;
+use crate::contract::{delivered, linux};
+use crate::facts::Facts;
+
+/// What is not worth having: some hundred series.
+pub(super) const LEAST_BYTES: u64 = 64 << 10;
+const TMPFS: u64 = 0x0102_1994;
+
+/// A region that was made. Dropping it removes what lies outside of the run directory.
+#[derive(Debug)]
+pub struct Place {
+    outside: Option<PathBuf>,
+    bytes: u64,
+}
+
+impl Place {
+    /// How large it is: less than was asked for where there was no room.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(path) = &self.outside {
+            // The container takes it along at the latest.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+/// Makes a region of `bytes` bytes in the directory `run`, for `owner` when that is not this
+/// process's user; `None` for 0 bytes. One that is there is an earlier start's, and goes.
+///
+/// All of it is allocated: a full file system refuses it here, and kills nobody later.
+///
+/// # Errors
+///
+/// When not even the least of it can be had.
+pub fn create(run: &Path, bytes: u64, owner: Option<(u32, u32)>) -> io::Result<Option<Place>> {
+    let path = run.join(delivered::METRICS_REGION);
+    match std::fs::remove_file(&path) {
+        Err(err) if err.kind() != io::ErrorKind::NotFound => return Err(err),
+        _ => {}
+    }
+    if bytes == 0 {
+        return Ok(None);
+    }
+    let shm = Path::new(linux::SHM);
+    let (file, outside) = if !in_memory(run) && in_memory(shm) {
+        match in_directory(shm) {
+            Ok((file, path)) => (file, Some(path)),
+            Err(_) => (new(&path)?, None),
+        }
+    } else {
+        (new(&path)?, None)
+    };
+    let mut place = Place { outside, bytes };
+    let filled = fill(file, bytes, owner).and_then(|bytes| {
+        place.bytes = bytes;
+        place
+            .outside
+            .as_ref()
+            .map_or(Ok(()), |outside| symlink(outside, &path))
+    });
+    if let Err(err) = filled {
+        let _ = std::fs::remove_file(&path);
+        return Err(err);
+    }
+    Ok(Some(place))
+}
+
+fn fill(mut file: File, bytes: u64, owner: Option<(u32, u32)>) -> io::Result<u64> {
+    let bytes = allocate(&file, bytes)?;
+    if let Some((user, group)) = owner {
+        std::os::unix::fs::fchown(&file, Some(user), Some(group))?;
+    }
+    let words = std::iter::repeat_with(AtomicU64::default);
+    let words: Box<[AtomicU64]> = words.take(header::LEN).collect();
+    write_header(&words, &Facts::empty().with_root("/"));
+    words.store(header::WORDS, bytes / 8, Relaxed);
+    let header = words.iter().map(|word| word.load(Relaxed).to_le_bytes());
+    file.write_all(header.flatten().collect::<Vec<u8>>().as_slice())?;
+    Ok(bytes)
+}
+
+/// What tells a region from anything else, and from another boot's.
+pub(super) fn write_header(words: &[AtomicU64], facts: &Facts) {
+    let boot = facts.boot().unwrap_or_default();
+    let namespace = facts.pid_namespace().unwrap_or_default();
+    for (at, word) in [
+        (header::MAGIC, layout::MAGIC),
+        (header::VERSION, layout::VERSION),
+        (header::WORDS, words.len() as u64),
+        (header::BOOT, (boot >> 64) as u64),
+        (header::BOOT + 1, boot as u64),
+        (header::PID_NAMESPACE, namespace),
+    ] {
+        words.store(at, word, Relaxed);
+    }
+}
+
+/// As much as can be had: halved until there is room.
+fn allocate(file: &File, bytes: u64) -> io::Result<u64> {
+    // Over a limit of the process the kernel sends a signal.
+    let most = getrlimit(Resource::Fsize).current.unwrap_or(u64::MAX);
+    let mut bytes = (bytes.min(most) / 4096) * 4096;
+    loop {
+        if bytes < LEAST_BYTES {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        match allocated(file, bytes) {
+            Ok(()) => return Ok(bytes),
+            Err(_) => file.set_len(0)?,
+        }
+        bytes = bytes / 2 / 4096 * 4096;
+    }
+}
+
+fn allocated(file: &File, bytes: u64) -> io::Result<()> {
+    use std::os::unix::fs::FileExt;
+
+    match rustix::fs::fallocate(file, FallocateFlags::empty(), 0, bytes) {
+        Err(rustix::io::Errno::OPNOTSUPP) => {
+            // A file system without it takes zeros.
+            let zeros = [0; 4096];
+            (0..bytes / 4096).try_for_each(|page| file.write_all_at(&zeros, page * 4096))
+        }
+        done => done.map_err(io::Error::from),
+    }
+}
+
+fn in_memory(directory: &Path) -> bool {
+    rustix::fs::statfs(directory).is_ok_and(|found| found.f_type as u64 == TMPFS)
+}
+
+fn new(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create_new(true).mode(0o600);
+    options.open(path)
+}
+
+fn in_directory(directory: &Path) -> io::Result<(File, PathBuf)> {
+    let mut name = tempfile::Builder::new();
+    name.prefix(delivered::METRICS_REGION_PREFIX);
+    name.tempfile_in(directory)?.keep().map_err(|err| err.error)
+}

@@ -1,0 +1,112 @@
+//! What can be wrong with a metric's name, and with a region.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use super::key::{LABELS, NAME_BYTES, TEXT_BYTES};
+use crate::error::{ErrorKind, Fault};
+
+/// A metric that cannot be.
+#[derive(Debug)]
+pub(super) enum MetricFault {
+    Name { metric: String },
+    Label { metric: String, label: String },
+    Twice { metric: String, label: String },
+    TooLong { metric: String },
+}
+
+impl fmt::Display for MetricFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name { metric } => write!(f, "metric {metric:?}: not a name"),
+            Self::Label { metric, label } => {
+                write!(f, "metric {metric:?}: {label:?} is not a label's name")
+            }
+            Self::Twice { metric, label } => {
+                write!(f, "metric {metric:?}: the label {label:?} comes twice")
+            }
+            Self::TooLong { metric } => {
+                write!(f, "metric {metric:?}: names, labels or texts are too long")
+            }
+        }
+    }
+}
+
+impl Fault for MetricFault {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Metric
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Name { .. } => Some(
+                "a name has letters, digits, _ and :, and does not begin with a digit".to_owned(),
+            ),
+            Self::Label { .. } => Some(
+                "a label's name has letters, digits and _, and begins neither with a digit nor with __"
+                    .to_owned(),
+            ),
+            Self::Twice { .. } => None,
+            Self::TooLong { .. } => Some(format!(
+                "a name has {NAME_BYTES} bytes at most, a series {LABELS} labels, and all of it {TEXT_BYTES} bytes"
+            )),
+        }
+    }
+}
+
+/// A file that is not a region.
+#[derive(Debug)]
+pub(super) enum RegionFault {
+    Unreadable { path: PathBuf },
+    NotOne { path: PathBuf },
+}
+
+impl fmt::Display for RegionFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable { path } => write!(f, "cannot read {}", path.display()),
+            Self::NotOne { path } => write!(
+                f,
+                "cannot understand {}: it is not a region of this version",
+                path.display()
+            ),
+        }
+    }
+}
+
+impl Fault for RegionFault {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Unreadable { .. } => ErrorKind::Unreadable,
+            Self::NotOne { .. } => ErrorKind::Contract,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Unreadable { .. } => "only the program's user and root may read it".to_owned(),
+            Self::NotOne { .. } => {
+                "lyftlearn-runtime run makes this file; check that nothing else writes to it"
+                    .to_owned()
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RegionFault;
+    use crate::error::Error;
+
+    #[test]
+    fn a_file_that_may_not_be_read_is_said() {
+        let path = "/run/lyftlearn/metrics.region".into();
+        let error = Error::from(RegionFault::Unreadable { path }).because("permission denied");
+        assert_eq!(
+            error.report(),
+            "lyftlearn-runtime: cannot read /run/lyftlearn/metrics.region\n  \
+             because: permission denied\n  \
+             hint: only the program's user and root may read it\n"
+        );
+    }
+}

@@ -1,0 +1,209 @@
+//! What tells one series from every other: its name, and its labels in order.
+
+use super::fault::MetricFault;
+use crate::error::Error;
+
+/// Of a metric's or a label's name.
+pub(super) const NAME_BYTES: usize = 255;
+/// Of one series.
+pub(super) const LABELS: usize = 64;
+/// Of a key with everything in it.
+pub(super) const TEXT_BYTES: usize = 4_096;
+
+/// A name and labels, as a region holds them.
+///
+/// ```
+/// use lyftlearn_runtime::metrics::region::Key;
+///
+/// Key::new("rows_total", [("split", "train")])?;
+/// let error = Key::new("rows", [("a-b", "x")]).unwrap_err();
+/// assert_eq!(error.to_string(), r#"metric "rows": "a-b" is not a label's name"#);
+/// # Ok::<(), lyftlearn_runtime::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Key {
+    name: String,
+    words: Box<[u64]>,
+    bytes: usize,
+}
+
+impl Key {
+    /// A series as Prometheus names it.
+    ///
+    /// # Errors
+    ///
+    /// When a name is none, a label comes twice, or all of it is too long.
+    pub fn new<'a>(
+        name: &'a str,
+        labels: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, Error> {
+        if !is_name(name, ":") {
+            return Err(MetricFault::Name {
+                metric: shown(name),
+            }
+            .into());
+        }
+        let labels: Vec<(&str, &str)> = labels.into_iter().collect();
+        for (label, _) in &labels {
+            if !is_name(label, "") || label.starts_with("__") {
+                return Err(MetricFault::Label {
+                    metric: shown(name),
+                    label: shown(label),
+                }
+                .into());
+            }
+        }
+        Self::of_any(name, labels)
+    }
+
+    /// A series as somebody else names it: any text that is not too long.
+    ///
+    /// # Errors
+    ///
+    /// When a label comes twice, or all of it is too long.
+    pub fn of_any<'a>(
+        name: &'a str,
+        labels: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, Error> {
+        let mut labels: Vec<(&str, &str)> = labels.into_iter().collect();
+        labels.sort_unstable();
+        if let Some(pair) = labels.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+            return Err(MetricFault::Twice {
+                metric: shown(name),
+                label: shown(pair[0].0),
+            }
+            .into());
+        }
+        let mut texts = vec![name];
+        texts.extend(labels.iter().flat_map(|(label, value)| [*label, *value]));
+        Self::of_texts(&texts)
+    }
+
+    /// What is said of a metric: not a series, but kept as one.
+    pub(super) fn about(name: &str, unit: &str, help: &str) -> Result<Self, Error> {
+        Self::of_texts(&[name, unit, help])
+    }
+
+    fn of_texts(texts: &[&str]) -> Result<Self, Error> {
+        let name = texts[0];
+        let bytes = texts.iter().map(|text| 2 + text.len()).sum::<usize>();
+        if name.len() > NAME_BYTES || texts.len() > 1 + 2 * LABELS || bytes > TEXT_BYTES {
+            return Err(MetricFault::TooLong {
+                metric: shown(name),
+            }
+            .into());
+        }
+        let mut encoded = Vec::with_capacity(bytes.next_multiple_of(8));
+        for text in texts {
+            let length = u16::try_from(text.len()).expect("shorter than TEXT_BYTES");
+            encoded.extend_from_slice(&length.to_le_bytes());
+            encoded.extend_from_slice(text.as_bytes());
+        }
+        encoded.resize(bytes.next_multiple_of(8), 0);
+        Ok(Self {
+            name: name.to_owned(),
+            words: (encoded.as_chunks().0.iter())
+                .map(|chunk| u64::from_le_bytes(*chunk))
+                .collect(),
+            bytes,
+        })
+    }
+
+    /// The metric's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn words(&self) -> &[u64] {
+        &self.words
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+/// The texts that a key's words hold; `None` when they are no key.
+pub(super) fn texts(words: &[u64], bytes: usize) -> Option<Vec<String>> {
+    let encoded: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+    let mut rest = encoded.get(..bytes)?;
+    let mut texts = Vec::new();
+    while let Some((length, after)) = rest.split_first_chunk() {
+        let (text, after) = after.split_at_checked(u16::from_le_bytes(*length).into())?;
+        texts.push(std::str::from_utf8(text).ok()?.to_owned());
+        rest = after;
+    }
+    (rest.is_empty() && !texts.is_empty()).then_some(texts)
+}
+
+/// Where to look for a key, and half of what is compared before it is.
+pub(super) fn hash(kind: u8, words: &[u64]) -> u64 {
+    const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mix = |hash: u64, word: u64| (hash ^ word).wrapping_mul(MULTIPLIER).rotate_left(29);
+    let hash = words
+        .iter()
+        .fold(mix(0, kind.into()), |h, word| mix(h, *word));
+    hash ^ (hash >> 32)
+}
+
+fn is_name(name: &str, also: &str) -> bool {
+    let letter =
+        |byte: u8| byte.is_ascii_alphabetic() || byte == b'_' || also.as_bytes().contains(&byte);
+    let mut bytes = name.bytes();
+    bytes.next().is_some_and(letter) && bytes.all(|byte| letter(byte) || byte.is_ascii_digit())
+}
+
+/// As much of a name as a report takes.
+fn shown(name: &str) -> String {
+    name.chars().take(NAME_BYTES).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Key, texts};
+
+    #[track_caller]
+    fn check(name: &str, labels: &[(&str, &str)], expected: &str) {
+        let report = Key::new(name, labels.iter().copied()).unwrap_err().report();
+        assert_eq!(report, format!("lyftlearn-runtime: {expected}\n"));
+    }
+
+    #[test]
+    fn every_mistake_names_the_metric() {
+        let hint = "a name has letters, digits, _ and :, and does not begin with a digit";
+        for name in ["", "1st", "a.b", "a-b", "é"] {
+            check(
+                name,
+                &[],
+                &format!("metric {name:?}: not a name\n  hint: {hint}"),
+            );
+        }
+        let hint =
+            "a label's name has letters, digits and _, and begins neither with a digit nor with __";
+        for label in ["", "a:b", "__name__", "1"] {
+            let said = format!("metric \"rows\": {label:?} is not a label's name\n  hint: {hint}");
+            check("rows", &[(label, "x")], &said);
+        }
+        let twice = "metric \"rows\": the label \"a\" comes twice";
+        check("rows", &[("a", "x"), ("b", "x"), ("a", "y")], twice);
+        let long = "x".repeat(5_000);
+        let said = "metric \"rows\": names, labels or texts are too long\n  hint: \
+                    a name has 255 bytes at most, a series 64 labels, and all of it 4096 bytes";
+        check("rows", &[("a", &long)], said);
+    }
+
+    #[test]
+    fn a_label_s_value_is_never_shown() {
+        let error = Key::new("rows", [("a-b", "canary")]).unwrap_err();
+        assert!(!format!("{error:?}{}", error.report()).contains("canary"));
+    }
+
+    #[test]
+    fn the_order_of_labels_does_not_matter_and_the_texts_come_back() {
+        let key = Key::new("rows", [("b", "2"), ("a", "ä\n")]).unwrap();
+        assert_eq!(key, Key::new("rows", [("a", "ä\n"), ("b", "2")]).unwrap());
+        let found = texts(key.words(), key.bytes()).unwrap();
+        assert_eq!(found, ["rows", "a", "ä\n", "b", "2"]);
+    }
+}

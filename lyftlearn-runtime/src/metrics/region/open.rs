@@ -1,0 +1,108 @@
+//! The container's region, as a process of the program finds it.
+
+use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
+
+use rustix::fs::OFlags;
+
+use super::layout::{self, header};
+use super::memory;
+use crate::contract::delivered;
+use crate::facts::Facts;
+
+/// A region of one's own: a mebibyte of address space.
+pub(super) const PRIVATE_WORDS: usize = (1 << 20) / size_of::<AtomicU64>();
+
+/// Why a process counts for itself and the children that it forks alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Degraded {
+    /// `lyftlearn-runtime run` did not start it.
+    Unsupervised,
+    /// There is no region in the run directory: it is switched off, or nothing could be
+    /// made, which PID 1 said.
+    Absent,
+    /// There is one, and this user may not open it.
+    Denied(PathBuf),
+    /// What is there is no region, or another boot's.
+    Broken(PathBuf),
+}
+
+impl Degraded {
+    /// Whether somebody may wonder where their metrics are: a region is there, and was to
+    /// be used.
+    #[must_use]
+    pub fn is_surprising(&self) -> bool {
+        matches!(self, Self::Denied(_) | Self::Broken(_))
+    }
+}
+
+impl fmt::Display for Degraded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unsupervised => write!(f, "lyftlearn-runtime run did not start this process"),
+            Self::Absent => write!(f, "there is no metrics.region in the run directory"),
+            Self::Denied(path) => write!(f, "{} is not this user's to open", path.display()),
+            Self::Broken(path) => {
+                write!(
+                    f,
+                    "{} is not a region of this version and boot",
+                    path.display()
+                )
+            }
+        }
+    }
+}
+
+/// The words of the region that `facts` name, and its PID namespace.
+pub(super) fn shared(facts: &Facts) -> Result<(&'static [AtomicU64], u64), Degraded> {
+    let Some(run) = facts.text(delivered::RUN_DIR) else {
+        return Err(Degraded::Unsupervised);
+    };
+    let path = Path::new(run.as_ref()).join(delivered::METRICS_REGION);
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        // A FIFO in its place must not hang.
+        .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
+        .open(&path);
+    let file = file.map_err(|err| match err.kind() {
+        io::ErrorKind::NotFound => Degraded::Absent,
+        _ => Degraded::Denied(path.clone()),
+    })?;
+    let broken = || Degraded::Broken(path.clone());
+    let (words, namespace) = checked(&file).ok_or_else(broken)?;
+    let words = memory::map(&file, words).map_err(|_| broken())?;
+    Ok((words, namespace))
+}
+
+/// How many words it has, and its PID namespace; `None` when it is not for us.
+fn checked(file: &File) -> Option<(usize, u64)> {
+    let meta = file.metadata().ok()?;
+    // A page that is not allocated could be refused when it is touched, with SIGBUS.
+    if !meta.is_file() || meta.blocks() * 512 < meta.len() {
+        return None;
+    }
+    let mut bytes = [0; header::LEN * 8];
+    file.read_exact_at(&mut bytes, 0).ok()?;
+    let (words, []) = bytes.as_chunks() else {
+        return None;
+    };
+    let word = |at: usize| u64::from_le_bytes(words[at]);
+    let count = word(header::WORDS);
+    let here = Facts::empty().with_root("/");
+    let ours = word(header::MAGIC) == layout::MAGIC
+        && word(header::VERSION) == layout::VERSION
+        && count == meta.len() / 8
+        && here.boot() == Some(boot(word(header::BOOT), word(header::BOOT + 1)));
+    ours.then_some((count as usize, word(header::PID_NAMESPACE)))
+}
+
+/// The boot's identifier, of its two words.
+fn boot(high: u64, low: u64) -> u128 {
+    u128::from(high) << 64 | u128::from(low)
+}

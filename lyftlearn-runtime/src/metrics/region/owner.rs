@@ -1,0 +1,129 @@
+//! Whose a gauge's cell is: a process, told from every other that there was or will be
+//! while the region lives by its pid and the time at which it started.
+
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::memory;
+use crate::facts::Facts;
+
+/// PIDs are smaller than 2^22 (PID_MAX_LIMIT); what is left holds a start in hundredths of
+/// a second for seven centuries after a boot.
+const START_BITS: u32 = 41;
+/// The process has not set its value yet: what is there is another's.
+const UNSET: u64 = 1 << 63;
+/// Of a process whose pid means nothing to a reader: it lives in a PID namespace of its own,
+/// or there is no /proc. All of those share a cell, and never die.
+const FOREIGN: u64 = 1;
+
+/// A process, and whether it has set its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Owner(pub(super) u64);
+
+impl Owner {
+    fn of(pid: u32, started: u64) -> Self {
+        Self((u64::from(pid) << START_BITS | started & ((1 << START_BITS) - 1)) & !UNSET)
+    }
+
+    pub(super) fn unset(self) -> Self {
+        Self(self.0 | UNSET)
+    }
+
+    pub(super) fn set(self) -> Self {
+        Self(self.0 & !UNSET)
+    }
+
+    pub(super) fn is_unset(self) -> bool {
+        self != self.set()
+    }
+
+    pub(super) fn is_alive(self, facts: &Facts) -> bool {
+        let owner = self.set();
+        if owner.0 == FOREIGN {
+            return true;
+        }
+        let pid = (owner.0 >> START_BITS) as u32;
+        let started = facts.process_started(pid);
+        started.is_some_and(|started| Self::of(pid, started) == owner)
+    }
+}
+
+/// This process, found once and again after each fork.
+#[derive(Debug)]
+pub(super) struct Me {
+    /// Itself, or 0 where a fork has made another process of it.
+    known: Option<&'static AtomicU64>,
+    /// Without that: itself, and the pid that it was found for.
+    fallback: [AtomicU64; 2],
+    /// The region's.
+    namespace: u64,
+}
+
+impl Me {
+    pub(super) fn within(namespace: u64) -> Self {
+        Self {
+            known: memory::forgotten_by_forks(),
+            fallback: Default::default(),
+            namespace,
+        }
+    }
+
+    pub(super) fn get(&self) -> Owner {
+        match self.known {
+            Some(known) => {
+                let owner = known.load(Relaxed);
+                if owner != 0 {
+                    return Owner(owner);
+                }
+                let owner = self.find();
+                known.store(owner.0, Relaxed);
+                owner
+            }
+            None => self.without_help(),
+        }
+    }
+
+    #[cold]
+    fn without_help(&self) -> Owner {
+        let [known, of] = &self.fallback;
+        let pid = u64::from(std::process::id());
+        if of.load(Relaxed) != pid {
+            known.store(self.find().0, Relaxed);
+            of.store(pid, Relaxed);
+        }
+        Owner(known.load(Relaxed))
+    }
+
+    #[cold]
+    fn find(&self) -> Owner {
+        let here = Facts::empty().with_root("/");
+        match here.own_process() {
+            Some((pid, started)) if here.pid_namespace() == Some(self.namespace) => {
+                Owner::of(pid, started)
+            }
+            _ => Owner(FOREIGN),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FOREIGN, Me, Owner};
+    use crate::facts::Facts;
+
+    #[test]
+    fn this_process_is_alive_and_another_with_its_pid_is_not() {
+        let here = Facts::empty().with_root("/");
+        let me = Me::within(here.pid_namespace().unwrap()).get();
+        assert!(me.is_alive(&here) && me.unset().is_alive(&here));
+        assert!(!Owner(me.0 ^ 1).is_alive(&here));
+        assert_eq!(me.unset().set(), me);
+        assert!(me.unset().is_unset() && !me.is_unset());
+    }
+
+    #[test]
+    fn a_process_of_another_namespace_is_nobody_in_particular() {
+        assert_eq!(Me::within(1).get(), Owner(FOREIGN));
+        assert!(Owner(FOREIGN).is_alive(&Facts::empty()));
+    }
+}

@@ -1,0 +1,336 @@
+//! What was counted, for whoever exports it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
+
+use super::fault::RegionFault;
+use super::image::{Image, Source};
+use super::layout::{self, counter, gauge, header, histogram};
+use super::owner::Owner;
+use super::{Aggregate, buckets, kind};
+use crate::contract::delivered;
+use crate::error::Error;
+use crate::facts::Facts;
+
+/// What a series is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// A number that only grows.
+    Counter,
+    /// A number that goes up and down.
+    Gauge,
+    /// How often which values came.
+    Histogram,
+}
+
+/// What a series says.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// The total.
+    Counter(f64),
+    /// What is shown of all processes' values.
+    Gauge(f64),
+    /// All processes' observations.
+    Histogram(Buckets),
+}
+
+impl Value {
+    /// What the series is.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Counter(_) => Kind::Counter,
+            Self::Gauge(_) => Kind::Gauge,
+            Self::Histogram(_) => Kind::Histogram,
+        }
+    }
+}
+
+/// Exponential buckets of scale 3.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Buckets {
+    /// How many values were greater than 2^(i/8) and not greater than 2^((i+1)/8), by `i`;
+    /// none that is 0. The lowest and the greatest hold what lies beyond them, too.
+    pub positive: Vec<(i32, u64)>,
+    /// How many were 0.
+    pub zero: u64,
+    /// How many were less.
+    pub negative: u64,
+    /// All of them.
+    pub count: u64,
+    /// Of all of them. It may lag behind the count by the observations that are being made.
+    pub sum: f64,
+}
+
+/// One series.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Series {
+    /// The metric's name, as it was given.
+    pub name: String,
+    /// Labels, sorted by name.
+    pub labels: Vec<(String, String)>,
+    /// What the metric counts in, where told: `seconds`.
+    pub unit: Option<String>,
+    /// What the metric is about, where told.
+    pub help: Option<String>,
+    /// What it says.
+    pub value: Value,
+}
+
+/// Everything that was counted, at one moment, and what could not be.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Snapshot {
+    /// Sorted by kind, name and labels; each of them once.
+    pub series: Vec<Series>,
+    /// How often there was no room for a series.
+    pub dropped_series: u64,
+    /// How many observations were not finite.
+    pub refused_values: u64,
+    /// How many published series could not be understood: somebody wrote over them.
+    pub damaged_series: u64,
+}
+
+/// The container's region, for a process that only reads. It is read, and never mapped: no
+/// file can kill who reads it.
+#[derive(Debug)]
+pub struct Reader {
+    file: File,
+    path: PathBuf,
+    facts: Facts,
+}
+
+impl Reader {
+    /// The region in the directory `run`; `None` when there is none.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be opened.
+    pub fn open(run: &Path) -> Result<Option<Self>, Error> {
+        let path = run.join(delivered::METRICS_REGION);
+        let mut options = OpenOptions::new();
+        options.read(true);
+        // A FIFO in its place must not hang.
+        options.custom_flags(OFlags::NONBLOCK.bits().cast_signed());
+        match options.open(&path) {
+            Ok(file) => Ok(Some(Self {
+                file,
+                path,
+                facts: Facts::empty().with_root("/"),
+            })),
+            Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(err) => Err(unreadable(&path, &err)),
+        }
+    }
+
+    /// What was counted up to now.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read, or is no region.
+    pub fn snapshot(&self) -> Result<Snapshot, Error> {
+        let snapshot = Snapshot::read(&self.file, &self.facts);
+        let snapshot = snapshot.map_err(|err| unreadable(&self.path, &err))?;
+        let path = self.path.clone();
+        snapshot.ok_or_else(|| RegionFault::NotOne { path }.into())
+    }
+}
+
+fn unreadable(path: &Path, err: &io::Error) -> Error {
+    let path = path.to_owned();
+    Error::from(RegionFault::Unreadable { path }).because(err.kind())
+}
+
+impl Snapshot {
+    pub(super) fn of<S: Source + ?Sized>(source: &S, facts: &Facts) -> Option<Self> {
+        Self::read(source, facts).ok().flatten()
+    }
+
+    /// `facts` tell which processes live.
+    pub(super) fn read<S: Source + ?Sized>(source: &S, facts: &Facts) -> io::Result<Option<Self>> {
+        Ok(Image::of(source)?.map(|image| {
+            let mut found = Found::default();
+            for (kind, slot) in image.published() {
+                if found.slot(&image, kind, slot).is_none() {
+                    found.damaged += 1;
+                }
+            }
+            found.snapshot(&image, facts)
+        }))
+    }
+}
+
+/// What has been seen so far. Of one series there may be several slots.
+#[derive(Default)]
+struct Found {
+    series: BTreeMap<(Kind, Vec<String>), Gathered>,
+    about: HashMap<String, (String, String)>,
+    damaged: u64,
+}
+
+enum Gathered {
+    Counter(f64),
+    Gauge(Vec<Reading>),
+    Histogram(Buckets),
+}
+
+/// What one process has set.
+#[derive(Clone, Copy)]
+struct Reading {
+    aggregate: Aggregate,
+    value: f64,
+    stamp: u64,
+    owner: Owner,
+}
+
+impl Found {
+    fn slot(&mut self, image: &Image, kind: u8, slot: &[u64]) -> Option<()> {
+        let texts = image.key(kind, slot)?;
+        if kind == kind::ABOUT {
+            let [name, unit, help] = texts.try_into().ok()?;
+            self.about.entry(name).or_insert((unit, help));
+            return Some(());
+        }
+        if texts.len() % 2 == 0 {
+            return None;
+        }
+        let float = f64::from_bits;
+        if kind == kind::COUNTER {
+            let cell = image.cell(slot, layout::LINE)?;
+            #[expect(clippy::cast_precision_loss, reason = "a total is shown as a float")]
+            let total = cell[counter::WHOLE] as f64 + float(cell[counter::PART]);
+            let empty = Gathered::Counter(0.0);
+            if let Gathered::Counter(sum) = self.of(Kind::Counter, texts, empty) {
+                *sum += total;
+            }
+        } else if kind == kind::HISTOGRAM {
+            let cell = image.cell(slot, histogram::LEN)?;
+            let empty = Gathered::Histogram(Buckets::default());
+            if let Gathered::Histogram(sum) = self.of(Kind::Histogram, texts, empty) {
+                sum.merge(&Buckets::of(cell));
+            }
+        } else {
+            let aggregate = kind::aggregate(kind)?;
+            let cell = image.cell(slot, layout::LINE)?;
+            let empty = Gathered::Gauge(Vec::new());
+            if let Gathered::Gauge(readings) = self.of(Kind::Gauge, texts, empty) {
+                readings.push(Reading {
+                    aggregate,
+                    value: float(cell[gauge::VALUE]),
+                    stamp: cell[gauge::STAMP],
+                    owner: Owner(cell[gauge::OWNER]),
+                });
+            }
+        }
+        Some(())
+    }
+
+    fn of(&mut self, kind: Kind, texts: Vec<String>, empty: Gathered) -> &mut Gathered {
+        self.series.entry((kind, texts)).or_insert(empty)
+    }
+
+    fn snapshot(self, image: &Image, facts: &Facts) -> Snapshot {
+        let mut living = HashMap::new();
+        let mut lives = |owner: Owner| {
+            !owner.is_unset()
+                && *living
+                    .entry(owner.0)
+                    .or_insert_with(|| owner.is_alive(facts))
+        };
+        let series = self
+            .series
+            .into_iter()
+            .filter_map(|((_, texts), gathered)| {
+                let value = match gathered {
+                    Gathered::Counter(total) => Value::Counter(total),
+                    Gathered::Gauge(readings) => Value::Gauge(shown(readings, &mut lives)?),
+                    Gathered::Histogram(buckets) => Value::Histogram(buckets),
+                };
+                let mut texts = texts.into_iter();
+                let name = texts.next()?;
+                let labels = std::iter::from_fn(|| Some((texts.next()?, texts.next()?)));
+                let (unit, help) = self.about.get(&name).cloned().unwrap_or_default();
+                Some(Series {
+                    labels: labels.collect(),
+                    unit: Some(unit).filter(|unit| !unit.is_empty()),
+                    help: Some(help).filter(|help| !help.is_empty()),
+                    name,
+                    value,
+                })
+            });
+        Snapshot {
+            series: series.collect(),
+            dropped_series: image.header[header::DROPPED_SERIES],
+            refused_values: image.header[header::REFUSED_VALUES],
+            damaged_series: self.damaged,
+        }
+    }
+}
+
+/// One number for all processes'; `None` when nobody who counts has set it.
+fn shown(mut readings: Vec<Reading>, lives: &mut impl FnMut(Owner) -> bool) -> Option<f64> {
+    readings.retain(|reading| reading.stamp != 0);
+    readings.sort_by_key(|reading| std::cmp::Reverse(reading.stamp));
+    // Of two cells of one process the newer one counts.
+    let mut seen = Vec::new();
+    readings.retain(|reading| {
+        let new = reading.owner.is_unset() || !seen.contains(&reading.owner);
+        seen.push(reading.owner);
+        new
+    });
+    let newest = *readings.first()?;
+    let aggregate = newest.aggregate;
+    let values = readings
+        .into_iter()
+        .filter(|reading| reading.aggregate == aggregate && lives(reading.owner))
+        .map(|reading| reading.value);
+    match aggregate {
+        Aggregate::Last => Some(values.into_iter().next().unwrap_or(newest.value)),
+        Aggregate::Sum => values.reduce(|a, b| a + b),
+        Aggregate::Max => values.reduce(f64::max),
+        Aggregate::Min => values.reduce(f64::min),
+    }
+}
+
+impl Buckets {
+    fn of(cell: &[u64]) -> Self {
+        let positive: Vec<(i32, u64)> = (buckets::FIRST..)
+            .zip(cell[histogram::BUCKETS..].iter().copied())
+            .filter(|(_, count)| *count > 0)
+            .collect();
+        let mut found = Self {
+            positive,
+            zero: cell[histogram::ZERO],
+            negative: cell[histogram::NEGATIVE],
+            count: 0,
+            sum: f64::from_bits(cell[histogram::SUM]),
+        };
+        found.count_all();
+        found
+    }
+
+    fn merge(&mut self, other: &Self) {
+        let mut positive: BTreeMap<i32, u64> = self.positive.iter().copied().collect();
+        for (index, count) in &other.positive {
+            let sum = positive.entry(*index).or_default();
+            *sum = sum.saturating_add(*count);
+        }
+        self.positive = positive.into_iter().collect();
+        self.zero = self.zero.saturating_add(other.zero);
+        self.negative = self.negative.saturating_add(other.negative);
+        self.sum += other.sum;
+        self.count_all();
+    }
+
+    /// The count is what the buckets hold, so that they agree whatever has happened.
+    fn count_all(&mut self) {
+        let positive = self.positive.iter().map(|(_, count)| *count);
+        let all = positive.chain([self.zero, self.negative]);
+        self.count = all.fold(0, u64::saturating_add);
+    }
+}
