@@ -11,6 +11,7 @@ mod account;
 mod container;
 mod failure;
 mod load;
+mod local_mode;
 mod place;
 mod pod;
 mod stop;
