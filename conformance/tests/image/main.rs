@@ -14,6 +14,7 @@ mod load;
 mod local_mode;
 mod place;
 mod pod;
+mod same_job;
 mod stop;
 
 use std::process::Command;
