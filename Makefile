@@ -6,6 +6,10 @@ BINARY := target/$(MUSL)/release/lyftlearn-runtime
 PYTHON := target/venv/bin/python
 # The oracle for SM_*: without what its runners need (scipy, gevent, paramiko).
 TOOLKIT := target/toolkit/bin/python
+# The SDKs whose local mode starts our image; of the newer one what a ModelTrainer
+# imports, without mlflow, paramiko and scipy.
+SDK_2 := target/sdk-2/bin/python
+SDK_3 := target/sdk-3/bin/python
 LAYER := target/image-layer
 CONTEXT := $(LAYER)/context
 ENTER := conformance/engine/enter.sh $(LAYER)/storage
@@ -29,7 +33,7 @@ setup:
 	conformance/setup.sh
 
 # The static binary, and a Python environment with the wheel and the example's packages;
-# another with SageMaker's training toolkit.
+# others with SageMaker's training toolkit and with its SDKs.
 build: setup
 	cargo build --release --locked --target $(MUSL) -p lyftlearn-runtime
 	[ -x $(PYTHON) ] || python3 -m venv target/venv
@@ -41,6 +45,13 @@ build: setup
 	[ -x $(TOOLKIT) ] || python3 -m venv target/toolkit
 	$(TOOLKIT) -m pip install --quiet boto3 six
 	$(TOOLKIT) -m pip install --quiet --no-deps sagemaker-training==5.1.4
+
+	[ -x $(SDK_2) ] || python3 -m venv target/sdk-2
+	$(SDK_2) -m pip install --quiet sagemaker==2.257.7
+	[ -x $(SDK_3) ] || python3 -m venv target/sdk-3
+	$(SDK_3) -m pip install --quiet boto3 pydantic 'PyYAML<7' 'jsonschema<5' 'platformdirs<5' 'rich<15' \
+	    'importlib-metadata<7' typing_extensions pytz requests attrs packaging omegaconf 'graphene<4' pandas six
+	$(SDK_3) -m pip install --quiet --no-deps sagemaker-core==2.27.0 sagemaker-train==1.27.0
 
 # What the example's image is built from.
 context:

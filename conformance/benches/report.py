@@ -12,6 +12,7 @@ import os
 import sys
 
 import exits
+import large
 import metrics_python
 import orphans
 import package
@@ -29,7 +30,7 @@ def main(
     os.sched_setaffinity(0, PROCESSORS[:1])
     shims = all_shims(binary)
     tables = []
-    for subject in (start, signals, exits, orphans, rest):
+    for subject in (start, signals, exits, orphans, rest, large):
         print(f"bench: {subject.__name__}", file=sys.stderr)
         tables.append(subject.report(shims))
     if python and wheel:

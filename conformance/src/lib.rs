@@ -20,6 +20,7 @@ pub mod engine;
 pub mod kubelet;
 pub mod programs;
 pub mod sagemaker;
+pub mod same_job;
 pub mod sandbox;
 pub mod story;
 pub mod terminal;

@@ -1,7 +1,7 @@
 //! The programs under test, where the build leaves them.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// The repository.
 #[must_use]
@@ -69,6 +69,30 @@ pub fn python_with_toolkit() -> Option<PathBuf> {
     works
         .then_some(python)
         .or_else(|| skipped("no Python with sagemaker-training 5.1.4: run `make build` first"))
+}
+
+/// A Python that has one of the SageMaker SDK's lines, 2 or 3, where the build makes it.
+///
+/// # Panics
+///
+/// In CI, when there is none.
+#[must_use]
+pub fn python_with_sdk(line: u8) -> Option<PathBuf> {
+    let python = repository().join(format!("target/sdk-{line}/bin/python"));
+    let package = if line == 2 {
+        "sagemaker"
+    } else {
+        "sagemaker-train"
+    };
+    let asked = format!("import importlib.metadata as m; m.version('{package}')");
+    let works = Command::new(&python)
+        .args(["-c", &asked])
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success());
+    works
+        .then_some(python)
+        .or_else(|| skipped("no Python with the SageMaker SDK: run `make build` first"))
 }
 
 /// Says why a test cannot run here; in CI nothing may be skipped.

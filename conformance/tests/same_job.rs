@@ -2,58 +2,14 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::process::Command;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
 
 use lyftlearn_conformance::case::{self, Case, Job};
 use lyftlearn_conformance::programs;
+use lyftlearn_conformance::same_job::{PLACE, PLACE_VARIABLES};
 use lyftlearn_runtime::{Facts, resolve};
-use serde_json::Value;
-
-/// The fields that name the place, and those of which only one of the platforms says
-/// anything (ARCHITECTURE.md). Nothing that steers a program.
-const PLACE: &[&str] = &[
-    "credentials.isolated",
-    "credentials.mode",
-    "credentials.source",
-    "flavor",
-    "hyperparameters.path",
-    "hyperparameters.sources",
-    "job.arn",
-    "job.container",
-    "job.id",
-    "job.namespace",
-    "lifecycle.grace_source",
-    "paths.failure",
-    "platform",
-    "topology.groups",
-    "topology.host",
-    "topology.hosts",
-    "topology.master_addr",
-    "topology.network_interface",
-];
-
-/// The same for variables, by their beginnings.
-const PLACE_VARIABLES: &[&str] = &[
-    // Only a start serves an identity; where there is none to serve, this is known before.
-    "AWS_EC2_METADATA_DISABLED",
-    "LYFTLEARN_FLAVOR",
-    "LYFTLEARN_HOST",
-    "LYFTLEARN_JOB_ID",
-    "LYFTLEARN_MASTER_ADDR",
-    "LYFTLEARN_NETWORK_INTERFACE",
-    "LYFTLEARN_PLATFORM",
-    "MASTER_ADDR",
-    "PET_MASTER_ADDR",
-    "CURRENT_HOST",
-    "SM_CURRENT_",
-    "SM_HOSTS",
-    "SM_INSTANCE_GROUPS",
-    "SM_IS_HETERO",
-    // A channel's content type, which a volume has not.
-    "SM_INPUT_DATA_CONFIG",
-    "SM_RESOURCE_CONFIG",
-    "SM_TRAINING_ENV",
-];
+use serde_json::{Value, json};
 
 fn differences(at: &str, a: &Value, b: &Value, found: &mut BTreeSet<String>) {
     match (a, b) {
@@ -74,7 +30,7 @@ fn differences(at: &str, a: &Value, b: &Value, found: &mut BTreeSet<String>) {
 }
 
 /// Every job is tried, so that one run shows everything that is wrong.
-fn for_each_job(check: impl Fn(&Job) -> BTreeSet<String>) {
+fn for_each_job(mut check: impl FnMut(&Job) -> BTreeSet<String>) {
     let jobs = case::jobs();
     assert!(jobs.len() >= 12, "there are {} jobs", jobs.len());
     let wrong: Vec<String> = jobs
@@ -160,6 +116,67 @@ fn through_the_binary() {
         );
         found
     });
+}
+
+/// Compares the objects that a program gets, attribute by attribute; never by `to_dict`, which
+/// is the library's own text. One Python for all jobs.
+const DRIVER: &str = "
+import json, sys, types
+from collections.abc import Mapping
+import lyftlearn_runtime as rt
+
+def differing(at, a, b):
+    ours = type(a).__module__ == 'lyftlearn_runtime'
+    fields = [n for n, d in vars(type(a)).items() if ours and isinstance(d, types.GetSetDescriptorType)]
+    if type(a) is not type(b):
+        yield at
+    elif isinstance(a, Mapping):
+        for name in a.keys() | b.keys():
+            yield from differing(f'{at}.{name}', a.get(name), b.get(name))
+    elif fields:
+        for name in fields:
+            yield from differing(f'{at}.{name}', getattr(a, name), getattr(b, name))
+    elif a != b:
+        yield at
+
+for line in sys.stdin:
+    views = [rt.resolve(root=w['root'], environ=w['environ'], argv=w['argv']) for w in json.loads(line)]
+    print(json.dumps([name.lstrip('.') for name in differing('', *views)]), flush=True)
+";
+
+#[test]
+fn through_the_wheel() {
+    let Some(python) = programs::python_with_wheel() else {
+        return;
+    };
+    let mut driver = Command::new(python)
+        .args(["-c", DRIVER])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut questions = driver.stdin.take().unwrap();
+    let mut answers = BufReader::new(driver.stdout.take().unwrap()).lines();
+    let mut places = BTreeSet::new();
+    for_each_job(|job| {
+        let worlds = [&job.sagemaker, &job.kubernetes].map(
+            |case| json!({"root": case.root(), "environ": case.environment, "argv": case.argv}),
+        );
+        writeln!(questions, "{}", json!(worlds)).unwrap();
+        let answer = answers
+            .next()
+            .unwrap_or_else(|| panic!("{}: Python ended", job.name))
+            .unwrap();
+        let found: BTreeSet<String> = serde_json::from_str(&answer).unwrap();
+        places.extend(found.iter().cloned());
+        found
+    });
+    // What compares nothing finds nothing.
+    for known in ["platform", "job.id", "topology.host"] {
+        assert!(places.contains(known), "{known} is not among {places:?}");
+    }
+    drop(questions);
+    assert!(driver.wait().unwrap().success());
 }
 
 /// The program's variables: each value, and whether it was not simply found.

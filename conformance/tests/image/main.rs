@@ -11,8 +11,10 @@ mod account;
 mod container;
 mod failure;
 mod load;
+mod local_mode;
 mod place;
 mod pod;
+mod same_job;
 mod stop;
 
 use std::process::Command;

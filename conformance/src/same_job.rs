@@ -1,0 +1,47 @@
+//! In what the same job may differ from one platform to the other.
+
+/// The fields that name the place, and those of which only one of the platforms says
+/// anything (ARCHITECTURE.md). Nothing that steers a program.
+pub const PLACE: &[&str] = &[
+    "credentials.isolated",
+    "credentials.mode",
+    "credentials.source",
+    "flavor",
+    "hyperparameters.path",
+    "hyperparameters.sources",
+    "job.arn",
+    "job.container",
+    "job.id",
+    "job.namespace",
+    "lifecycle.grace_source",
+    "paths.failure",
+    "platform",
+    "topology.groups",
+    "topology.host",
+    "topology.hosts",
+    "topology.master_addr",
+    "topology.network_interface",
+];
+
+/// The same for variables, by their beginnings.
+pub const PLACE_VARIABLES: &[&str] = &[
+    // Only a start serves an identity; where there is none to serve, this is known before.
+    "AWS_EC2_METADATA_DISABLED",
+    "LYFTLEARN_FLAVOR",
+    "LYFTLEARN_HOST",
+    "LYFTLEARN_JOB_ID",
+    "LYFTLEARN_MASTER_ADDR",
+    "LYFTLEARN_NETWORK_INTERFACE",
+    "LYFTLEARN_PLATFORM",
+    "MASTER_ADDR",
+    "PET_MASTER_ADDR",
+    "CURRENT_HOST",
+    "SM_CURRENT_",
+    "SM_HOSTS",
+    "SM_INSTANCE_GROUPS",
+    "SM_IS_HETERO",
+    // A channel's content type, which a volume has not.
+    "SM_INPUT_DATA_CONFIG",
+    "SM_RESOURCE_CONFIG",
+    "SM_TRAINING_ENV",
+];
