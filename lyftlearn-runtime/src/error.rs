@@ -24,6 +24,10 @@ pub enum ErrorKind {
     Config,
     /// Live configuration that is not there.
     ConfigMissing,
+    /// A secret that cannot be had or delivered.
+    Secrets,
+    /// A secret, or a key of one, that is not there.
+    SecretMissing,
     /// What is to be delivered cannot be: a limit or the file system stands against it.
     Delivery,
     /// The identity: withheld, absent, or not answering.

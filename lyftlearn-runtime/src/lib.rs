@@ -21,6 +21,7 @@
 //! | deliver it to a program | [`deliver`](crate::deliver()) |
 //! | read hyperparameters with types | [`Texts`] |
 //! | follow live configuration | [`config::Config`] |
+//! | read secrets | [`secrets::Secrets`] |
 //! | know of a stop, and wait for one | [`shutdown::Shutdown`] |
 //! | get the platform's identity | [`credentials::provider`] |
 //! | count things | [`metrics::recorder`] |
@@ -55,6 +56,7 @@ pub mod metrics;
 )]
 mod platform;
 mod resolve;
+pub mod secrets;
 mod settings;
 pub mod shutdown;
 #[cfg_attr(
@@ -73,8 +75,8 @@ mod toolkit;
 mod workload;
 
 pub use deliver::{
-    Delivery, Environment, Keeper, Layers, Recipient, Source, Variable, deliver, delivered,
-    delivered_beside, environment, layered,
+    Delivery, Environment, Keeper, Layers, Recipient, SecretVariable, Source, Variable, deliver,
+    delivered, delivered_beside, environment, layered,
 };
 pub use error::{Error, ErrorKind};
 pub use facts::Facts;

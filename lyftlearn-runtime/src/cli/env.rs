@@ -6,8 +6,8 @@ use std::os::unix::ffi::OsStrExt;
 use lexopt::Parser;
 
 use super::layers::Gathered;
-use super::output;
 use super::usage::{self, UsageFault};
+use super::{output, secrets};
 use crate::deliver::{Layers, Source, layered};
 use crate::error::Error;
 use crate::resolve::resolve;
@@ -22,6 +22,7 @@ enum Format {
 
 pub(super) fn env(mut words: Parser) -> Result<u8, Error> {
     let mut format = Format::Export;
+    let mut with_secrets = false;
     let facts = usage::looked_at(&mut words, |option, words| match option {
         "--format" => {
             let name = usage::value(words, "--format")?;
@@ -41,10 +42,17 @@ pub(super) fn env(mut words: Parser) -> Result<u8, Error> {
             };
             Ok(true)
         }
+        "--with-secrets" => {
+            with_secrets = true;
+            Ok(true)
+        }
         _ => Ok(false),
     })?;
     let resolved = resolve(&facts)?;
-    let gathered = Gathered::planned(&facts, &resolved)?;
+    let mut gathered = Gathered::planned(&facts, &resolved)?;
+    if with_secrets {
+        gathered = gathered.with(secrets::obtain(&facts, &resolved)?);
+    }
     let text = write(format, &added(&gathered.layers(&facts)));
     output::data(&text)?;
     Ok(0)
@@ -54,7 +62,13 @@ pub(super) fn env(mut words: Parser) -> Result<u8, Error> {
 fn added(layers: &Layers<'_>) -> Vec<(String, OsString)> {
     layered(layers)
         .into_iter()
-        .filter(|variable| matches!(variable.value.0, Source::Document(_) | Source::Runtime))
+        .filter(|variable| {
+            let source = &variable.value.0;
+            matches!(
+                source,
+                Source::Document(_) | Source::Runtime | Source::Secret(_)
+            )
+        })
         .map(|variable| {
             let name = variable.name.to_string_lossy().into_owned();
             (name, variable.value.1)

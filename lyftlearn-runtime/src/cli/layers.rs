@@ -4,9 +4,10 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
+use super::secrets::Obtained;
 use super::user::Account;
 use crate::contract::{aws, limits, linux, runtime};
-use crate::deliver::{Environment, Layers, delivered, environment};
+use crate::deliver::{Environment, Layers, SecretVariable, delivered, environment};
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::platform::{self, DocumentVariable};
@@ -18,6 +19,7 @@ pub(super) struct Gathered {
     documents: Vec<(OsString, OsString, PathBuf)>,
     ours: Vec<(String, OsString)>,
     optional: Vec<(String, String)>,
+    secrets: Vec<SecretVariable>,
 }
 
 impl Gathered {
@@ -43,7 +45,14 @@ impl Gathered {
             documents: documents.collect(),
             ours: ours.collect(),
             optional: optional.to_vec(),
+            secrets: Vec::new(),
         })
+    }
+
+    /// The same, with secrets.
+    pub(super) fn with(mut self, obtained: Obtained) -> Self {
+        self.secrets = obtained.variables;
+        self
     }
 
     /// What a start of what was resolved would deliver.
@@ -82,6 +91,7 @@ impl Gathered {
             documents: &self.documents,
             ours: &self.ours,
             optional: &self.optional,
+            secrets: &self.secrets,
         }
     }
 }

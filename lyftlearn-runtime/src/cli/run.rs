@@ -8,15 +8,16 @@ use lexopt::Parser;
 use super::layers::{Gathered, no_room};
 use super::usage::{self, UsageFault};
 use super::user::{self, Account};
-use super::{outcome, output, program, skew};
+use super::{outcome, output, program, secrets, skew};
 use crate::contract::delivered as names;
 use crate::deliver::outcome::{End, How, Skew, Stopped};
+use crate::deliver::secrets::Kept as KeptSecrets;
 use crate::deliver::{Delivery, Keeper, Kept, Recipient, announce, deliver};
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::init::{self, Armed, Budget, Ending, Helper, Policy, Program, Scope, Status};
 use crate::platform;
-use crate::resolve::{resolve_with, switched_off};
+use crate::resolve::{Resolved, resolve_with, switched_off};
 use crate::settings::Settings;
 use crate::signal;
 use crate::toolkit;
@@ -32,6 +33,7 @@ struct Prepared {
     program: Program,
     /// Its directory goes with it, where it is this process's own.
     delivery: Kept,
+    secrets: Option<KeptSecrets>,
     policy: Policy,
     helper: Option<Helper>,
     exit_remap: Vec<(u8, u8)>,
@@ -61,14 +63,17 @@ pub(super) fn run(mut words: Parser, mut armed: Armed) -> Result<u8, Error> {
         armed.disarm()?;
         return Err(program::pass_through(&facts)?);
     }
-    let prepared = armed.while_starting(
-        platform::takes_long(&facts),
-        |signal| leave_before_the_start(&facts, signal),
-        || prepare_run(&facts, &arguments),
-    );
+    let long = platform::takes_long(&facts);
+    let stopped = |signal| leave_before_the_start(&facts, signal);
+    let resolved = armed.while_starting(long, stopped, || resolve_with(&facts, &arguments));
+    let prepared = resolved.and_then(|resolved| {
+        let long = long || secrets::fetches(&facts, &resolved);
+        armed.while_starting(long, stopped, || prepare_run(&facts, resolved))
+    });
     let Prepared {
         program,
         delivery,
+        secrets,
         policy,
         helper,
         exit_remap,
@@ -103,17 +108,17 @@ pub(super) fn run(mut words: Parser, mut armed: Armed) -> Result<u8, Error> {
     } else {
         init::last_errand(&outcome::words(&end), facts.vars(), ending.report_until);
     }
+    drop(secrets);
     drop(delivery);
     Ok(end.exit_code)
 }
 
-fn prepare_run(facts: &Facts, arguments: &[(&'static str, String)]) -> Result<Prepared, Error> {
+fn prepare_run(facts: &Facts, resolved: Resolved) -> Result<Prepared, Error> {
     let keeper = if init::is_pid_one() {
         Keeper::Container
     } else {
         Keeper::Process
     };
-    let resolved = resolve_with(facts, arguments)?;
     let settings = &resolved.settings;
     let account = user::account(facts, settings.user.as_deref())?;
     let argv = program::resolve(facts, &settings.commands, facts.argv(), || {
@@ -121,7 +126,8 @@ fn prepare_run(facts: &Facts, arguments: &[(&'static str, String)]) -> Result<Pr
     })?;
     let quiet = settings.log.as_deref() == Some("off");
     let skew = skew::guard(facts, &resolved)?;
-    let noted = resolved.problems.len();
+    let obtained = secrets::obtain(facts, &resolved)?;
+    let noted = resolved.problems.len() + obtained.problems.len();
     let policy = policy(settings, resolved.end);
     let mut delivery = deliver(
         resolved.workload,
@@ -129,17 +135,25 @@ fn prepare_run(facts: &Facts, arguments: &[(&'static str, String)]) -> Result<Pr
         resolved.toolkit.variables,
         recipient(keeper, account.as_ref(), settings),
     );
+    let run = delivery.workload.paths.run.clone();
+    let owner = account.as_ref().map(Account::owner);
+    let secrets = secrets::keep_set(
+        settings,
+        &obtained,
+        run.as_deref(),
+        owner,
+        &mut delivery.problems,
+    )?;
     let gathered = Gathered::new(
         facts,
         &delivery.workload,
         &resolved.variables,
         &delivery.variables,
         &delivery.optional,
-    )?;
+    )?
+    .with(obtained);
     let environment = gathered.environment(facts, &argv, account.as_ref())?;
     delivery.problems.extend(no_room(&environment.left_out));
-    let run = delivery.workload.paths.run.clone();
-    let owner = account.as_ref().map(Account::owner);
     let helper = helper(
         facts,
         settings,
@@ -173,6 +187,7 @@ fn prepare_run(facts: &Facts, arguments: &[(&'static str, String)]) -> Result<Pr
             ..End::default()
         },
         delivery: delivery.kept(),
+        secrets,
     })
 }
 

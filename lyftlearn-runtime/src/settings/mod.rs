@@ -6,12 +6,14 @@
 
 mod fault;
 mod keys;
+pub(crate) mod secrets;
 mod service_links;
 
 use std::collections::BTreeMap;
 
 use figment::value::{Dict, Value};
 use figment::{Figment, Metadata, Profile, Provider};
+use serde::{Deserialize, Serialize};
 
 use fault::Mistake;
 pub(crate) use fault::SettingsFault;
@@ -70,6 +72,11 @@ pub(crate) struct Settings {
     pub(crate) toolkit_variables: Option<String>,
     /// Whose processors `SM_NUM_CPUS` counts.
     pub(crate) num_cpus: Option<String>,
+    /// What the program has to know and nobody else.
+    pub(crate) secrets: Vec<secrets::Declared>,
+    /// How long a start may wait for them, in seconds.
+    pub(crate) secrets_deadline: Option<u32>,
+    pub(crate) confidant: Confidant,
     /// Which layer set each key that is set.
     pub(crate) sources: BTreeMap<&'static str, String>,
     /// Every value of every layer, low to high.
@@ -78,10 +85,22 @@ pub(crate) struct Settings {
     pub(crate) service_links: Vec<String>,
 }
 
+/// How Confidant is asked; what has no default is needed by a `confidant://` source alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Confidant {
+    pub(crate) url: Option<String>,
+    /// The KMS key, by alias, id or ARN, by which one proves who one is.
+    pub(crate) auth_key: Option<String>,
+    pub(crate) from: Option<String>,
+    pub(crate) to: Option<String>,
+    pub(crate) user_type: Option<String>,
+    pub(crate) region: Option<String>,
+}
+
 /// One layer's word on one setting.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Layer {
-    pub(crate) key: &'static str,
+    pub(crate) key: String,
     /// `key in file`, `$VARIABLE`, or an option.
     pub(crate) source: String,
     /// As JSON; a text is itself.
@@ -200,6 +219,7 @@ struct Reader {
     mistakes: Vec<(String, Mistake)>,
     service_links: Vec<String>,
     layers: Vec<Layer>,
+    secrets: secrets::Words,
 }
 
 impl Reader {
@@ -213,7 +233,7 @@ impl Reader {
                 return;
             }
         };
-        let table = match text.parse::<toml::Table>() {
+        let mut table = match text.parse::<toml::Table>() {
             Ok(table) => table,
             Err(err) => {
                 // The parser's text quotes the line it choked on; the place is enough.
@@ -223,6 +243,9 @@ impl Reader {
                 return;
             }
         };
+        if let Some(toml::Value::Table(secrets)) = table.get_mut("secrets") {
+            self.secrets(secrets, &format!(" in {}", file.path));
+        }
         for (key, value) in leaves(&table) {
             let shown = format!("{key} in {}", file.path);
             match keys::spelled(&key) {
@@ -237,6 +260,51 @@ impl Reader {
         }
     }
 
+    /// Takes the declared secrets out of a table, and leaves the settings that lie beside them.
+    fn secrets(&mut self, table: &mut toml::Table, place: &str) {
+        let declared: Vec<String> = (table.iter())
+            .filter(|(_, value)| value.is_table())
+            .map(|(name, _)| name.clone())
+            .collect();
+        for name in declared {
+            let value = table.remove(&name).map(serde_json::to_value);
+            // Dates are the one thing that JSON lacks, and they become texts.
+            if let Some(Ok(value)) = value {
+                self.secret(&name, &value, place);
+            }
+        }
+    }
+
+    fn secret(&mut self, name: &str, value: &serde_json::Value, place: &str) {
+        let shown = |field: &str| format!("secrets.{name}{field}{place}");
+        let set = self.secrets.add(name, value, shown, &mut self.mistakes);
+        for (field, source) in set {
+            let value = field.split('.').fold(value, |value, part| &value[part]);
+            self.layers.push(Layer {
+                key: format!("secrets.{name}.{field}"),
+                source,
+                value: value
+                    .as_str()
+                    .map_or_else(|| value.to_string(), str::to_owned),
+            });
+        }
+    }
+
+    /// The same tables as one variable, as JSON.
+    fn secrets_variable(&mut self, name: &str, text: &str) {
+        match serde_json::from_str::<BTreeMap<String, serde_json::Value>>(text) {
+            Ok(all) => {
+                for (secret, value) in all {
+                    self.secret(&secret, &value, &format!(" in ${name}"));
+                }
+            }
+            Err(_) => self.mistakes.push((
+                format!("${name}"),
+                Mistake::Expected("a JSON object of secrets by name"),
+            )),
+        }
+    }
+
     fn variable(&mut self, name: &str, value: &str) {
         let Some(suffix) = name.strip_prefix(runtime::SETTING_PREFIX) else {
             return;
@@ -247,6 +315,7 @@ impl Reader {
         }
         match KEYS.iter().find(|key| key.variable() == name) {
             Some(_) if value.is_empty() => {}
+            Some(key) if key.name == "secrets" => self.secrets_variable(name, value),
             Some(key) => self.layer(format!("${name}"), key.name, value.into()),
             None => self.unknown(format!("${name}"), &suffix.to_lowercase(), |near| {
                 format!(
@@ -269,7 +338,7 @@ impl Reader {
             other => serde_json::to_string(other).unwrap_or_default(),
         };
         self.layers.push(Layer {
-            key,
+            key: key.to_owned(),
             source: name.clone(),
             value: text,
         });
@@ -278,6 +347,16 @@ impl Reader {
     }
 
     fn finish(mut self) -> Result<Settings, Error> {
+        let secrets = std::mem::take(&mut self.secrets).finish(&mut self.mistakes);
+        let mut redact = self.words("outcome.redact").unwrap_or_default();
+        redact.extend(secrets.iter().flat_map(secrets::Declared::variables));
+        if self
+            .figment
+            .find_value("secrets")
+            .is_ok_and(|value| value.as_dict().is_none())
+        {
+            self.wrong("secrets", "tables, such as [secrets.db]");
+        }
         let mut settings = Settings {
             platform: self.choice("platform"),
             role: self.choice("role"),
@@ -309,7 +388,17 @@ impl Reader {
             python_exceptions: self.choice("outcome.python_exceptions"),
             toolkit_variables: self.choice("toolkit.variables"),
             num_cpus: self.choice("toolkit.num_cpus"),
-            redact: self.words("outcome.redact").unwrap_or_default(),
+            redact,
+            secrets,
+            secrets_deadline: self.seconds("secrets.deadline"),
+            confidant: Confidant {
+                url: self.url("confidant.url"),
+                auth_key: self.text("confidant.auth_key"),
+                from: self.text("confidant.from"),
+                to: self.text("confidant.to"),
+                user_type: self.choice("confidant.user_type"),
+                region: self.text("confidant.region"),
+            },
             sources: BTreeMap::new(),
             layers: std::mem::take(&mut self.layers),
             service_links: std::mem::take(&mut self.service_links),
@@ -341,6 +430,20 @@ impl Reader {
                 self.wrong(key, "a text");
                 None
             }
+        }
+    }
+
+    fn url(&mut self, key: &'static str) -> Option<String> {
+        let text = self.text(key)?;
+        let rest = text
+            .strip_prefix("https://")
+            .or_else(|| text.strip_prefix("http://"));
+        // A name and a password in it would be a secret among settings.
+        if rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(['@', '?', '#'])) {
+            Some(text.trim_end_matches('/').to_owned())
+        } else {
+            self.wrong(key, "a URL, such as https://confidant.example.net");
+            None
         }
     }
 
