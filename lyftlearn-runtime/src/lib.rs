@@ -56,7 +56,15 @@ pub mod metrics;
 )]
 mod platform;
 mod resolve;
+#[cfg_attr(
+    not(feature = "cli"),
+    allow(dead_code, reason = "what is fetched and delivered is PID 1's alone")
+)]
 pub mod secrets;
+#[cfg_attr(
+    not(feature = "cli"),
+    allow(dead_code, reason = "some of it is told to PID 1 alone")
+)]
 mod settings;
 pub mod shutdown;
 #[cfg_attr(

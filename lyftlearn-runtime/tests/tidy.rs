@@ -40,6 +40,19 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "contract", "error", "facts", "platform", "settings", "toolkit", "workload",
         ],
     ),
+    // what nobody else may know: declared by settings, asked for by the identity
+    (
+        "secrets",
+        &[
+            "contract",
+            "credentials",
+            "error",
+            "facts",
+            "resolve",
+            "settings",
+            "workload",
+        ],
+    ),
     // what a running program follows: where it lies is the deployment's to say
     (
         "config",
@@ -57,6 +70,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "init",
             "platform",
             "resolve",
+            "secrets",
             "settings",
             "signal",
             "toolkit",

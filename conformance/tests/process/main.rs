@@ -20,6 +20,7 @@ mod documents;
 mod identity;
 mod lifecycle;
 mod outcome;
+mod secrets;
 mod snapshots;
 mod start;
 mod stopping;

@@ -388,6 +388,7 @@ pub(super) fn errand(arguments: &[OsString]) -> Result<u8, Error> {
     let answer = serde_json::to_vec(&answer).expect("texts have no failure to report");
     let answer = zeroize::Zeroizing::new(answer);
     // Who is gone does not want it any more.
-    let _ = std::io::stdout().lock().write_all(&answer);
+    let mut stdout = std::io::stdout().lock();
+    let _ = stdout.write_all(&answer).and_then(|()| stdout.flush());
     Ok(0)
 }

@@ -404,6 +404,7 @@ mod tests {
             documents: &["OF_IMAGE", "OF_POD", "BLANK", "PET_NNODES", "NEW"].map(document),
             ours: &ours(&[("PET_NNODES", "2")]),
             optional: &[],
+            ..Layers::default()
         };
         check(
             &layers,

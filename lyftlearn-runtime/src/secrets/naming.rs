@@ -69,3 +69,83 @@ fn valid(key: &str) -> bool {
 fn fits(value: &Value) -> bool {
     !value.bytes().contains(&0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::content::{Content, Pair, Value};
+    use super::variables;
+    use crate::facts::Facts;
+    use crate::resolve;
+
+    #[track_caller]
+    fn check(fields: &str, content: &Content, expected: &[(&str, &str)], problems: &[&str]) {
+        let json = format!(r#"{{"db": {{"from": "file:/db"{fields}}}}}"#);
+        let facts = Facts::empty().with_var("LYFTLEARN_RUNTIME_SECRETS", json);
+        let (declared, _) = resolve::secrets(&facts).unwrap();
+        let named = variables(&declared[0], content).unwrap();
+        let shown: Vec<(&str, &str)> = (named.variables.iter())
+            .map(|(name, value)| (name.as_str(), value.text().unwrap()))
+            .collect();
+        assert_eq!(shown, expected);
+        assert_eq!(named.problems, problems);
+    }
+
+    fn pair(key: &str, prefix: Option<&str>) -> Pair {
+        Pair {
+            key: key.to_owned(),
+            value: Value::new(key.len().to_string()),
+            prefix: prefix.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn a_text_is_one_variable_and_a_document_as_many_as_it_is_asked_to_be() {
+        let document = Content::one(r#"{"user": "ranker"}"#);
+        check("", &document, &[("DB", r#"{"user": "ranker"}"#)], &[]);
+        check(
+            r#", "env_prefix": "DB_""#,
+            &document,
+            &[("DB_USER", "ranker")],
+            &[],
+        );
+        let both = r#", "env_prefix": "DB_", "env": "ALL""#;
+        let expected = [("ALL", r#"{"user": "ranker"}"#), ("DB_USER", "ranker")];
+        check(both, &document, &expected, &[]);
+        check(r#", "env": false"#, &document, &[], &[]);
+    }
+
+    #[test]
+    fn a_directory_is_a_bundle() {
+        let directory = Content::many(vec![pair("user", None)]);
+        check("", &directory, &[("CREDENTIALS_USER", "4")], &[]);
+        check(
+            r#", "env": "ALL""#,
+            &directory,
+            &[("ALL", r#"{"user":"4"}"#)],
+            &[],
+        );
+    }
+
+    #[test]
+    fn keys_that_make_no_name_and_names_that_are_not_ours_are_said() {
+        let content = Content::many(vec![
+            pair("a-b", None),
+            pair("1a", None),
+            pair("preload", Some("ld_")),
+            pair("späße", None),
+            pair("fine", Some("")),
+            pair("FINE", Some("")),
+        ]);
+        check(
+            "",
+            &content,
+            &[("FINE", "4")],
+            &[
+                "secret db: its key \"a-b\" makes no variable's name",
+                "secret db: its key \"1a\" makes no variable's name",
+                "secret db: LD_PRELOAD is no name that a secret may set",
+                "secret db: CREDENTIALS_SPÄSSE is no name that a secret may set",
+            ],
+        );
+    }
+}

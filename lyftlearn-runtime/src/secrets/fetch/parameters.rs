@@ -29,6 +29,7 @@ struct Parameter {
     value: Value,
     /// `:3`, as it was asked for.
     selector: Option<String>,
+    version: Option<u64>,
     #[serde(rename = "ARN")]
     arn: Option<String>,
 }
@@ -50,9 +51,13 @@ pub(super) async fn named(
     let mut found = BTreeMap::new();
     for parameter in page.parameters {
         let selector = parameter.selector.unwrap_or_default();
+        let version = parameter.version.map(|version| format!(":{version}"));
         for name in [Some(parameter.name), parameter.arn].into_iter().flatten() {
             let plain = name.strip_suffix(&selector).unwrap_or(&name);
-            found.insert(format!("{plain}{selector}"), parameter.value.clone());
+            // Whatever it was asked for by, it is this version, too.
+            for selector in [Some(&selector), version.as_ref()].into_iter().flatten() {
+                found.insert(format!("{plain}{selector}"), parameter.value.clone());
+            }
         }
     }
     let answer = |(name, parameter, key): &Wanted| {
