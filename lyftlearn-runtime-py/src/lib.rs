@@ -4,6 +4,7 @@
 mod config;
 mod error;
 mod hyperparameters;
+mod secrets;
 mod shutdown;
 mod view;
 
@@ -17,10 +18,12 @@ mod _native {
     #[pymodule_export]
     use super::error::{
         ConfigError, ContractError, DeliveryError, HyperparameterError, LyftlearnRuntimeError,
-        SettingsError, UnreadableError,
+        SecretsError, SettingsError, UnreadableError,
     };
     #[pymodule_export]
     use super::hyperparameters::Hyperparameters;
+    #[pymodule_export]
+    use super::secrets::{Secret, Secrets, SecretsSnapshot, SecretsWatch};
     #[pymodule_export]
     use super::shutdown::Shutdown;
     #[pymodule_export]

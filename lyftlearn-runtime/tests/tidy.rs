@@ -77,7 +77,13 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "workload",
         ],
     ),
-    ("agent", &["contract", "error"]),
+    (
+        "agent",
+        &[
+            "cli", "contract", "deliver", "error", "facts", "resolve", "secrets", "settings",
+            "signal",
+        ],
+    ),
 ];
 
 /// The façade and the binary's two lines know what they show.

@@ -5,6 +5,7 @@
 //! line of JSON.
 
 mod fault;
+mod secrets;
 
 use std::os::unix::net::UnixListener as StdUnixListener;
 use std::time::Instant;
@@ -42,10 +43,14 @@ pub(crate) fn serve(parent: u32) -> Result<(), Error> {
         .ok_or(AgentFault::Socket)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
+        .enable_time()
         .build()
         .map_err(|err| Error::from(AgentFault::Runtime).because(err.kind()))?;
     runtime
-        .block_on(answer(listener))
+        .block_on(async {
+            tokio::spawn(secrets::follow(parent));
+            answer(listener).await
+        })
         .map_err(|err| Error::from(AgentFault::Runtime).because(err.kind()))
 }
 

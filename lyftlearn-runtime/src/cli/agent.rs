@@ -50,6 +50,8 @@ pub(super) fn helper(
         .cloned()
         .collect();
     environment.push((LISTEN.into(), "1".into()));
+    environment.retain(|(name, _)| name != delivered::RUN_DIR);
+    environment.push((delivered::RUN_DIR.into(), run.into()));
     Ok(Helper {
         file,
         argv: vec![

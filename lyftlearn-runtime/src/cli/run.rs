@@ -19,6 +19,8 @@ use crate::init::{self, Armed, Budget, Ending, Helper, Policy, Program, Scope, S
 use crate::platform;
 use crate::resolve::{Resolved, resolve_with, switched_off};
 use crate::settings::Settings;
+#[cfg(feature = "agent")]
+use crate::settings::secrets::Declared;
 use crate::signal;
 use crate::toolkit;
 
@@ -201,7 +203,8 @@ fn helper(
     owner: Option<(u32, u32)>,
     problems: &mut Vec<String>,
 ) -> Option<Helper> {
-    if settings.agent.as_deref() != Some("on") {
+    let needed = settings.secrets.iter().any(Declared::is_followed);
+    if settings.agent.as_deref() != Some("on") && !needed {
         return None;
     }
     super::agent::helper(facts, run?, owner)

@@ -107,13 +107,7 @@ fn forget(link: &Path) -> io::Result<()> {
 }
 
 fn in_memory(path: &Path) -> io::Result<bool> {
-    #[expect(
-        clippy::useless_conversion,
-        clippy::unnecessary_cast,
-        reason = "its type is the C library's"
-    )]
-    let magic = fs::statfs(path)?.f_type as i64;
-    Ok(IN_MEMORY.contains(&magic))
+    Ok(IN_MEMORY.contains(&fs::statfs(path)?.f_type))
 }
 
 fn write_set(directory: &OwnedFd, files: &Files<'_>, owner: Option<(u32, u32)>) -> io::Result<()> {

@@ -179,6 +179,8 @@ pub(crate) enum SecretsFault {
     UnknownKey { name: String, key: String },
     /// What a start delivered does not say what it should.
     Broken { path: PathBuf },
+    /// The kernel refuses to tell of changes.
+    Unwatched,
     /// More than text.
     NoText { name: String },
 }
@@ -205,6 +207,7 @@ impl fmt::Display for SecretsFault {
                 write!(f, "cannot find the key {key} of the secret {name}")
             }
             Self::Broken { path } => write!(f, "cannot understand {}", path.display()),
+            Self::Unwatched => f.write_str("cannot watch the secrets"),
             Self::NoText { name } => {
                 write!(
                     f,
@@ -236,6 +239,7 @@ impl Fault for SecretsFault {
             ),
             Self::Unknown { .. } | Self::UnknownKey { .. } => None,
             Self::Broken { .. } => Some("start the program by lyftlearn-runtime run".to_owned()),
+            Self::Unwatched => Some("raise fs.inotify.max_user_instances".to_owned()),
             Self::NoText { .. } => Some("ask for its bytes".to_owned()),
         }
     }

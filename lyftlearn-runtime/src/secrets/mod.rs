@@ -20,6 +20,7 @@
 //! | `local` | sources within this container |
 //! | `fetch` | (feature `agent`) sources over a network |
 //! | `naming` | which variables a secret becomes |
+//! | `watch` | waiting for a change |
 
 mod content;
 pub(crate) mod fault;
@@ -28,6 +29,7 @@ pub(crate) mod fetch;
 mod local;
 #[cfg(feature = "cli")]
 pub(crate) mod naming;
+mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -40,6 +42,7 @@ pub(crate) use content::{Pair, Value};
 use fault::{Failure, SecretsFault};
 #[cfg(feature = "cli")]
 pub(crate) use local::read as read_local;
+pub use watch::Watch;
 
 use crate::contract::{delivered, limits, secrets as words};
 use crate::error::Error;
@@ -89,13 +92,16 @@ impl Secrets {
     /// # Errors
     ///
     /// When what was delivered is gone or broken; and where nothing was delivered, when
-    /// settings are wrong, or a required secret is not within this container.
+    /// settings are wrong.
     pub fn snapshot(&self) -> Result<Snapshot, Error> {
-        let set = match &self.place {
-            Place::Delivered(directory) => read_set(&self.facts, directory)?,
+        let (set, missing) = match &self.place {
+            Place::Delivered(directory) => (read_set(&self.facts, directory)?, Vec::new()),
             Place::Here => here(&self.facts)?,
         };
-        Ok(Snapshot(Arc::new(set)))
+        Ok(Snapshot {
+            set: Arc::new(set),
+            missing: missing.into(),
+        })
     }
 
     /// The directory in which a set is replaced as a whole; none where nothing changes.
@@ -118,10 +124,11 @@ pub(crate) fn read_set(facts: &Facts, directory: &Path) -> Result<Set, Error> {
     serde_json::from_slice(&bytes).map_err(|_| broken().into())
 }
 
-fn here(facts: &Facts) -> Result<Set, Error> {
+/// What lies within this container, and why the others are not there.
+fn here(facts: &Facts) -> Result<(Set, Vec<Failure>), Error> {
     let (declared, platform) = resolve::secrets(facts)?;
     let mut set = Set::new();
-    let mut failures = Vec::new();
+    let mut missing = Vec::new();
     for declared in declared {
         let found = match declared.source(platform.as_str()) {
             Some(source) => local::read(facts, source),
@@ -132,38 +139,41 @@ fn here(facts: &Facts) -> Result<Set, Error> {
         let name = declared.name;
         match found {
             Ok(content) => drop(set.insert(name, content)),
-            Err(why) if declared.required => failures.push(Failure { name, why }),
-            Err(_) => {}
+            Err(why) => missing.push(Failure { name, why }),
         }
     }
-    if failures.is_empty() {
-        Ok(set)
-    } else {
-        Err(SecretsFault::Missing { failures }.into())
-    }
+    Ok((set, missing))
 }
 
 /// All secrets of one moment; never changes. `Debug` shows names only.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Snapshot(Arc<Set>);
+pub struct Snapshot {
+    set: Arc<Set>,
+    /// Where nothing was delivered: those that only a start can give.
+    missing: Arc<[Failure]>,
+}
 
 impl Snapshot {
     /// The names, in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
+        self.set.keys().map(String::as_str)
     }
 
     /// One secret.
     ///
     /// # Errors
     ///
-    /// When there is none of that name.
+    /// When there is none of that name, or it was not delivered and is not within this container.
     pub fn get(&self, name: &str) -> Result<Secret<'_>, Error> {
-        match self.0.get_key_value(name) {
+        if let Some(failure) = self.missing.iter().find(|failure| failure.name == name) {
+            let failures = vec![failure.clone()];
+            return Err(SecretsFault::Missing { failures }.into());
+        }
+        match self.set.get_key_value(name) {
             Some((name, content)) => Ok(Secret { name, content }),
             None => {
                 let likeness = |known: &&String| strsim::jaro_winkler(known, name);
-                let nearest = (self.0.keys())
+                let nearest = (self.set.keys())
                     .filter(|known| likeness(known) > 0.8)
                     .max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
                 let fault = SecretsFault::Unknown {
@@ -178,8 +188,8 @@ impl Snapshot {
     /// The names of those that are not what they are in `other`.
     #[must_use]
     pub fn differences(&self, other: &Self) -> BTreeSet<String> {
-        (self.0.keys().chain(other.0.keys()))
-            .filter(|name| self.0.get(*name) != other.0.get(*name))
+        (self.set.keys().chain(other.set.keys()))
+            .filter(|name| self.set.get(*name) != other.set.get(*name))
             .cloned()
             .collect()
     }
@@ -187,7 +197,7 @@ impl Snapshot {
 
 impl fmt::Debug for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Snapshot").field(&self.0.keys()).finish()
+        f.debug_tuple("Snapshot").field(&self.set.keys()).finish()
     }
 }
 

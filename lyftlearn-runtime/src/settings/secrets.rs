@@ -170,6 +170,11 @@ impl Declared {
         }
     }
 
+    /// Whether its file is brought up to date while the program runs.
+    pub(crate) fn is_followed(&self) -> bool {
+        self.file.is_some() && self.refresh > 0
+    }
+
     /// Names of variables that hold its text, here or there.
     pub(super) fn variables(&self) -> impl Iterator<Item = String> + '_ {
         let found = self.sources.values().filter_map(|source| match source {

@@ -192,3 +192,24 @@ fn the_errand_is_not_for_people() {
         );
     }
 }
+
+#[test]
+fn a_signature_by_another_key_is_denied() {
+    needs_namespaces!();
+    let servers = servers!();
+    let world = World::new();
+    let settings = "[secrets.a]\nfrom = \"aws-ssm:/versions\"\n\
+                    [secrets.b]\nfrom = \"aws-secretsmanager:prod/token\"\n";
+    let container = servers
+        .container(&world, settings)
+        .variable("AWS_SECRET_ACCESS_KEY", "another");
+    let output = ended(&container, &["true"]);
+    check_end(&output, 125);
+    let report = stderr(&output);
+    assert!(
+        report.contains(
+            "\n  a: Parameter Store denies it (403)\n  b: Secrets Manager denies it (403)\n"
+        ),
+        "{report}"
+    );
+}

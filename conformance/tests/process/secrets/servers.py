@@ -223,6 +223,8 @@ def main() -> None:
     os.environ.update(
         AWS_ACCESS_KEY_ID=key["AccessKeyId"], AWS_SECRET_ACCESS_KEY=key["SecretAccessKey"]
     )
+    # The default session keeps the identity that it began with.
+    boto3.setup_default_session()
     manager, ssm, kms = (boto3.client(name) for name in ("secretsmanager", "ssm", "kms"))
     document = json.dumps({"user": "ranker", "password": canary, "port": 5432, "tls": True})
     manager.create_secret(Name="prod/db", SecretString="old")
