@@ -15,6 +15,7 @@ import exits
 import orphans
 import package
 import rest
+import secrets_added
 import signals
 import start
 from common import PROCESSORS, all_shims
@@ -32,6 +33,8 @@ def main(binary: str, python: str = "", wheel: str = "") -> None:
     if python and wheel:
         print("bench: package", file=sys.stderr)
         tables.append(package.report(python, wheel))
+        print("bench: secrets", file=sys.stderr)
+        tables.append(secrets_added.report(binary, python))
     print("\n\n".join(tables))
 
 

@@ -7,6 +7,7 @@
     rt.hyperparameters["lr"]; rt.hyperparameters.float("lr")
     rt.topology.node_rank, rt.resources.cpus
     rt.config["ranker.threshold"]; rt.config.on_change(callback)
+    rt.secrets["db"]["password"]; rt.secrets.on_change(callback)
     rt.on_shutdown(save_checkpoint)
     while not rt.shutdown.requested: ...
 
@@ -32,6 +33,9 @@ from lyftlearn_runtime._native import (
     LyftlearnRuntimeError,
     Paths,
     Resources,
+    Secret,
+    SecretsError,
+    SecretsSnapshot,
     SettingsError,
     Topology,
     UnreadableError,
@@ -42,6 +46,8 @@ from lyftlearn_runtime._native import (
 
 _Mapping.register(Hyperparameters)
 _Mapping.register(ConfigSnapshot)
+_Mapping.register(Secret)
+_Mapping.register(SecretsSnapshot)
 
 _VIEW = (
     "channels",
@@ -68,6 +74,9 @@ __all__ = [
     "LyftlearnRuntimeError",
     "Paths",
     "Resources",
+    "Secret",
+    "SecretsError",
+    "SecretsSnapshot",
     "SettingsError",
     "Topology",
     "UnreadableError",
@@ -84,6 +93,7 @@ __all__ = [
     "resolve",
     "resources",
     "role",
+    "secrets",
     "shutdown",
     "topology",
 ]
@@ -106,6 +116,10 @@ def __getattr__(name: str) -> object:
         from lyftlearn_runtime import _config  # noqa: PLC0415 - the same
 
         value = _config.config
+    elif name == "secrets":
+        from lyftlearn_runtime import _secrets  # noqa: PLC0415 - the same
+
+        value = _secrets.secrets
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     # From now on an ordinary attribute: no call at the next use.
@@ -114,4 +128,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_VIEW, *_LIFECYCLE, "config"})
+    return sorted({*globals(), *_VIEW, *_LIFECYCLE, "config", "secrets"})

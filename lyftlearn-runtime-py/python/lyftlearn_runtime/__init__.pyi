@@ -7,6 +7,7 @@
     rt.hyperparameters["lr"]; rt.hyperparameters.float("lr")
     rt.topology.node_rank, rt.resources.cpus
     rt.config["ranker.threshold"]; rt.config.on_change(callback)
+    rt.secrets["db"]["password"]; rt.secrets.on_change(callback)
     rt.on_shutdown(save_checkpoint)
     while not rt.shutdown.requested: ...
 
@@ -30,6 +31,9 @@ from lyftlearn_runtime._native import (
     LyftlearnRuntimeError,
     Paths,
     Resources,
+    Secret,
+    SecretsError,
+    SecretsSnapshot,
     SettingsError,
     Topology,
     UnreadableError,
@@ -40,6 +44,7 @@ from lyftlearn_runtime._native import (
     _Role,
     resolve,
 )
+from lyftlearn_runtime._secrets import Secrets as _Secrets
 from lyftlearn_runtime._shutdown import Shutdown as _Shutdown
 from lyftlearn_runtime._shutdown import on_shutdown as on_shutdown
 
@@ -56,6 +61,9 @@ __all__ = [
     "LyftlearnRuntimeError",
     "Paths",
     "Resources",
+    "Secret",
+    "SecretsError",
+    "SecretsSnapshot",
     "SettingsError",
     "Topology",
     "UnreadableError",
@@ -72,6 +80,7 @@ __all__ = [
     "resolve",
     "resources",
     "role",
+    "secrets",
     "shutdown",
     "topology",
 ]
@@ -111,4 +120,8 @@ the first use.
 config: _Config
 """Configuration that may change while the program runs. Nothing happens until the first
 use.
+"""
+
+secrets: _Secrets
+"""What the program has to know and nobody else. Nothing happens until the first use.
 """

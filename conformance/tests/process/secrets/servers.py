@@ -61,7 +61,9 @@ def service(name: str, **more: object) -> dict[str, Any]:
     }
 
 
-def blind(kms: Any, key: str, number: int, pairs: dict[str, str], **metadata: str) -> dict[str, Any]:
+def blind(
+    kms: Any, key: str, number: int, pairs: dict[str, str], **metadata: str
+) -> dict[str, Any]:
     """As `confidant create_blind_credential` makes one."""
     data_key = Fernet.generate_key()
     encrypted = kms.encrypt(KeyId=key, Plaintext=data_key, EncryptionContext=CONTEXT)
@@ -86,7 +88,7 @@ def services(kms: Any, key: str, canary: str) -> dict[str, dict[str, Any]]:
         FROM: service(
             FROM,
             credentials=[
-                credential(1, {"password": canary, "user": "it's \"ranker\" & $co"}),
+                credential(1, {"password": canary, "user": 'it\'s "ranker" & $co'}),
                 credential(2, {"with-dash": canary, "2nd": canary, "ok_1": "zwei\nünd \x7f 🎈"}),
                 credential(3, {"key": canary}, metadata={"env_var_prefix": "own_"}),
                 credential(4, {"empty_prefix": canary}, metadata={"env_var_prefix": ""}),
@@ -232,7 +234,9 @@ def main() -> None:
     manager.create_secret(Name="prod/token", SecretString=canary)
     manager.create_secret(Name="prod/binary", SecretBinary=b"\0\xff" + canary.encode())
     for number in range(25):
-        ssm.put_parameter(Name=f"/app/p{number:02}", Value=f"{canary}-{number}", Type="SecureString")
+        ssm.put_parameter(
+            Name=f"/app/p{number:02}", Value=f"{canary}-{number}", Type="SecureString"
+        )
     ssm.put_parameter(Name="/app/deep/er", Value=canary, Type="SecureString")
     ssm.put_parameter(Name="/versions", Value="one", Type="String")
     ssm.put_parameter(Name="/versions", Value="two", Type="String", Overwrite=True)
@@ -244,7 +248,9 @@ def main() -> None:
     confidant = Confidant(("127.0.0.1", 0), Handler)
     confidant.known = services(kms, data, canary)
     confidant.wrong, confidant.asked = [], {}
-    confidant.validator = kmsauth.KMSTokenValidator([AUTH_KEY], None, TO, REGION, minimum_token_version=2)
+    confidant.validator = kmsauth.KMSTokenValidator(
+        [AUTH_KEY], None, TO, REGION, minimum_token_version=2
+    )
     threading.Thread(target=confidant.serve_forever, daemon=True).start()
     url = f"http://127.0.0.1:{confidant.server_port}"
     made = golden(url)
