@@ -101,7 +101,8 @@ called.acquire()
 deliver(token={"text": "two"}, db={"text": "y"})
 called.acquire()
 assert calls == [("two", ["token"]), ("two", ["db"])], calls
-assert before["token"].text == "one" and before.differences(rt.secrets.snapshot()) == {"db", "token"}
+assert before["token"].text == "one"
+assert before.differences(rt.secrets.snapshot()) == {"db", "token"}
 assert len(os.listdir("/proc/self/task")) == 2
 """
     assert run(tmp_path, code) == ([], "")

@@ -22,39 +22,32 @@ if TYPE_CHECKING:
         "_Callback", bound=Callable[[_native.ConfigSnapshot, "frozenset[str]"], object]
     )
     _Set = TypeVar("_Set", bound="_Differing")
-    _Of = TypeVar("_Of", covariant=True)
+    _Of_co = TypeVar("_Of_co", covariant=True)
 
     class _Differing(Protocol):
         def differences(self: _Set, other: _Set, /) -> set[str]: ...
 
-    class _Watch(Protocol[_Of]):
+    class _Watch(Protocol[_Of_co]):
         def fileno(self) -> builtins.int: ...
-        def look(self) -> _Of: ...
+        def look(self) -> _Of_co: ...
 
-    class _Source(Protocol[_Of]):
-        def snapshot(self) -> _Of: ...
-        def watch(self) -> _Watch[_Of]: ...
+    class _Source(Protocol[_Of_co]):
+        def snapshot(self) -> _Of_co: ...
+        def watch(self) -> _Watch[_Of_co]: ...
 
-    _Base = Generic
 else:
-    # typing would take milliseconds.
-    _Set = None
-
-    class _Base:
-        def __class_getitem__(cls, _: object) -> type:
-            return cls
-
+    # What typing would make of it, which would take milliseconds.
+    Generic, _Set = {None: object}, None
 
 # How often to look beside inotify, in milliseconds: some file systems tell nothing of what
 # others do.
 _LOOK_AGAIN = 10_000
 # The same where the kernel has no inotify instance left.
 _LOOK_OFTEN = 1_000
-_SAID = {"config": "live configuration"}
 _COROUTINE = 0x80  # inspect.CO_COROUTINE; the module would take milliseconds
 
 
-class _Entry(_Base[_Set]):
+class _Entry(Generic[_Set]):
     """A callback, and what it knows."""
 
     def __init__(self, callback: Callable[..., object], known: _Set) -> None:
@@ -62,12 +55,13 @@ class _Entry(_Base[_Set]):
         self.known = known
 
 
-class Process(_Base[_Set]):
+class Process(Generic[_Set]):
     """What one process follows. A forked one begins anew."""
 
-    def __init__(self, source: Callable[[], _Source[_Set]], name: str) -> None:
+    def __init__(self, source: Callable[[], _Source[_Set]], name: str, said: str) -> None:
         self.source = source
         self.name = name
+        self.said = said
         self.begin()
 
     def begin(self) -> None:
@@ -107,7 +101,7 @@ class Process(_Base[_Set]):
                 # The last set stays, until a whole one comes; said once.
                 if str(error) != said:
                     said = str(error)
-                    _print(f"{_SAID.get(self.name, self.name)}: {said}\n")
+                    _print(f"{self.said}: {said}\n")
             else:
                 said = ""
                 self.tell(now)
@@ -241,6 +235,8 @@ def _report(callback: object, error: BaseException) -> None:
 
 
 _made: list[_native.Config] = []
-_process: Process[_native.ConfigSnapshot] = Process(_native_config, "config")
+_process: Process[_native.ConfigSnapshot] = Process(
+    _native_config, "config", "live configuration"
+)
 config = Config()
 os.register_at_fork(after_in_child=_process.begin)

@@ -40,6 +40,11 @@ pub(super) async fn follow(parent: u32) {
         .filter(|secret| secret.is_followed())
         .map(|secret| (next(secret), secret))
         .collect();
+    if !due.is_empty() {
+        // From now on it holds what nobody may read from its memory.
+        let behavior = rustix::process::DumpableBehavior::NotDumpable;
+        let _ = rustix::process::set_dumpable_behavior(behavior);
+    }
     while let Some(first) = due.iter().map(|(at, _)| *at).min() {
         tokio::time::sleep_until(first).await;
         let now = Instant::now();

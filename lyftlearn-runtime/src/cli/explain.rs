@@ -85,9 +85,7 @@ fn all(facts: &Facts) -> Result<Vec<Explained>, Error> {
     let secret = |name: &OsStr| {
         let name = name.to_string_lossy();
         let whole = toolkit_words::WHOLE.contains(&name.as_ref());
-        (whole && secret_within)
-            || named_secret(&name)
-            || settings.redact.iter().any(|known| *known == name)
+        (whole && secret_within) || named_secret(&name) || settings.holds_secret(&name)
     };
     let variables = layered(&gathered.layers(facts))
         .into_iter()

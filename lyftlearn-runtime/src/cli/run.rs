@@ -129,7 +129,8 @@ fn prepare_run(facts: &Facts, resolved: Resolved) -> Result<Prepared, Error> {
     let quiet = settings.log.as_deref() == Some("off");
     let skew = skew::guard(facts, &resolved)?;
     let obtained = secrets::obtain(facts, &resolved)?;
-    let noted = resolved.problems.len() + obtained.problems.len();
+    let noted = resolved.problems.len();
+    let about_secrets = obtained.problems.clone();
     let policy = policy(settings, resolved.end);
     let mut delivery = deliver(
         resolved.workload,
@@ -164,7 +165,12 @@ fn prepare_run(facts: &Facts, resolved: Resolved) -> Result<Prepared, Error> {
         &mut delivery.problems,
     );
     if !quiet {
-        say(&delivery, noted + delivery.problems.len(), skew.as_ref());
+        say(
+            &delivery,
+            noted + delivery.problems.len(),
+            &about_secrets,
+            skew.as_ref(),
+        );
     }
     Ok(Prepared {
         program: Program {
@@ -338,7 +344,7 @@ fn ended(end: End, ending: &Ending, exit_remap: &[(u8, u8)]) -> End {
 }
 
 /// One line, so that a log shows where it ran and nothing else.
-fn say(delivery: &Delivery, problems: usize, skew: Option<&Skew>) {
+fn say(delivery: &Delivery, problems: usize, about_secrets: &[String], skew: Option<&Skew>) {
     let workload = &delivery.workload;
     let job = workload
         .job
@@ -351,9 +357,14 @@ fn say(delivery: &Delivery, problems: usize, skew: Option<&Skew>) {
         1 => "; 1 problem, see lyftlearn-runtime inspect".to_owned(),
         many => format!("; {many} problems, see lyftlearn-runtime inspect"),
     };
+    // Nothing but a start finds these, so that `inspect` has none of them.
+    let secrets: String = about_secrets
+        .iter()
+        .map(|problem| format!("; {problem}"))
+        .collect();
     let skew = skew.map(in_words).unwrap_or_default();
     output::say(&format!(
-        "lyftlearn-runtime: {} ({}), {}{job}{problems}{skew}\n",
+        "lyftlearn-runtime: {} ({}), {}{job}{problems}{secrets}{skew}\n",
         workload.platform.as_str(),
         workload.flavor.as_str(),
         workload.role.as_str(),

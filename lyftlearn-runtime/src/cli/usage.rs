@@ -21,8 +21,8 @@ usage:
       The same view, then becomes PROGRAM: for kubectl exec and notebooks.
   lyftlearn-runtime inspect [--json] [--root DIR] [--] [PROGRAM [ARG...]]
       Platform, evidence, the whole workload, problems. With --root, as if DIR were /.
-  lyftlearn-runtime env [--format export|dotenv|json|nul] [--root DIR] [--] [PROGRAM [ARG...]]
-      The variables that would be delivered.
+  lyftlearn-runtime env [--format export|dotenv|json|nul] [--with-secrets] [--root DIR] [--] [PROGRAM [ARG...]]
+      The variables that would be delivered; secrets, which are fetched for it, on request.
   lyftlearn-runtime explain [--json] [--root DIR] [NAME...]
       Which layer set a variable or a setting, and what it stands over. Secrets are hashed.
   lyftlearn-runtime snapshot [--output FILE] [--root DIR] [--] [PROGRAM [ARG...]]

@@ -249,3 +249,133 @@ impl Fault for SecretsFault {
 pub(crate) fn first_line(error: &Error) -> String {
     error.to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Failure, SecretsFault, Server, Why};
+    use crate::error::Error;
+
+    #[track_caller]
+    fn check(fault: SecretsFault, report: &str) {
+        let report = format!("lyftlearn-runtime: {report}\n");
+        assert_eq!(Error::from(fault).report(), report);
+    }
+
+    #[test]
+    fn every_reason_has_its_sentence() {
+        let code = || "503".to_owned();
+        let server = Server::Kms;
+        for (why, sentence) in [
+            (
+                Why::NotFetched,
+                "only a program that lyftlearn-runtime started has what is fetched",
+            ),
+            (
+                Why::NotSet {
+                    key: "confidant.url".to_owned(),
+                },
+                "the setting confidant.url is needed, and not set",
+            ),
+            (Why::NoRegion, "no region is known: set AWS_REGION"),
+            (Why::Unknown { server }, "KMS does not know who asks (401)"),
+            (
+                Why::Denied {
+                    server,
+                    code: code(),
+                },
+                "KMS denies it (503)",
+            ),
+            (
+                Why::NotThere {
+                    server,
+                    code: code(),
+                },
+                "KMS has none of that name (503)",
+            ),
+            (
+                Why::Failed {
+                    server,
+                    code: code(),
+                },
+                "KMS failed (503)",
+            ),
+            (
+                Why::Refused {
+                    server,
+                    code: code(),
+                },
+                "KMS refused (503)",
+            ),
+            (
+                Why::Timeout {
+                    server: Server::Identity,
+                },
+                "the source of the identity did not answer in time",
+            ),
+            (
+                Why::Unreachable {
+                    server: Server::SecretsManager,
+                },
+                "Secrets Manager cannot be reached",
+            ),
+            (
+                Why::TooLarge {
+                    server: Server::ParameterStore,
+                },
+                "Parameter Store answered with more than 4 MiB",
+            ),
+            (
+                Why::Malformed {
+                    server: Server::Confidant,
+                },
+                "Confidant answered with something else than its protocol says",
+            ),
+            (Why::Lost, "fetching it came to no end"),
+        ] {
+            assert_eq!(why.to_string(), sentence);
+        }
+    }
+
+    #[test]
+    fn every_report_says_what_and_what_to_do() {
+        let name = || "db".to_owned();
+        let failure = |why| Failure { name: name(), why };
+        check(
+            SecretsFault::Missing {
+                failures: vec![failure(Why::Disabled), failure(Why::NoKeys)],
+            },
+            "cannot get the secrets that are required\n  \
+             db: the service is disabled in Confidant\n  \
+             db: it is no JSON object, and so has no keys\n  \
+             hint: required = false starts without one; lyftlearn-runtime inspect shows which identity asks",
+        );
+        check(
+            SecretsFault::Undelivered {
+                reason: "there is no run directory".to_owned(),
+            },
+            "cannot deliver the secrets: there is no run directory\n  \
+             hint: give the container a writable /run, or secrets variables instead of files",
+        );
+        check(
+            SecretsFault::Unknown {
+                name: name(),
+                nearest: None,
+            },
+            "cannot find the secret db",
+        );
+        check(
+            SecretsFault::Unwatched,
+            "cannot watch the secrets\n  hint: raise fs.inotify.max_user_instances",
+        );
+        check(
+            SecretsFault::NoText { name: name() },
+            "cannot read the secret db as a text: it is not UTF-8\n  hint: ask for its bytes",
+        );
+        check(
+            SecretsFault::Broken {
+                path: "/run/x".into(),
+            },
+            "cannot understand /run/x\n  hint: start the program by lyftlearn-runtime run",
+        );
+    }
+}

@@ -13,7 +13,6 @@ use std::collections::BTreeMap;
 
 use figment::value::{Dict, Value};
 use figment::{Figment, Metadata, Profile, Provider};
-use serde::{Deserialize, Serialize};
 
 use fault::Mistake;
 pub(crate) use fault::SettingsFault;
@@ -76,25 +75,13 @@ pub(crate) struct Settings {
     pub(crate) secrets: Vec<secrets::Declared>,
     /// How long a start may wait for them, in seconds.
     pub(crate) secrets_deadline: Option<u32>,
-    pub(crate) confidant: Confidant,
+    pub(crate) confidant: secrets::Confidant,
     /// Which layer set each key that is set.
     pub(crate) sources: BTreeMap<&'static str, String>,
     /// Every value of every layer, low to high.
     pub(crate) layers: Vec<Layer>,
     /// Variables with our prefix that Kubernetes made for a Service, and that are ignored.
     pub(crate) service_links: Vec<String>,
-}
-
-/// How Confidant is asked; what has no default is needed by a `confidant://` source alone.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Confidant {
-    pub(crate) url: Option<String>,
-    /// The KMS key, by alias, id or ARN, by which one proves who one is.
-    pub(crate) auth_key: Option<String>,
-    pub(crate) from: Option<String>,
-    pub(crate) to: Option<String>,
-    pub(crate) user_type: Option<String>,
-    pub(crate) region: Option<String>,
 }
 
 /// One layer's word on one setting.
@@ -157,6 +144,19 @@ impl Settings {
     #[cfg(feature = "cli")]
     pub(crate) fn notes_exceptions(&self) -> bool {
         self.python_exceptions.as_deref() != Some("off")
+    }
+
+    /// Whether a variable of this name holds a secret, as far as settings tell.
+    #[cfg(feature = "cli")]
+    pub(crate) fn holds_secret(&self, name: &str) -> bool {
+        let prefixes = self
+            .secrets
+            .iter()
+            .filter_map(|secret| secret.prefix.as_deref());
+        self.redact.iter().any(|known| known == name)
+            || prefixes
+                .filter(|prefix| !prefix.is_empty())
+                .any(|prefix| name.starts_with(&prefix.to_uppercase()))
     }
 
     /// The report on a span that is as long as the whole grace.
@@ -260,51 +260,6 @@ impl Reader {
         }
     }
 
-    /// Takes the declared secrets out of a table, and leaves the settings that lie beside them.
-    fn secrets(&mut self, table: &mut toml::Table, place: &str) {
-        let declared: Vec<String> = (table.iter())
-            .filter(|(_, value)| value.is_table())
-            .map(|(name, _)| name.clone())
-            .collect();
-        for name in declared {
-            let value = table.remove(&name).map(serde_json::to_value);
-            // Dates are the one thing that JSON lacks, and they become texts.
-            if let Some(Ok(value)) = value {
-                self.secret(&name, &value, place);
-            }
-        }
-    }
-
-    fn secret(&mut self, name: &str, value: &serde_json::Value, place: &str) {
-        let shown = |field: &str| format!("secrets.{name}{field}{place}");
-        let set = self.secrets.add(name, value, shown, &mut self.mistakes);
-        for (field, source) in set {
-            let value = field.split('.').fold(value, |value, part| &value[part]);
-            self.layers.push(Layer {
-                key: format!("secrets.{name}.{field}"),
-                source,
-                value: value
-                    .as_str()
-                    .map_or_else(|| value.to_string(), str::to_owned),
-            });
-        }
-    }
-
-    /// The same tables as one variable, as JSON.
-    fn secrets_variable(&mut self, name: &str, text: &str) {
-        match serde_json::from_str::<BTreeMap<String, serde_json::Value>>(text) {
-            Ok(all) => {
-                for (secret, value) in all {
-                    self.secret(&secret, &value, &format!(" in ${name}"));
-                }
-            }
-            Err(_) => self.mistakes.push((
-                format!("${name}"),
-                Mistake::Expected("a JSON object of secrets by name"),
-            )),
-        }
-    }
-
     fn variable(&mut self, name: &str, value: &str) {
         let Some(suffix) = name.strip_prefix(runtime::SETTING_PREFIX) else {
             return;
@@ -348,8 +303,6 @@ impl Reader {
 
     fn finish(mut self) -> Result<Settings, Error> {
         let secrets = std::mem::take(&mut self.secrets).finish(&mut self.mistakes);
-        let mut redact = self.words("outcome.redact").unwrap_or_default();
-        redact.extend(secrets.iter().flat_map(secrets::Declared::variables));
         if self
             .figment
             .find_value("secrets")
@@ -388,17 +341,10 @@ impl Reader {
             python_exceptions: self.choice("outcome.python_exceptions"),
             toolkit_variables: self.choice("toolkit.variables"),
             num_cpus: self.choice("toolkit.num_cpus"),
-            redact,
+            redact: self.words("outcome.redact").unwrap_or_default(),
             secrets,
             secrets_deadline: self.seconds("secrets.deadline"),
-            confidant: Confidant {
-                url: self.url("confidant.url"),
-                auth_key: self.text("confidant.auth_key"),
-                from: self.text("confidant.from"),
-                to: self.text("confidant.to"),
-                user_type: self.choice("confidant.user_type"),
-                region: self.text("confidant.region"),
-            },
+            confidant: self.confidant(),
             sources: BTreeMap::new(),
             layers: std::mem::take(&mut self.layers),
             service_links: std::mem::take(&mut self.service_links),
@@ -406,6 +352,11 @@ impl Reader {
         if !self.mistakes.is_empty() {
             return Err(SettingsFault::new(self.mistakes).into());
         }
+        let secret = settings
+            .secrets
+            .iter()
+            .flat_map(secrets::Declared::variables);
+        settings.redact.extend(secret);
         for key in KEYS {
             if let Some(metadata) = self.figment.find_metadata(key.name) {
                 settings.sources.insert(key.name, metadata.name.to_string());
@@ -430,20 +381,6 @@ impl Reader {
                 self.wrong(key, "a text");
                 None
             }
-        }
-    }
-
-    fn url(&mut self, key: &'static str) -> Option<String> {
-        let text = self.text(key)?;
-        let rest = text
-            .strip_prefix("https://")
-            .or_else(|| text.strip_prefix("http://"));
-        // A name and a password in it would be a secret among settings.
-        if rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(['@', '?', '#'])) {
-            Some(text.trim_end_matches('/').to_owned())
-        } else {
-            self.wrong(key, "a URL, such as https://confidant.example.net");
-            None
         }
     }
 

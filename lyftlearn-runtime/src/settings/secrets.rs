@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::fault::Mistake;
+use super::{Layer, Reader};
 use crate::contract::{delivered, runtime, secrets as words};
 use crate::signal;
 
@@ -195,6 +196,18 @@ fn suggested(name: &str) -> String {
         .collect()
 }
 
+/// How Confidant is asked; what has no default is needed by a `confidant://` source alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Confidant {
+    pub(crate) url: Option<String>,
+    /// The KMS key, by alias, id or ARN, by which one proves who one is.
+    pub(crate) auth_key: Option<String>,
+    pub(crate) from: Option<String>,
+    pub(crate) to: Option<String>,
+    pub(crate) user_type: Option<String>,
+    pub(crate) region: Option<String>,
+}
+
 /// Every word on every secret, low to high.
 #[derive(Default)]
 pub(super) struct Words(BTreeMap<String, BTreeMap<&'static str, (String, Value)>>);
@@ -278,6 +291,78 @@ fn nearest(field: &str) -> Option<&'static str> {
         .filter(|(likeness, _)| *likeness > 0.75)
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
         .map(|(_, known)| known)
+}
+
+impl Reader {
+    /// Takes the declared secrets out of a table, and leaves the settings that lie beside them.
+    pub(super) fn secrets(&mut self, table: &mut toml::Table, place: &str) {
+        let declared: Vec<String> = (table.iter())
+            .filter(|(_, value)| value.is_table())
+            .map(|(name, _)| name.clone())
+            .collect();
+        for name in declared {
+            let value = table.remove(&name).map(serde_json::to_value);
+            // Dates are the one thing that JSON lacks, and they become texts.
+            if let Some(Ok(value)) = value {
+                self.secret(&name, &value, place);
+            }
+        }
+    }
+
+    fn secret(&mut self, name: &str, value: &Value, place: &str) {
+        let shown = |field: &str| format!("secrets.{name}{field}{place}");
+        let set = self.secrets.add(name, value, shown, &mut self.mistakes);
+        for (field, source) in set {
+            let value = field.split('.').fold(value, |value, part| &value[part]);
+            self.layers.push(Layer {
+                key: format!("secrets.{name}.{field}"),
+                source,
+                value: value
+                    .as_str()
+                    .map_or_else(|| value.to_string(), str::to_owned),
+            });
+        }
+    }
+
+    /// The same tables as one variable, as JSON.
+    pub(super) fn secrets_variable(&mut self, name: &str, text: &str) {
+        match serde_json::from_str::<BTreeMap<String, Value>>(text) {
+            Ok(all) => {
+                for (secret, value) in all {
+                    self.secret(&secret, &value, &format!(" in ${name}"));
+                }
+            }
+            Err(_) => self.mistakes.push((
+                format!("${name}"),
+                Mistake::Expected("a JSON object of secrets by name"),
+            )),
+        }
+    }
+
+    pub(super) fn confidant(&mut self) -> Confidant {
+        Confidant {
+            url: self.url("confidant.url"),
+            auth_key: self.text("confidant.auth_key"),
+            from: self.text("confidant.from"),
+            to: self.text("confidant.to"),
+            user_type: self.choice("confidant.user_type"),
+            region: self.text("confidant.region"),
+        }
+    }
+
+    fn url(&mut self, key: &'static str) -> Option<String> {
+        let text = self.text(key)?;
+        let rest = text
+            .strip_prefix("https://")
+            .or_else(|| text.strip_prefix("http://"));
+        // A name and a password in it would be a secret among settings.
+        if rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(['@', '?', '#'])) {
+            Some(text.trim_end_matches('/').to_owned())
+        } else {
+            self.wrong(key, "a URL, such as https://confidant.example.net");
+            None
+        }
+    }
 }
 
 /// The fields of one secret, and what is wrong with them.

@@ -28,6 +28,17 @@ from moto.server import ThreadedMotoServer
 REGION = "eu-west-1"
 FROM, TO = "ranking-prod", "confidant-prod"
 AUTH_KEY = "alias/authnz"
+# After so many questions one that fails at first does not any more.
+FAILS = 3
+ANSWERS: dict[str, tuple[int, object]] = {
+    "unknown": (401, {"error": "canary"}),
+    "denied": (403, {"error": "canary", "reference": "acl"}),
+    "undecrypted": (500, {"error": "Decryption error."}),
+    "failing": (503, {"error": "canary"}),
+    "flaky": (503, {"error": "canary"}),
+    "garbage": (200, None),
+    "redirecting": (302, {}),
+}
 CONTEXT = {"to": "everybody", "from": "blind"}
 
 
@@ -130,25 +141,14 @@ class Handler(BaseHTTPRequestHandler):
         asked = self.server.asked
         asked[name] = asked.get(name, 0) + 1
         known = self.server.known
-        if name in known:
-            return self.answer(200, known[name])
-        if name == "unknown":
-            return self.answer(401, {"error": "canary"})
-        if name == "denied":
-            return self.answer(403, {"error": "canary", "reference": "acl"})
-        if name == "undecrypted":
-            return self.answer(500, {"error": "Decryption error."})
-        if name == "failing" or (name == "flaky" and asked[name] < 3):
-            return self.answer(503, {"error": "canary"})
-        if name == "flaky":
-            return self.answer(200, known[FROM])
-        if name == "garbage":
-            return self.answer(200, None)
-        if name == "redirecting":
-            return self.answer(302, {}, location="http://127.0.0.1:1/canary")
         if name == "hanging":
             time.sleep(3600)
-        return self.answer(404, {})
+        flaky = name == "flaky" and asked[name] >= FAILS
+        if name in known or flaky:
+            return self.answer(200, known[FROM if flaky else name])
+        status, body = ANSWERS.get(name, (404, {}))
+        elsewhere = {"location": "http://127.0.0.1:1/canary"} if name == "redirecting" else {}
+        return self.answer(status, body, **elsewhere)
 
     def checked(self) -> str:
         """The service that a valid request asks for."""

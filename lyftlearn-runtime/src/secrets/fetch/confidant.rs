@@ -18,7 +18,7 @@ use super::super::fault::{Server, Why};
 use super::aws::{Aws, now};
 use super::fernet;
 use super::http::Answered;
-use crate::settings::Confidant;
+use crate::settings::secrets::Confidant;
 
 const SERVER: Server = Server::Confidant;
 /// How far a server's clock may be from ours, and how long a token holds (kmsauth's own).

@@ -17,8 +17,7 @@ use tokio::time::Instant;
 
 use super::content::Content;
 use super::fault::{Failure, Server, Why};
-use crate::settings::Confidant;
-use crate::settings::secrets::Source;
+use crate::settings::secrets::{Confidant, Source};
 use crate::workload::Credentials;
 
 use aws::Aws;
