@@ -17,6 +17,7 @@ import metrics_python
 import orphans
 import package
 import rest
+import secrets_added
 import signals
 import start
 from common import PROCESSORS, all_shims
@@ -39,6 +40,8 @@ def main(
     if peers and extension:
         print("bench: metrics_python", file=sys.stderr)
         tables.append(metrics_python.report(binary, peers, extension))
+        print("bench: secrets", file=sys.stderr)
+        tables.append(secrets_added.report(binary, python))
     print("\n\n".join(tables))
 
 

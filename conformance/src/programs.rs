@@ -95,6 +95,25 @@ pub fn python_with_sdk(line: u8) -> Option<PathBuf> {
         .or_else(|| skipped("no Python with the SageMaker SDK: run `make build` first"))
 }
 
+/// A Python that has what secrets are asked for in tests (moto, kmsauth, confidant-client), from
+/// `LYFTLEARN_CONFORMANCE_PYTHON` or where the build makes it.
+///
+/// # Panics
+///
+/// In CI, when there is none.
+#[must_use]
+pub fn python_with_servers() -> Option<PathBuf> {
+    let built = || repository().join("target/venv/bin/python");
+    let python = std::env::var_os("LYFTLEARN_CONFORMANCE_PYTHON").map_or_else(built, PathBuf::from);
+    let works = Command::new(&python)
+        .args(["-c", "import boto3, confidant_client, kmsauth, moto"])
+        .status()
+        .is_ok_and(|status| status.success());
+    works
+        .then_some(python)
+        .or_else(|| skipped("no Python with moto: run `make build` first"))
+}
+
 /// Says why a test cannot run here; in CI nothing may be skipped.
 ///
 /// # Panics

@@ -42,6 +42,12 @@ create_exception!(
 );
 create_exception!(
     lyftlearn_runtime,
+    SecretsError,
+    LyftlearnRuntimeError,
+    "A secret cannot be had: it is required and not there, or what was delivered is broken."
+);
+create_exception!(
+    lyftlearn_runtime,
     DeliveryError,
     LyftlearnRuntimeError,
     "Something cannot be delivered to the program: a limit or the file system stands\nagainst it."
@@ -68,6 +74,8 @@ pub(crate) fn raise(error: &Error) -> PyErr {
         ErrorKind::Hyperparameter => HyperparameterError::new_err(text),
         ErrorKind::Config => ConfigError::new_err(text),
         ErrorKind::ConfigMissing => PyKeyError::new_err(text),
+        ErrorKind::Secrets => SecretsError::new_err(text),
+        ErrorKind::SecretMissing => PyKeyError::new_err(text),
         ErrorKind::HyperparameterMissing => PyKeyError::new_err(text),
         ErrorKind::Credentials => CredentialsError::new_err(text),
         ErrorKind::Metric => PyValueError::new_err(text),

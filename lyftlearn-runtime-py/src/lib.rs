@@ -5,6 +5,7 @@ mod config;
 mod error;
 mod hyperparameters;
 mod metrics;
+mod secrets;
 mod shutdown;
 mod view;
 
@@ -18,7 +19,7 @@ mod _native {
     #[pymodule_export]
     use super::error::{
         ConfigError, ContractError, CredentialsError, DeliveryError, HyperparameterError,
-        LyftlearnRuntimeError, SettingsError, UnreadableError,
+        LyftlearnRuntimeError, SecretsError, SettingsError, UnreadableError,
     };
     #[pymodule_export]
     use super::hyperparameters::Hyperparameters;
@@ -28,6 +29,8 @@ mod _native {
         metrics_check, metrics_counter, metrics_degraded, metrics_describe, metrics_gauge,
         metrics_histogram, metrics_snapshot,
     };
+    #[pymodule_export]
+    use super::secrets::{Secret, Secrets, SecretsSnapshot, SecretsWatch};
     #[pymodule_export]
     use super::shutdown::Shutdown;
     #[pymodule_export]

@@ -26,6 +26,10 @@ pub enum ErrorKind {
     ConfigMissing,
     /// A metric whose name or labels cannot be.
     Metric,
+    /// A secret that cannot be had or delivered.
+    Secrets,
+    /// A secret, or a key of one, that is not there.
+    SecretMissing,
     /// What is to be delivered cannot be: a limit or the file system stands against it.
     Delivery,
     /// The identity: withheld, absent, or not answering.

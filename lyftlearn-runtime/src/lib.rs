@@ -21,6 +21,7 @@
 //! | deliver it to a program | [`deliver`](crate::deliver()) |
 //! | read hyperparameters with types | [`Texts`] |
 //! | follow live configuration | [`config::Config`] |
+//! | read secrets | [`secrets::Secrets`] |
 //! | know of a stop, and wait for one | [`shutdown::Shutdown`] |
 //! | get the platform's identity | [`credentials::provider`] |
 //! | count things | [`metrics`] |
@@ -54,6 +55,15 @@ pub mod metrics;
 )]
 mod platform;
 mod resolve;
+#[cfg_attr(
+    not(feature = "cli"),
+    allow(dead_code, reason = "what is fetched and delivered is PID 1's alone")
+)]
+pub mod secrets;
+#[cfg_attr(
+    not(feature = "cli"),
+    allow(dead_code, reason = "some of it is told to PID 1 alone")
+)]
 mod settings;
 pub mod shutdown;
 #[cfg_attr(
@@ -72,8 +82,8 @@ mod toolkit;
 mod workload;
 
 pub use deliver::{
-    Delivery, Environment, Keeper, Layers, Recipient, Source, Variable, deliver, delivered,
-    delivered_beside, environment, layered,
+    Delivery, Environment, Keeper, Layers, Recipient, SecretVariable, Source, Variable, deliver,
+    delivered, delivered_beside, environment, layered,
 };
 pub use error::{Error, ErrorKind};
 pub use facts::Facts;

@@ -8,6 +8,7 @@ use crate::contract::{delivered, limits, runtime};
 use crate::error::Error;
 use crate::facts::{Facts, Mount};
 use crate::platform::{self, Detection, DocumentVariable, Evidence};
+use crate::settings::secrets::Declared;
 use crate::settings::{self, File, Settings};
 use crate::toolkit;
 #[cfg(any(feature = "agent", feature = "cli"))]
@@ -193,6 +194,12 @@ pub(crate) fn told_beside(facts: &Facts) -> Result<(Settings, Vec<DocumentVariab
     let ground = ground(facts, &[])?;
     let variables = platform::variables(facts, &ground.settings, &ground.config_dir)?;
     Ok((ground.settings, variables))
+}
+
+/// The declared secrets, and where we are: what is to be read of them depends on it.
+pub(crate) fn secrets(facts: &Facts) -> Result<(Vec<Declared>, Platform), Error> {
+    let ground = ground(facts, &[])?;
+    Ok((ground.settings.secrets, ground.detection.platform))
 }
 
 /// Where live configuration lies, lowest first, and what of it will never change.

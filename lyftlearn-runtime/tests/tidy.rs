@@ -44,6 +44,19 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "contract", "error", "facts", "platform", "settings", "toolkit", "workload",
         ],
     ),
+    // what nobody else may know: declared by settings, asked for by the identity
+    (
+        "secrets",
+        &[
+            "contract",
+            "credentials",
+            "error",
+            "facts",
+            "resolve",
+            "settings",
+            "workload",
+        ],
+    ),
     // what a running program follows: where it lies is the deployment's to say
     (
         "config",
@@ -62,6 +75,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "metrics",
             "platform",
             "resolve",
+            "secrets",
             "settings",
             "signal",
             "toolkit",
@@ -70,7 +84,19 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ),
     (
         "agent",
-        &["contract", "credentials", "error", "facts", "workload"],
+        &[
+            "cli",
+            "contract",
+            "credentials",
+            "deliver",
+            "error",
+            "facts",
+            "resolve",
+            "secrets",
+            "settings",
+            "signal",
+            "workload",
+        ],
     ),
 ];
 

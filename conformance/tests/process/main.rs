@@ -22,6 +22,7 @@ mod identity;
 mod lifecycle;
 mod metrics;
 mod outcome;
+mod secrets;
 mod snapshots;
 mod start;
 mod stopping;

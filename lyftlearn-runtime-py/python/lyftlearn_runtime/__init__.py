@@ -10,6 +10,7 @@
     rt.credentials()             # for code that signs; boto3 needs nothing at all
     rt.metrics.counter("rows", {"split": "train"}).inc(512)
     with rt.metrics.timer("epoch"): ...
+    rt.secrets["db"]["password"]; rt.secrets.on_change(callback)
     rt.on_shutdown(save_checkpoint)
     while not rt.shutdown.requested: ...
 
@@ -41,6 +42,9 @@ from lyftlearn_runtime._native import (
     Paths,
     Resources,
     Series,
+    Secret,
+    SecretsError,
+    SecretsSnapshot,
     SettingsError,
     Timer,
     Topology,
@@ -52,6 +56,8 @@ from lyftlearn_runtime._native import (
 
 _Mapping.register(Hyperparameters)
 _Mapping.register(ConfigSnapshot)
+_Mapping.register(Secret)
+_Mapping.register(SecretsSnapshot)
 
 _VIEW = (
     "channels",
@@ -84,6 +90,9 @@ __all__ = [
     "Paths",
     "Resources",
     "Series",
+    "Secret",
+    "SecretsError",
+    "SecretsSnapshot",
     "SettingsError",
     "Timer",
     "Topology",
@@ -103,6 +112,7 @@ __all__ = [
     "resolve",
     "resources",
     "role",
+    "secrets",
     "shutdown",
     "topology",
 ]
@@ -133,6 +143,10 @@ def __getattr__(name: str) -> object:
         from lyftlearn_runtime import _metrics  # noqa: PLC0415 - the same
 
         value = _metrics.metrics
+    elif name == "secrets":
+        from lyftlearn_runtime import _secrets  # noqa: PLC0415 - the same
+
+        value = _secrets.secrets
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     # From now on an ordinary attribute: no call at the next use.
@@ -141,4 +155,5 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_VIEW, *_LIFECYCLE, "config", "credentials", "metrics"})
+    others = ("config", "credentials", "metrics", "secrets")
+    return sorted({*globals(), *_VIEW, *_LIFECYCLE, *others})

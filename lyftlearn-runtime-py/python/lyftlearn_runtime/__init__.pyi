@@ -10,6 +10,7 @@
     rt.credentials()             # for code that signs; boto3 needs nothing at all
     rt.metrics.counter("rows", {"split": "train"}).inc(512)
     with rt.metrics.timer("epoch"): ...
+    rt.secrets["db"]["password"]; rt.secrets.on_change(callback)
     rt.on_shutdown(save_checkpoint)
     while not rt.shutdown.requested: ...
 
@@ -41,6 +42,9 @@ from lyftlearn_runtime._native import (
     Paths,
     Resources,
     Series,
+    Secret,
+    SecretsError,
+    SecretsSnapshot,
     SettingsError,
     Timer,
     Topology,
@@ -52,6 +56,7 @@ from lyftlearn_runtime._native import (
     _Role,
     resolve,
 )
+from lyftlearn_runtime._secrets import Secrets as _Secrets
 from lyftlearn_runtime._shutdown import Shutdown as _Shutdown
 from lyftlearn_runtime._shutdown import on_shutdown as on_shutdown
 
@@ -74,6 +79,9 @@ __all__ = [
     "Paths",
     "Resources",
     "Series",
+    "Secret",
+    "SecretsError",
+    "SecretsSnapshot",
     "SettingsError",
     "Timer",
     "Topology",
@@ -93,6 +101,7 @@ __all__ = [
     "resolve",
     "resources",
     "role",
+    "secrets",
     "shutdown",
     "topology",
 ]
@@ -137,4 +146,6 @@ use.
 metrics: _Metrics
 """Counters, gauges, histograms and timers that no ending of a process loses. Nothing happens
 until the first use.
+secrets: _Secrets
+"""What the program has to know and nobody else. Nothing happens until the first use.
 """

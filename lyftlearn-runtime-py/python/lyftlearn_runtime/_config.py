@@ -16,11 +16,28 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import builtins
     from collections.abc import Iterator
-    from typing import Any, Callable, TypeVar
+    from typing import Any, Callable, Generic, Protocol, TypeVar
 
     _Callback = TypeVar(
         "_Callback", bound=Callable[[_native.ConfigSnapshot, "frozenset[str]"], object]
     )
+    _Set = TypeVar("_Set", bound="_Differing")
+    _Of_co = TypeVar("_Of_co", covariant=True)
+
+    class _Differing(Protocol):
+        def differences(self: _Set, other: _Set, /) -> set[str]: ...
+
+    class _Watch(Protocol[_Of_co]):
+        def fileno(self) -> builtins.int: ...
+        def look(self) -> _Of_co: ...
+
+    class _Source(Protocol[_Of_co]):
+        def snapshot(self) -> _Of_co: ...
+        def watch(self) -> _Watch[_Of_co]: ...
+
+else:
+    # What typing would make of it, which would take milliseconds.
+    Generic, _Set = {None: object}, None
 
 # How often to look beside inotify, in milliseconds: some file systems tell nothing of what
 # others do.
@@ -30,26 +47,34 @@ _LOOK_OFTEN = 1_000
 _COROUTINE = 0x80  # inspect.CO_COROUTINE; the module would take milliseconds
 
 
-class _Entry:
+class _Entry(Generic[_Set]):
     """A callback, and what it knows."""
 
-    def __init__(self, callback: Callable[..., object], known: _native.ConfigSnapshot) -> None:
+    def __init__(self, callback: Callable[..., object], known: _Set) -> None:
         self.callback = callback
         self.known = known
 
 
-class _Process:
-    """What one process has. A forked one begins anew."""
+class Process(Generic[_Set]):
+    """What one process follows. A forked one begins anew."""
 
-    def __init__(self) -> None:
+    def __init__(self, source: Callable[[], _Source[_Set]], name: str, said: str) -> None:
+        self.source = source
+        self.name = name
+        self.said = said
         self.begin()
 
     def begin(self) -> None:
         """Forgets everything; a copied descriptor is closed with its watch."""
         self.lock = threading.Lock()
-        self.entries: list[_Entry] = []
+        self.entries: list[_Entry[_Set]] = []
         self.thread: threading.Thread | None = None
-        self.watch: _native.ConfigWatch | None = None
+        self.watch: _Watch[_Set] | None = None
+
+    def follow_by(self, callback: Callable[..., object], known: _Set) -> None:
+        """Calls it from now on, for what differs from what it knows."""
+        self.entries.append(_Entry(callback, known))
+        self.start()
 
     def start(self) -> None:
         """Starts the one thread, unless it runs."""
@@ -57,8 +82,9 @@ class _Process:
             if self.thread is not None:
                 return
             with suppress(_native.LyftlearnRuntimeError):
-                self.watch = _native_config().watch()
-            self.thread = threading.Thread(target=self.follow, name="lyftlearn-config", daemon=True)
+                self.watch = self.source().watch()
+            name = f"lyftlearn-{self.name}"
+            self.thread = threading.Thread(target=self.follow, name=name, daemon=True)
             self.thread.start()
 
     def follow(self) -> None:
@@ -69,19 +95,19 @@ class _Process:
         while True:
             try:
                 # Anew for each round: the watch first, then the files.
-                look = _native_config().snapshot if self.watch is None else self.watch.look
+                look = self.source().snapshot if self.watch is None else self.watch.look
                 now = look()
             except Exception as error:
                 # The last set stays, until a whole one comes; said once.
                 if str(error) != said:
                     said = str(error)
-                    _print(f"live configuration: {said}\n")
+                    _print(f"{self.said}: {said}\n")
             else:
                 said = ""
                 self.tell(now)
             poll.poll(_LOOK_OFTEN if self.watch is None else _LOOK_AGAIN)
 
-    def tell(self, now: _native.ConfigSnapshot) -> None:
+    def tell(self, now: _Set) -> None:
         for entry in list(self.entries):
             changed = now.differences(entry.known)
             if not changed:
@@ -170,16 +196,19 @@ class Config(Mapping[str, str]):
         change (`problems`). Raises what reading raises, and TypeError for what is no
         function.
         """
-        if not callable(callback):
-            raise TypeError(f"on_change takes a function, not {type(callback).__name__}")
-        if getattr(getattr(callback, "__code__", None), "co_flags", 0) & _COROUTINE:
-            raise TypeError("on_change takes a function, not a coroutine function")
+        checked(callback)
         for problem in self.problems:
             warnings.warn(problem, RuntimeWarning, stacklevel=2)
-        process = _process
-        process.entries.append(_Entry(callback, self.snapshot()))
-        process.start()
+        _process.follow_by(callback, self.snapshot())
         return callback
+
+
+def checked(callback: object) -> None:
+    """Refuses what cannot be called back."""
+    if not callable(callback):
+        raise TypeError(f"on_change takes a function, not {type(callback).__name__}")
+    if getattr(getattr(callback, "__code__", None), "co_flags", 0) & _COROUTINE:
+        raise TypeError("on_change takes a function, not a coroutine function")
 
 
 def _native_config() -> _native.Config:
@@ -206,6 +235,8 @@ def _report(callback: object, error: BaseException) -> None:
 
 
 _made: list[_native.Config] = []
-_process = _Process()
+_process: Process[_native.ConfigSnapshot] = Process(
+    _native_config, "config", "live configuration"
+)
 config = Config()
 os.register_at_fork(after_in_child=_process.begin)

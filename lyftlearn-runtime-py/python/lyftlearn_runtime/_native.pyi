@@ -55,6 +55,11 @@ __all__ = [
     "Paths",
     "Resources",
     "Series",
+    "Secret",
+    "Secrets",
+    "SecretsError",
+    "SecretsSnapshot",
+    "SecretsWatch",
     "SettingsError",
     "Shutdown",
     "Timer",
@@ -96,6 +101,9 @@ class HyperparameterError(LyftlearnRuntimeError):
 
 class ConfigError(LyftlearnRuntimeError):
     """A value of live configuration is not what its caller declared it to be, or no text."""
+
+class SecretsError(LyftlearnRuntimeError):
+    """A secret cannot be had: it is required and not there, or what was delivered is broken."""
 
 class DeliveryError(LyftlearnRuntimeError):
     """Something cannot be delivered to the program: a limit or the file system stands
@@ -490,6 +498,96 @@ class ConfigWatch:
         """What holds now; from here on the descriptor is readable when that may have changed.
 
         Raises ConfigError or UnreadableError for what cannot be read.
+        """
+
+@final
+class Secret(Mapping[str, str]):
+    """One secret: a read-only mapping of its keys, and all of it as one text.
+
+    Keys are those of a Confidant service, of a path or a directory, or of the JSON object that
+    the text is; otherwise there are none. repr, str and format show its name only, and it is
+    not pickled.
+    """
+
+    @property
+    def name(self) -> str:
+        """The name under which it was declared."""
+    @property
+    def text(self) -> str:
+        """All of it as its source has it; of several keys a JSON object.
+
+        Raises SecretsError when it is no text.
+        """
+    @property
+    def bytes(self) -> builtins.bytes:
+        """The same as bytes."""
+    def __getitem__(self, key: str, /) -> str: ...
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[str]: ...
+    def keys(self) -> KeysView[str]:
+        """The names of its keys, sorted."""
+    def values(self) -> ValuesView[str]:
+        """Their values, in the order of the keys."""
+    def items(self) -> ItemsView[str, str]:
+        """Keys and values, in the order of the keys."""
+    @overload
+    def get(self, key: str, default: None = None) -> str | None:
+        """The value of a key, or `default` when there is none of that name."""
+    @overload
+    def get(self, key: str, default: _T) -> str | _T: ...
+
+@final
+class SecretsSnapshot(Mapping[str, Secret]):
+    """All secrets of one moment, by name.
+
+    A read-only mapping that never changes. repr, str and format show names only, and it is not
+    pickled.
+    """
+
+    def __getitem__(self, name: str, /) -> Secret: ...
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[str]: ...
+    def keys(self) -> KeysView[str]:
+        """The names, sorted."""
+    def values(self) -> ValuesView[Secret]:
+        """The secrets, in the order of the names."""
+    def items(self) -> ItemsView[str, Secret]:
+        """Names and secrets, in the order of the names."""
+    @overload
+    def get(self, name: str, default: None = None) -> Secret | None:
+        """The secret, or `default` when there is none of that name."""
+    @overload
+    def get(self, name: str, default: _T) -> Secret | _T: ...
+    def differences(self, other: SecretsSnapshot) -> set[str]:
+        """The names of those that are not what they are in `other`."""
+
+@final
+class Secrets:
+    """Where secrets lie."""
+
+    def __new__(cls) -> Secrets: ...
+    def snapshot(self) -> SecretsSnapshot:
+        """What holds now.
+
+        Raises SecretsError or UnreadableError for what cannot be read; SettingsError,
+        ContractError or UnreadableError as resolve() does where nothing was delivered.
+        """
+    def watch(self) -> SecretsWatch:
+        """Tells of changes.
+
+        Raises SecretsError when the kernel has no descriptor left.
+        """
+
+@final
+class SecretsWatch:
+    """Tells of changes of secrets."""
+
+    def fileno(self) -> int:
+        """A descriptor that becomes readable when something may have changed. Closed with this."""
+    def look(self) -> SecretsSnapshot:
+        """What holds now; from here on the descriptor is readable when that may have changed.
+
+        Raises SecretsError or UnreadableError for what cannot be read.
         """
 
 @final

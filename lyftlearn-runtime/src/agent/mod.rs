@@ -1,13 +1,14 @@
 //! The asynchronous process beside the program. PID 1 keeps it alive and holds its
 //! sockets, so that nobody is refused while it is restarted.
 //!
-//! It serves the identity on loopback, and answers on `agent.sock` in the run directory: who
+//! It serves the identity on loopback, brings files of secrets up to date, and answers on `agent.sock` in the run directory: who
 //! connects is sent its state as one line of JSON.
 
 mod endpoint;
 mod fault;
 mod log;
 mod orders;
+mod secrets;
 
 use std::os::unix::net::UnixListener as StdUnixListener;
 use std::rc::Rc;
@@ -63,11 +64,11 @@ pub(crate) fn serve(parent: u32) -> Result<(), Error> {
         .build()
         .map_err(|err| Error::from(AgentFault::Runtime).because(err.kind()))?;
     LocalSet::new()
-        .block_on(&runtime, run(orders))?
+        .block_on(&runtime, run(orders, parent))?
         .map_err(|err| Error::from(AgentFault::Runtime).because(err.kind()))
 }
 
-async fn run(orders: Orders) -> Result<std::io::Result<()>, Error> {
+async fn run(orders: Orders, parent: u32) -> Result<std::io::Result<()>, Error> {
     let sockets = orders.take_sockets()?;
     let log = Log {
         quiet: orders.quiet,
@@ -92,6 +93,9 @@ async fn run(orders: Orders) -> Result<std::io::Result<()>, Error> {
             Err(err) => return Ok(Err(err)),
         }
         service.broker = Some(broker);
+    }
+    if let Some(run) = orders.secrets {
+        tokio::task::spawn_local(secrets::follow(parent, run));
     }
     Ok(service.answer(sockets.state).await)
 }

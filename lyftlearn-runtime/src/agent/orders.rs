@@ -2,6 +2,7 @@
 
 use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
 
 use listenfd::ListenFd;
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,8 @@ pub(crate) struct Orders {
     pub(crate) sockets: Vec<Socket>,
     /// The identity to serve, and the token that callers show.
     pub(crate) identity: Option<(Identity, Secret)>,
+    /// The run directory whose files of secrets it brings up to date.
+    pub(crate) secrets: Option<PathBuf>,
     /// Nothing is said on stderr.
     pub(crate) quiet: bool,
 }

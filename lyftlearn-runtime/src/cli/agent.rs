@@ -14,6 +14,7 @@ use crate::contract::delivered;
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::init::{self, Helper};
+use crate::settings::secrets::Declared;
 
 /// The word by which this binary knows that it is the agent.
 pub(super) const WORD: &str = "--agent";
@@ -33,10 +34,14 @@ pub(super) fn agent(words: &[OsString]) -> Result<u8, Error> {
 
 /// The agent with its sockets, bound before the program starts; `None` when nothing needs it.
 pub(super) fn helper(facts: &Facts, needs: Needs<'_>) -> std::io::Result<Option<Helper>> {
-    if needs.settings.agent.as_deref() != Some("on") && needs.endpoint.is_none() {
+    let follows = needs.settings.secrets.iter().any(Declared::is_followed);
+    let secrets = needs.run.filter(|_| follows).map(Path::to_owned);
+    let asked = needs.settings.agent.as_deref() == Some("on");
+    if !asked && needs.endpoint.is_none() && secrets.is_none() {
         return Ok(None);
     }
     let mut orders = Orders {
+        secrets,
         quiet: needs.settings.log.as_deref() == Some("off"),
         ..Orders::default()
     };

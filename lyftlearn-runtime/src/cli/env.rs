@@ -6,8 +6,8 @@ use std::os::unix::ffi::OsStrExt;
 use lexopt::Parser;
 
 use super::layers::Gathered;
-use super::output;
 use super::usage::{self, UsageFault};
+use super::{output, secrets};
 use crate::contract::aws;
 use crate::deliver::{Layers, Source, layered};
 use crate::error::Error;
@@ -50,7 +50,10 @@ pub(super) fn env(mut words: Parser) -> Result<u8, Error> {
         _ => Ok(false),
     })?;
     let resolved = resolve(&facts)?;
-    let gathered = Gathered::planned(&facts, &resolved)?;
+    let mut gathered = Gathered::planned(&facts, &resolved)?;
+    if with_secrets {
+        gathered = gathered.with(secrets::obtain(&facts, &resolved)?);
+    }
     let mut added = added(&gathered.layers(&facts));
     if !with_secrets {
         added.retain(|(name, _)| name != aws::AUTHORIZATION_TOKEN);
@@ -70,7 +73,13 @@ pub(super) fn env(mut words: Parser) -> Result<u8, Error> {
 fn added(layers: &Layers<'_>) -> Vec<(String, OsString)> {
     layered(layers)
         .into_iter()
-        .filter(|variable| matches!(variable.value.0, Source::Document(_) | Source::Runtime))
+        .filter(|variable| {
+            let source = &variable.value.0;
+            matches!(
+                source,
+                Source::Document(_) | Source::Runtime | Source::Secret(_)
+            )
+        })
         .map(|variable| {
             let name = variable.name.to_string_lossy().into_owned();
             (name, variable.value.1)

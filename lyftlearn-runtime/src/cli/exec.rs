@@ -8,6 +8,7 @@ use super::identity;
 use super::layers::Gathered;
 use super::program;
 use super::run::recipient;
+use super::secrets;
 use super::usage::{self, UsageFault};
 use super::user::{self, Account};
 use crate::contract::delivered as names;
@@ -34,16 +35,19 @@ pub(super) fn exec(mut words: Parser) -> Result<u8, Error> {
     let beside = facts
         .word_of_pid_one()
         .and_then(|_| delivered_beside(owner));
-    let (workload, variables, optional) =
+    let (workload, variables, optional, obtained) =
         match beside.map(|path| workload_at(&facts, &path)).transpose()? {
             // The view of the program that is already there, and nothing written over it.
             Some(workload) => {
                 let variables = delivered(&workload, false);
                 let optional = optional_beside(&facts, &workload, &variables)?;
-                (workload, variables, optional)
+                let obtained = secrets::beside(&facts, &settings, &workload)?;
+                (workload, variables, optional, obtained)
             }
             None => {
                 let resolved = resolve_with(&facts, &[])?;
+                let obtained = secrets::obtain(&facts, &resolved)?;
+                let settings = resolved.settings.clone();
                 let recipient = recipient(Keeper::Successor, account.as_ref(), &resolved.settings);
                 let delivery = deliver(
                     resolved.workload,
@@ -52,7 +56,11 @@ pub(super) fn exec(mut words: Parser) -> Result<u8, Error> {
                     recipient,
                 );
                 let (workload, variables) = (delivery.workload.clone(), delivery.variables.clone());
-                (workload, variables, delivery.optional.clone())
+                let run = workload.paths.run.as_deref();
+                let kept = secrets::keep_set(&settings, &obtained, run, owner, &mut Vec::new())?;
+                // The program that this process becomes has them as long as it runs.
+                std::mem::forget(kept);
+                (workload, variables, delivery.optional.clone(), obtained)
             }
         };
     let argv = program::resolve(&facts, &settings.commands, facts.argv(), || {
@@ -62,7 +70,8 @@ pub(super) fn exec(mut words: Parser) -> Result<u8, Error> {
     let presented = identity::beside(&facts, &workload);
     let gathered = Gathered::new(
         &facts, &workload, &documents, &variables, &optional, &presented,
-    )?;
+    )?
+    .with(obtained);
     let environment = gathered.environment(&facts, &argv, account.as_ref())?;
     if let Some(account) = &account {
         init::become_user(&account.user)?;

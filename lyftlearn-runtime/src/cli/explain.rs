@@ -9,13 +9,14 @@ use sha2::{Digest, Sha256};
 
 use super::layers::Gathered;
 use super::output;
+use super::secrets::{self, Obtained};
 use super::usage::{self, UsageFault};
 use crate::contract::toolkit as toolkit_words;
 use crate::deliver::outcome::named_secret;
-use crate::deliver::{Source, layered};
+use crate::deliver::{Source, delivered_beside, layered};
 use crate::error::Error;
 use crate::facts::Facts;
-use crate::resolve::resolve;
+use crate::resolve::{Resolved, resolve, workload_at};
 use crate::settings::Settings;
 
 /// A name, its value, and the values that it would have otherwise, highest first.
@@ -78,22 +79,20 @@ pub(super) fn explain(mut words: Parser) -> Result<u8, Error> {
 fn all(facts: &Facts) -> Result<Vec<Explained>, Error> {
     let resolved = resolve(facts)?;
     let settings = &resolved.settings;
-    let gathered = Gathered::planned(facts, &resolved)?;
+    let gathered = Gathered::planned(facts, &resolved)?.with(known(facts, &resolved)?);
     // These hold every hyperparameter, one that is a secret, too.
     let secret_within = resolved.values.0.keys().any(|name| named_secret(name));
     let secret = |name: &OsStr| {
         let name = name.to_string_lossy();
         let whole = toolkit_words::WHOLE.contains(&name.as_ref());
-        (whole && secret_within)
-            || named_secret(&name)
-            || settings.redact.iter().any(|known| *known == name)
+        (whole && secret_within) || named_secret(&name) || settings.holds_secret(&name)
     };
     let variables = layered(&gathered.layers(facts))
         .into_iter()
         .map(|variable| {
             let secret = secret(&variable.name);
             let word = |(source, value): &(Source, OsString)| Word {
-                value: shown(value, secret),
+                value: shown(value, secret || matches!(source, Source::Secret(_))),
                 source: name_of(source),
             };
             Explained {
@@ -104,6 +103,15 @@ fn all(facts: &Facts) -> Result<Vec<Explained>, Error> {
             }
         });
     Ok(variables.chain(of_settings(settings)).collect())
+}
+
+/// The secrets that a start has delivered, or those that need not be fetched.
+fn known(facts: &Facts, resolved: &Resolved) -> Result<Obtained, Error> {
+    let beside = facts.word_of_pid_one().and_then(|_| delivered_beside(None));
+    match beside {
+        Some(path) => secrets::beside(facts, &resolved.settings, &workload_at(facts, &path)?),
+        None => Ok(secrets::at_hand(facts, resolved)),
+    }
 }
 
 fn of_settings(settings: &Settings) -> Vec<Explained> {
@@ -117,7 +125,7 @@ fn of_settings(settings: &Settings) -> Vec<Explained> {
         match found.iter_mut().find(|known| known.name == layer.key) {
             Some(known) => known.shadowed.push(word),
             None => found.push(Explained {
-                name: layer.key.to_owned(),
+                name: layer.key.clone(),
                 kind: "setting",
                 winner: word,
                 shadowed: Vec::new(),
@@ -134,6 +142,7 @@ fn name_of(source: &Source) -> String {
         Source::Environment => "the environment".to_owned(),
         Source::Document(path) => path.display().to_string(),
         Source::Runtime => "lyftlearn-runtime".to_owned(),
+        Source::Secret(name) => format!("secrets.{name}"),
     }
 }
 

@@ -5,9 +5,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use super::identity;
+use super::secrets::Obtained;
 use super::user::Account;
 use crate::contract::{aws, limits, linux, runtime};
-use crate::deliver::{Environment, Layers, Presented, changes, delivered, environment};
+use crate::deliver::{
+    Environment, Layers, Presented, SecretVariable, changes, delivered, environment,
+};
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::platform::{self, DocumentVariable};
@@ -20,6 +23,7 @@ pub(super) struct Gathered {
     ours: Vec<(String, OsString)>,
     optional: Vec<(String, String)>,
     taken: Vec<String>,
+    secrets: Vec<SecretVariable>,
 }
 
 impl Gathered {
@@ -49,7 +53,14 @@ impl Gathered {
             ours: ours.collect(),
             optional: optional.to_vec(),
             taken: identity.taken,
+            secrets: Vec::new(),
         })
+    }
+
+    /// The same, with secrets.
+    pub(super) fn with(mut self, obtained: Obtained) -> Self {
+        self.secrets = obtained.variables;
+        self
     }
 
     /// What a start of what was resolved would deliver; beside one that serves an identity,
@@ -102,6 +113,7 @@ impl Gathered {
             ours: &self.ours,
             optional: &self.optional,
             taken: &self.taken,
+            secrets: &self.secrets,
         }
     }
 }

@@ -17,6 +17,7 @@ mod output;
 mod profile;
 mod program;
 mod run;
+pub(crate) mod secrets;
 mod skew;
 mod snapshot;
 mod stage;
@@ -64,6 +65,8 @@ fn command(
     match arguments.first().and_then(|word| word.to_str()) {
         Some(init::STAGE) => return stage::stage(&arguments[1..]),
         Some(outcome::WORD) => return outcome::outcome(&arguments[1..]),
+        #[cfg(feature = "agent")]
+        Some(secrets::WORD) => return secrets::errand(&arguments[1..]),
         #[cfg(feature = "agent")]
         Some(agent::WORD) => return agent::agent(&arguments[1..]),
         _ => {}

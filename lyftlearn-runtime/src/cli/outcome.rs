@@ -6,12 +6,13 @@ use std::path::Path;
 
 use super::usage::UsageFault;
 use super::{output, skew};
-use crate::contract::{delivered, limits};
+use crate::contract::{delivered, limits, secrets};
 use crate::deliver::outcome::{Class, End, Exception, Outcome, Redact};
 use crate::deliver::{Written, first_bytes, first_characters, write_outcome, write_reason};
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::platform::ReasonLimit;
+use crate::secrets::read_set;
 
 /// The word by which this binary knows that it is on this errand.
 pub(super) const WORD: &str = "--outcome";
@@ -37,7 +38,7 @@ pub(super) fn outcome(words: &[OsString]) -> Result<u8, Error> {
         .vars()
         .iter()
         .filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)));
-    let redact = Redact::new(variables, &end.redact);
+    let redact = Redact::new(variables, &end.redact).with(delivered_secrets(&facts, &end));
     let exceptions = end
         .run
         .as_deref()
@@ -57,6 +58,19 @@ pub(super) fn outcome(words: &[OsString]) -> Result<u8, Error> {
         ));
     }
     Ok(0)
+}
+
+/// The values that this start delivered; a set that cannot be read has none that we know.
+fn delivered_secrets(facts: &Facts, end: &End) -> Vec<String> {
+    let directory = end.run.as_deref().map(|run| run.join(secrets::DIRECTORY));
+    let set = directory.and_then(|directory| read_set(facts, &directory).ok());
+    let values = set
+        .iter()
+        .flatten()
+        .flat_map(|(_, content)| content.values());
+    values
+        .filter_map(|value| value.text().map(str::to_owned))
+        .collect()
 }
 
 /// The outcome of a program that did what it was there for, without an errand: there is

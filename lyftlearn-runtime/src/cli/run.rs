@@ -8,16 +8,17 @@ use lexopt::Parser;
 use super::layers::{Gathered, no_room};
 use super::usage::{self, UsageFault};
 use super::user::{self, Account};
-use super::{identity, outcome, output, profile, program, skew};
+use super::{identity, outcome, output, profile, program, secrets, skew};
 use crate::contract::delivered as names;
 use crate::deliver::outcome::{End, How, Skew, Stopped};
+use crate::deliver::secrets::Kept as KeptSecrets;
 use crate::deliver::{Delivery, Keeper, Kept, Recipient, announce, deliver};
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::init::{self, Armed, Budget, Ending, Helper, Policy, Program, Scope, Status};
 use crate::metrics::region;
 use crate::platform;
-use crate::resolve::{resolve_with, switched_off};
+use crate::resolve::{Resolved, resolve_with, switched_off};
 use crate::settings::Settings;
 use crate::signal;
 use crate::toolkit;
@@ -40,6 +41,7 @@ struct Prepared {
     delivery: Kept,
     /// What it counts in.
     region: Option<region::Place>,
+    secrets: Option<KeptSecrets>,
     policy: Policy,
     helper: Option<Helper>,
     exit_remap: Vec<(u8, u8)>,
@@ -69,15 +71,18 @@ pub(super) fn run(mut words: Parser, mut armed: Armed) -> Result<u8, Error> {
         armed.disarm()?;
         return Err(program::pass_through(&facts)?);
     }
-    let prepared = armed.while_starting(
-        platform::takes_long(&facts),
-        |signal| leave_before_the_start(&facts, signal),
-        || prepare_run(&facts, &arguments),
-    );
+    let long = platform::takes_long(&facts);
+    let stopped = |signal| leave_before_the_start(&facts, signal);
+    let resolved = armed.while_starting(long, stopped, || resolve_with(&facts, &arguments));
+    let prepared = resolved.and_then(|resolved| {
+        let long = long || secrets::fetches(&facts, &resolved);
+        armed.while_starting(long, stopped, || prepare_run(&facts, resolved))
+    });
     let Prepared {
         program,
         delivery,
         region,
+        secrets,
         policy,
         helper,
         exit_remap,
@@ -113,17 +118,17 @@ pub(super) fn run(mut words: Parser, mut armed: Armed) -> Result<u8, Error> {
         init::last_errand(&outcome::words(&end), facts.vars(), ending.report_until);
     }
     drop(region);
+    drop(secrets);
     drop(delivery);
     Ok(end.exit_code)
 }
 
-fn prepare_run(facts: &Facts, arguments: &[(&'static str, String)]) -> Result<Prepared, Error> {
+fn prepare_run(facts: &Facts, resolved: Resolved) -> Result<Prepared, Error> {
     let keeper = if init::is_pid_one() {
         Keeper::Container
     } else {
         Keeper::Process
     };
-    let resolved = resolve_with(facts, arguments)?;
     let settings = &resolved.settings;
     let account = user::account(facts, settings.user.as_deref())?;
     let argv = program::resolve(facts, &settings.commands, facts.argv(), || {
@@ -131,7 +136,9 @@ fn prepare_run(facts: &Facts, arguments: &[(&'static str, String)]) -> Result<Pr
     })?;
     let quiet = settings.log.as_deref() == Some("off");
     let skew = skew::guard(facts, &resolved)?;
+    let obtained = secrets::obtain(facts, &resolved)?;
     let noted = resolved.problems.len();
+    let about_secrets = obtained.problems.clone();
     let policy = policy(settings, resolved.end);
     let mut delivery = deliver(
         resolved.workload,
@@ -145,6 +152,13 @@ fn prepare_run(facts: &Facts, arguments: &[(&'static str, String)]) -> Result<Pr
     delivery
         .problems
         .extend(profile::write(&settings.identity.profile_files));
+    let secrets = secrets::keep_set(
+        settings,
+        &obtained,
+        run.as_deref(),
+        owner,
+        &mut delivery.problems,
+    )?;
     let gathered = Gathered::new(
         facts,
         &delivery.workload,
@@ -152,7 +166,8 @@ fn prepare_run(facts: &Facts, arguments: &[(&'static str, String)]) -> Result<Pr
         &delivery.variables,
         &delivery.optional,
         &presented,
-    )?;
+    )?
+    .with(obtained);
     let environment = gathered.environment(facts, &argv, account.as_ref())?;
     delivery.problems.extend(no_room(&environment.left_out));
     let region = run.as_deref().and_then(|run| {
@@ -171,7 +186,12 @@ fn prepare_run(facts: &Facts, arguments: &[(&'static str, String)]) -> Result<Pr
         &mut delivery.problems,
     );
     if !quiet {
-        say(&delivery, noted + delivery.problems.len(), skew.as_ref());
+        say(
+            &delivery,
+            noted + delivery.problems.len(),
+            &about_secrets,
+            skew.as_ref(),
+        );
     }
     Ok(Prepared {
         program: Program {
@@ -197,6 +217,7 @@ fn prepare_run(facts: &Facts, arguments: &[(&'static str, String)]) -> Result<Pr
         },
         delivery: delivery.kept(),
         region,
+        secrets,
     })
 }
 
@@ -360,7 +381,7 @@ fn ended(end: End, ending: &Ending, exit_remap: &[(u8, u8)]) -> End {
 }
 
 /// One line, so that a log shows where it ran and nothing else.
-fn say(delivery: &Delivery, problems: usize, skew: Option<&Skew>) {
+fn say(delivery: &Delivery, problems: usize, about_secrets: &[String], skew: Option<&Skew>) {
     let workload = &delivery.workload;
     let job = workload
         .job
@@ -373,9 +394,14 @@ fn say(delivery: &Delivery, problems: usize, skew: Option<&Skew>) {
         1 => "; 1 problem, see lyftlearn-runtime inspect".to_owned(),
         many => format!("; {many} problems, see lyftlearn-runtime inspect"),
     };
+    // Nothing but a start finds these, so that `inspect` has none of them.
+    let secrets: String = about_secrets
+        .iter()
+        .map(|problem| format!("; {problem}"))
+        .collect();
     let skew = skew.map(in_words).unwrap_or_default();
     output::say(&format!(
-        "lyftlearn-runtime: {} ({}), {}{job}{problems}{skew}\n",
+        "lyftlearn-runtime: {} ({}), {}{job}{problems}{secrets}{skew}\n",
         workload.platform.as_str(),
         workload.flavor.as_str(),
         workload.role.as_str(),

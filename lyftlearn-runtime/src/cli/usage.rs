@@ -22,7 +22,7 @@ usage:
   lyftlearn-runtime inspect [--json] [--root DIR] [--] [PROGRAM [ARG...]]
       Platform, evidence, the whole workload, problems. With --root, as if DIR were /.
   lyftlearn-runtime env [--format export|dotenv|json|nul] [--with-secrets] [--root DIR] [--] [PROGRAM [ARG...]]
-      The variables that would be delivered; secrets only when asked for.
+      The variables that would be delivered; secrets, which are fetched for it, on request.
   lyftlearn-runtime explain [--json] [--root DIR] [NAME...]
       Which layer set a variable or a setting, and what it stands over. Secrets are hashed.
   lyftlearn-runtime snapshot [--output FILE] [--root DIR] [--] [PROGRAM [ARG...]]

@@ -9,5 +9,6 @@ pub(crate) mod limits;
 pub(crate) mod linux;
 pub(crate) mod runtime;
 pub(crate) mod sagemaker;
+pub(crate) mod secrets;
 pub(crate) mod toolkit;
 pub(crate) mod torch;

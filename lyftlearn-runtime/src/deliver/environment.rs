@@ -24,6 +24,32 @@ pub struct Layers<'a> {
     pub optional: &'a [(String, String)],
     /// Names that are ours in this start: what is not set by us is gone.
     pub taken: &'a [String],
+    /// Secrets: where nobody else sets the name, or over everybody.
+    pub secrets: &'a [SecretVariable],
+}
+
+/// A secret's value under a variable's name.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SecretVariable {
+    /// The variable's name.
+    pub name: String,
+    /// Its value.
+    pub value: OsString,
+    /// The secret's name.
+    pub secret: String,
+    /// Whether it stands over what is set.
+    pub overrides: bool,
+}
+
+/// No value.
+impl fmt::Debug for SecretVariable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SecretVariable")
+            .field("name", &self.name)
+            .field("secret", &self.secret)
+            .field("overrides", &self.overrides)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The whole environment of a program.
@@ -61,6 +87,8 @@ pub enum Source {
     Document(PathBuf),
     /// This runtime.
     Runtime,
+    /// A secret, by its name.
+    Secret(String),
 }
 
 /// One variable of the program's, and what it stands over.
@@ -150,7 +178,31 @@ pub fn layered(layers: &Layers<'_>) -> Vec<Variable> {
             merged.extend(top(name, vec![from_document(document)]));
         }
     }
+    for secret in layers.secrets {
+        lay(secret, &mut merged);
+    }
     merged
+}
+
+/// A secret below everything, or above it. What is set to nothing is set: whoever injects
+/// secrets in another way (`: ${NAME=value}`) has it so.
+fn lay(secret: &SecretVariable, merged: &mut Vec<Variable>) {
+    let value = (Source::Secret(secret.secret.clone()), secret.value.clone());
+    let known = merged
+        .iter_mut()
+        .find(|variable| variable.name == *secret.name);
+    match known {
+        Some(variable) if secret.overrides => {
+            let before = std::mem::replace(&mut variable.value, value);
+            variable.shadowed.insert(0, before);
+        }
+        Some(variable) => variable.shadowed.push(value),
+        None => merged.push(Variable {
+            name: secret.name.clone().into(),
+            value,
+            shadowed: Vec::new(),
+        }),
+    }
 }
 
 /// The whole environment of the program. Sizes are checked here, so that "argument
@@ -377,7 +429,7 @@ mod tests {
             documents: &["OF_IMAGE", "OF_POD", "BLANK", "PET_NNODES", "NEW"].map(document),
             ours: &ours(&[("PET_NNODES", "2")]),
             optional: &[],
-            taken: &[],
+            ..Layers::default()
         };
         check(
             &layers,

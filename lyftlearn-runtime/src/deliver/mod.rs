@@ -11,6 +11,8 @@ pub(crate) mod outcome;
 mod reason;
 mod run_dir;
 #[cfg(feature = "cli")]
+pub(crate) mod secrets;
+#[cfg(feature = "cli")]
 mod shutdown;
 mod variables;
 
@@ -18,7 +20,9 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-pub use environment::{Environment, Layers, Source, Variable, environment, layered};
+pub use environment::{
+    Environment, Layers, SecretVariable, Source, Variable, environment, layered,
+};
 #[cfg(feature = "cli")]
 pub(crate) use identity::{Offer, Presented, changes, write as write_identity};
 #[cfg(feature = "cli")]

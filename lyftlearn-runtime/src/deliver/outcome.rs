@@ -359,6 +359,30 @@ impl Redact {
         Self { values }
     }
 
+    /// The same, for secrets by their values: as they are, in base64 and in a URL.
+    pub(crate) fn with(mut self, secrets: Vec<String>) -> Self {
+        use base64::Engine;
+        use base64::engine::general_purpose::{
+            STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD,
+        };
+
+        for secret in secrets {
+            let secret = secret.trim_end_matches('\n');
+            if secret.len() < SHORTEST_SECRET {
+                continue;
+            }
+            self.values.push(secret.to_owned());
+            for engine in [STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD] {
+                self.values.push(engine.encode(secret));
+            }
+            self.values.push(in_a_url(secret));
+        }
+        self.values
+            .sort_by_key(|value| std::cmp::Reverse(value.len()));
+        self.values.dedup();
+        self
+    }
+
     /// Redacted first and cut then: a value that the limit cut through would not be
     /// known again.
     pub(crate) fn text(&self, text: &str) -> String {
@@ -378,6 +402,18 @@ impl Redact {
             ..exception
         }
     }
+}
+
+/// With everything escaped that RFC 3986 does not leave as it is.
+fn in_a_url(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            byte if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) => {
+                char::from(byte).to_string()
+            }
+            byte => format!("%{byte:02X}"),
+        })
+        .collect()
 }
 
 #[cfg(test)]

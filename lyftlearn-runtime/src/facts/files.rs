@@ -188,7 +188,6 @@ impl Facts {
     }
 
     /// Where all links at `path` lead, as this container names it.
-    #[cfg(feature = "cli")]
     pub(crate) fn real_path(&self, path: impl AsRef<Path>) -> Option<PathBuf> {
         let root = std::fs::canonicalize(self.root.as_ref()?).ok()?;
         let real = std::fs::canonicalize(self.below_root(path.as_ref())?).ok()?;

@@ -114,7 +114,7 @@ impl Armed {
             );
             (prepared, watcher.join().unwrap_or_default())
         });
-        self.waiting = waiting;
+        self.waiting.extend(waiting);
         while let Some(arrived) = signals::next(&all, Some(Duration::ZERO)) {
             if is_stop(arrived.number) {
                 stopped(arrived.number);
@@ -148,6 +148,63 @@ fn is_stop(signal: i32) -> bool {
 /// Whether this process is the container's first.
 pub(crate) fn is_pid_one() -> bool {
     rustix::process::getpid().is_init()
+}
+
+/// Ends this process with the one that started it; `None` when that was not `parent`.
+#[cfg(feature = "agent")]
+pub(crate) fn belongs_to(parent: u32) -> Option<()> {
+    // Before the check: a parent that ends in between is noticed by one of them.
+    nix::sys::prctl::set_pdeathsig(Signal::SIGKILL).ok()?;
+    (std::os::unix::process::parent_id() == parent).then_some(())
+}
+
+/// Starts this binary once more for what waits on others, asks it `question` on its standard
+/// input and waits for what it says; `None` when it comes to no end within `patience`.
+#[cfg(feature = "agent")]
+pub(crate) fn errand(
+    argv: &[std::ffi::OsString],
+    environment: &[(std::ffi::OsString, std::ffi::OsString)],
+    question: &[u8],
+    patience: Duration,
+) -> Option<Vec<u8>> {
+    use std::io::{Read, Write};
+    use std::net::Shutdown;
+    use std::os::fd::AsRawFd;
+    use std::os::unix::net::UnixStream;
+
+    let own = own_path()?;
+    let words = spawn::Words::new(argv, environment).ok()?;
+    let (mut ours, theirs) = UnixStream::pair().ok()?;
+    let files = [(theirs.as_raw_fd(), 0), (theirs.as_raw_fd(), 1)];
+    // Nothing that arrives here is for it: it ends when it is done, or with this process.
+    let errand = spawn::spawn(&own, &words, &SigSet::empty(), &files).ok()?;
+    drop(theirs);
+    let mut exchange = || {
+        ours.write_all(question)?;
+        ours.shutdown(Shutdown::Write)?;
+        let until = now() + patience;
+        let mut answer = Vec::new();
+        let mut part = [0; 16 << 10];
+        loop {
+            let left = until.saturating_sub(now());
+            if left.is_zero() {
+                return Err(std::io::ErrorKind::TimedOut.into());
+            }
+            ours.set_read_timeout(Some(left))?;
+            match ours.read(&mut part) {
+                Ok(0) => return Ok::<_, std::io::Error>(answer),
+                Ok(length) => answer.extend_from_slice(&part[..length]),
+                Err(err) if err.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(err) => return Err(err),
+            }
+        }
+    };
+    let answer = exchange().ok();
+    if answer.is_none() {
+        signals::send(To::Process(errand), Signal::SIGKILL as i32);
+    }
+    let _ = rustix::process::waitpid(Some(errand), WaitOptions::empty());
+    answer
 }
 
 /// Starts this binary once more for what must not be able to hold PID 1 up, and waits for

@@ -233,7 +233,13 @@ pub(crate) fn read(
         lifecycle,
         credentials,
         metrics: Metrics::default(),
-        secrets: Secrets::default(),
+        secrets: Secrets {
+            names: settings
+                .secrets
+                .iter()
+                .map(|secret| secret.name.clone())
+                .collect(),
+        },
     };
     let originals = originals::read(&world, &workload, part.documents, names)?;
     Ok(Reading {

@@ -249,6 +249,41 @@ pub const KEYS: &[Key] = &[
         name: "outcome.redact",
         form: Form::Other,
     },
+    Key {
+        name: "secrets",
+        form: Form::Other,
+    },
+    Key {
+        name: "secrets.deadline",
+        form: Form::Other,
+    },
+    Key {
+        name: "confidant.url",
+        form: Form::Other,
+    },
+    Key {
+        name: "confidant.auth_key",
+        form: Form::Other,
+    },
+    Key {
+        name: "confidant.from",
+        form: Form::Other,
+    },
+    Key {
+        name: "confidant.to",
+        form: Form::Other,
+    },
+    Key {
+        name: "confidant.user_type",
+        form: Form::Choice {
+            of: &["service", "user"],
+            expected: "service or user",
+        },
+    },
+    Key {
+        name: "confidant.region",
+        form: Form::Other,
+    },
 ];
 
 /// What a word runs can be a list, or a table with the list in it.

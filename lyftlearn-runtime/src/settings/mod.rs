@@ -7,6 +7,7 @@
 mod fault;
 mod identity;
 mod keys;
+pub(crate) mod secrets;
 mod service_links;
 
 use std::collections::BTreeMap;
@@ -78,6 +79,11 @@ pub(crate) struct Settings {
     pub(crate) toolkit_variables: Option<String>,
     /// Whose processors `SM_NUM_CPUS` counts.
     pub(crate) num_cpus: Option<String>,
+    /// What the program has to know and nobody else.
+    pub(crate) secrets: Vec<secrets::Declared>,
+    /// How long a start may wait for them, in seconds.
+    pub(crate) secrets_deadline: Option<u32>,
+    pub(crate) confidant: secrets::Confidant,
     /// Which layer set each key that is set.
     pub(crate) sources: BTreeMap<&'static str, String>,
     /// Every value of every layer, low to high.
@@ -89,7 +95,7 @@ pub(crate) struct Settings {
 /// One layer's word on one setting.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Layer {
-    pub(crate) key: &'static str,
+    pub(crate) key: String,
     /// `key in file`, `$VARIABLE`, or an option.
     pub(crate) source: String,
     /// As JSON; a text is itself.
@@ -146,6 +152,19 @@ impl Settings {
     #[cfg(feature = "cli")]
     pub(crate) fn notes_exceptions(&self) -> bool {
         self.python_exceptions.as_deref() != Some("off")
+    }
+
+    /// Whether a variable of this name holds a secret, as far as settings tell.
+    #[cfg(feature = "cli")]
+    pub(crate) fn holds_secret(&self, name: &str) -> bool {
+        let prefixes = self
+            .secrets
+            .iter()
+            .filter_map(|secret| secret.prefix.as_deref());
+        self.redact.iter().any(|known| known == name)
+            || prefixes
+                .filter(|prefix| !prefix.is_empty())
+                .any(|prefix| name.starts_with(&prefix.to_uppercase()))
     }
 
     /// The report on a span that is as long as the whole grace.
@@ -208,6 +227,7 @@ struct Reader {
     mistakes: Vec<(String, Mistake)>,
     service_links: Vec<String>,
     layers: Vec<Layer>,
+    secrets: secrets::Words,
 }
 
 impl Reader {
@@ -221,7 +241,7 @@ impl Reader {
                 return;
             }
         };
-        let table = match text.parse::<toml::Table>() {
+        let mut table = match text.parse::<toml::Table>() {
             Ok(table) => table,
             Err(err) => {
                 // The parser's text quotes the line it choked on; the place is enough.
@@ -231,6 +251,9 @@ impl Reader {
                 return;
             }
         };
+        if let Some(toml::Value::Table(secrets)) = table.get_mut("secrets") {
+            self.secrets(secrets, &format!(" in {}", file.path));
+        }
         for (key, value) in leaves(&table) {
             let shown = format!("{key} in {}", file.path);
             match keys::spelled(&key) {
@@ -255,6 +278,7 @@ impl Reader {
         }
         match KEYS.iter().find(|key| key.variable() == name) {
             Some(_) if value.is_empty() => {}
+            Some(key) if key.name == "secrets" => self.secrets_variable(name, value),
             Some(key) => self.layer(format!("${name}"), key.name, value.into()),
             None => self.unknown(format!("${name}"), &suffix.to_lowercase(), |near| {
                 format!(
@@ -277,7 +301,7 @@ impl Reader {
             other => serde_json::to_string(other).unwrap_or_default(),
         };
         self.layers.push(Layer {
-            key,
+            key: key.to_owned(),
             source: name.clone(),
             value: text,
         });
@@ -286,6 +310,14 @@ impl Reader {
     }
 
     fn finish(mut self) -> Result<Settings, Error> {
+        let secrets = std::mem::take(&mut self.secrets).finish(&mut self.mistakes);
+        if self
+            .figment
+            .find_value("secrets")
+            .is_ok_and(|value| value.as_dict().is_none())
+        {
+            self.wrong("secrets", "tables, such as [secrets.db]");
+        }
         let mut settings = Settings {
             platform: self.choice("platform"),
             role: self.choice("role"),
@@ -320,6 +352,9 @@ impl Reader {
             toolkit_variables: self.choice("toolkit.variables"),
             num_cpus: self.choice("toolkit.num_cpus"),
             redact: self.words("outcome.redact").unwrap_or_default(),
+            secrets,
+            secrets_deadline: self.seconds("secrets.deadline"),
+            confidant: self.confidant(),
             sources: BTreeMap::new(),
             layers: std::mem::take(&mut self.layers),
             service_links: std::mem::take(&mut self.service_links),
@@ -327,6 +362,11 @@ impl Reader {
         if !self.mistakes.is_empty() {
             return Err(SettingsFault::new(self.mistakes).into());
         }
+        let secret = settings
+            .secrets
+            .iter()
+            .flat_map(secrets::Declared::variables);
+        settings.redact.extend(secret);
         for key in KEYS {
             if let Some(metadata) = self.figment.find_metadata(key.name) {
                 settings.sources.insert(key.name, metadata.name.to_string());

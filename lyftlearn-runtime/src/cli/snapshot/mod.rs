@@ -88,7 +88,7 @@ fn variables(facts: &Facts, resolved: &Resolved) -> Result<BTreeMap<String, Valu
         .into_iter()
         .map(|variable| {
             let name = variable.name.to_string_lossy().into_owned();
-            let secret = named_secret(&name) || settings.redact.contains(&name);
+            let secret = named_secret(&name) || settings.holds_secret(&name);
             let shown = if secret {
                 SECRET.to_owned()
             } else {

@@ -1,0 +1,114 @@
+//! Secrets: fetched before the program starts, delivered to it, and shown to nobody else.
+
+mod failing;
+mod fetched;
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use lyftlearn_conformance::canary::Canary;
+use lyftlearn_conformance::programs;
+
+use super::*;
+
+/// moto and a strict Confidant, for one test.
+struct Servers {
+    process: Child,
+    stdin: Option<ChildStdin>,
+    stdout: BufReader<ChildStdout>,
+    ready: Value,
+    canary: Canary,
+}
+
+impl Servers {
+    /// `None` where the packages are not installed.
+    fn start() -> Option<Self> {
+        let python = programs::python_with_servers()?;
+        let canary = Canary::plant();
+        let script = programs::repository().join("conformance/tests/process/secrets/servers.py");
+        let mut process = Command::new(python)
+            .arg(script)
+            .arg(canary.value())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut stdout = BufReader::new(process.stdout.take().unwrap());
+        let mut line = String::new();
+        stdout.read_line(&mut line).unwrap();
+        Some(Self {
+            stdin: process.stdin.take(),
+            process,
+            stdout,
+            ready: serde_json::from_str(&line).expect("the servers are ready"),
+            canary,
+        })
+    }
+
+    fn text(&self, key: &str) -> &str {
+        self.ready[key].as_str().unwrap()
+    }
+
+    /// A container that knows where they are, and who it is.
+    fn container(&self, world: &World, settings: &str) -> Sandbox {
+        let confidant = format!(
+            "[confidant]\nurl = \"{}\"\nauth_key = \"alias/authnz\"\nfrom = \"ranking-prod\"\nto = \"confidant-prod\"\n",
+            self.text("confidant")
+        );
+        world
+            .sharing(&format!("{settings}\n{confidant}"))
+            .variable("AWS_ENDPOINT_URL", self.text("aws"))
+            .variable("AWS_ACCESS_KEY_ID", self.text("key"))
+            .variable("AWS_SECRET_ACCESS_KEY", self.text("secret"))
+            .variable("AWS_REGION", "eu-west-1")
+    }
+
+    /// Gives a secret another value.
+    fn put(&mut self, name: &str, value: &str) {
+        let stdin = self.stdin.as_mut().unwrap();
+        writeln!(stdin, "{name} {value}").unwrap();
+        self.stdout.read_line(&mut String::new()).unwrap();
+    }
+
+    /// What Confidant has seen: wrong requests, and how often each service was asked for.
+    fn seen(&self) -> Value {
+        let (host, port) = self
+            .text("confidant")
+            .trim_start_matches("http://")
+            .split_once(':')
+            .unwrap();
+        let mut stream =
+            std::net::TcpStream::connect((host, port.parse::<u16>().unwrap())).unwrap();
+        write!(
+            stream,
+            "GET /wrong HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        std::io::Read::read_to_string(&mut stream, &mut answer).unwrap();
+        serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
+    }
+}
+
+impl Drop for Servers {
+    fn drop(&mut self) {
+        drop(self.stdin.take());
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+macro_rules! servers {
+    () => {
+        match Servers::start() {
+            Some(servers) => servers,
+            None => return,
+        }
+    };
+}
+use servers;
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}

@@ -1,0 +1,218 @@
+//! What cannot be had: a sentence each, before any of the user's code.
+
+use std::time::Instant;
+
+use super::*;
+
+/// Starts with one secret from `source`, and gives what is said of it.
+#[track_caller]
+fn said(servers: &Servers, source: &str) -> String {
+    let world = World::new();
+    let settings = format!("[secrets]\ndeadline = 2\n[secrets.it]\nfrom = \"{source}\"\n");
+    let container = servers.container(&world, &settings);
+    let output = ended(&container, &["touch", "/shared/started"]);
+    check_end(&output, 125);
+    assert!(!world.path("shared/started").exists());
+    let report = stderr(&output);
+    let lines: Vec<&str> = report.lines().collect();
+    assert_eq!(
+        lines[0],
+        "lyftlearn-runtime: cannot get the secrets that are required"
+    );
+    assert!(lines[2].starts_with("  hint: required = false"), "{report}");
+    assert_eq!(lines.len(), 3, "{report}");
+    // Nothing of an answer is repeated.
+    assert!(!report.contains("canary"), "{report}");
+    lines[1].trim_start_matches("  it: ").to_owned()
+}
+
+#[test]
+fn every_failure_has_its_sentence() {
+    needs_namespaces!();
+    let servers = servers!();
+    for (source, sentence) in [
+        (
+            "confidant://unknown",
+            "Confidant does not know who asks (401)",
+        ),
+        ("confidant://denied", "Confidant denies it (403)"),
+        (
+            "confidant://nobody",
+            "Confidant has none of that name (404)",
+        ),
+        ("confidant://failing", "Confidant failed (503)"),
+        ("confidant://undecrypted", "Confidant failed (500)"),
+        ("confidant://redirecting", "Confidant refused (302)"),
+        ("confidant://hanging", "Confidant did not answer in time"),
+        (
+            "confidant://garbage",
+            "Confidant answered with something else than its protocol says",
+        ),
+        (
+            "confidant://disabled",
+            "the service is disabled in Confidant",
+        ),
+        (
+            "confidant://blind-broken",
+            "the blind credential id-1 cannot be decrypted",
+        ),
+        (
+            "confidant://blind-elsewhere",
+            "the blind credential id-1 cannot be decrypted",
+        ),
+        (
+            "aws-secretsmanager:none",
+            "Secrets Manager has none of that name (ResourceNotFoundException)",
+        ),
+        ("aws-secretsmanager:prod/db#none", "it has no key none"),
+        (
+            "aws-secretsmanager:prod/token#none",
+            "it is no JSON object, and so has no keys",
+        ),
+        (
+            "aws-secretsmanager:prod/binary",
+            "it holds a NUL byte, and fits no variable: deliver it as a file",
+        ),
+        (
+            "aws-ssm:/none",
+            "Parameter Store has none of that name (InvalidParameters)",
+        ),
+        ("aws-ssm:/none/", "there is no parameter below /none/"),
+        ("file:/none", "/none does not exist"),
+        (
+            "file:/dev/null",
+            "cannot read /dev/null: it is a device, not a file",
+        ),
+        ("env:NONE", "$NONE is not set"),
+    ] {
+        assert_eq!(said(&servers, source), sentence, "{source}");
+    }
+    // One that recovers within the deadline is no failure.
+    let world = World::new();
+    let container = servers.container(&world, "[secrets.it]\nfrom = \"confidant://flaky\"\n");
+    check_end(&ended(&container, &["true"]), 0);
+    let seen = servers.seen();
+    assert_eq!(seen["wrong"], json!([]));
+    assert_eq!(seen["asked"]["flaky"], 3);
+    // A second question helps with one of these alone.
+    assert_eq!(seen["asked"]["undecrypted"], 1);
+    assert_eq!(seen["asked"]["denied"], 1);
+    assert!(seen["asked"]["failing"].as_i64() > Some(1));
+}
+
+#[test]
+fn all_failures_show_at_once_and_an_optional_one_stops_nothing() {
+    needs_namespaces!();
+    let world = World::new();
+    let settings = "[secrets.a]\nfrom = \"aws-ssm:/a\"\n[secrets.b]\nfrom.sagemaker = \"env:B\"\n\
+                    [secrets.c]\nfrom = \"env:NONE\"\nrequired = false\n";
+    let container = world
+        .sharing(settings)
+        .variable("AWS_ENDPOINT_URL", "http://127.0.0.1:9");
+    let output = ended(&container, &["touch", "/shared/started"]);
+    check_end(&output, 125);
+    assert!(!world.path("shared/started").exists());
+    let report = stderr(&output);
+    assert!(
+        report.starts_with(
+            "lyftlearn-runtime: cannot get the secrets that are required\n  \
+             a: cannot give credentials: the environment names no source\n  \
+             b: it has no source for local\n  hint: "
+        ),
+        "{report}"
+    );
+    let container = world.sharing("[secrets.c]\nfrom = \"env:NONE\"\nrequired = false\n");
+    let output = ended(&container, &["true"]);
+    check_end(&output, 0);
+    assert_eq!(
+        stderr(&output),
+        "lyftlearn-runtime: local (host), job; secret c: $NONE is not set\n"
+    );
+}
+
+#[test]
+fn nobody_listening_and_a_token_that_is_not_made_are_said() {
+    needs_namespaces!();
+    let servers = servers!();
+    let world = World::new();
+    let settings = "[secrets]\ndeadline = 1\n[secrets.a]\nfrom = \"aws-ssm:/a\"\n\
+                    [secrets.b]\nfrom = \"confidant://b\"\n[secrets.c]\nfrom = \"aws-secretsmanager:c\"\n";
+    let container = servers
+        .container(&world, settings)
+        .variable("AWS_ENDPOINT_URL_SSM", "http://127.0.0.1:9")
+        .variable("LYFTLEARN_RUNTIME_CONFIDANT_AUTH_KEY", "alias/none")
+        .variable("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://127.0.0.1:9");
+    let output = ended(&container, &["true"]);
+    check_end(&output, 125);
+    let report = stderr(&output);
+    assert!(
+        report.contains(
+            "\n  a: Parameter Store cannot be reached\n  \
+             b: KMS has none of that name (NotFoundException)\n  \
+             c: Secrets Manager cannot be reached\n"
+        ),
+        "{report}"
+    );
+}
+
+#[test]
+fn a_stop_while_secrets_are_fetched_ends_the_start_at_once() {
+    needs_namespaces!();
+    let servers = servers!();
+    let world = World::new();
+    let settings = "[secrets]\ndeadline = 60\n[secrets.it]\nfrom = \"confidant://hanging\"\n";
+    let container = servers.container(&world, settings);
+    let running = container.run(&["touch", "/shared/started"]);
+    let asked = wait::until(Duration::from_secs(20), || {
+        (servers.seen()["asked"]["hanging"] == 1).then_some(())
+    });
+    assert!(asked.is_some(), "Confidant is asked");
+    let start = Instant::now();
+    running.signal(Signal::SIGTERM);
+    check_end(&running.end(), 143);
+    assert!(
+        start.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        start.elapsed()
+    );
+    assert!(!world.path("shared/started").exists());
+}
+
+#[test]
+fn the_errand_is_not_for_people() {
+    needs_namespaces!();
+    for words in [&["--secrets"][..], &["--secrets", "4711"]] {
+        let argv = std::iter::once(BINARY).chain(words.iter().copied());
+        let argv: Vec<OsString> = argv.map(Into::into).collect();
+        let output = World::new().container("").start(&argv).end();
+        check_end(&output, 125);
+        assert!(
+            stderr(&output).starts_with(
+                "lyftlearn-runtime: cannot use --secrets: only lyftlearn-runtime run calls it\n"
+            ),
+            "{}",
+            stderr(&output)
+        );
+    }
+}
+
+#[test]
+fn a_signature_by_another_key_is_denied() {
+    needs_namespaces!();
+    let servers = servers!();
+    let world = World::new();
+    let settings = "[secrets.a]\nfrom = \"aws-ssm:/versions\"\n\
+                    [secrets.b]\nfrom = \"aws-secretsmanager:prod/token\"\n";
+    let container = servers
+        .container(&world, settings)
+        .variable("AWS_SECRET_ACCESS_KEY", "another");
+    let output = ended(&container, &["true"]);
+    check_end(&output, 125);
+    let report = stderr(&output);
+    assert!(
+        report.contains(
+            "\n  a: Parameter Store denies it (403)\n  b: Secrets Manager denies it (403)\n"
+        ),
+        "{report}"
+    );
+}

@@ -1,0 +1,337 @@
+//! What is fetched, and what is here already, as the program sees it.
+
+use super::*;
+
+const EVERY_SOURCE: &str = r#"
+[secrets.db]
+from = "aws-secretsmanager:prod/db"
+env_prefix = "DB_"
+file = true
+[secrets.db-password]
+from = "aws-secretsmanager:prod/db#password"
+[secrets.former]
+from = "aws-secretsmanager:prod/db?stage=AWSPREVIOUS"
+[secrets.binary]
+from = "aws-secretsmanager:prod/binary"
+env = false
+file = "binary.key"
+[secrets.first]
+from = "aws-ssm:/app/p00"
+[secrets.versions]
+from = "aws-ssm:/versions:1"
+[secrets.port]
+from = "aws-ssm:/document#port"
+[secrets.app]
+from = "aws-ssm:/app/"
+env_prefix = "APP_"
+[secrets.mounted]
+from = "file:/etc/secrets/mounted"
+env = "MOUNTED"
+[secrets.volume]
+from = "file:/etc/secrets/volume"
+env_prefix = "VOLUME_"
+[secrets.found]
+from = "env:FOUND_AS"
+env = "WANTED_AS"
+"#;
+
+#[test]
+fn every_source_of_aws_and_of_this_container_reaches_the_program() {
+    needs_namespaces!();
+    let servers = servers!();
+    let world = World::new();
+    world.file("mounted", "a\nfile");
+    world.file("volume/user", "volume-user");
+    world.file("volume/.hidden", "hidden");
+    let container = servers
+        .container(&world, EVERY_SOURCE)
+        .mount_read_only(world.path("mounted"), "/etc/secrets/mounted")
+        .mount_read_only(world.path("volume"), "/etc/secrets/volume")
+        .variable("FOUND_AS", "found");
+    let output = ended(&container, SHOW);
+    check_end(&output, 0);
+    let canary = servers.canary.value();
+    check_variables(
+        &output,
+        &[
+            ("DB_USER", "ranker"),
+            ("DB_PASSWORD", world.canary.value()),
+            ("DB_PORT", "5432"),
+            ("DB_TLS", "true"),
+            ("FORMER", "old"),
+            ("FIRST", &format!("{canary}-0")),
+            ("VERSIONS", "one"),
+            ("PORT", "5432"),
+            ("APP_P24", &format!("{canary}-24")),
+            ("APP_DEEP_ER", canary),
+            ("MOUNTED", "a\nfile"),
+            ("VOLUME_USER", "volume-user"),
+            ("WANTED_AS", "found"),
+        ],
+    );
+    let found = variables(&output);
+    // The container's own, which stands over what is no override.
+    assert!(!found.contains_key("DB-PASSWORD") && !found.contains_key("BINARY"));
+    assert_eq!(
+        found.keys().filter(|name| name.starts_with("APP_")).count(),
+        26
+    );
+    assert_eq!(stderr(&output), "lyftlearn-runtime: local (host), job\n");
+}
+
+#[test]
+fn files_are_the_programs_own_in_memory_and_gone_with_it() {
+    needs_namespaces!();
+    let servers = servers!();
+    let world = World::new();
+    let settings = "[secrets.token]\nfrom = \"aws-secretsmanager:prod/token\"\nfile = true\nenv = false\n\
+                    [secrets.binary]\nfrom = \"aws-secretsmanager:prod/binary\"\nenv = false\nfile = \"binary.key\"\n";
+    let script = "cd $LYFTLEARN_RUN_DIR/secrets; stat -Lc '%a %u %n' . token binary.key
+        stat -f -c %T .; cat token; echo; od -An -c -N2 binary.key; ls; ls /dev/shm | wc -l
+        cat ../workload.json >/shared/workload; readlink -f . >/shared/place";
+    let container = servers.container(&world, settings);
+    let output = ended(&container, &["sh", "-c", script]);
+    check_end(&output, 0);
+    let canary = servers.canary.value();
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        format!(
+            "700 0 .\n400 0 token\n400 0 binary.key\ntmpfs\n{canary}\n  \\0 377\nbinary.key\ntoken\n0\n"
+        )
+    );
+    let workload: Value =
+        serde_json::from_slice(&std::fs::read(world.path("shared/workload")).unwrap()).unwrap();
+    assert_eq!(workload["secrets"], json!({"names": ["binary", "token"]}));
+
+    // Removed at the end: the run directory stays.
+    std::fs::create_dir(world.path("run")).unwrap();
+    let kept = container.clone().mount(world.path("run"), "/run");
+    let memory = world.path("shm");
+    std::fs::create_dir(&memory).unwrap();
+    let output = ended(&kept, &["sh", "-c", "cat $LYFTLEARN_RUN_DIR/secrets/token"]);
+    check_end(&output, 0);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), canary);
+    assert!(world.path("run/lyftlearn/workload.json").exists());
+    assert!(
+        world
+            .path("run/lyftlearn/secrets")
+            .symlink_metadata()
+            .is_err()
+    );
+}
+
+#[test]
+fn confidants_service_is_what_confidant_format_makes_of_it() {
+    needs_namespaces!();
+    let servers = servers!();
+    let world = World::new();
+    let settings = "[secrets.ranking]\nfrom = \"confidant://ranking-prod\"\nfile = true\n";
+    let container = servers.container(&world, settings);
+    let script = "cp $LYFTLEARN_RUN_DIR/secrets/ranking /shared/combined; exec env -0";
+    let output = ended(&container, &["sh", "-c", script]);
+    check_end(&output, 0);
+    let golden = &servers.ready["golden"];
+    let expected: BTreeMap<String, String> =
+        serde_json::from_value(golden["variables"].clone()).unwrap();
+    let found = variables(&output);
+    for (name, value) in &expected {
+        assert_eq!(found.get(name), Some(value), "{name}");
+    }
+    let ours = found
+        .keys()
+        .filter(|name| name.starts_with("CREDENTIALS_"))
+        .count();
+    let theirs = expected
+        .keys()
+        .filter(|name| name.starts_with("CREDENTIALS_"))
+        .count();
+    assert_eq!(ours, theirs, "{:?}", found.keys());
+    let combined = std::fs::read_to_string(world.path("shared/combined")).unwrap();
+    assert_eq!(combined, golden["combined"].as_str().unwrap());
+    // kmsauth found nothing wrong with any request.
+    assert_eq!(servers.seen()["wrong"], json!([]));
+    // Three keys that make no variable's name.
+    assert_eq!(
+        stderr(&output),
+        "lyftlearn-runtime: local (host), job\
+         ; secret ranking: its key \"2nd\" makes no variable's name\
+         ; secret ranking: its key \"with-dash\" makes no variable's name\
+         ; secret ranking: its key \"bad key\" makes no variable's name
+"
+    );
+}
+
+#[test]
+fn what_the_platform_has_injected_is_not_fetched() {
+    needs_namespaces!();
+    let world = World::new();
+    // Nothing listens there, and nothing is asked.
+    let settings = "[secrets.token]\nfrom = \"aws-secretsmanager:prod/token\"\n\
+                    [secrets.blank]\nfrom = \"aws-secretsmanager:prod/token\"\n\
+                    [secrets.ranking]\nfrom = \"confidant://ranking-prod\"\n";
+    let container = world
+        .pod(settings, "{}")
+        .variable("TOKEN", "injected")
+        .variable("BLANK", "")
+        .variable("CREDENTIALS_PASSWORD", "injected, too");
+    let script = "cat $LYFTLEARN_RUN_DIR/secrets/..data/.all.json";
+    let output = ended(&container, &["sh", "-c", script]);
+    check_end(&output, 0);
+    let all: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(all["token"], json!({"text": "injected"}));
+    assert_eq!(all["blank"], json!({"text": ""}));
+    assert_eq!(
+        all["ranking"]["pairs"],
+        json!([{"key": "password", "value": "injected, too"}])
+    );
+}
+
+#[test]
+fn who_is_set_stands_unless_the_secret_overrides_and_explain_says_so() {
+    needs_namespaces!();
+    let world = World::new();
+    let settings = "[secrets.a]\nfrom = \"file:/etc/a\"\nfile = true\n\
+                    [secrets.b]\nfrom = \"file:/etc/a\"\noverride = true\n\
+                    [secrets.c]\nfrom = \"file:/etc/a\"\n";
+    world.file("a", world.canary.value());
+    let container = world
+        .sharing(settings)
+        .mount_read_only(world.path("a"), "/etc/a")
+        .variable("A", "set")
+        .variable("B", "set");
+    let output = ended(&container, SHOW);
+    let canary = world.canary.value();
+    check_variables(&output, &[("A", "set"), ("B", canary), ("C", canary)]);
+
+    let argv = [BINARY, "explain", "A", "B", "C"].map(OsString::from);
+    let output = container.start(&argv).end();
+    check_end(&output, 0);
+    let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        shown.starts_with("A = sha256:")
+            && shown.contains("\n  from the environment\n  over sha256:"),
+        "{shown}"
+    );
+    assert_eq!(shown.matches("  from secrets.").count(), 2, "{shown}");
+    world.canary.assert_unseen("explain", shown.as_bytes());
+
+    let plain = container.start(&[BINARY, "env"].map(OsString::from)).end();
+    world.canary.assert_unseen("env", &plain.stdout);
+    let argv = [BINARY, "env", "--with-secrets"].map(OsString::from);
+    let shown = String::from_utf8_lossy(&container.start(&argv).end().stdout).into_owned();
+    assert!(shown.contains(&format!("export C={canary}\n")), "{shown}");
+}
+
+#[test]
+fn exec_has_what_pid_one_delivered_and_fetches_where_there_is_none() {
+    needs_namespaces!();
+    let mut servers = servers!();
+    let world = World::new();
+    let settings = "[secrets.token]\nfrom = \"aws-secretsmanager:prod/token\"\n";
+    let container = servers.container(&world, settings);
+    let running = container.run(&["sh", "-c", "touch /shared/ready; exec sleep 1000"]);
+    appears(&world.path("shared/ready"));
+    let before = servers.canary.value().to_owned();
+    servers.put("prod/token", "another");
+    let ask = [BINARY, "exec", "--", "sh", "-c", "echo $TOKEN"];
+    let beside = running.enter(&ask).unwrap();
+    assert_eq!(String::from_utf8_lossy(&beside.stdout).trim(), before);
+    running.signal(Signal::SIGTERM);
+    check_end(&running.end(), 143);
+    let alone = container.start(&ask.map(OsString::from)).end();
+    check_end(&alone, 0);
+    assert_eq!(String::from_utf8_lossy(&alone.stdout).trim(), "another");
+}
+
+#[test]
+fn nothing_that_this_runtime_writes_shows_a_value() {
+    needs_namespaces!();
+    let servers = servers!();
+    let world = World::new();
+    let settings = "[secrets.plain]\nfrom = \"aws-secretsmanager:prod/token\"\n\
+                    [secrets.ranking]\nfrom = \"confidant://ranking-prod\"\n";
+    // The program says its secret in an exception, plainly and in base64.
+    let note = r#"import base64, json, os, time
+value = os.environ["PLAIN"]
+said = f"cannot log in with {value} or {base64.b64encode(value.encode()).decode()}"
+directory = os.environ["LYFTLEARN_EXCEPTIONS_DIR"]
+note = {"type": "ValueError", "message": said, "pid": os.getpid(), "main_thread": True, "time": time.monotonic()}
+with open(f"{directory}/1.json", "w") as file: json.dump(note, file)
+os.system("cp $LYFTLEARN_RUN_DIR/*.json /shared/; for p in /proc/[0-9]*; do cat $p/cmdline; done | grep -av VALUE >/shared/lines")
+raise SystemExit(1)
+"#;
+    std::fs::create_dir(world.path("run")).unwrap();
+    world.file("shared/note.py", note);
+    world.file("shared/log", "");
+    let container = servers
+        .container(&world, settings)
+        .mount(world.path("run"), "/run")
+        .mount(world.path("shared/log"), "/dev/termination-log");
+    let output = ended(&container, &[find_python(), "/shared/note.py".into()]);
+    check_end(&output, 1);
+    for (what, text) in [("stdout", &output.stdout), ("stderr", &output.stderr)] {
+        servers.canary.assert_unseen(what, text);
+    }
+    let mut looked_at = 0;
+    for directory in ["shared", "run/lyftlearn"] {
+        for entry in std::fs::read_dir(world.path(directory)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_file() {
+                let bytes = std::fs::read(&path).unwrap();
+                let what = path.display().to_string();
+                servers.canary.assert_unseen(&what, &bytes);
+                looked_at += 1;
+            }
+        }
+    }
+    assert!(looked_at >= 7, "{looked_at}");
+    let outcome = std::fs::read_to_string(world.path("run/lyftlearn/outcome.json")).unwrap();
+    let said = "cannot log in with [redacted] or [redacted]";
+    assert!(outcome.contains(said), "{outcome}");
+    for words in [
+        &["inspect", "--json"][..],
+        &["snapshot"],
+        &["explain", "--json"],
+        &["env"],
+    ] {
+        let argv = std::iter::once(BINARY).chain(words.iter().copied());
+        let argv: Vec<OsString> = argv.map(Into::into).collect();
+        let shown = container.start(&argv).end();
+        check_end(&shown, 0);
+        servers.canary.assert_unseen(words[0], &shown.stdout);
+        servers.canary.assert_unseen(words[0], &shown.stderr);
+    }
+}
+
+#[test]
+fn a_file_follows_its_secret_and_the_program_is_told() {
+    needs_namespaces!();
+    let mut servers = servers!();
+    let world = World::new();
+    let settings = "[secrets.token]\nfrom = \"aws-secretsmanager:prod/token\"\nfile = true\nrefresh = 1\n\
+                    on_change = \"SIGUSR1\"\n[secrets.still]\nfrom = \"aws-ssm:/versions\"\nfile = true\nrefresh = 1\n";
+    let container = servers.container(&world, settings);
+    let script = "trap 'cat $LYFTLEARN_RUN_DIR/secrets/token >/shared/told' USR1
+        cd $LYFTLEARN_RUN_DIR/secrets; cat token; echo; touch /shared/ready; trap 'ls -A; exit 0' TERM
+        while :; do sleep 1000 & wait; done";
+    let running = container.run(&["sh", "-c", script]);
+    appears(&world.path("shared/ready"));
+    servers.put("prod/token", "another");
+    let told = world.path("shared/told");
+    let read = || std::fs::read_to_string(&told).ok();
+    let told = wait::until(Duration::from_secs(20), || {
+        read().filter(|text| !text.is_empty())
+    });
+    assert_eq!(told.as_deref(), Some("another"));
+    running.signal(Signal::SIGTERM);
+    let output = running.end();
+    check_end(&output, 0);
+    let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+    let mut lines = shown.lines();
+    assert_eq!(lines.next(), Some(servers.canary.value()));
+    // One set, the link to it, and the names.
+    let left: Vec<&str> = lines
+        .filter(|name| !name.starts_with("..") || *name == "..data")
+        .collect();
+    assert_eq!(left, ["..data", "still", "token"]);
+}

@@ -1,0 +1,125 @@
+//! Files of secrets, brought up to date while the program runs: fetched anew at their intervals,
+//! replaced as a whole set, and told by a signal. What cannot be fetched stays as it is.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use nix::unistd::Pid;
+use tokio::time::Instant;
+
+use crate::cli::secrets::{Files, request};
+use crate::contract::secrets as words;
+use crate::deliver::secrets::replace;
+use crate::error::Error;
+use crate::facts::Facts;
+use crate::resolve::{Resolved, resolve};
+use crate::secrets::fetch::fetch;
+use crate::secrets::{Content, read_local, read_set};
+use crate::settings::secrets::Declared;
+use crate::signal;
+
+/// Containers that started together do not ask together: a tenth of the interval, either way.
+const JITTER: f64 = 0.1;
+
+/// Follows what `parent` has delivered into the directory `run`; ends when there is nothing to follow.
+pub(super) async fn follow(parent: u32, run: PathBuf) {
+    let facts = Facts::capture(Vec::new());
+    // Whoever started this has resolved the same and reported what is wrong with it.
+    let Ok(resolved) = resolve(&facts) else {
+        return;
+    };
+    let mut due: Vec<(Instant, &Declared)> = (resolved.settings.secrets.iter())
+        .filter(|secret| secret.is_followed())
+        .map(|secret| (next(secret), secret))
+        .collect();
+    while let Some(first) = due.iter().map(|(at, _)| *at).min() {
+        tokio::time::sleep_until(first).await;
+        let now = Instant::now();
+        let asked: Vec<&Declared> = (due.iter_mut())
+            .filter(|(at, _)| *at <= now)
+            .map(|(at, secret)| {
+                *at = next(secret);
+                *secret
+            })
+            .collect();
+        let fresh = again(&facts, &resolved, &asked).await;
+        // A full disk, or a directory that somebody took away: the next round may be better.
+        for number in swapped(&facts, &resolved, &run, fresh).unwrap_or_default() {
+            tell(parent, number);
+        }
+    }
+}
+
+fn next(secret: &Declared) -> Instant {
+    let jitter = 1.0 - JITTER + 2.0 * JITTER * fastrand::f64();
+    Instant::now() + Duration::from_secs(secret.refresh.into()).mul_f64(jitter)
+}
+
+/// What can be had of them now.
+async fn again<'a>(
+    facts: &Facts,
+    resolved: &Resolved,
+    asked: &[&'a Declared],
+) -> Vec<(&'a Declared, Content)> {
+    let platform = resolved.workload.platform.as_str();
+    let mut wanted = Vec::new();
+    let mut fresh = Vec::new();
+    for secret in asked {
+        match secret.source(platform) {
+            Some(source) if source.is_remote() => {
+                wanted.push((secret.name.clone(), source.clone()));
+            }
+            Some(source) => {
+                let content = read_local(facts, source).ok();
+                fresh.extend(content.map(|content| (*secret, content)));
+            }
+            None => {}
+        }
+    }
+    if !wanted.is_empty() {
+        let mut answer = fetch(request(facts, resolved, wanted)).await;
+        for secret in asked {
+            let content = answer.found.remove(&secret.name);
+            fresh.extend(content.map(|content| (*secret, content)));
+        }
+    }
+    fresh
+}
+
+/// Replaces the set where it has changed, and names the signals that say so.
+fn swapped(
+    facts: &Facts,
+    resolved: &Resolved,
+    run: &std::path::Path,
+    fresh: Vec<(&Declared, Content)>,
+) -> Result<BTreeSet<i32>, Error> {
+    let mut set = read_set(facts, &run.join(words::DIRECTORY))?;
+    let mut changed = false;
+    let mut signals = BTreeSet::new();
+    for (secret, content) in fresh {
+        if set.get(&secret.name) != Some(&content) {
+            changed = true;
+            signals.extend(secret.on_change.as_deref().and_then(signal::number));
+            set.insert(secret.name.clone(), content);
+        }
+    }
+    let owner = facts.ownership(run);
+    let replaced = match (changed, owner) {
+        (true, Some((_, user, group))) => {
+            let files = Files::of(&resolved.settings, &set);
+            replace(run, &files.all(), (user, group)).is_ok()
+        }
+        _ => false,
+    };
+    Ok(if replaced { signals } else { BTreeSet::new() })
+}
+
+/// PID 1 forwards it to the program, whoever that is.
+fn tell(parent: u32, number: i32) {
+    let parent = i32::try_from(parent).map(Pid::from_raw);
+    if let (Ok(parent), Ok(signal)) = (parent, Signal::try_from(number)) {
+        let _ = nix::sys::signal::kill(parent, signal);
+    }
+}

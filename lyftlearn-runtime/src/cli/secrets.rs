@@ -1,0 +1,395 @@
+//! Secrets on their way to the program: what is here is read, what is elsewhere is fetched by
+//! an errand of this binary, and nothing is started without what is required.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::Path;
+
+use crate::contract::secrets as words;
+use crate::deliver::SecretVariable;
+use crate::deliver::secrets::{Kept, keep};
+use crate::error::Error;
+use crate::facts::Facts;
+use crate::resolve::Resolved;
+use crate::secrets::fault::{Failure, SecretsFault, Why};
+use crate::secrets::naming::{self, Named};
+use crate::secrets::{Content, Set, read_local, read_set};
+use crate::settings::Settings;
+use crate::settings::secrets::{Declared, Source};
+use crate::workload::{Platform, Workload};
+
+/// The word by which this binary knows that it is to fetch.
+#[cfg(feature = "agent")]
+pub(super) const WORD: &str = "--secrets";
+
+/// Beyond the deadline: for the errand's start and its answer.
+#[cfg(feature = "agent")]
+const MARGIN: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// Everything that is to be delivered.
+#[derive(Debug, Default)]
+pub(super) struct Obtained {
+    pub(super) set: Set,
+    pub(super) variables: Vec<SecretVariable>,
+    pub(super) problems: Vec<String>,
+}
+
+/// What is known before anything is fetched.
+#[derive(Default)]
+struct Plan<'a> {
+    found: BTreeMap<&'a str, Result<Content, Why>>,
+    /// Whose variables the platform has set already.
+    injected: Vec<&'a str>,
+    wanted: Vec<(String, Source)>,
+}
+
+/// Whether something has to be fetched.
+pub(super) fn fetches(facts: &Facts, resolved: &Resolved) -> bool {
+    !plan(facts, resolved).wanted.is_empty()
+}
+
+/// Reads and fetches everything; what is required and not there ends the start.
+pub(super) fn obtain(facts: &Facts, resolved: &Resolved) -> Result<Obtained, Error> {
+    let declared = &resolved.settings.secrets;
+    let mut plan = plan(facts, resolved);
+    if !plan.wanted.is_empty() {
+        let wanted = std::mem::take(&mut plan.wanted);
+        let fetched = fetch(facts, resolved, wanted);
+        for secret in declared {
+            if let Some(result) = fetched.get(&secret.name) {
+                plan.found.insert(&secret.name, result.clone());
+            }
+        }
+    }
+    let mut obtained = Obtained::default();
+    let mut missing = Vec::new();
+    for secret in declared {
+        let Some(found) = plan.found.remove(secret.name.as_str()) else {
+            continue;
+        };
+        let injected = plan.injected.contains(&secret.name.as_str());
+        match found
+            .and_then(|content| named(secret, &content, injected).map(|named| (content, named)))
+        {
+            Ok((content, named)) => obtained.add(secret, content, named),
+            Err(why) => {
+                let name = secret.name.clone();
+                let failure = Failure { name, why };
+                if secret.required {
+                    missing.push(failure);
+                } else {
+                    obtained.problems.push(failure.to_string());
+                }
+            }
+        }
+    }
+    if missing.is_empty() {
+        Ok(obtained)
+    } else {
+        Err(SecretsFault::Missing { failures: missing }.into())
+    }
+}
+
+/// Those that need no network, for who only shows names; what is not there is left out.
+pub(super) fn at_hand(facts: &Facts, resolved: &Resolved) -> Obtained {
+    let mut plan = plan(facts, resolved);
+    let mut obtained = Obtained::default();
+    for secret in &resolved.settings.secrets {
+        let injected = plan.injected.contains(&secret.name.as_str());
+        if let Some(Ok(content)) = plan.found.remove(secret.name.as_str())
+            && let Ok(named) = named(secret, &content, injected)
+        {
+            obtained.add(secret, content, named);
+        }
+    }
+    obtained
+}
+
+/// Those that PID 1 delivered, for who comes to stand beside its program.
+pub(super) fn beside(
+    facts: &Facts,
+    settings: &Settings,
+    workload: &Workload,
+) -> Result<Obtained, Error> {
+    let mut obtained = Obtained::default();
+    let Some(run) = &workload.paths.run else {
+        return Ok(obtained);
+    };
+    let directory = run.join(words::DIRECTORY);
+    if settings.secrets.is_empty() || !facts.exists(&directory) {
+        return Ok(obtained);
+    }
+    let mut set = read_set(facts, &directory)?;
+    for secret in &settings.secrets {
+        if let Some(content) = set.remove(&secret.name)
+            && let Ok(named) = named(secret, &content, false)
+        {
+            obtained.add(secret, content, named);
+        }
+    }
+    Ok(obtained)
+}
+
+/// The set as files in the run directory; `None` where there is none.
+pub(super) fn keep_set(
+    settings: &Settings,
+    obtained: &Obtained,
+    run: Option<&Path>,
+    owner: Option<(u32, u32)>,
+    problems: &mut Vec<String>,
+) -> Result<Option<Kept>, Error> {
+    if obtained.set.is_empty() {
+        return Ok(None);
+    }
+    let files = Files::of(settings, &obtained.set);
+    let kept = match run {
+        Some(run) => keep(run, &files.all(), owner).map_err(|err| err.kind().to_string()),
+        None => Err("there is no run directory".to_owned()),
+    };
+    match kept {
+        Ok((kept, problem)) => {
+            problems.extend(problem);
+            Ok(Some(kept))
+        }
+        // Whoever asked for files starts with them or not at all.
+        Err(reason) if files.asked_for() => Err(SecretsFault::Undelivered { reason }.into()),
+        Err(reason) => {
+            problems.push(format!(
+                "secrets are delivered as variables alone: {reason}"
+            ));
+            Ok(None)
+        }
+    }
+}
+
+/// A set as it is written.
+pub(crate) struct Files<'a> {
+    document: zeroize::Zeroizing<Vec<u8>>,
+    named: Vec<(&'a str, &'a [u8])>,
+}
+
+impl<'a> Files<'a> {
+    pub(crate) fn of(settings: &'a Settings, set: &'a Set) -> Self {
+        let document = serde_json::to_vec(set).expect("texts have no failure to report");
+        let named = settings.secrets.iter().filter_map(|secret| {
+            let content = set.get(&secret.name)?;
+            Some((secret.file.as_deref()?, content.text.bytes()))
+        });
+        Self {
+            document: document.into(),
+            named: named.collect(),
+        }
+    }
+
+    pub(crate) fn all(&self) -> Vec<(&str, &[u8])> {
+        let document = (words::ALL, self.document.as_slice());
+        std::iter::once(document)
+            .chain(self.named.iter().copied())
+            .collect()
+    }
+
+    fn asked_for(&self) -> bool {
+        !self.named.is_empty()
+    }
+}
+
+impl Obtained {
+    fn add(&mut self, secret: &Declared, content: Content, named: Named) {
+        for (name, value) in named.variables {
+            // The first secret that names a variable keeps it, as with `: ${NAME=value}`.
+            if self.variables.iter().any(|known| known.name == name) {
+                let secret = &secret.name;
+                self.problems
+                    .push(format!("secret {secret}: another one sets {name}"));
+                continue;
+            }
+            self.variables.push(SecretVariable {
+                name,
+                value: OsString::from_vec(value.bytes().to_vec()),
+                secret: secret.name.clone(),
+                overrides: secret.overrides,
+            });
+        }
+        self.problems.extend(named.problems);
+        self.set.insert(secret.name.clone(), content);
+    }
+}
+
+fn named(secret: &Declared, content: &Content, injected: bool) -> Result<Named, Why> {
+    if injected {
+        return Ok(Named::default());
+    }
+    naming::variables(secret, content)
+}
+
+fn plan<'a>(facts: &Facts, resolved: &'a Resolved) -> Plan<'a> {
+    let platform = resolved.workload.platform;
+    let mut plan = Plan::default();
+    for secret in &resolved.settings.secrets {
+        let name = secret.name.as_str();
+        if let Some(content) = injected(facts, resolved, secret) {
+            plan.injected.push(name);
+            plan.found.insert(name, Ok(content));
+            continue;
+        }
+        let found = match secret.source(platform.as_str()) {
+            Some(source) if source.is_remote() => {
+                plan.wanted.push((name.to_owned(), source.clone()));
+                continue;
+            }
+            Some(source) => read_local(facts, source),
+            None => Err(Why::NoSource {
+                platform: platform.as_str().to_owned(),
+            }),
+        };
+        plan.found.insert(name, found);
+    }
+    plan
+}
+
+/// What somebody else has delivered already: then there is nothing left to do. A variable
+/// that is set stands even when it is blank, as confidant-format's `: ${NAME=value}` has it.
+fn injected(facts: &Facts, resolved: &Resolved, secret: &Declared) -> Option<Content> {
+    use std::os::unix::ffi::OsStrExt;
+
+    if secret.overrides || secret.file.is_some() {
+        return None;
+    }
+    if let Some(variable) = secret.variable().filter(|_| secret.prefix.is_none()) {
+        let document = resolved
+            .variables
+            .iter()
+            .find(|known| known.name == variable);
+        let found = facts.vars().iter().find(|(name, _)| *name == *variable);
+        // A source that is this very variable is read, and missed where it is blank.
+        if secret.source(resolved.workload.platform.as_str())
+            == Some(&Source::Variable {
+                name: variable.clone(),
+            })
+        {
+            return None;
+        }
+        return found
+            .map(|(_, value)| Content::one(value.as_bytes()))
+            .or_else(|| document.map(|document| Content::one(document.value.as_bytes())));
+    }
+    // Which names a bundle has nobody knows before it is fetched: where a webhook injects, the
+    // first of them tells.
+    let prefix = secret.prefix.as_deref()?.to_uppercase();
+    if resolved.workload.platform != Platform::Kubernetes {
+        return None;
+    }
+    let pairs: Vec<_> = (facts.vars().iter())
+        .filter_map(|(name, value)| {
+            let key = name.to_str()?.strip_prefix(&prefix)?.to_lowercase();
+            Some(crate::secrets::Pair {
+                key,
+                value: crate::secrets::Value::new(value.as_bytes()),
+                prefix: None,
+            })
+        })
+        .collect();
+    (!pairs.is_empty()).then(|| Content::many(pairs))
+}
+
+type Fetched = BTreeMap<String, Result<Content, Why>>;
+
+#[cfg(not(feature = "agent"))]
+fn fetch(_: &Facts, _: &Resolved, wanted: Vec<(String, Source)>) -> Fetched {
+    let none = |(name, _)| (name, Err(Why::NotFetched));
+    wanted.into_iter().map(none).collect()
+}
+
+/// Has the errand fetch, and waits for it.
+#[cfg(feature = "agent")]
+fn fetch(facts: &Facts, resolved: &Resolved, wanted: Vec<(String, Source)>) -> Fetched {
+    use crate::secrets::fetch::Answer;
+
+    let lost = |(name, _): &(String, Source)| (name.clone(), Err(Why::Lost));
+    let mut fetched: Fetched = wanted.iter().map(lost).collect();
+    let request = request(facts, resolved, wanted);
+    let until = std::time::Duration::from_secs(request.deadline_seconds.into()) + MARGIN;
+    let argv: Vec<OsString> = ["lyftlearn-runtime", WORD, &std::process::id().to_string()]
+        .map(OsString::from)
+        .into();
+    let question = serde_json::to_vec(&request).expect("plain data has no failure to report");
+    let answer = crate::init::errand(&argv, facts.vars(), &question, until);
+    let answer = answer.map(zeroize::Zeroizing::new);
+    let answer: Option<Answer> = answer.and_then(|answer| serde_json::from_slice(&answer).ok());
+    let answer = answer.unwrap_or_default();
+    fetched.extend(
+        answer
+            .found
+            .into_iter()
+            .map(|(name, content)| (name, Ok(content))),
+    );
+    let failures = answer.failures.into_iter();
+    fetched.extend(failures.map(|failure| (failure.name, Err(failure.why))));
+    fetched
+}
+
+/// What has to be fetched for a workload, and by what.
+#[cfg(feature = "agent")]
+pub(crate) fn request(
+    facts: &Facts,
+    resolved: &Resolved,
+    wanted: Vec<(String, Source)>,
+) -> crate::secrets::fetch::Request {
+    let settings = &resolved.settings;
+    let workload = &resolved.workload;
+    let endpoints = [
+        words::ENDPOINT,
+        words::SECRETS_MANAGER_ENDPOINT,
+        words::SSM_ENDPOINT,
+        words::KMS_ENDPOINT,
+    ];
+    let endpoints = endpoints
+        .into_iter()
+        .filter_map(|name| Some((name.to_owned(), facts.text(name)?.into_owned())));
+    crate::secrets::fetch::Request {
+        wanted,
+        confidant: settings.confidant.clone(),
+        credentials: workload.credentials.clone(),
+        identity: resolved.identity.clone(),
+        region: crate::platform::region(facts, workload.job.arn.as_deref()),
+        endpoints: endpoints.collect(),
+        deadline_seconds: settings.secrets_deadline.unwrap_or(words::DEADLINE_SECONDS),
+    }
+}
+
+/// The errand: a question on its standard input, an answer on its standard output.
+#[cfg(feature = "agent")]
+pub(super) fn errand(arguments: &[OsString]) -> Result<u8, Error> {
+    use std::io::{Read, Write};
+
+    use super::usage::UsageFault;
+    use crate::secrets::fetch;
+
+    let parent = arguments
+        .first()
+        .and_then(|word| word.to_str()?.parse().ok());
+    let not_for_people = || Error::from(UsageFault::NotForPeople { word: WORD });
+    let parent: u32 = parent.ok_or_else(not_for_people)?;
+    crate::init::belongs_to(parent).ok_or_else(not_for_people)?;
+    // It holds what nobody may read, neither from its memory nor from a core dump.
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+    let mut question = Vec::new();
+    let read = std::io::stdin().read_to_end(&mut question);
+    read.map_err(|_| not_for_people())?;
+    let request: fetch::Request =
+        serde_json::from_slice(&question).map_err(|_| not_for_people())?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|_| not_for_people())?;
+    let answer = runtime.block_on(fetch::fetch(request));
+    // A resolver that hangs in its thread is not waited for.
+    runtime.shutdown_background();
+    let answer = serde_json::to_vec(&answer).expect("texts have no failure to report");
+    let answer = zeroize::Zeroizing::new(answer);
+    // Who is gone does not want it any more.
+    let mut stdout = std::io::stdout().lock();
+    let _ = stdout.write_all(&answer).and_then(|()| stdout.flush());
+    Ok(0)
+}

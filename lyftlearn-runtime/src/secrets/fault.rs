@@ -1,0 +1,381 @@
+//! Why a secret cannot be had, each reason with its sentence. Never a value, and of a server's
+//! answer nothing but its status and the name of its error.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, ErrorKind, Fault};
+
+/// Who is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Server {
+    Confidant,
+    SecretsManager,
+    ParameterStore,
+    Kms,
+    Identity,
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Confidant => "Confidant",
+            Self::SecretsManager => "Secrets Manager",
+            Self::ParameterStore => "Parameter Store",
+            Self::Kms => "KMS",
+            Self::Identity => "the source of the identity",
+        })
+    }
+}
+
+/// Why one secret is not there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Why {
+    /// Nothing is said of this platform.
+    NoSource {
+        platform: String,
+    },
+    NoFile {
+        path: PathBuf,
+    },
+    /// In the words of the file's own report.
+    Unreadable {
+        report: String,
+    },
+    NoVariableFound {
+        name: String,
+    },
+    /// This build, or this process, asks nobody.
+    NotFetched,
+    NotSet {
+        key: String,
+    },
+    NoRegion,
+    /// In the words of the identity's own report.
+    NoIdentity {
+        report: String,
+    },
+    /// 401: whom it does not know.
+    Unknown {
+        server: Server,
+    },
+    /// 403, or what AWS calls it.
+    Denied {
+        server: Server,
+        code: String,
+    },
+    /// 404, or what AWS calls it.
+    NotThere {
+        server: Server,
+        code: String,
+    },
+    Disabled,
+    /// It is there, and fails.
+    Failed {
+        server: Server,
+        code: String,
+    },
+    /// It says no in another way.
+    Refused {
+        server: Server,
+        code: String,
+    },
+    Timeout {
+        server: Server,
+    },
+    Unreachable {
+        server: Server,
+    },
+    Malformed {
+        server: Server,
+    },
+    TooLarge {
+        server: Server,
+    },
+    /// A blind credential, by its id.
+    Undecryptable {
+        id: String,
+    },
+    Empty {
+        path: String,
+    },
+    NoKeys,
+    NoKey {
+        key: String,
+    },
+    NoVariable,
+    /// The errand did not come back.
+    Lost,
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSource { platform } => write!(f, "it has no source for {platform}"),
+            Self::NoFile { path } => write!(f, "{} does not exist", path.display()),
+            Self::Unreadable { report } | Self::NoIdentity { report } => f.write_str(report),
+            Self::NoVariableFound { name } => write!(f, "${name} is not set"),
+            Self::NotFetched => {
+                f.write_str("only a program that lyftlearn-runtime started has what is fetched")
+            }
+            Self::NotSet { key } => write!(f, "the setting {key} is needed, and not set"),
+            Self::NoRegion => f.write_str("no region is known: set AWS_REGION"),
+            Self::Unknown { server } => write!(f, "{server} does not know who asks (401)"),
+            Self::Denied { server, code } => write!(f, "{server} denies it ({code})"),
+            Self::NotThere { server, code } => write!(f, "{server} has none of that name ({code})"),
+            Self::Disabled => f.write_str("the service is disabled in Confidant"),
+            Self::Failed { server, code } => write!(f, "{server} failed ({code})"),
+            Self::Refused { server, code } => write!(f, "{server} refused ({code})"),
+            Self::Timeout { server } => write!(f, "{server} did not answer in time"),
+            Self::Unreachable { server } => write!(f, "{server} cannot be reached"),
+            Self::Malformed { server } => {
+                write!(
+                    f,
+                    "{server} answered with something else than its protocol says"
+                )
+            }
+            Self::TooLarge { server } => write!(f, "{server} answered with more than 4 MiB"),
+            Self::Undecryptable { id } => {
+                write!(f, "the blind credential {id} cannot be decrypted")
+            }
+            Self::Empty { path } => write!(f, "there is no parameter below {path}"),
+            Self::NoKeys => f.write_str("it is no JSON object, and so has no keys"),
+            Self::NoKey { key } => write!(f, "it has no key {key}"),
+            Self::NoVariable => {
+                f.write_str("it holds a NUL byte, and fits no variable: deliver it as a file")
+            }
+            Self::Lost => f.write_str("fetching it came to no end"),
+        }
+    }
+}
+
+/// A secret, and why it is not there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Failure {
+    pub(crate) name: String,
+    pub(crate) why: Why,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "secret {}: {}", self.name, self.why)
+    }
+}
+
+#[derive(Debug)]
+pub(crate) enum SecretsFault {
+    /// Required ones, all of them.
+    Missing { failures: Vec<Failure> },
+    /// Their directory.
+    Undelivered { reason: String },
+    /// There is none of that name.
+    Unknown {
+        name: String,
+        nearest: Option<String>,
+    },
+    /// A secret has no key of that name.
+    UnknownKey { name: String, key: String },
+    /// What a start delivered does not say what it should.
+    Broken { path: PathBuf },
+    /// The kernel refuses to tell of changes.
+    Unwatched,
+    /// More than text.
+    NoText { name: String },
+}
+
+impl fmt::Display for SecretsFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing { failures } => {
+                f.write_str("cannot get the secrets that are required")?;
+                for Failure { name, why } in failures {
+                    write!(f, "\n  {name}: {why}")?;
+                }
+                Ok(())
+            }
+            Self::Undelivered { reason } => write!(f, "cannot deliver the secrets: {reason}"),
+            Self::Unknown { name, nearest } => {
+                write!(f, "cannot find the secret {name}")?;
+                match nearest {
+                    Some(near) => write!(f, "; did you mean {near}?"),
+                    None => Ok(()),
+                }
+            }
+            Self::UnknownKey { name, key } => {
+                write!(f, "cannot find the key {key} of the secret {name}")
+            }
+            Self::Broken { path } => write!(f, "cannot understand {}", path.display()),
+            Self::Unwatched => f.write_str("cannot watch the secrets"),
+            Self::NoText { name } => {
+                write!(
+                    f,
+                    "cannot read the secret {name} as a text: it is not UTF-8"
+                )
+            }
+        }
+    }
+}
+
+impl Fault for SecretsFault {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Unknown { .. } | Self::UnknownKey { .. } => ErrorKind::SecretMissing,
+            _ => ErrorKind::Secrets,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Missing { .. } => Some(
+                "required = false starts without one; lyftlearn-runtime inspect shows which \
+                 identity asks"
+                    .to_owned(),
+            ),
+            Self::Undelivered { .. } => Some(
+                "give the container a writable /run, or secrets variables instead of files"
+                    .to_owned(),
+            ),
+            Self::Unknown { .. } | Self::UnknownKey { .. } => None,
+            Self::Broken { .. } => Some("start the program by lyftlearn-runtime run".to_owned()),
+            Self::Unwatched => Some("raise fs.inotify.max_user_instances".to_owned()),
+            Self::NoText { .. } => Some("ask for its bytes".to_owned()),
+        }
+    }
+}
+
+/// The first sentence of an error's own report.
+pub(crate) fn first_line(error: &Error) -> String {
+    error.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Failure, SecretsFault, Server, Why};
+    use crate::error::Error;
+
+    #[track_caller]
+    fn check(fault: SecretsFault, report: &str) {
+        let report = format!("lyftlearn-runtime: {report}\n");
+        assert_eq!(Error::from(fault).report(), report);
+    }
+
+    #[test]
+    fn every_reason_has_its_sentence() {
+        let code = || "503".to_owned();
+        let server = Server::Kms;
+        for (why, sentence) in [
+            (
+                Why::NotFetched,
+                "only a program that lyftlearn-runtime started has what is fetched",
+            ),
+            (
+                Why::NotSet {
+                    key: "confidant.url".to_owned(),
+                },
+                "the setting confidant.url is needed, and not set",
+            ),
+            (Why::NoRegion, "no region is known: set AWS_REGION"),
+            (Why::Unknown { server }, "KMS does not know who asks (401)"),
+            (
+                Why::Denied {
+                    server,
+                    code: code(),
+                },
+                "KMS denies it (503)",
+            ),
+            (
+                Why::NotThere {
+                    server,
+                    code: code(),
+                },
+                "KMS has none of that name (503)",
+            ),
+            (
+                Why::Failed {
+                    server,
+                    code: code(),
+                },
+                "KMS failed (503)",
+            ),
+            (
+                Why::Refused {
+                    server,
+                    code: code(),
+                },
+                "KMS refused (503)",
+            ),
+            (
+                Why::Timeout {
+                    server: Server::Identity,
+                },
+                "the source of the identity did not answer in time",
+            ),
+            (
+                Why::Unreachable {
+                    server: Server::SecretsManager,
+                },
+                "Secrets Manager cannot be reached",
+            ),
+            (
+                Why::TooLarge {
+                    server: Server::ParameterStore,
+                },
+                "Parameter Store answered with more than 4 MiB",
+            ),
+            (
+                Why::Malformed {
+                    server: Server::Confidant,
+                },
+                "Confidant answered with something else than its protocol says",
+            ),
+            (Why::Lost, "fetching it came to no end"),
+        ] {
+            assert_eq!(why.to_string(), sentence);
+        }
+    }
+
+    #[test]
+    fn every_report_says_what_and_what_to_do() {
+        let name = || "db".to_owned();
+        let failure = |why| Failure { name: name(), why };
+        check(
+            SecretsFault::Missing {
+                failures: vec![failure(Why::Disabled), failure(Why::NoKeys)],
+            },
+            "cannot get the secrets that are required\n  \
+             db: the service is disabled in Confidant\n  \
+             db: it is no JSON object, and so has no keys\n  \
+             hint: required = false starts without one; lyftlearn-runtime inspect shows which identity asks",
+        );
+        check(
+            SecretsFault::Undelivered {
+                reason: "there is no run directory".to_owned(),
+            },
+            "cannot deliver the secrets: there is no run directory\n  \
+             hint: give the container a writable /run, or secrets variables instead of files",
+        );
+        check(
+            SecretsFault::Unknown {
+                name: name(),
+                nearest: None,
+            },
+            "cannot find the secret db",
+        );
+        check(
+            SecretsFault::Unwatched,
+            "cannot watch the secrets\n  hint: raise fs.inotify.max_user_instances",
+        );
+        check(
+            SecretsFault::NoText { name: name() },
+            "cannot read the secret db as a text: it is not UTF-8\n  hint: ask for its bytes",
+        );
+        check(
+            SecretsFault::Broken {
+                path: "/run/x".into(),
+            },
+            "cannot understand /run/x\n  hint: start the program by lyftlearn-runtime run",
+        );
+    }
+}

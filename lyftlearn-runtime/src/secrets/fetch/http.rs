@@ -1,0 +1,126 @@
+//! Requests and answers: through a proxy where the environment names one, with patience for
+//! what may pass.
+
+use std::time::Duration;
+
+use aws_smithy_http_client::Connector;
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::client::http::HttpConnector;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::byte_stream::ByteStream;
+use http::{Request, Uri};
+use tokio::time::Instant;
+
+use super::super::content::Value;
+use super::super::fault::{Server, Why};
+
+/// No service answers with more.
+const ANSWER_BYTES: usize = 4 << 20;
+/// The first wait before asking again, doubled each time.
+const SOON: Duration = Duration::from_millis(100);
+const LATEST: Duration = Duration::from_secs(2);
+/// No attempt is given up sooner, whatever the deadline.
+const SHORTEST_ATTEMPT: Duration = Duration::from_secs(1);
+
+pub(super) struct Http {
+    internet: Connector,
+    /// For this container and its node: a proxy is no place for what is asked there.
+    near: Connector,
+    pub(super) deadline: Instant,
+}
+
+/// A status, and what came with it.
+pub(super) struct Answered {
+    pub(super) status: u16,
+    pub(super) body: Value,
+}
+
+impl Http {
+    pub(super) fn new(deadline: Instant) -> Self {
+        let connector = |proxy| {
+            Connector::builder()
+                .tls_provider(Provider::Rustls(CryptoMode::Ring))
+                .proxy_config(proxy)
+                .build()
+        };
+        Self {
+            internet: connector(ProxyConfig::from_env()),
+            near: connector(ProxyConfig::disabled()),
+            deadline,
+        }
+    }
+
+    /// Asks until there is an answer that will not change by asking again, or no time is left.
+    /// `request` makes it anew each time: a signature is of its second.
+    pub(super) async fn ask(
+        &self,
+        server: Server,
+        request: impl Fn() -> Result<Request<SdkBody>, Why>,
+        passes: impl Fn(&Answered) -> bool,
+    ) -> Result<Answered, Why> {
+        let mut wait = SOON;
+        loop {
+            let left = self.deadline.saturating_duration_since(Instant::now());
+            // One that hangs leaves time for another.
+            let attempt = (left / 2).max(SHORTEST_ATTEMPT);
+            let asked = tokio::time::timeout(attempt, self.once(server, request()?));
+            let asked = asked.await.unwrap_or(Err(Why::Timeout { server }));
+            let again = match &asked {
+                Ok(answered) => passes(answered),
+                Err(Why::Timeout { .. } | Why::Unreachable { .. }) => true,
+                Err(_) => false,
+            };
+            let pause = wait.mul_f64(0.5 + fastrand::f64());
+            let left = self.deadline.saturating_duration_since(Instant::now());
+            if !again || left <= pause {
+                return asked;
+            }
+            tokio::time::sleep(pause).await;
+            wait = (wait * 2).min(LATEST);
+        }
+    }
+
+    async fn once(&self, server: Server, request: Request<SdkBody>) -> Result<Answered, Why> {
+        let connector = if is_near(request.uri()) {
+            &self.near
+        } else {
+            &self.internet
+        };
+        let malformed = || Why::Malformed { server };
+        let request = request.try_into().map_err(|_| malformed())?;
+        let answer = connector.call(request).await.map_err(|err| {
+            if err.is_timeout() {
+                Why::Timeout { server }
+            } else {
+                Why::Unreachable { server }
+            }
+        })?;
+        let status = answer.status().as_u16();
+        let mut stream = ByteStream::new(answer.into_body());
+        let mut body = zeroize::Zeroizing::new(Vec::new());
+        while let Some(part) = stream.next().await {
+            // An answer that ends before its end may be whole the next time.
+            let part = part.map_err(|_| Why::Unreachable { server })?;
+            if body.len() + part.len() > ANSWER_BYTES {
+                return Err(Why::TooLarge { server });
+            }
+            body.extend_from_slice(&part);
+        }
+        Ok(Answered {
+            status,
+            body: Value::new(std::mem::take(&mut *body)),
+        })
+    }
+}
+
+/// This container's own addresses, and its node's.
+fn is_near(uri: &Uri) -> bool {
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+    let address: Option<std::net::IpAddr> = host.parse().ok();
+    host == "localhost"
+        || address.is_some_and(|address| match address {
+            std::net::IpAddr::V4(address) => address.is_loopback() || address.is_link_local(),
+            std::net::IpAddr::V6(address) => address.is_loopback(),
+        })
+}

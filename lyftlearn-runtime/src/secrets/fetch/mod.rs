@@ -1,0 +1,125 @@
+//! Sources over a network: asked all at once, under one deadline, in a process of its own that
+//! ends with its answer.
+
+mod aws;
+mod confidant;
+mod fernet;
+mod http;
+mod parameters;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::content::Content;
+use super::fault::{Failure, Server, Why};
+use crate::settings::secrets::{Confidant, Source};
+use crate::workload::{Credentials, Identity};
+
+use aws::Aws;
+
+/// All that is to be fetched, and by what. It crosses a pipe as JSON and holds no value.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Request {
+    pub(crate) wanted: Vec<(String, Source)>,
+    pub(crate) confidant: Confidant,
+    pub(crate) credentials: Credentials,
+    pub(crate) identity: Identity,
+    pub(crate) region: Option<String>,
+    /// Where services are called instead, by the variable that says so.
+    pub(crate) endpoints: BTreeMap<String, String>,
+    pub(crate) deadline_seconds: u32,
+}
+
+/// What came of it; in any order.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Answer {
+    pub(crate) found: BTreeMap<String, Content>,
+    pub(crate) failures: Vec<Failure>,
+}
+
+impl Answer {
+    fn add(&mut self, name: String, result: Result<Content, Why>) {
+        match result {
+            Ok(content) => drop(self.found.insert(name, content)),
+            Err(why) => self.failures.push(Failure { name, why }),
+        }
+    }
+}
+
+/// Fetches everything. What does not come in time has failed; the rest is there.
+pub(crate) async fn fetch(request: Request) -> Answer {
+    let deadline = Instant::now() + Duration::from_secs(request.deadline_seconds.into());
+    let mut answer = Answer::default();
+    let wanted = request.wanted.clone();
+    let aws = match within(deadline, Server::Identity, Aws::new(&request, deadline)).await {
+        Ok(aws) => Arc::new(aws),
+        // Whoever is asked wants to know who asks.
+        Err(why) => {
+            for (name, _) in wanted {
+                answer.add(name, Err(why.clone()));
+            }
+            return answer;
+        }
+    };
+    let mut tasks = JoinSet::new();
+    let mut parameters = Vec::new();
+    for (name, source) in wanted {
+        let (aws, settings) = (aws.clone(), request.confidant.clone());
+        match source {
+            Source::Parameter {
+                name: parameter,
+                key,
+            } => parameters.push((name, parameter, key)),
+            Source::SecretsManager { .. } => drop(tasks.spawn(async move {
+                let asked = within(deadline, Server::SecretsManager, aws.secret(&source)).await;
+                vec![(name, asked)]
+            })),
+            Source::Parameters { path } => drop(tasks.spawn(async move {
+                let asked = parameters::below(&aws, &path);
+                vec![(name, within(deadline, Server::ParameterStore, asked).await)]
+            })),
+            Source::Confidant { service } => drop(tasks.spawn(async move {
+                let asked = confidant::service(&aws, &settings, &service);
+                vec![(name, within(deadline, Server::Confidant, asked).await)]
+            })),
+            Source::File { .. } | Source::Variable { .. } => {
+                answer.add(name, Err(Why::NotFetched));
+            }
+        }
+    }
+    for batch in parameters.chunks(parameters::BATCH) {
+        let (aws, batch) = (aws.clone(), batch.to_vec());
+        tasks.spawn(async move {
+            let asked = parameters::named(&aws, &batch);
+            match within(deadline, Server::ParameterStore, asked).await {
+                Ok(found) => found,
+                Err(why) => (batch.into_iter())
+                    .map(|(name, _, _)| (name, Err(why.clone())))
+                    .collect(),
+            }
+        });
+    }
+    while let Some(done) = tasks.join_next().await {
+        // A panic has been said, and its secrets are missing from the answer.
+        for (name, result) in done.unwrap_or_default() {
+            answer.add(name, result);
+        }
+    }
+    answer.failures.sort_by(|a, b| a.name.cmp(&b.name));
+    answer
+}
+
+async fn within<T>(
+    deadline: Instant,
+    server: Server,
+    asked: impl Future<Output = Result<T, Why>>,
+) -> Result<T, Why> {
+    tokio::time::timeout_at(deadline, asked)
+        .await
+        .unwrap_or(Err(Why::Timeout { server }))
+}

@@ -1,0 +1,83 @@
+//! Sources that lie in this container: files, a volume's directory, variables.
+
+use std::path::Path;
+
+use super::content::{Content, Pair, Value};
+use super::fault::{Why, first_line};
+use crate::contract::secrets as words;
+use crate::error::Error;
+use crate::facts::Facts;
+use crate::settings::secrets::Source;
+
+/// A volume that is replaced between two looks is looked at again.
+const LOOKS: usize = 5;
+
+/// Reads what `source` names; it is none that is asked for over a network.
+pub(crate) fn read(facts: &Facts, source: &Source) -> Result<Content, Why> {
+    match source {
+        Source::Variable { name } => variable(facts, name),
+        Source::File { path } if facts.is_directory(path) => directory(facts, Path::new(path)),
+        Source::File { path } => match facts.file(path, words::SECRET_BYTES) {
+            Ok(Some(bytes)) => Ok(Content::one(bytes)),
+            Ok(None) => Err(Why::NoFile { path: path.into() }),
+            Err(err) => Err(unreadable(&err)),
+        },
+        _ => Err(Why::NotFetched),
+    }
+}
+
+fn variable(facts: &Facts, name: &str) -> Result<Content, Why> {
+    use std::os::unix::ffi::OsStrExt;
+
+    let found = facts.vars().iter().find(|(known, _)| known == name);
+    match found {
+        Some((_, value)) if !value.is_empty() => Ok(Content::one(value.as_bytes())),
+        _ => Err(Why::NoVariableFound {
+            name: name.to_owned(),
+        }),
+    }
+}
+
+/// A key for each file, as a Kubernetes Secret's volume has it: all of one moment.
+fn directory(facts: &Facts, path: &Path) -> Result<Content, Why> {
+    let link = path.join(words::CURRENT);
+    for _ in 0..LOOKS {
+        let before = facts.real_path(&link);
+        let current = before.clone().unwrap_or_else(|| path.to_owned());
+        let found = pairs(facts, &current);
+        if facts.real_path(&link) == before {
+            return found.map(Content::many);
+        }
+    }
+    Err(Why::Unreadable {
+        report: format!("{} does not come to rest", path.display()),
+    })
+}
+
+fn pairs(facts: &Facts, directory: &Path) -> Result<Vec<Pair>, Why> {
+    let names = facts.entries(directory).map_err(|err| unreadable(&err))?;
+    let mut pairs = Vec::new();
+    for name in names {
+        let Some(key) = name.to_str().filter(|name| !name.starts_with('.')) else {
+            continue;
+        };
+        let path = directory.join(key);
+        if facts.is_directory(&path) {
+            continue;
+        }
+        let bytes = facts.file(&path, words::SECRET_BYTES);
+        let bytes = bytes.map_err(|err| unreadable(&err))?;
+        pairs.push(Pair {
+            key: key.to_owned(),
+            value: Value::new(bytes.ok_or(Why::NoFile { path })?),
+            prefix: None,
+        });
+    }
+    Ok(pairs)
+}
+
+fn unreadable(error: &Error) -> Why {
+    Why::Unreadable {
+        report: first_line(error),
+    }
+}

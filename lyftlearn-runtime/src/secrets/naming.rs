@@ -1,0 +1,151 @@
+//! Which variables a secret becomes, by the rules of confidant-format 2.7.1.
+
+use super::content::{Content, Value};
+use super::fault::Why;
+use crate::settings::secrets::{Declared, may_set};
+
+/// The variables of one secret, in order, and what of it is none, one sentence each.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Named {
+    pub(crate) variables: Vec<(String, Value)>,
+    pub(crate) problems: Vec<String>,
+}
+
+/// Names what `content` delivers as variables.
+pub(crate) fn variables(declared: &Declared, content: &Content) -> Result<Named, Why> {
+    let mut named = Named::default();
+    if let Some(variable) = declared.variable() {
+        // A directory, which nothing in its source tells from a file.
+        if content.pairs.is_some() && declared.env == crate::settings::secrets::Env::ByName {
+            return of_keys(declared, content, crate::contract::secrets::PREFIX);
+        }
+        if !fits(&content.text) {
+            return Err(Why::NoVariable);
+        }
+        named.variables.push((variable, content.text.clone()));
+    }
+    match &declared.prefix {
+        Some(prefix) => {
+            let mut keyed = of_keys(declared, content, prefix)?;
+            keyed.variables.splice(0..0, named.variables);
+            Ok(keyed)
+        }
+        None => Ok(named),
+    }
+}
+
+fn of_keys(declared: &Declared, content: &Content, prefix: &str) -> Result<Named, Why> {
+    let mut named = Named::default();
+    for pair in content.keys().ok_or(Why::NoKeys)? {
+        let name = &declared.name;
+        let key = &pair.key;
+        let prefix = pair.prefix.as_deref().unwrap_or(prefix);
+        let variable = format!("{}{}", prefix.to_uppercase(), key.to_uppercase());
+        if !valid(key) {
+            let why = format!("secret {name}: its key {key:?} makes no variable's name");
+            named.problems.push(why);
+        } else if !may_set(&variable) {
+            let why = format!("secret {name}: {variable} is no name that a secret may set");
+            named.problems.push(why);
+        } else if !fits(&pair.value) {
+            let why = format!("secret {name}: the value of its key {key} fits no variable");
+            named.problems.push(why);
+        } else if !named.variables.iter().any(|(known, _)| *known == variable) {
+            // `: ${NAME=value}`: the first one stands.
+            named.variables.push((variable, pair.value));
+        }
+    }
+    Ok(named)
+}
+
+/// `KEY_BAD_PATTERN` of confidant-format is `(\W|^\d)`.
+fn valid(key: &str) -> bool {
+    key.chars()
+        .all(|letter| letter.is_alphanumeric() || letter == '_')
+        && !key.starts_with(|letter: char| letter.is_ascii_digit())
+}
+
+/// A variable holds anything but a NUL.
+fn fits(value: &Value) -> bool {
+    !value.bytes().contains(&0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::content::{Content, Pair, Value};
+    use super::variables;
+    use crate::facts::Facts;
+    use crate::resolve;
+
+    #[track_caller]
+    fn check(fields: &str, content: &Content, expected: &[(&str, &str)], problems: &[&str]) {
+        let json = format!(r#"{{"db": {{"from": "file:/db"{fields}}}}}"#);
+        let facts = Facts::empty().with_var("LYFTLEARN_RUNTIME_SECRETS", json);
+        let (declared, _) = resolve::secrets(&facts).unwrap();
+        let named = variables(&declared[0], content).unwrap();
+        let shown: Vec<(&str, &str)> = (named.variables.iter())
+            .map(|(name, value)| (name.as_str(), value.text().unwrap()))
+            .collect();
+        assert_eq!(shown, expected);
+        assert_eq!(named.problems, problems);
+    }
+
+    fn pair(key: &str, prefix: Option<&str>) -> Pair {
+        Pair {
+            key: key.to_owned(),
+            value: Value::new(key.len().to_string()),
+            prefix: prefix.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn a_text_is_one_variable_and_a_document_as_many_as_it_is_asked_to_be() {
+        let document = Content::one(r#"{"user": "ranker"}"#);
+        check("", &document, &[("DB", r#"{"user": "ranker"}"#)], &[]);
+        check(
+            r#", "env_prefix": "DB_""#,
+            &document,
+            &[("DB_USER", "ranker")],
+            &[],
+        );
+        let both = r#", "env_prefix": "DB_", "env": "ALL""#;
+        let expected = [("ALL", r#"{"user": "ranker"}"#), ("DB_USER", "ranker")];
+        check(both, &document, &expected, &[]);
+        check(r#", "env": false"#, &document, &[], &[]);
+    }
+
+    #[test]
+    fn a_directory_is_a_bundle() {
+        let directory = Content::many(vec![pair("user", None)]);
+        check("", &directory, &[("CREDENTIALS_USER", "4")], &[]);
+        check(
+            r#", "env": "ALL""#,
+            &directory,
+            &[("ALL", r#"{"user":"4"}"#)],
+            &[],
+        );
+    }
+
+    #[test]
+    fn keys_that_make_no_name_and_names_that_are_not_ours_are_said() {
+        let content = Content::many(vec![
+            pair("a-b", None),
+            pair("1a", None),
+            pair("preload", Some("ld_")),
+            pair("späße", None),
+            pair("fine", Some("")),
+            pair("FINE", Some("")),
+        ]);
+        check(
+            "",
+            &content,
+            &[("FINE", "4")],
+            &[
+                "secret db: its key \"a-b\" makes no variable's name",
+                "secret db: its key \"1a\" makes no variable's name",
+                "secret db: LD_PRELOAD is no name that a secret may set",
+                "secret db: CREDENTIALS_SPÄSSE is no name that a secret may set",
+            ],
+        );
+    }
+}

@@ -1,0 +1,499 @@
+//! `[secrets.NAME]`: what a program has to know and nobody else, by name. A secret's own
+//! name is part of its keys, so these are no rows of the register; [`FIELDS`] is theirs.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::fault::Mistake;
+use super::{Layer, Reader};
+use crate::contract::{delivered, runtime, secrets as words};
+use crate::signal;
+
+/// What can be said of a secret, after its name.
+pub(crate) const FIELDS: &[&str] = &[
+    "env",
+    "env_prefix",
+    "file",
+    "from",
+    "from.kubernetes",
+    "from.local",
+    "from.sagemaker",
+    "on_change",
+    "override",
+    "refresh",
+    "required",
+];
+
+const A_SOURCE: &str = "confidant://SERVICE, aws-secretsmanager:NAME[?stage=STAGE|?version=ID][#KEY], \
+                        aws-ssm:/NAME[#KEY], aws-ssm:/PATH/, file:/PATH or env:NAME";
+const A_VARIABLE: &str = "a variable's name that is the program's own, or false";
+const A_FILE: &str = "true, false, or a file's name";
+const A_PREFIX: &str = "the beginning of variables' names, such as CREDENTIALS_";
+const A_SIGNAL: &str = "a signal that a program may be sent without being stopped, such as SIGHUP";
+
+/// Those that stop a program on one platform or the other, or never reach it.
+const NOT_FOR_NEWS: [i32; 5] = [2, 9, 15, 17, 19];
+
+/// Where a secret comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Source {
+    /// All credentials of a Confidant service.
+    Confidant { service: String },
+    /// A version of a secret, or one key of the JSON object that it is.
+    SecretsManager {
+        id: String,
+        stage: Option<String>,
+        version: Option<String>,
+        key: Option<String>,
+    },
+    /// A parameter (`NAME:VERSION`, `NAME:LABEL` too), or one key of the JSON object.
+    Parameter { name: String, key: Option<String> },
+    /// Every parameter below a path.
+    Parameters { path: String },
+    /// A file, or a directory with a key in each file.
+    File { path: String },
+    /// A variable of this process.
+    Variable { name: String },
+}
+
+/// One declared secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Declared {
+    pub(crate) name: String,
+    /// By platform; `""` for any that has none of its own.
+    sources: BTreeMap<&'static str, Source>,
+    /// The variable of its whole text; none for one that is delivered key by key.
+    pub(crate) env: Env,
+    /// What its keys' variables begin with.
+    pub(crate) prefix: Option<String>,
+    /// The name of its file.
+    pub(crate) file: Option<String>,
+    /// Whether nothing is started without it.
+    pub(crate) required: bool,
+    /// Whether it stands over variables that are set.
+    pub(crate) overrides: bool,
+    /// How often its file is brought up to date, in seconds; 0 for never.
+    pub(crate) refresh: u32,
+    /// What the program is sent after that.
+    pub(crate) on_change: Option<String>,
+}
+
+/// Which variable a secret's text goes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Env {
+    /// The one that its own name suggests, unless it has keys.
+    ByName,
+    Named(String),
+    None,
+}
+
+impl Source {
+    /// Whether it is asked for over a network.
+    pub(crate) fn is_remote(&self) -> bool {
+        !matches!(self, Self::File { .. } | Self::Variable { .. })
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let (scheme, rest) = text.split_once(':')?;
+        let filled = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        Some(match scheme {
+            "confidant" => {
+                let service = filled(rest.strip_prefix("//")?)?;
+                // It becomes a part of a URL's path as it is.
+                let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
+                service.bytes().all(plain).then_some(())?;
+                Self::Confidant { service }
+            }
+            "aws-secretsmanager" => {
+                let (rest, key) = keyed(rest)?;
+                let (id, version) = match rest.split_once('?') {
+                    None => (rest, None),
+                    Some((id, version)) => (id, Some(version.split_once('=')?)),
+                };
+                let (stage, version) = match version {
+                    None => (None, None),
+                    Some(("stage", stage)) => (Some(filled(stage)?), None),
+                    Some(("version", version)) => (None, Some(filled(version)?)),
+                    Some(_) => return None,
+                };
+                Self::SecretsManager {
+                    id: filled(id)?,
+                    stage,
+                    version,
+                    key,
+                }
+            }
+            "aws-ssm" if rest.ends_with('/') && rest.starts_with('/') => Self::Parameters {
+                path: rest.to_owned(),
+            },
+            "aws-ssm" => {
+                let (name, key) = keyed(rest)?;
+                Self::Parameter {
+                    name: filled(name)?,
+                    key,
+                }
+            }
+            "file" => Self::File {
+                path: filled(rest).filter(|path| path.starts_with('/'))?,
+            },
+            "env" => Self::Variable {
+                name: filled(rest).filter(|name| !name.contains('='))?,
+            },
+            _ => return None,
+        })
+        .filter(|_| !text.contains(['\0', '\n']))
+    }
+}
+
+/// A reference, and what follows its `#`.
+fn keyed(text: &str) -> Option<(&str, Option<String>)> {
+    match text.split_once('#') {
+        None => Some((text, None)),
+        Some((_, "")) => None,
+        Some((name, key)) => Some((name, Some(key.to_owned()))),
+    }
+}
+
+impl Declared {
+    /// Where it comes from here.
+    pub(crate) fn source(&self, platform: &str) -> Option<&Source> {
+        self.sources.get(platform).or_else(|| self.sources.get(""))
+    }
+
+    /// The variable of its whole text, when it is delivered as that.
+    pub(crate) fn variable(&self) -> Option<String> {
+        match &self.env {
+            Env::Named(name) => Some(name.clone()),
+            Env::ByName if self.prefix.is_none() => Some(suggested(&self.name)),
+            Env::ByName | Env::None => None,
+        }
+    }
+
+    /// Whether its file is brought up to date while the program runs.
+    pub(crate) fn is_followed(&self) -> bool {
+        self.file.is_some() && self.refresh > 0
+    }
+
+    /// Names of variables that hold its text, here or there.
+    pub(super) fn variables(&self) -> impl Iterator<Item = String> + '_ {
+        let found = self.sources.values().filter_map(|source| match source {
+            Source::Variable { name } => Some(name.clone()),
+            _ => None,
+        });
+        found.chain(self.variable())
+    }
+}
+
+/// `db-password` makes `DB_PASSWORD`.
+fn suggested(name: &str) -> String {
+    name.chars()
+        .map(|letter| match letter {
+            letter if letter.is_ascii_alphanumeric() => letter.to_ascii_uppercase(),
+            _ => '_',
+        })
+        .collect()
+}
+
+/// How Confidant is asked; what has no default is needed by a `confidant://` source alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Confidant {
+    pub(crate) url: Option<String>,
+    /// The KMS key, by alias, id or ARN, by which one proves who one is.
+    pub(crate) auth_key: Option<String>,
+    pub(crate) from: Option<String>,
+    pub(crate) to: Option<String>,
+    pub(crate) user_type: Option<String>,
+    pub(crate) region: Option<String>,
+}
+
+/// Every word on every secret, low to high.
+#[derive(Default)]
+pub(super) struct Words(BTreeMap<String, BTreeMap<&'static str, (String, Value)>>);
+
+impl Words {
+    /// One layer's table of a secret; `shown` makes a report's name of a field.
+    pub(super) fn add(
+        &mut self,
+        name: &str,
+        table: &Value,
+        shown: impl Fn(&str) -> String,
+        mistakes: &mut Vec<(String, Mistake)>,
+    ) -> Vec<(&'static str, String)> {
+        let Value::Object(table) = table else {
+            let expected = "a table, such as [secrets.db]";
+            mistakes.push((shown(""), Mistake::Expected(expected)));
+            return Vec::new();
+        };
+        let known = self.0.entry(name.to_owned()).or_default();
+        let mut set = Vec::new();
+        for (field, value) in table {
+            let leaves: Vec<(String, &Value)> = match value {
+                Value::Object(inner) => inner
+                    .iter()
+                    .map(|(below, value)| (format!("{field}.{below}"), value))
+                    .collect(),
+                value => vec![(field.clone(), value)],
+            };
+            for (field, value) in leaves {
+                let shown = shown(&format!(".{field}"));
+                match FIELDS.iter().find(|known| **known == field) {
+                    Some(field) => {
+                        known.insert(field, (shown.clone(), value.clone()));
+                        set.push((*field, shown));
+                    }
+                    None => {
+                        let nearest = nearest(&field).map(|near| format!("secrets.{name}.{near}"));
+                        mistakes.push((shown, Mistake::NotASetting { nearest }));
+                    }
+                }
+            }
+        }
+        set
+    }
+
+    /// What they come to.
+    pub(super) fn finish(self, mistakes: &mut Vec<(String, Mistake)>) -> Vec<Declared> {
+        let mut all: Vec<Declared> = Vec::new();
+        for (name, words) in self.0 {
+            let mut reader = Fields {
+                words: &words,
+                mistakes,
+            };
+            let declared = reader.declared(&name);
+            let at = |field| {
+                words
+                    .get(field)
+                    .map(|(shown, _): &(String, _)| shown.clone())
+            };
+            for other in &all {
+                let variable = declared.variable();
+                if variable.is_some() && variable == other.variable() {
+                    let shown = at("env").unwrap_or_else(|| format!("secrets.{name}"));
+                    mistakes.push((shown, Mistake::Expected("a variable for each secret")));
+                }
+                if declared.file.is_some() && declared.file == other.file {
+                    let shown = at("file").unwrap_or_else(|| format!("secrets.{name}"));
+                    mistakes.push((shown, Mistake::Expected("a file for each secret")));
+                }
+            }
+            all.push(declared);
+        }
+        all
+    }
+}
+
+fn nearest(field: &str) -> Option<&'static str> {
+    FIELDS
+        .iter()
+        .map(|known| (strsim::jaro_winkler(field, known), *known))
+        .filter(|(likeness, _)| *likeness > 0.75)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b))
+        .map(|(_, known)| known)
+}
+
+impl Reader {
+    /// Takes the declared secrets out of a table, and leaves the settings that lie beside them.
+    pub(super) fn secrets(&mut self, table: &mut toml::Table, place: &str) {
+        let declared: Vec<String> = (table.iter())
+            .filter(|(_, value)| value.is_table())
+            .map(|(name, _)| name.clone())
+            .collect();
+        for name in declared {
+            let value = table.remove(&name).map(serde_json::to_value);
+            // Dates are the one thing that JSON lacks, and they become texts.
+            if let Some(Ok(value)) = value {
+                self.secret(&name, &value, place);
+            }
+        }
+    }
+
+    fn secret(&mut self, name: &str, value: &Value, place: &str) {
+        let shown = |field: &str| format!("secrets.{name}{field}{place}");
+        let set = self.secrets.add(name, value, shown, &mut self.mistakes);
+        for (field, source) in set {
+            let value = field.split('.').fold(value, |value, part| &value[part]);
+            self.layers.push(Layer {
+                key: format!("secrets.{name}.{field}"),
+                source,
+                value: value
+                    .as_str()
+                    .map_or_else(|| value.to_string(), str::to_owned),
+            });
+        }
+    }
+
+    /// The same tables as one variable, as JSON.
+    pub(super) fn secrets_variable(&mut self, name: &str, text: &str) {
+        match serde_json::from_str::<BTreeMap<String, Value>>(text) {
+            Ok(all) => {
+                for (secret, value) in all {
+                    self.secret(&secret, &value, &format!(" in ${name}"));
+                }
+            }
+            Err(_) => self.mistakes.push((
+                format!("${name}"),
+                Mistake::Expected("a JSON object of secrets by name"),
+            )),
+        }
+    }
+
+    pub(super) fn confidant(&mut self) -> Confidant {
+        Confidant {
+            url: self.url("confidant.url"),
+            auth_key: self.text("confidant.auth_key"),
+            from: self.text("confidant.from"),
+            to: self.text("confidant.to"),
+            user_type: self.choice("confidant.user_type"),
+            region: self.text("confidant.region"),
+        }
+    }
+
+    fn url(&mut self, key: &'static str) -> Option<String> {
+        let text = self.text(key)?;
+        let rest = text
+            .strip_prefix("https://")
+            .or_else(|| text.strip_prefix("http://"));
+        // A name and a password in it would be a secret among settings.
+        if rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(['@', '?', '#'])) {
+            Some(text.trim_end_matches('/').to_owned())
+        } else {
+            self.wrong(key, "a URL, such as https://confidant.example.net");
+            None
+        }
+    }
+}
+
+/// The fields of one secret, and what is wrong with them.
+struct Fields<'a> {
+    words: &'a BTreeMap<&'static str, (String, Value)>,
+    mistakes: &'a mut Vec<(String, Mistake)>,
+}
+
+impl Fields<'_> {
+    fn declared(&mut self, name: &str) -> Declared {
+        if !file_name(name) {
+            let expected = "letters, digits, -, _ and . in a secret's name";
+            self.mistakes
+                .push((format!("secrets.{name}"), Mistake::Expected(expected)));
+        }
+        let mut sources = BTreeMap::new();
+        for (field, platform) in [
+            ("from", ""),
+            ("from.kubernetes", "kubernetes"),
+            ("from.local", "local"),
+            ("from.sagemaker", "sagemaker"),
+        ] {
+            let source = self.read(field, A_SOURCE, |value| Source::parse(value.as_str()?));
+            sources.extend(source.map(|source| (platform, source)));
+        }
+        if !FIELDS
+            .iter()
+            .any(|field| field.starts_with("from") && self.words.contains_key(field))
+        {
+            let expected = "a source: set from";
+            self.mistakes
+                .push((format!("secrets.{name}"), Mistake::Expected(expected)));
+        }
+        let env = self.read("env", A_VARIABLE, |value| match value {
+            Value::Bool(false) => Some(Env::None),
+            value => Some(Env::Named(
+                value.as_str().filter(|name| may_set(name))?.to_owned(),
+            )),
+        });
+        let bundle = sources
+            .values()
+            .any(|source| matches!(source, Source::Confidant { .. } | Source::Parameters { .. }));
+        let env = env.unwrap_or(Env::ByName);
+        let prefix = self.read("env_prefix", A_PREFIX, |value| {
+            value
+                .as_str()
+                .filter(|prefix| may_begin(prefix))
+                .map(str::to_owned)
+        });
+        let usual = (bundle && env == Env::ByName).then(|| words::PREFIX.to_owned());
+        let file = self.read("file", A_FILE, |value| match value {
+            Value::Bool(true) => Some(Some(name.to_owned())),
+            Value::Bool(false) => Some(None),
+            value => Some(Some(
+                value.as_str().filter(|name| file_name(name))?.to_owned(),
+            )),
+        });
+        if matches!(&env, Env::ByName)
+            && prefix.is_none()
+            && usual.is_none()
+            && !may_set(&suggested(name))
+        {
+            self.mistakes.push((
+                format!("secrets.{name}"),
+                Mistake::Expected("env: its name makes no variable's"),
+            ));
+        }
+        let truth = |value: &Value| value.as_bool();
+        Declared {
+            name: name.to_owned(),
+            sources,
+            env,
+            prefix: prefix.or(usual),
+            file: file.flatten(),
+            required: self
+                .read("required", "true or false", truth)
+                .unwrap_or(true),
+            overrides: self
+                .read("override", "true or false", truth)
+                .unwrap_or(false),
+            refresh: self
+                .read("refresh", "a whole number of seconds", |value| {
+                    value.as_u64()?.try_into().ok()
+                })
+                .unwrap_or(words::REFRESH_SECONDS),
+            on_change: self.read("on_change", A_SIGNAL, |value| {
+                let number = signal::number(value.as_str()?)?;
+                (!NOT_FOR_NEWS.contains(&number)).then(|| signal::name(number))
+            }),
+        }
+    }
+
+    fn read<T>(
+        &mut self,
+        field: &str,
+        expected: &'static str,
+        parse: impl FnOnce(&Value) -> Option<T>,
+    ) -> Option<T> {
+        let (shown, value) = self.words.get(field)?;
+        let parsed = parse(value);
+        if parsed.is_none() {
+            self.mistakes
+                .push((shown.clone(), Mistake::Expected(expected)));
+        }
+        parsed
+    }
+}
+
+/// A name within the directory of secrets, which keeps hidden ones for itself.
+fn file_name(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    !name.is_empty() && name.len() <= 128 && !name.starts_with('.') && name.bytes().all(plain)
+}
+
+/// Whether a secret may be delivered as this variable: not what is ours, and not what decides
+/// how programs are found and loaded or who they are.
+pub(crate) fn may_set(name: &str) -> bool {
+    let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    !name.is_empty() && name.bytes().all(word) && may_begin(name)
+}
+
+fn may_begin(name: &str) -> bool {
+    let protected = runtime::PROTECTED_PREFIXES.iter();
+    let known = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    name.bytes().all(known)
+        && !name.starts_with(|letter: char| letter.is_ascii_digit())
+        && !name.starts_with("LYFTLEARN_")
+        && !delivered::reserved(name)
+        && !runtime::PROTECTED.contains(&name)
+        && !protected.clone().any(|prefix| name.starts_with(prefix))
+}
+
+#[cfg(test)]
+mod tests;
