@@ -201,7 +201,7 @@ pub(crate) fn read(
         _ => Encoding::Text,
     };
     let documents = [Some(staged.as_str()), part.hyperparameters];
-    let (hyperparameters, values, names) = documents::hyperparameters(
+    let (hyperparameters, values, order) = documents::hyperparameters(
         facts,
         documents.into_iter().flatten(),
         encoding,
@@ -233,7 +233,7 @@ pub(crate) fn read(
         metrics: Metrics::default(),
         secrets: Secrets::default(),
     };
-    let originals = originals::read(&world, &workload, part.documents, names)?;
+    let originals = originals::read(&world, &workload, part.documents, order)?;
     Ok(Reading {
         originals,
         workload,
