@@ -149,6 +149,12 @@ inside() {
         "$here/containers.conf" >/run/engine/containers.conf
     sed -e "s|@STORAGE@|$storage|g" "$here/storage.conf" >/run/engine/storage.conf
     environment "$storage"
+    # podman's database names the directories it was made for, and they count more than any
+    # setting: a storage that was copied or moved would go on writing to the other place.
+    database=$storage/images/libpod/bolt_state.db
+    if [ -e "$database" ] && ! grep -aqF "static-dir$storage/images/libpod" "$database"; then
+        rm "$database"
+    fi
     # Images are kept; pods, containers and volumes of a run that was killed
     # would stand in the way of this one.
     for kind in pod container volume; do

@@ -108,7 +108,7 @@ fn toolkit_view(facts: &Facts, settings: &Settings, reading: &platform::Reading)
     toolkit::view(&toolkit::Job {
         workload,
         values: &reading.values,
-        names: &originals.names,
+        order: &originals.order,
         base: &originals.base,
         resource_config: resource_config.as_deref(),
         input_data_config: input_data_config.as_deref(),

@@ -34,7 +34,7 @@ fn drive(line: u8, driver: &str) -> Option<Driven> {
     let place = Place::found()?;
     let python = programs::python_with_sdk(line)?;
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    // Not below TMPDIR: what lies in a home directory no SDK mounts.
+    // An SDK mounts nothing that lies in a home directory: a checkout may.
     let work = tempfile::tempdir().unwrap();
     let home = work.path().join("home");
     std::fs::create_dir(&home).unwrap();
@@ -104,9 +104,9 @@ fn last_line(stdout: &str) -> Option<Value> {
 fn data(place: &Place, directory: &Path) {
     std::fs::create_dir(directory).unwrap();
     let example = programs::repository().join("examples/digits");
-    place.podman(&[
+    let id = place.podman(&[
         "run",
-        "--rm",
+        "--detach",
         "--network=none",
         &format!("--volume={}:/example:ro", example.display()),
         &format!("--volume={}:/data", directory.display()),
@@ -115,6 +115,8 @@ fn data(place: &Place, directory: &Path) {
         "/example/make_data.py",
         "/data",
     ]);
+    assert_eq!(place.podman(&["wait", &id]), "0");
+    place.podman(&["rm", &id]);
 }
 
 /// The example's own files are in the archive, and what it learnt is what it should have.

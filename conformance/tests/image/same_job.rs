@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Instant;
 
 use lyftlearn_conformance::case::{self, Case};
 use lyftlearn_conformance::kubelet::Pod;
@@ -74,7 +73,7 @@ fn inside(place: &Place, case: &Case, in_a_pod: bool, options: &[&str]) -> Value
         .iter()
         .filter(|(name, _)| *name != "PATH")
         .map(|(name, value)| format!("--env={name}={value}"));
-    let words: Vec<String> = ["run".to_owned(), "--rm".to_owned()]
+    let words: Vec<String> = ["run".to_owned(), "--detach".to_owned()]
         .into_iter()
         .chain(volumes)
         .chain(variables)
@@ -82,28 +81,37 @@ fn inside(place: &Place, case: &Case, in_a_pod: bool, options: &[&str]) -> Value
         .chain([IMAGE.to_owned()])
         .chain(case.argv.iter().cloned())
         .collect();
-    let started = Instant::now();
-    let output = place.command("podman", &words).output().unwrap();
-    eprintln!("{} took {:.1?}", case.name, started.elapsed());
+    let id = place.podman(&words);
+    let code = place.podman(&["wait", &id]);
+    let output = place.command("podman", &["logs", &id]).output().unwrap();
+    place.podman(&["rm", &id]);
     let log = [output.stdout, output.stderr].concat();
     case.canary.assert_unseen(&case.name, &log);
     let log = String::from_utf8_lossy(&log);
-    assert!(output.status.success(), "{}: {log}", case.name);
+    assert_eq!(code, "0", "{}: {log}", case.name);
     let bytes = std::fs::read(seen.join("seen.json"))
         .unwrap_or_else(|err| panic!("{}: {err}\n{log}", case.name));
     serde_json::from_slice(&bytes).unwrap()
 }
 
-fn variables(case: &Case, seen: &Value) -> BTreeMap<String, String> {
-    let mut all: BTreeMap<String, String> =
+/// What both must have: all but what names the place, and what only one platform sets.
+fn variables(case: &Case, other: &Case, seen: &Value) -> BTreeMap<String, Value> {
+    let mut all: BTreeMap<String, Value> =
         serde_json::from_value(seen["variables"].clone()).unwrap();
     all.retain(|name, _| {
-        // A region that one platform is given is one that either delivers.
-        let found = case.environment.contains_key(name) && name != "AWS_REGION";
+        let set = |case: &Case| case.environment.contains_key(name);
         let place = PLACE_VARIABLES.iter().any(|place| name.starts_with(place));
-        !found && !place && !ENGINES.contains(&name.as_str())
+        let only_here = set(case) && !set(other) && !delivered(name);
+        !(only_here || place || ENGINES.contains(&name.as_str()))
     });
     all
+}
+
+/// Whether it is one that either start gives, whoever was told it by a variable.
+fn delivered(name: &str) -> bool {
+    ["LYFTLEARN_", "SM_", "PET_", "MASTER_", "AWS_REGION"]
+        .iter()
+        .any(|beginning| name.starts_with(beginning))
 }
 
 /// Runs both descriptions and compares; what the program of either found.
@@ -112,20 +120,15 @@ fn check(name: &str, options: &[&str]) -> Option<Value> {
     let place = Place::found()?;
     let job = case::jobs().into_iter().find(|job| job.name == name);
     let job = job.unwrap();
-    let a = inside(place, &job.sagemaker, false, options);
-    let b = inside(place, &job.kubernetes, true, options);
-    let [of_a, of_b] =
-        [(&job.sagemaker, &a), (&job.kubernetes, &b)].map(|(case, seen)| variables(case, seen));
-    // What one platform's description sets by a variable, the other's does by a document.
-    let set = |name: &String| {
-        [&job.sagemaker, &job.kubernetes]
-            .iter()
-            .any(|case| case.environment.contains_key(name) && name != "AWS_REGION")
-    };
+    let (one, other) = (&job.sagemaker, &job.kubernetes);
+    let a = inside(place, one, false, options);
+    let b = inside(place, other, true, options);
+    let of_a = variables(one, other, &a);
+    let of_b = variables(other, one, &b);
     let differing: Vec<_> = of_a
         .keys()
         .chain(of_b.keys())
-        .filter(|name| !set(name) && of_a.get(*name) != of_b.get(*name))
+        .filter(|name| of_a.get(*name) != of_b.get(*name))
         .collect();
     assert!(differing.is_empty(), "{name}: {differing:?} differ");
     for what in [

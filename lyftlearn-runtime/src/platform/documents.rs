@@ -70,14 +70,14 @@ pub(super) enum Encoding {
     Json,
 }
 
-/// Merges the documents, lowest first, into one map of texts, and says the order of their
-/// names: each where it came first.
+/// Merges the documents, lowest first, into one map of texts, and says the order in which
+/// they have the names: each where it came first, by its place in the map.
 pub(super) fn hyperparameters<'a>(
     facts: &Facts,
     documents: impl Iterator<Item = &'a str>,
     encoding: Encoding,
     problems: &mut Vec<String>,
-) -> Result<(Hyperparameters, Texts, Vec<String>), Error> {
+) -> Result<(Hyperparameters, Texts, Vec<usize>), Error> {
     // Each with its place among all, for the order.
     let mut all: Vec<(String, usize, String)> = Vec::new();
     let mut sources = Vec::new();
@@ -107,8 +107,20 @@ pub(super) fn hyperparameters<'a>(
         all.append(&mut own);
         sources.push(PathBuf::from(path));
     }
-    let names = in_order(&all);
-    // Of equal names the last one counts: a map that is made of a list keeps that.
+    // There may be a million: nothing is looked up or kept twice.
+    if sources.len() > 1 {
+        all.sort_by(|(a, ..), (b, ..)| a.cmp(b));
+    }
+    // Of equal names the last one's text counts, and the first one's place.
+    all.dedup_by(|(name, _, text), (kept, _, last)| {
+        let equal = name == kept;
+        if equal {
+            std::mem::swap(text, last);
+        }
+        equal
+    });
+    let mut order: Vec<usize> = (0..all.len()).collect();
+    order.sort_unstable_by_key(|place| all[*place].1);
     let texts = all.into_iter().map(|(name, _, text)| (name, text));
     let merged: BTreeMap<String, String> = texts.collect();
     let hyperparameters = Hyperparameters {
@@ -116,16 +128,7 @@ pub(super) fn hyperparameters<'a>(
         sources,
         count: merged.len(),
     };
-    Ok((hyperparameters, Texts(merged), names))
-}
-
-/// The names, each where it came first.
-fn in_order(all: &[(String, usize, String)]) -> Vec<String> {
-    let mut order: Vec<(usize, &String)> = all.iter().map(|(name, at, _)| (*at, name)).collect();
-    order.sort_unstable_by_key(|(at, _)| *at);
-    let mut seen = std::collections::HashSet::with_capacity(order.len());
-    let first = order.into_iter().filter(|(_, name)| seen.insert(*name));
-    first.map(|(_, name)| name.clone()).collect()
+    Ok((hyperparameters, Texts(merged), order))
 }
 
 fn decoded(text: String, encoding: Encoding) -> String {

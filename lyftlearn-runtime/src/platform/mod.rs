@@ -202,7 +202,7 @@ pub(crate) fn read(
         _ => Encoding::Text,
     };
     let documents = [Some(staged.as_str()), part.hyperparameters];
-    let (hyperparameters, values, names) = documents::hyperparameters(
+    let (hyperparameters, values, order) = documents::hyperparameters(
         facts,
         documents.into_iter().flatten(),
         encoding,
@@ -241,7 +241,7 @@ pub(crate) fn read(
                 .collect(),
         },
     };
-    let originals = originals::read(&world, &workload, part.documents, names)?;
+    let originals = originals::read(&world, &workload, part.documents, order)?;
     Ok(Reading {
         originals,
         identity,

@@ -13,8 +13,9 @@ use crate::workload::Workload;
 pub(crate) struct Originals {
     /// Where the job's directories lie, those that are not there included.
     pub(crate) base: PathBuf,
-    /// Names of hyperparameters, in the order in which the documents have them.
-    pub(crate) names: Vec<String>,
+    /// The order in which the documents have the hyperparameters: each by its place among
+    /// the values.
+    pub(crate) order: Vec<usize>,
     pub(crate) documents: Documents,
     /// The node's processors, whatever of them is ours, when a setting asks for them.
     pub(crate) node_cpus: Option<u32>,
@@ -30,7 +31,7 @@ pub(super) fn read(
     world: &World<'_>,
     workload: &Workload,
     documents: Documents,
-    names: Vec<String>,
+    order: Vec<usize>,
 ) -> Result<Originals, Error> {
     let text = |name: &str| {
         let text = world.facts.text(name);
@@ -38,7 +39,7 @@ pub(super) fn read(
     };
     Ok(Originals {
         base: paths::base(world),
-        names,
+        order,
         documents,
         node_cpus: match world.settings.num_cpus.as_deref() {
             Some("node") => Some(node_cpus(world)?),

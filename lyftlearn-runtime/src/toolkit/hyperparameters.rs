@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, HashSet};
 use super::Job;
 use super::python::{Dict, NoValue, Text, Value, loads};
 use crate::contract::{limits, toolkit as words};
-use crate::workload::Texts;
 
 /// Half of what a process can be given where the stack has its usual 8 MiB. JSON escapes a
 /// byte as six at most, so that no single text that is longer fits into a variable.
@@ -37,20 +36,21 @@ pub(super) struct Hyperparameters<'a> {
 
 pub(super) fn decoded<'a>(job: &Job<'a>) -> Hyperparameters<'a> {
     let mut found = Hyperparameters::default();
-    let kept = with_room(job.values);
-    let kept_variables: HashSet<String> = kept
+    let pairs: Vec<(&String, &String)> = job.values.0.iter().collect();
+    let kept = with_room(&pairs);
+    let kept_variables: HashSet<String> = pairs
         .iter()
-        .flatten()
-        .map(|name| name.to_uppercase())
+        .zip(kept.iter().flatten())
+        .filter(|(_, kept)| **kept)
+        .map(|((name, _), _)| name.to_uppercase())
         .collect();
     let (mut own, mut framework, mut known) = (Vec::new(), Vec::new(), Vec::new());
     let mut upper = String::new();
-    for name in job.names {
+    for place in job.order {
+        let (name, text) = pairs[*place];
         let is_known = words::KNOWN_HYPERPARAMETERS.contains(&name.as_str());
         let is_frameworks = !is_known && name.starts_with(words::PREFIX);
-        let has_room = kept
-            .as_ref()
-            .is_none_or(|kept| kept.contains(name.as_str()));
+        let has_room = kept.as_ref().is_none_or(|kept| kept[*place]);
         if !has_room && !is_known {
             if is_frameworks {
                 found.giant_framework = true;
@@ -72,9 +72,6 @@ pub(super) fn decoded<'a>(job: &Job<'a>) -> Hyperparameters<'a> {
             }
             continue;
         }
-        let Some(text) = job.values.0.get(name) else {
-            continue;
-        };
         if !has_room {
             // Too long for any variable that shows it, and so left out of each.
             known.push((Text::from(name), Value::text(text)));
@@ -131,10 +128,10 @@ pub(super) fn shown(name: &str) -> String {
 
 /// Which of them have room: the smallest first, of those of one size the first by name. Not
 /// by sorting: there may be a million. `None` when all have.
-fn with_room(values: &Texts) -> Option<HashSet<&str>> {
-    let size = |(name, text): (&String, &String)| name.len() + text.len();
+fn with_room(pairs: &[(&String, &String)]) -> Option<Vec<bool>> {
+    let size = |(name, text): &(&String, &String)| name.len() + text.len();
     let mut sizes: BTreeMap<usize, usize> = BTreeMap::new();
-    for pair in &values.0 {
+    for pair in pairs {
         *sizes.entry(size(pair)).or_default() += 1;
     }
     let mut left = ROOM;
@@ -147,7 +144,7 @@ fn with_room(values: &Texts) -> Option<HashSet<&str>> {
         left -= all;
         None
     })?;
-    let kept = values.0.iter().filter(|pair| match size(*pair) {
+    let kept = pairs.iter().map(|pair| match size(pair) {
         size if size == limit => {
             let has = partly > 0;
             partly = partly.saturating_sub(1);
@@ -155,5 +152,5 @@ fn with_room(values: &Texts) -> Option<HashSet<&str>> {
         }
         size => size < limit,
     });
-    Some(kept.map(|(name, _)| name.as_str()).collect())
+    Some(kept.collect())
 }

@@ -20,9 +20,9 @@ use crate::workload::{Texts, Workload};
 /// What the view is made of.
 pub(crate) struct Job<'a> {
     pub(crate) workload: &'a Workload,
-    /// The hyperparameters' texts, and their names in the order in which they came.
+    /// The hyperparameters' texts, and the order in which they came: each by its place there.
     pub(crate) values: &'a Texts,
-    pub(crate) names: &'a [String],
+    pub(crate) order: &'a [usize],
     /// Where the job's directories lie, those that are not there included.
     pub(crate) base: &'a Path,
     /// SageMaker's own documents, as they are; without them they are made of the workload.
