@@ -151,7 +151,9 @@ def test_public_things_call_themselves_public(name: str) -> None:
         "UnreadableError",
         "HyperparameterError",
         "ConfigError",
+        "CredentialsError",
         "DeliveryError",
+        "SecretsError",
     ],
 )
 def test_every_error_is_one_of_the_packages(name: str) -> None:

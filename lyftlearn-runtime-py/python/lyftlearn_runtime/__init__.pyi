@@ -29,8 +29,8 @@ from lyftlearn_runtime._native import (
     ConfigError,
     ConfigSnapshot,
     ContractError,
-    CredentialsError,
     Counter,
+    CredentialsError,
     DeliveryError,
     Gauge,
     Group,
@@ -41,10 +41,10 @@ from lyftlearn_runtime._native import (
     LyftlearnRuntimeError,
     Paths,
     Resources,
-    Series,
     Secret,
     SecretsError,
     SecretsSnapshot,
+    Series,
     SettingsError,
     Timer,
     Topology,
@@ -66,8 +66,8 @@ __all__ = [
     "ConfigError",
     "ConfigSnapshot",
     "ContractError",
-    "CredentialsError",
     "Counter",
+    "CredentialsError",
     "DeliveryError",
     "Gauge",
     "Group",
@@ -78,10 +78,10 @@ __all__ = [
     "LyftlearnRuntimeError",
     "Paths",
     "Resources",
-    "Series",
     "Secret",
     "SecretsError",
     "SecretsSnapshot",
+    "Series",
     "SettingsError",
     "Timer",
     "Topology",
@@ -146,6 +146,8 @@ use.
 metrics: _Metrics
 """Counters, gauges, histograms and timers that no ending of a process loses. Nothing happens
 until the first use.
+"""
+
 secrets: _Secrets
 """What the program has to know and nobody else. Nothing happens until the first use.
 """

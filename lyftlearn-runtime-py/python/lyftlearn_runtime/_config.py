@@ -235,8 +235,6 @@ def _report(callback: object, error: BaseException) -> None:
 
 
 _made: list[_native.Config] = []
-_process: Process[_native.ConfigSnapshot] = Process(
-    _native_config, "config", "live configuration"
-)
+_process: Process[_native.ConfigSnapshot] = Process(_native_config, "config", "live configuration")
 config = Config()
 os.register_at_fork(after_in_child=_process.begin)
