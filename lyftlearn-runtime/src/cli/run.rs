@@ -1,6 +1,7 @@
 //! `run`: the view delivered, the program supervised, its end told.
 
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use lexopt::Parser;
@@ -35,7 +36,6 @@ struct Prepared {
     program: Program,
     /// Its directory goes with it, where it is this process's own.
     delivery: Kept,
-    secrets: Option<KeptSecrets>,
     policy: Policy,
     helper: Option<Helper>,
     exit_remap: Vec<(u8, u8)>,
@@ -66,16 +66,20 @@ pub(super) fn run(mut words: Parser, mut armed: Armed) -> Result<u8, Error> {
         return Err(program::pass_through(&facts)?);
     }
     let long = platform::takes_long(&facts);
-    let stopped = |signal| leave_before_the_start(&facts, signal);
+    // Taken away by whoever ends this start or this process.
+    let kept: Mutex<Option<KeptSecrets>> = Mutex::new(None);
+    let stopped = |signal| {
+        drop(locked(&kept).take());
+        leave_before_the_start(&facts, signal);
+    };
     let resolved = armed.while_starting(long, stopped, || resolve_with(&facts, &arguments));
     let prepared = resolved.and_then(|resolved| {
         let long = long || secrets::fetches(&facts, &resolved);
-        armed.while_starting(long, stopped, || prepare_run(&facts, resolved))
+        armed.while_starting(long, stopped, || prepare_run(&facts, resolved, &kept))
     });
     let Prepared {
         program,
         delivery,
-        secrets,
         policy,
         helper,
         exit_remap,
@@ -110,12 +114,16 @@ pub(super) fn run(mut words: Parser, mut armed: Armed) -> Result<u8, Error> {
     } else {
         init::last_errand(&outcome::words(&end), facts.vars(), ending.report_until);
     }
-    drop(secrets);
+    drop(locked(&kept).take());
     drop(delivery);
     Ok(end.exit_code)
 }
 
-fn prepare_run(facts: &Facts, resolved: Resolved) -> Result<Prepared, Error> {
+fn prepare_run(
+    facts: &Facts,
+    resolved: Resolved,
+    kept: &Mutex<Option<KeptSecrets>>,
+) -> Result<Prepared, Error> {
     let keeper = if init::is_pid_one() {
         Keeper::Container
     } else {
@@ -140,7 +148,7 @@ fn prepare_run(facts: &Facts, resolved: Resolved) -> Result<Prepared, Error> {
     );
     let run = delivery.workload.paths.run.clone();
     let owner = account.as_ref().map(Account::owner);
-    let secrets = secrets::keep_set(
+    *locked(kept) = secrets::keep_set(
         settings,
         &obtained,
         run.as_deref(),
@@ -195,8 +203,11 @@ fn prepare_run(facts: &Facts, resolved: Resolved) -> Result<Prepared, Error> {
             ..End::default()
         },
         delivery: delivery.kept(),
-        secrets,
     })
+}
+
+fn locked(kept: &Mutex<Option<KeptSecrets>>) -> MutexGuard<'_, Option<KeptSecrets>> {
+    kept.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 /// The agent, when something needs it. Without a run directory there is no place for its
