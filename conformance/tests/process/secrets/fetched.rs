@@ -384,3 +384,40 @@ fn a_file_follows_its_secret_and_the_program_is_told() {
         .collect();
     assert_eq!(left, ["..data", "still", "token"]);
 }
+
+#[test]
+fn the_python_package_has_what_was_delivered_and_hears_of_changes() {
+    needs_namespaces!();
+    let Some(python) = programs::python_with_wheel() else {
+        return;
+    };
+    let mut servers = servers!();
+    let place = "import os, lyftlearn_runtime as rt; print(os.path.dirname(rt.__file__))";
+    let place = Command::new(python).args(["-c", place]).output().unwrap();
+    let place = String::from_utf8(place.stdout).unwrap();
+    let world = World::new();
+    let settings = "[secrets.token]\nfrom = \"aws-secretsmanager:prod/token\"\nfile = true\nrefresh = 1\n\
+                    [secrets.db]\nfrom = \"aws-secretsmanager:prod/db\"\n\
+                    [secrets.ranking]\nfrom = \"confidant://ranking-prod\"\n";
+    let container = servers
+        .container(&world, settings)
+        .mount_read_only(place.trim(), "/site/lyftlearn_runtime")
+        .variable("PYTHONPATH", "/site");
+    let script = "import threading, lyftlearn_runtime as rt\n\
+         changed = threading.Event()\n\
+         @rt.secrets.on_change\n\
+         def tell(secrets, names): print(secrets['token'].text, *names); changed.set()\n\
+         print(rt.secrets['token'].text, rt.secrets['db']['port'], rt.secrets['ranking']['blind'], *rt.secrets, flush=True)\n\
+         open('/shared/ready', 'w')\n\
+         changed.wait()\n";
+    let running = container.run(&[find_python(), "-c".into(), script.into()]);
+    appears(&world.path("shared/ready"));
+    servers.put("prod/token", "another");
+    let output = running.end();
+    check_end(&output, 0);
+    let canary = servers.canary.value();
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        format!("{canary} 5432 {canary} db ranking token\nanother token\n")
+    );
+}
