@@ -16,28 +16,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import builtins
     from collections.abc import Iterator
-    from typing import Any, Callable, Generic, Protocol, TypeVar
+    from typing import Any, Callable, TypeVar
 
     _Callback = TypeVar(
         "_Callback", bound=Callable[[_native.ConfigSnapshot, "frozenset[str]"], object]
     )
-    _Set = TypeVar("_Set", bound="_Differing")
-    _Of_co = TypeVar("_Of_co", covariant=True)
-
-    class _Differing(Protocol):
-        def differences(self: _Set, other: _Set, /) -> set[str]: ...
-
-    class _Watch(Protocol[_Of_co]):
-        def fileno(self) -> builtins.int: ...
-        def look(self) -> _Of_co: ...
-
-    class _Source(Protocol[_Of_co]):
-        def snapshot(self) -> _Of_co: ...
-        def watch(self) -> _Watch[_Of_co]: ...
-
-else:
-    # What typing would make of it, which would take milliseconds.
-    Generic, _Set = {None: object}, None
 
 # How often to look beside inotify, in milliseconds: some file systems tell nothing of what
 # others do.
@@ -47,18 +30,20 @@ _LOOK_OFTEN = 1_000
 _COROUTINE = 0x80  # inspect.CO_COROUTINE; the module would take milliseconds
 
 
-class _Entry(Generic[_Set]):
+class _Entry:
     """A callback, and what it knows."""
 
-    def __init__(self, callback: Callable[..., object], known: _Set) -> None:
+    def __init__(self, callback: Callable[..., object], known: Any) -> None:
         self.callback = callback
         self.known = known
 
 
-class Process(Generic[_Set]):
-    """What one process follows. A forked one begins anew."""
+class Process:
+    """What one process follows, of a source that gives snapshots and a watch. A forked one
+    begins anew.
+    """
 
-    def __init__(self, source: Callable[[], _Source[_Set]], name: str, said: str) -> None:
+    def __init__(self, source: Callable[[], Any], name: str, said: str) -> None:
         self.source = source
         self.name = name
         self.said = said
@@ -67,11 +52,11 @@ class Process(Generic[_Set]):
     def begin(self) -> None:
         """Forgets everything; a copied descriptor is closed with its watch."""
         self.lock = threading.Lock()
-        self.entries: list[_Entry[_Set]] = []
+        self.entries: list[_Entry] = []
         self.thread: threading.Thread | None = None
-        self.watch: _Watch[_Set] | None = None
+        self.watch: Any = None
 
-    def follow_by(self, callback: Callable[..., object], known: _Set) -> None:
+    def follow_by(self, callback: Callable[..., object], known: Any) -> None:
         """Calls it from now on, for what differs from what it knows."""
         self.entries.append(_Entry(callback, known))
         self.start()
@@ -107,7 +92,7 @@ class Process(Generic[_Set]):
                 self.tell(now)
             poll.poll(_LOOK_OFTEN if self.watch is None else _LOOK_AGAIN)
 
-    def tell(self, now: _Set) -> None:
+    def tell(self, now: Any) -> None:
         for entry in list(self.entries):
             changed = now.differences(entry.known)
             if not changed:
@@ -203,7 +188,7 @@ class Config(Mapping[str, str]):
         return callback
 
 
-def checked(callback: object) -> None:
+def checked(callback: Any) -> None:
     """Refuses what cannot be called back."""
     if not callable(callback):
         raise TypeError(f"on_change takes a function, not {type(callback).__name__}")
@@ -235,6 +220,6 @@ def _report(callback: object, error: BaseException) -> None:
 
 
 _made: list[_native.Config] = []
-_process: Process[_native.ConfigSnapshot] = Process(_native_config, "config", "live configuration")
+_process = Process(_native_config, "config", "live configuration")
 config = Config()
 os.register_at_fork(after_in_child=_process.begin)

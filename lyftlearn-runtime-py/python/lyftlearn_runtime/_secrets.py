@@ -70,6 +70,6 @@ def _native_secrets() -> _native.Secrets:
 
 
 _made: list[_native.Secrets] = []
-_process: Process[_native.SecretsSnapshot] = Process(_native_secrets, "secrets", "secrets")
+_process = Process(_native_secrets, "secrets", "secrets")
 secrets = Secrets()
 os.register_at_fork(after_in_child=_process.begin)

@@ -1,6 +1,7 @@
 //! `run`: the view delivered, the program supervised, its end told.
 
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use lexopt::Parser;
@@ -41,7 +42,6 @@ struct Prepared {
     delivery: Kept,
     /// What it counts in.
     region: Option<region::Place>,
-    secrets: Option<KeptSecrets>,
     policy: Policy,
     helper: Option<Helper>,
     exit_remap: Vec<(u8, u8)>,
@@ -72,17 +72,21 @@ pub(super) fn run(mut words: Parser, mut armed: Armed) -> Result<u8, Error> {
         return Err(program::pass_through(&facts)?);
     }
     let long = platform::takes_long(&facts);
-    let stopped = |signal| leave_before_the_start(&facts, signal);
+    // Taken away by whoever ends this start or this process.
+    let kept: Mutex<Option<KeptSecrets>> = Mutex::new(None);
+    let stopped = |signal| {
+        drop(locked(&kept).take());
+        leave_before_the_start(&facts, signal);
+    };
     let resolved = armed.while_starting(long, stopped, || resolve_with(&facts, &arguments));
     let prepared = resolved.and_then(|resolved| {
         let long = long || secrets::fetches(&facts, &resolved);
-        armed.while_starting(long, stopped, || prepare_run(&facts, resolved))
+        armed.while_starting(long, stopped, || prepare_run(&facts, resolved, &kept))
     });
     let Prepared {
         program,
         delivery,
         region,
-        secrets,
         policy,
         helper,
         exit_remap,
@@ -118,12 +122,16 @@ pub(super) fn run(mut words: Parser, mut armed: Armed) -> Result<u8, Error> {
         init::last_errand(&outcome::words(&end), facts.vars(), ending.report_until);
     }
     drop(region);
-    drop(secrets);
+    drop(locked(&kept).take());
     drop(delivery);
     Ok(end.exit_code)
 }
 
-fn prepare_run(facts: &Facts, resolved: Resolved) -> Result<Prepared, Error> {
+fn prepare_run(
+    facts: &Facts,
+    resolved: Resolved,
+    kept: &Mutex<Option<KeptSecrets>>,
+) -> Result<Prepared, Error> {
     let keeper = if init::is_pid_one() {
         Keeper::Container
     } else {
@@ -152,7 +160,7 @@ fn prepare_run(facts: &Facts, resolved: Resolved) -> Result<Prepared, Error> {
     delivery
         .problems
         .extend(profile::write(&settings.identity.profile_files));
-    let secrets = secrets::keep_set(
+    *locked(kept) = secrets::keep_set(
         settings,
         &obtained,
         run.as_deref(),
@@ -217,8 +225,11 @@ fn prepare_run(facts: &Facts, resolved: Resolved) -> Result<Prepared, Error> {
         },
         delivery: delivery.kept(),
         region,
-        secrets,
     })
+}
+
+fn locked(kept: &Mutex<Option<KeptSecrets>>) -> MutexGuard<'_, Option<KeptSecrets>> {
+    kept.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 /// What the agent is for in this start.

@@ -102,21 +102,70 @@ fn files_are_the_programs_own_in_memory_and_gone_with_it() {
     let workload: Value =
         serde_json::from_slice(&std::fs::read(world.path("shared/workload")).unwrap()).unwrap();
     assert_eq!(workload["secrets"], json!({"names": ["binary", "token"]}));
+}
 
-    // Removed at the end: the run directory stays.
+#[test]
+fn on_a_disk_they_lie_in_shared_memory_and_are_gone_at_the_end() {
+    needs_namespaces!();
+    let world = World::new();
+    world.file("a", world.canary.value());
     std::fs::create_dir(world.path("run")).unwrap();
-    let kept = container.clone().mount(world.path("run"), "/run");
-    let memory = world.path("shm");
-    std::fs::create_dir(&memory).unwrap();
-    let output = ended(&kept, &["sh", "-c", "cat $LYFTLEARN_RUN_DIR/secrets/token"]);
+    let container = world
+        .sharing("[secrets.a]\nfrom = \"file:/etc/a\"\nfile = \"a.key\"\nrefresh = 0\n")
+        .mount_read_only(world.path("a"), "/etc/a")
+        .mount(world.path("run"), "/run");
+    let script = "readlink -f $LYFTLEARN_RUN_DIR/secrets; cat $LYFTLEARN_RUN_DIR/secrets/a.key";
+    let output = ended(&container, &["sh", "-c", script]);
     check_end(&output, 0);
-    assert_eq!(String::from_utf8_lossy(&output.stdout), canary);
-    assert!(world.path("run/lyftlearn/workload.json").exists());
-    assert!(
-        world
-            .path("run/lyftlearn/secrets")
-            .symlink_metadata()
-            .is_err()
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        format!("/run/lyftlearn/secrets\n{}", world.canary.value())
+    );
+    // Without a place in memory that is said, though the program has them.
+    assert!(stderr(&output).contains("1 problem"), "{}", stderr(&output));
+    let left = || {
+        assert!(world.path("run/lyftlearn/workload.json").exists());
+        world.path("run/lyftlearn/secrets").symlink_metadata()
+    };
+    assert!(left().is_err());
+
+    let output = ended(
+        &container.mount("/dev/shm", "/dev/shm"),
+        &["sh", "-c", script],
+    );
+    check_end(&output, 0);
+    let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+    let (place, value) = shown.split_once('\n').unwrap();
+    assert!(place.starts_with("/dev/shm/lyftlearn-secrets-"), "{place}");
+    assert_eq!(value, world.canary.value());
+    assert!(!stderr(&output).contains("problem"), "{}", stderr(&output));
+    assert!(left().is_err() && !std::path::Path::new(place).exists());
+}
+
+#[test]
+fn they_are_the_programs_users_own() {
+    needs_namespaces!();
+    let world = World::new();
+    world.file("volume/a", "one");
+    let container = world
+        .sharing("user = \"1000:1000\"\n[secrets.a]\nfrom = \"file:/etc/volume/a\"\nfile = true\nrefresh = 1\n")
+        .mount_read_only(world.path("volume"), "/etc/volume");
+    std::fs::set_permissions(
+        world.path("shared"),
+        std::os::unix::fs::PermissionsExt::from_mode(0o777),
+    )
+    .unwrap();
+    let script =
+        "cd $LYFTLEARN_RUN_DIR/secrets; stat -Lc '%a %u:%g %n' . a; cat a; touch /shared/ready
+        while [ $(cat a) = one ]; do :; done; stat -Lc '%a %u:%g %n' . a; cat a";
+    let running = container.run(&["sh", "-c", script]);
+    appears(&world.path("shared/ready"));
+    world.file("volume/a", "two");
+    let output = running.end();
+    check_end(&output, 0);
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        "700 1000:1000 .\n400 1000:1000 a\none700 1000:1000 .\n400 1000:1000 a\ntwo"
     );
 }
 
@@ -334,4 +383,41 @@ fn a_file_follows_its_secret_and_the_program_is_told() {
         .filter(|name| !name.starts_with("..") || *name == "..data")
         .collect();
     assert_eq!(left, ["..data", "still", "token"]);
+}
+
+#[test]
+fn the_python_package_has_what_was_delivered_and_hears_of_changes() {
+    needs_namespaces!();
+    let Some(python) = programs::python_with_wheel() else {
+        return;
+    };
+    let mut servers = servers!();
+    let place = "import os, lyftlearn_runtime as rt; print(os.path.dirname(rt.__file__))";
+    let place = Command::new(python).args(["-c", place]).output().unwrap();
+    let place = String::from_utf8(place.stdout).unwrap();
+    let world = World::new();
+    let settings = "[secrets.token]\nfrom = \"aws-secretsmanager:prod/token\"\nfile = true\nrefresh = 1\n\
+                    [secrets.db]\nfrom = \"aws-secretsmanager:prod/db\"\n\
+                    [secrets.ranking]\nfrom = \"confidant://ranking-prod\"\n";
+    let container = servers
+        .container(&world, settings)
+        .mount_read_only(place.trim(), "/site/lyftlearn_runtime")
+        .variable("PYTHONPATH", "/site");
+    let script = "import threading, lyftlearn_runtime as rt\n\
+         changed = threading.Event()\n\
+         @rt.secrets.on_change\n\
+         def tell(secrets, names): print(secrets['token'].text, *names); changed.set()\n\
+         print(rt.secrets['token'].text, rt.secrets['db']['port'], rt.secrets['ranking']['blind'], *rt.secrets, flush=True)\n\
+         open('/shared/ready', 'w')\n\
+         changed.wait()\n";
+    let running = container.run(&[find_python(), "-c".into(), script.into()]);
+    appears(&world.path("shared/ready"));
+    servers.put("prod/token", "another");
+    let output = running.end();
+    check_end(&output, 0);
+    let canary = servers.canary.value();
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        format!("{canary} 5432 {canary} db ranking token\nanother token\n")
+    );
 }

@@ -1,6 +1,7 @@
 //! Requests and answers: through a proxy where the environment names one, with patience for
 //! what may pass.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use aws_smithy_http_client::Connector;
@@ -24,9 +25,10 @@ const LATEST: Duration = Duration::from_secs(2);
 const SHORTEST_ATTEMPT: Duration = Duration::from_secs(1);
 
 pub(super) struct Http {
-    internet: Connector,
+    /// Made when it is needed: the roots of trust take milliseconds to read.
+    internet: OnceLock<Connector>,
     /// For this container and its node: a proxy is no place for what is asked there.
-    near: Connector,
+    near: OnceLock<Connector>,
     pub(super) deadline: Instant,
 }
 
@@ -38,15 +40,9 @@ pub(super) struct Answered {
 
 impl Http {
     pub(super) fn new(deadline: Instant) -> Self {
-        let connector = |proxy| {
-            Connector::builder()
-                .tls_provider(Provider::Rustls(CryptoMode::Ring))
-                .proxy_config(proxy)
-                .build()
-        };
         Self {
-            internet: connector(ProxyConfig::from_env()),
-            near: connector(ProxyConfig::disabled()),
+            internet: OnceLock::new(),
+            near: OnceLock::new(),
             deadline,
         }
     }
@@ -83,9 +79,10 @@ impl Http {
 
     async fn once(&self, server: Server, request: Request<SdkBody>) -> Result<Answered, Why> {
         let connector = if is_near(request.uri()) {
-            &self.near
+            self.near.get_or_init(|| connector(ProxyConfig::disabled()))
         } else {
-            &self.internet
+            self.internet
+                .get_or_init(|| connector(ProxyConfig::from_env()))
         };
         let malformed = || Why::Malformed { server };
         let request = request.try_into().map_err(|_| malformed())?;
@@ -112,6 +109,13 @@ impl Http {
             body: Value::new(std::mem::take(&mut *body)),
         })
     }
+}
+
+fn connector(proxy: ProxyConfig) -> Connector {
+    Connector::builder()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .proxy_config(proxy)
+        .build()
 }
 
 /// This container's own addresses, and its node's.
