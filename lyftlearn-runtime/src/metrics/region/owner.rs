@@ -10,7 +10,7 @@ use crate::facts::Facts;
 /// PIDs are smaller than 2^22 (PID_MAX_LIMIT); what is left holds a start in hundredths of
 /// a second for seven centuries after a boot.
 const START_BITS: u32 = 41;
-/// The process has not set its value yet: what is there is another's.
+/// The process has not set its value yet.
 const UNSET: u64 = 1 << 63;
 /// Of a process whose pid means nothing to a reader: it lives in a PID namespace of its own,
 /// or there is no /proc. All of those share a cell, and never die.
@@ -43,8 +43,7 @@ impl Owner {
             return true;
         }
         let pid = (owner.0 >> START_BITS) as u32;
-        let started = facts.process_started(pid);
-        started.is_some_and(|started| Self::of(pid, started) == owner)
+        !facts.has_ended(pid, owner.0 & ((1 << START_BITS) - 1))
     }
 }
 
