@@ -121,6 +121,23 @@ mod tests {
     }
 
     #[test]
+    fn without_the_kernels_help_a_process_is_the_same() {
+        let here = Facts::empty().with_root("/");
+        let helped = Me::within(here.pid_namespace().unwrap());
+        let alone = Me {
+            known: None,
+            ..Me::within(here.pid_namespace().unwrap())
+        };
+        for _ in 0..2 {
+            assert_eq!(alone.get(), helped.get());
+        }
+        // As in a child: the pid that it was found for is another's.
+        alone.fallback[0].store(7, super::Relaxed);
+        alone.fallback[1].store(7, super::Relaxed);
+        assert_eq!(alone.get(), helped.get());
+    }
+
+    #[test]
     fn a_process_of_another_namespace_is_nobody_in_particular() {
         assert_eq!(Me::within(1).get(), Owner(FOREIGN));
         assert!(Owner(FOREIGN).is_alive(&Facts::empty()));
