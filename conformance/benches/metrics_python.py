@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from common import median, table
+from common import PROCESSORS, median, table
 
 ROUNDS = 60
 CONTENDED_ROUNDS = 5
@@ -33,7 +33,7 @@ def report(binary: str, python: str, extension: str) -> str:
         (Path(directory) / "empty_call.abi3.so").symlink_to(os.path.abspath(extension))
         costs = [cost(binary, python, group, directory) for group in GROUPS]
         contended = contention(binary, python, directory)
-    rows = []
+    rows: list[list[str]] = []
     for group, figures in zip(GROUPS, costs):
         for client in group:
             if client == EMPTY and rows:
@@ -73,9 +73,11 @@ def cost(
 
 
 def contention(binary: str, python: str, directory: str) -> list[list[str]]:
-    rows = []
+    rows: list[list[str]] = []
     for client, word in ((OURS, "ours"), (MULTIPROCESS, "prometheus")):
-        command = [python, str(PROGRAMS / "metrics_contention.py"), word]
+        # Not on the one processor that everything else here is pinned to.
+        command = ["taskset", "--cpu-list", ",".join(map(str, PROCESSORS)), python]
+        command += [str(PROGRAMS / "metrics_contention.py"), word]
         figures = [
             json.loads(supervised(binary, command, directory, client == MULTIPROCESS))
             for _ in range(CONTENDED_ROUNDS)

@@ -21,7 +21,7 @@ fi
 # What metrics are held against, beside the wheel; for the benches alone.
 if [ $# -eq 4 ]; then
     binary=$1 python=$2 wheel=$3 extension=$4
-    peers=$(dirname "$extension")/peers
+    peers=${extension%/release/*}/peers
     [ -x "$peers/bin/python" ] || "$python" -m venv "$peers"
     "$peers/bin/python" -m pip install --quiet -r "$here/requirements-metrics.txt"
     "$peers/bin/python" -m pip install --quiet --force-reinstall --no-deps "$wheel"

@@ -438,7 +438,9 @@ pub(crate) fn metrics_describe(name: &str, unit: &str, help: &str) -> PyResult<(
 /// Every series that there is, and how often there was no room for one.
 #[pyfunction]
 pub(crate) fn metrics_snapshot(py: Python<'_>) -> (Vec<Series>, u64) {
-    let snapshot = py.detach(|| region().snapshot());
+    // Found with the interpreter's lock: nobody forks in the midst of it.
+    let region = region();
+    let snapshot = py.detach(|| region.snapshot());
     (
         snapshot.series.into_iter().map(Series).collect(),
         snapshot.dropped_series,

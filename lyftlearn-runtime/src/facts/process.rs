@@ -22,10 +22,15 @@ impl Facts {
         alive(&self.kernel_text(linux::OWN_PROCESS)?)
     }
 
-    /// When a process started; `None` when it has ended.
-    pub(crate) fn process_started(&self, pid: u32) -> Option<u64> {
+    /// Whether a process that started then has ended. What cannot be told (no descriptor is
+    /// left, say) has not.
+    pub(crate) fn has_ended(&self, pid: u32, started: u64) -> bool {
         let stat = linux::OWN_PROCESS.replace("self", &pid.to_string());
-        alive(&self.kernel_text(&stat)?).map(|(_, started)| started)
+        match self.file(stat, limits::KERNEL_FILE_BYTES) {
+            Ok(None) => true,
+            Ok(Some(stat)) => alive(&String::from_utf8_lossy(&stat)) != Some((pid, started)),
+            Err(_) => false,
+        }
     }
 
     fn kernel_text(&self, path: &str) -> Option<String> {
@@ -55,9 +60,19 @@ mod tests {
         let here = Facts::empty().with_root("/");
         let (pid, started) = here.own_process().unwrap();
         assert_eq!(pid, std::process::id());
-        assert_eq!(here.process_started(pid), Some(started));
+        assert!(!here.has_ended(pid, started));
+        assert!(here.has_ended(pid, started + 1));
+        // Larger than any pid.
+        assert!(here.has_ended(1 << 22, started));
         assert!(here.boot().is_some() && here.pid_namespace().is_some());
         assert_eq!(Facts::empty().own_process(), None);
+    }
+
+    #[test]
+    fn what_cannot_be_told_has_not_ended() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(root.path().join("proc/7/stat")).unwrap();
+        assert!(!Facts::empty().with_root(root.path()).has_ended(7, 1));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
 use rustix::fs::FallocateFlags;
+use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 
 use super::layout::{self, header};
@@ -135,8 +136,8 @@ fn allocated(file: &File, bytes: u64) -> io::Result<()> {
     use std::os::unix::fs::FileExt;
 
     match rustix::fs::fallocate(file, FallocateFlags::empty(), 0, bytes) {
-        Err(rustix::io::Errno::OPNOTSUPP) => {
-            // A file system without it takes zeros.
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => {
+            // A file system or a sandbox without it takes zeros.
             let zeros = [0; 4096];
             (0..bytes / 4096).try_for_each(|page| file.write_all_at(&zeros, page * 4096))
         }

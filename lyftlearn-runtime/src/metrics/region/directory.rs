@@ -112,8 +112,8 @@ fn is_about<W: Words + ?Sized>(
     let (from, bytes) = (place as u32 as usize, (place >> 32) as usize);
     words.load(at + slot::HASH, Relaxed) == hash
         && bytes == key.bytes()
-        && (key.words().iter().enumerate())
-            .all(|(n, word)| words.load(layout.keys.start + from + n, Relaxed) == *word)
+        && (key.words().enumerate())
+            .all(|(n, word)| words.load(layout.keys.start + from + n, Relaxed) == word)
 }
 
 /// The slot is ours: everything but its state. Nobody looks at it until that is published.
@@ -134,8 +134,8 @@ fn fill<W: Words + ?Sized>(
     )?;
     let cell = wanted.cell.next_multiple_of(LINE);
     let cell = reserve(words, header::CELLS_USED, cell, layout.cells.len())?;
-    for (n, word) in key.words().iter().enumerate() {
-        words.store(layout.keys.start + from + n, *word, Relaxed);
+    for (n, word) in key.words().enumerate() {
+        words.store(layout.keys.start + from + n, word, Relaxed);
     }
     let cell = layout.cells.start + cell;
     prepare(cell);

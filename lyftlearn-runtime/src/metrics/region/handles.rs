@@ -92,10 +92,6 @@ impl Gauge {
             self.bind(me);
         }
         let cell = self.region.at(self.cell.load(Relaxed), layout::LINE);
-        if Owner(cell[gauge::OWNER].load(Relaxed)).is_unset() {
-            // Another's, that has died.
-            cell[gauge::VALUE].store(0, Relaxed);
-        }
         change(&cell[gauge::VALUE]);
         cell[gauge::STAMP].store(now(), Relaxed);
         cell[gauge::OWNER].store(me.0, Release);

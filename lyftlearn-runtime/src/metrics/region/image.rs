@@ -100,7 +100,7 @@ impl Image {
         let place = slot[slot::KEY];
         let (from, bytes) = (place as u32 as usize, (place >> 32) as usize);
         let words = self.keys.get(from..from.checked_add(bytes.div_ceil(8))?)?;
-        if super::key::hash(kind, words) != slot[slot::HASH] {
+        if super::key::hash(kind, words.iter().copied()) != slot[slot::HASH] {
             return None;
         }
         super::key::texts(words, bytes)

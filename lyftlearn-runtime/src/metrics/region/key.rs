@@ -22,8 +22,8 @@ pub(super) const TEXT_BYTES: usize = 4_096;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Key {
-    name: String,
-    words: Box<[u64]>,
+    /// Texts, each after its length; filled up to whole words.
+    encoded: Vec<u8>,
     bytes: usize,
 }
 
@@ -74,49 +74,45 @@ impl Key {
             }
             .into());
         }
-        let mut texts = vec![name];
-        texts.extend(labels.iter().flat_map(|(label, value)| [*label, *value]));
-        Self::of_texts(&texts)
+        let texts = labels.iter().flat_map(|(label, value)| [*label, *value]);
+        Self::of_texts(name, texts)
     }
 
     /// What is said of a metric: not a series, but kept as one.
-    pub(super) fn about(name: &str, unit: &str, help: &str) -> Result<Self, Error> {
-        Self::of_texts(&[name, unit, help])
+    pub(super) fn about<'a>(name: &'a str, unit: &'a str, help: &'a str) -> Result<Self, Error> {
+        Self::of_texts(name, [unit, help].into_iter())
     }
 
-    fn of_texts(texts: &[&str]) -> Result<Self, Error> {
-        let name = texts[0];
-        let bytes = texts.iter().map(|text| 2 + text.len()).sum::<usize>();
-        if name.len() > NAME_BYTES || texts.len() > 1 + 2 * LABELS || bytes > TEXT_BYTES {
+    fn of_texts<'a>(
+        name: &'a str,
+        rest: impl Iterator<Item = &'a str> + Clone,
+    ) -> Result<Self, Error> {
+        let texts = std::iter::once(name).chain(rest);
+        let (mut count, mut bytes) = (0, 0);
+        for text in texts.clone() {
+            count += 1;
+            bytes += 2 + text.len();
+        }
+        if name.len() > NAME_BYTES || count > 1 + 2 * LABELS || bytes > TEXT_BYTES {
             return Err(MetricFault::TooLong {
                 metric: shown(name),
             }
             .into());
         }
-        let mut encoded = Vec::with_capacity(bytes.next_multiple_of(8));
+        let whole = bytes.next_multiple_of(8);
+        let mut encoded = Vec::with_capacity(whole);
         for text in texts {
             let length = u16::try_from(text.len()).expect("shorter than TEXT_BYTES");
             encoded.extend_from_slice(&length.to_le_bytes());
             encoded.extend_from_slice(text.as_bytes());
         }
-        encoded.resize(bytes.next_multiple_of(8), 0);
-        Ok(Self {
-            name: name.to_owned(),
-            words: (encoded.as_chunks().0.iter())
-                .map(|chunk| u64::from_le_bytes(*chunk))
-                .collect(),
-            bytes,
-        })
+        encoded.resize(whole, 0);
+        Ok(Self { encoded, bytes })
     }
 
-    /// The metric's name.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    pub(super) fn words(&self) -> &[u64] {
-        &self.words
+    pub(super) fn words(&self) -> impl ExactSizeIterator<Item = u64> {
+        let (words, _) = self.encoded.as_chunks();
+        words.iter().map(|word| u64::from_le_bytes(*word))
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -138,12 +134,10 @@ pub(super) fn texts(words: &[u64], bytes: usize) -> Option<Vec<String>> {
 }
 
 /// Where to look for a key, and half of what is compared before it is.
-pub(super) fn hash(kind: u8, words: &[u64]) -> u64 {
+pub(super) fn hash(kind: u8, words: impl Iterator<Item = u64>) -> u64 {
     const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
     let mix = |hash: u64, word: u64| (hash ^ word).wrapping_mul(MULTIPLIER).rotate_left(29);
-    let hash = words
-        .iter()
-        .fold(mix(0, kind.into()), |h, word| mix(h, *word));
+    let hash = words.fold(mix(0, kind.into()), mix);
     hash ^ (hash >> 32)
 }
 
@@ -203,7 +197,8 @@ mod tests {
     fn the_order_of_labels_does_not_matter_and_the_texts_come_back() {
         let key = Key::new("rows", [("b", "2"), ("a", "ä\n")]).unwrap();
         assert_eq!(key, Key::new("rows", [("a", "ä\n"), ("b", "2")]).unwrap());
-        let found = texts(key.words(), key.bytes()).unwrap();
+        let words: Vec<u64> = key.words().collect();
+        let found = texts(&words, key.bytes()).unwrap();
         assert_eq!(found, ["rows", "a", "ä\n", "b", "2"]);
     }
 }

@@ -192,10 +192,19 @@ impl Region {
         let words = self.0.words;
         let here = Facts::empty().with_root("/");
         let fits = |cell: usize| {
-            let at = cell.saturating_add(layout::gauge::OWNER);
-            let owner = Owner(words.load(at, Relaxed));
-            owner.set() == me
-                || (!owner.is_alive(&here) && words.exchange(at, owner.0, me.unset().0))
+            let at = |word| cell.saturating_add(word);
+            let owner = Owner(words.load(at(layout::gauge::OWNER), Relaxed));
+            if owner.set() == me {
+                return true;
+            }
+            let free = !owner.is_alive(&here)
+                && words.exchange(at(layout::gauge::OWNER), owner.0, me.unset().0);
+            if free {
+                // From here on the dead one's value is shown no more.
+                words.store(at(layout::gauge::STAMP), 0, Relaxed);
+                words.store(at(layout::gauge::VALUE), 0, Relaxed);
+            }
+            free
         };
         let prepare = |cell| words.store(cell + layout::gauge::OWNER, me.unset().0, Relaxed);
         self.published(key, kind, layout::LINE, fits, prepare)

@@ -10,7 +10,7 @@ use crate::facts::Facts;
 /// PIDs are smaller than 2^22 (PID_MAX_LIMIT); what is left holds a start in hundredths of
 /// a second for seven centuries after a boot.
 const START_BITS: u32 = 41;
-/// The process has not set its value yet: what is there is another's.
+/// The process has not set its value yet.
 const UNSET: u64 = 1 << 63;
 /// Of a process whose pid means nothing to a reader: it lives in a PID namespace of its own,
 /// or there is no /proc. All of those share a cell, and never die.
@@ -43,8 +43,7 @@ impl Owner {
             return true;
         }
         let pid = (owner.0 >> START_BITS) as u32;
-        let started = facts.process_started(pid);
-        started.is_some_and(|started| Self::of(pid, started) == owner)
+        !facts.has_ended(pid, owner.0 & ((1 << START_BITS) - 1))
     }
 }
 
@@ -119,6 +118,23 @@ mod tests {
         assert!(!Owner(me.0 ^ 1).is_alive(&here));
         assert_eq!(me.unset().set(), me);
         assert!(me.unset().is_unset() && !me.is_unset());
+    }
+
+    #[test]
+    fn without_the_kernels_help_a_process_is_the_same() {
+        let here = Facts::empty().with_root("/");
+        let helped = Me::within(here.pid_namespace().unwrap());
+        let alone = Me {
+            known: None,
+            ..Me::within(here.pid_namespace().unwrap())
+        };
+        for _ in 0..2 {
+            assert_eq!(alone.get(), helped.get());
+        }
+        // As in a child: the pid that it was found for is another's.
+        alone.fallback[0].store(7, super::Relaxed);
+        alone.fallback[1].store(7, super::Relaxed);
+        assert_eq!(alone.get(), helped.get());
     }
 
     #[test]

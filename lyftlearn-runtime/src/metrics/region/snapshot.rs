@@ -237,10 +237,8 @@ impl Found {
     fn snapshot(self, image: &Image, facts: &Facts) -> Snapshot {
         let mut living = HashMap::new();
         let mut lives = |owner: Owner| {
-            !owner.is_unset()
-                && *living
-                    .entry(owner.0)
-                    .or_insert_with(|| owner.is_alive(facts))
+            let known = living.entry(owner.0);
+            *known.or_insert_with(|| owner.is_alive(facts))
         };
         let series = self
             .series
@@ -274,12 +272,12 @@ impl Found {
 
 /// One number for all processes'; `None` when nobody who counts has set it.
 fn shown(mut readings: Vec<Reading>, lives: &mut impl FnMut(Owner) -> bool) -> Option<f64> {
-    readings.retain(|reading| reading.stamp != 0);
+    readings.retain(|reading| !reading.owner.is_unset());
     readings.sort_by_key(|reading| std::cmp::Reverse(reading.stamp));
     // Of two cells of one process the newer one counts.
     let mut seen = Vec::new();
     readings.retain(|reading| {
-        let new = reading.owner.is_unset() || !seen.contains(&reading.owner);
+        let new = !seen.contains(&reading.owner);
         seen.push(reading.owner);
         new
     });
@@ -332,5 +330,43 @@ impl Buckets {
         let positive = self.positive.iter().map(|(_, count)| *count);
         let all = positive.chain([self.zero, self.negative]);
         self.count = all.fold(0, u64::saturating_add);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Aggregate, Owner, Reading, shown};
+
+    /// Four processes, of which the second and the last live, and one that has set nothing.
+    #[track_caller]
+    fn check(aggregate: Aggregate, expected: Option<f64>) {
+        let reading = |(owner, stamp, value)| Reading {
+            aggregate,
+            value,
+            stamp,
+            owner: Owner(owner),
+        };
+        let mut all: Vec<Reading> = [(11, 9, 100.0), (12, 5, 3.0), (13, 6, -50.0), (14, 2, 7.0)]
+            .map(reading)
+            .to_vec();
+        // An older cell of the second.
+        all.push(reading((12, 1, 1_000.0)));
+        all.push(Reading {
+            owner: Owner(14).unset(),
+            ..reading((14, 20, 2_000.0))
+        });
+        let mut lives = |owner: Owner| [12, 14].contains(&owner.0);
+        assert_eq!(shown(all.clone(), &mut lives), expected, "{aggregate:?}");
+        assert_eq!(shown(Vec::new(), &mut lives), None);
+        let when_all_are_dead = (aggregate == Aggregate::Last).then_some(100.0);
+        assert_eq!(shown(all, &mut |_| false), when_all_are_dead);
+    }
+
+    #[test]
+    fn what_a_gauge_shows_of_several_processes() {
+        check(Aggregate::Last, Some(3.0));
+        check(Aggregate::Sum, Some(10.0));
+        check(Aggregate::Max, Some(7.0));
+        check(Aggregate::Min, Some(3.0));
     }
 }

@@ -101,8 +101,8 @@ fn totals(words: &Modelled, keys: &[Key]) -> Vec<u64> {
         let (from, bytes) = (place as u32 as usize, (place >> 32) as usize);
         let found = keys.iter().position(|key| {
             key.bytes() == bytes
-                && (key.words().iter().enumerate())
-                    .all(|(n, word)| words.load(layout.keys.start + from + n, Acquire) == *word)
+                && (key.words().enumerate())
+                    .all(|(n, word)| words.load(layout.keys.start + from + n, Acquire) == word)
         });
         let found = found.expect("what is published is whole");
         let cell = words.load(at + slot::CELL, Acquire) as usize;
