@@ -107,7 +107,13 @@ pub(super) fn run(mut words: Parser, mut armed: Armed) -> Result<u8, Error> {
     // Given back at the end: by then memory may have run out, and the end still has to be
     // told.
     let reserve: Vec<u8> = Vec::with_capacity(RESERVE_BYTES);
-    let ending = match init::supervise(armed, program, &policy, helper, &mut announce) {
+    let mut region = region;
+    let mut started = || {
+        // Without room there is none, and whoever counts says so.
+        let _ = region.as_mut().map_or(Ok(()), region::Place::publish);
+    };
+    let supervised = init::supervise(armed, program, &policy, helper, &mut started, &mut announce);
+    let ending = match supervised {
         Ok(ending) => ending,
         Err(error) => {
             report_not_started(&facts, end, &error);

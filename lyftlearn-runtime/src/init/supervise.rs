@@ -81,6 +81,9 @@ pub(crate) struct Ending {
 /// Called when a stop was asked for: the signal, when, and until when there is time.
 pub(crate) type Announce<'a> = &'a mut dyn FnMut(i32, Duration, Duration);
 
+/// What is done once the program is there, while it starts: it must not wait for it.
+pub(crate) type Started<'a> = &'a mut dyn FnMut();
+
 /// The monotonic clock, which nobody sets.
 pub(crate) fn now() -> Duration {
     Duration::try_from(clock_gettime(ClockId::Monotonic)).unwrap_or_default()
@@ -93,6 +96,7 @@ pub(crate) fn supervise(
     program: Program,
     policy: &Policy,
     helper: Option<Helper>,
+    started: Started<'_>,
     announce: Announce<'_>,
 ) -> Result<Ending, Error> {
     if !is_pid_one() {
@@ -117,7 +121,12 @@ pub(crate) fn supervise(
     };
     // From here on nothing may end this process but the program's own end: if PID 1
     // leaves, the kernel kills everything in the container.
-    let looped = catch_unwind(AssertUnwindSafe(|| supervisor.run(&armed)));
+    let looped = catch_unwind(AssertUnwindSafe(|| {
+        // The program first, where there is one processor for both.
+        std::thread::yield_now();
+        started();
+        supervisor.run(&armed);
+    }));
     Ok(match looped {
         Ok(()) => supervisor.ending(false),
         Err(_) => {

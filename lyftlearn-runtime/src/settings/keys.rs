@@ -36,6 +36,17 @@ impl Key {
     }
 }
 
+impl Key {
+    /// Whether a variable of ours that ends so is this one's.
+    pub(super) fn is_spelled(&self, suffix: &str) -> bool {
+        let spelled = self.name.bytes().map(|byte| match byte {
+            b'.' => b'_',
+            byte => byte.to_ascii_uppercase(),
+        });
+        spelled.eq(suffix.bytes())
+    }
+}
+
 /// Every setting.
 pub const KEYS: &[Key] = &[
     Key {

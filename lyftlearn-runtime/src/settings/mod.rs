@@ -221,13 +221,27 @@ pub(crate) fn read<'a>(
     reader.finish()
 }
 
-#[derive(Default)]
 struct Reader {
     figment: Figment,
+    /// All layers of it as one, once they are read: it merges them anew at each question.
+    merged: Value,
     mistakes: Vec<(String, Mistake)>,
     service_links: Vec<String>,
     layers: Vec<Layer>,
     secrets: secrets::Words,
+}
+
+impl Default for Reader {
+    fn default() -> Self {
+        Self {
+            figment: Figment::new(),
+            merged: Value::from(Dict::new()),
+            mistakes: Vec::new(),
+            service_links: Vec::new(),
+            layers: Vec::new(),
+            secrets: secrets::Words::default(),
+        }
+    }
 }
 
 impl Reader {
@@ -276,7 +290,7 @@ impl Reader {
             self.service_links.push(name.to_owned());
             return;
         }
-        match KEYS.iter().find(|key| key.variable() == name) {
+        match KEYS.iter().find(|key| key.is_spelled(suffix)) {
             Some(_) if value.is_empty() => {}
             Some(key) if key.name == "secrets" => self.secrets_variable(name, value),
             Some(key) => self.layer(format!("${name}"), key.name, value.into()),
@@ -311,11 +325,10 @@ impl Reader {
 
     fn finish(mut self) -> Result<Settings, Error> {
         let secrets = std::mem::take(&mut self.secrets).finish(&mut self.mistakes);
-        if self
-            .figment
-            .find_value("secrets")
-            .is_ok_and(|value| value.as_dict().is_none())
-        {
+        let mut layers = self.figment.data().unwrap_or_default();
+        let layers = layers.remove(&Profile::Default).unwrap_or_default();
+        self.merged = Value::from(layers);
+        if (self.value("secrets")).is_some_and(|value| value.as_dict().is_none()) {
             self.wrong("secrets", "tables, such as [secrets.db]");
         }
         let mut settings = Settings {
@@ -368,24 +381,30 @@ impl Reader {
             .flat_map(secrets::Declared::variables);
         settings.redact.extend(secret);
         for key in KEYS {
-            if let Some(metadata) = self.figment.find_metadata(key.name) {
-                settings.sources.insert(key.name, metadata.name.to_string());
+            if let Some(source) = self.source(key.name) {
+                settings.sources.insert(key.name, source);
             }
         }
         Ok(settings)
     }
 
     fn wrong(&mut self, key: &'static str, expected: &'static str) {
-        let shown = self
-            .figment
-            .find_metadata(key)
-            .map_or_else(|| key.to_owned(), |metadata| metadata.name.to_string());
+        let shown = self.source(key).unwrap_or_else(|| key.to_owned());
         self.mistakes.push((shown, Mistake::Expected(expected)));
     }
 
+    fn value(&self, key: &str) -> Option<&Value> {
+        self.merged.find_ref(key)
+    }
+
+    /// Which layer a key's value is of.
+    fn source(&self, key: &str) -> Option<String> {
+        let metadata = self.figment.get_metadata(self.value(key)?.tag())?;
+        Some(metadata.name.to_string())
+    }
+
     fn text(&mut self, key: &'static str) -> Option<String> {
-        let value = self.figment.find_value(key).ok()?;
-        match value.into_string() {
+        match self.value(key)?.as_str().map(str::to_owned) {
             Some(text) if !text.is_empty() && !text.contains('\0') => Some(text),
             _ => {
                 self.wrong(key, "a text");
@@ -417,8 +436,7 @@ impl Reader {
     }
 
     fn truth(&mut self, key: &'static str) -> Option<bool> {
-        let value = self.figment.find_value(key).ok()?;
-        let truth = match &value {
+        let truth = match self.value(key)? {
             Value::Bool(_, truth) => Some(*truth),
             Value::String(_, text) => text.parse().ok(),
             _ => None,
@@ -430,7 +448,7 @@ impl Reader {
     }
 
     fn seconds(&mut self, key: &'static str) -> Option<u32> {
-        self.figment.find_value(key).ok()?;
+        self.value(key)?;
         match self.figment.extract_inner_lossy::<u32>(key) {
             Ok(seconds) => Some(seconds),
             Err(_) => {
@@ -441,7 +459,7 @@ impl Reader {
     }
 
     fn region_bytes(&mut self, key: &'static str) -> Option<u64> {
-        self.figment.find_value(key).ok()?;
+        self.value(key)?;
         match self.figment.extract_inner_lossy::<u64>(key) {
             Ok(bytes) if bytes == 0 || REGION_BYTES.contains(&bytes) => Some(bytes),
             _ => {
@@ -507,9 +525,8 @@ impl Reader {
 
     /// A list of words; as a variable or an argument, a JSON list.
     fn list(&mut self, key: &'static str, expected: &'static str) -> Option<Vec<String>> {
-        let value = self.figment.find_value(key).ok()?;
-        let words = match value {
-            Value::String(_, text) => serde_json::from_str::<Vec<String>>(&text).ok(),
+        let words = match self.value(key)? {
+            Value::String(_, text) => serde_json::from_str::<Vec<String>>(text).ok(),
             other => other.deserialize::<Vec<String>>().ok(),
         };
         match words {

@@ -1,8 +1,8 @@
-//! PID 1 makes the region, before there is a program.
+//! PID 1 makes the region: its place before there is a program, its pages while that starts.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{OpenOptionsExt, symlink};
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
@@ -20,18 +20,37 @@ use crate::facts::Facts;
 pub(super) const LEAST_BYTES: u64 = 64 << 10;
 const TMPFS: u64 = 0x0102_1994;
 
-/// A region that was made. Dropping it removes what lies outside of the run directory.
+/// A region's place. Dropping it removes what lies outside of the run directory.
 #[derive(Debug)]
 pub struct Place {
+    path: PathBuf,
     outside: Option<PathBuf>,
+    file: Option<File>,
     bytes: u64,
 }
 
 impl Place {
-    /// How large it is: less than was asked for where there was no room.
+    /// How large it is: less than was asked for where there is no room.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// Allocates all of it, so that nobody is killed by a page that cannot be had later, and
+    /// says that it is there. Whoever opens it before waits a moment.
+    ///
+    /// # Errors
+    ///
+    /// When the room has gone meanwhile: then it is not there.
+    pub fn publish(&mut self) -> io::Result<()> {
+        let Some(file) = self.file.take() else {
+            return Ok(());
+        };
+        let published = allocated(&file, self.bytes).and_then(|()| say(&file, self.bytes));
+        if published.is_err() {
+            let _ = std::fs::remove_file(&self.path);
+        }
+        published
     }
 }
 
@@ -44,10 +63,9 @@ impl Drop for Place {
     }
 }
 
-/// Makes a region of `bytes` bytes in the directory `run`, for `owner` when that is not this
-/// process's user; `None` for 0 bytes. One that is there is an earlier start's, and goes.
-///
-/// All of it is allocated: a full file system refuses it here, and kills nobody later.
+/// Makes the place of a region of `bytes` bytes in the directory `run`, for `owner` when that
+/// is not this process's user; `None` for 0 bytes. One that is there is an earlier start's,
+/// and goes. [`Place::publish`] makes it a region.
 ///
 /// # Errors
 ///
@@ -70,33 +88,44 @@ pub fn create(run: &Path, bytes: u64, owner: Option<(u32, u32)>) -> io::Result<O
     } else {
         (new(&path)?, None)
     };
-    let mut place = Place { outside, bytes };
-    let filled = fill(file, bytes, owner).and_then(|bytes| {
-        place.bytes = bytes;
+    let mut place = Place {
+        path,
+        outside,
+        file: None,
+        bytes: room(&file, bytes)?,
+    };
+    let made = prepare(&file, place.bytes, owner).and_then(|()| {
         place
             .outside
             .as_ref()
-            .map_or(Ok(()), |outside| symlink(outside, &path))
+            .map_or(Ok(()), |outside| symlink(outside, &place.path))
     });
-    if let Err(err) = filled {
-        let _ = std::fs::remove_file(&path);
+    if let Err(err) = made {
+        let _ = std::fs::remove_file(&place.path);
         return Err(err);
     }
+    place.file = Some(file);
     Ok(Some(place))
 }
 
-fn fill(mut file: File, bytes: u64, owner: Option<(u32, u32)>) -> io::Result<u64> {
-    let bytes = allocate(&file, bytes)?;
+fn prepare(file: &File, bytes: u64, owner: Option<(u32, u32)>) -> io::Result<()> {
     if let Some((user, group)) = owner {
-        std::os::unix::fs::fchown(&file, Some(user), Some(group))?;
+        std::os::unix::fs::fchown(file, Some(user), Some(group))?;
     }
+    file.set_len(bytes)
+}
+
+/// The header, what makes it a region last.
+fn say(file: &File, bytes: u64) -> io::Result<()> {
     let words = std::iter::repeat_with(AtomicU64::default);
     let words: Box<[AtomicU64]> = words.take(header::LEN).collect();
     write_header(&words, &Facts::empty().with_root("/"));
     words.store(header::WORDS, bytes / 8, Relaxed);
-    let header = words.iter().map(|word| word.load(Relaxed).to_le_bytes());
-    file.write_all(header.flatten().collect::<Vec<u8>>().as_slice())?;
-    Ok(bytes)
+    let word = |at: usize| words.load(at, Relaxed).to_le_bytes();
+    for at in (0..header::LEN).filter(|at| *at != header::MAGIC) {
+        file.write_all_at(&word(at), at as u64 * 8)?;
+    }
+    file.write_all_at(&word(header::MAGIC), header::MAGIC as u64 * 8)
 }
 
 /// What tells a region from anything else, and from another boot's.
@@ -116,25 +145,28 @@ pub(super) fn write_header(words: &[AtomicU64], facts: &Facts) {
 }
 
 /// As much as can be had: halved until there is room.
-fn allocate(file: &File, bytes: u64) -> io::Result<u64> {
+fn room(file: &File, bytes: u64) -> io::Result<u64> {
     // Over a limit of the process the kernel sends a signal.
     let most = getrlimit(Resource::Fsize).current.unwrap_or(u64::MAX);
-    let mut bytes = (bytes.min(most) / 4096) * 4096;
-    loop {
-        if bytes < LEAST_BYTES {
-            return Err(io::ErrorKind::StorageFull.into());
+    let free = rustix::fs::fstatfs(file).map_or(u64::MAX, |found| {
+        // A file system that does not say how much it has takes what it can.
+        match found.f_blocks {
+            0 => u64::MAX,
+            _ => found.f_bavail.saturating_mul(found.f_bsize.unsigned_abs()),
         }
-        match allocated(file, bytes) {
-            Ok(()) => return Ok(bytes),
-            Err(_) => file.set_len(0)?,
-        }
+    });
+    let most = most.min(free);
+    let mut bytes = bytes / 4096 * 4096;
+    while bytes > most && bytes >= LEAST_BYTES {
         bytes = bytes / 2 / 4096 * 4096;
     }
+    if bytes < LEAST_BYTES {
+        return Err(io::ErrorKind::StorageFull.into());
+    }
+    Ok(bytes)
 }
 
 fn allocated(file: &File, bytes: u64) -> io::Result<()> {
-    use std::os::unix::fs::FileExt;
-
     match rustix::fs::fallocate(file, FallocateFlags::empty(), 0, bytes) {
         Err(Errno::OPNOTSUPP | Errno::NOSYS) => {
             // A file system or a sandbox without it takes zeros.

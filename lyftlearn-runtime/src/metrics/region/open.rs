@@ -6,6 +6,7 @@ use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
+use std::time::{Duration, Instant};
 
 use rustix::fs::OFlags;
 
@@ -75,9 +76,25 @@ pub(super) fn shared(facts: &Facts) -> Result<(&'static [AtomicU64], u64), Degra
         _ => Degraded::Denied(path.clone()),
     })?;
     let broken = || Degraded::Broken(path.clone());
+    let until = Instant::now() + BEING_MADE;
+    while is_being_made(&file) && Instant::now() < until {
+        std::thread::sleep(STEP);
+    }
     let (words, namespace) = checked(&file).ok_or_else(broken)?;
     let words = memory::map(&file, words).map_err(|_| broken())?;
     Ok((words, namespace))
+}
+
+/// PID 1 makes its pages while the program starts: a fraction of a millisecond, unless the
+/// machine has none to spare.
+const BEING_MADE: Duration = Duration::from_millis(200);
+const STEP: Duration = Duration::from_micros(100);
+
+/// Whether nobody has said yet what it is.
+fn is_being_made(file: &File) -> bool {
+    let mut magic = [0xff; 8];
+    let read = file.read_exact_at(&mut magic, header::MAGIC as u64 * 8);
+    read.is_ok() && magic == [0; 8]
 }
 
 /// How many words it has, and its PID namespace; `None` when it is not for us.

@@ -10,7 +10,9 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::layout::{Layout, gauge, header};
-use super::{Aggregate, Buckets, Degraded, Key, Kind, Reader, Region, Snapshot, Value, create};
+use super::{
+    Aggregate, Buckets, Degraded, Key, Kind, Place, Reader, Region, Snapshot, Value, create,
+};
 use crate::facts::Facts;
 
 fn here() -> Facts {
@@ -46,10 +48,32 @@ fn region() -> Region {
     Region::over(memory(), here().pid_namespace().unwrap(), None)
 }
 
+fn made(run: &Path) -> Place {
+    let mut place = create(run, 1 << 20, None).unwrap().unwrap();
+    place.publish().unwrap();
+    place
+}
+
+#[test]
+fn who_is_faster_than_its_pages_waits_for_them() {
+    let run = tempfile::tempdir().unwrap();
+    let mut place = create(run.path(), 1 << 20, None).unwrap().unwrap();
+    let facts = in_directory(run.path());
+    let region = std::thread::scope(|scope| {
+        let early = scope.spawn(|| Region::of(&facts));
+        place.publish().unwrap();
+        early.join().unwrap()
+    });
+    assert_eq!(region.degraded(), None);
+    region.counter(&key("rows")).add(1);
+    let snapshot = Reader::open(run.path()).unwrap().unwrap().snapshot();
+    assert_eq!(value(&snapshot.unwrap(), "rows"), Some(Value::Counter(1.0)));
+}
+
 #[test]
 fn what_one_process_counts_the_other_reads() {
     let run = tempfile::tempdir().unwrap();
-    let place = create(run.path(), 1 << 20, None).unwrap().unwrap();
+    let place = made(run.path());
     assert_eq!(place.bytes(), 1 << 20);
     let region = Region::of(&in_directory(run.path()));
     assert_eq!(region.degraded(), None);
@@ -94,7 +118,7 @@ fn a_region_is_its_owners_alone_and_a_new_start_begins_at_nothing() {
 
     let run = tempfile::tempdir().unwrap();
     let path = run.path().join("metrics.region");
-    let place = create(run.path(), 1 << 20, None).unwrap().unwrap();
+    let place = made(run.path());
     Region::of(&in_directory(run.path()))
         .counter(&key("rows"))
         .add(1);
@@ -105,7 +129,7 @@ fn a_region_is_its_owners_alone_and_a_new_start_begins_at_nothing() {
         .map(|_| target.metadata().unwrap().permissions().mode());
     assert_eq!(mode.unwrap() & 0o777, 0o600);
 
-    let second = create(run.path(), 1 << 20, None).unwrap().unwrap();
+    let second = made(run.path());
     let reader = Reader::open(run.path()).unwrap().unwrap();
     assert_eq!(reader.snapshot().unwrap(), Snapshot::default());
     drop((place, second));
