@@ -144,22 +144,19 @@ pub(super) fn write_header(words: &[AtomicU64], facts: &Facts) {
     }
 }
 
-/// As much as can be had: halved until there is room.
+/// As much as can be had, and of a file system half of what is left at most: others write
+/// there, too.
 fn room(file: &File, bytes: u64) -> io::Result<u64> {
     // Over a limit of the process the kernel sends a signal.
     let most = getrlimit(Resource::Fsize).current.unwrap_or(u64::MAX);
     let free = rustix::fs::fstatfs(file).map_or(u64::MAX, |found| {
-        // A file system that does not say how much it has takes what it can.
+        // One that does not say how much it has takes what it can.
         match found.f_blocks {
             0 => u64::MAX,
-            _ => found.f_bavail.saturating_mul(found.f_bsize.unsigned_abs()),
+            _ => found.f_bavail.saturating_mul(found.f_bsize.unsigned_abs()) / 2,
         }
     });
-    let most = most.min(free);
-    let mut bytes = bytes / 4096 * 4096;
-    while bytes > most && bytes >= LEAST_BYTES {
-        bytes = bytes / 2 / 4096 * 4096;
-    }
+    let bytes = bytes.min(most).min(free) / 4096 * 4096;
     if bytes < LEAST_BYTES {
         return Err(io::ErrorKind::StorageFull.into());
     }
