@@ -92,9 +92,11 @@ pub fn create(run: &Path, bytes: u64, owner: Option<(u32, u32)>) -> io::Result<O
         path,
         outside,
         file: None,
-        bytes: room(&file, bytes)?,
+        bytes: 0,
     };
-    let made = prepare(&file, place.bytes, owner).and_then(|()| {
+    let made = room(&file, bytes).and_then(|bytes| {
+        place.bytes = bytes;
+        prepare(&file, bytes, owner)?;
         place
             .outside
             .as_ref()
