@@ -515,6 +515,21 @@ fn doctor_says_what_fails_and_what_to_do() {
         .collect();
     assert_eq!(failed[0]["detail"], "its endpoint did not answer in time");
     assert_eq!(failed[0]["of"], "credentials");
+    // A secret that is not there fails, and none is shown.
+    let world = World::new();
+    let declared = world
+        .container("[secrets.db]\nfrom = \"env:DB_PASSWORD\"\nenv = \"DB\"\n[secrets.api]\nfrom = \"file:/etc/secrets/api\"\n[secrets.extra]\nfrom = \"env:EXTRA\"\nrequired = false\n");
+    let output = asked(&declared, "");
+    check_end(&output, 1);
+    world.canary.assert_unseen("doctor", &output.stdout);
+    let shown = String::from_utf8(output.stdout).unwrap();
+    for line in [
+        "ok    secrets    db: can be had (",
+        "FAIL  secrets    api: /etc/secrets/api does not exist (",
+        "note  secrets    extra: optional: $EXTRA is not set (",
+    ] {
+        assert!(shown.contains(line), "{shown}");
+    }
     // Without an identity nothing fails.
     check_end(&asked(&World::new().container(""), ""), 0);
 }

@@ -51,27 +51,10 @@ pub(super) fn fetches(facts: &Facts, resolved: &Resolved) -> bool {
 
 /// Reads and fetches everything; what is required and not there ends the start.
 pub(super) fn obtain(facts: &Facts, resolved: &Resolved) -> Result<Obtained, Error> {
-    let declared = &resolved.settings.secrets;
-    let mut plan = plan(facts, resolved);
-    if !plan.wanted.is_empty() {
-        let wanted = std::mem::take(&mut plan.wanted);
-        let fetched = fetch(facts, resolved, wanted);
-        for secret in declared {
-            if let Some(result) = fetched.get(&secret.name) {
-                plan.found.insert(&secret.name, result.clone());
-            }
-        }
-    }
     let mut obtained = Obtained::default();
     let mut missing = Vec::new();
-    for secret in declared {
-        let Some(found) = plan.found.remove(secret.name.as_str()) else {
-            continue;
-        };
-        let injected = plan.injected.contains(&secret.name.as_str());
-        match found
-            .and_then(|content| named(secret, &content, injected).map(|named| (content, named)))
-        {
+    for (secret, found) in looked_for(facts, resolved) {
+        match found {
             Ok((content, named)) => obtained.add(secret, content, named),
             Err(why) => {
                 let name = secret.name.clone();
@@ -89,6 +72,38 @@ pub(super) fn obtain(facts: &Facts, resolved: &Resolved) -> Result<Obtained, Err
     } else {
         Err(SecretsFault::Missing { failures: missing }.into())
     }
+}
+
+/// A secret and its variables, or why there is none.
+pub(super) type LookedFor = Result<(Content, Named), Why>;
+
+/// Each that is declared for this platform, and what came of it.
+pub(super) fn looked_for<'a>(
+    facts: &Facts,
+    resolved: &'a Resolved,
+) -> Vec<(&'a Declared, LookedFor)> {
+    let declared = &resolved.settings.secrets;
+    let mut plan = plan(facts, resolved);
+    if !plan.wanted.is_empty() {
+        let wanted = std::mem::take(&mut plan.wanted);
+        let fetched = fetch(facts, resolved, wanted);
+        for secret in declared {
+            if let Some(result) = fetched.get(&secret.name) {
+                plan.found.insert(&secret.name, result.clone());
+            }
+        }
+    }
+    declared
+        .iter()
+        .filter_map(|secret| {
+            let found = plan.found.remove(secret.name.as_str())?;
+            let injected = plan.injected.contains(&secret.name.as_str());
+            let found = found.and_then(|content| {
+                named(secret, &content, injected).map(|named| (content, named))
+            });
+            Some((secret, found))
+        })
+        .collect()
 }
 
 /// Those that need no network, for who only shows names; what is not there is left out.

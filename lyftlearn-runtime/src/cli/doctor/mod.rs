@@ -5,6 +5,7 @@ mod identity;
 mod limits;
 mod paths;
 mod peers;
+mod secrets;
 
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
@@ -100,6 +101,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("limits", limits::check),
     ("peers", peers::check),
     ("identity", identity::check),
+    ("secrets", secrets::check),
 ];
 
 pub(super) fn doctor(mut words: Parser) -> Result<u8, Error> {

@@ -22,7 +22,7 @@ use crate::workload::{Credentials, Identity};
 
 use aws::Aws;
 
-/// All that is to be fetched, and by what. It crosses a pipe as JSON and holds no value.
+/// All that is to be fetched, and by what. It crosses a socket that nobody else has.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Request {
     pub(crate) wanted: Vec<(String, Source)>,
