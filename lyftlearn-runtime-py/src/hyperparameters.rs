@@ -25,22 +25,22 @@ impl Hyperparameters {
     }
 
     fn __len__(&self) -> usize {
-        self.0.0.len()
+        self.0.len()
     }
 
     fn __contains__(&self, name: &Bound<'_, PyAny>) -> bool {
         name.extract::<String>()
-            .is_ok_and(|name| self.0.0.contains_key(&name))
+            .is_ok_and(|name| self.0.get(&name).is_some())
     }
 
     fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyIterator>> {
-        PyList::new(py, self.0.0.keys())?.try_iter()
+        PyList::new(py, self.0.names())?.try_iter()
     }
 
     fn __repr__(&self) -> String {
         format!(
             "Hyperparameters({})",
-            self.0.0.keys().cloned().collect::<Vec<_>>().join(", ")
+            self.0.names().collect::<Vec<_>>().join(", ")
         )
     }
 
@@ -51,7 +51,10 @@ impl Hyperparameters {
         let Ok(other) = other.cast::<PyMapping>() else {
             return PyNotImplemented::get(py).into_py_any(py);
         };
-        let own = self.0.0.clone().into_pyobject(py)?;
+        let own = PyDict::new(py);
+        for (name, text) in self.0.iter() {
+            own.set_item(name, text)?;
+        }
         let other = py.get_type::<PyDict>().call1((other,))?;
         own.eq(other)?.into_py_any(py)
     }
@@ -79,7 +82,7 @@ impl Hyperparameters {
         name: &str,
         default: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        Ok(match self.0.0.get(name) {
+        Ok(match self.0.get(name) {
             Some(text) => Some(text.into_pyobject(py)?.into_any()),
             None => default,
         })

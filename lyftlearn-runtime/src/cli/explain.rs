@@ -81,7 +81,7 @@ fn all(facts: &Facts) -> Result<Vec<Explained>, Error> {
     let settings = &resolved.settings;
     let gathered = Gathered::planned(facts, &resolved)?.with(known(facts, &resolved)?);
     // These hold every hyperparameter, one that is a secret, too.
-    let secret_within = resolved.values.0.keys().any(|name| named_secret(name));
+    let secret_within = resolved.values.names().any(named_secret);
     let secret = |name: &OsStr| {
         let name = name.to_string_lossy();
         let whole = toolkit_words::WHOLE.contains(&name.as_ref());

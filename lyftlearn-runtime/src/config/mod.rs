@@ -32,7 +32,7 @@ use std::sync::{Arc, Mutex};
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::resolve;
-use crate::workload::{self, Texts};
+use crate::workload;
 
 use directory::Stamp;
 use fault::ConfigFault;
@@ -134,8 +134,8 @@ impl Config {
         }
         let snapshot = match seen.snapshot.take() {
             // The same object as long as it says the same.
-            Some(before) if before.0.0 == texts => before,
-            _ => Snapshot(Arc::new(Texts(texts))),
+            Some(before) if *before.0 == texts => before,
+            _ => Snapshot(Arc::new(texts)),
         };
         seen.snapshot = Some(snapshot.clone());
         Ok(snapshot)
@@ -159,13 +159,13 @@ impl Config {
 
 /// All keys and values of one moment; never changes. `Debug` shows names only.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Snapshot(Arc<Texts>);
+pub struct Snapshot(Arc<BTreeMap<String, String>>);
 
 impl Snapshot {
     /// Names and texts, in the order of the names.
     #[must_use]
     pub fn texts(&self) -> &BTreeMap<String, String> {
-        &self.0.0
+        &self.0
     }
 
     /// The names whose values differ from `other`'s, or that only one of both has.
@@ -186,7 +186,7 @@ impl Snapshot {
         self.texts().get(name).map(String::as_str).ok_or_else(|| {
             ConfigFault::Missing {
                 name: name.to_owned(),
-                nearest: self.0.nearest(name),
+                nearest: workload::nearest(name, self.0.keys().map(String::as_str)),
             }
             .into()
         })
@@ -244,7 +244,7 @@ impl Snapshot {
 
 impl fmt::Debug for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        f.debug_set().entries(self.0.keys()).finish()
     }
 }
 

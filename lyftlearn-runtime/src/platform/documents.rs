@@ -1,6 +1,6 @@
 //! JSON documents that a platform or a deployment wrote.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -78,18 +78,22 @@ pub(super) fn hyperparameters<'a>(
     encoding: Encoding,
     problems: &mut Vec<String>,
 ) -> Result<(Hyperparameters, Texts, Vec<usize>), Error> {
-    // Each with its place among all, for the order.
-    let mut all: Vec<(String, usize, String)> = Vec::new();
-    let mut sources = Vec::new();
+    let mut read = Vec::new();
     for path in documents {
-        let Some(bytes) = checked(facts, path, limits::HYPERPARAMETERS_BYTES)? else {
-            continue;
-        };
+        if let Some(bytes) = checked(facts, path, limits::HYPERPARAMETERS_BYTES)? {
+            read.push((path, bytes));
+        }
+    }
+    // Each with its place among all, for the order. There may be a million: what the document
+    // has as it is, is not copied.
+    let mut all: Vec<(Cow<'_, str>, usize, Cow<'_, str>)> = Vec::new();
+    let mut sources = Vec::new();
+    for (path, bytes) in &read {
         let mut own = Vec::new();
-        for (name, raw) in entries(path, &bytes)? {
+        for (name, raw) in entries(path, bytes)? {
             let text = text(raw).ok_or_else(|| {
                 let offset = raw.get().as_ptr() as usize - bytes.as_ptr() as usize;
-                malformed(path, &bytes, offset)
+                malformed(path, bytes, offset)
             })?;
             own.push((name, all.len() + own.len(), decoded(text, encoding)));
         }
@@ -104,10 +108,13 @@ pub(super) fn hyperparameters<'a>(
                 ));
             }
         }
-        all.append(&mut own);
+        if all.is_empty() {
+            all = own;
+        } else {
+            all.append(&mut own);
+        }
         sources.push(PathBuf::from(path));
     }
-    // There may be a million: nothing is looked up or kept twice.
     if sources.len() > 1 {
         all.sort_by(|(a, ..), (b, ..)| a.cmp(b));
     }
@@ -121,19 +128,19 @@ pub(super) fn hyperparameters<'a>(
     });
     let mut order: Vec<usize> = (0..all.len()).collect();
     order.sort_unstable_by_key(|place| all[*place].1);
-    let texts = all.into_iter().map(|(name, _, text)| (name, text));
-    let merged: BTreeMap<String, String> = texts.collect();
+    let merged = Texts::of_sorted(all.iter().map(|(name, _, text)| (&**name, &**text)));
     let hyperparameters = Hyperparameters {
         path: None,
         sources,
         count: merged.len(),
     };
-    Ok((hyperparameters, Texts(merged), order))
+    Ok((hyperparameters, merged, order))
 }
 
-fn decoded(text: String, encoding: Encoding) -> String {
+fn decoded(text: Cow<'_, str>, encoding: Encoding) -> Cow<'_, str> {
     if encoding == Encoding::Json && text.starts_with('"') {
-        return serde_json::from_str(&text).unwrap_or(text);
+        let said: Result<String, _> = serde_json::from_str(&text);
+        return said.map_or(text, Cow::Owned);
     }
     text
 }
@@ -142,16 +149,20 @@ fn decoded(text: String, encoding: Encoding) -> String {
 pub(super) fn entries<'a>(
     path: &str,
     bytes: &'a [u8],
-) -> Result<Vec<(String, &'a RawValue)>, Error> {
+) -> Result<Vec<(Cow<'a, str>, &'a RawValue)>, Error> {
     parse::<Entries<'a>>(path, bytes).map(|entries| entries.0)
 }
 
 /// A string's own text; anything else as it is written, so that `1.10` stays `1.10`.
-pub(super) fn text(raw: &RawValue) -> Option<String> {
-    if raw.get().starts_with('"') {
-        serde_json::from_str(raw.get()).ok()
-    } else {
-        Some(raw.get().to_owned())
+pub(super) fn text(raw: &RawValue) -> Option<Cow<'_, str>> {
+    let raw = raw.get();
+    let Some(inner) = raw.strip_prefix('"') else {
+        return Some(raw.into());
+    };
+    match inner.strip_suffix('"') {
+        // Without a backslash it is as it is.
+        Some(inner) if !inner.contains('\\') => Some(inner.into()),
+        _ => serde_json::from_str(raw).ok().map(Cow::Owned),
     }
 }
 
@@ -185,7 +196,11 @@ fn malformed(path: &str, bytes: &[u8], offset: usize) -> ContractFault {
 }
 
 /// An object's entries in the file's order, doubles included.
-struct Entries<'a>(Vec<(String, &'a RawValue)>);
+struct Entries<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+/// A name, borrowed where the document has it as it is.
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Entries<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -200,8 +215,8 @@ impl<'de> Deserialize<'de> for Entries<'de> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut entries = Vec::new();
-                while let Some(entry) = map.next_entry()? {
-                    entries.push(entry);
+                while let Some((Name(name), raw)) = map.next_entry()? {
+                    entries.push((name, raw));
                 }
                 Ok(Entries(entries))
             }

@@ -131,8 +131,10 @@ fn parse_json(
     let mut pairs = Vec::new();
     for (name, raw) in documents::entries(path, bytes)? {
         match documents::text(raw) {
-            Some(text) if !raw.get().starts_with(['{', '[', 'n']) => pairs.push((name, text)),
-            _ => mistakes.push((name, Mistake::Text)),
+            Some(text) if !raw.get().starts_with(['{', '[', 'n']) => {
+                pairs.push((name.into_owned(), text.into_owned()));
+            }
+            _ => mistakes.push((name.into_owned(), Mistake::Text)),
         }
     }
     Ok(pairs)

@@ -50,7 +50,7 @@ impl Fault for NoArgument {
 #[cfg(feature = "cli")]
 pub(crate) fn arguments(values: &Texts) -> Result<Vec<OsString>, Error> {
     let mut words = Vec::new();
-    for (name, text) in values.0.iter().filter(|(name, _)| is_own(name)) {
+    for (name, text) in values.iter().filter(|(name, _)| is_own(name)) {
         let pair = [option(&name.into()), argument(&value(text).0)];
         for word in pair {
             let word = word.into_string().filter(|word| !word.contains('\0'));
@@ -88,12 +88,7 @@ mod tests {
     use crate::workload::Texts;
 
     fn texts(list: &[(&str, &str)]) -> Texts {
-        let pairs = list.iter();
-        Texts(
-            pairs
-                .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
-                .collect(),
-        )
+        list.iter().copied().collect()
     }
 
     #[test]

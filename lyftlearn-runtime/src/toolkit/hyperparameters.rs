@@ -36,7 +36,7 @@ pub(super) struct Hyperparameters<'a> {
 
 pub(super) fn decoded<'a>(job: &Job<'a>) -> Hyperparameters<'a> {
     let mut found = Hyperparameters::default();
-    let pairs: Vec<(&String, &String)> = job.values.0.iter().collect();
+    let pairs: Vec<(&str, &str)> = job.values.iter().collect();
     let kept = with_room(&pairs);
     let kept_variables: HashSet<String> = pairs
         .iter()
@@ -48,7 +48,7 @@ pub(super) fn decoded<'a>(job: &Job<'a>) -> Hyperparameters<'a> {
     let mut upper = String::new();
     for place in job.order {
         let (name, text) = pairs[*place];
-        let is_known = words::KNOWN_HYPERPARAMETERS.contains(&name.as_str());
+        let is_known = words::KNOWN_HYPERPARAMETERS.contains(&name);
         let is_frameworks = !is_known && name.starts_with(words::PREFIX);
         let has_room = kept.as_ref().is_none_or(|kept| kept[*place]);
         if !has_room && !is_known {
@@ -128,8 +128,8 @@ pub(super) fn shown(name: &str) -> String {
 
 /// Which of them have room: the smallest first, of those of one size the first by name. Not
 /// by sorting: there may be a million. `None` when all have.
-fn with_room(pairs: &[(&String, &String)]) -> Option<Vec<bool>> {
-    let size = |(name, text): &(&String, &String)| name.len() + text.len();
+fn with_room(pairs: &[(&str, &str)]) -> Option<Vec<bool>> {
+    let size = |(name, text): &(&str, &str)| name.len() + text.len();
     let mut sizes: BTreeMap<usize, usize> = BTreeMap::new();
     for pair in pairs {
         *sizes.entry(size(pair)).or_default() += 1;

@@ -1,11 +1,11 @@
 //! Hyperparameters are text; types are what the caller declares.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::Texts;
 use crate::error::{Error, ErrorKind, Fault};
 
 /// Where the hyperparameters came from and where they are delivered.
@@ -17,20 +17,6 @@ pub struct Hyperparameters {
     pub sources: Vec<PathBuf>,
     /// How many there are.
     pub count: usize,
-}
-
-/// Hyperparameter values by name. `Debug` shows names only: a value may be a secret.
-#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Texts(pub BTreeMap<String, String>);
-
-impl Texts {
-    /// The document that is delivered: compact JSON, names in code point order,
-    /// every value a string. The same values give the same bytes on any platform.
-    #[must_use]
-    pub fn to_document(&self) -> Vec<u8> {
-        serde_json::to_vec(self).expect("a map of strings has no failure to report")
-    }
 }
 
 /// A hyperparameter that is not what its caller declared it to be.
@@ -111,6 +97,15 @@ pub(crate) fn as_json<T: serde::de::DeserializeOwned>(text: &str) -> Option<T> {
     serde_json::from_str(text).ok()
 }
 
+/// The name that a misspelt one was most likely meant to be.
+pub(crate) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
+    names
+        .map(|known| (strsim::jaro_winkler(known, name), known))
+        .filter(|(likeness, _)| *likeness > 0.8)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b))
+        .map(|(_, known)| known.to_owned())
+}
+
 /// Types are declared by the caller and never guessed. Errors name the hyperparameter,
 /// not its value.
 impl Texts {
@@ -120,23 +115,13 @@ impl Texts {
     ///
     /// When there is none of that name.
     pub fn text(&self, name: &str) -> Result<&str, Error> {
-        self.0.get(name).map(String::as_str).ok_or_else(|| {
+        self.get(name).ok_or_else(|| {
             HyperparameterFault::Missing {
                 name: name.to_owned(),
-                nearest: self.nearest(name),
+                nearest: nearest(name, self.names()),
             }
             .into()
         })
-    }
-
-    /// The name that a misspelt one was most likely meant to be.
-    pub(crate) fn nearest(&self, name: &str) -> Option<String> {
-        self.0
-            .keys()
-            .map(|known| (strsim::jaro_winkler(known, name), known))
-            .filter(|(likeness, _)| *likeness > 0.8)
-            .max_by(|(a, _), (b, _)| a.total_cmp(b))
-            .map(|(_, known)| known.clone())
     }
 
     /// A whole number in decimal digits: `10`, `-3`.
@@ -189,34 +174,18 @@ impl Texts {
     }
 }
 
-impl fmt::Debug for Texts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::Texts;
 
-    #[test]
-    fn debug_shows_names_and_no_values() {
-        let texts = Texts([("token".to_owned(), "canary-value".to_owned())].into());
-        assert_eq!(format!("{texts:?}"), r#"{"token"}"#);
-    }
-
     fn texts() -> Texts {
-        Texts(
-            [
-                ("epochs", "10"),
-                ("lr", "1e-3"),
-                ("amp", "True"),
-                ("layers", "[32,64]"),
-                ("note", "canary"),
-            ]
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .into(),
-        )
+        Texts::from_iter([
+            ("epochs", "10"),
+            ("lr", "1e-3"),
+            ("amp", "True"),
+            ("layers", "[32,64]"),
+            ("note", "canary"),
+        ])
     }
 
     #[test]
@@ -262,11 +231,7 @@ mod tests {
 
     #[test]
     fn the_document_keeps_every_text_as_it_is() {
-        let texts = Texts(
-            [("zip", "02139"), ("version", "1.10"), ("note", "a\n\"b\"")]
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .into(),
-        );
+        let texts = Texts::from_iter([("zip", "02139"), ("version", "1.10"), ("note", "a\n\"b\"")]);
         assert_eq!(
             String::from_utf8(texts.to_document()).unwrap(),
             r#"{"note":"a\n\"b\"","version":"1.10","zip":"02139"}"#

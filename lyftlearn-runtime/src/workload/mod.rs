@@ -4,21 +4,23 @@
 
 mod hyperparameters;
 mod identity;
+mod texts;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-pub use hyperparameters::{Hyperparameters, Texts};
+pub use hyperparameters::Hyperparameters;
 pub(crate) use hyperparameters::{JSON, NUMBER, TRUTH, WHOLE_NUMBER};
-pub(crate) use hyperparameters::{as_bool, as_float, as_int, as_json};
+pub(crate) use hyperparameters::{as_bool, as_float, as_int, as_json, nearest};
 pub use identity::Identity;
 #[cfg_attr(
     not(feature = "agent"),
     allow(unused_imports, reason = "who asks waits on a network")
 )]
 pub(crate) use identity::{Assumption, Origin, Secret};
+pub use texts::Texts;
 
 /// Who started the container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

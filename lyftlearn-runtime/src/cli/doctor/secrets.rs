@@ -1,0 +1,35 @@
+//! The declared secrets: each can be had. None is shown.
+
+use std::time::Instant;
+
+use super::super::secrets::looked_for;
+use super::{Finding, Patient, Verdict};
+
+pub(super) fn check(patient: &Patient) -> Vec<Finding> {
+    if patient.resolved.settings.secrets.is_empty() {
+        return vec![Finding::new(
+            "secrets",
+            Verdict::Skipped,
+            "none is declared",
+        )];
+    }
+    let since = Instant::now();
+    looked_for(&patient.facts, &patient.resolved)
+        .into_iter()
+        .map(|(secret, found)| {
+            let (verdict, detail) = match (found, secret.required) {
+                (Ok(_), _) => (Verdict::Ok, "can be had".to_owned()),
+                (Err(why), true) => (Verdict::Failed, why.to_string()),
+                (Err(why), false) => (Verdict::Note, format!("optional: {why}")),
+            };
+            let finding = Finding::new("secrets", verdict, detail)
+                .of(secret.name.as_str())
+                .took(since);
+            if verdict == Verdict::Failed {
+                finding.fix("look at its name, and at what this identity may read; required = false starts without it")
+            } else {
+                finding
+            }
+        })
+        .collect()
+}
