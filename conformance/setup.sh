@@ -16,10 +16,15 @@ fi
 headers='import os, sysconfig; raise SystemExit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))'
 python3 -c "$headers" && development= || development=python3-dev
 
+# Nodejs comes with npm from where it is made, and without from Debian.
+command -v npm >/dev/null && npm= || npm=npm
+# Any Java serves.
+command -v java >/dev/null && java= || java=default-jre-headless
+
 # A missing package is all that apt-get is called for: a machine that has them all
 # needs neither root nor a network here.
 missing=
-for package in util-linux mmdebstrap podman crun catatonit netavark aardvark-dns iptables iproute2 docker-compose python3 $development; do
+for package in util-linux mmdebstrap podman crun catatonit netavark aardvark-dns iptables iproute2 docker-compose python3 $development awscli rclone sudo nodejs $npm $java; do
     dpkg-query --show --showformat='${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed ||
         missing="$missing $package"
 done

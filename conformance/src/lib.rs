@@ -18,6 +18,7 @@ pub mod canary;
 pub mod case;
 pub mod engine;
 pub mod kubelet;
+pub mod network;
 pub mod programs;
 pub mod sagemaker;
 pub mod same_job;
