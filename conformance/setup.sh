@@ -24,7 +24,7 @@ command -v java >/dev/null && java= || java=default-jre-headless
 # A missing package is all that apt-get is called for: a machine that has them all
 # needs neither root nor a network here.
 missing=
-for package in util-linux mmdebstrap podman crun catatonit netavark aardvark-dns iptables iproute2 docker-compose python3 $development awscli rclone sudo nodejs $npm $java; do
+for package in util-linux mmdebstrap podman crun catatonit netavark aardvark-dns iptables iproute2 docker-compose python3 $development rclone sudo nodejs $npm $java; do
     dpkg-query --show --showformat='${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed ||
         missing="$missing $package"
 done
@@ -37,4 +37,11 @@ if [ -n "$missing" ]; then
     apt-get update -qq
     # shellcheck disable=SC2086  # a list of package names
     DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends -y $missing >/dev/null
+fi
+
+# Debian has the second AWS CLI, Ubuntu's later releases do not.
+if ! [ -x /usr/bin/aws ] && [ "$(id -u)" = 0 ]; then
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends -y awscli >/dev/null ||
+        echo "setup: awscli is not to be had: nothing is tested with it" >&2
 fi

@@ -12,6 +12,7 @@ mod faults;
 mod required;
 mod sources;
 
+use std::path::Path;
 use std::process::Output;
 use std::time::Duration;
 
@@ -52,6 +53,14 @@ const ALL: &[&str] = &[
     "rust",
     "rust-provider",
 ];
+
+/// Those that this machine has: not every distribution has the second AWS CLI.
+fn at_hand(clients: &[&'static str]) -> Vec<&'static str> {
+    let cli = Path::new("/usr/bin/aws").exists()
+        || programs::skipped::<()>("no AWS CLI 2: run `make build` first").is_some();
+    let all = clients.iter().copied();
+    all.filter(|client| cli || *client != "aws-cli-2").collect()
+}
 
 impl Stage {
     /// `None` where that cannot be, or is not installed.
