@@ -33,7 +33,7 @@ setup:
 	conformance/setup.sh
 
 # The static binary, and a Python environment with the wheel and the example's packages;
-# others with SageMaker's training toolkit and with its SDKs.
+# others with SageMaker's training toolkit and with its SDKs, and clients of AWS.
 build: setup
 	cargo build --release --locked --target $(MUSL) -p lyftlearn-runtime
 	[ -x $(PYTHON) ] || python3 -m venv target/venv
@@ -52,6 +52,9 @@ build: setup
 	$(SDK_3) -m pip install --quiet boto3 pydantic 'PyYAML<7' 'jsonschema<5' 'platformdirs<5' 'rich<15' \
 	    'importlib-metadata<7' typing_extensions pytz requests attrs packaging omegaconf 'graphene<4' pandas six
 	$(SDK_3) -m pip install --quiet --no-deps sagemaker-core==2.27.0 sagemaker-train==1.27.0
+
+	conformance/tests/identity/setup.sh target/clients
+	cargo build --quiet --locked -p lyftlearn-runtime --example caller
 
 # What the example's image is built from.
 context:

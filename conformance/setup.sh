@@ -16,10 +16,15 @@ fi
 headers='import os, sysconfig; raise SystemExit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))'
 python3 -c "$headers" && development= || development=python3-dev
 
+# Nodejs comes with npm from where it is made, and without from Debian.
+command -v npm >/dev/null && npm= || npm=npm
+# Any Java serves.
+command -v java >/dev/null && java= || java=default-jre-headless
+
 # A missing package is all that apt-get is called for: a machine that has them all
 # needs neither root nor a network here.
 missing=
-for package in util-linux mmdebstrap podman crun catatonit netavark aardvark-dns iptables iproute2 docker-compose python3 $development; do
+for package in util-linux mmdebstrap podman crun catatonit netavark aardvark-dns iptables iproute2 docker-compose python3 $development rclone sudo nodejs $npm $java; do
     dpkg-query --show --showformat='${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed ||
         missing="$missing $package"
 done
@@ -32,4 +37,11 @@ if [ -n "$missing" ]; then
     apt-get update -qq
     # shellcheck disable=SC2086  # a list of package names
     DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends -y $missing >/dev/null
+fi
+
+# Debian has the second AWS CLI, Ubuntu's later releases do not.
+if ! [ -x /usr/bin/aws ] && [ "$(id -u)" = 0 ]; then
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends -y awscli >/dev/null ||
+        echo "setup: awscli is not to be had: nothing is tested with it" >&2
 fi

@@ -11,6 +11,7 @@ import gc
 import os
 import sys
 
+import credentials
 import exits
 import large
 import metrics_python
@@ -42,6 +43,8 @@ def main(
         tables.append(metrics_python.report(binary, peers, extension))
         print("bench: secrets", file=sys.stderr)
         tables.append(secrets_added.report(binary, python))
+        print("bench: credentials", file=sys.stderr)
+        tables.append(credentials.report(binary, python))
     print("\n\n".join(tables))
 
 

@@ -1,12 +1,13 @@
 //! Emulated platforms and cases: what holds an image, and this runtime itself, to
 //! the contract. Knows the runtime by its public API and its binary only.
 //!
-//! Three layers over one set of cases:
+//! Layers, from the smallest to what a platform runs:
 //!
 //! | layer | what runs | in |
 //! |---|---|---|
 //! | model | [`case`]s through library, binary and wheel | milliseconds |
 //! | process | the binary as PID 1 in namespaces ([`sandbox`]) laid out as [`sagemaker`] or a [`kubelet`] does | a second |
+//! | identity | real clients of AWS under that binary, in a [`network`] of their own | a minute |
 //! | image | real containers ([`engine`]) telling the [`story`] of one image, and ending | two minutes |
 #![expect(
     clippy::disallowed_methods,
@@ -18,6 +19,7 @@ pub mod canary;
 pub mod case;
 pub mod engine;
 pub mod kubelet;
+pub mod network;
 pub mod programs;
 pub mod sagemaker;
 pub mod same_job;

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::sandbox::Sandbox;
+
 /// The repository.
 #[must_use]
 pub fn repository() -> PathBuf {
@@ -112,6 +114,67 @@ pub fn python_with_servers() -> Option<PathBuf> {
     works
         .then_some(python)
         .or_else(|| skipped("no Python with moto: run `make build` first"))
+}
+
+/// The clients that an identity is proved with, where the build makes them.
+#[derive(Debug)]
+pub struct Clients {
+    directory: PathBuf,
+    interpreter: PathBuf,
+    caller: PathBuf,
+}
+
+impl Clients {
+    /// `None` where they are not there.
+    ///
+    /// # Panics
+    ///
+    /// In CI, when they are not there.
+    #[must_use]
+    pub fn installed() -> Option<Self> {
+        let directory = repository().join("target/clients");
+        let caller = repository().join("target/debug/examples/caller");
+        let java = directory.join("java");
+        let python = std::fs::canonicalize(directory.join("python/bin/python"));
+        match python {
+            Ok(interpreter) if java.is_dir() && caller.is_file() => Some(Self {
+                directory,
+                interpreter,
+                caller,
+            }),
+            _ => skipped("no clients of AWS: run `make build` first"),
+        }
+    }
+
+    /// Their Python, in a container that [`mount`](Self::mount) made.
+    #[must_use]
+    pub fn python(&self) -> PathBuf {
+        self.directory.join("python/bin/python")
+    }
+
+    /// Puts them into a container.
+    #[must_use]
+    pub fn mount(&self, container: Sandbox) -> Sandbox {
+        let below = |name: &str| self.directory.join(name);
+        // Environments of Python know themselves, and their interpreter, by their paths.
+        let mut container = container
+            .mount_read_only(below("python"), below("python"))
+            .mount_read_only(below("cli"), below("cli"))
+            .mount_read_only(below("javascript"), "/opt/javascript")
+            .mount_read_only(below("java"), "/opt/java")
+            .mount_read_only(&self.caller, "/opt/programs/caller");
+        // A JVM reads its settings below /etc.
+        for entry in std::fs::read_dir("/etc").into_iter().flatten().flatten() {
+            if entry.file_name().to_string_lossy().starts_with("java-") {
+                container = container.mount_read_only(entry.path(), entry.path());
+            }
+        }
+        let home = self.interpreter.parent().and_then(Path::parent);
+        match home {
+            Some(home) if !home.starts_with("/usr") => container.mount_read_only(home, home),
+            _ => container,
+        }
+    }
 }
 
 /// Says why a test cannot run here; in CI nothing may be skipped.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
+use crate::network::Network;
 use crate::programs;
 use crate::wait;
 
@@ -22,6 +23,7 @@ pub struct Sandbox {
     proc: bool,
     working_directory: PathBuf,
     inherited: String,
+    network: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug)]
@@ -58,6 +60,7 @@ impl Sandbox {
             proc: true,
             working_directory: PathBuf::from("/"),
             inherited: String::new(),
+            network: None,
         };
         for directory in [
             "/bin",
@@ -147,6 +150,13 @@ impl Sandbox {
         self
     }
 
+    /// `--network`: another namespace than this machine's.
+    #[must_use]
+    pub fn network(mut self, network: &Network) -> Self {
+        self.network = Some(network.namespace());
+        self
+    }
+
     /// `--workdir`.
     #[must_use]
     pub fn working_directory(mut self, directory: impl Into<PathBuf>) -> Self {
@@ -190,7 +200,15 @@ impl Sandbox {
     pub fn start_on(&self, argv: &[OsString], streams: [Stdio; 3]) -> Running {
         let [stdin, stdout, stderr] = streams;
         let root = tempfile::tempdir().expect("a temporary directory can be made");
-        let mut command = Command::new("unshare");
+        let mut command = match &self.network {
+            None => Command::new("unshare"),
+            Some(namespace) => {
+                let mut command = Command::new("nsenter");
+                command.arg(format!("--net={}", namespace.display()));
+                command.args(["--", "unshare"]);
+                command
+            }
+        };
         command
             .args([
                 "--mount",
@@ -319,6 +337,7 @@ impl Running {
                 OsStr::new("chroot"),
                 OsStr::new("env"),
                 OsStr::new("unshare"),
+                OsStr::new("nsenter"),
             ];
             (!shell.contains(&name.file_name()?)).then_some(pid)
         })

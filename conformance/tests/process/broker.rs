@@ -436,7 +436,7 @@ fn children_without_the_environment_find_it_by_a_profile() {
         [
             "# lyftlearn-runtime",
             "[default]",
-            "credential_process = \"/opt/lyftlearn/bin/lyftlearn-runtime\" credentials"
+            "credential_process = /opt/lyftlearn/bin/lyftlearn-runtime credentials"
         ]
     );
     for line in lines {

@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use crate::contract::delivered as names;
 use crate::deliver::{Offer, Presented, write_identity};
 use crate::facts::Facts;
+use crate::platform::identity_by_profile;
 use crate::resolve::endpoint;
 use crate::workload::{CredentialMode, CredentialSource, Credentials, Platform, Secret, Workload};
 
@@ -36,6 +37,7 @@ pub(super) fn unserved(workload: &Workload) -> Presented {
 
 /// The same with an endpoint of this start's own, where the identity is to be had by one.
 pub(super) fn served(
+    facts: &Facts,
     workload: &Workload,
     owner: Option<(u32, u32)>,
     problems: &mut Vec<String>,
@@ -68,6 +70,7 @@ pub(super) fn served(
         uri,
         token: bound.token.clone(),
         token_file,
+        instead_of_profile: identity_by_profile(facts),
     };
     (Presented::Offered(offer), Some(bound))
 }
@@ -103,6 +106,7 @@ pub(super) fn beside(facts: &Facts, workload: &Workload) -> Presented {
                 uri: served.uri,
                 token: served.token,
                 token_file: Some(served.token_file),
+                instead_of_profile: identity_by_profile(facts),
             })
         }
         _ => unserved(workload),

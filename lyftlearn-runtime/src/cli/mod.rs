@@ -7,6 +7,8 @@ mod credentials;
 mod diff;
 mod doctor;
 mod env;
+#[cfg(feature = "agent")]
+mod errand;
 mod exec;
 mod explain;
 mod identity;
@@ -16,6 +18,7 @@ mod outcome;
 mod output;
 mod profile;
 mod program;
+mod required;
 mod run;
 pub(crate) mod secrets;
 mod skew;
@@ -67,6 +70,8 @@ fn command(
         Some(outcome::WORD) => return outcome::outcome(&arguments[1..]),
         #[cfg(feature = "agent")]
         Some(secrets::WORD) => return secrets::errand(&arguments[1..]),
+        #[cfg(feature = "agent")]
+        Some(required::WORD) => return required::errand(&arguments[1..]),
         #[cfg(feature = "agent")]
         Some(agent::WORD) => return agent::agent(&arguments[1..]),
         _ => {}

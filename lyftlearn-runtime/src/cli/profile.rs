@@ -14,10 +14,16 @@ pub(super) fn write(files: &[String]) -> Vec<String> {
     }
     // Without /proc, the PATH of whoever asks has to do.
     let own = std::env::current_exe().unwrap_or_else(|_| "lyftlearn-runtime".into());
+    // Go's first SDK keeps nothing but what the quotes hold.
+    let own = own.display().to_string();
+    let own = if own.contains(char::is_whitespace) {
+        format!("\"{own}\"")
+    } else {
+        own
+    };
     let text = format!(
-        "{}\n[default]\ncredential_process = \"{}\" credentials\n",
+        "{}\n[default]\ncredential_process = {own} credentials\n",
         aws::OWN_PROFILE,
-        own.display()
     );
     files
         .iter()

@@ -9,7 +9,7 @@ use lexopt::Parser;
 use super::layers::{Gathered, no_room};
 use super::usage::{self, UsageFault};
 use super::user::{self, Account};
-use super::{identity, outcome, output, profile, program, secrets, skew};
+use super::{identity, outcome, output, profile, program, required, secrets, skew};
 use crate::contract::delivered as names;
 use crate::deliver::outcome::{End, How, Skew, Stopped};
 use crate::deliver::secrets::Kept as KeptSecrets;
@@ -80,7 +80,7 @@ pub(super) fn run(mut words: Parser, mut armed: Armed) -> Result<u8, Error> {
     };
     let resolved = armed.while_starting(long, stopped, || resolve_with(&facts, &arguments));
     let prepared = resolved.and_then(|resolved| {
-        let long = long || secrets::fetches(&facts, &resolved);
+        let long = long || required::waits(&resolved) || secrets::fetches(&facts, &resolved);
         armed.while_starting(long, stopped, || prepare_run(&facts, resolved, &kept))
     });
     let Prepared {
@@ -150,6 +150,7 @@ fn prepare_run(
     })?;
     let quiet = settings.log.as_deref() == Some("off");
     let skew = skew::guard(facts, &resolved)?;
+    required::awaited(facts, &resolved)?;
     let obtained = secrets::obtain(facts, &resolved)?;
     let noted = resolved.problems.len();
     let about_secrets = obtained.problems.clone();
@@ -162,7 +163,8 @@ fn prepare_run(
     );
     let run = delivery.workload.paths.run.clone();
     let owner = account.as_ref().map(Account::owner);
-    let (presented, endpoint) = identity::served(&delivery.workload, owner, &mut delivery.problems);
+    let (presented, endpoint) =
+        identity::served(facts, &delivery.workload, owner, &mut delivery.problems);
     delivery
         .problems
         .extend(profile::write(&settings.identity.profile_files));

@@ -23,10 +23,6 @@ use crate::workload::{Platform, Workload};
 #[cfg(feature = "agent")]
 pub(super) const WORD: &str = "--secrets";
 
-/// Beyond the deadline: for the errand's start and its answer.
-#[cfg(feature = "agent")]
-const MARGIN: std::time::Duration = std::time::Duration::from_secs(2);
-
 /// Everything that is to be delivered.
 #[derive(Debug, Default)]
 pub(super) struct Obtained {
@@ -324,14 +320,8 @@ fn fetch(facts: &Facts, resolved: &Resolved, wanted: Vec<(String, Source)>) -> F
     let lost = |(name, _): &(String, Source)| (name.clone(), Err(Why::Lost));
     let mut fetched: Fetched = wanted.iter().map(lost).collect();
     let request = request(facts, resolved, wanted);
-    let until = std::time::Duration::from_secs(request.deadline_seconds.into()) + MARGIN;
-    let argv: Vec<OsString> = ["lyftlearn-runtime", WORD, &std::process::id().to_string()]
-        .map(OsString::from)
-        .into();
-    let question = serde_json::to_vec(&request).expect("plain data has no failure to report");
-    let answer = crate::init::errand(&argv, facts.vars(), &question, until);
-    let answer = answer.map(zeroize::Zeroizing::new);
-    let answer: Option<Answer> = answer.and_then(|answer| serde_json::from_slice(&answer).ok());
+    let patience = std::time::Duration::from_secs(request.deadline_seconds.into());
+    let answer: Option<Answer> = super::errand::ask(facts, WORD, &request, patience);
     let answer = answer.unwrap_or_default();
     fetched.extend(
         answer
@@ -373,38 +363,8 @@ pub(crate) fn request(
     }
 }
 
-/// The errand: a question on its standard input, an answer on its standard output.
+/// The errand.
 #[cfg(feature = "agent")]
 pub(super) fn errand(arguments: &[OsString]) -> Result<u8, Error> {
-    use std::io::{Read, Write};
-
-    use super::usage::UsageFault;
-    use crate::secrets::fetch;
-
-    let parent = arguments
-        .first()
-        .and_then(|word| word.to_str()?.parse().ok());
-    let not_for_people = || Error::from(UsageFault::NotForPeople { word: WORD });
-    let parent: u32 = parent.ok_or_else(not_for_people)?;
-    crate::init::belongs_to(parent).ok_or_else(not_for_people)?;
-    // It holds what nobody may read, neither from its memory nor from a core dump.
-    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
-    let mut question = Vec::new();
-    let read = std::io::stdin().read_to_end(&mut question);
-    read.map_err(|_| not_for_people())?;
-    let request: fetch::Request =
-        serde_json::from_slice(&question).map_err(|_| not_for_people())?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|_| not_for_people())?;
-    let answer = runtime.block_on(fetch::fetch(request));
-    // A resolver that hangs in its thread is not waited for.
-    runtime.shutdown_background();
-    let answer = serde_json::to_vec(&answer).expect("texts have no failure to report");
-    let answer = zeroize::Zeroizing::new(answer);
-    // Who is gone does not want it any more.
-    let mut stdout = std::io::stdout().lock();
-    let _ = stdout.write_all(&answer).and_then(|()| stdout.flush());
-    Ok(0)
+    super::errand::run(WORD, arguments, crate::secrets::fetch::fetch)
 }

@@ -29,6 +29,8 @@ pub(crate) const EXECUTION_ENV: &str = "AWS_EXECUTION_ENV";
 pub(crate) const REGION: &str = "AWS_REGION";
 pub(crate) const DEFAULT_REGION: &str = "AWS_DEFAULT_REGION";
 pub(crate) const HOME: &str = "HOME";
+/// What every SDK reads as a profile file without profiles.
+pub(crate) const NO_FILE: &str = "/dev/null";
 pub(crate) const CONFIG_FILE: &str = "AWS_CONFIG_FILE";
 /// Below `HOME`.
 pub(crate) const USUAL_CONFIG_FILE: &str = ".aws/config";

@@ -25,8 +25,6 @@ use crate::workload::Identity;
 const PATIENCE: Duration = Duration::from_millis(800);
 /// A machine sleeps, a clock is set: the wall clock is looked at this often.
 const LOOK: Duration = Duration::from_secs(30);
-/// A caller who finds nothing, or soon nothing, may have the source asked this often.
-const ON_DEMAND: Duration = Duration::from_secs(1);
 const NEARLY_OVER: Duration = Duration::from_secs(5 * 60);
 /// No source may hang the broker.
 const LONGEST_QUESTION: Duration = Duration::from_secs(20);
@@ -301,7 +299,8 @@ impl Held {
                     }
                 }
                 () = self.wanted.notified() => {
-                    let at = (asked + ON_DEMAND).min(due);
+                    let soonest = schedule::on_demand(self.state.borrow().failure.as_ref());
+                    let at = (asked + soonest).min(due);
                     tokio::time::sleep_until(at).await;
                     return;
                 }

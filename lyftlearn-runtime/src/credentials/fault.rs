@@ -141,9 +141,14 @@ impl Cause {
         }
     }
 
-    /// Whether the source has too much to do.
+    /// Whether it lies in what this container was given, which stays as it is while it runs.
     #[cfg(feature = "cli")]
-    pub(super) fn is_throttling(&self) -> bool {
+    pub(crate) fn is_of_this_container(&self) -> bool {
+        matches!(self, Self::NoRegion | Self::NotAnAddress | Self::BadToken)
+    }
+
+    /// Whether the source has too much to do.
+    pub(super) fn is_throttled(&self) -> bool {
         match self {
             Self::Status(status) => *status == 429,
             Self::Sts { code, .. } => code.contains("Throttl"),
@@ -189,7 +194,22 @@ impl fmt::Display for Cause {
             Self::TokenFile(path, kind) => {
                 write!(f, "cannot read the token file {}: {kind}", path.display())
             }
-            Self::Sts { action, code } => write!(f, "STS refused {action}: {code}"),
+            Self::Sts { action, code } => {
+                write!(f, "STS refused {action}: {code}")?;
+                match code.as_str() {
+                    "AccessDenied" => {
+                        f.write_str(": the role's trust policy does not name this container")
+                    }
+                    "ExpiredToken" | "ExpiredTokenException" => {
+                        f.write_str(": what it was shown is over")
+                    }
+                    "InvalidIdentityToken" => {
+                        f.write_str(": the account does not know who made the token")
+                    }
+                    _ if self.is_throttled() => f.write_str(": it is asked too often"),
+                    _ => Ok(()),
+                }
+            }
             Self::NoRegion => {
                 f.write_str("STS is regional and the region is not known: set AWS_REGION")
             }
@@ -269,7 +289,7 @@ mod tests {
                     action: "AssumeRole",
                     code: "AccessDenied".to_owned(),
                 },
-                "STS refused AssumeRole: AccessDenied",
+                "STS refused AssumeRole: AccessDenied: the role's trust policy does not name this container",
             ),
             (
                 Cause::NoRegion,

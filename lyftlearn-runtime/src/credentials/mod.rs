@@ -10,6 +10,8 @@ mod fault;
 #[cfg(feature = "cli")]
 mod schedule;
 mod source;
+#[cfg(feature = "cli")]
+mod startup;
 mod sts;
 
 #[cfg(feature = "cli")]
@@ -17,6 +19,8 @@ pub(crate) use broker::{Broker, Report, Summary, Unavailable, timestamp};
 #[cfg(feature = "cli")]
 pub(crate) use fault::{Cause, unavailable};
 pub(crate) use source::Source;
+#[cfg(feature = "cli")]
+pub(crate) use startup::first;
 #[cfg(feature = "cli")]
 pub(crate) use sts::caller;
 

@@ -12,6 +12,9 @@ const LONG: Duration = Duration::from_secs(40 * 60);
 const NOT_TURNED: Duration = Duration::from_secs(60);
 const SOONEST: Duration = Duration::from_millis(500);
 
+const ON_DEMAND: Duration = Duration::from_secs(1);
+const ON_DEMAND_THROTTLED: Duration = Duration::from_secs(15);
+
 const FIRST_FAILURE: Duration = Duration::from_secs(1);
 const LATEST: Duration = Duration::from_secs(60);
 const THROTTLED: Duration = Duration::from_secs(30);
@@ -44,7 +47,7 @@ pub(super) fn after_failure(
     held: bool,
     random: f64,
 ) -> Duration {
-    let (first, latest) = if cause.is_throttling() {
+    let (first, latest) = if cause.is_throttled() {
         (THROTTLED, THROTTLED_LATEST)
     } else if cause.is_a_refusal() {
         let span = if held { REFUSED } else { REFUSED_WITHOUT };
@@ -56,6 +59,15 @@ pub(super) fn after_failure(
     let widest = before.unwrap_or(first).max(first) * 3;
     let span = first + (widest - first).mul_f64(random);
     span.min(latest)
+}
+
+/// How soon after a question a caller who finds nothing, or soon nothing, may have another
+/// asked. Callers do not know that it is asked too often, and come all the more.
+pub(super) fn on_demand(failure: Option<&Cause>) -> Duration {
+    match failure {
+        Some(cause) if cause.is_throttled() => ON_DEMAND_THROTTLED,
+        _ => ON_DEMAND,
+    }
 }
 
 /// How bad it is that a source fails: 0 while more than half of a life is left, then 1, in
@@ -74,7 +86,7 @@ mod tests {
     use std::time::Duration;
 
     use super::super::fault::Cause;
-    use super::{after_failure, after_success, alarm};
+    use super::{after_failure, after_success, alarm, on_demand};
 
     const MINUTE: Duration = Duration::from_secs(60);
 
@@ -138,6 +150,14 @@ mod tests {
             after_failure(&cause, None, false, 0.0),
             Duration::from_secs(30)
         );
+    }
+
+    #[test]
+    fn callers_do_not_hurry_a_source_that_is_asked_too_often() {
+        let second = Duration::from_secs(1);
+        assert_eq!(on_demand(None), second);
+        assert_eq!(on_demand(Some(&Cause::Status(500))), second);
+        assert_eq!(on_demand(Some(&Cause::Status(429))), second * 15);
     }
 
     #[test]

@@ -28,6 +28,8 @@ pub(crate) struct Offer {
     pub(crate) token: Secret,
     /// Where a run directory holds the token, too.
     pub(crate) token_file: Option<PathBuf>,
+    /// A profile leads to an identity, too: to the one that is served, or to another.
+    pub(crate) instead_of_profile: bool,
 }
 
 /// What becomes of the environment.
@@ -97,6 +99,12 @@ impl Changes {
             self.set(aws::AUTHORIZATION_TOKEN_FILE, path);
         }
         self.set(aws::METADATA_DISABLED, "true");
+        if offer.instead_of_profile {
+            // Unset, the usual places would count.
+            self.set(aws::CONFIG_FILE, aws::NO_FILE);
+            self.set(aws::SHARED_CREDENTIALS_FILE, aws::NO_FILE);
+            self.take(&[aws::CONFIG_FILE, aws::SHARED_CREDENTIALS_FILE, aws::PROFILE]);
+        }
         self.take(COMPETITORS);
         self.take(&[
             aws::FULL_URI,
@@ -182,10 +190,15 @@ mod tests {
     }
 
     fn offered() -> Presented {
+        offered_beside_a_profile(false)
+    }
+
+    fn offered_beside_a_profile(instead_of_profile: bool) -> Presented {
         Presented::Offered(Offer {
             uri: "http://127.0.0.1:4711/v1/credentials".to_owned(),
             token: Secret::new("token".to_owned()),
             token_file: Some("/run/lyftlearn/aws/token".into()),
+            instead_of_profile,
         })
     }
 
@@ -219,6 +232,19 @@ mod tests {
         }
         assert!(!changes.taken.iter().any(|taken| taken == "AWS_REGION"));
         assert!(!format!("{:?}", offered()).contains("\"token\""));
+    }
+
+    #[test]
+    fn a_profile_does_not_stand_before_the_endpoint() {
+        let found = [("AWS_PROFILE", "own"), ("AWS_CONFIG_FILE", "/home/config")];
+        let beside = made(&offered(), &found);
+        assert_eq!(value(&beside, "AWS_CONFIG_FILE"), None);
+        let hidden = offered_beside_a_profile(true);
+        let changes = made(&hidden, &found);
+        for name in ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"] {
+            assert_eq!(value(&changes, name), Some("/dev/null"));
+        }
+        assert!(changes.taken.iter().any(|taken| taken == "AWS_PROFILE"));
     }
 
     #[test]

@@ -108,13 +108,16 @@ fn found(world: &World<'_>) -> CredentialSource {
         () if set(aws::ROLE_ARN) && set(aws::WEB_IDENTITY_TOKEN_FILE) => {
             CredentialSource::WebIdentity
         }
-        () if profile(world) => CredentialSource::Profile,
+        () if profile(world.facts) => CredentialSource::Profile,
         () if set(aws::RELATIVE_URI) => CredentialSource::Container,
         () if pod_identity(world) => CredentialSource::PodIdentity,
         () if set(aws::FULL_URI) => CredentialSource::Container,
         () => CredentialSource::None,
     }
 }
+
+/// What every problem begins with that leaves a container without an identity.
+pub(crate) const NO_IDENTITY: &str = "no identity: ";
 
 /// Half of what a means of identity needs, in a sentence each.
 fn half_configured(world: &World<'_>) -> Vec<String> {
@@ -148,7 +151,7 @@ fn half_configured(world: &World<'_>) -> Vec<String> {
     pairs
         .into_iter()
         .filter(|(one, other, _)| set(world, one) && !set(world, other))
-        .map(|(one, other, what)| format!("no identity: {one} is set, {other} is not; {what}"))
+        .map(|(one, other, what)| format!("{NO_IDENTITY}{one} is set, {other} is not; {what}"))
         .collect()
 }
 
@@ -252,16 +255,14 @@ pub(super) fn pod_identity_evidence(world: &World<'_>) -> Option<Evidence> {
 
 /// Whether the chosen profile holds, or leads to, an identity. A file that is there and
 /// may not be read counts: the SDK that opens it says so.
-fn profile(world: &World<'_>) -> bool {
-    let place = |variable: &str, usual: &str| match world.facts.text(variable) {
+pub(crate) fn profile(facts: &Facts) -> bool {
+    let place = |variable: &str, usual: &str| match facts.text(variable) {
         Some(path) => Some(path.into_owned()),
-        None => world
-            .facts
+        None => facts
             .text(aws::HOME)
             .map(|home| format!("{}/{usual}", home.trim_end_matches('/'))),
     };
-    let profile = world
-        .facts
+    let profile = facts
         .text(aws::PROFILE)
         .map_or("default".to_owned(), |name| name.into_owned());
     let in_config = if profile == "default" {
@@ -278,7 +279,7 @@ fn profile(world: &World<'_>) -> bool {
     ];
     files.into_iter().any(|(path, section)| {
         let Some(path) = path else { return false };
-        match world.facts.file(&path, limits::DOCUMENT_BYTES) {
+        match facts.file(&path, limits::DOCUMENT_BYTES) {
             Ok(bytes) => bytes.is_some_and(|bytes| leads_to_an_identity(&bytes, &section)),
             Err(_) => true,
         }

@@ -20,6 +20,8 @@ use serde::Serialize;
 
 use documents::Encoding;
 pub(crate) use identity::region;
+#[cfg(feature = "cli")]
+pub(crate) use identity::{NO_IDENTITY, profile as identity_by_profile};
 pub(crate) use originals::Originals;
 pub use variables::DocumentVariable;
 #[cfg(feature = "cli")]

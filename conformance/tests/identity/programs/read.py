@@ -1,0 +1,113 @@
+"""Reads `s3://bucket/CLIENT.csv` as a user of that client would, with the identity that the
+client finds by itself: `read.py ENDPOINT CLIENT…`. Each client runs as a process of its own;
+what fails is told on stderr, by name.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+BIN = Path(sys.executable).parent
+BUCKET = "bucket"
+REGION = "eu-west-1"
+JAVA = ("java", "java-old", "java-s3a")
+
+
+def boto3(endpoint: str) -> None:
+    import boto3
+    from botocore.config import Config
+
+    config = Config(s3={"addressing_style": "path"})
+    client = boto3.client("s3", endpoint_url=endpoint, region_name=REGION, config=config)
+    client.get_object(Bucket=BUCKET, Key="boto3.csv")["Body"].read()
+
+
+def s3fs(endpoint: str) -> None:
+    import s3fs
+
+    system = s3fs.S3FileSystem(endpoint_url=endpoint, client_kwargs={"region_name": REGION})
+    system.cat(f"{BUCKET}/s3fs.csv")
+
+
+def pyarrow(endpoint: str) -> None:
+    from pyarrow import fs
+
+    system = fs.S3FileSystem(endpoint_override=endpoint, region=REGION)
+    system.open_input_file(f"{BUCKET}/pyarrow.csv").read()
+
+
+def s3torchconnector(endpoint: str) -> None:
+    # The part of it that reads; the rest is torch's.
+    from s3torchconnectorclient._mountpoint_s3_client import MountpointS3Client
+
+    client = MountpointS3Client(
+        region=REGION, user_agent_prefix="conformance", endpoint=endpoint, force_path_style=True
+    )
+    b"".join(client.get_object(BUCKET, "s3torchconnector.csv"))
+
+
+def polars(endpoint: str) -> None:
+    import polars
+
+    options = {"aws_endpoint_url": endpoint, "aws_allow_http": "true", "aws_region": REGION}
+    polars.scan_csv(f"s3://{BUCKET}/polars.csv", storage_options=options).collect()
+
+
+def deltalake(endpoint: str) -> None:
+    from deltalake import DeltaTable
+
+    options = {"aws_endpoint_url": endpoint, "aws_allow_http": "true", "aws_region": REGION}
+    DeltaTable(f"s3://{BUCKET}/deltalake", storage_options=options).version()
+
+
+def java(endpoint: str, name: str) -> None:
+    import read_java
+
+    read_java.read(endpoint, name)
+
+
+def command(name: str, endpoint: str) -> list[str]:
+    """Those that are programs already."""
+    source = f"s3://{BUCKET}/{name}.csv"
+    copy = ["s3", "cp", source, "-", "--endpoint-url", endpoint, "--region", REGION]
+    return {
+        "aws-cli-1": [str(BIN.parents[1] / "cli/bin/aws"), *copy],
+        "aws-cli-2": ["/usr/bin/aws", *copy],
+        "s5cmd": [str(BIN / "s5cmd"), "--endpoint-url", endpoint, "cat", source],
+        "rclone": [
+            *("rclone", "--config", "/dev/null", "--s3-provider", "Other", "--s3-env-auth"),
+            *("--s3-endpoint", endpoint, "cat", f":s3:{BUCKET}/{name}.csv"),
+        ],
+        "javascript": ["node", str(HERE / "read.mjs"), endpoint],
+        "rust": ["/opt/programs/caller", endpoint],
+        "rust-provider": ["/opt/programs/caller", endpoint, "provider"],
+    }[name]
+
+
+def main() -> int:
+    endpoint, *names = sys.argv[1:]
+    own = {"boto3": boto3, "s3fs": s3fs, "pyarrow": pyarrow, "polars": polars}
+    own |= {"deltalake": deltalake, "s3torchconnector": s3torchconnector}
+    if names[0] == "--here":
+        name = names[1]
+        if name in own:
+            own[name](endpoint)
+        else:
+            java(endpoint, name)
+        return 0
+    failed = 0
+    for name in names:
+        here = name in own or name in JAVA
+        again = [sys.executable, "-B", __file__, endpoint, "--here", name]
+        argv = again if here else command(name, endpoint)
+        ended = subprocess.run(argv, check=False, capture_output=True, timeout=120)
+        if ended.returncode:
+            failed += 1
+            said = ended.stderr.decode(errors="replace")[-2000:]
+            print(f"{name}: {ended.returncode}\n{said}", file=sys.stderr)
+    return int(failed > 0)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,144 @@
+//! `credentials.required`: a start waits for its identity, and does without a program rather than
+//! without that.
+
+use std::time::Instant;
+
+use super::*;
+
+const TOUCH: &[&str] = &["touch", "/shared/ran"];
+
+fn settings(seconds: u32) -> String {
+    format!("[credentials]\nrequired = true\nstartup_seconds = {seconds}\n")
+}
+
+#[test]
+fn the_program_starts_once_there_are_credentials() {
+    let mut stage = stage!();
+    stage.mood(&json!({"status": 503}));
+    let argv = stage.reading(&["boto3"]);
+    let running = stage.container(&settings(60)).run(&argv);
+    let asked_again = wait::until(Duration::from_secs(20), || {
+        (stage.asked().len() >= 3).then_some(())
+    });
+    assert!(asked_again.is_some(), "it asks again by itself");
+    assert!(stage.keys_of("boto3").is_empty());
+    stage.mood(&json!({"life": 3600}));
+    let output = running.end();
+    check_end(&output, 0);
+    stage.check_unseen(&output);
+    assert_eq!(stage.keys_of("boto3").len(), 1);
+}
+
+#[test]
+fn without_credentials_in_time_nothing_is_started() {
+    let mut stage = stage!();
+    stage.mood(&json!({"status": 404}));
+    let since = Instant::now();
+    let output = ended(&stage.container(&settings(2)), TOUCH);
+    check_end(&output, 125);
+    assert!(since.elapsed() < Duration::from_secs(6));
+    assert_eq!(
+        stderr(&output),
+        "lyftlearn-runtime: cannot start without the credentials that credentials.required asks for: the source container gave none within 2 s\n  \
+         because: its endpoint answered 404: it knows no credentials for this container\n  \
+         hint: lyftlearn-runtime doctor shows each step of it; credentials.startup_seconds waits longer\n"
+    );
+    assert!(!stage.world.path("shared/ran").exists());
+    let asked = stage.asked().len();
+    assert!((3..20).contains(&asked), "{asked} questions in 2 s");
+}
+
+#[test]
+fn a_stop_ends_the_waiting_at_once() {
+    let mut stage = stage!();
+    stage.mood(&json!({"hangs": true}));
+    let running = stage.container(&settings(60)).run(TOUCH);
+    let asked = wait::until(Duration::from_secs(20), || {
+        (!stage.asked().is_empty()).then_some(())
+    });
+    assert!(asked.is_some());
+    let since = Instant::now();
+    running.signal(Signal::SIGTERM);
+    let output = running.end();
+    check_end(&output, 143);
+    assert!(
+        since.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        since.elapsed()
+    );
+    assert!(!stage.world.path("shared/ran").exists());
+}
+
+/// A start that is given up before its patience is over.
+#[track_caller]
+fn check_hopeless(stage: &Stage, container: &Sandbox, report: &str) {
+    let since = Instant::now();
+    let output = ended(container, TOUCH);
+    check_end(&output, 125);
+    assert_eq!(
+        stderr(&output),
+        format!(
+            "lyftlearn-runtime: cannot start without the credentials that credentials.required asks for: {report}"
+        )
+    );
+    assert!(since.elapsed() < Duration::from_secs(10));
+    assert!(!stage.world.path("shared/ran").exists());
+}
+
+const NO_SOURCE: &str = "hint: give the pod a service account with a role, or the container AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY\n";
+
+#[test]
+fn where_there_is_no_source_nothing_is_waited_for() {
+    let stage = stage!();
+    let container = stage.bare(&settings(60));
+    let report = format!("the environment names no source\n  {NO_SOURCE}");
+    check_hopeless(&stage, &container, &report);
+    // Half of what a service account's role takes.
+    let container = container.variable("AWS_WEB_IDENTITY_TOKEN_FILE", "/shared/token");
+    let report = format!(
+        "the environment names no source\n  \
+         because: AWS_WEB_IDENTITY_TOKEN_FILE is set, AWS_ROLE_ARN is not; annotate the service account with eks.amazonaws.com/role-arn\n  {NO_SOURCE}"
+    );
+    check_hopeless(&stage, &container, &report);
+}
+
+#[test]
+fn what_no_waiting_heals_is_said_at_once() {
+    let stage = stage!();
+    let withheld = format!("{}mode = \"off\"\n", settings(60));
+    check_hopeless(
+        &stage,
+        &stage.container(&withheld),
+        "credentials.mode is off\n  hint: take one of the two settings away\n",
+    );
+    // A role is assumed, and nobody knows where.
+    let assumed = format!(
+        "{}[credentials.assume_role]\narn = \"arn:aws:iam::123456789012:role/ranking\"\n",
+        settings(60)
+    );
+    check_hopeless(
+        &stage,
+        &stage.container(&assumed).variable("AWS_REGION", ""),
+        "the source container gave none\n  \
+         because: STS is regional and the region is not known: set AWS_REGION\n  \
+         hint: lyftlearn-runtime doctor shows each step of it\n",
+    );
+}
+
+#[test]
+fn an_isolated_job_is_told_that_it_is() {
+    let stage = stage!();
+    let job = stage
+        .world
+        .training(&settings(60), &json!({}))
+        .network(&stage.network)
+        .variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "")
+        .variable("HOSTNAME", "algo-1");
+    let output = ended(&job, TOUCH);
+    check_end(&output, 125);
+    assert!(
+        stderr(&output).contains("asks for: this container is isolated by design\n  hint: turn EnableNetworkIsolation off, or credentials.required where the job runs isolated\n"),
+        "{}",
+        stderr(&output)
+    );
+}

@@ -1,0 +1,72 @@
+//! Errands: this binary once more, for what waits on a network before the program is there. A
+//! question on its standard input, an answer on its standard output, and its end.
+
+use std::ffi::OsString;
+use std::io::{Read, Write};
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use zeroize::Zeroizing;
+
+use super::usage::UsageFault;
+use crate::error::Error;
+use crate::facts::Facts;
+use crate::init;
+
+/// Beyond what an errand may take: for its start and its answer.
+const MARGIN: Duration = Duration::from_secs(2);
+
+/// Sends one out that is known by `word`, and waits for its answer; `None` when it comes to
+/// no end within `patience`, or says nothing.
+pub(super) fn ask<A: DeserializeOwned>(
+    facts: &Facts,
+    word: &'static str,
+    question: &impl Serialize,
+    patience: Duration,
+) -> Option<A> {
+    let argv: Vec<OsString> = ["lyftlearn-runtime", word, &std::process::id().to_string()]
+        .map(OsString::from)
+        .into();
+    let question = serde_json::to_vec(question).expect("plain data has no failure to report");
+    let answer = init::errand(
+        &argv,
+        facts.vars(),
+        &Zeroizing::new(question),
+        patience + MARGIN,
+    );
+    serde_json::from_slice(&Zeroizing::new(answer?)).ok()
+}
+
+/// The errand itself.
+pub(super) fn run<Q: DeserializeOwned, A: Serialize>(
+    word: &'static str,
+    arguments: &[OsString],
+    answer: impl AsyncFnOnce(Q) -> A,
+) -> Result<u8, Error> {
+    let parent = arguments
+        .first()
+        .and_then(|word| word.to_str()?.parse().ok());
+    let not_for_people = || Error::from(UsageFault::NotForPeople { word });
+    let parent: u32 = parent.ok_or_else(not_for_people)?;
+    init::belongs_to(parent).ok_or_else(not_for_people)?;
+    // It holds what nobody may read, neither from its memory nor from a core dump.
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+    let mut question = Zeroizing::new(Vec::new());
+    let read = std::io::stdin().read_to_end(&mut question);
+    read.map_err(|_| not_for_people())?;
+    let question: Q = serde_json::from_slice(&question).map_err(|_| not_for_people())?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|_| not_for_people())?;
+    let answer = runtime.block_on(answer(question));
+    // A resolver that hangs in its thread is not waited for.
+    runtime.shutdown_background();
+    let answer = serde_json::to_vec(&answer).expect("texts have no failure to report");
+    let answer = Zeroizing::new(answer);
+    // Who is gone does not want it any more.
+    let mut stdout = std::io::stdout().lock();
+    let _ = stdout.write_all(&answer).and_then(|()| stdout.flush());
+    Ok(0)
+}

@@ -1,0 +1,157 @@
+//! `credentials.required`: nothing is started before the identity is there.
+
+use std::fmt;
+
+use crate::error::{Error, ErrorKind, Fault};
+use crate::facts::Facts;
+use crate::resolve::Resolved;
+use crate::workload::{CredentialMode, CredentialSource};
+
+/// The word by which this binary knows that it is to ask for the identity.
+#[cfg(feature = "agent")]
+pub(super) const WORD: &str = "--identity";
+
+/// Why a start does without a program.
+#[derive(Debug, PartialEq, Eq)]
+enum RequiredFault {
+    /// Two settings that contradict each other.
+    Withheld,
+    /// By design: SageMaker gives an isolated container none.
+    Isolated,
+    NoSource,
+    /// The source is there, and gave none in time.
+    #[cfg_attr(
+        not(feature = "agent"),
+        expect(dead_code, reason = "without an agent nobody asks")
+    )]
+    NotGiven {
+        source: CredentialSource,
+        /// `None` where waiting was of no use.
+        seconds: Option<u32>,
+    },
+    #[cfg_attr(
+        feature = "agent",
+        expect(dead_code, reason = "with an agent it is asked")
+    )]
+    NotAsked,
+}
+
+impl fmt::Display for RequiredFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("cannot start without the credentials that credentials.required asks for: ")?;
+        match self {
+            Self::Withheld => f.write_str("credentials.mode is off"),
+            Self::Isolated => f.write_str("this container is isolated by design"),
+            Self::NoSource => f.write_str("the environment names no source"),
+            Self::NotGiven { source, seconds } => {
+                write!(f, "the source {} gave none", source.as_str())?;
+                seconds.map_or(Ok(()), |seconds| write!(f, " within {seconds} s"))
+            }
+            Self::NotAsked => f.write_str("this build asks nobody"),
+        }
+    }
+}
+
+impl Fault for RequiredFault {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Credentials
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Withheld => "take one of the two settings away",
+            Self::Isolated => {
+                "turn EnableNetworkIsolation off, or credentials.required where the job runs isolated"
+            }
+            Self::NoSource => {
+                "give the pod a service account with a role, or the container AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+            }
+            Self::NotGiven {
+                seconds: Some(_), ..
+            } => {
+                "lyftlearn-runtime doctor shows each step of it; credentials.startup_seconds waits longer"
+            }
+            Self::NotGiven { seconds: None, .. } => {
+                "lyftlearn-runtime doctor shows each step of it"
+            }
+            Self::NotAsked => "build it with the feature agent",
+        };
+        Some(hint.to_owned())
+    }
+}
+
+/// Whether the start waits for somebody else.
+pub(super) fn waits(resolved: &Resolved) -> bool {
+    resolved.identity.required
+}
+
+/// Waits for the first credentials, where they are required.
+pub(super) fn awaited(facts: &Facts, resolved: &Resolved) -> Result<(), Error> {
+    if !resolved.identity.required {
+        return Ok(());
+    }
+    let credentials = &resolved.workload.credentials;
+    let fault = match (credentials.mode, credentials.source) {
+        (CredentialMode::Off, _) => RequiredFault::Withheld,
+        (_, CredentialSource::None) if credentials.isolated => RequiredFault::Isolated,
+        (_, CredentialSource::None) => RequiredFault::NoSource,
+        _ => return asked(facts, resolved),
+    };
+    let missing = &resolved.problems;
+    let error = Error::from(fault);
+    // Half of what a source needs is the likeliest reason that there is none.
+    Err(missing
+        .iter()
+        .filter_map(|problem| problem.strip_prefix(crate::platform::NO_IDENTITY))
+        .fold(error, Error::because))
+}
+
+#[cfg(not(feature = "agent"))]
+fn asked(_: &Facts, _: &Resolved) -> Result<(), Error> {
+    Err(RequiredFault::NotAsked.into())
+}
+
+/// Has an errand ask, again and again.
+#[cfg(feature = "agent")]
+fn asked(facts: &Facts, resolved: &Resolved) -> Result<(), Error> {
+    let identity = &resolved.identity;
+    let patience = std::time::Duration::from_secs(identity.startup_seconds.into());
+    let answer: Option<Answer> = super::errand::ask(facts, WORD, identity, patience);
+    let (cause, waited) = match answer {
+        Some(Answer { cause: None, .. }) => return Ok(()),
+        Some(Answer {
+            cause: Some(cause),
+            waited,
+        }) => (cause, waited),
+        None => ("who asked for them came to no end".to_owned(), true),
+    };
+    let fault = RequiredFault::NotGiven {
+        source: resolved.workload.credentials.source,
+        seconds: waited.then_some(identity.startup_seconds),
+    };
+    Err(Error::from(fault).because(cause))
+}
+
+/// What came of asking.
+#[cfg(feature = "agent")]
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Answer {
+    /// Why there are none.
+    cause: Option<String>,
+    /// For as long as was given.
+    waited: bool,
+}
+
+/// The errand.
+#[cfg(feature = "agent")]
+pub(super) fn errand(arguments: &[std::ffi::OsString]) -> Result<u8, Error> {
+    super::errand::run(WORD, arguments, async |identity| {
+        let cause = crate::credentials::first(&identity).await.err();
+        Answer {
+            waited: cause
+                .as_ref()
+                .is_some_and(|cause| !cause.is_of_this_container()),
+            cause: cause.map(|cause| cause.to_string()),
+        }
+    })
+}
