@@ -12,7 +12,7 @@ mod secrets;
 
 use std::os::unix::net::UnixListener as StdUnixListener;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use serde::Serialize;
@@ -68,8 +68,21 @@ pub(crate) fn serve(parent: u32) -> Result<(), Error> {
         .map_err(|err| Error::from(AgentFault::Runtime).because(err.kind()))
 }
 
+/// A read from a mount that hangs holds all of it up: then the kernel ends it, and PID 1
+/// starts it again.
+const HANGING_SECONDS: u32 = 10;
+const LIVING: Duration = Duration::from_secs(4);
+
+async fn stay_alive() {
+    loop {
+        nix::unistd::alarm::set(HANGING_SECONDS);
+        tokio::time::sleep(LIVING).await;
+    }
+}
+
 async fn run(orders: Orders, parent: u32) -> Result<std::io::Result<()>, Error> {
     let sockets = orders.take_sockets()?;
+    tokio::task::spawn_local(stay_alive());
     let log = Log {
         quiet: orders.quiet,
     };

@@ -314,7 +314,7 @@ impl Supervisor<'_> {
     /// Reaps everything that has ended: SIGCHLD does not queue, and one may stand for
     /// many ends. The program's own is told last, when all that ended with it is gone.
     fn reap(&mut self) {
-        let options = if is_pid_one() {
+        let options = if is_pid_one() && self.agent.is_none() {
             WaitOptions::NOHANG
         } else {
             WaitOptions::NOHANG | WaitOptions::UNTRACED
@@ -327,6 +327,11 @@ impl Supervisor<'_> {
                 Ok(Some((pid, status))) if status.stopped() => {
                     if pid == self.child {
                         self.stop_with_the_program();
+                    } else if let Some(agent) = &self.agent
+                        && agent.pid() == Some(pid)
+                    {
+                        // Stopped, it serves nobody. It is started again once it has ended.
+                        signals::send(To::Process(pid), Signal::SIGKILL as i32);
                     }
                 }
                 Ok(Some((pid, status))) if pid == self.child && self.status.is_none() => {
