@@ -16,7 +16,7 @@ ENTER := conformance/engine/enter.sh $(LAYER)/storage
 # A cloned checkout's own; nothing of another's counts.
 export CARGO_TARGET_DIR := $(CURDIR)/target
 
-.PHONY: demo test build setup context lint test-rust test-python deny bench clean
+.PHONY: demo test build peers setup context lint test-rust test-python deny bench clean
 
 demo: build context
 	cargo build --quiet -p lyftlearn-conformance
@@ -26,14 +26,13 @@ demo: build context
 	    target/debug/lyftlearn-conformance demo; \
 	fi
 
-test: build context lint test-rust test-python
+test: build peers context lint test-rust test-python
 
 # What the machine must have.
 setup:
 	conformance/setup.sh
 
-# The static binary, and a Python environment with the wheel and the example's packages;
-# others with SageMaker's training toolkit and with its SDKs, and clients of AWS.
+# The static binary, and a Python environment with the wheel and the example's packages.
 build: setup
 	cargo build --release --locked --target $(MUSL) -p lyftlearn-runtime
 	[ -x $(PYTHON) ] || python3 -m venv target/venv
@@ -42,6 +41,8 @@ build: setup
 	target/venv/bin/maturin build --quiet --release --locked -m lyftlearn-runtime-py/Cargo.toml -i $(PYTHON) -o target/wheels
 	$(PYTHON) -m pip install --quiet --force-reinstall --no-deps target/wheels/*.whl
 
+# What only tests want: SageMaker's training toolkit, its SDKs, and clients of AWS.
+peers: build
 	[ -x $(TOOLKIT) ] || python3 -m venv target/toolkit
 	$(TOOLKIT) -m pip install --quiet boto3 six
 	$(TOOLKIT) -m pip install --quiet --no-deps sagemaker-training==5.1.4
