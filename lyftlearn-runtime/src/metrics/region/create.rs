@@ -18,6 +18,9 @@ use crate::facts::Facts;
 /// What is not worth having: some hundred series.
 pub(super) const LEAST_BYTES: u64 = 64 << 10;
 const TMPFS: u64 = 0x0102_1994;
+/// As /proc shows a region that has no path.
+#[cfg(all(feature = "agent", feature = "cli"))]
+const SPARSE_NAME: &str = "lyftlearn-metrics";
 
 /// A region that was made. Dropping it removes what lies outside of the run directory.
 #[derive(Debug)]
@@ -84,18 +87,42 @@ pub fn create(run: &Path, bytes: u64, owner: Option<(u32, u32)>) -> io::Result<O
     Ok(Some(place))
 }
 
+/// Makes a region of `bytes` bytes that no file system holds, to be handed over: it lives
+/// as long as somebody holds it. It is sealed, so that whoever maps it can trust its size,
+/// and sparse: a page is made when something is counted in it.
+///
+/// # Errors
+///
+/// Where the kernel makes no such files.
+#[cfg(all(feature = "agent", feature = "cli"))]
+pub(crate) fn create_sparse(bytes: u64) -> io::Result<File> {
+    use rustix::fs::{MemfdFlags, SealFlags};
+
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    let mut file = File::from(rustix::fs::memfd_create(SPARSE_NAME, flags)?);
+    file.set_len(bytes)?;
+    write_file_header(&mut file, bytes)?;
+    let seals = SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
+    rustix::fs::fcntl_add_seals(&file, seals)?;
+    Ok(file)
+}
+
 fn fill(mut file: File, bytes: u64, owner: Option<(u32, u32)>) -> io::Result<u64> {
     let bytes = allocate(&file, bytes)?;
     if let Some((user, group)) = owner {
         std::os::unix::fs::fchown(&file, Some(user), Some(group))?;
     }
+    write_file_header(&mut file, bytes)?;
+    Ok(bytes)
+}
+
+fn write_file_header(file: &mut File, bytes: u64) -> io::Result<()> {
     let words = std::iter::repeat_with(AtomicU64::default);
     let words: Box<[AtomicU64]> = words.take(header::LEN).collect();
     write_header(&words, &Facts::empty().with_root("/"));
     words.store(header::WORDS, bytes / 8, Relaxed);
     let header = words.iter().map(|word| word.load(Relaxed).to_le_bytes());
-    file.write_all(header.flatten().collect::<Vec<u8>>().as_slice())?;
-    Ok(bytes)
+    file.write_all(header.flatten().collect::<Vec<u8>>().as_slice())
 }
 
 /// What tells a region from anything else, and from another boot's.
