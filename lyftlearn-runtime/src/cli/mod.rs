@@ -10,8 +10,11 @@ mod env;
 mod exec;
 mod explain;
 mod identity;
+mod ingest;
 mod inspect;
 mod layers;
+#[cfg(feature = "agent")]
+mod listen;
 mod outcome;
 mod output;
 mod profile;

@@ -12,5 +12,7 @@ pub(crate) mod metrics;
 pub(crate) mod runtime;
 pub(crate) mod sagemaker;
 pub(crate) mod secrets;
+#[cfg(feature = "cli")]
+pub(crate) mod statsd;
 pub(crate) mod toolkit;
 pub(crate) mod torch;

@@ -29,6 +29,8 @@ const TAG_FIELDS: usize = 4;
 pub(crate) enum Listener {
     Udp,
     Udp6,
+    /// A port that only DogStatsD's clients are told of.
+    Dogstatsd,
     Tcp,
     Tcp6,
     Datagram,
@@ -36,9 +38,10 @@ pub(crate) enum Listener {
 }
 
 impl Listener {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Udp,
         Self::Udp6,
+        Self::Dogstatsd,
         Self::Tcp,
         Self::Tcp6,
         Self::Datagram,
@@ -49,6 +52,7 @@ impl Listener {
         match self {
             Self::Udp => "udp",
             Self::Udp6 => "udp6",
+            Self::Dogstatsd => "dogstatsd",
             Self::Tcp => "tcp",
             Self::Tcp6 => "tcp6",
             Self::Datagram => "datagram",
@@ -57,11 +61,28 @@ impl Listener {
     }
 }
 
+/// Whom the program's metrics were meant for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Gateway {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) protocol: Protocol,
+}
+
+/// How a gateway is reached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Protocol {
+    #[default]
+    Udp,
+    Tcp,
+}
+
 /// What a sign before a gauge's value means. The same bytes mean one thing in StatsD and
 /// another in DogStatsD.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Sign {
-    /// On unix sockets, where only DogStatsD's clients are, the value's; elsewhere a delta.
+    /// Where only DogStatsD's clients are, on unix sockets and the port that they are told,
+    /// the value's; elsewhere a delta.
     #[default]
     ByListener,
     Delta,
@@ -71,7 +92,10 @@ pub(crate) enum Sign {
 impl Sign {
     pub(crate) fn is_delta(self, from: Listener) -> bool {
         match self {
-            Self::ByListener => !matches!(from, Listener::Datagram | Listener::Stream),
+            Self::ByListener => !matches!(
+                from,
+                Listener::Dogstatsd | Listener::Datagram | Listener::Stream
+            ),
             Self::Delta => true,
             Self::Value => false,
         }
