@@ -207,6 +207,8 @@ fn listen(
         statsd::DEFAULT_PORT,
     )));
     let asked = settings.statsd.listen.or(usual);
+    // Any port that is free, as everywhere else.
+    let asked = asked.filter(|address| address.port() != 0);
     let (address, mut sockets) = match asked.map(|address| (address, internet(address))) {
         Some((address, Ok(sockets))) => (address, sockets),
         Some((address, Err(err))) => {

@@ -21,7 +21,9 @@ pub(crate) use fault::SettingsFault;
 pub(crate) use identity::{AssumeRole, Identity};
 use keys::Form;
 pub use keys::{KEYS, Key};
-pub(crate) use statsd::{Intercept, Statsd};
+#[cfg(any(feature = "cli", test))]
+pub(crate) use statsd::Intercept;
+pub(crate) use statsd::Statsd;
 
 use crate::contract::runtime;
 use crate::error::Error;

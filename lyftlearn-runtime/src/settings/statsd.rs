@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use figment::value::Value;
 
-use super::Reader;
+use super::{REGION_BYTES, Reader};
 
 /// What comes in by StatsD, and from whom.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,6 +33,7 @@ pub(crate) enum Intercept {
 }
 
 const AN_ADDRESS: &str = "an address and a port, such as 127.0.0.1:8125";
+const BYTES: &str = "a number of bytes from 65536 to 1073741824";
 const DIALECTS: &str = "a list of lyft, librato, signalfx, influxdb and graphite";
 const NAMES: &[&str] = &["lyft", "librato", "signalfx", "influxdb", "graphite"];
 
@@ -41,7 +42,7 @@ impl Reader {
         Statsd {
             mode: self.choice("metrics.statsd.mode"),
             listen: self.address("metrics.statsd.listen"),
-            bytes: self.region_bytes("metrics.statsd.bytes"),
+            bytes: self.store_bytes("metrics.statsd.bytes"),
             dialects: self.dialects("metrics.statsd.dialects"),
             signs: self.choice("metrics.statsd.signs"),
             microseconds: self
@@ -58,6 +59,16 @@ impl Reader {
             self.wrong(key, AN_ADDRESS);
         }
         address
+    }
+
+    fn store_bytes(&mut self, key: &'static str) -> Option<u64> {
+        self.figment.find_value(key).ok()?;
+        let bytes = self.figment.extract_inner_lossy::<u64>(key).ok();
+        let bytes = bytes.filter(|bytes| REGION_BYTES.contains(bytes));
+        if bytes.is_none() {
+            self.wrong(key, BYTES);
+        }
+        bytes
     }
 
     fn dialects(&mut self, key: &'static str) -> Option<Vec<String>> {

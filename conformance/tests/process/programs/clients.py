@@ -1,0 +1,99 @@
+"""Sends lines by a client as it comes from PyPI, and ends in one way or another."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+
+Count = Callable[[], object]
+
+
+def by_environment() -> Count:
+    from statsd.defaults.env import statsd
+
+    return lambda: statsd.incr("client.env")
+
+
+def pipeline() -> Count:
+    from statsd.defaults.env import statsd
+
+    def count() -> None:
+        with statsd.pipeline() as lines:
+            lines.incr("client.pipeline")
+
+    return count
+
+
+def tcp() -> Count:
+    import statsd
+
+    client = statsd.TCPStatsClient(os.environ["STATSD_HOST"], int(os.environ["STATSD_PORT"]))
+    return lambda: client.incr("client.tcp")
+
+
+def datadog() -> Count:
+    from datadog.dogstatsd.base import DogStatsd
+
+    client = DogStatsd(disable_telemetry=True)
+    return lambda: client.increment("client.datadog", tags=["k:v"])
+
+
+def datadog_unix() -> Count:
+    from datadog.dogstatsd.base import DogStatsd
+
+    run = os.environ["LYFTLEARN_RUN_DIR"]
+    # Without a timeout it drops what the kernel's queue of ten does not take.
+    client = DogStatsd(
+        socket_path=f"unix://{run}/statsd.sock", disable_telemetry=True, socket_timeout=20
+    )
+    return lambda: client.increment("client.unix", tags=["k:v"])
+
+
+def datadog_stream() -> Count:
+    from datadog.dogstatsd.base import DogStatsd
+
+    run = os.environ["LYFTLEARN_RUN_DIR"]
+    client = DogStatsd(
+        socket_path=f"unixstream://{run}/statsd-stream.sock",
+        disable_telemetry=True,
+        socket_timeout=20,
+    )
+    return lambda: client.increment("client.stream", tags=["k:v"])
+
+
+def datadog_buffered() -> Count:
+    from datadog.dogstatsd.base import DogStatsd
+
+    client = DogStatsd(disable_telemetry=True, disable_buffering=False, flush_interval=0)
+
+    def count() -> None:
+        client.increment("client.buffered")
+        # What is in the client's own buffer is lost with the process, by any server.
+        client.flush()
+
+    return count
+
+
+CLIENTS = {
+    "statsd": by_environment,
+    "pipeline": pipeline,
+    "tcp": tcp,
+    "datadog": datadog,
+    "datadog-unix": datadog_unix,
+    "datadog-stream": datadog_stream,
+    "datadog-buffered": datadog_buffered,
+}
+
+
+def main() -> None:
+    name, ending, lines = sys.argv[1:]
+    count = CLIENTS[name]()
+    for _ in range(int(lines)):
+        count()
+    if ending == "_exit":
+        os._exit(0)
+    if ending != "exit":
+        os.kill(os.getpid(), signal.Signals[ending])
+
+
+main()
