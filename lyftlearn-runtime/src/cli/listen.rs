@@ -243,8 +243,11 @@ fn listen(
         dogstatsd: dogstatsd.local_addr()?.port(),
     };
     push(&mut sockets, Listener::Dogstatsd, dogstatsd);
-    for (_, socket) in &sockets {
-        enlarge(socket);
+    for (socket, file) in &sockets {
+        // A connection makes who sends wait; a datagram is lost.
+        if !matches!(socket, Socket::Statsd(Listener::Tcp | Listener::Tcp6)) {
+            enlarge(file);
+        }
     }
     let receive = sockets.first().map(|(_, socket)| received(socket));
     if receive.is_some_and(|bytes| bytes < LEAST_RECEIVE_BYTES) {
