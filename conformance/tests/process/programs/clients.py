@@ -5,18 +5,18 @@ import signal
 import sys
 from collections.abc import Callable
 
+from datadog.dogstatsd.base import DogStatsd
+from statsd import TCPStatsClient
+from statsd.defaults.env import statsd
+
 Count = Callable[[], object]
 
 
 def by_environment() -> Count:
-    from statsd.defaults.env import statsd
-
     return lambda: statsd.incr("client.env")
 
 
 def pipeline() -> Count:
-    from statsd.defaults.env import statsd
-
     def count() -> None:
         with statsd.pipeline() as lines:
             lines.incr("client.pipeline")
@@ -25,22 +25,16 @@ def pipeline() -> Count:
 
 
 def tcp() -> Count:
-    import statsd
-
-    client = statsd.TCPStatsClient(os.environ["STATSD_HOST"], int(os.environ["STATSD_PORT"]))
+    client = TCPStatsClient(os.environ["STATSD_HOST"], int(os.environ["STATSD_PORT"]))
     return lambda: client.incr("client.tcp")
 
 
 def datadog() -> Count:
-    from datadog.dogstatsd.base import DogStatsd
-
     client = DogStatsd(disable_telemetry=True)
     return lambda: client.increment("client.datadog", tags=["k:v"])
 
 
 def datadog_unix() -> Count:
-    from datadog.dogstatsd.base import DogStatsd
-
     run = os.environ["LYFTLEARN_RUN_DIR"]
     # Without a timeout it drops what the kernel's queue of ten does not take.
     client = DogStatsd(
@@ -50,8 +44,6 @@ def datadog_unix() -> Count:
 
 
 def datadog_stream() -> Count:
-    from datadog.dogstatsd.base import DogStatsd
-
     run = os.environ["LYFTLEARN_RUN_DIR"]
     client = DogStatsd(
         socket_path=f"unixstream://{run}/statsd-stream.sock",
@@ -62,8 +54,6 @@ def datadog_stream() -> Count:
 
 
 def datadog_buffered() -> Count:
-    from datadog.dogstatsd.base import DogStatsd
-
     client = DogStatsd(disable_telemetry=True, disable_buffering=False, flush_interval=0)
 
     def count() -> None:
