@@ -329,6 +329,28 @@ fn who_comes_beside_is_told_the_same() {
 }
 
 #[test]
+fn an_agent_that_is_not_root_finds_what_its_predecessor_counted() {
+    needs_namespaces!();
+    let world = World::new();
+    let container = looked_into(&world, world.container(ON)).user(1000);
+    for directory in ["shared", "run"] {
+        use std::os::unix::fs::PermissionsExt;
+        let all = std::fs::Permissions::from_mode(0o777);
+        std::fs::set_permissions(world.path(directory), all).unwrap();
+    }
+    let mut shell = Shell::start(&world, &container);
+    let send = "python3 -c \"import os, socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); \
+                s.connect(('127.0.0.1', 8125)); [s.send(b'a:1|c') for _ in range(10)]\"";
+    shell.run(send);
+    check_lines(&world, 10);
+    kill(agent(shell.running.pid_one(), None), Signal::SIGKILL);
+    shell.run(send);
+    check_lines(&world, 20);
+    assert_eq!(account(&world)["kept"], json!(true));
+    shell.end();
+}
+
+#[test]
 fn lines_and_their_tags_are_nobodys_to_see() {
     needs_namespaces!();
     let world = World::new();

@@ -1,4 +1,5 @@
-//! The grammar, by bytes that nobody chose.
+//! The grammar, by bytes that nobody chose. proptest is the fuzzer: cargo-fuzz wants a nightly
+//! compiler.
 
 use proptest::prelude::*;
 

@@ -295,6 +295,23 @@ fn distinct_names_without_end_take_no_more_room() {
     assert_eq!(counted(&store, "name_0{k=0}"), 2.0);
 }
 
+#[test]
+fn what_is_handed_over_cannot_be_made_shorter_and_anything_else_is_not_taken() {
+    let file = create_sparse(SIZE).unwrap();
+    assert!(file.set_len(0).is_err() && file.set_len(2 * SIZE).is_err());
+    let kept = |file: Option<&std::fs::File>| {
+        let store = Store::over(file, Rules::default());
+        store.packet(b"a:1|c", Listener::Udp);
+        assert_eq!(counted(&store, "a{}"), 1.0);
+        serde_json::to_value(store.account()).unwrap()["kept"] == true
+    };
+    assert!(kept(Some(&file)));
+    // A file that somebody could cut, and none.
+    let other = tempfile::tempfile().unwrap();
+    other.set_len(SIZE).unwrap();
+    assert!(!kept(Some(&other)) && !kept(None));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 
