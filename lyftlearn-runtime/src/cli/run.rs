@@ -200,7 +200,6 @@ fn prepare_run(
             owner,
             identity: &resolved.identity,
             endpoint,
-            #[cfg(feature = "agent")]
             statsd,
         },
         &mut delivery.problems,
@@ -256,9 +255,14 @@ pub(super) struct Needs<'a> {
     pub(super) owner: Option<(u32, u32)>,
     pub(super) identity: &'a Identity,
     pub(super) endpoint: Option<identity::Bound>,
-    #[cfg(feature = "agent")]
-    pub(super) statsd: Option<listen::Bound>,
+    pub(super) statsd: Listening,
 }
+
+/// StatsD's sockets, where there are any.
+#[cfg(feature = "agent")]
+type Listening = Option<listen::Bound>;
+#[cfg(not(feature = "agent"))]
+type Listening = ();
 
 fn make_region(
     run: &Path,
@@ -288,7 +292,7 @@ fn statsd(
     workload: &Workload,
     owner: Option<(u32, u32)>,
     problems: &mut Vec<String>,
-) -> (Pointed, Option<listen::Bound>) {
+) -> (Pointed, Listening) {
     let run = workload.paths.run.as_deref();
     listen::bound(facts, deployed, workload.platform, run, owner, problems)
 }
@@ -300,7 +304,7 @@ fn statsd(
     _: &Workload,
     _: Option<(u32, u32)>,
     _: &mut Vec<String>,
-) -> (Pointed, ()) {
+) -> (Pointed, Listening) {
     (Pointed::default(), ())
 }
 

@@ -33,8 +33,10 @@ use run_dir::RunDir;
 pub use run_dir::{Keeper, Recipient};
 #[cfg(feature = "cli")]
 pub(crate) use shutdown::announce;
+#[cfg(all(feature = "agent", feature = "cli"))]
+pub(crate) use statsd::write as write_statsd;
 #[cfg(feature = "cli")]
-pub(crate) use statsd::{Pointed, Ports, point, write as write_statsd};
+pub(crate) use statsd::{Pointed, Ports, point};
 
 use crate::contract::delivered as names;
 use crate::workload::{Texts, Workload};

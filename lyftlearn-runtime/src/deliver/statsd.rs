@@ -71,6 +71,10 @@ pub(crate) fn point<'a>(
 }
 
 /// Tells those who come beside the program.
+#[cfg_attr(
+    not(feature = "agent"),
+    allow(dead_code, reason = "without an agent nobody listens")
+)]
 pub(crate) fn write(run: &Path, owner: Option<(u32, u32)>, ports: &Ports) -> std::io::Result<()> {
     let text = serde_json::to_vec(ports)?;
     files::write(&run.join(names::STATSD_PORTS), &text, owner)
