@@ -5,6 +5,8 @@ mod datagrams;
 mod kernel;
 mod sockets;
 mod streams;
+#[cfg(test)]
+mod tests;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
