@@ -25,7 +25,9 @@ pub const PLACE: &[&str] = &[
 
 /// The same for variables, by their beginnings.
 pub const PLACE_VARIABLES: &[&str] = &[
-    // Only a start serves an identity; where there is none to serve, this is known before.
+    // The place and the key of this start's own endpoint. Only a start serves an identity; where
+    // there is none to serve, this is known before.
+    "AWS_CONTAINER_",
     "AWS_EC2_METADATA_DISABLED",
     "LYFTLEARN_FLAVOR",
     "LYFTLEARN_HOST",

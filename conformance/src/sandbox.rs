@@ -24,6 +24,7 @@ pub struct Sandbox {
     working_directory: PathBuf,
     inherited: String,
     network: Option<PathBuf>,
+    own_network: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -61,6 +62,7 @@ impl Sandbox {
             working_directory: PathBuf::from("/"),
             inherited: String::new(),
             network: None,
+            own_network: false,
         };
         for directory in [
             "/bin",
@@ -173,6 +175,13 @@ impl Sandbox {
         self
     }
 
+    /// `--network none`: a loopback that nobody else has, with every port of it free.
+    #[must_use]
+    pub fn own_network(mut self) -> Self {
+        self.own_network = true;
+        self
+    }
+
     /// Starts `lyftlearn-runtime run -- ARGV` as PID 1.
     #[must_use]
     pub fn run<W: AsRef<OsStr>>(&self, argv: &[W]) -> Running {
@@ -219,8 +228,9 @@ impl Sandbox {
                 "--kill-child",
                 "--propagation",
                 "private",
-                "--",
             ])
+            .args(self.own_network.then_some("--net"))
+            .arg("--")
             .args(["sh", "-euc", &self.script(root.path()), "sandbox"])
             .args(self.inheritance())
             .args(argv)
@@ -271,6 +281,9 @@ impl Sandbox {
              mount -t tmpfs -o mode=755 tmpfs {root}\n\
              mkdir -p {root}/proc {root}/dev {root}/tmp {root}/etc {root}/opt\nchmod 1777 {root}/tmp\n"
         );
+        if self.own_network {
+            script.push_str("ip link set lo up\n");
+        }
         if self.writable_run {
             script.push_str(&format!("mkdir {root}/run\n"));
             if self.user.is_some() {

@@ -25,6 +25,7 @@ mod outcome;
 mod secrets;
 mod snapshots;
 mod start;
+mod statsd;
 mod stopping;
 mod toolkit;
 

@@ -1,11 +1,13 @@
 //! The asynchronous process beside the program. PID 1 keeps it alive and holds its
 //! sockets, so that nobody is refused while it is restarted.
 //!
-//! It serves the identity on loopback, brings files of secrets up to date, and answers on `agent.sock` in the run directory: who
-//! connects is sent its state as one line of JSON.
+//! It serves the identity on loopback, brings files of secrets up to date, counts what comes by
+//! StatsD, and answers on `agent.sock` in the run directory: who connects is sent its state as
+//! one line of JSON.
 
 mod endpoint;
 mod fault;
+mod ingest;
 mod log;
 mod orders;
 mod secrets;
@@ -21,14 +23,17 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::LocalSet;
 
-pub(crate) use orders::{ORDERS, Orders, Socket};
+pub(crate) use orders::{ORDERS, Orders, Socket, Statsd};
 
 use crate::credentials::{Broker, Report, Summary};
 use crate::error::Error;
 use crate::facts::Facts;
+use crate::metrics::store::Store;
 use endpoint::{Endpoint, Refusals};
 use fault::AgentFault;
+use ingest::Ingest;
 use log::Log;
+use orders::Sockets;
 
 /// What it says of itself.
 #[derive(Serialize)]
@@ -38,6 +43,8 @@ struct State {
     uptime_seconds: f64,
     credentials: Vec<Summary>,
     refused: std::collections::BTreeMap<&'static str, u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metrics: Option<ingest::Account>,
 }
 
 /// What it serves.
@@ -45,6 +52,7 @@ struct Service {
     started: Instant,
     broker: Option<Broker>,
     refusals: Refusals,
+    ingest: Option<Ingest>,
 }
 
 /// Serves until it is told to end, or until `parent` is gone.
@@ -55,16 +63,18 @@ pub(crate) fn serve(parent: u32) -> Result<(), Error> {
     if std::os::unix::process::parent_id() != parent {
         return Err(AgentFault::Parent.into());
     }
+    let orders = Orders::received(&Facts::capture(Vec::new()))?;
+    // Before the next step, which makes its own files root's.
+    let sockets = orders.take_sockets()?;
     // It holds keys: no core dump, and no look into its memory or environment.
     nix::sys::prctl::set_dumpable(false)
         .map_err(|errno| Error::from(AgentFault::Runtime).because(errno.desc()))?;
-    let orders = Orders::received(&Facts::capture(Vec::new()))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|err| Error::from(AgentFault::Runtime).because(err.kind()))?;
     LocalSet::new()
-        .block_on(&runtime, run(orders, parent))?
+        .block_on(&runtime, run(orders, sockets, parent))
         .map_err(|err| Error::from(AgentFault::Runtime).because(err.kind()))
 }
 
@@ -80,8 +90,7 @@ async fn stay_alive() {
     }
 }
 
-async fn run(orders: Orders, parent: u32) -> Result<std::io::Result<()>, Error> {
-    let sockets = orders.take_sockets()?;
+async fn run(orders: Orders, sockets: Sockets, parent: u32) -> std::io::Result<()> {
     tokio::task::spawn_local(stay_alive());
     let log = Log {
         quiet: orders.quiet,
@@ -90,6 +99,7 @@ async fn run(orders: Orders, parent: u32) -> Result<std::io::Result<()>, Error> 
         started: Instant::now(),
         broker: None,
         refusals: Refusals::default(),
+        ingest: None,
     };
     if let (Some((identity, token)), Some(listener)) = (orders.identity, sockets.credentials) {
         let broker = Broker::new(&identity);
@@ -99,18 +109,17 @@ async fn run(orders: Orders, parent: u32) -> Result<std::io::Result<()>, Error> 
             token: Rc::new(token),
             refusals: Rc::clone(&service.refusals),
         };
-        match into_tokio(listener) {
-            Ok(listener) => {
-                tokio::task::spawn_local(endpoint.serve(listener));
-            }
-            Err(err) => return Ok(Err(err)),
-        }
+        tokio::task::spawn_local(endpoint.serve(into_tokio(listener)?));
         service.broker = Some(broker);
     }
     if let Some(run) = orders.secrets {
         tokio::task::spawn_local(secrets::follow(parent, run));
     }
-    Ok(service.answer(sockets.state).await)
+    if let Some(statsd) = orders.statsd {
+        let store = Store::over(sockets.store.as_ref(), statsd.rules);
+        service.ingest = Some(ingest::start(sockets.statsd, store, None)?);
+    }
+    service.answer(sockets.state).await
 }
 
 fn into_tokio(listener: std::net::TcpListener) -> std::io::Result<TcpListener> {
@@ -152,12 +161,16 @@ impl Service {
             }
             None => {
                 ended.recv().await;
+                self.end();
                 return Ok(());
             }
         };
         loop {
             tokio::select! {
-                _ = ended.recv() => return Ok(()),
+                _ = ended.recv() => {
+                    self.end();
+                    return Ok(());
+                }
                 accepted = listener.accept() => {
                     // A peer that has gone again is no failure of ours.
                     let Ok((mut stream, _)) = accepted else {
@@ -172,6 +185,13 @@ impl Service {
         }
     }
 
+    /// What has arrived is counted.
+    fn end(&self) {
+        if let Some(ingest) = &self.ingest {
+            ingest.drain();
+        }
+    }
+
     fn state(&self) -> State {
         State {
             pid: std::process::id(),
@@ -179,6 +199,7 @@ impl Service {
             uptime_seconds: self.started.elapsed().as_secs_f64(),
             credentials: self.broker.as_ref().map_or(Vec::new(), Broker::summaries),
             refused: self.refusals.borrow().clone(),
+            metrics: self.ingest.as_ref().map(Ingest::account),
         }
     }
 }

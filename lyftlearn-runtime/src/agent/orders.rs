@@ -1,6 +1,8 @@
 //! What PID 1 tells its agent, anew at each start of it.
 
+use std::fs::{File, OpenOptions};
 use std::net::TcpListener;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 
@@ -8,8 +10,10 @@ use listenfd::ListenFd;
 use serde::{Deserialize, Serialize};
 
 use super::fault::AgentFault;
+use crate::contract::linux;
 use crate::error::Error;
 use crate::facts::Facts;
+use crate::metrics::statsd::{Gateway, Listener, Rules};
 use crate::workload::{Identity, Secret};
 
 /// The variable that carries them: an argument can be read by anybody.
@@ -24,8 +28,17 @@ pub(crate) struct Orders {
     pub(crate) identity: Option<(Identity, Secret)>,
     /// The run directory whose files of secrets it brings up to date.
     pub(crate) secrets: Option<PathBuf>,
+    /// What comes in by StatsD, and whom it was meant for.
+    pub(crate) statsd: Option<Statsd>,
     /// Nothing is said on stderr.
     pub(crate) quiet: bool,
+}
+
+/// How lines are understood, and where they would have gone.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Statsd {
+    pub(crate) rules: Rules,
+    pub(crate) gateway: Option<Gateway>,
 }
 
 /// What one handed-over socket is for.
@@ -35,6 +48,10 @@ pub(crate) enum Socket {
     State,
     /// The credential endpoint.
     Credentials,
+    /// No socket: the memory that totals are kept in.
+    Store,
+    /// One of StatsD's.
+    Statsd(Listener),
 }
 
 /// The sockets, each where it belongs.
@@ -42,6 +59,8 @@ pub(crate) enum Socket {
 pub(super) struct Sockets {
     pub(super) state: Option<UnixListener>,
     pub(super) credentials: Option<TcpListener>,
+    pub(super) store: Option<File>,
+    pub(super) statsd: Vec<(Listener, OwnedFd)>,
 }
 
 impl Orders {
@@ -63,8 +82,31 @@ impl Orders {
                     let listener = handed.take_tcp_listener(index).ok().flatten();
                     sockets.credentials = Some(listener.ok_or(AgentFault::Socket)?);
                 }
+                Socket::Store => sockets.store = opened(handed.take_raw_fd(index)),
+                Socket::Statsd(listener) => {
+                    let socket = taken(&mut handed, *listener, index);
+                    let socket = socket.ok_or(AgentFault::Socket)?;
+                    sockets.statsd.push((*listener, socket));
+                }
             }
         }
         Ok(sockets)
     }
+}
+
+fn taken(handed: &mut ListenFd, listener: Listener, index: usize) -> Option<OwnedFd> {
+    Some(match listener {
+        Listener::Udp | Listener::Udp6 | Listener::Dogstatsd => {
+            handed.take_udp_socket(index).ok()??.into()
+        }
+        Listener::Tcp | Listener::Tcp6 => handed.take_tcp_listener(index).ok()??.into(),
+        Listener::Datagram => handed.take_unix_datagram(index).ok()??.into(),
+        Listener::Stream => handed.take_unix_listener(index).ok()??.into(),
+    })
+}
+
+/// A file of its own for what was handed over by number. Without /proc there is none.
+fn opened(number: std::io::Result<Option<i32>>) -> Option<File> {
+    let path = format!("{}/{}", linux::OWN_FILES, number.ok()??);
+    OpenOptions::new().read(true).write(true).open(path).ok()
 }

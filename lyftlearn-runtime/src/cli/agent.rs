@@ -6,7 +6,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 
-use super::identity::Bound;
+use super::identity;
+use super::listen::Bound;
 use super::run::Needs;
 use super::usage::UsageFault;
 use crate::agent::{ORDERS, Orders, Socket};
@@ -37,7 +38,7 @@ pub(super) fn helper(facts: &Facts, needs: Needs<'_>) -> std::io::Result<Option<
     let follows = needs.settings.secrets.iter().any(Declared::is_followed);
     let secrets = needs.run.filter(|_| follows).map(Path::to_owned);
     let asked = needs.settings.agent.as_deref() == Some("on");
-    if !asked && needs.endpoint.is_none() && secrets.is_none() {
+    if !asked && needs.endpoint.is_none() && secrets.is_none() && needs.statsd.is_none() {
         return Ok(None);
     }
     let mut orders = Orders {
@@ -50,10 +51,21 @@ pub(super) fn helper(facts: &Facts, needs: Needs<'_>) -> std::io::Result<Option<
         orders.sockets.push(Socket::State);
         sockets.push(state_socket(run, needs.owner)?.into());
     }
-    if let Some(Bound { listener, token }) = needs.endpoint {
+    if let Some(identity::Bound { listener, token }) = needs.endpoint {
         orders.sockets.push(Socket::Credentials);
         sockets.push(OwnedFd::from(listener));
         orders.identity = Some((needs.identity.clone(), token));
+    }
+    if let Some(Bound {
+        sockets: bound,
+        orders: statsd,
+    }) = needs.statsd
+    {
+        for (socket, file) in bound {
+            orders.sockets.push(socket);
+            sockets.push(file);
+        }
+        orders.statsd = Some(statsd);
     }
     let file = init::own_path().ok_or(std::io::ErrorKind::NotFound)?;
     let mut environment: Vec<(OsString, OsString)> = facts

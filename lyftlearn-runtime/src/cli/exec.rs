@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use lexopt::Parser;
 
 use super::identity;
+use super::ingest;
 use super::layers::Gathered;
 use super::program;
 use super::run::recipient;
@@ -68,8 +69,9 @@ pub(super) fn exec(mut words: Parser) -> Result<u8, Error> {
         toolkit::arguments(&view.hyperparameters(&facts)?)
     })?;
     let presented = identity::beside(&facts, &workload);
+    let pointed = ingest::beside(&facts, &workload, &settings);
     let gathered = Gathered::new(
-        &facts, &workload, &documents, &variables, &optional, &presented,
+        &facts, &workload, &documents, &variables, &optional, &presented, &pointed,
     )?
     .with(obtained);
     let environment = gathered.environment(&facts, &argv, account.as_ref())?;

@@ -5,11 +5,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use super::identity;
+use super::ingest;
 use super::secrets::Obtained;
 use super::user::Account;
 use crate::contract::{aws, limits, linux, runtime};
 use crate::deliver::{
-    Environment, Layers, Presented, SecretVariable, changes, delivered, environment,
+    Environment, Layers, Pointed, Presented, SecretVariable, changes, delivered, environment, point,
 };
 use crate::error::Error;
 use crate::facts::Facts;
@@ -36,8 +37,10 @@ impl Gathered {
         delivered: &[(String, OsString)],
         optional: &[(String, String)],
         presented: &Presented,
+        pointed: &Pointed,
     ) -> Result<Self, Error> {
         let identity = changes(presented, found(facts, variables));
+        let statsd = point(pointed, found(facts, variables));
         let documents = variables.iter().map(|variable| {
             (
                 OsString::from(&variable.name),
@@ -47,12 +50,13 @@ impl Gathered {
         });
         let ours = delivered.iter().cloned();
         let ours = ours.chain(region(facts, workload)).chain(identity.set);
+        let ours = ours.chain(statsd.set);
         Ok(Self {
             image: image(facts)?,
             documents: documents.collect(),
             ours: ours.collect(),
             optional: optional.to_vec(),
-            taken: identity.taken,
+            taken: [identity.taken, statsd.taken].concat(),
             secrets: Vec::new(),
         })
     }
@@ -74,6 +78,7 @@ impl Gathered {
             &ours,
             &resolved.toolkit.variables,
             &identity::beside(facts, &resolved.workload),
+            &ingest::beside(facts, &resolved.workload, &resolved.settings),
         )
     }
 
@@ -119,7 +124,7 @@ impl Gathered {
 }
 
 /// Every variable that the program would have without this runtime, low to high.
-fn found<'a>(
+pub(super) fn found<'a>(
     facts: &'a Facts,
     documents: &'a [DocumentVariable],
 ) -> impl Iterator<Item = (&'a OsStr, &'a OsStr)> + Clone {

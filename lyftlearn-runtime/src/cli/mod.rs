@@ -12,8 +12,11 @@ mod errand;
 mod exec;
 mod explain;
 mod identity;
+mod ingest;
 mod inspect;
 mod layers;
+#[cfg(feature = "agent")]
+mod listen;
 mod outcome;
 mod output;
 mod profile;

@@ -7,13 +7,15 @@ use std::time::Duration;
 use lexopt::Parser;
 
 use super::layers::{Gathered, no_room};
+#[cfg(feature = "agent")]
+use super::listen;
 use super::usage::{self, UsageFault};
 use super::user::{self, Account};
 use super::{identity, outcome, output, profile, program, required, secrets, skew};
 use crate::contract::delivered as names;
 use crate::deliver::outcome::{End, How, Skew, Stopped};
 use crate::deliver::secrets::Kept as KeptSecrets;
-use crate::deliver::{Delivery, Keeper, Kept, Recipient, announce, deliver};
+use crate::deliver::{Delivery, Keeper, Kept, Pointed, Recipient, announce, deliver};
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::init::{self, Armed, Budget, Ending, Helper, Policy, Program, Scope, Status};
@@ -23,7 +25,7 @@ use crate::resolve::{Resolved, resolve_with, switched_off};
 use crate::settings::Settings;
 use crate::signal;
 use crate::toolkit;
-use crate::workload::Identity;
+use crate::workload::{Identity, Workload};
 
 /// For the report of a start that came to nothing; no platform's patience is at stake yet.
 const NOT_STARTED_REPORT: Duration = Duration::from_secs(5);
@@ -165,6 +167,13 @@ fn prepare_run(
     let owner = account.as_ref().map(Account::owner);
     let (presented, endpoint) =
         identity::served(facts, &delivery.workload, owner, &mut delivery.problems);
+    let (pointed, statsd) = statsd(
+        facts,
+        (settings, &resolved.variables),
+        &delivery.workload,
+        owner,
+        &mut delivery.problems,
+    );
     delivery
         .problems
         .extend(profile::write(&settings.identity.profile_files));
@@ -182,6 +191,7 @@ fn prepare_run(
         &delivery.variables,
         &delivery.optional,
         &presented,
+        &pointed,
     )?
     .with(obtained);
     let environment = gathered.environment(facts, &argv, account.as_ref())?;
@@ -198,6 +208,7 @@ fn prepare_run(
             owner,
             identity: &resolved.identity,
             endpoint,
+            statsd,
         },
         &mut delivery.problems,
     );
@@ -252,7 +263,14 @@ pub(super) struct Needs<'a> {
     pub(super) owner: Option<(u32, u32)>,
     pub(super) identity: &'a Identity,
     pub(super) endpoint: Option<identity::Bound>,
+    pub(super) statsd: Listening,
 }
+
+/// StatsD's sockets, where there are any.
+#[cfg(feature = "agent")]
+type Listening = Option<listen::Bound>;
+#[cfg(not(feature = "agent"))]
+type Listening = ();
 
 fn make_region(
     run: &Path,
@@ -270,6 +288,32 @@ fn make_region(
         ));
     }
     Some(place)
+}
+
+/// The settings, and the variables of the deployment's documents.
+pub(super) type Deployed<'a> = (&'a Settings, &'a [platform::DocumentVariable]);
+
+#[cfg(feature = "agent")]
+fn statsd(
+    facts: &Facts,
+    deployed: Deployed<'_>,
+    workload: &Workload,
+    owner: Option<(u32, u32)>,
+    problems: &mut Vec<String>,
+) -> (Pointed, Listening) {
+    let run = workload.paths.run.as_deref();
+    listen::bound(facts, deployed, workload.platform, run, owner, problems)
+}
+
+#[cfg(not(feature = "agent"))]
+fn statsd(
+    _: &Facts,
+    _: Deployed<'_>,
+    _: &Workload,
+    _: Option<(u32, u32)>,
+    _: &mut Vec<String>,
+) -> (Pointed, Listening) {
+    (Pointed::default(), ())
 }
 
 #[cfg(feature = "agent")]

@@ -84,6 +84,14 @@ pub(crate) const NOT_STARTED_FILE: &str = "not-started";
 /// In the run directory: the agent's socket.
 #[cfg(feature = "agent")]
 pub(crate) const AGENT_SOCKET: &str = "agent.sock";
+/// In the run directory: where StatsD's lines go, one datagram or connection each.
+#[cfg(all(feature = "agent", feature = "cli"))]
+pub(crate) const STATSD_DATAGRAMS: &str = "statsd.sock";
+#[cfg(all(feature = "agent", feature = "cli"))]
+pub(crate) const STATSD_STREAM: &str = "statsd-stream.sock";
+/// In the run directory: on which ports the same is heard, for those who come beside.
+#[cfg(feature = "cli")]
+pub(crate) const STATSD_PORTS: &str = "statsd.json";
 /// In the run directory: what a client of the credential endpoint needs.
 pub(crate) const IDENTITY: &str = "aws";
 /// There: the token, without a newline, and the endpoint's address.

@@ -28,6 +28,12 @@ pub(crate) const PROCESSORS_ONLINE: &str = "/sys/devices/system/cpu/online";
 pub(crate) const NEURON_DEVICES: &str = "/sys/devices/virtual/neuron_device";
 /// The one network interface a container usually has.
 pub(crate) const FIRST_INTERFACE: &str = "eth0";
+/// The network namespace's UDP sockets, each with how much it has dropped (proc_net(5)).
+#[cfg(feature = "agent")]
+pub(crate) const UDP_SOCKETS: &[&str] = &["/proc/net/udp", "/proc/net/udp6"];
+/// This process's open files by number.
+#[cfg(feature = "agent")]
+pub(crate) const OWN_FILES: &str = "/proc/self/fd";
 pub(crate) const INTERFACES: &str = "/sys/class/net";
 
 /// Written by Docker into every container.

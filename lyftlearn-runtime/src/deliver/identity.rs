@@ -82,11 +82,11 @@ pub(crate) fn changes<'a>(
 }
 
 impl Changes {
-    fn set(&mut self, name: &str, value: impl Into<OsString>) {
+    pub(super) fn set(&mut self, name: &str, value: impl Into<OsString>) {
         self.set.push((name.to_owned(), value.into()));
     }
 
-    fn take<'a>(&mut self, names: impl IntoIterator<Item = &'a &'a str>) {
+    pub(super) fn take<'a>(&mut self, names: impl IntoIterator<Item = &'a &'a str>) {
         self.taken
             .extend(names.into_iter().map(|name| (*name).to_owned()));
     }

@@ -14,6 +14,8 @@ mod run_dir;
 pub(crate) mod secrets;
 #[cfg(feature = "cli")]
 mod shutdown;
+#[cfg(feature = "cli")]
+mod statsd;
 mod variables;
 
 use std::collections::BTreeMap;
@@ -31,6 +33,10 @@ use run_dir::RunDir;
 pub use run_dir::{Keeper, Recipient};
 #[cfg(feature = "cli")]
 pub(crate) use shutdown::announce;
+#[cfg(all(feature = "agent", feature = "cli"))]
+pub(crate) use statsd::write as write_statsd;
+#[cfg(feature = "cli")]
+pub(crate) use statsd::{Pointed, Ports, point};
 
 use crate::contract::delivered as names;
 use crate::workload::{Texts, Workload};

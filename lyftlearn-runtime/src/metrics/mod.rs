@@ -12,6 +12,10 @@ mod exporter;
 #[cfg(feature = "agent")]
 mod facade;
 pub mod region;
+#[cfg(all(feature = "agent", feature = "cli"))]
+pub(crate) mod statsd;
+#[cfg(all(feature = "agent", feature = "cli"))]
+pub(crate) mod store;
 
 #[cfg(feature = "agent")]
 pub use exporter::recorder;

@@ -250,6 +250,43 @@ pub const KEYS: &[Key] = &[
         form: Form::Other,
     },
     Key {
+        name: "metrics.intercept",
+        form: Form::Choice {
+            of: &["true", "false", "all"],
+            expected: "true, false or \"all\"",
+        },
+    },
+    Key {
+        name: "metrics.statsd.mode",
+        form: Form::Choice {
+            of: &["auto", "on", "off"],
+            expected: "auto, on or off",
+        },
+    },
+    Key {
+        name: "metrics.statsd.listen",
+        form: Form::Other,
+    },
+    Key {
+        name: "metrics.statsd.bytes",
+        form: Form::Other,
+    },
+    Key {
+        name: "metrics.statsd.dialects",
+        form: Form::Other,
+    },
+    Key {
+        name: "metrics.statsd.signs",
+        form: Form::Choice {
+            of: &["auto", "delta", "value"],
+            expected: "auto, delta or value",
+        },
+    },
+    Key {
+        name: "metrics.statsd.microseconds",
+        form: Form::Other,
+    },
+    Key {
         name: "outcome.python_exceptions",
         form: Form::Choice {
             of: &["on", "off"],
@@ -297,7 +334,8 @@ pub const KEYS: &[Key] = &[
     },
 ];
 
-/// What a word runs can be a list, or a table with the list in it.
+/// What a word runs can be a list, or a table with the list in it; a switch can stand alone,
+/// or in the table of what it switches.
 const SPELLINGS: &[(&str, &str)] = &[
     ("commands.train.command", "commands.train"),
     ("commands.serve.command", "commands.serve"),
@@ -306,6 +344,7 @@ const SPELLINGS: &[(&str, &str)] = &[
         "commands.train.hyperparameters_as_args",
         "commands.hyperparameters_as_args",
     ),
+    ("metrics.statsd", "metrics.statsd.mode"),
 ];
 
 /// A key as a file may spell it.

@@ -9,6 +9,7 @@ mod identity;
 mod keys;
 pub(crate) mod secrets;
 mod service_links;
+mod statsd;
 
 use std::collections::BTreeMap;
 
@@ -20,6 +21,9 @@ pub(crate) use fault::SettingsFault;
 pub(crate) use identity::{AssumeRole, Identity};
 use keys::Form;
 pub use keys::{KEYS, Key};
+#[cfg(any(feature = "cli", test))]
+pub(crate) use statsd::Intercept;
+pub(crate) use statsd::Statsd;
 
 use crate::contract::runtime;
 use crate::error::Error;
@@ -72,6 +76,7 @@ pub(crate) struct Settings {
     pub(crate) skew_guard: Option<String>,
     /// What all processes count in; 0 is nothing.
     pub(crate) region_bytes: Option<u64>,
+    pub(crate) statsd: Statsd,
     pub(crate) python_exceptions: Option<String>,
     /// Variables whose values are secrets.
     pub(crate) redact: Vec<String>,
@@ -361,6 +366,7 @@ impl Reader {
             live_dirs: self.paths("live.dirs"),
             skew_guard: self.choice("skew.guard"),
             region_bytes: self.region_bytes("metrics.region_bytes"),
+            statsd: self.statsd(),
             python_exceptions: self.choice("outcome.python_exceptions"),
             toolkit_variables: self.choice("toolkit.variables"),
             num_cpus: self.choice("toolkit.num_cpus"),

@@ -235,3 +235,50 @@ fn bytes_that_are_no_text_are_refused() {
          $LYFTLEARN_RUNTIME_ROLE: expected UTF-8\n"
     );
 }
+
+#[test]
+fn statsd_settings_say_what_they_expect() {
+    let files = [file(
+        "/etc/lyftlearn/runtime.toml",
+        "[metrics]\nintercept = \"canary\"\n[metrics.statsd]\nmode = \"canary\"\nlisten = \"8125\"\n\
+         bytes = 1\ndialects = [\"canary\"]\nsigns = \"canary\"\n",
+    )];
+    let of = "in /etc/lyftlearn/runtime.toml: expected";
+    assert_eq!(
+        report(&files, &[]),
+        format!(
+            "lyftlearn-runtime: cannot use these settings\n  \
+             metrics.statsd.mode {of} auto, on or off\n  \
+             metrics.statsd.listen {of} an address and a port, such as 127.0.0.1:8125\n  \
+             metrics.statsd.bytes {of} a number of bytes from 65536 to 1073741824\n  \
+             metrics.statsd.dialects {of} a list of lyft, librato, signalfx, influxdb and graphite\n  \
+             metrics.statsd.signs {of} auto, delta or value\n  \
+             metrics.intercept {of} true, false or \"all\"\n"
+        )
+    );
+}
+
+#[test]
+fn interception_is_a_truth_or_all_in_a_file_and_in_a_variable() {
+    use super::Intercept::{All, Nobody, Statsd};
+
+    let intercepted = |files: &[File], variables: &[(&str, &str)]| {
+        let variables = variables.iter().map(|(name, value)| (*name, Some(*value)));
+        read(files, variables, &[]).unwrap().statsd
+    };
+    assert_eq!(intercepted(&[], &[]).intercept, Statsd);
+    for (word, expected) in [("true", Statsd), ("false", Nobody), ("\"all\"", All)] {
+        let files = [file(
+            "/runtime.toml",
+            &format!("metrics.intercept = {word}"),
+        )];
+        assert_eq!(intercepted(&files, &[]).intercept, expected, "{word}");
+        let variable = (
+            "LYFTLEARN_RUNTIME_METRICS_INTERCEPT",
+            word.trim_matches('"'),
+        );
+        assert_eq!(intercepted(&[], &[variable]).intercept, expected, "{word}");
+    }
+    let files = [file("/runtime.toml", "metrics.statsd = \"on\"")];
+    assert_eq!(intercepted(&files, &[]).mode.as_deref(), Some("on"));
+}

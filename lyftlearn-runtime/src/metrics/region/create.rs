@@ -19,6 +19,9 @@ use crate::facts::Facts;
 /// What is not worth having: some hundred series.
 pub(super) const LEAST_BYTES: u64 = 64 << 10;
 const TMPFS: u64 = 0x0102_1994;
+/// As /proc shows a region that has no path.
+#[cfg(all(feature = "agent", feature = "cli"))]
+const SPARSE_NAME: &str = "lyftlearn-metrics";
 
 /// A region's place. Dropping it removes what lies outside of the run directory.
 #[derive(Debug)]
@@ -108,6 +111,26 @@ pub fn create(run: &Path, bytes: u64, owner: Option<(u32, u32)>) -> io::Result<O
     }
     place.file = Some(file);
     Ok(Some(place))
+}
+
+/// Makes a region of `bytes` bytes that no file system holds, to be handed over: it lives
+/// as long as somebody holds it. It is sealed, so that whoever maps it can trust its size,
+/// and sparse: a page is made when something is counted in it.
+///
+/// # Errors
+///
+/// Where the kernel makes no such files.
+#[cfg(all(feature = "agent", feature = "cli"))]
+pub(crate) fn create_sparse(bytes: u64) -> io::Result<File> {
+    use rustix::fs::{MemfdFlags, SealFlags};
+
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    let file = File::from(rustix::fs::memfd_create(SPARSE_NAME, flags)?);
+    file.set_len(bytes)?;
+    say(&file, bytes)?;
+    let seals = SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
+    rustix::fs::fcntl_add_seals(&file, seals)?;
+    Ok(file)
 }
 
 fn prepare(file: &File, bytes: u64, owner: Option<(u32, u32)>) -> io::Result<()> {

@@ -48,6 +48,20 @@ impl Counter {
         true
     }
 
+    /// Adds a number of either sign, where one process at a time counts. The total never
+    /// falls: what is taken away is owed, and what comes next pays for it.
+    #[cfg(all(feature = "agent", feature = "cli"))]
+    pub(crate) fn add_net(&self, amount: f64) {
+        let word = &self.cell[counter::OWED];
+        let owed = f64::from_bits(word.load(Relaxed));
+        let net = amount - owed;
+        if owed != 0.0 || net < 0.0 {
+            word.store((-net).max(0.0).to_bits(), Relaxed);
+        }
+        // What is not finite was refused before.
+        let _ = self.add_float(net.max(0.0));
+    }
+
     /// Raises it to a total that somebody else keeps, unless it is there already.
     pub fn raise_to(&self, total: u64) {
         self.cell[counter::WHOLE].fetch_max(total, Relaxed);
@@ -138,6 +152,31 @@ impl Histogram {
         self.cell[at].fetch_add(times, Relaxed);
         #[expect(clippy::cast_precision_loss, reason = "a sum is a float")]
         change_float(&self.cell[histogram::SUM], |sum| sum + value * times as f64);
+    }
+}
+
+#[cfg(all(feature = "agent", feature = "cli"))]
+impl Histogram {
+    /// Counts a value that stands for `weight` of them, where one process at a time counts.
+    /// Buckets hold whole numbers: what is left over counts with the next value, and the sum
+    /// has all of it at once.
+    pub(crate) fn observe_weighted(&self, value: f64, weight: f64) {
+        let carried = f64::from_bits(self.cell[histogram::CARRIED].load(Relaxed));
+        if weight == 1.0 && carried == 0.0 {
+            return self.observe(value);
+        }
+        let all = carried + weight;
+        let times = (all + 0.5).floor();
+        self.cell[histogram::CARRIED].store((all - times).to_bits(), Relaxed);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a weight is limited, and what is carried is half of one at most"
+        )]
+        self.observe_many(value, times as u64);
+        change_float(&self.cell[histogram::SUM], |sum| {
+            sum + value * (weight - times)
+        });
     }
 }
 

@@ -49,6 +49,9 @@ pub(super) mod counter {
     pub(in super::super) const WHOLE: usize = 0;
     /// Everything else, as the bits of a float.
     pub(in super::super) const PART: usize = 1;
+    /// What was taken away and has not been added again since, as the bits of a float.
+    #[cfg(all(feature = "agent", feature = "cli"))]
+    pub(in super::super) const OWED: usize = 2;
 }
 
 /// A gauge's words.
@@ -64,6 +67,9 @@ pub(super) mod histogram {
     pub(in super::super) const SUM: usize = 0;
     pub(in super::super) const ZERO: usize = 1;
     pub(in super::super) const NEGATIVE: usize = 2;
+    /// Parts of an observation that no bucket counts yet, as the bits of a float.
+    #[cfg(all(feature = "agent", feature = "cli"))]
+    pub(in super::super) const CARRIED: usize = 3;
     /// The first bucket.
     pub(in super::super) const BUCKETS: usize = 8;
     pub(in super::super) const LEN: usize = BUCKETS + super::super::buckets::COUNT;

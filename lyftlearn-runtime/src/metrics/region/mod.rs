@@ -39,6 +39,8 @@ mod words;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
+#[cfg(all(feature = "agent", feature = "cli"))]
+pub(crate) use create::create_sparse;
 pub use create::{Place, create};
 use directory::Wanted;
 pub use handles::{Counter, Gauge, Histogram};
@@ -118,6 +120,29 @@ impl Region {
             Ok((words, namespace)) => Self::over(words, namespace, None),
             Err(degraded) => Self::private(facts, degraded),
         }
+    }
+
+    /// One that [`create_sparse`] made and somebody handed over; one of this process's own
+    /// where that cannot be had, or is none.
+    #[cfg(all(feature = "agent", feature = "cli"))]
+    pub(crate) fn handed_over(file: Option<&std::fs::File>) -> Self {
+        match file.and_then(open::handed_over) {
+            Some((words, namespace)) => Self::over(words, namespace, None),
+            None => Self::private(&Facts::empty().with_root("/"), Degraded::Absent),
+        }
+    }
+
+    /// For how many series its directory has places, without being so full that looking for
+    /// one takes long.
+    #[cfg(all(feature = "agent", feature = "cli"))]
+    pub(crate) fn places(&self) -> usize {
+        self.0.layout.slots / 8 * 5
+    }
+
+    /// How often there was no room for a series.
+    #[cfg(all(feature = "agent", feature = "cli"))]
+    pub(crate) fn dropped_series(&self) -> u64 {
+        self.0.words.load(layout::header::DROPPED_SERIES, Relaxed)
     }
 
     fn private(facts: &Facts, degraded: Degraded) -> Self {

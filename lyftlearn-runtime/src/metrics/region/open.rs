@@ -85,6 +85,20 @@ pub(super) fn shared(facts: &Facts) -> Result<(&'static [AtomicU64], u64), Degra
     Ok((words, namespace))
 }
 
+/// The words of a region that was handed over, and its PID namespace.
+#[cfg(all(feature = "agent", feature = "cli"))]
+pub(super) fn handed_over(file: &File) -> Option<(&'static [AtomicU64], u64)> {
+    use rustix::fs::SealFlags;
+
+    // Sparse, but nobody can make it shorter, and no file system refuses it a page.
+    let seals = rustix::fs::fcntl_get_seals(file).ok()?;
+    if !seals.contains(SealFlags::SHRINK) {
+        return None;
+    }
+    let (words, namespace) = header_of(file, &file.metadata().ok()?)?;
+    Some((memory::map(file, words).ok()?, namespace))
+}
+
 /// PID 1 makes its pages while the program starts: a fraction of a millisecond, unless the
 /// machine has none to spare.
 const BEING_MADE: Duration = Duration::from_millis(200);
@@ -104,6 +118,10 @@ fn checked(file: &File) -> Option<(usize, u64)> {
     if !meta.is_file() || meta.blocks() * 512 < meta.len() {
         return None;
     }
+    header_of(file, &meta)
+}
+
+fn header_of(file: &File, meta: &std::fs::Metadata) -> Option<(usize, u64)> {
     let mut bytes = [0; header::LEN * 8];
     file.read_exact_at(&mut bytes, 0).ok()?;
     let (words, []) = bytes.as_chunks() else {

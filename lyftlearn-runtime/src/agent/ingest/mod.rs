@@ -1,0 +1,201 @@
+//! What comes by StatsD, off its sockets and into the totals, and never waited for by who
+//! sends it.
+
+mod datagrams;
+mod kernel;
+mod sockets;
+mod streams;
+#[cfg(test)]
+mod tests;
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::rc::{Rc, Weak};
+use std::time::Duration;
+
+use rustix::net::sockopt;
+use serde::Serialize;
+
+use crate::metrics::statsd::Listener;
+use crate::metrics::store::{self, Received, Store};
+use datagrams::Datagrams;
+use sockets::{Socket, Stream};
+use streams::Connection;
+
+/// How long a set's members are counted, and how often the kernel is asked what it dropped.
+const WINDOW: Duration = Duration::from_secs(10);
+
+/// Lines, as they came: whole ones, and a packet's with no more than the packet.
+pub(super) type Tap = Rc<dyn Fn(&[u8])>;
+
+/// Who listens.
+pub(super) struct Ingest {
+    shared: Rc<Shared>,
+}
+
+struct Shared {
+    store: Store,
+    tap: Option<Tap>,
+    sockets: Vec<(Listener, Socket)>,
+    /// Every datagram is read into the same memory.
+    datagrams: RefCell<Datagrams>,
+    connections: RefCell<Vec<Weak<Connection>>>,
+}
+
+/// What came, and where it is heard.
+#[derive(Serialize)]
+pub(super) struct Account {
+    statsd: BTreeMap<&'static str, String>,
+    #[serde(flatten)]
+    store: store::Account,
+}
+
+/// Counts what comes from now on, in tasks of its own. `tap` is shown every line first.
+pub(super) fn start(
+    sockets: Vec<(Listener, OwnedFd)>,
+    store: Store,
+    tap: Option<Tap>,
+) -> io::Result<Ingest> {
+    let sockets = sockets.into_iter().map(|(listener, socket)| {
+        let bytes = sockopt::socket_recv_buffer_size(&socket).unwrap_or_default();
+        store.note(listener, Received::Buffer(bytes));
+        Ok((listener, Socket::new(listener, socket)?))
+    });
+    let shared = Rc::new(Shared {
+        sockets: sockets.collect::<io::Result<_>>()?,
+        datagrams: RefCell::new(Datagrams::new()),
+        connections: RefCell::default(),
+        store,
+        tap,
+    });
+    for (index, (_, socket)) in shared.sockets.iter().enumerate() {
+        let shared = Rc::clone(&shared);
+        if socket.connects() {
+            tokio::task::spawn_local(shared.accept(index));
+        } else {
+            tokio::task::spawn_local(shared.receive(index));
+        }
+    }
+    let windows = Rc::clone(&shared);
+    tokio::task::spawn_local(async move {
+        loop {
+            tokio::time::sleep(WINDOW).await;
+            windows.store.turn_sets();
+            windows.note_kernel_drops();
+        }
+    });
+    Ok(Ingest { shared })
+}
+
+impl Ingest {
+    /// Counts what has arrived by now, without waiting for more.
+    pub(super) fn drain(&self) {
+        self.shared.drain();
+        self.shared.store.turn_sets();
+    }
+
+    /// What came up to now, and where it is heard.
+    pub(super) fn account(&self) -> Account {
+        self.shared.drain();
+        let sockets = self.shared.sockets.iter();
+        Account {
+            statsd: sockets
+                .map(|(listener, socket)| (listener.name(), address(socket)))
+                .collect(),
+            store: self.shared.store.account(),
+        }
+    }
+}
+
+/// As people write it.
+fn address(socket: &Socket) -> String {
+    use std::net::SocketAddr;
+
+    let Ok(any) = rustix::net::getsockname(socket) else {
+        return String::new();
+    };
+    if let Ok(address) = SocketAddr::try_from(any.clone()) {
+        return address.to_string();
+    }
+    let unix = rustix::net::SocketAddrUnix::try_from(any).ok();
+    let path = unix.as_ref().and_then(|unix| unix.path_bytes());
+    path.map_or_else(String::new, |path| {
+        String::from_utf8_lossy(path).into_owned()
+    })
+}
+
+impl Shared {
+    /// Lines that came together.
+    fn take(&self, lines: &[u8], from: Listener) {
+        if let Some(tap) = &self.tap {
+            tap(lines);
+        }
+        self.store.packet(lines, from);
+    }
+
+    async fn receive(self: Rc<Self>, index: usize) {
+        let (listener, socket) = &self.sockets[index];
+        while socket.readable().await.is_ok() {
+            // Others have their turn between two rounds.
+            if socket.received(|| self.receive_some(*listener, socket)) {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    /// Whether there may be more.
+    fn receive_some(&self, from: Listener, socket: &Socket) -> bool {
+        let mut datagrams = self.datagrams.borrow_mut();
+        datagrams.receive(socket, |packet, truncated| {
+            if truncated {
+                self.store.note(from, Received::Truncated);
+            }
+            self.take(packet, from);
+        })
+    }
+
+    async fn accept(self: Rc<Self>, index: usize) {
+        let (listener, socket) = &self.sockets[index];
+        loop {
+            match socket.accept().await {
+                Ok(stream) => self.serve(*listener, stream),
+                // Descriptors have run out; they come back.
+                Err(_) => tokio::time::sleep(super::endpoint::NO_DESCRIPTOR).await,
+            }
+        }
+    }
+
+    fn serve(self: &Rc<Self>, from: Listener, stream: Stream) {
+        let connection = Rc::new(Connection::new(from, stream));
+        let mut connections = self.connections.borrow_mut();
+        connections.retain(|known| known.strong_count() > 0);
+        connections.push(Rc::downgrade(&connection));
+        let shared = Rc::clone(self);
+        tokio::task::spawn_local(async move { connection.serve(&shared).await });
+    }
+
+    fn drain(self: &Rc<Self>) {
+        for (listener, socket) in &self.sockets {
+            if socket.connects() {
+                while let Ok(Some(stream)) = socket.accepted() {
+                    self.serve(*listener, stream);
+                }
+            } else {
+                while self.receive_some(*listener, socket) {}
+            }
+        }
+        let connections = self.connections.borrow().clone();
+        for connection in connections.iter().filter_map(Weak::upgrade) {
+            while connection.receive_some(self) {}
+        }
+        self.note_kernel_drops();
+    }
+
+    fn note_kernel_drops(&self) {
+        for (listener, drops) in kernel::drops(&self.sockets) {
+            self.store.note(listener, Received::KernelDrops(drops));
+        }
+    }
+}

@@ -1,0 +1,362 @@
+//! StatsD's listeners, bound before the program starts. A port that somebody else has stops
+//! nobody: clients are told another one.
+
+use std::ffi::OsStr;
+use std::io::ErrorKind;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixDatagram, UnixListener};
+use std::path::Path;
+
+use rustix::net::sockopt;
+
+use super::ingest;
+use super::layers::found;
+use super::run::Deployed;
+use crate::agent::{Socket, Statsd};
+use crate::contract::{delivered as names, statsd};
+use crate::deliver::{Pointed, Ports, write_statsd};
+use crate::facts::Facts;
+use crate::metrics::region;
+use crate::metrics::statsd::{Dialect, Gateway, Listener, Protocol, Rules, Sign};
+use crate::settings::{Intercept, Settings};
+use crate::workload::Platform;
+
+/// The totals: tens of thousands of counters, or three thousand histograms. A page is made
+/// when it is first counted in.
+const STORE_BYTES: u64 = 16 << 20;
+
+/// Asked for, for each UDP socket: what comes while the agent is started again waits there.
+const RECEIVE_BYTES: usize = 8 << 20;
+/// Less than this loses packets to a moment's inattention.
+const LEAST_RECEIVE_BYTES: usize = 1 << 20;
+
+/// An ephemeral port that UDP gave may be another's by TCP.
+const TRIES: usize = 8;
+
+/// Sockets that wait for their agent.
+pub(super) struct Bound {
+    pub(super) sockets: Vec<(Socket, OwnedFd)>,
+    pub(super) orders: Statsd,
+}
+
+/// Listens where clients are to be heard.
+pub(super) fn bound(
+    facts: &Facts,
+    (settings, variables): Deployed<'_>,
+    platform: Platform,
+    run: Option<&Path>,
+    owner: Option<(u32, u32)>,
+    problems: &mut Vec<String>,
+) -> (Pointed, Option<Bound>) {
+    let found = found(facts, variables);
+    let gateway = match gateway(settings.statsd.intercept, found) {
+        Ok(gateway) => gateway,
+        Err(variable) => {
+            problems.push(format!(
+                "${variable} names no gateway for metrics, and is left as it is"
+            ));
+            return (Pointed::default(), None);
+        }
+    };
+    let wanted = match settings.statsd.mode.as_deref() {
+        Some("on") => true,
+        Some("off") => false,
+        _ => gateway.is_some(),
+    };
+    if !wanted {
+        return (Pointed::default(), None);
+    }
+    match listen(settings, platform, run, owner, problems) {
+        Ok((ports, mut sockets)) => {
+            // Who was sent to where this runtime listens was sent to nobody.
+            let gateway = gateway.filter(|gateway| !is_here(gateway, &ports));
+            match region::create_sparse(settings.statsd.bytes.unwrap_or(STORE_BYTES)) {
+                Ok(store) => sockets.push((Socket::Store, store.into())),
+                Err(err) => problems.push(format!(
+                    "an agent that is started again forgets what came by StatsD: {}",
+                    err.kind()
+                )),
+            }
+            if let Some(run) = run
+                && let Err(err) = write_statsd(run, owner, &ports)
+            {
+                problems.push(format!(
+                    "cannot write {}: {}",
+                    names::STATSD_PORTS,
+                    err.kind()
+                ));
+            }
+            let orders = Statsd {
+                rules: rules(settings),
+                gateway,
+            };
+            let pointed = ingest::pointed(settings, Some(ports));
+            (pointed, Some(Bound { sockets, orders }))
+        }
+        Err(err) => {
+            problems.push(format!("StatsD is not listened to: {}", err.kind()));
+            (Pointed::default(), None)
+        }
+    }
+}
+
+/// Where the variables say that metrics go; the variable that cannot be understood.
+fn gateway<'a>(
+    intercept: Intercept,
+    found: impl Iterator<Item = (&'a OsStr, &'a OsStr)> + Clone,
+) -> Result<Option<Gateway>, &'static str> {
+    let text = |name: &'static str| {
+        let found = found.clone();
+        let of_name = found.filter(|(found, value)| *found == name && !value.is_empty());
+        let value = of_name.last().map(|(_, value)| value.to_str().ok_or(name));
+        value.transpose()
+    };
+    let port = |name: &'static str| match text(name)? {
+        None => Ok(statsd::DEFAULT_PORT),
+        Some(port) => port.parse().map_err(|_| name),
+    };
+    if intercept == Intercept::Nobody {
+        return Ok(None);
+    }
+    if let Some(host) = text(statsd::HOST)? {
+        let protocol = match text(statsd::PROTOCOL)? {
+            None => Protocol::Udp,
+            Some(word) if word.eq_ignore_ascii_case("udp") => Protocol::Udp,
+            Some(word) if word.eq_ignore_ascii_case("tcp") => Protocol::Tcp,
+            Some(_) => return Err(statsd::PROTOCOL),
+        };
+        return Ok(Some(Gateway {
+            host: host.to_owned(),
+            port: port(statsd::PORT)?,
+            protocol,
+        }));
+    }
+    if intercept != Intercept::All {
+        return Ok(None);
+    }
+    let udp = |host: &str, port| {
+        Some(Gateway {
+            host: host.to_owned(),
+            port,
+            protocol: Protocol::Udp,
+        })
+    };
+    if let Some(url) = text(statsd::DATADOG_URL)? {
+        let place = url.strip_prefix("udp://").ok_or(statsd::DATADOG_URL)?;
+        return match place.rsplit_once(':') {
+            Some((host, port)) => {
+                let port = port.parse().map_err(|_| statsd::DATADOG_URL)?;
+                Ok(udp(host, port))
+            }
+            None => Ok(udp(place, statsd::DEFAULT_PORT)),
+        };
+    }
+    match text(statsd::DATADOG_HOST)? {
+        Some(host) => Ok(udp(host, port(statsd::DATADOG_PORT)?)),
+        None => Ok(None),
+    }
+}
+
+fn is_here(gateway: &Gateway, ports: &Ports) -> bool {
+    let loopback = gateway.host == "localhost"
+        || gateway
+            .host
+            .parse()
+            .is_ok_and(|address: IpAddr| address.is_loopback());
+    loopback && gateway.port == ports.port
+}
+
+fn rules(settings: &Settings) -> Rules {
+    let usual = Rules::default();
+    let dialect = |name: &String| match name.as_str() {
+        "lyft" => Some(Dialect::Lyft),
+        "librato" => Some(Dialect::Librato),
+        "signalfx" => Some(Dialect::SignalFx),
+        "influxdb" => Some(Dialect::InfluxDb),
+        "graphite" => Some(Dialect::Graphite),
+        _ => None,
+    };
+    let dialects = settings.statsd.dialects.as_ref();
+    Rules {
+        dialects: dialects.map_or(usual.dialects, |names| {
+            names.iter().filter_map(dialect).collect()
+        }),
+        sign: match settings.statsd.signs.as_deref() {
+            Some("delta") => Sign::Delta,
+            Some("value") => Sign::Value,
+            _ => Sign::ByListener,
+        },
+        microseconds: settings.statsd.microseconds.clone(),
+    }
+}
+
+type Sockets = Vec<(Socket, OwnedFd)>;
+
+fn listen(
+    settings: &Settings,
+    platform: Platform,
+    run: Option<&Path>,
+    owner: Option<(u32, u32)>,
+    problems: &mut Vec<String>,
+) -> std::io::Result<(Ports, Sockets)> {
+    // In a pod a sidecar may want the usual port later than this runtime, and would fail.
+    let usual = (platform != Platform::Kubernetes).then_some(SocketAddr::from((
+        Ipv4Addr::LOCALHOST,
+        statsd::DEFAULT_PORT,
+    )));
+    let asked = settings.statsd.listen.or(usual);
+    // Any port that is free, as everywhere else.
+    let asked = asked.filter(|address| address.port() != 0);
+    let (address, mut sockets) = match asked.map(|address| (address, internet(address))) {
+        Some((address, Ok(sockets))) => (address, sockets),
+        Some((address, Err(err))) => {
+            problems.push(format!(
+                "StatsD is listened to on another port than {}: {}",
+                address.port(),
+                in_words(&err)
+            ));
+            ephemeral()?
+        }
+        None => ephemeral()?,
+    };
+    let heard = |wanted: Listener| {
+        let mut all = sockets.iter();
+        all.any(|(socket, _)| *socket == Socket::Statsd(wanted))
+    };
+    let tcp = heard(Listener::Tcp) || heard(Listener::Tcp6) && address.is_ipv6();
+    if !tcp {
+        problems.push(format!(
+            "StatsD is not listened to by TCP: port {} is somebody else's",
+            address.port()
+        ));
+    }
+    let dogstatsd = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let ports = Ports {
+        host: match address.ip() {
+            ip if ip.is_unspecified() => Ipv4Addr::LOCALHOST.to_string(),
+            ip => ip.to_string(),
+        },
+        port: address.port(),
+        tcp,
+        dogstatsd: dogstatsd.local_addr()?.port(),
+    };
+    push(&mut sockets, Listener::Dogstatsd, dogstatsd);
+    for (socket, file) in &sockets {
+        // A connection makes who sends wait; a datagram is lost.
+        if !matches!(socket, Socket::Statsd(Listener::Tcp | Listener::Tcp6)) {
+            enlarge(file);
+        }
+    }
+    let receive = sockets.first().map(|(_, socket)| received(socket));
+    if receive.is_some_and(|bytes| bytes < LEAST_RECEIVE_BYTES) {
+        problems.push(format!(
+            "the kernel keeps only {} bytes of StatsD packets for a moment of load; \
+             net.core.rmem_max or CAP_NET_ADMIN would give more",
+            receive.unwrap_or_default()
+        ));
+    }
+    if let Some(run) = run {
+        unix(run, owner, &mut sockets, problems);
+    }
+    Ok((ports, sockets))
+}
+
+/// The other loopback address is heard, too: `localhost` may be either.
+fn internet(address: SocketAddr) -> std::io::Result<Sockets> {
+    let mut sockets = Vec::new();
+    let (udp, tcp) = match address {
+        SocketAddr::V4(_) => (Listener::Udp, Listener::Tcp),
+        SocketAddr::V6(_) => (Listener::Udp6, Listener::Tcp6),
+    };
+    push(&mut sockets, udp, UdpSocket::bind(address)?);
+    if let Ok(listener) = TcpListener::bind(address) {
+        push(&mut sockets, tcp, listener);
+    }
+    if address.ip() == Ipv4Addr::LOCALHOST {
+        let other = (Ipv6Addr::LOCALHOST, address.port());
+        if let Ok(socket) = UdpSocket::bind(other) {
+            push(&mut sockets, Listener::Udp6, socket);
+        }
+        if let Ok(listener) = TcpListener::bind(other) {
+            push(&mut sockets, Listener::Tcp6, listener);
+        }
+    }
+    Ok(sockets)
+}
+
+/// A port that nobody has by UDP nor, if that can be had, by TCP.
+fn ephemeral() -> std::io::Result<(SocketAddr, Sockets)> {
+    let mut tried = Vec::new();
+    loop {
+        let free = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let address = free.local_addr()?;
+        drop(free);
+        let sockets = internet(address);
+        let both = |sockets: &Sockets| {
+            let mut all = sockets.iter();
+            all.any(|(socket, _)| *socket == Socket::Statsd(Listener::Tcp))
+        };
+        tried.push(address);
+        match sockets {
+            Ok(sockets) if both(&sockets) || tried.len() >= TRIES => return Ok((address, sockets)),
+            Err(err) if tried.len() >= TRIES => return Err(err),
+            _ => {}
+        }
+    }
+}
+
+fn push(sockets: &mut Sockets, listener: Listener, socket: impl Into<OwnedFd>) {
+    sockets.push((Socket::Statsd(listener), socket.into()));
+}
+
+/// As much as is permitted: beyond the limit for everybody, where this process may.
+fn enlarge(socket: &OwnedFd) {
+    if sockopt::set_socket_recv_buffer_size_force(socket, RECEIVE_BYTES).is_err() {
+        let _ = sockopt::set_socket_recv_buffer_size(socket, RECEIVE_BYTES);
+    }
+}
+
+fn received(socket: impl AsFd) -> usize {
+    sockopt::socket_recv_buffer_size(socket).unwrap_or_default()
+}
+
+fn unix(run: &Path, owner: Option<(u32, u32)>, sockets: &mut Sockets, problems: &mut Vec<String>) {
+    let mut made = |name: &str, listener, bind: fn(&Path) -> std::io::Result<OwnedFd>| {
+        let path = run.join(name);
+        // What an earlier start left behind.
+        let _ = std::fs::remove_file(&path);
+        let socket = bind(&path).and_then(|socket| {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+            if let Some((user, group)) = owner {
+                std::os::unix::fs::lchown(&path, Some(user), Some(group))?;
+            }
+            Ok(socket)
+        });
+        match socket {
+            Ok(socket) => push(sockets, listener, socket),
+            Err(err) => problems.push(format!(
+                "cannot listen at {}: {}",
+                path.display(),
+                err.kind()
+            )),
+        }
+    };
+    made(names::STATSD_DATAGRAMS, Listener::Datagram, |path| {
+        Ok(UnixDatagram::bind(path)?.into())
+    });
+    made(names::STATSD_STREAM, Listener::Stream, |path| {
+        Ok(UnixListener::bind(path)?.into())
+    });
+}
+
+fn in_words(err: &std::io::Error) -> String {
+    match err.kind() {
+        ErrorKind::AddrInUse => "somebody else listens there".to_owned(),
+        kind => kind.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
