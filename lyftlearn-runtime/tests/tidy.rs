@@ -91,6 +91,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "deliver",
             "error",
             "facts",
+            "metrics",
             "resolve",
             "secrets",
             "settings",

@@ -1,13 +1,17 @@
 //! The asynchronous process beside the program. PID 1 keeps it alive and holds its
 //! sockets, so that nobody is refused while it is restarted.
 //!
-//! It serves the identity on loopback, brings files of secrets up to date, and answers on `agent.sock` in the run directory: who
-//! connects is sent its state as one line of JSON.
+//! It serves the identity on loopback, brings files of secrets up to date, exports metrics, and
+//! answers on `agent.sock` in the run directory: who connects is sent its state as one line
+//! of JSON.
 
 mod endpoint;
+mod export;
 mod fault;
 mod log;
 mod orders;
+mod own;
+mod scrape;
 mod secrets;
 
 use std::os::unix::net::UnixListener as StdUnixListener;
@@ -21,7 +25,7 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::LocalSet;
 
-pub(crate) use orders::{ORDERS, Orders, Socket};
+pub(crate) use orders::{Metrics, ORDERS, Orders, Socket};
 
 use crate::credentials::{Broker, Report, Summary};
 use crate::error::Error;
@@ -97,7 +101,25 @@ async fn run(orders: Orders, parent: u32) -> Result<std::io::Result<()>, Error> 
     if let Some(run) = orders.secrets {
         tokio::task::spawn_local(secrets::follow(parent, run));
     }
-    Ok(service.answer(sockets.state).await)
+    let exporter = orders.metrics.map(|orders| {
+        let own = own::Own::new(
+            &orders,
+            service.broker.clone(),
+            Rc::clone(&service.refusals),
+        );
+        export::Exporter::start(orders, own)
+    });
+    if let Some(exporter) = &exporter {
+        let scraped = exporter.serve(sockets.scrape, sockets.metrics);
+        if let Err(err) = scraped {
+            return Ok(Err(err));
+        }
+    }
+    let ended = service.answer(sockets.state).await;
+    if let Some(exporter) = exporter {
+        exporter.finish().await;
+    }
+    Ok(ended)
 }
 
 fn into_tokio(listener: std::net::TcpListener) -> std::io::Result<TcpListener> {

@@ -12,6 +12,8 @@ mod explain;
 mod identity;
 mod inspect;
 mod layers;
+#[cfg(feature = "agent")]
+mod metrics;
 mod outcome;
 mod output;
 mod profile;
@@ -83,6 +85,8 @@ fn command(
         usage::Subcommand::Explain => explain::explain(words),
         #[cfg(feature = "agent")]
         usage::Subcommand::Credentials => credentials::credentials(words),
+        #[cfg(feature = "agent")]
+        usage::Subcommand::Metrics => metrics::metrics(words),
         usage::Subcommand::Help => {
             usage::nothing_more(&mut words)?;
             output::data(usage::HELP.as_bytes())?;

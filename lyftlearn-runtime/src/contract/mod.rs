@@ -7,6 +7,7 @@ pub(crate) mod delivered;
 pub(crate) mod kubernetes;
 pub(crate) mod limits;
 pub(crate) mod linux;
+pub(crate) mod metrics;
 pub(crate) mod runtime;
 pub(crate) mod sagemaker;
 pub(crate) mod secrets;

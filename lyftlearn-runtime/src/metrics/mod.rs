@@ -13,6 +13,8 @@ mod exporter;
 pub mod exposition;
 #[cfg(feature = "agent")]
 mod facade;
+#[cfg(feature = "agent")]
+pub(crate) mod gateway;
 pub mod region;
 
 #[cfg(feature = "agent")]

@@ -7,6 +7,7 @@
 mod fault;
 mod identity;
 mod keys;
+mod metrics;
 pub(crate) mod secrets;
 mod service_links;
 
@@ -20,6 +21,7 @@ pub(crate) use fault::SettingsFault;
 pub(crate) use identity::{AssumeRole, Identity};
 use keys::Form;
 pub use keys::{KEYS, Key};
+pub(crate) use metrics::{Listen, Metrics};
 
 use crate::contract::runtime;
 use crate::error::Error;
@@ -72,6 +74,7 @@ pub(crate) struct Settings {
     pub(crate) skew_guard: Option<String>,
     /// What all processes count in; 0 is nothing.
     pub(crate) region_bytes: Option<u64>,
+    pub(crate) metrics: Metrics,
     pub(crate) python_exceptions: Option<String>,
     /// Variables whose values are secrets.
     pub(crate) redact: Vec<String>,
@@ -348,6 +351,7 @@ impl Reader {
             live_dirs: self.paths("live.dirs"),
             skew_guard: self.choice("skew.guard"),
             region_bytes: self.region_bytes("metrics.region_bytes"),
+            metrics: self.metrics(),
             python_exceptions: self.choice("outcome.python_exceptions"),
             toolkit_variables: self.choice("toolkit.variables"),
             num_cpus: self.choice("toolkit.num_cpus"),

@@ -27,6 +27,8 @@ use std::fmt::Write as _;
 
 pub use accept::{negotiate, takes_gzip};
 use families::{Family, Members};
+#[cfg(feature = "agent")]
+pub(super) use names::push_number;
 
 use super::region::{Buckets, Kind, Snapshot, Value};
 

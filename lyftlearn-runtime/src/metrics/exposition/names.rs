@@ -44,7 +44,7 @@ pub(super) fn push_escaped(to: &mut String, text: &str, quotes: bool) {
 }
 
 /// A number as both formats read it.
-pub(super) fn push_number(to: &mut String, value: f64) {
+pub(in crate::metrics) fn push_number(to: &mut String, value: f64) {
     use std::fmt::Write as _;
 
     /// From here on not every whole number is one.
