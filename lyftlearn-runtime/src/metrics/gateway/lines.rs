@@ -127,7 +127,7 @@ impl Deltas {
                     };
                     let more = count.saturating_sub(before.unwrap_or_default());
                     if more > 0 {
-                        let value = middle(bucket) * line.scale;
+                        let value = rounded(middle(bucket) * line.scale);
                         line.push(&mut batch.text, value, line.timing, more);
                         batch.end(Some((id.clone(), Now::Bucket(bucket, count))));
                     }
@@ -177,6 +177,11 @@ fn middle(bucket: i32) -> f64 {
         return 0.0;
     }
     ((f64::from(bucket) + 0.5) / 8.0).exp2()
+}
+
+/// Six digits of it: a bucket's middle has no more to say, and every line is sent.
+fn rounded(value: f64) -> f64 {
+    format!("{value:.5e}").parse().unwrap_or(value)
 }
 
 /// What lines of one series have in common.

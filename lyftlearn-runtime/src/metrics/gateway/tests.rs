@@ -53,13 +53,13 @@ fn lines_are_in_the_servers_dialect() {
         &series,
         Tags::Lyft,
         "rows.__job=j_1.__split=a_b_c_d:2.5|c\nlevel.__job=own:0|g\nlevel.__job=own:-1|g\n\
-         t_seconds.__job=j_1:0|ms\nt_seconds.__job=j_1:738.4130729697496|ms|@0.25\n",
+         t_seconds.__job=j_1:0|ms\nt_seconds.__job=j_1:738.413|ms|@0.25\n",
     );
     check(
         &series,
         Tags::DogStatsd,
         "rows:2.5|c|#job:j.1,split:a.b:c_d\nlevel:-1|g|#job:own\n\
-         t_seconds:0|d|#job:j.1\nt_seconds:0.7384130729697496|d|@0.25|#job:j.1\n",
+         t_seconds:0|d|#job:j.1\nt_seconds:0.738413|d|@0.25|#job:j.1\n",
     );
 }
 
