@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use lyftlearn_conformance::programs;
@@ -66,17 +65,20 @@ fn gateway(port: u16, protocol: &str) -> String {
     )
 }
 
-/// A container in which the wheel's Python runs; none where it is not built.
+/// A container whose Python has the package; none where the wheel is not built.
 fn with_python(world: &World, settings: &str) -> Option<(Sandbox, OsString)> {
     let python = programs::python_with_wheel()?;
-    let venv = Path::new(&python)
-        .parent()
-        .unwrap()
-        .parent()
-        .unwrap()
-        .to_owned();
-    let container = world.sharing(settings).mount_read_only(&venv, &venv);
-    Some((container, python.into()))
+    let place = "import os, lyftlearn_runtime as rt; print(os.path.dirname(rt.__file__))";
+    let place = std::process::Command::new(python)
+        .args(["-c", place])
+        .output()
+        .unwrap();
+    let place = String::from_utf8(place.stdout).unwrap();
+    let container = world
+        .sharing(settings)
+        .mount_read_only(place.trim(), "/site/lyftlearn_runtime")
+        .variable("PYTHONPATH", "/site");
+    Some((container, find_python()))
 }
 
 /// Counts 1,000 rows in this process and 500 in a child of it, then ends by `last`.

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::usage::UsageFault;
 use super::{output, skew};
 use crate::contract::{delivered, limits, secrets};
-use crate::deliver::outcome::{Class, End, Exception, Outcome, Redact, Undelivered};
+use crate::deliver::outcome::{Class, End, Exception, How, Outcome, Redact, Undelivered};
 use crate::deliver::{Written, first_bytes, first_characters, write_outcome, write_reason};
 use crate::error::Error;
 use crate::facts::Facts;
@@ -87,6 +87,9 @@ pub(super) fn completed(facts: &Facts, end: &End) {
 /// nobody was shown.
 fn metrics(facts: &Facts, end: &End) -> Option<Undelivered> {
     let run = end.run.as_deref()?;
+    if let How::NotStarted { .. } = end.how {
+        return None;
+    }
     if end.pushes {
         let note = facts.file(
             run.join(delivered::METRICS_UNDELIVERED),
@@ -152,8 +155,6 @@ fn exceptions(facts: &Facts, directory: &Path) -> Vec<Exception> {
 
 /// A second stage that could not become the program has left its report.
 fn with_the_second_stages_word(facts: &Facts, end: End) -> End {
-    use crate::deliver::outcome::How;
-
     let path = end
         .run
         .as_deref()
