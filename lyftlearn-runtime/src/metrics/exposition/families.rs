@@ -177,7 +177,9 @@ pub(super) fn labels(
         let mut n = 1;
         while shown.contains_key(&label) {
             n += 1;
-            label = format!("{base}_{n}");
+            // After two of them it would be Prometheus' own.
+            let between = if base.ends_with('_') { "" } else { "_" };
+            label = format!("{base}{between}{n}");
         }
         shown.insert(label, value);
     }
