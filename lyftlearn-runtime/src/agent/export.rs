@@ -18,7 +18,7 @@ use crate::deliver::outcome::Undelivered;
 use crate::deliver::write_note;
 use crate::facts::Facts;
 use crate::metrics::exposition::{Exposition, Format};
-use crate::metrics::gateway::{Counted, Relay, Sender};
+use crate::metrics::gateway::{Counted, Keep, Relay, Sender};
 use crate::metrics::region::{Reader, Snapshot};
 
 /// One that counts; `None` when it cannot be read.
@@ -130,7 +130,7 @@ fn region(run: &Path) -> Source {
 
 /// What an agent before this one has sent, and where this one takes it down. A total must
 /// not be sent twice because of a restart.
-fn sent_before(run: Option<&Path>) -> (Vec<u8>, Box<dyn Fn(&[u8])>) {
+fn sent_before(run: Option<&Path>) -> (Vec<u8>, Keep) {
     let Some(run) = run else {
         return (Vec::new(), Box::new(|_| ()));
     };

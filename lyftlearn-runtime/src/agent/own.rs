@@ -108,9 +108,10 @@ impl Own {
             ));
         }
         found.sort_by(|a, b| order(a).cmp(&order(b)));
-        let mut snapshot = Snapshot::default();
-        snapshot.series = found;
-        snapshot
+        Snapshot {
+            series: found,
+            ..Snapshot::default()
+        }
     }
 }
 
