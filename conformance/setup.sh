@@ -19,7 +19,7 @@ python3 -c "$headers" && development= || development=python3-dev
 # A missing package is all that apt-get is called for: a machine that has them all
 # needs neither root nor a network here.
 missing=
-for package in util-linux mmdebstrap podman crun catatonit netavark aardvark-dns iptables iproute2 docker-compose python3 $development; do
+for package in util-linux mmdebstrap podman crun catatonit netavark aardvark-dns iptables iproute2 docker-compose prometheus python3 $development; do
     dpkg-query --show --showformat='${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed ||
         missing="$missing $package"
 done
