@@ -14,6 +14,7 @@ pub const PLACE: &[&str] = &[
     "job.id",
     "job.namespace",
     "lifecycle.grace_source",
+    "metrics.routes",
     "paths.failure",
     "platform",
     "topology.groups",

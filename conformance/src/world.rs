@@ -108,7 +108,9 @@ impl World {
             .mount(pod.hosts(), "/etc/hosts")
             .mount(pod.termination_log(), "/dev/termination-log")
             .mount_read_only(config, "/etc/lyftlearn/config")
-            .mount_read_only(data, "/opt/ml/input/data/train");
+            .mount_read_only(data, "/opt/ml/input/data/train")
+            // Containers of a pod share their ports, and tests those of the machine.
+            .variable("LYFTLEARN_RUNTIME_METRICS_LISTEN", "127.0.0.1:0");
         pod.variables()
             .into_iter()
             .fold(container, |container, (name, value)| {

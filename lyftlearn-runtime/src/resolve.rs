@@ -11,6 +11,8 @@ use crate::platform::{self, Detection, DocumentVariable, Evidence};
 use crate::settings::secrets::Declared;
 use crate::settings::{self, File, Settings};
 use crate::toolkit;
+#[cfg(feature = "cli")]
+use crate::workload::Export;
 #[cfg(any(feature = "agent", feature = "cli"))]
 use crate::workload::Secret;
 #[cfg(feature = "agent")]
@@ -37,6 +39,9 @@ pub struct Resolved {
     pub(crate) toolkit: toolkit::View,
     #[cfg(feature = "cli")]
     pub(crate) settings: Settings,
+    /// Where metrics go.
+    #[cfg(feature = "cli")]
+    pub(crate) export: Export,
     #[cfg(feature = "cli")]
     pub(crate) end: platform::End,
     /// Where kills for memory are counted, and how many they were.
@@ -82,6 +87,8 @@ pub(crate) fn resolve_with(
         identity: reading.identity,
         #[cfg(feature = "cli")]
         settings,
+        #[cfg(feature = "cli")]
+        export: reading.export,
         #[cfg(feature = "cli")]
         end: reading.end,
         #[cfg(feature = "cli")]

@@ -92,6 +92,7 @@ fn the_same_job_is_the_same_from_inside_a_pod() {
             ".job.container",
             ".job.id",
             ".lifecycle.grace_source",
+            ".metrics.routes",
             ".paths.failure",
             ".platform",
             ".topology.groups",

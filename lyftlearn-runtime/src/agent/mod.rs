@@ -2,14 +2,17 @@
 //! sockets, so that nobody is refused while it is restarted.
 //!
 //! It serves the identity on loopback, brings files of secrets up to date, counts what comes by
-//! StatsD, and answers on `agent.sock` in the run directory: who connects is sent its state as
-//! one line of JSON.
+//! StatsD, exports metrics, and answers on `agent.sock` in the run directory: who connects is
+//! sent its state as one line of JSON.
 
 mod endpoint;
+mod export;
 mod fault;
 mod ingest;
 mod log;
 mod orders;
+mod own;
+mod scrape;
 mod secrets;
 
 use std::os::unix::net::UnixListener as StdUnixListener;
@@ -23,7 +26,7 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::LocalSet;
 
-pub(crate) use orders::{ORDERS, Orders, Socket, Statsd};
+pub(crate) use orders::{Metrics, ORDERS, Orders, Socket};
 
 use crate::credentials::{Broker, Report, Summary};
 use crate::error::Error;
@@ -115,11 +118,29 @@ async fn run(orders: Orders, sockets: Sockets, parent: u32) -> std::io::Result<(
     if let Some(run) = orders.secrets {
         tokio::task::spawn_local(secrets::follow(parent, run));
     }
-    if let Some(statsd) = orders.statsd {
-        let store = Store::over(sockets.store.as_ref(), statsd.rules);
-        service.ingest = Some(ingest::start(sockets.statsd, store, None)?);
+    let store = orders
+        .statsd
+        .map(|rules| Store::over(sockets.store.as_ref(), rules));
+    let exporter = orders.metrics.map(|orders| {
+        let own = own::Own::new(
+            &orders,
+            service.broker.clone(),
+            Rc::clone(&service.refusals),
+        );
+        export::Exporter::start(orders, own, store.clone())
+    });
+    if let Some(exporter) = &exporter {
+        exporter.serve(sockets.scrape, sockets.metrics)?;
     }
-    service.answer(sockets.state).await
+    if let Some(store) = store {
+        let tap = exporter.as_ref().and_then(export::Exporter::tap);
+        service.ingest = Some(ingest::start(sockets.statsd, store, tap)?);
+    }
+    let ended = service.answer(sockets.state).await;
+    if let Some(exporter) = exporter {
+        exporter.finish().await;
+    }
+    ended
 }
 
 fn into_tokio(listener: std::net::TcpListener) -> std::io::Result<TcpListener> {

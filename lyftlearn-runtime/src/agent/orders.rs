@@ -13,8 +13,8 @@ use super::fault::AgentFault;
 use crate::contract::linux;
 use crate::error::Error;
 use crate::facts::Facts;
-use crate::metrics::statsd::{Gateway, Listener, Rules};
-use crate::workload::{Identity, Secret};
+use crate::metrics::statsd::{Listener, Rules};
+use crate::workload::{Export, Identity, Secret};
 
 /// The variable that carries them: an argument can be read by anybody.
 pub(crate) const ORDERS: &str = "LYFTLEARN_AGENT_ORDERS";
@@ -28,17 +28,26 @@ pub(crate) struct Orders {
     pub(crate) identity: Option<(Identity, Secret)>,
     /// The run directory whose files of secrets it brings up to date.
     pub(crate) secrets: Option<PathBuf>,
-    /// What comes in by StatsD, and whom it was meant for.
-    pub(crate) statsd: Option<Statsd>,
+    /// How lines of StatsD's are understood, where it is listened to.
+    pub(crate) statsd: Option<Rules>,
+    /// Where metrics go, and what PID 1 knows of its own.
+    pub(crate) metrics: Option<Metrics>,
     /// Nothing is said on stderr.
     pub(crate) quiet: bool,
 }
 
-/// How lines are understood, and where they would have gone.
+/// What there is to export.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Statsd {
-    pub(crate) rules: Rules,
-    pub(crate) gateway: Option<Gateway>,
+pub(crate) struct Metrics {
+    pub(crate) export: Export,
+    /// The run directory, where the region is.
+    pub(crate) run: Option<PathBuf>,
+    /// How long each part of the start took, in seconds.
+    pub(crate) stages: Vec<(String, f64)>,
+    /// How much of what serves a model is not as what trained it, where that was looked at.
+    pub(crate) skew: Option<u64>,
+    /// How long the last flush may take, in seconds.
+    pub(crate) flush_seconds: f64,
 }
 
 /// What one handed-over socket is for.
@@ -52,6 +61,10 @@ pub(crate) enum Socket {
     Store,
     /// One of StatsD's.
     Statsd(Listener),
+    /// Prometheus, from outside.
+    Scrape,
+    /// The same for who is inside.
+    Metrics,
 }
 
 /// The sockets, each where it belongs.
@@ -61,6 +74,8 @@ pub(super) struct Sockets {
     pub(super) credentials: Option<TcpListener>,
     pub(super) store: Option<File>,
     pub(super) statsd: Vec<(Listener, OwnedFd)>,
+    pub(super) scrape: Option<TcpListener>,
+    pub(super) metrics: Option<UnixListener>,
 }
 
 impl Orders {
@@ -87,6 +102,14 @@ impl Orders {
                     let socket = taken(&mut handed, *listener, index);
                     let socket = socket.ok_or(AgentFault::Socket)?;
                     sockets.statsd.push((*listener, socket));
+                }
+                Socket::Scrape => {
+                    let listener = handed.take_tcp_listener(index).ok().flatten();
+                    sockets.scrape = Some(listener.ok_or(AgentFault::Socket)?);
+                }
+                Socket::Metrics => {
+                    let listener = handed.take_unix_listener(index).ok().flatten();
+                    sockets.metrics = Some(listener.ok_or(AgentFault::Socket)?);
                 }
             }
         }

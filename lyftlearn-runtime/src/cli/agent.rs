@@ -1,6 +1,7 @@
 //! The agent's start, and how `run` has it started.
 
 use std::ffi::OsString;
+use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
@@ -10,7 +11,7 @@ use super::identity;
 use super::listen::Bound;
 use super::run::Needs;
 use super::usage::UsageFault;
-use crate::agent::{ORDERS, Orders, Socket};
+use crate::agent::{Metrics, ORDERS, Orders, Socket};
 use crate::contract::delivered;
 use crate::error::Error;
 use crate::facts::Facts;
@@ -34,11 +35,13 @@ pub(super) fn agent(words: &[OsString]) -> Result<u8, Error> {
 }
 
 /// The agent with its sockets, bound before the program starts; `None` when nothing needs it.
-pub(super) fn helper(facts: &Facts, needs: Needs<'_>) -> std::io::Result<Option<Helper>> {
+pub(super) fn helper(facts: &Facts, needs: &mut Needs<'_>) -> std::io::Result<Option<Helper>> {
     let follows = needs.settings.secrets.iter().any(Declared::is_followed);
     let secrets = needs.run.filter(|_| follows).map(Path::to_owned);
     let asked = needs.settings.agent.as_deref() == Some("on");
-    if !asked && needs.endpoint.is_none() && secrets.is_none() && needs.statsd.is_none() {
+    let scrape = scrape_socket(needs);
+    let exports = scrape.is_some() || needs.export.push.values || needs.statsd.is_some();
+    if !asked && needs.endpoint.is_none() && secrets.is_none() && !exports {
         return Ok(None);
     }
     let mut orders = Orders {
@@ -49,23 +52,35 @@ pub(super) fn helper(facts: &Facts, needs: Needs<'_>) -> std::io::Result<Option<
     let mut sockets = Vec::new();
     if let Some(run) = needs.run {
         orders.sockets.push(Socket::State);
-        sockets.push(state_socket(run, needs.owner)?.into());
+        sockets.push(socket(run, delivered::AGENT_SOCKET, needs.owner)?.into());
     }
-    if let Some(identity::Bound { listener, token }) = needs.endpoint {
+    if let Some(identity::Bound { listener, token }) = needs.endpoint.take() {
         orders.sockets.push(Socket::Credentials);
         sockets.push(OwnedFd::from(listener));
         orders.identity = Some((needs.identity.clone(), token));
     }
     if let Some(Bound {
         sockets: bound,
-        orders: statsd,
-    }) = needs.statsd
+        rules,
+        ..
+    }) = needs.statsd.take()
     {
         for (socket, file) in bound {
             orders.sockets.push(socket);
             sockets.push(file);
         }
-        orders.statsd = Some(statsd);
+        orders.statsd = Some(rules);
+    }
+    if exports {
+        if let Some(listener) = scrape {
+            orders.sockets.push(Socket::Scrape);
+            sockets.push(listener.into());
+        }
+        if let Some(run) = needs.run {
+            orders.sockets.push(Socket::Metrics);
+            sockets.push(socket(run, delivered::METRICS_SOCKET, needs.owner)?.into());
+        }
+        orders.metrics = Some(metrics(needs));
     }
     let file = init::own_path().ok_or(std::io::ErrorKind::NotFound)?;
     let mut environment: Vec<(OsString, OsString)> = facts
@@ -89,8 +104,32 @@ pub(super) fn helper(facts: &Facts, needs: Needs<'_>) -> std::io::Result<Option<
     }))
 }
 
-fn state_socket(run: &Path, owner: Option<(u32, u32)>) -> std::io::Result<UnixListener> {
-    let path = run.join(delivered::AGENT_SOCKET);
+/// What the agent is to export.
+fn metrics(needs: &mut Needs<'_>) -> Metrics {
+    Metrics {
+        export: needs.export.clone(),
+        run: needs.run.map(Path::to_owned),
+        stages: std::mem::take(&mut needs.stages),
+        skew: (needs.skew).and_then(|skew| skew.undeclared.try_into().ok()),
+        flush_seconds: needs.flush.as_secs_f64(),
+    }
+}
+
+/// Where Prometheus asks. A port that is somebody else's stops nothing.
+fn scrape_socket(needs: &mut Needs<'_>) -> Option<TcpListener> {
+    let address = needs.export.listen?;
+    TcpListener::bind(address)
+        .inspect_err(|err| {
+            needs.problems.push(format!(
+                "cannot listen on {address} for Prometheus: {}; metrics.listen takes another port, or off",
+                err.kind()
+            ));
+        })
+        .ok()
+}
+
+fn socket(run: &Path, name: &str, owner: Option<(u32, u32)>) -> std::io::Result<UnixListener> {
+    let path = run.join(name);
     // What an earlier start left behind.
     let _ = std::fs::remove_file(&path);
     let listener = UnixListener::bind(&path)?;

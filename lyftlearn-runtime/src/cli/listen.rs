@@ -14,14 +14,14 @@ use rustix::net::sockopt;
 use super::ingest;
 use super::layers::found;
 use super::run::Deployed;
-use crate::agent::{Socket, Statsd};
+use crate::agent::Socket;
 use crate::contract::{delivered as names, statsd};
 use crate::deliver::{Pointed, Ports, write_statsd};
 use crate::facts::Facts;
 use crate::metrics::region;
-use crate::metrics::statsd::{Dialect, Gateway, Listener, Protocol, Rules, Sign};
+use crate::metrics::statsd::{Dialect, Listener, Rules, Sign};
 use crate::settings::{Intercept, Settings};
-use crate::workload::Platform;
+use crate::workload::{Export, Gateway, Platform, Protocol};
 
 /// The totals: tens of thousands of counters, or three thousand histograms. A page is made
 /// when it is first counted in.
@@ -38,7 +38,25 @@ const TRIES: usize = 8;
 /// Sockets that wait for their agent.
 pub(super) struct Bound {
     pub(super) sockets: Vec<(Socket, OwnedFd)>,
-    pub(super) orders: Statsd,
+    pub(super) rules: Rules,
+    /// Whom the program's metrics were meant for.
+    gateway: Option<Gateway>,
+    ports: Ports,
+}
+
+impl Bound {
+    /// What this changes about where metrics go: whom they were meant for gets them, and
+    /// nobody sends to where this runtime itself listens.
+    pub(super) fn join(&mut self, export: &mut Export) {
+        export.gateway = export
+            .gateway
+            .take()
+            .filter(|gateway| !is_here(gateway, &self.ports))
+            .or_else(|| self.gateway.take());
+        let known = export.gateway.is_some();
+        export.push.relays = known && !export.push.aggregate;
+        export.push.values = known && (export.push.values || export.push.aggregate);
+    }
 }
 
 /// Listens where clients are to be heard.
@@ -88,12 +106,14 @@ pub(super) fn bound(
                     err.kind()
                 ));
             }
-            let orders = Statsd {
+            let pointed = ingest::pointed(settings, Some(ports.clone()));
+            let bound = Bound {
+                sockets,
                 rules: rules(settings),
                 gateway,
+                ports,
             };
-            let pointed = ingest::pointed(settings, Some(ports));
-            (pointed, Some(Bound { sockets, orders }))
+            (pointed, Some(bound))
         }
         Err(err) => {
             problems.push(format!("StatsD is not listened to: {}", err.kind()));

@@ -17,6 +17,8 @@ mod inspect;
 mod layers;
 #[cfg(feature = "agent")]
 mod listen;
+#[cfg(feature = "agent")]
+mod metrics;
 mod outcome;
 mod output;
 mod profile;
@@ -91,6 +93,8 @@ fn command(
         usage::Subcommand::Explain => explain::explain(words),
         #[cfg(feature = "agent")]
         usage::Subcommand::Credentials => credentials::credentials(words),
+        #[cfg(feature = "agent")]
+        usage::Subcommand::Metrics => metrics::metrics(words),
         usage::Subcommand::Help => {
             usage::nothing_more(&mut words)?;
             output::data(usage::HELP.as_bytes())?;

@@ -7,10 +7,11 @@ use std::path::Path;
 use super::usage::UsageFault;
 use super::{output, skew};
 use crate::contract::{delivered, limits, secrets};
-use crate::deliver::outcome::{Class, End, Exception, Outcome, Redact};
+use crate::deliver::outcome::{Class, End, Exception, How, Outcome, Redact, Undelivered};
 use crate::deliver::{Written, first_bytes, first_characters, write_outcome, write_reason};
 use crate::error::Error;
 use crate::facts::Facts;
+use crate::metrics::region::Reader;
 use crate::platform::ReasonLimit;
 use crate::secrets::read_set;
 
@@ -45,7 +46,8 @@ pub(super) fn outcome(words: &[OsString]) -> Result<u8, Error> {
         .map(|run| exceptions(&facts, &run.join(delivered::EXCEPTIONS)))
         .unwrap_or_default();
     let end = with_the_second_stages_word(&facts, end);
-    let outcome = Outcome::of(&end, exceptions, oom_kills(&facts, &end), &redact);
+    let mut outcome = Outcome::of(&end, exceptions, oom_kills(&facts, &end), &redact);
+    outcome.metrics = metrics(&facts, &end);
     tell(&end, &outcome);
     if let Some(file) = end.snapshot.as_deref().filter(|_| end.completed())
         && let Err(err) = skew::keep(&facts, file)
@@ -76,8 +78,59 @@ fn delivered_secrets(facts: &Facts, end: &End) -> Vec<String> {
 /// The outcome of a program that did what it was there for, without an errand: there is
 /// nothing to find out, and no platform's file to write.
 pub(super) fn completed(facts: &Facts, end: &End) {
-    let outcome = Outcome::of(end, Vec::new(), oom_kills(facts, end), &Redact::default());
+    let mut outcome = Outcome::of(end, Vec::new(), oom_kills(facts, end), &Redact::default());
+    outcome.metrics = metrics(facts, end);
     tell(end, &outcome);
+}
+
+/// What of the metrics did not arrive: the agent's last words, or what lies in a region that
+/// nobody was shown.
+fn metrics(facts: &Facts, end: &End) -> Option<Undelivered> {
+    let run = end.run.as_deref()?;
+    if let How::NotStarted { .. } = end.how {
+        return None;
+    }
+    if end.pushes {
+        let note = facts.file(
+            run.join(delivered::METRICS_UNDELIVERED),
+            limits::KERNEL_FILE_BYTES,
+        );
+        let said = note.ok().flatten();
+        return Some(
+            said.and_then(|said| serde_json::from_slice(&said).ok())
+                .unwrap_or_default(),
+        );
+    }
+    if !end.nowhere {
+        return None;
+    }
+    let region = Reader::open(run).ok().flatten()?;
+    let counted = region.snapshot().ok()?.series.len() as u64;
+    (counted > 0).then_some(Undelivered {
+        undelivered: Some(0),
+        nowhere: Some(counted),
+    })
+}
+
+/// For the log, when there is something to say.
+fn about_metrics(metrics: &Undelivered) -> Option<String> {
+    let (count, what) = match (metrics.nowhere, metrics.undelivered) {
+        (Some(count), _) => (count, "counted, and had nowhere to go; see metrics.routes"),
+        (None, None) => {
+            return Some(
+                "how many metrics were not delivered is not known: the agent has not said so in time"
+                    .to_owned(),
+            );
+        }
+        (None, Some(0)) => return None,
+        (None, Some(count)) => (count, "not delivered"),
+    };
+    let metrics = if count == 1 {
+        "metric was"
+    } else {
+        "metrics were"
+    };
+    Some(format!("{count} {metrics} {what}"))
 }
 
 fn oom_kills(facts: &Facts, end: &End) -> Option<u64> {
@@ -102,8 +155,6 @@ fn exceptions(facts: &Facts, directory: &Path) -> Vec<Exception> {
 
 /// A second stage that could not become the program has left its report.
 fn with_the_second_stages_word(facts: &Facts, end: End) -> End {
-    use crate::deliver::outcome::How;
-
     let path = end
         .run
         .as_deref()
@@ -155,6 +206,7 @@ fn tell(end: &End, outcome: &Outcome) {
         let last = outcome.reason.lines().last().unwrap_or_default();
         output::say(&format!("lyftlearn-runtime: {last}\n"));
     }
+    problems.extend(outcome.metrics.as_ref().and_then(about_metrics));
     for problem in problems {
         output::say(&format!("lyftlearn-runtime: {problem}\n"));
     }

@@ -25,7 +25,7 @@ use crate::resolve::{Resolved, resolve_with, switched_off};
 use crate::settings::Settings;
 use crate::signal;
 use crate::toolkit;
-use crate::workload::{Identity, Workload};
+use crate::workload::{Export, Identity, Platform, Role, Workload};
 
 /// For the report of a start that came to nothing; no platform's patience is at stake yet.
 const NOT_STARTED_REPORT: Duration = Duration::from_secs(5);
@@ -36,6 +36,9 @@ const RESERVE_BYTES: usize = 1 << 20;
 /// Some two thousand series. A quarter of a millisecond of the start: every page is made
 /// before the program is there.
 const REGION_BYTES: u64 = 1 << 20;
+
+/// A server that has not taken it by then will not.
+const LONGEST_FLUSH: Duration = Duration::from_secs(2);
 
 /// Everything that is ready when the program can start.
 struct Prepared {
@@ -68,6 +71,7 @@ pub(super) fn run(mut words: Parser, mut armed: Armed) -> Result<u8, Error> {
         }
         _ => Ok(false),
     })?;
+    let begun = init::now();
     let facts = Facts::capture(argv);
     if switched_off(&facts)? {
         armed.disarm()?;
@@ -83,7 +87,9 @@ pub(super) fn run(mut words: Parser, mut armed: Armed) -> Result<u8, Error> {
     let resolved = armed.while_starting(long, stopped, || resolve_with(&facts, &arguments));
     let prepared = resolved.and_then(|resolved| {
         let long = long || required::waits(&resolved) || secrets::fetches(&facts, &resolved);
-        armed.while_starting(long, stopped, || prepare_run(&facts, resolved, &kept))
+        armed.while_starting(long, stopped, || {
+            prepare_run(&facts, resolved, &kept, Stages::since(begun))
+        })
     });
     let Prepared {
         program,
@@ -139,7 +145,9 @@ fn prepare_run(
     facts: &Facts,
     resolved: Resolved,
     kept: &Mutex<Option<KeptSecrets>>,
+    mut stages: Stages,
 ) -> Result<Prepared, Error> {
+    stages.end("resolve");
     let keeper = if init::is_pid_one() {
         Keeper::Container
     } else {
@@ -154,6 +162,7 @@ fn prepare_run(
     let skew = skew::guard(facts, &resolved)?;
     required::awaited(facts, &resolved)?;
     let obtained = secrets::obtain(facts, &resolved)?;
+    stages.end("secrets");
     let noted = resolved.problems.len();
     let about_secrets = obtained.problems.clone();
     let policy = policy(settings, resolved.end);
@@ -167,7 +176,7 @@ fn prepare_run(
     let owner = account.as_ref().map(Account::owner);
     let (presented, endpoint) =
         identity::served(facts, &delivery.workload, owner, &mut delivery.problems);
-    let (pointed, statsd) = statsd(
+    let (pointed, mut statsd) = statsd(
         facts,
         (settings, &resolved.variables),
         &delivery.workload,
@@ -200,17 +209,26 @@ fn prepare_run(
         let bytes = settings.region_bytes.unwrap_or(REGION_BYTES);
         make_region(run, bytes, owner, &mut delivery.problems)
     });
+    stages.end("deliver");
+    let mut export = resolved.export;
+    joined(&mut statsd, &mut export);
+    let pushes = export.push.values || export.push.relays;
+    let nowhere = is_nowhere(&delivery.workload);
     let helper = helper(
         facts,
         Needs {
+            export: &export,
+            flush: flush_time(&policy),
+            stages: stages.all,
+            skew: skew.as_ref(),
             settings,
             run: run.as_deref(),
             owner,
             identity: &resolved.identity,
             endpoint,
             statsd,
+            problems: &mut delivery.problems,
         },
-        &mut delivery.problems,
     );
     if !quiet {
         say(
@@ -240,6 +258,8 @@ fn prepare_run(
             quiet,
             snapshot: skew::kept_at(&delivery.workload, settings.skew_guard.as_deref()),
             skew,
+            pushes,
+            nowhere,
             ..End::default()
         },
         delivery: delivery.kept(),
@@ -264,6 +284,49 @@ pub(super) struct Needs<'a> {
     pub(super) identity: &'a Identity,
     pub(super) endpoint: Option<identity::Bound>,
     pub(super) statsd: Listening,
+    pub(super) export: &'a Export,
+    /// How long what is left at the end may take to be sent.
+    pub(super) flush: Duration,
+    pub(super) stages: Vec<(String, f64)>,
+    pub(super) skew: Option<&'a Skew>,
+    pub(super) problems: &'a mut Vec<String>,
+}
+
+/// How long each part of a start takes.
+struct Stages {
+    all: Vec<(String, f64)>,
+    last: Duration,
+}
+
+impl Stages {
+    fn since(begun: Duration) -> Self {
+        Self {
+            all: Vec::new(),
+            last: begun,
+        }
+    }
+
+    fn end(&mut self, stage: &str) {
+        let now = init::now();
+        let seconds = now.saturating_sub(self.last).as_secs_f64();
+        self.all.push((stage.to_owned(), seconds));
+        self.last = now;
+    }
+}
+
+/// Whether what a program counts here is shown to nobody. On a machine of one's own that is
+/// no surprise.
+fn is_nowhere(workload: &Workload) -> bool {
+    workload.metrics.routes.is_empty()
+        && workload.platform != Platform::Local
+        && workload.role != Role::Notebook
+}
+
+/// The agent's part of what is kept from the program, with room to say how it went.
+fn flush_time(policy: &Policy) -> Duration {
+    init::agents_time(policy.budget)
+        .mul_f64(0.8)
+        .min(LONGEST_FLUSH)
 }
 
 /// StatsD's sockets, where there are any.
@@ -271,6 +334,16 @@ pub(super) struct Needs<'a> {
 type Listening = Option<listen::Bound>;
 #[cfg(not(feature = "agent"))]
 type Listening = ();
+
+#[cfg(feature = "agent")]
+fn joined(statsd: &mut Listening, export: &mut Export) {
+    if let Some(bound) = statsd {
+        bound.join(export);
+    }
+}
+
+#[cfg(not(feature = "agent"))]
+fn joined((): &mut Listening, _: &mut Export) {}
 
 fn make_region(
     run: &Path,
@@ -317,15 +390,15 @@ fn statsd(
 }
 
 #[cfg(feature = "agent")]
-fn helper(facts: &Facts, needs: Needs<'_>, problems: &mut Vec<String>) -> Option<Helper> {
-    super::agent::helper(facts, needs).unwrap_or_else(|err| {
-        problems.push(format!("no agent: {}", err.kind()));
+fn helper(facts: &Facts, mut needs: Needs<'_>) -> Option<Helper> {
+    super::agent::helper(facts, &mut needs).unwrap_or_else(|err| {
+        needs.problems.push(format!("no agent: {}", err.kind()));
         None
     })
 }
 
 #[cfg(not(feature = "agent"))]
-fn helper(_: &Facts, _: Needs<'_>, _: &mut Vec<String>) -> Option<Helper> {
+fn helper(_: &Facts, _: Needs<'_>) -> Option<Helper> {
     None
 }
 

@@ -34,6 +34,8 @@ usage:
       Exit code 1 when something fails; never longer than 15 seconds.
   lyftlearn-runtime credentials
       The platform's identity as credential_process JSON.
+  lyftlearn-runtime metrics
+      What Prometheus would be shown now, as text.
 
 examples:
   ENTRYPOINT [\"lyftlearn-runtime\", \"run\", \"--\"]
@@ -57,6 +59,8 @@ pub(super) enum Subcommand {
     Doctor,
     #[cfg(feature = "agent")]
     Credentials,
+    #[cfg(feature = "agent")]
+    Metrics,
     Help,
     Version,
 }
@@ -71,6 +75,7 @@ const SUBCOMMANDS: &[&str] = &[
     "diff",
     "doctor",
     "credentials",
+    "metrics",
 ];
 
 /// The command line of `lyftlearn-runtime` itself is wrong.
@@ -193,6 +198,8 @@ pub(super) fn subcommand(words: &mut Parser) -> Result<Subcommand, Error> {
             Some("doctor") => Subcommand::Doctor,
             #[cfg(feature = "agent")]
             Some("credentials") => Subcommand::Credentials,
+            #[cfg(feature = "agent")]
+            Some("metrics") => Subcommand::Metrics,
             Some("help") => Subcommand::Help,
             _ => {
                 let word = word.to_string_lossy().into_owned();

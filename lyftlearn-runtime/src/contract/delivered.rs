@@ -104,6 +104,15 @@ pub(crate) const METRICS_REGION: &str = "metrics.region";
 /// In /dev/shm, followed by letters: the same where the run directory is not in memory.
 pub(crate) const METRICS_REGION_PREFIX: &str = "lyftlearn-metrics-";
 
+/// In the run directory: who asks by HTTP is sent the metrics.
+#[cfg(all(feature = "agent", feature = "cli"))]
+pub(crate) const METRICS_SOCKET: &str = "metrics.sock";
+/// In the run directory: what of the metrics has been sent, for an agent that is started again.
+#[cfg(feature = "agent")]
+pub(crate) const METRICS_SENT: &str = "metrics-sent";
+/// In the run directory, while the agent ends: what of the metrics it could not deliver.
+pub(crate) const METRICS_UNDELIVERED: &str = "metrics-undelivered";
+
 /// Whether a name is this runtime's to set, and nobody else's.
 pub(crate) fn reserved(name: &str) -> bool {
     RESERVED.contains(&name) || name.starts_with(CHANNEL_PREFIX)

@@ -1,4 +1,5 @@
-//! What the runtime counts of itself, by the names that everybody who exports shows.
+//! What the runtime counts of what comes in, by the names that everybody who exports shows, and
+//! where it is shown.
 
 /// Packets and, on streams, reads that held lines.
 pub(crate) const STATSD_PACKETS: &str = "lyftlearn_runtime_statsd_packets_total";
@@ -23,3 +24,12 @@ pub(crate) const REASON: &str = "reason";
 pub(crate) const KIND: &str = "kind";
 pub(crate) const EVENT: &str = "event";
 pub(crate) const CHECK: &str = "check";
+
+/// Where Prometheus finds the metrics of a pod: the StatsD exporter's port, which whoever
+/// scrapes pods knows already.
+pub(crate) const PORT: u16 = 9102;
+/// Prometheus asks for it.
+pub(crate) const PATH: &str = "/metrics";
+/// How long Prometheus waits for the answer, in seconds.
+#[cfg(feature = "agent")]
+pub(crate) const SCRAPE_TIMEOUT: &str = "X-Prometheus-Scrape-Timeout-Seconds";

@@ -7,12 +7,14 @@ pub(crate) mod delivered;
 pub(crate) mod kubernetes;
 pub(crate) mod limits;
 pub(crate) mod linux;
-#[cfg(all(feature = "agent", feature = "cli"))]
+#[cfg_attr(
+    not(all(feature = "agent", feature = "cli")),
+    allow(dead_code, reason = "metrics come in and go out by the agent")
+)]
 pub(crate) mod metrics;
 pub(crate) mod runtime;
 pub(crate) mod sagemaker;
 pub(crate) mod secrets;
-#[cfg(feature = "cli")]
 pub(crate) mod statsd;
 pub(crate) mod toolkit;
 pub(crate) mod torch;

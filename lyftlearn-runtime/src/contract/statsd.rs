@@ -10,5 +10,4 @@ pub(crate) const DATADOG_HOST: &str = "DD_AGENT_HOST";
 pub(crate) const DATADOG_PORT: &str = "DD_DOGSTATSD_PORT";
 pub(crate) const DATADOG_URL: &str = "DD_DOGSTATSD_URL";
 /// Where they look without any of these.
-#[cfg(feature = "agent")]
 pub(crate) const DEFAULT_PORT: u16 = 8125;

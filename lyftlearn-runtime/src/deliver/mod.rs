@@ -164,6 +164,16 @@ pub fn deliver(
     }
 }
 
+/// Writes a file of the run directory that does not outlive it.
+#[cfg(all(feature = "agent", feature = "cli"))]
+pub(crate) fn write_note(
+    path: &Path,
+    bytes: &[u8],
+    owner: Option<(u32, u32)>,
+) -> std::io::Result<()> {
+    files::publish(path, bytes, owner)
+}
+
 /// Writes `outcome.json`.
 #[cfg(feature = "cli")]
 pub(crate) fn write_outcome(

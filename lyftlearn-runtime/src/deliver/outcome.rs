@@ -37,6 +37,20 @@ pub(crate) struct End {
     pub(crate) snapshot: Option<PathBuf>,
     /// What the model that was served was held against.
     pub(crate) skew: Option<Skew>,
+    /// Metrics are sent to somebody.
+    pub(crate) pushes: bool,
+    /// Metrics are shown to nobody.
+    pub(crate) nowhere: bool,
+}
+
+/// What of the metrics did not arrive.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Undelivered {
+    /// Values that were not sent; nothing when the agent has not said so in time.
+    pub(crate) undelivered: Option<u64>,
+    /// Series that were counted and had nowhere to go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) nowhere: Option<u64>,
 }
 
 /// How far what serves a model is from what trained it.
@@ -135,6 +149,9 @@ pub(crate) struct Outcome {
     pub(crate) exception: Option<Exception>,
     /// Where a model was served that came with a snapshot.
     pub(crate) skew: Option<Skew>,
+    /// Where metrics are sent to somebody, or were to be seen by somebody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) metrics: Option<Undelivered>,
 }
 
 /// Names of exceptions that only pass on that a child failed: the child's own tells more.
@@ -196,6 +213,7 @@ impl Outcome {
             oom_kills,
             exception,
             skew: end.skew.clone(),
+            metrics: None,
         };
         outcome.reason = outcome.reason_of(end);
         outcome

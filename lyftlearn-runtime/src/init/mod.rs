@@ -21,7 +21,7 @@ pub(crate) use own::path as own_path;
 pub(crate) use stage::{
     Stage, User, WORD as STAGE, become_program, become_user, let_stops_come, take_terminal,
 };
-pub(crate) use stopping::Budget;
+pub(crate) use stopping::{Budget, agents_time};
 pub(crate) use supervise::{Ending, Policy, Program, Scope, Status, now, supervise};
 
 use fault::InitFault;

@@ -18,6 +18,11 @@ pub(crate) struct Budget {
     pub(crate) whole: Duration,
 }
 
+/// What the agent has for its last words at the least, unless everything before it was late.
+pub(crate) fn agents_time(budget: Budget) -> Duration {
+    budget.whole.saturating_sub(budget.program).min(LINGER) / 4
+}
+
 /// What has happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Event {
@@ -220,7 +225,14 @@ impl Machine {
     fn finish_agent(&mut self, now: Duration, act: &mut dyn FnMut(Act)) {
         if self.agent {
             act(Act::TermAgent);
-            self.enter(State::Agent { killed: false }, now + self.slice() / 2);
+            // What the program has left of its time is for what it has counted.
+            let least = now + self.slice() / 2;
+            let most = self
+                .stop
+                .map(|stop| stop.at + self.budget.whole.saturating_sub(self.slice()));
+            let until = now + self.slice();
+            let until = most.map_or(until, |most| until.min(most)).max(least);
+            self.enter(State::Agent { killed: false }, until);
         } else {
             self.finish();
         }

@@ -4,13 +4,17 @@
 //! | to | use |
 //! |---|---|
 //! | count in the region, or read what was counted | [`region`] |
+//! | show it to Prometheus | [`exposition`] |
 //! | have the facade's macros do so | [`install`](crate::metrics::install()), with the feature `agent` |
 //! | have them rendered by this process itself | [`recorder`](crate::metrics::recorder()), with the feature `agent` |
 
 #[cfg(feature = "agent")]
 mod exporter;
+pub mod exposition;
 #[cfg(feature = "agent")]
 mod facade;
+#[cfg(all(feature = "agent", feature = "cli"))]
+pub(crate) mod gateway;
 pub mod region;
 #[cfg(all(feature = "agent", feature = "cli"))]
 pub(crate) mod statsd;

@@ -9,6 +9,7 @@ mod local;
 mod originals;
 mod paths;
 mod resources;
+mod routes;
 mod sagemaker;
 mod topology;
 mod variables;
@@ -34,7 +35,7 @@ use crate::error::Error;
 use crate::facts::{Facts, Mount};
 use crate::settings::Settings;
 use crate::workload::{
-    Channel, Flavor, Identity, Job, Lifecycle, Metrics, Paths, Platform, Role, Secrets, Texts,
+    Channel, Export, Flavor, Identity, Job, Lifecycle, Paths, Platform, Role, Secrets, Texts,
     Topology, Workload,
 };
 
@@ -69,6 +70,7 @@ pub(crate) struct Reading {
     pub(crate) end: End,
     pub(crate) originals: Originals,
     pub(crate) identity: Identity,
+    pub(crate) export: Export,
     pub(crate) problems: Vec<String>,
 }
 
@@ -222,6 +224,8 @@ pub(crate) fn read(
     };
     let lifecycle = lifecycle(end, part.grace.source, settings)?;
     let (credentials, identity) = identity::read(&world, detection, &part.job, &mut problems);
+    let (metrics, export) =
+        routes::read(&world, detection, &part.job, &part.topology, &mut problems);
     let workload = Workload {
         platform: detection.platform,
         flavor: detection.flavor,
@@ -234,7 +238,7 @@ pub(crate) fn read(
         resources,
         lifecycle,
         credentials,
-        metrics: Metrics::default(),
+        metrics,
         secrets: Secrets {
             names: settings
                 .secrets
@@ -247,6 +251,7 @@ pub(crate) fn read(
     Ok(Reading {
         originals,
         identity,
+        export,
         workload,
         values,
         variables: variables::read(facts, settings, config_dir)?,

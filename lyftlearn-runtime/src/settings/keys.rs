@@ -287,6 +287,51 @@ pub const KEYS: &[Key] = &[
         form: Form::Other,
     },
     Key {
+        name: "metrics.listen",
+        form: Form::Other,
+    },
+    Key {
+        name: "metrics.routes",
+        form: Form::Other,
+    },
+    Key {
+        name: "metrics.labels",
+        form: Form::Other,
+    },
+    Key {
+        name: "metrics.gateway.host",
+        form: Form::Other,
+    },
+    Key {
+        name: "metrics.gateway.port",
+        form: Form::Other,
+    },
+    Key {
+        name: "metrics.gateway.protocol",
+        form: Form::Choice {
+            of: &["udp", "tcp"],
+            expected: "udp or tcp",
+        },
+    },
+    Key {
+        name: "metrics.gateway.mode",
+        form: Form::Choice {
+            of: &["relay", "aggregate"],
+            expected: "relay or aggregate",
+        },
+    },
+    Key {
+        name: "metrics.gateway.tags",
+        form: Form::Choice {
+            of: &["lyft", "dogstatsd"],
+            expected: "lyft or dogstatsd",
+        },
+    },
+    Key {
+        name: "metrics.gateway.seconds",
+        form: Form::Other,
+    },
+    Key {
         name: "outcome.python_exceptions",
         form: Form::Choice {
             of: &["on", "off"],

@@ -7,6 +7,7 @@
 mod fault;
 mod identity;
 mod keys;
+mod metrics;
 pub(crate) mod secrets;
 mod service_links;
 mod statsd;
@@ -21,7 +22,7 @@ pub(crate) use fault::SettingsFault;
 pub(crate) use identity::{AssumeRole, Identity};
 use keys::Form;
 pub use keys::{KEYS, Key};
-#[cfg(any(feature = "cli", test))]
+pub(crate) use metrics::{Listen, Metrics};
 pub(crate) use statsd::Intercept;
 pub(crate) use statsd::Statsd;
 
@@ -77,6 +78,7 @@ pub(crate) struct Settings {
     /// What all processes count in; 0 is nothing.
     pub(crate) region_bytes: Option<u64>,
     pub(crate) statsd: Statsd,
+    pub(crate) metrics: Metrics,
     pub(crate) python_exceptions: Option<String>,
     /// Variables whose values are secrets.
     pub(crate) redact: Vec<String>,
@@ -367,6 +369,7 @@ impl Reader {
             skew_guard: self.choice("skew.guard"),
             region_bytes: self.region_bytes("metrics.region_bytes"),
             statsd: self.statsd(),
+            metrics: self.metrics(),
             python_exceptions: self.choice("outcome.python_exceptions"),
             toolkit_variables: self.choice("toolkit.variables"),
             num_cpus: self.choice("toolkit.num_cpus"),

@@ -282,3 +282,25 @@ fn interception_is_a_truth_or_all_in_a_file_and_in_a_variable() {
     let files = [file("/runtime.toml", "metrics.statsd = \"on\"")];
     assert_eq!(intercepted(&files, &[]).mode.as_deref(), Some("on"));
 }
+
+#[test]
+fn where_metrics_go_is_checked() {
+    let variables = [
+        ("LYFTLEARN_RUNTIME_METRICS_LISTEN", "canary"),
+        ("LYFTLEARN_RUNTIME_METRICS_ROUTES", r#"["canary"]"#),
+        ("LYFTLEARN_RUNTIME_METRICS_LABELS", r#"["canary"]"#),
+        ("LYFTLEARN_RUNTIME_METRICS_GATEWAY_PORT", "0"),
+        ("LYFTLEARN_RUNTIME_METRICS_GATEWAY_PROTOCOL", "canary"),
+        ("LYFTLEARN_RUNTIME_METRICS_GATEWAY_SECONDS", "0"),
+    ];
+    assert_eq!(
+        report(&[], &variables),
+        "lyftlearn-runtime: cannot use these settings\n  \
+         $LYFTLEARN_RUNTIME_METRICS_LISTEN: expected off, or an address and a port, such as 0.0.0.0:9102\n  \
+         $LYFTLEARN_RUNTIME_METRICS_ROUTES: expected a list of prometheus and statsd, such as [\"prometheus\"]\n  \
+         $LYFTLEARN_RUNTIME_METRICS_LABELS: expected a list of job, role, platform, rank and image\n  \
+         $LYFTLEARN_RUNTIME_METRICS_GATEWAY_PORT: expected a port, 1 to 65535\n  \
+         $LYFTLEARN_RUNTIME_METRICS_GATEWAY_PROTOCOL: expected udp or tcp\n  \
+         $LYFTLEARN_RUNTIME_METRICS_GATEWAY_SECONDS: expected 1 to 3600 seconds\n"
+    );
+}

@@ -2,6 +2,7 @@
 //! words on every platform. Pure data; `inspect --json` and `workload.json` show
 //! these field names.
 
+mod export;
 mod hyperparameters;
 mod identity;
 mod texts;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use export::{Export, Gateway, Protocol, Push, Tags};
 pub use hyperparameters::Hyperparameters;
 pub(crate) use hyperparameters::{JSON, NUMBER, TRUTH, WHOLE_NUMBER};
 pub(crate) use hyperparameters::{as_bool, as_float, as_int, as_json, nearest};

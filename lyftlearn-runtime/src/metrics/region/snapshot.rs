@@ -1,5 +1,6 @@
 //! What was counted, for whoever exports it.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -49,6 +50,16 @@ impl Value {
             Self::Histogram(_) => Kind::Histogram,
         }
     }
+
+    /// Adds what another source says of the same series. Of two gauges the one that is there
+    /// stays.
+    pub(in crate::metrics) fn add(&mut self, other: &Self) {
+        match (self, other) {
+            (Self::Counter(total), Self::Counter(more)) => *total += more,
+            (Self::Histogram(buckets), Self::Histogram(more)) => buckets.merge(more),
+            _ => {}
+        }
+    }
 }
 
 /// Exponential buckets of scale 3.
@@ -80,6 +91,13 @@ pub struct Series {
     pub help: Option<String>,
     /// What it says.
     pub value: Value,
+}
+
+impl Series {
+    /// By what snapshots are sorted.
+    fn order(&self) -> (Kind, &str, &[(String, String)]) {
+        (self.value.kind(), &self.name, &self.labels)
+    }
 }
 
 /// Everything that was counted, at one moment, and what could not be.
@@ -147,6 +165,43 @@ fn unreadable(path: &Path, err: &io::Error) -> Error {
 }
 
 impl Snapshot {
+    /// With what another source has counted: totals of the same series are added up, of two
+    /// gauges this one's is shown.
+    #[must_use]
+    pub fn merged(self, other: Self) -> Self {
+        let (mut ours, mut theirs) = (
+            self.series.into_iter().peekable(),
+            other.series.into_iter().peekable(),
+        );
+        let mut series = Vec::with_capacity(ours.len().max(theirs.len()));
+        loop {
+            let order = match (ours.peek(), theirs.peek()) {
+                (Some(a), Some(b)) => a.order().cmp(&b.order()),
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (None, None) => break,
+            };
+            match order {
+                Ordering::Less => series.extend(ours.next()),
+                Ordering::Greater => series.extend(theirs.next()),
+                Ordering::Equal => {
+                    if let (Some(mut one), Some(other)) = (ours.next(), theirs.next()) {
+                        one.value.add(&other.value);
+                        one.unit = one.unit.or(other.unit);
+                        one.help = one.help.or(other.help);
+                        series.push(one);
+                    }
+                }
+            }
+        }
+        Self {
+            series,
+            dropped_series: self.dropped_series.saturating_add(other.dropped_series),
+            refused_values: self.refused_values.saturating_add(other.refused_values),
+            damaged_series: self.damaged_series.saturating_add(other.damaged_series),
+        }
+    }
+
     pub(super) fn of<S: Source + ?Sized>(source: &S, facts: &Facts) -> Option<Self> {
         Self::read(source, facts).ok().flatten()
     }

@@ -61,22 +61,6 @@ impl Listener {
     }
 }
 
-/// Whom the program's metrics were meant for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Gateway {
-    pub(crate) host: String,
-    pub(crate) port: u16,
-    pub(crate) protocol: Protocol,
-}
-
-/// How a gateway is reached.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Protocol {
-    #[default]
-    Udp,
-    Tcp,
-}
-
 /// What a sign before a gauge's value means. The same bytes mean one thing in StatsD and
 /// another in DogStatsD.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

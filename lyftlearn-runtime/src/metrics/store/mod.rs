@@ -109,7 +109,6 @@ impl Store {
     }
 
     /// What was counted up to now.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the routes out read it"))]
     pub(crate) fn snapshot(&self) -> Snapshot {
         self.0.borrow().region.snapshot()
     }

@@ -1,0 +1,185 @@
+//! Metrics out: everything that was counted, from whoever counted it, by every way that the
+//! orders name.
+
+use std::io;
+use std::net::TcpListener;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::ingest::Tap;
+use super::orders::Metrics;
+use super::own::{self, Lost, Own};
+use super::scrape;
+use crate::contract::{delivered, limits};
+use crate::deliver::outcome::Undelivered;
+use crate::deliver::write_note;
+use crate::facts::Facts;
+use crate::metrics::exposition::{Exposition, Format};
+use crate::metrics::gateway::{Counted, Keep, Relay, Sender};
+use crate::metrics::region::{Reader, Series, Snapshot};
+use crate::metrics::store::Store;
+
+/// One that counts; `None` when it cannot be read.
+type Source = Box<dyn Fn() -> Option<Snapshot>>;
+
+/// What is exported, and to whom.
+pub(super) struct Exporter {
+    shown: Rc<Shown>,
+    sender: Option<Sender>,
+    relays: bool,
+    run: Option<PathBuf>,
+    flush: Duration,
+}
+
+/// Everything that is shown.
+pub(super) struct Shown {
+    sources: Vec<Source>,
+    own: Own,
+    labels: Vec<(String, String)>,
+    relay: std::cell::OnceCell<Relay>,
+}
+
+impl Shown {
+    /// Of all sources, and of the runtime itself.
+    fn snapshot(&self) -> Snapshot {
+        let snapshots = self.sources.iter().filter_map(|source| source());
+        let counted = snapshots.reduce(Snapshot::merged).unwrap_or_default();
+        let own = self.own.snapshot(&Lost {
+            series: counted.dropped_series,
+            values: counted.refused_values,
+            damaged: counted.damaged_series,
+            lines: self.relay.get().map_or(0, Relay::dropped),
+        });
+        counted.merged(own)
+    }
+
+    /// The same, but for what others counted in `passed_on`.
+    fn snapshot_without(&self, passed_on: &Snapshot) -> Snapshot {
+        let theirs = |series: &&Series| !series.name.starts_with(own::PREFIX);
+        let theirs: std::collections::BTreeSet<_> = passed_on
+            .series
+            .iter()
+            .filter(theirs)
+            .map(|series| (&series.name, &series.labels))
+            .collect();
+        let mut snapshot = self.snapshot();
+        snapshot
+            .series
+            .retain(|series| !theirs.contains(&(&series.name, &series.labels)));
+        snapshot
+    }
+
+    pub(super) fn exposition(&self, format: Format) -> Exposition {
+        Exposition::new(self.snapshot(), &self.labels, format)
+    }
+}
+
+impl Exporter {
+    /// `store` has what came by StatsD.
+    pub(super) fn start(orders: Metrics, own: Own, store: Option<Store>) -> Self {
+        let mut sources: Vec<Source> = orders.run.iter().map(|run| region(run)).collect();
+        sources.extend(store.clone().map(counted_by));
+        let shown = Rc::new(Shown {
+            sources,
+            own,
+            labels: orders.export.labels.clone(),
+            relay: std::cell::OnceCell::new(),
+        });
+        let push = orders.export.push;
+        let gateway = orders.export.gateway;
+        let gateway = gateway.filter(|_| push.values || push.relays);
+        let sender = gateway.map(|gateway| {
+            let counted: Counted = {
+                let shown = Rc::clone(&shown);
+                // What is passed on line by line must not arrive a second time as a total.
+                let passed_on = store.filter(|_| push.relays);
+                Rc::new(move || match &passed_on {
+                    Some(store) => shown.snapshot_without(&store.snapshot()),
+                    None => shown.snapshot(),
+                })
+            };
+            let (known, keep) = sent_before(orders.run.as_deref());
+            let labels = orders.export.labels;
+            Sender::start(gateway, push, labels, counted, (&known, keep))
+        });
+        if let Some(sender) = &sender {
+            let _ = shown.relay.set(sender.relay.clone());
+        }
+        Self {
+            shown,
+            relays: push.relays,
+            sender,
+            run: orders.run,
+            flush: Duration::try_from_secs_f64(orders.flush_seconds).unwrap_or_default(),
+        }
+    }
+
+    /// Takes lines as they are received, where they are to be passed on.
+    pub(super) fn tap(&self) -> Option<Tap> {
+        let relay = self.sender.as_ref().filter(|_| self.relays)?.relay.clone();
+        Some(Rc::new(move |lines| relay.offer(lines)))
+    }
+
+    /// Answers Prometheus, from outside and from inside.
+    pub(super) fn serve(
+        &self,
+        outside: Option<TcpListener>,
+        inside: Option<UnixListener>,
+    ) -> io::Result<()> {
+        if let Some(listener) = outside {
+            listener.set_nonblocking(true)?;
+            let listener = tokio::net::TcpListener::from_std(listener)?;
+            tokio::task::spawn_local(scrape::outside(listener, Rc::clone(&self.shown)));
+        }
+        if let Some(listener) = inside {
+            listener.set_nonblocking(true)?;
+            let listener = tokio::net::UnixListener::from_std(listener)?;
+            tokio::task::spawn_local(scrape::inside(listener, Rc::clone(&self.shown)));
+        }
+        Ok(())
+    }
+
+    /// Sends what there still is, and leaves word of what could not be sent.
+    pub(super) async fn finish(self) {
+        let deadline = Instant::now() + self.flush;
+        let Some(sender) = self.sender else { return };
+        let note = Undelivered {
+            undelivered: Some(sender.finish(deadline).await),
+            nowhere: None,
+        };
+        let Some(run) = self.run else { return };
+        let text = serde_json::to_vec(&note).expect("plain data has no failure to report");
+        // Without it the outcome says that nothing is known.
+        let _ = write_note(&run.join(delivered::METRICS_UNDELIVERED), &text, None);
+    }
+}
+
+fn counted_by(store: Store) -> Source {
+    Box::new(move || Some(store.snapshot()))
+}
+
+fn region(run: &Path) -> Source {
+    let run = run.to_owned();
+    let reader = Reader::open(&run).ok().flatten();
+    Box::new(move || reader.as_ref()?.snapshot().ok())
+}
+
+/// What an agent before this one has sent, and where this one takes it down. A total must
+/// not be sent twice because of a restart.
+fn sent_before(run: Option<&Path>) -> (Vec<u8>, Keep) {
+    let Some(run) = run else {
+        return (Vec::new(), Box::new(|_| ()));
+    };
+    let path = run.join(delivered::METRICS_SENT);
+    let known = Facts::empty()
+        .with_root("/")
+        .file(&path, limits::DOCUMENT_BYTES);
+    let known = known.ok().flatten().unwrap_or_default();
+    // A disk that is full costs a total that is sent twice after a restart, and no more.
+    let keep = move |document: &[u8]| drop(write_note(&path, document, None));
+    (known, Box::new(keep))
+}

@@ -1,0 +1,96 @@
+//! `metrics`: what Prometheus would be shown now, as text.
+
+use std::fmt;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use lexopt::Parser;
+
+use super::output;
+use super::usage;
+use crate::contract::{delivered, metrics as words, runtime};
+use crate::error::{Error, ErrorKind, Fault};
+use crate::facts::Facts;
+use crate::metrics::exposition::{Exposition, Format};
+use crate::metrics::region::Reader;
+
+/// An agent that does not answer has something else to do; the region lies beside it.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Nothing counts here.
+#[derive(Debug)]
+struct NoRegion {
+    run: PathBuf,
+}
+
+impl fmt::Display for NoRegion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.run.join(delivered::METRICS_REGION);
+        write!(f, "cannot show metrics: there is no {}", path.display())
+    }
+}
+
+impl Fault for NoRegion {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Unreadable
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(
+            "run this beside lyftlearn-runtime run, where metrics.region_bytes is not 0".to_owned(),
+        )
+    }
+}
+
+pub(super) fn metrics(mut words: Parser) -> Result<u8, Error> {
+    usage::nothing_more(&mut words)?;
+    let facts = Facts::capture(Vec::new());
+    let run = facts.text(delivered::RUN_DIR);
+    let run = run.map_or_else(
+        || runtime::RUN_DIR.into(),
+        |run| PathBuf::from(run.as_ref()),
+    );
+    let text = match asked(&run) {
+        Some(text) => text,
+        None => rendered(run)?.into_bytes(),
+    };
+    output::data(&text)?;
+    Ok(0)
+}
+
+/// The agent's answer, if there is one and it is whole.
+fn asked(run: &Path) -> Option<Vec<u8>> {
+    let mut stream = UnixStream::connect(run.join(delivered::METRICS_SOCKET)).ok()?;
+    stream.set_read_timeout(Some(PATIENCE)).ok()?;
+    stream.set_write_timeout(Some(PATIENCE)).ok()?;
+    // Of this version: whoever speaks it is sent no chunks.
+    let request = format!("GET {} HTTP/1.0\r\nHost: localhost\r\n\r\n", words::PATH);
+    stream.write_all(request.as_bytes()).ok()?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).ok()?;
+    let end = answer.windows(4).position(|four| four == b"\r\n\r\n")?;
+    let body = answer.split_off(end + 4);
+    let well = answer.starts_with(b"HTTP/1.0 200") && (body.is_empty() || body.ends_with(b"\n"));
+    well.then_some(body)
+}
+
+fn rendered(run: PathBuf) -> Result<String, Error> {
+    let reader = Reader::open(&run)?.ok_or(NoRegion { run })?;
+    Ok(Exposition::new(reader.snapshot()?, &[], Format::Text).text())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rendered;
+
+    #[test]
+    fn without_a_region_there_is_nothing_to_show() {
+        assert_eq!(
+            rendered("/nowhere".into()).unwrap_err().report(),
+            "lyftlearn-runtime: cannot show metrics: there is no /nowhere/metrics.region\n  \
+             hint: run this beside lyftlearn-runtime run, where metrics.region_bytes is not 0\n"
+        );
+    }
+}

@@ -1,0 +1,103 @@
+//! Names as Prometheus takes them. Whoever counts may have used any.
+
+/// A metric's name: what is not allowed becomes `_`, and a leading digit comes after one.
+pub(super) fn metric(name: &str) -> String {
+    sanitised(name, ":")
+}
+
+/// A label's name; `None` for one that Prometheus keeps to itself.
+pub(super) fn label(name: &str) -> Option<String> {
+    let name = sanitised(name, "");
+    (!name.starts_with("__")).then_some(name)
+}
+
+/// One `_` a character, not a byte: `é` is one.
+fn sanitised(name: &str, also: &str) -> String {
+    let mut found = String::with_capacity(name.len() + 1);
+    if name.is_empty() || name.starts_with(|first: char| first.is_ascii_digit()) {
+        found.push('_');
+    }
+    found.extend(name.chars().map(|letter| {
+        let allowed = letter.is_ascii_alphanumeric() || letter == '_' || also.contains(letter);
+        if allowed { letter } else { '_' }
+    }));
+    found
+}
+
+/// A text between quotation marks.
+pub(super) fn push_quoted(to: &mut String, text: &str) {
+    to.push('"');
+    push_escaped(to, text, true);
+    to.push('"');
+}
+
+/// A text where a line break would end it.
+pub(super) fn push_escaped(to: &mut String, text: &str, quotes: bool) {
+    for letter in text.chars() {
+        match letter {
+            '\\' => to.push_str("\\\\"),
+            '\n' => to.push_str("\\n"),
+            '"' if quotes => to.push_str("\\\""),
+            _ => to.push(letter),
+        }
+    }
+}
+
+/// A number as both formats read it.
+pub(in crate::metrics) fn push_number(to: &mut String, value: f64) {
+    use std::fmt::Write as _;
+
+    /// From here on not every whole number is one.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let written = if value.is_nan() {
+        write!(to, "NaN")
+    } else if value.is_infinite() {
+        write!(to, "{}Inf", if value > 0.0 { '+' } else { '-' })
+    } else if value.fract() == 0.0 && value.abs() < EXACT {
+        write!(to, "{value:.0}")
+    } else {
+        write!(to, "{value:?}")
+    };
+    written.expect("a text takes what fits into memory");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{label, metric, push_number};
+
+    #[test]
+    fn a_name_is_one_that_prometheus_takes() {
+        for (given, expected) in [
+            ("rows", "rows"),
+            ("rows.read", "rows_read"),
+            ("a:b", "a:b"),
+            ("1st", "_1st"),
+            ("é", "_"),
+            ("", "_"),
+        ] {
+            assert_eq!(metric(given), expected);
+        }
+        assert_eq!(label("a:b").as_deref(), Some("a_b"));
+        assert_eq!(label("__name__"), None);
+        assert_eq!(label(".-"), None);
+    }
+
+    #[test]
+    fn numbers_are_as_short_as_they_come_back() {
+        for (value, expected) in [
+            (0.0, "0"),
+            (-0.0, "-0"),
+            (512.0, "512"),
+            (0.1, "0.1"),
+            (1e300, "1e300"),
+            (9_007_199_254_740_994.0, "9007199254740994.0"),
+            (f64::INFINITY, "+Inf"),
+            (f64::NEG_INFINITY, "-Inf"),
+            (f64::NAN, "NaN"),
+        ] {
+            let mut text = String::new();
+            push_number(&mut text, value);
+            assert_eq!(text, expected);
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Where metrics go, with all that sending them takes. The platform tells it, the agent
+//! does it.
+
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+/// Every way out of a container.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    not(all(feature = "agent", feature = "cli")),
+    allow(dead_code, reason = "without an agent nothing goes out")
+)]
+pub(crate) struct Export {
+    /// Where Prometheus finds them.
+    pub(crate) listen: Option<SocketAddr>,
+    /// A StatsD server that lines are sent to.
+    pub(crate) gateway: Option<Gateway>,
+    /// How that server is spoken to.
+    pub(crate) push: Push,
+    /// What every series says of the workload.
+    pub(crate) labels: Vec<(String, String)>,
+}
+
+/// A StatsD server: the deployment's own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Gateway {
+    /// Its name or address.
+    pub(crate) host: String,
+    /// Its port.
+    pub(crate) port: u16,
+    /// How lines come to it.
+    pub(crate) protocol: Protocol,
+}
+
+/// How lines come to a StatsD server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Protocol {
+    /// Packets.
+    #[default]
+    Udp,
+    /// One stream.
+    Tcp,
+}
+
+/// What is sent to a StatsD server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    not(all(feature = "agent", feature = "cli")),
+    allow(dead_code, reason = "without an agent nothing goes out")
+)]
+pub(crate) struct Push {
+    /// Totals.
+    pub(crate) values: bool,
+    /// Lines that are received are passed on as they are.
+    #[serde(default)]
+    pub(crate) relays: bool,
+    /// Lines that were received are counted here and sent as totals, not relayed.
+    pub(crate) aggregate: bool,
+    pub(crate) tags: Tags,
+    /// Between two flushes.
+    pub(crate) seconds: u32,
+}
+
+/// How labels are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Tags {
+    /// `name.__key=value`.
+    #[default]
+    Lyft,
+    /// `|#key:value`.
+    DogStatsd,
+}
