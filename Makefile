@@ -65,6 +65,8 @@ lint:
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	cargo clippy --locked -p lyftlearn-runtime --no-default-features -- -D warnings
+	cargo clippy --locked -p lyftlearn-runtime --no-default-features --features cli -- -D warnings
+	cargo clippy --locked -p lyftlearn-runtime --no-default-features --features agent -- -D warnings
 	target/venv/bin/ruff check lyftlearn-runtime-py examples conformance
 	target/venv/bin/ruff format --check lyftlearn-runtime-py examples conformance
 	cd lyftlearn-runtime-py && ../target/venv/bin/mypy

@@ -14,6 +14,10 @@ pub(crate) mod linux;
 pub(crate) mod metrics;
 pub(crate) mod runtime;
 pub(crate) mod sagemaker;
+#[cfg_attr(
+    not(all(feature = "agent", feature = "cli")),
+    allow(dead_code, reason = "an errand fetches, and the agent follows")
+)]
 pub(crate) mod secrets;
 pub(crate) mod statsd;
 pub(crate) mod toolkit;

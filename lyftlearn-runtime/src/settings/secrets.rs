@@ -172,6 +172,7 @@ impl Declared {
     }
 
     /// Whether its file is brought up to date while the program runs.
+    #[cfg(all(feature = "agent", feature = "cli"))]
     pub(crate) fn is_followed(&self) -> bool {
         self.file.is_some() && self.refresh > 0
     }

@@ -27,7 +27,7 @@ use std::fmt::Write as _;
 
 pub use accept::{negotiate, takes_gzip};
 use families::{Family, Members};
-#[cfg(feature = "agent")]
+#[cfg(all(feature = "agent", feature = "cli"))]
 pub(super) use names::push_number;
 
 use super::region::{Buckets, Kind, Snapshot, Value};
