@@ -11,6 +11,7 @@ mod metrics;
 pub(crate) mod secrets;
 mod service_links;
 mod statsd;
+mod values;
 
 use std::collections::BTreeMap;
 
@@ -20,7 +21,6 @@ use figment::{Figment, Metadata, Profile, Provider};
 use fault::Mistake;
 pub(crate) use fault::SettingsFault;
 pub(crate) use identity::{AssumeRole, Identity};
-use keys::Form;
 pub use keys::{KEYS, Key};
 pub(crate) use metrics::{Listen, Metrics};
 pub(crate) use statsd::Intercept;
@@ -28,15 +28,6 @@ pub(crate) use statsd::Statsd;
 
 use crate::contract::runtime;
 use crate::error::Error;
-use crate::signal;
-
-const A_LIST: &str = "a list of texts, such as [\"python3\", \"train.py\"]";
-
-/// Less holds next to nothing; more is a mistake in a unit.
-const REGION_BYTES: std::ops::RangeInclusive<u64> = 65_536..=1_073_741_824;
-
-/// KILL and STOP never reach a program, CHLD is not forwarded.
-const UNCATCHABLE: [i32; 3] = [9, 17, 19];
 
 /// A settings file: its path, for reports, and what it holds.
 #[derive(Debug)]
@@ -395,156 +386,6 @@ impl Reader {
             }
         }
         Ok(settings)
-    }
-
-    fn wrong(&mut self, key: &'static str, expected: &'static str) {
-        let shown = self.source(key).unwrap_or_else(|| key.to_owned());
-        self.mistakes.push((shown, Mistake::Expected(expected)));
-    }
-
-    fn value(&self, key: &str) -> Option<&Value> {
-        self.merged.find_ref(key)
-    }
-
-    /// Which layer a key's value is of.
-    fn source(&self, key: &str) -> Option<String> {
-        let metadata = self.figment.get_metadata(self.value(key)?.tag())?;
-        Some(metadata.name.to_string())
-    }
-
-    fn text(&mut self, key: &'static str) -> Option<String> {
-        match self.value(key)?.as_str().map(str::to_owned) {
-            Some(text) if !text.is_empty() && !text.contains('\0') => Some(text),
-            _ => {
-                self.wrong(key, "a text");
-                None
-            }
-        }
-    }
-
-    fn path(&mut self, key: &'static str) -> Option<String> {
-        let text = self.text(key)?;
-        if text.starts_with('/') {
-            Some(text)
-        } else {
-            self.wrong(key, "an absolute path");
-            None
-        }
-    }
-
-    fn choice(&mut self, key: &'static str) -> Option<String> {
-        let text = self.text(key)?;
-        match keys::find(key).map(|key| key.form) {
-            Some(Form::Choice { of, .. }) if of.contains(&text.as_str()) => Some(text),
-            Some(Form::Choice { expected, .. }) => {
-                self.wrong(key, expected);
-                None
-            }
-            _ => Some(text),
-        }
-    }
-
-    fn truth(&mut self, key: &'static str) -> Option<bool> {
-        let truth = match self.value(key)? {
-            Value::Bool(_, truth) => Some(*truth),
-            Value::String(_, text) => text.parse().ok(),
-            _ => None,
-        };
-        if truth.is_none() {
-            self.wrong(key, "true or false");
-        }
-        truth
-    }
-
-    fn seconds(&mut self, key: &'static str) -> Option<u32> {
-        self.value(key)?;
-        match self.figment.extract_inner_lossy::<u32>(key) {
-            Ok(seconds) => Some(seconds),
-            Err(_) => {
-                self.wrong(key, "a whole number of seconds");
-                None
-            }
-        }
-    }
-
-    fn region_bytes(&mut self, key: &'static str) -> Option<u64> {
-        self.value(key)?;
-        match self.figment.extract_inner_lossy::<u64>(key) {
-            Ok(bytes) if bytes == 0 || REGION_BYTES.contains(&bytes) => Some(bytes),
-            _ => {
-                self.wrong(key, "0, or a number of bytes from 65536 to 1073741824");
-                None
-            }
-        }
-    }
-
-    /// A signal that can be sent and caught; by its full name.
-    fn signal(&mut self, key: &'static str) -> Option<String> {
-        let text = self.text(key)?;
-        match signal::number(&text) {
-            Some(number) if !UNCATCHABLE.contains(&number) => Some(signal::name(number)),
-            _ => {
-                self.wrong(key, "a signal that can be caught, such as SIGINT");
-                None
-            }
-        }
-    }
-
-    /// `["143:0"]`: what the program leaves with, and what to leave with instead.
-    fn exit_remap(&mut self, key: &'static str) -> Vec<(u8, u8)> {
-        let expected = "a list of exit codes, such as [\"143:0\"]";
-        let words = self.list(key, expected).unwrap_or_default();
-        let pairs: Option<Vec<(u8, u8)>> = words
-            .iter()
-            .map(|word| {
-                let (from, to) = word.split_once(':')?;
-                Some((from.parse().ok()?, to.parse().ok()?))
-            })
-            .collect();
-        pairs.unwrap_or_else(|| {
-            self.wrong(key, expected);
-            Vec::new()
-        })
-    }
-
-    /// A program and its arguments.
-    fn command(&mut self, key: &'static str) -> Option<Vec<String>> {
-        let words = self.words(key)?;
-        if words.is_empty() {
-            self.wrong(key, A_LIST);
-            return None;
-        }
-        Some(words)
-    }
-
-    fn words(&mut self, key: &'static str) -> Option<Vec<String>> {
-        self.list(key, A_LIST)
-    }
-
-    fn paths(&mut self, key: &'static str) -> Option<Vec<String>> {
-        let expected = "a list of absolute paths, such as [\"/etc/lyftlearn/live\"]";
-        let paths = self.list(key, expected)?;
-        if paths.iter().all(|path| path.starts_with('/')) {
-            Some(paths)
-        } else {
-            self.wrong(key, expected);
-            None
-        }
-    }
-
-    /// A list of words; as a variable or an argument, a JSON list.
-    fn list(&mut self, key: &'static str, expected: &'static str) -> Option<Vec<String>> {
-        let words = match self.value(key)? {
-            Value::String(_, text) => serde_json::from_str::<Vec<String>>(text).ok(),
-            other => other.deserialize::<Vec<String>>().ok(),
-        };
-        match words {
-            Some(words) if !words.iter().any(|word| word.contains('\0')) => Some(words),
-            _ => {
-                self.wrong(key, expected);
-                None
-            }
-        }
     }
 }
 

@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 
 use figment::value::Value;
 
-use super::{REGION_BYTES, Reader};
+use super::Reader;
+use super::values::REGION_BYTES;
 
 /// What comes in by StatsD, and from whom.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
