@@ -37,8 +37,8 @@ mod agent;
 pub mod cli;
 pub mod config;
 #[cfg_attr(
-    not(feature = "cli"),
-    allow(dead_code, reason = "some of it is told to PID 1 alone")
+    not(all(feature = "agent", feature = "cli")),
+    allow(dead_code, reason = "some of it is told to PID 1 and its agent alone")
 )]
 mod contract;
 #[cfg(feature = "agent")]

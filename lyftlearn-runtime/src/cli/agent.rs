@@ -7,9 +7,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 
+use super::beside::Needs;
 use super::identity;
 use super::listen::Bound;
-use super::run::Needs;
 use super::usage::UsageFault;
 use crate::agent::{Metrics, ORDERS, Orders, Socket};
 use crate::contract::delivered;

@@ -11,9 +11,9 @@ use std::path::Path;
 
 use rustix::net::sockopt;
 
+use super::beside::Deployed;
 use super::ingest;
 use super::layers::found;
-use super::run::Deployed;
 use crate::agent::Socket;
 use crate::contract::{delivered as names, statsd};
 use crate::deliver::{Pointed, Ports, write_statsd};

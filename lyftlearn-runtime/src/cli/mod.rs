@@ -2,6 +2,7 @@
 
 #[cfg(feature = "agent")]
 mod agent;
+mod beside;
 #[cfg(feature = "agent")]
 mod credentials;
 mod diff;

@@ -7,15 +7,13 @@ use std::time::Duration;
 use lexopt::Parser;
 
 use super::layers::{Gathered, no_room};
-#[cfg(feature = "agent")]
-use super::listen;
 use super::usage::{self, UsageFault};
 use super::user::{self, Account};
-use super::{identity, outcome, output, profile, program, required, secrets, skew};
+use super::{beside, identity, outcome, output, profile, program, required, secrets, skew};
 use crate::contract::delivered as names;
 use crate::deliver::outcome::{End, How, Skew, Stopped};
 use crate::deliver::secrets::Kept as KeptSecrets;
-use crate::deliver::{Delivery, Keeper, Kept, Pointed, Recipient, announce, deliver};
+use crate::deliver::{Delivery, Keeper, Kept, Recipient, announce, deliver};
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::init::{self, Armed, Budget, Ending, Helper, Policy, Program, Scope, Status};
@@ -25,7 +23,6 @@ use crate::resolve::{Resolved, resolve_with, switched_off};
 use crate::settings::Settings;
 use crate::signal;
 use crate::toolkit;
-use crate::workload::{Export, Identity, Platform, Role, Workload};
 
 /// For the report of a start that came to nothing; no platform's patience is at stake yet.
 const NOT_STARTED_REPORT: Duration = Duration::from_secs(5);
@@ -36,9 +33,6 @@ const RESERVE_BYTES: usize = 1 << 20;
 /// Some two thousand series. A quarter of a millisecond of the start: every page is made
 /// before the program is there.
 const REGION_BYTES: u64 = 1 << 20;
-
-/// A server that has not taken it by then will not.
-const LONGEST_FLUSH: Duration = Duration::from_secs(2);
 
 /// Everything that is ready when the program can start.
 struct Prepared {
@@ -176,7 +170,7 @@ fn prepare_run(
     let owner = account.as_ref().map(Account::owner);
     let (presented, endpoint) =
         identity::served(facts, &delivery.workload, owner, &mut delivery.problems);
-    let (pointed, mut statsd) = statsd(
+    let (pointed, mut statsd) = beside::statsd(
         facts,
         (settings, &resolved.variables),
         &delivery.workload,
@@ -207,18 +201,18 @@ fn prepare_run(
     delivery.problems.extend(no_room(&environment.left_out));
     let region = run.as_deref().and_then(|run| {
         let bytes = settings.region_bytes.unwrap_or(REGION_BYTES);
-        make_region(run, bytes, owner, &mut delivery.problems)
+        beside::make_region(run, bytes, owner, &mut delivery.problems)
     });
     stages.end("deliver");
     let mut export = resolved.export;
-    joined(&mut statsd, &mut export);
+    beside::joined(&mut statsd, &mut export);
     let pushes = export.push.values || export.push.relays;
-    let nowhere = is_nowhere(&delivery.workload);
-    let helper = helper(
+    let nowhere = beside::is_nowhere(&delivery.workload);
+    let helper = beside::helper(
         facts,
-        Needs {
+        beside::Needs {
             export: &export,
-            flush: flush_time(&policy),
+            flush: beside::flush_time(&policy),
             stages: stages.all,
             skew: skew.as_ref(),
             settings,
@@ -271,27 +265,6 @@ fn locked(kept: &Mutex<Option<KeptSecrets>>) -> MutexGuard<'_, Option<KeptSecret
     kept.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
-/// What the agent is for in this start.
-#[cfg_attr(
-    not(feature = "agent"),
-    allow(dead_code, reason = "without an agent nobody asks")
-)]
-pub(super) struct Needs<'a> {
-    pub(super) settings: &'a Settings,
-    /// Where its own socket goes; without a run directory nobody would find it.
-    pub(super) run: Option<&'a Path>,
-    pub(super) owner: Option<(u32, u32)>,
-    pub(super) identity: &'a Identity,
-    pub(super) endpoint: Option<identity::Bound>,
-    pub(super) statsd: Listening,
-    pub(super) export: &'a Export,
-    /// How long what is left at the end may take to be sent.
-    pub(super) flush: Duration,
-    pub(super) stages: Vec<(String, f64)>,
-    pub(super) skew: Option<&'a Skew>,
-    pub(super) problems: &'a mut Vec<String>,
-}
-
 /// How long each part of a start takes.
 struct Stages {
     all: Vec<(String, f64)>,
@@ -312,94 +285,6 @@ impl Stages {
         self.all.push((stage.to_owned(), seconds));
         self.last = now;
     }
-}
-
-/// Whether what a program counts here is shown to nobody. On a machine of one's own that is
-/// no surprise.
-fn is_nowhere(workload: &Workload) -> bool {
-    workload.metrics.routes.is_empty()
-        && workload.platform != Platform::Local
-        && workload.role != Role::Notebook
-}
-
-/// The agent's part of what is kept from the program, with room to say how it went.
-fn flush_time(policy: &Policy) -> Duration {
-    init::agents_time(policy.budget)
-        .mul_f64(0.8)
-        .min(LONGEST_FLUSH)
-}
-
-/// StatsD's sockets, where there are any.
-#[cfg(feature = "agent")]
-type Listening = Option<listen::Bound>;
-#[cfg(not(feature = "agent"))]
-type Listening = ();
-
-#[cfg(feature = "agent")]
-fn joined(statsd: &mut Listening, export: &mut Export) {
-    if let Some(bound) = statsd {
-        bound.join(export);
-    }
-}
-
-#[cfg(not(feature = "agent"))]
-fn joined((): &mut Listening, _: &mut Export) {}
-
-fn make_region(
-    run: &Path,
-    bytes: u64,
-    owner: Option<(u32, u32)>,
-    problems: &mut Vec<String>,
-) -> Option<region::Place> {
-    let place = region::create(run, bytes, owner)
-        .inspect_err(|err| problems.push(format!("cannot make metrics.region: {}", err.kind())))
-        .ok()??;
-    let made = place.bytes();
-    if made < bytes {
-        problems.push(format!(
-            "metrics.region has {made} bytes: there was no room for {bytes}"
-        ));
-    }
-    Some(place)
-}
-
-/// The settings, and the variables of the deployment's documents.
-pub(super) type Deployed<'a> = (&'a Settings, &'a [platform::DocumentVariable]);
-
-#[cfg(feature = "agent")]
-fn statsd(
-    facts: &Facts,
-    deployed: Deployed<'_>,
-    workload: &Workload,
-    owner: Option<(u32, u32)>,
-    problems: &mut Vec<String>,
-) -> (Pointed, Listening) {
-    let run = workload.paths.run.as_deref();
-    listen::bound(facts, deployed, workload.platform, run, owner, problems)
-}
-
-#[cfg(not(feature = "agent"))]
-fn statsd(
-    _: &Facts,
-    _: Deployed<'_>,
-    _: &Workload,
-    _: Option<(u32, u32)>,
-    _: &mut Vec<String>,
-) -> (Pointed, Listening) {
-    (Pointed::default(), ())
-}
-
-#[cfg(feature = "agent")]
-fn helper(facts: &Facts, mut needs: Needs<'_>) -> Option<Helper> {
-    super::agent::helper(facts, &mut needs).unwrap_or_else(|err| {
-        needs.problems.push(format!("no agent: {}", err.kind()));
-        None
-    })
-}
-
-#[cfg(not(feature = "agent"))]
-fn helper(_: &Facts, _: Needs<'_>) -> Option<Helper> {
-    None
 }
 
 pub(super) fn recipient(

@@ -1,0 +1,127 @@
+//! What stands beside the program: the agent with its sockets, and what all processes count in.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::identity;
+#[cfg(feature = "agent")]
+use super::listen;
+use crate::deliver::Pointed;
+use crate::deliver::outcome::Skew;
+use crate::facts::Facts;
+use crate::init::{self, Helper, Policy};
+use crate::metrics::region;
+use crate::platform;
+use crate::settings::Settings;
+use crate::workload::{Export, Identity, Platform, Role, Workload};
+
+/// A server that has not taken it by then will not.
+const LONGEST_FLUSH: Duration = Duration::from_secs(2);
+/// What the agent is for in this start.
+#[cfg_attr(
+    not(feature = "agent"),
+    allow(dead_code, reason = "without an agent nobody asks")
+)]
+pub(super) struct Needs<'a> {
+    pub(super) settings: &'a Settings,
+    /// Where its own socket goes; without a run directory nobody would find it.
+    pub(super) run: Option<&'a Path>,
+    pub(super) owner: Option<(u32, u32)>,
+    pub(super) identity: &'a Identity,
+    pub(super) endpoint: Option<identity::Bound>,
+    pub(super) statsd: Listening,
+    pub(super) export: &'a Export,
+    /// How long what is left at the end may take to be sent.
+    pub(super) flush: Duration,
+    pub(super) stages: Vec<(String, f64)>,
+    pub(super) skew: Option<&'a Skew>,
+    pub(super) problems: &'a mut Vec<String>,
+}
+
+/// Whether what a program counts here is shown to nobody. On a machine of one's own that is
+/// no surprise.
+pub(super) fn is_nowhere(workload: &Workload) -> bool {
+    workload.metrics.routes.is_empty()
+        && workload.platform != Platform::Local
+        && workload.role != Role::Notebook
+}
+
+/// The agent's part of what is kept from the program, with room to say how it went.
+pub(super) fn flush_time(policy: &Policy) -> Duration {
+    init::agents_time(policy.budget)
+        .mul_f64(0.8)
+        .min(LONGEST_FLUSH)
+}
+
+/// StatsD's sockets, where there are any.
+#[cfg(feature = "agent")]
+pub(super) type Listening = Option<listen::Bound>;
+#[cfg(not(feature = "agent"))]
+pub(super) type Listening = ();
+
+#[cfg(feature = "agent")]
+pub(super) fn joined(statsd: &mut Listening, export: &mut Export) {
+    if let Some(bound) = statsd {
+        bound.join(export);
+    }
+}
+
+#[cfg(not(feature = "agent"))]
+pub(super) fn joined((): &mut Listening, _: &mut Export) {}
+
+pub(super) fn make_region(
+    run: &Path,
+    bytes: u64,
+    owner: Option<(u32, u32)>,
+    problems: &mut Vec<String>,
+) -> Option<region::Place> {
+    let place = region::create(run, bytes, owner)
+        .inspect_err(|err| problems.push(format!("cannot make metrics.region: {}", err.kind())))
+        .ok()??;
+    let made = place.bytes();
+    if made < bytes {
+        problems.push(format!(
+            "metrics.region has {made} bytes: there was no room for {bytes}"
+        ));
+    }
+    Some(place)
+}
+
+/// The settings, and the variables of the deployment's documents.
+pub(super) type Deployed<'a> = (&'a Settings, &'a [platform::DocumentVariable]);
+
+#[cfg(feature = "agent")]
+pub(super) fn statsd(
+    facts: &Facts,
+    deployed: Deployed<'_>,
+    workload: &Workload,
+    owner: Option<(u32, u32)>,
+    problems: &mut Vec<String>,
+) -> (Pointed, Listening) {
+    let run = workload.paths.run.as_deref();
+    listen::bound(facts, deployed, workload.platform, run, owner, problems)
+}
+
+#[cfg(not(feature = "agent"))]
+pub(super) fn statsd(
+    _: &Facts,
+    _: Deployed<'_>,
+    _: &Workload,
+    _: Option<(u32, u32)>,
+    _: &mut Vec<String>,
+) -> (Pointed, Listening) {
+    (Pointed::default(), ())
+}
+
+#[cfg(feature = "agent")]
+pub(super) fn helper(facts: &Facts, mut needs: Needs<'_>) -> Option<Helper> {
+    super::agent::helper(facts, &mut needs).unwrap_or_else(|err| {
+        needs.problems.push(format!("no agent: {}", err.kind()));
+        None
+    })
+}
+
+#[cfg(not(feature = "agent"))]
+pub(super) fn helper(_: &Facts, _: Needs<'_>) -> Option<Helper> {
+    None
+}
