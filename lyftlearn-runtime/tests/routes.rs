@@ -50,3 +50,25 @@ fn what_cannot_be_is_said() {
     let odd = ("STATSD_PROTOCOL", "sctp");
     check(&[statsd, found, odd], &["statsd"], Some(protocol));
 }
+
+#[test]
+fn what_is_asked_for_only_goes_where_it_can() {
+    let routes = |text| ("LYFTLEARN_RUNTIME_METRICS_ROUTES", text);
+    let sagemaker = routes(r#"["sagemaker"]"#);
+    let none = "metrics.routes has sagemaker, and SAGEMAKER_METRICS_DIRECTORY names no directory";
+    check(&[sagemaker], &[], Some(none));
+    let directory = (
+        "SAGEMAKER_METRICS_DIRECTORY",
+        "/opt/ml/output/metrics/sagemaker",
+    );
+    check(&[directory], &[], None);
+    check(&[directory, sagemaker], &["sagemaker"], None);
+    let emf = routes(r#"["emf"]"#);
+    check(&[emf], &["emf"], None);
+    let agent = ("AWS_EMF_AGENT_ENDPOINT", "tcp://127.0.0.1:25888");
+    check(&[emf, agent], &["emf"], None);
+    let odd = ("AWS_EMF_AGENT_ENDPOINT", "http://127.0.0.1");
+    let said = "metrics.routes has emf, and AWS_EMF_AGENT_ENDPOINT names no agent: \
+                expected tcp://host:port or udp://host:port";
+    check(&[emf, odd], &[], Some(said));
+}

@@ -212,7 +212,7 @@ fn prepare_run(
     stages.end("deliver");
     let mut export = resolved.export;
     joined(&mut statsd, &mut export);
-    let pushes = export.push.values || export.push.relays;
+    let pushes = export.pushes();
     let nowhere = is_nowhere(&delivery.workload);
     let helper = helper(
         facts,

@@ -22,7 +22,7 @@ pub(crate) use fault::SettingsFault;
 pub(crate) use identity::{AssumeRole, Identity};
 use keys::Form;
 pub use keys::{KEYS, Key};
-pub(crate) use metrics::{Listen, Metrics};
+pub(crate) use metrics::{EmfTo, Listen, Metrics};
 pub(crate) use statsd::Intercept;
 pub(crate) use statsd::Statsd;
 

@@ -304,3 +304,20 @@ fn where_metrics_go_is_checked() {
          $LYFTLEARN_RUNTIME_METRICS_GATEWAY_SECONDS: expected 1 to 3600 seconds\n"
     );
 }
+
+#[test]
+fn what_cloudwatch_does_not_take_is_refused() {
+    let long = "x".repeat(256);
+    let variables = [
+        ("LYFTLEARN_RUNTIME_METRICS_EMF_TO", "http://canary"),
+        ("LYFTLEARN_RUNTIME_METRICS_EMF_NAMESPACE", long.as_str()),
+        ("LYFTLEARN_RUNTIME_METRICS_EMF_DIMENSIONS", r#"["a b"]"#),
+    ];
+    assert_eq!(
+        report(&[], &variables),
+        "lyftlearn-runtime: cannot use these settings\n  \
+         $LYFTLEARN_RUNTIME_METRICS_EMF_TO: expected stdout, tcp://host:port or udp://host:port\n  \
+         $LYFTLEARN_RUNTIME_METRICS_EMF_NAMESPACE: expected 1 to 255 of letters, digits and . - _ / # :\n  \
+         $LYFTLEARN_RUNTIME_METRICS_EMF_DIMENSIONS: expected a list of at most 30 labels, each 1 to 250 characters of ASCII\n"
+    );
+}
