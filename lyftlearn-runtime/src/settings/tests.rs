@@ -297,7 +297,7 @@ fn where_metrics_go_is_checked() {
         report(&[], &variables),
         "lyftlearn-runtime: cannot use these settings\n  \
          $LYFTLEARN_RUNTIME_METRICS_LISTEN: expected off, or an address and a port, such as 0.0.0.0:9102\n  \
-         $LYFTLEARN_RUNTIME_METRICS_ROUTES: expected a list of prometheus and statsd, such as [\"prometheus\"]\n  \
+         $LYFTLEARN_RUNTIME_METRICS_ROUTES: expected a list of prometheus, statsd, sagemaker and emf, such as [\"prometheus\"]\n  \
          $LYFTLEARN_RUNTIME_METRICS_LABELS: expected a list of job, role, platform, rank and image\n  \
          $LYFTLEARN_RUNTIME_METRICS_GATEWAY_PORT: expected a port, 1 to 65535\n  \
          $LYFTLEARN_RUNTIME_METRICS_GATEWAY_PROTOCOL: expected udp or tcp\n  \
