@@ -26,9 +26,13 @@ fn what_is_pulled_is_not_pushed_too_unless_asked() {
         r#"["prometheus", "statsd"]"#,
     );
     check(&[], &[], None);
-    check(&[found], &[], None);
-    check(&[pod, found], &["prometheus"], None);
-    check(&[pod, found, both], &["prometheus", "statsd"], None);
+    check(&[found], &["relay"], None);
+    check(&[pod, found], &["prometheus", "relay"], None);
+    check(
+        &[pod, found, both],
+        &["prometheus", "statsd", "relay"],
+        None,
+    );
     check(
         &[("LYFTLEARN_RUNTIME_METRICS_GATEWAY_HOST", "g")],
         &["statsd"],
@@ -45,8 +49,30 @@ fn what_cannot_be_is_said() {
     let found = ("STATSD_HOST", "10.0.0.1");
     let port = "STATSD_PORT is ignored: expected a port, 1 to 65535";
     let linked = ("STATSD_PORT", "tcp://10.0.0.2:8125");
-    check(&[statsd, found, linked], &["statsd"], Some(port));
+    check(&[statsd, found, linked], &["statsd", "relay"], Some(port));
     let protocol = "STATSD_PROTOCOL is ignored: expected udp or tcp";
     let odd = ("STATSD_PROTOCOL", "sctp");
-    check(&[statsd, found, odd], &["statsd"], Some(protocol));
+    check(&[statsd, found, odd], &["statsd", "relay"], Some(protocol));
+}
+
+#[test]
+fn what_is_asked_for_only_goes_where_it_can() {
+    let routes = |text| ("LYFTLEARN_RUNTIME_METRICS_ROUTES", text);
+    let sagemaker = routes(r#"["sagemaker"]"#);
+    let none = "metrics.routes has sagemaker, and SAGEMAKER_METRICS_DIRECTORY names no directory";
+    check(&[sagemaker], &[], Some(none));
+    let directory = (
+        "SAGEMAKER_METRICS_DIRECTORY",
+        "/opt/ml/output/metrics/sagemaker",
+    );
+    check(&[directory], &[], None);
+    check(&[directory, sagemaker], &["sagemaker"], None);
+    let emf = routes(r#"["emf"]"#);
+    check(&[emf], &["emf"], None);
+    let agent = ("AWS_EMF_AGENT_ENDPOINT", "tcp://127.0.0.1:25888");
+    check(&[emf, agent], &["emf"], None);
+    let odd = ("AWS_EMF_AGENT_ENDPOINT", "http://127.0.0.1");
+    let said = "metrics.routes has emf, and AWS_EMF_AGENT_ENDPOINT names no agent: \
+                expected tcp://host:port or udp://host:port";
+    check(&[emf, odd], &[], Some(said));
 }

@@ -294,3 +294,66 @@ fn what_had_nowhere_to_go_is_said() {
         "{said}"
     );
 }
+
+/// Sends one counter by StatsD, as a client does that knows nothing of this runtime.
+const ONE_COUNTER: &str = "import os, socket\n\
+    to = (os.environ['STATSD_HOST'], int(os.environ['STATSD_PORT']))\n\
+    socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'rows.__split=train:5|c', to)\n";
+
+#[track_caller]
+fn counted_once(world: &World, settings: &str, variables: &[(&str, &str)]) -> Output {
+    std::fs::create_dir(world.path("run")).unwrap();
+    let settings = format!("[metrics]\nstatsd = \"on\"\n{settings}");
+    let mut container = world.sharing(&settings).mount(world.path("run"), "/run");
+    for (name, value) in variables {
+        container = container.variable(name, value);
+    }
+    let output = container
+        .run(&[find_python(), "-c".into(), ONE_COUNTER.into()])
+        .end();
+    check_end(&output, 0);
+    output
+}
+
+#[test]
+fn sagemakers_file_has_what_was_counted() {
+    needs_namespaces!();
+    let world = World::new();
+    let directory = ("SAGEMAKER_METRICS_DIRECTORY", "/shared/metrics");
+    counted_once(&world, "routes = [\"sagemaker\"]\n", &[directory]);
+    assert_eq!(outcome(&world)["metrics"], json!({"undelivered": 0}));
+    let mut files = std::fs::read_dir(world.path("shared/metrics")).unwrap();
+    let text = std::fs::read_to_string(files.next().unwrap().unwrap().path()).unwrap();
+    let line: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+    assert_eq!(line["MetricName"], "rows{split=train}");
+    assert_eq!(line["Value"], 5.0);
+}
+
+#[test]
+fn cloudwatchs_document_is_a_line_of_stdout_or_goes_to_its_agent() {
+    needs_namespaces!();
+    let settings = "routes = [\"emf\"]\n[metrics.emf]\ndimensions = [\"split\"]\n";
+    let check = |text: &[u8]| {
+        let document: Value = serde_json::from_slice(text).unwrap();
+        assert_eq!(document["rows"], 5.0);
+        assert_eq!(document["split"], "train");
+        document
+    };
+    let world = World::new();
+    let output = counted_once(&world, settings, &[]);
+    let document = check(&output.stdout);
+    assert!(document["_aws"]["LogGroupName"].is_null());
+    assert_eq!(outcome(&world)["metrics"], json!({"undelivered": 0}));
+
+    let world = World::new();
+    let agent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    agent
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
+    let endpoint = format!("udp://{}", agent.local_addr().unwrap());
+    counted_once(&world, settings, &[("AWS_EMF_AGENT_ENDPOINT", &endpoint)]);
+    let mut packet = [0; 65_536];
+    let length = agent.recv(&mut packet).unwrap();
+    let document = check(&packet[..length]);
+    assert_eq!(document["_aws"]["LogGroupName"], "LyftLearn-metrics");
+}

@@ -21,6 +21,7 @@ use crate::facts::Facts;
 use crate::metrics::exposition::{Exposition, Format};
 use crate::metrics::gateway::{Counted, Keep, Relay, Sender};
 use crate::metrics::region::{Reader, Series, Snapshot};
+use crate::metrics::report::{Report, Way};
 use crate::metrics::store::Store;
 
 /// One that counts; `None` when it cannot be read.
@@ -30,6 +31,7 @@ type Source = Box<dyn Fn() -> Option<Snapshot>>;
 pub(super) struct Exporter {
     shown: Rc<Shown>,
     sender: Option<Sender>,
+    reports: Vec<Report>,
     relays: bool,
     run: Option<PathBuf>,
     flush: Duration,
@@ -55,6 +57,14 @@ impl Shown {
             lines: self.relay.get().map_or(0, Relay::dropped),
         });
         counted.merged(own)
+    }
+
+    /// Without the runtime's own: what is paid for by the metric is the program's.
+    fn programs(&self) -> Snapshot {
+        let mut snapshot = self.snapshot();
+        let theirs = |series: &Series| !series.name.starts_with(own::PREFIX);
+        snapshot.series.retain(theirs);
+        snapshot
     }
 
     /// The same, but for what others counted in `passed_on`.
@@ -89,6 +99,7 @@ impl Exporter {
             labels: orders.export.labels.clone(),
             relay: std::cell::OnceCell::new(),
         });
+        let reports = reports(&orders, &shown);
         let push = orders.export.push;
         let gateway = orders.export.gateway;
         let gateway = gateway.filter(|_| push.values || push.relays);
@@ -102,7 +113,7 @@ impl Exporter {
                     None => shown.snapshot(),
                 })
             };
-            let (known, keep) = sent_before(orders.run.as_deref());
+            let (known, keep) = sent_before(orders.run.as_deref(), delivered::METRICS_SENT);
             let labels = orders.export.labels;
             Sender::start(gateway, push, labels, counted, (&known, keep))
         });
@@ -113,6 +124,7 @@ impl Exporter {
             shown,
             relays: push.relays,
             sender,
+            reports,
             run: orders.run,
             flush: Duration::try_from_secs_f64(orders.flush_seconds).unwrap_or_default(),
         }
@@ -146,9 +158,22 @@ impl Exporter {
     /// Sends what there still is, and leaves word of what could not be sent.
     pub(super) async fn finish(self) {
         let deadline = Instant::now() + self.flush;
-        let Some(sender) = self.sender else { return };
+        if self.sender.is_none() && self.reports.is_empty() {
+            return;
+        }
+        // All at the same time: one that nobody takes must not cost the others theirs.
+        for report in &self.reports {
+            report.end();
+        }
+        let mut left = match self.sender {
+            Some(sender) => sender.finish(deadline).await,
+            None => 0,
+        };
+        for report in self.reports {
+            left += report.finish(deadline).await;
+        }
         let note = Undelivered {
-            undelivered: Some(sender.finish(deadline).await),
+            undelivered: Some(left),
             nowhere: None,
         };
         let Some(run) = self.run else { return };
@@ -156,6 +181,22 @@ impl Exporter {
         // Without it the outcome says that nothing is known.
         let _ = write_note(&run.join(delivered::METRICS_UNDELIVERED), &text, None);
     }
+}
+
+/// Those who are told at intervals.
+fn reports(orders: &Metrics, shown: &Rc<Shown>) -> Vec<Report> {
+    let export = &orders.export;
+    let files = export.sagemaker.clone().map(Way::sagemaker);
+    let emf = export.emf.clone().map(|emf| {
+        let sent = sent_before(orders.run.as_deref(), delivered::METRICS_SENT_EMF);
+        Way::emf(emf, export.labels.clone(), sent)
+    });
+    (files.into_iter().chain(emf))
+        .map(|way| {
+            let shown = Rc::clone(shown);
+            Report::start(way, Rc::new(move || shown.programs()))
+        })
+        .collect()
 }
 
 fn counted_by(store: Store) -> Source {
@@ -170,11 +211,11 @@ fn region(run: &Path) -> Source {
 
 /// What an agent before this one has sent, and where this one takes it down. A total must
 /// not be sent twice because of a restart.
-fn sent_before(run: Option<&Path>) -> (Vec<u8>, Keep) {
+fn sent_before(run: Option<&Path>, name: &str) -> (Vec<u8>, Keep) {
     let Some(run) = run else {
         return (Vec::new(), Box::new(|_| ()));
     };
-    let path = run.join(delivered::METRICS_SENT);
+    let path = run.join(name);
     let known = Facts::empty()
         .with_root("/")
         .file(&path, limits::DOCUMENT_BYTES);

@@ -40,7 +40,8 @@ pub(super) fn helper(facts: &Facts, needs: &mut Needs<'_>) -> std::io::Result<Op
     let secrets = needs.run.filter(|_| follows).map(Path::to_owned);
     let asked = needs.settings.agent.as_deref() == Some("on");
     let scrape = scrape_socket(needs);
-    let exports = scrape.is_some() || needs.export.push.values || needs.statsd.is_some();
+    let goes_out = needs.export.push.values || needs.export.reports();
+    let exports = scrape.is_some() || goes_out || needs.statsd.is_some();
     if !asked && needs.endpoint.is_none() && secrets.is_none() && !exports {
         return Ok(None);
     }

@@ -206,7 +206,7 @@ fn prepare_run(
     stages.end("deliver");
     let mut export = resolved.export;
     beside::joined(&mut statsd, &mut export);
-    let pushes = export.push.values || export.push.relays;
+    let pushes = export.pushes();
     let nowhere = beside::is_nowhere(&delivery.workload);
     let helper = beside::helper(
         facts,

@@ -28,6 +28,10 @@ pub(crate) const EXECUTION_ENV: &str = "AWS_EXECUTION_ENV";
 /// Where services are called: most SDKs read the one, boto3 reads the other.
 pub(crate) const REGION: &str = "AWS_REGION";
 pub(crate) const DEFAULT_REGION: &str = "AWS_DEFAULT_REGION";
+/// Read by AWS's own writers of the Embedded Metric Format: CloudWatch's agent, and where it
+/// files what it is sent.
+pub(crate) const EMF_AGENT_ENDPOINT: &str = "AWS_EMF_AGENT_ENDPOINT";
+pub(crate) const EMF_LOG_GROUP: &str = "AWS_EMF_LOG_GROUP_NAME";
 pub(crate) const HOME: &str = "HOME";
 /// What every SDK reads as a profile file without profiles.
 pub(crate) const NO_FILE: &str = "/dev/null";

@@ -110,6 +110,9 @@ pub(crate) const METRICS_SOCKET: &str = "metrics.sock";
 /// In the run directory: what of the metrics has been sent, for an agent that is started again.
 #[cfg(feature = "agent")]
 pub(crate) const METRICS_SENT: &str = "metrics-sent";
+/// The same of what went out in the Embedded Metric Format.
+#[cfg(feature = "agent")]
+pub(crate) const METRICS_SENT_EMF: &str = "metrics-sent-emf";
 /// In the run directory, while the agent ends: what of the metrics it could not deliver.
 pub(crate) const METRICS_UNDELIVERED: &str = "metrics-undelivered";
 

@@ -15,6 +15,8 @@ pub(crate) const SPACE_NAME: &str = "SAGEMAKER_SPACE_NAME";
 /// `True` in local mode started from Studio.
 pub(crate) const STUDIO_LOCAL_MODE: &str = "SM_STUDIO_LOCAL_MODE";
 pub(crate) const INTERNAL_IMAGE: &str = "SAGEMAKER_INTERNAL_IMAGE_URI";
+/// Where an agent of the platform's reads metrics for the job's page.
+pub(crate) const METRICS_DIRECTORY: &str = "SAGEMAKER_METRICS_DIRECTORY";
 
 /// Any of these beside the argument `serve` means an endpoint: the platform or
 /// the SDK sets them for models, and nobody else.

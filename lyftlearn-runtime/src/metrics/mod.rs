@@ -15,7 +15,11 @@ pub mod exposition;
 mod facade;
 #[cfg(all(feature = "agent", feature = "cli"))]
 pub(crate) mod gateway;
+#[cfg(all(feature = "agent", feature = "cli"))]
+mod observed;
 pub mod region;
+#[cfg(all(feature = "agent", feature = "cli"))]
+pub(crate) mod report;
 #[cfg(all(feature = "agent", feature = "cli"))]
 pub(crate) mod statsd;
 #[cfg(all(feature = "agent", feature = "cli"))]

@@ -2,16 +2,19 @@
 //! pushed.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 
 use super::{Detection, World};
-use crate::contract::{metrics as words, sagemaker, statsd};
-use crate::settings::{Intercept, Listen};
+use crate::contract::{aws, metrics as words, sagemaker, statsd};
+use crate::settings::{EmfTo, Intercept, Listen};
 use crate::workload::{
-    Export, Gateway, Job, Metrics, Platform, Protocol, Push, Role, Tags, Topology,
+    Emf, Export, Gateway, Job, Metrics, Platform, Protocol, Push, Role, Tags, Topology,
 };
 
 /// As often as gostats flushes.
 const FLUSH_SECONDS: u32 = 5;
+/// In CloudWatch, unless a setting says another.
+const NAMESPACE: &str = "LyftLearn";
 
 /// What the model says of it, and how it is done.
 pub(super) fn read(
@@ -49,10 +52,18 @@ pub(super) fn read(
                 .to_owned(),
         );
     }
+    let sagemaker = (asked("sagemaker") == Some(true))
+        .then(|| sagemaker_directory(world, problems))
+        .flatten();
+    let emf = (asked("emf") == Some(true))
+        .then(|| emf(world, problems))
+        .flatten();
     let mut routes = Vec::new();
     routes.extend(listen.map(|_| "prometheus".to_owned()));
     routes.extend(values.then(|| "statsd".to_owned()));
     routes.extend(relays.then(|| "relay".to_owned()));
+    routes.extend(sagemaker.as_ref().map(|_| "sagemaker".to_owned()));
+    routes.extend(emf.as_ref().map(|_| "emf".to_owned()));
     let export = Export {
         listen,
         gateway,
@@ -67,8 +78,71 @@ pub(super) fn read(
             seconds: settings.gateway_seconds.unwrap_or(FLUSH_SECONDS),
         },
         labels: labels(world, detection, job, topology),
+        sagemaker,
+        emf,
     };
     (Metrics { routes }, export)
+}
+
+/// Where SageMaker looks for the job's metrics.
+fn sagemaker_directory(world: &World<'_>, problems: &mut Vec<String>) -> Option<PathBuf> {
+    let directory = world.facts.text(sagemaker::METRICS_DIRECTORY);
+    let directory = directory.map(|text| PathBuf::from(text.as_ref()));
+    let directory = directory.filter(|path| path.is_absolute());
+    if directory.is_none() {
+        problems.push(
+            "metrics.routes has sagemaker, and SAGEMAKER_METRICS_DIRECTORY names no directory"
+                .to_owned(),
+        );
+    }
+    directory
+}
+
+/// What CloudWatch is told, and by which way.
+fn emf(world: &World<'_>, problems: &mut Vec<String>) -> Option<Emf> {
+    let settings = &world.settings.metrics;
+    let text = |name: &str| {
+        let text = world.facts.text(name)?;
+        Some(text.into_owned()).filter(|text| !text.is_empty())
+    };
+    let to = match (&settings.emf_to, text(aws::EMF_AGENT_ENDPOINT)) {
+        (Some(to), _) => to.clone(),
+        (None, None) => EmfTo::Stdout,
+        (None, Some(endpoint)) => {
+            let agent = EmfTo::parse(&endpoint).filter(|to| *to != EmfTo::Stdout);
+            if agent.is_none() {
+                problems.push(
+                    "metrics.routes has emf, and AWS_EMF_AGENT_ENDPOINT names no agent: expected tcp://host:port or udp://host:port"
+                        .to_owned(),
+                );
+            }
+            agent?
+        }
+    };
+    let namespace = settings.emf_namespace.clone();
+    let namespace = namespace.unwrap_or_else(|| NAMESPACE.to_owned());
+    let log_group = text(aws::EMF_LOG_GROUP);
+    Some(Emf {
+        log_group: log_group.unwrap_or_else(|| format!("{namespace}-metrics")),
+        namespace,
+        dimensions: settings.emf_dimensions.clone(),
+        agent: match to {
+            EmfTo::Stdout => None,
+            EmfTo::Agent {
+                packets,
+                host,
+                port,
+            } => Some(Gateway {
+                host,
+                port,
+                protocol: if packets {
+                    Protocol::Udp
+                } else {
+                    Protocol::Tcp
+                },
+            }),
+        },
+    })
 }
 
 /// Whether clients of StatsD are pointed at this runtime.

@@ -332,6 +332,18 @@ pub const KEYS: &[Key] = &[
         form: Form::Other,
     },
     Key {
+        name: "metrics.emf.to",
+        form: Form::Other,
+    },
+    Key {
+        name: "metrics.emf.namespace",
+        form: Form::Other,
+    },
+    Key {
+        name: "metrics.emf.dimensions",
+        form: Form::Other,
+    },
+    Key {
         name: "outcome.python_exceptions",
         form: Form::Choice {
             of: &["on", "off"],

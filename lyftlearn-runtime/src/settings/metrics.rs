@@ -5,15 +5,23 @@ use std::net::SocketAddr;
 use super::Reader;
 
 /// Every way out, as the model and the settings name it.
-const ROUTES: [&str; 2] = ["prometheus", "statsd"];
+const ROUTES: [&str; 4] = ["prometheus", "statsd", "sagemaker", "emf"];
 /// What of the workload may be a label of every metric.
 const LABELS: [&str; 5] = ["job", "role", "platform", "rank", "image"];
 
 const LISTEN: &str = "off, or an address and a port, such as 0.0.0.0:9102";
-const WAYS: &str = "a list of prometheus and statsd, such as [\"prometheus\"]";
+const WAYS: &str = "a list of prometheus, statsd, sagemaker and emf, such as [\"prometheus\"]";
 const NAMES: &str = "a list of job, role, platform, rank and image";
 const PORT: &str = "a port, 1 to 65535";
 const SECONDS: &str = "1 to 3600 seconds";
+const EMF_TO: &str = "stdout, tcp://host:port or udp://host:port";
+const NAMESPACE: &str = "1 to 255 of letters, digits and . - _ / # :";
+const DIMENSIONS: &str = "a list of at most 30 labels, each 1 to 250 characters of ASCII";
+
+/// As CloudWatch takes them.
+const MOST_NAMESPACE: usize = 255;
+const MOST_DIMENSIONS: usize = 30;
+const MOST_DIMENSION: usize = 250;
 
 /// Where metrics go.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,6 +35,47 @@ pub(crate) struct Metrics {
     pub(crate) gateway_mode: Option<String>,
     pub(crate) gateway_tags: Option<String>,
     pub(crate) gateway_seconds: Option<u32>,
+    pub(crate) emf_to: Option<EmfTo>,
+    pub(crate) emf_namespace: Option<String>,
+    pub(crate) emf_dimensions: Vec<String>,
+}
+
+/// Where documents of the Embedded Metric Format go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum EmfTo {
+    Stdout,
+    /// CloudWatch's agent.
+    Agent {
+        packets: bool,
+        host: String,
+        port: u16,
+    },
+}
+
+impl EmfTo {
+    /// As the setting, and the variable that AWS's own libraries read, spell it.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        if text == "stdout" {
+            return Some(Self::Stdout);
+        }
+        let (protocol, place) = text.split_once("://")?;
+        let packets = match protocol {
+            "udp" => true,
+            "tcp" => false,
+            _ => return None,
+        };
+        let (host, port) = place.strip_suffix('/').unwrap_or(place).rsplit_once(':')?;
+        let host = host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'))
+            .unwrap_or(host);
+        let port = port.parse().ok().filter(|port| *port != 0)?;
+        (!host.is_empty() && !host.contains(['/', '@'])).then(|| Self::Agent {
+            packets,
+            host: host.to_owned(),
+            port,
+        })
+    }
 }
 
 /// Where Prometheus finds them.
@@ -50,7 +99,44 @@ impl Reader {
             gateway_mode: self.choice("metrics.gateway.mode"),
             gateway_tags: self.choice("metrics.gateway.tags"),
             gateway_seconds: self.number("metrics.gateway.seconds", SECONDS, 1..=3_600),
+            emf_to: self.emf_to("metrics.emf.to"),
+            emf_namespace: self.namespace("metrics.emf.namespace"),
+            emf_dimensions: self.dimensions("metrics.emf.dimensions"),
         }
+    }
+
+    fn emf_to(&mut self, key: &'static str) -> Option<EmfTo> {
+        let to = EmfTo::parse(&self.text(key)?);
+        if to.is_none() {
+            self.wrong(key, EMF_TO);
+        }
+        to
+    }
+
+    fn namespace(&mut self, key: &'static str) -> Option<String> {
+        let text = self.text(key)?;
+        let taken = |byte: u8| byte.is_ascii_alphanumeric() || b".-_/#:".contains(&byte);
+        if (1..=MOST_NAMESPACE).contains(&text.len()) && text.bytes().all(taken) {
+            return Some(text);
+        }
+        self.wrong(key, NAMESPACE);
+        None
+    }
+
+    fn dimensions(&mut self, key: &'static str) -> Vec<String> {
+        let Some(names) = self.list(key, DIMENSIONS) else {
+            return Vec::new();
+        };
+        let taken = |name: &String| {
+            (1..=MOST_DIMENSION).contains(&name.len())
+                && name.bytes().all(|byte| byte.is_ascii_graphic())
+                && !name.starts_with(':')
+        };
+        if names.len() <= MOST_DIMENSIONS && names.iter().all(taken) {
+            return names;
+        }
+        self.wrong(key, DIMENSIONS);
+        Vec::new()
     }
 
     fn listen(&mut self, key: &'static str) -> Option<Listen> {

@@ -297,10 +297,27 @@ fn where_metrics_go_is_checked() {
         report(&[], &variables),
         "lyftlearn-runtime: cannot use these settings\n  \
          $LYFTLEARN_RUNTIME_METRICS_LISTEN: expected off, or an address and a port, such as 0.0.0.0:9102\n  \
-         $LYFTLEARN_RUNTIME_METRICS_ROUTES: expected a list of prometheus and statsd, such as [\"prometheus\"]\n  \
+         $LYFTLEARN_RUNTIME_METRICS_ROUTES: expected a list of prometheus, statsd, sagemaker and emf, such as [\"prometheus\"]\n  \
          $LYFTLEARN_RUNTIME_METRICS_LABELS: expected a list of job, role, platform, rank and image\n  \
          $LYFTLEARN_RUNTIME_METRICS_GATEWAY_PORT: expected a port, 1 to 65535\n  \
          $LYFTLEARN_RUNTIME_METRICS_GATEWAY_PROTOCOL: expected udp or tcp\n  \
          $LYFTLEARN_RUNTIME_METRICS_GATEWAY_SECONDS: expected 1 to 3600 seconds\n"
+    );
+}
+
+#[test]
+fn what_cloudwatch_does_not_take_is_refused() {
+    let long = "x".repeat(256);
+    let variables = [
+        ("LYFTLEARN_RUNTIME_METRICS_EMF_TO", "http://canary"),
+        ("LYFTLEARN_RUNTIME_METRICS_EMF_NAMESPACE", long.as_str()),
+        ("LYFTLEARN_RUNTIME_METRICS_EMF_DIMENSIONS", r#"["a b"]"#),
+    ];
+    assert_eq!(
+        report(&[], &variables),
+        "lyftlearn-runtime: cannot use these settings\n  \
+         $LYFTLEARN_RUNTIME_METRICS_EMF_TO: expected stdout, tcp://host:port or udp://host:port\n  \
+         $LYFTLEARN_RUNTIME_METRICS_EMF_NAMESPACE: expected 1 to 255 of letters, digits and . - _ / # :\n  \
+         $LYFTLEARN_RUNTIME_METRICS_EMF_DIMENSIONS: expected a list of at most 30 labels, each 1 to 250 characters of ASCII\n"
     );
 }

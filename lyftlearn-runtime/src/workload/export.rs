@@ -2,6 +2,7 @@
 //! does it.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +21,40 @@ pub(crate) struct Export {
     pub(crate) push: Push,
     /// What every series says of the workload.
     pub(crate) labels: Vec<(String, String)>,
+    /// The directory whose files SageMaker's own agent reads.
+    #[serde(default)]
+    pub(crate) sagemaker: Option<PathBuf>,
+    /// CloudWatch's Embedded Metric Format.
+    #[serde(default)]
+    pub(crate) emf: Option<Emf>,
+}
+
+#[cfg_attr(
+    not(all(feature = "agent", feature = "cli")),
+    allow(dead_code, reason = "without an agent nothing goes out")
+)]
+impl Export {
+    /// Whether anything goes out that nobody has asked for at that moment.
+    pub(crate) fn pushes(&self) -> bool {
+        self.push.values || self.push.relays || self.reports()
+    }
+
+    /// Whether what was counted is written down at intervals.
+    pub(crate) fn reports(&self) -> bool {
+        self.sagemaker.is_some() || self.emf.is_some()
+    }
+}
+
+/// Documents of CloudWatch's Embedded Metric Format.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Emf {
+    pub(crate) namespace: String,
+    /// The labels that become dimensions. Each set of values is a metric that is paid for.
+    pub(crate) dimensions: Vec<String>,
+    /// CloudWatch's agent; stdout without one.
+    pub(crate) agent: Option<Gateway>,
+    /// Where the agent files the documents.
+    pub(crate) log_group: String,
 }
 
 /// A StatsD server: the deployment's own.

@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 use serde::{Deserialize, Serialize};
 
 use crate::metrics::exposition::push_number;
-use crate::metrics::region::{Buckets, Kind, Series, Value};
+use crate::metrics::observed::{counts, middle, rounded};
+use crate::metrics::region::{Kind, Series, Value};
 use crate::workload::Tags;
 
 /// How a series is told from every other one.
@@ -51,9 +52,6 @@ enum Now {
     Total(f64),
     Bucket(i32, u64),
 }
-
-/// Values of 0 and below, among the numbers of buckets.
-const NOT_POSITIVE: i32 = i32::MIN;
 
 impl Batch {
     pub(super) fn len(&self) -> usize {
@@ -162,26 +160,6 @@ impl Deltas {
         }
         left
     }
-}
-
-fn counts(buckets: &Buckets) -> impl Iterator<Item = (i32, u64)> {
-    let others = buckets.zero.saturating_add(buckets.negative);
-    [(NOT_POSITIVE, others)]
-        .into_iter()
-        .chain(buckets.positive.iter().copied())
-}
-
-/// What a bucket's values are taken for: at most 4.3 % off.
-fn middle(bucket: i32) -> f64 {
-    if bucket == NOT_POSITIVE {
-        return 0.0;
-    }
-    ((f64::from(bucket) + 0.5) / 8.0).exp2()
-}
-
-/// Six digits of it: a bucket's middle has no more to say, and every line is sent.
-fn rounded(value: f64) -> f64 {
-    format!("{value:.5e}").parse().unwrap_or(value)
 }
 
 /// What lines of one series have in common.

@@ -18,11 +18,11 @@ const PACKET_BYTES: usize = 1_432;
 /// A server that has read everything closes the connection in its turn.
 const FAREWELL: Duration = Duration::from_millis(300);
 
-pub(super) struct Link {
+pub(in crate::metrics) struct Link {
     gateway: Gateway,
     open: Option<Open>,
     /// Nothing waits longer.
-    pub(super) limit: Option<Instant>,
+    pub(in crate::metrics) limit: Option<Instant>,
 }
 
 enum Open {
@@ -31,7 +31,7 @@ enum Open {
 }
 
 impl Link {
-    pub(super) fn new(gateway: Gateway) -> Self {
+    pub(in crate::metrics) fn new(gateway: Gateway) -> Self {
         Self {
             gateway,
             open: None,
@@ -41,7 +41,7 @@ impl Link {
 
     /// Sends as much as it can of `lines`, each of which ends in a line break, and says how
     /// many bytes of whole lines went out. What was cut is to be sent again.
-    pub(super) async fn send(&mut self, lines: &[u8]) -> usize {
+    pub(in crate::metrics) async fn send(&mut self, lines: &[u8]) -> usize {
         if let Some(Open::Tcp(stream)) = &self.open
             && has_gone(stream)
         {
@@ -63,7 +63,7 @@ impl Link {
     }
 
     /// Lets the server read to the end.
-    pub(super) async fn close(&mut self) {
+    pub(in crate::metrics) async fn close(&mut self) {
         if let Some(Open::Tcp(mut stream)) = self.open.take() {
             let until = within(FAREWELL, self.limit);
             let _ = timeout_at(until, async {

@@ -2,7 +2,7 @@
 //! received, byte for byte. **Nothing here waits for the server but this task itself.**
 
 mod lines;
-mod link;
+pub(super) mod link;
 #[cfg(test)]
 mod tests;
 

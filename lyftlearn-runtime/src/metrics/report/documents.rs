@@ -1,0 +1,362 @@
+//! Documents of CloudWatch's Embedded Metric Format: what has changed, by the dimensions that
+//! it is told with.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json, json};
+
+use crate::metrics::observed::{counts, middle, rounded};
+use crate::metrics::region::{Kind, Series, Snapshot, Value};
+use crate::workload::Emf;
+
+/// What a directive, and what an array of values, may hold.
+const MOST_METRICS: usize = 100;
+const MOST_VALUES: u64 = 100;
+const MOST_DIMENSIONS: usize = 30;
+/// A metric's name is cut here, so that there is room for what follows it within the 255
+/// characters that CloudWatch keeps.
+const NAME_CHARACTERS: usize = 248;
+const VALUE_CHARACTERS: usize = 1_024;
+
+/// How a series is told from every other one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+struct Id {
+    histogram: bool,
+    name: String,
+    labels: Vec<(String, String)>,
+}
+
+/// What has been told of a series.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+enum Told {
+    Total(f64),
+    Observed {
+        buckets: HashMap<i32, u64>,
+        sum: f64,
+    },
+}
+
+/// What has been told of all series. CloudWatch adds up, so the difference to it is told.
+#[derive(Debug, Default)]
+pub(super) struct Deltas {
+    told: HashMap<Id, Told>,
+    changed: bool,
+}
+
+/// One document, and what is known once it has gone.
+#[derive(Debug)]
+pub(super) struct Document {
+    /// It ends in a line break.
+    pub(super) text: String,
+    pub(super) values: u64,
+    told: Vec<(Id, Told)>,
+}
+
+/// What is told of one name with one set of dimensions.
+#[derive(Debug, Default)]
+struct Metric {
+    sum: f64,
+    gauges: Vec<f64>,
+    buckets: BTreeMap<i32, u64>,
+    unit: &'static str,
+    told: Vec<(Id, Told)>,
+}
+
+type Dimensions = Vec<(String, String)>;
+
+impl Deltas {
+    /// What an earlier process had told, in its words; what is none of them counts as nothing.
+    pub(super) fn known(document: &[u8]) -> Self {
+        let known: Vec<(Id, Told)> = serde_json::from_slice(document).unwrap_or_default();
+        Self {
+            told: known.into_iter().collect(),
+            changed: false,
+        }
+    }
+
+    /// The same for a later process, if there is anything new.
+    pub(super) fn document(&mut self) -> Option<Vec<u8>> {
+        let all: Vec<(&Id, &Told)> = self.told.iter().collect();
+        std::mem::take(&mut self.changed)
+            .then(|| serde_json::to_vec(&all).expect("plain data has no failure to report"))
+    }
+
+    /// Takes down what has gone.
+    pub(super) fn gone(&mut self, document: Document) {
+        self.changed |= !document.told.is_empty();
+        self.told.extend(document.told);
+    }
+
+    /// Everything that is to be told now, in documents of about `bytes` at most.
+    pub(super) fn documents(
+        &self,
+        snapshot: &Snapshot,
+        (emf, common): (&Emf, &[(String, String)]),
+        now: Duration,
+        bytes: usize,
+    ) -> Vec<Document> {
+        let mut all: BTreeMap<(Dimensions, Kind, &str), Metric> = BTreeMap::new();
+        for series in &snapshot.series {
+            let key = (
+                dimensions(series, &emf.dimensions, common),
+                series.value.kind(),
+                series.name.as_str(),
+            );
+            if let Some(change) = self.change(series) {
+                all.entry(key).or_default().add(change);
+            }
+        }
+        let mut documents = Vec::new();
+        let mut open: Option<Open> = None;
+        for ((dimensions, kind, name), metric) in all {
+            let targets = metric.targets(kind, name, &dimensions);
+            let fits = open.take_if(|open| !open.takes(&dimensions, &targets, bytes));
+            documents.extend(fits.map(|open| open.closed(emf, now)));
+            let open = open.get_or_insert_with(|| Open::new(dimensions));
+            open.add(targets, metric.told);
+        }
+        documents.extend(open.map(|open| open.closed(emf, now)));
+        documents
+    }
+
+    fn change(&self, series: &Series) -> Option<Metric> {
+        let id = Id {
+            histogram: series.value.kind() == Kind::Histogram,
+            name: series.name.clone(),
+            labels: series.labels.clone(),
+        };
+        let before = self.told.get(&id);
+        let mut change = Metric {
+            unit: unit(series),
+            ..Metric::default()
+        };
+        match &series.value {
+            Value::Counter(total) => {
+                let before = match before {
+                    // What has become less has begun anew.
+                    Some(Told::Total(before)) if before <= total => *before,
+                    _ => 0.0,
+                };
+                change.sum = total - before;
+                change.told.push((id, Told::Total(*total)));
+                (change.sum.is_finite() && change.sum != 0.0).then_some(change)
+            }
+            Value::Gauge(value) => {
+                change.gauges.push(*value);
+                value.is_finite().then_some(change)
+            }
+            Value::Histogram(observed) => {
+                let (known, sum) = match before {
+                    Some(Told::Observed { buckets, sum }) => (Some(buckets), *sum),
+                    _ => (None, 0.0),
+                };
+                let buckets: HashMap<i32, u64> = counts(observed).collect();
+                for (bucket, count) in &buckets {
+                    let before = known.and_then(|known| known.get(bucket).copied());
+                    let more = count.saturating_sub(before.unwrap_or_default());
+                    if more > 0 {
+                        change.buckets.insert(*bucket, more);
+                    }
+                }
+                change.sum = observed.sum - sum;
+                let sum = observed.sum;
+                change.told.push((id, Told::Observed { buckets, sum }));
+                (change.sum.is_finite() && !change.buckets.is_empty()).then_some(change)
+            }
+        }
+    }
+}
+
+impl Metric {
+    /// Of two series whose difference is no dimension.
+    fn add(&mut self, other: Self) {
+        self.sum += other.sum;
+        self.gauges.extend(other.gauges);
+        for (bucket, count) in other.buckets {
+            *self.buckets.entry(bucket).or_default() += count;
+        }
+        self.unit = other.unit;
+        self.told.extend(other.told);
+    }
+
+    /// The members of a document that say it.
+    #[expect(clippy::cast_precision_loss, reason = "a count is told as a float")]
+    fn targets(&self, kind: Kind, name: &str, dimensions: &Dimensions) -> Vec<Target> {
+        let mut name: String = cleaned(name, NAME_CHARACTERS);
+        // Members have one namespace.
+        while name == "_aws" || dimensions.iter().any(|(known, _)| *known == name) {
+            name.push('_');
+        }
+        let target = |suffix: &str, unit, value| Target {
+            name: format!("{name}{suffix}"),
+            unit,
+            value,
+        };
+        match kind {
+            Kind::Counter => vec![target("", self.unit, json!(self.sum))],
+            Kind::Gauge => {
+                let values: Vec<f64> = thinned(&self.gauges);
+                vec![target("", self.unit, json!(values))]
+            }
+            Kind::Histogram => {
+                let count: u64 = self.buckets.values().sum();
+                vec![
+                    target("", self.unit, json!(sample(&self.buckets, count))),
+                    target("_count", "Count", json!(count as f64)),
+                    target("_sum", self.unit, json!(self.sum)),
+                ]
+            }
+        }
+    }
+}
+
+/// A definition with its value.
+struct Target {
+    name: String,
+    unit: &'static str,
+    value: Json,
+}
+
+impl Target {
+    /// How much of a document it takes, nearly.
+    fn bytes(&self) -> usize {
+        2 * self.name.len() + self.value.to_string().len() + 40
+    }
+}
+
+/// A document that is being filled.
+struct Open {
+    dimensions: Dimensions,
+    definitions: Vec<Json>,
+    members: Map<String, Json>,
+    bytes: usize,
+    told: Vec<(Id, Told)>,
+}
+
+impl Open {
+    fn new(dimensions: Dimensions) -> Self {
+        let text = |(name, value): &(String, String)| 2 * name.len() + value.len() + 12;
+        Self {
+            bytes: 250 + dimensions.iter().map(text).sum::<usize>(),
+            dimensions,
+            definitions: Vec::new(),
+            members: Map::new(),
+            told: Vec::new(),
+        }
+    }
+
+    /// Whether there is room, and no member of the same name.
+    fn takes(&self, dimensions: &Dimensions, targets: &[Target], bytes: usize) -> bool {
+        let more: usize = targets.iter().map(Target::bytes).sum();
+        self.dimensions == *dimensions
+            && self.definitions.len() + targets.len() <= MOST_METRICS
+            && self.bytes + more <= bytes
+            && (targets.iter()).all(|target| !self.members.contains_key(&target.name))
+    }
+
+    fn add(&mut self, targets: Vec<Target>, told: Vec<(Id, Told)>) {
+        for target in targets {
+            self.bytes += target.bytes();
+            let definition = json!({"Name": target.name, "Unit": target.unit});
+            self.definitions.push(definition);
+            self.members.insert(target.name, target.value);
+        }
+        self.told.extend(told);
+    }
+
+    fn closed(self, emf: &Emf, now: Duration) -> Document {
+        let names: Vec<&String> = self.dimensions.iter().map(|(name, _)| name).collect();
+        let values = self.definitions.len() as u64;
+        let mut about = json!({
+            "Timestamp": u64::try_from(now.as_millis()).unwrap_or(u64::MAX),
+            "CloudWatchMetrics": [{
+                "Namespace": emf.namespace,
+                "Dimensions": [names],
+                "Metrics": self.definitions,
+            }],
+        });
+        if emf.agent.is_some() {
+            about["LogGroupName"] = json!(emf.log_group);
+        }
+        let mut members = self.members;
+        members.insert("_aws".to_owned(), about);
+        for (name, value) in &self.dimensions {
+            members.insert(name.clone(), json!(value));
+        }
+        Document {
+            text: format!("{}\n", Json::Object(members)),
+            values,
+            told: self.told,
+        }
+    }
+}
+
+/// The labels that are asked for and have a value, in the order in which they are asked for.
+fn dimensions(series: &Series, asked: &[String], common: &[(String, String)]) -> Dimensions {
+    let value = |name: &String| {
+        let mut labels = series.labels.iter().chain(common);
+        let (_, value) = labels.find(|(label, _)| label == name)?;
+        let value = cleaned(value, VALUE_CHARACTERS);
+        (!value.trim().is_empty()).then(|| (name.clone(), value))
+    };
+    let mut dimensions: Dimensions = Vec::new();
+    for dimension in asked.iter().filter_map(value).take(MOST_DIMENSIONS) {
+        if !dimensions.contains(&dimension) {
+            dimensions.push(dimension);
+        }
+    }
+    dimensions
+}
+
+/// What CloudWatch takes: printable ASCII of a certain length.
+fn cleaned(text: &str, characters: usize) -> String {
+    let taken = |letter: char| letter.is_ascii_graphic() || letter == ' ';
+    text.chars()
+        .map(|letter| if taken(letter) { letter } else { '_' })
+        .take(characters)
+        .collect()
+}
+
+/// In CloudWatch's words, where it has one.
+fn unit(series: &Series) -> &'static str {
+    let name = series.name.strip_suffix("_total").unwrap_or(&series.name);
+    let is = |unit: &str| {
+        series.unit.as_deref() == Some(unit)
+            || (name.strip_suffix(unit)).is_some_and(|rest| rest.ends_with('_'))
+    };
+    if is("seconds") {
+        "Seconds"
+    } else if is("bytes") {
+        "Bytes"
+    } else if series.value.kind() == Kind::Counter {
+        "Count"
+    } else {
+        "None"
+    }
+}
+
+/// As many as an array holds, evenly from all.
+fn thinned(values: &[f64]) -> Vec<f64> {
+    let most = usize::try_from(MOST_VALUES).unwrap_or(usize::MAX);
+    let taken = values.len().min(most);
+    (0..taken)
+        .map(|n| values[n * values.len() / taken])
+        .collect()
+}
+
+/// Values that are distributed as the observations: each of them where there is room.
+fn sample(buckets: &BTreeMap<i32, u64>, count: u64) -> Vec<f64> {
+    let taken = count.min(MOST_VALUES);
+    let mut values = Vec::new();
+    let mut passed: u128 = 0;
+    for (bucket, more) in buckets {
+        passed += u128::from(*more);
+        // The middle of each of as many equal parts.
+        while (values.len() as u128 * 2 + 1) * u128::from(count) < passed * 2 * u128::from(taken) {
+            values.push(rounded(middle(*bucket)));
+        }
+    }
+    values
+}

@@ -1,0 +1,126 @@
+//! Told at intervals, and a last time at the end: what was counted, to those who read it from a
+//! file, from stdout or from an agent of their own.
+
+mod documents;
+mod emf;
+mod sagemaker;
+mod stdout;
+#[cfg(test)]
+mod tests;
+
+use std::cell::Cell;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, MissedTickBehavior};
+
+use super::gateway::{Counted, Keep};
+use super::region::Snapshot;
+use crate::workload::Emf;
+
+/// One way to tell.
+pub(crate) enum Way {
+    Sagemaker(sagemaker::Lines),
+    Emf(Box<emf::Sender>),
+}
+
+impl Way {
+    /// Files in the directory that SageMaker reads.
+    pub(crate) fn sagemaker(directory: PathBuf) -> Self {
+        Self::Sagemaker(sagemaker::Lines::new(directory))
+    }
+
+    /// CloudWatch's Embedded Metric Format. `sent` is what an earlier process took down.
+    pub(crate) fn emf(emf: Emf, common: Vec<(String, String)>, sent: (Vec<u8>, Keep)) -> Self {
+        Self::Emf(Box::new(emf::Sender::new(emf, common, sent)))
+    }
+
+    /// The page of a job is looked at while it runs; CloudWatch keeps a value for each minute.
+    fn every(&self) -> Duration {
+        Duration::from_secs(match self {
+            Self::Sagemaker(_) => 10,
+            Self::Emf(_) => 60,
+        })
+    }
+
+    async fn tell(&mut self, snapshot: &Snapshot, now: Duration, left: &Cell<u64>) {
+        match self {
+            Self::Sagemaker(lines) => lines.tell(snapshot, now, left),
+            Self::Emf(sender) => sender.tell(snapshot, now, left).await,
+        }
+    }
+
+    async fn close(&mut self) {
+        if let Self::Emf(sender) = self {
+            sender.close().await;
+        }
+    }
+}
+
+#[derive(Default)]
+struct Shared {
+    ending: Cell<bool>,
+    woken: Notify,
+    /// Values that were to be told, and have not been.
+    left: Cell<u64>,
+}
+
+/// Who tells, in a task of its own.
+pub(crate) struct Report {
+    shared: Rc<Shared>,
+    task: JoinHandle<()>,
+}
+
+impl Report {
+    pub(crate) fn start(way: Way, counted: Counted) -> Self {
+        let shared = Rc::<Shared>::default();
+        Self {
+            task: tokio::task::spawn_local(run(way, counted, Rc::clone(&shared))),
+            shared,
+        }
+    }
+
+    /// Has it tell what there still is.
+    pub(crate) fn end(&self) {
+        self.shared.ending.set(true);
+        self.shared.woken.notify_one();
+    }
+
+    /// Waits for that until `deadline`, and says how many values could not be told.
+    pub(crate) async fn finish(mut self, deadline: Instant) -> u64 {
+        if tokio::time::timeout_at(deadline, &mut self.task)
+            .await
+            .is_err()
+        {
+            self.task.abort();
+        }
+        self.shared.left.get()
+    }
+}
+
+async fn run(mut way: Way, counted: Counted, shared: Rc<Shared>) {
+    let mut due = tokio::time::interval(way.every());
+    due.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    due.tick().await;
+    while !shared.ending.get() {
+        tokio::select! {
+            () = shared.woken.notified() => {}
+            _ = due.tick() => way.tell(&counted(), now(), &shared.left).await,
+        }
+    }
+    way.tell(&counted(), now(), &shared.left).await;
+    way.close().await;
+}
+
+/// Since 1970.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "what is told bears the time of the wall clock"
+)]
+fn now() -> Duration {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    now.unwrap_or_default()
+}

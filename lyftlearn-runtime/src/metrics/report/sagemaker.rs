@@ -1,0 +1,132 @@
+//! Lines in the file that an agent of SageMaker's reads for the page of a job. It takes single
+//! numbers, and draws them over time: counters are totals, a histogram is its count, its sum
+//! and the mean since the line before.
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rustix::fs::OFlags;
+use serde::Serialize;
+
+use crate::metrics::region::{Series, Snapshot, Value};
+
+/// A metric's name is no longer (BatchPutMetrics).
+const NAME_CHARACTERS: usize = 255;
+
+/// As SageMaker's SDK writes it.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Line<'a> {
+    metric_name: &'a str,
+    value: f64,
+    /// Milliseconds since 1970.
+    timestamp: f64,
+}
+
+/// The file, and what it says already.
+pub(crate) struct Lines {
+    directory: PathBuf,
+    /// The last number of each name.
+    told: HashMap<String, f64>,
+}
+
+impl Lines {
+    pub(super) fn new(directory: PathBuf) -> Self {
+        Self {
+            directory,
+            told: HashMap::new(),
+        }
+    }
+
+    /// Adds a line for every number that is another than it was.
+    pub(super) fn tell(&mut self, snapshot: &Snapshot, now: Duration, left: &Cell<u64>) {
+        let mut told = Vec::new();
+        let mut text = String::new();
+        let mut lines = 0;
+        let mut nameless = 0;
+        for series in &snapshot.series {
+            for (name, value) in self.numbers(series) {
+                if !value.is_finite() || self.told.get(&name) == Some(&value) {
+                    continue;
+                }
+                if name.chars().count() > NAME_CHARACTERS {
+                    nameless += 1;
+                    continue;
+                }
+                let line = Line {
+                    metric_name: &name,
+                    value,
+                    timestamp: now.as_secs_f64() * 1_000.0,
+                };
+                let line = serde_json::to_string(&line).expect("numbers are finite");
+                let _ = writeln!(text, "{line}");
+                lines += 1;
+                told.push((name, value));
+            }
+        }
+        if text.is_empty() || self.append(text.as_bytes()).is_ok() {
+            self.told.extend(told);
+            left.set(nameless);
+        } else {
+            left.set(nameless + lines);
+        }
+    }
+
+    /// All of it or nothing: the rest of a line that a full disk cut would spoil the next one.
+    fn append(&self, text: &[u8]) -> io::Result<()> {
+        std::fs::create_dir_all(&self.directory)?;
+        let mut file = self.opened()?;
+        let length = file.metadata()?.len();
+        file.write_all(text).inspect_err(|_| {
+            let _ = file.set_len(length);
+        })
+    }
+
+    fn opened(&self) -> io::Result<File> {
+        let path = self.directory.join(format!("{}.json", std::process::id()));
+        let mut options = OpenOptions::new();
+        options.append(true).create(true).mode(0o644);
+        // Neither a FIFO nor a link in its place is followed.
+        options.custom_flags((OFlags::NONBLOCK | OFlags::NOFOLLOW).bits().cast_signed());
+        options.open(path)
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a count is told as a float")]
+    fn numbers(&self, series: &Series) -> Vec<(String, f64)> {
+        let name = |suffix| named(series, suffix);
+        match &series.value {
+            Value::Counter(value) | Value::Gauge(value) => vec![(name(""), *value)],
+            Value::Histogram(buckets) => {
+                let (count, sum) = (name("_count"), name("_sum"));
+                let before = |name| self.told.get(name).copied().unwrap_or_default();
+                let more = buckets.count as f64 - before(&count);
+                let mut numbers = Vec::new();
+                if more > 0.0 {
+                    numbers.push((name("_mean"), (buckets.sum - before(&sum)) / more));
+                }
+                numbers.push((count, buckets.count as f64));
+                numbers.push((sum, buckets.sum));
+                numbers
+            }
+        }
+    }
+}
+
+/// The name with the labels, as a page shows it: `rows{split=train}`.
+fn named(series: &Series, suffix: &str) -> String {
+    let mut name = format!("{}{suffix}", series.name);
+    for (n, (label, value)) in series.labels.iter().enumerate() {
+        let before = if n == 0 { '{' } else { ',' };
+        let _ = write!(name, "{before}{label}={value}");
+    }
+    if !series.labels.is_empty() {
+        name.push('}');
+    }
+    name
+}
