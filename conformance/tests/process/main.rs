@@ -23,6 +23,7 @@ mod identity;
 mod lifecycle;
 mod metrics;
 mod outcome;
+mod prometheus;
 mod relay;
 mod secrets;
 mod snapshots;
