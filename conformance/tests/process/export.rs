@@ -11,10 +11,10 @@ use super::*;
 
 /// A StatsD server that adds up what it receives.
 #[derive(Clone, Default)]
-struct Gateway(Arc<Mutex<Vec<u8>>>);
+pub(super) struct Gateway(Arc<Mutex<Vec<u8>>>);
 
 impl Gateway {
-    fn udp(self) -> (Self, u16) {
+    pub(super) fn udp(self) -> (Self, u16) {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let port = socket.local_addr().unwrap().port();
         let here = self.clone();
@@ -30,7 +30,7 @@ impl Gateway {
         (self, port)
     }
 
-    fn tcp(self) -> (Self, u16) {
+    pub(super) fn tcp(self) -> (Self, u16) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let here = self.clone();
@@ -44,9 +44,14 @@ impl Gateway {
         (self, port)
     }
 
+    /// All of it, as it came.
+    pub(super) fn received(&self) -> Vec<u8> {
+        self.0.lock().unwrap().clone()
+    }
+
     /// Of each counter the sum.
-    fn totals(&self) -> BTreeMap<String, f64> {
-        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+    pub(super) fn totals(&self) -> BTreeMap<String, f64> {
+        let text = String::from_utf8(self.received()).unwrap();
         let mut totals = BTreeMap::new();
         for line in text.lines() {
             let (name, rest) = line.split_once(':').unwrap();
@@ -67,6 +72,10 @@ fn gateway(port: u16, protocol: &str) -> String {
 
 /// A container whose Python has the package; none where the wheel is not built.
 fn with_python(world: &World, settings: &str) -> Option<(Sandbox, OsString)> {
+    packaged(world.sharing(settings))
+}
+
+pub(super) fn packaged(container: Sandbox) -> Option<(Sandbox, OsString)> {
     let python = programs::python_with_wheel()?;
     let place = "import os, lyftlearn_runtime as rt; print(os.path.dirname(rt.__file__))";
     let place = std::process::Command::new(python)
@@ -74,8 +83,7 @@ fn with_python(world: &World, settings: &str) -> Option<(Sandbox, OsString)> {
         .output()
         .unwrap();
     let place = String::from_utf8(place.stdout).unwrap();
-    let container = world
-        .sharing(settings)
+    let container = container
         .mount_read_only(place.trim(), "/site/lyftlearn_runtime")
         .variable("PYTHONPATH", "/site");
     Some((container, find_python()))
@@ -92,7 +100,7 @@ fn counting(last: &str) -> String {
     )
 }
 
-fn outcome(world: &World) -> Value {
+pub(super) fn outcome(world: &World) -> Value {
     let text = std::fs::read(world.path("run/lyftlearn/outcome.json")).unwrap();
     serde_json::from_slice(&text).unwrap()
 }
@@ -196,12 +204,12 @@ fn an_agent_that_dies_sends_nothing_twice() {
     assert!(sent(1_505.0).is_some(), "{:?}", here.totals());
 }
 
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     taken.local_addr().unwrap().port()
 }
 
-fn get(port: u16, request: &str) -> String {
+pub(super) fn get(port: u16, request: &str) -> String {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     stream
         .set_read_timeout(Some(Duration::from_secs(20)))

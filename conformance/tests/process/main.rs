@@ -23,6 +23,8 @@ mod identity;
 mod lifecycle;
 mod metrics;
 mod outcome;
+mod prometheus;
+mod relay;
 mod secrets;
 mod snapshots;
 mod start;

@@ -26,7 +26,7 @@ fn packages() -> Option<std::path::PathBuf> {
 }
 
 /// With `/shared` and `/run` to look into, and a loopback of its own.
-fn looked_into(world: &World, container: Sandbox) -> Sandbox {
+pub(super) fn looked_into(world: &World, container: Sandbox) -> Sandbox {
     for directory in ["shared", "run"] {
         std::fs::create_dir_all(world.path(directory)).unwrap();
     }
@@ -46,7 +46,7 @@ fn with_clients(world: &World, settings: &str, packages: &Path) -> Sandbox {
 }
 
 /// What the agent says of metrics, once it has read everything that has arrived.
-fn account(world: &World) -> Value {
+pub(super) fn account(world: &World) -> Value {
     let mut text = String::new();
     let mut stream = UnixStream::connect(world.path("run/lyftlearn/agent.sock")).unwrap();
     let limit = Some(Duration::from_secs(20));
@@ -64,7 +64,7 @@ fn sum(account: &Value, metric: &str) -> f64 {
 }
 
 #[track_caller]
-fn check_lines(world: &World, expected: u32) {
+pub(super) fn check_lines(world: &World, expected: u32) {
     let account = account(world);
     assert_eq!(sum(&account, LINES), f64::from(expected), "{account:#}");
     for nothing in [
@@ -80,14 +80,14 @@ fn check_lines(world: &World, expected: u32) {
 const RUNS: &str = "mkfifo /shared/commands; touch /shared/ready; n=0
     while read -r command </shared/commands; do eval \"$command\"; n=$((n+1)); touch /shared/done-$n; done";
 
-struct Shell<'a> {
+pub(super) struct Shell<'a> {
     world: &'a World,
-    running: sandbox::Running,
+    pub(super) running: sandbox::Running,
     done: u32,
 }
 
 impl<'a> Shell<'a> {
-    fn start(world: &'a World, container: &Sandbox) -> Self {
+    pub(super) fn start(world: &'a World, container: &Sandbox) -> Self {
         let running = container.run(&["sh", "-c", RUNS]);
         appears(&world.path("shared/ready"));
         Self {
@@ -98,13 +98,13 @@ impl<'a> Shell<'a> {
     }
 
     #[track_caller]
-    fn run(&mut self, command: &str) {
+    pub(super) fn run(&mut self, command: &str) {
         std::fs::write(self.world.path("shared/commands"), format!("{command}\n")).unwrap();
         self.done += 1;
         appears(&self.world.path(&format!("shared/done-{}", self.done)));
     }
 
-    fn end(self) {
+    pub(super) fn end(self) {
         self.running.signal(Signal::SIGTERM);
         check_end(&self.running.end(), 143);
     }

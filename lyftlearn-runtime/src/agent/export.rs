@@ -40,6 +40,8 @@ pub(super) struct Exporter {
 /// Everything that is shown.
 pub(super) struct Shown {
     sources: Vec<Source>,
+    /// What came by StatsD.
+    store: Option<Store>,
     own: Own,
     labels: Vec<(String, String)>,
     relay: std::cell::OnceCell<Relay>,
@@ -48,7 +50,24 @@ pub(super) struct Shown {
 impl Shown {
     /// Of all sources, and of the runtime itself.
     fn snapshot(&self) -> Snapshot {
+        self.with(self.store.as_ref().map(Store::snapshot))
+    }
+
+    /// The same, but of StatsD only what the runtime counts of it: what is passed on line by
+    /// line must not arrive a second time as a total. What a program counts by itself under
+    /// the same name was not passed on.
+    fn snapshot_beside_lines(&self) -> Snapshot {
+        self.with(self.store.as_ref().map(|store| {
+            let mut received = store.snapshot();
+            let series = &mut received.series;
+            series.retain(|series| series.name.starts_with(own::PREFIX));
+            received
+        }))
+    }
+
+    fn with(&self, received: Option<Snapshot>) -> Snapshot {
         let snapshots = self.sources.iter().filter_map(|source| source());
+        let snapshots = snapshots.chain(received);
         let counted = snapshots.reduce(Snapshot::merged).unwrap_or_default();
         let own = self.own.snapshot(&Lost {
             series: counted.dropped_series,
@@ -67,22 +86,6 @@ impl Shown {
         snapshot
     }
 
-    /// The same, but for what others counted in `passed_on`.
-    fn snapshot_without(&self, passed_on: &Snapshot) -> Snapshot {
-        let theirs = |series: &&Series| !series.name.starts_with(own::PREFIX);
-        let theirs: std::collections::BTreeSet<_> = passed_on
-            .series
-            .iter()
-            .filter(theirs)
-            .map(|series| (&series.name, &series.labels))
-            .collect();
-        let mut snapshot = self.snapshot();
-        snapshot
-            .series
-            .retain(|series| !theirs.contains(&(&series.name, &series.labels)));
-        snapshot
-    }
-
     pub(super) fn exposition(&self, format: Format) -> Exposition {
         Exposition::new(self.snapshot(), &self.labels, format)
     }
@@ -91,10 +94,9 @@ impl Shown {
 impl Exporter {
     /// `store` has what came by StatsD.
     pub(super) fn start(orders: Metrics, own: Own, store: Option<Store>) -> Self {
-        let mut sources: Vec<Source> = orders.run.iter().map(|run| region(run)).collect();
-        sources.extend(store.clone().map(counted_by));
         let shown = Rc::new(Shown {
-            sources,
+            sources: orders.run.iter().map(|run| region(run)).collect(),
+            store,
             own,
             labels: orders.export.labels.clone(),
             relay: std::cell::OnceCell::new(),
@@ -104,14 +106,11 @@ impl Exporter {
         let gateway = orders.export.gateway;
         let gateway = gateway.filter(|_| push.values || push.relays);
         let sender = gateway.map(|gateway| {
-            let counted: Counted = {
-                let shown = Rc::clone(&shown);
-                // What is passed on line by line must not arrive a second time as a total.
-                let passed_on = store.filter(|_| push.relays);
-                Rc::new(move || match &passed_on {
-                    Some(store) => shown.snapshot_without(&store.snapshot()),
-                    None => shown.snapshot(),
-                })
+            let shown = Rc::clone(&shown);
+            let counted: Counted = if push.relays {
+                Rc::new(move || shown.snapshot_beside_lines())
+            } else {
+                Rc::new(move || shown.snapshot())
             };
             let (known, keep) = sent_before(orders.run.as_deref(), delivered::METRICS_SENT);
             let labels = orders.export.labels;
@@ -197,10 +196,6 @@ fn reports(orders: &Metrics, shown: &Rc<Shown>) -> Vec<Report> {
             Report::start(way, Rc::new(move || shown.programs()))
         })
         .collect()
-}
-
-fn counted_by(store: Store) -> Source {
-    Box::new(move || Some(store.snapshot()))
 }
 
 fn region(run: &Path) -> Source {

@@ -61,8 +61,10 @@ pub(super) type Listening = ();
 
 #[cfg(feature = "agent")]
 pub(super) fn joined(statsd: &mut Listening, export: &mut Export) {
-    if let Some(bound) = statsd {
-        bound.join(export);
+    match statsd {
+        Some(bound) => bound.join(export),
+        // Nobody is heard: nothing is passed on, and nothing is missing at the end.
+        None => export.push.relays = false,
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod identity;
 mod limits;
+mod metrics;
 mod paths;
 mod peers;
 mod secrets;
@@ -102,6 +103,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("peers", peers::check),
     ("identity", identity::check),
     ("secrets", secrets::check),
+    ("metrics", metrics::check),
 ];
 
 pub(super) fn doctor(mut words: Parser) -> Result<u8, Error> {
