@@ -1,5 +1,8 @@
 //! What stands in the file, and in documents that the published schema allows.
-#![expect(clippy::disallowed_methods, reason = "what was written is read back")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test looks at what has been written"
+)]
 
 use std::cell::Cell;
 use std::time::Duration;
