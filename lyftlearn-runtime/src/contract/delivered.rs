@@ -105,7 +105,7 @@ pub(crate) const METRICS_REGION: &str = "metrics.region";
 pub(crate) const METRICS_REGION_PREFIX: &str = "lyftlearn-metrics-";
 
 /// In the run directory: who asks by HTTP is sent the metrics.
-#[cfg(all(feature = "agent", feature = "cli"))]
+#[cfg(feature = "cli")]
 pub(crate) const METRICS_SOCKET: &str = "metrics.sock";
 /// In the run directory: what of the metrics has been sent, for an agent that is started again.
 #[cfg(feature = "agent")]
