@@ -93,3 +93,20 @@ fn a_kill_without_a_shortage_is_not_out_of_memory() {
         .end()
         .check(137, "signalled", Some("SIGKILL ended the program"));
 }
+
+#[test]
+fn an_agent_that_the_kernel_kills_for_memory_is_not_the_programs_end() {
+    let case = Case {
+        name: "hungry-agent",
+        made: As::Pod,
+        settings: "agent = \"on\"\n",
+        options: &["--memory=64m"],
+        argv: &["python3", "/opt/tests/starve_agent.py"],
+    };
+    let Some(container) = case.start() else {
+        return;
+    };
+    let ended = container.end();
+    ended.check(0, "completed", Some(""));
+    assert!(ended.log.contains("another agent answers"), "{}", ended.log);
+}
