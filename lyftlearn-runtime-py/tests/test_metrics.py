@@ -308,8 +308,10 @@ assert len(rt.metrics.snapshot()) == 2
     run(tmp_path, program)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
 def test_another_user_counts_for_itself(region: Path) -> None:
+    if os.geteuid() != 0:
+        assert "CI" not in os.environ, "skipped in CI: only root can be somebody else"
+        pytest.skip("only root can be somebody else")
     program = """
 import warnings
 rt.metrics

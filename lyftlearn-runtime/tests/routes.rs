@@ -49,10 +49,10 @@ fn what_cannot_be_is_said() {
     let found = ("STATSD_HOST", "10.0.0.1");
     let port = "STATSD_PORT is ignored: expected a port, 1 to 65535";
     let linked = ("STATSD_PORT", "tcp://10.0.0.2:8125");
-    check(&[statsd, found, linked], &["statsd", "relay"], Some(port));
+    check(&[statsd, found, linked], &["statsd"], Some(port));
     let protocol = "STATSD_PROTOCOL is ignored: expected udp or tcp";
     let odd = ("STATSD_PROTOCOL", "sctp");
-    check(&[statsd, found, odd], &["statsd", "relay"], Some(protocol));
+    check(&[statsd, found, odd], &["statsd"], Some(protocol));
 }
 
 #[test]

@@ -48,13 +48,16 @@ impl Bound {
     /// What this changes about where metrics go: whom they were meant for gets them, and
     /// nobody sends to where this runtime itself listens.
     pub(super) fn join(&mut self, export: &mut Export) {
+        // With `metrics.intercept = false` nobody's metrics were meant for anybody.
+        let meant = self.gateway.take();
+        let stands_in = meant.is_some() || export.push.relays;
         export.gateway = export
             .gateway
             .take()
             .filter(|gateway| !is_here(gateway, &self.ports))
-            .or_else(|| self.gateway.take());
+            .or(meant);
         let known = export.gateway.is_some();
-        export.push.relays = known && !export.push.aggregate;
+        export.push.relays = known && stands_in && !export.push.aggregate;
         export.push.values = known && (export.push.values || export.push.aggregate);
     }
 }

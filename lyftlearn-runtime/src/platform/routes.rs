@@ -36,7 +36,10 @@ pub(super) fn read(
             .unwrap_or(detection.platform == Platform::Kubernetes)
             .then_some(SocketAddr::from((Ipv4Addr::UNSPECIFIED, words::PORT))),
     };
+    let before = problems.len();
     let gateway = gateway(world, detection, problems);
+    // What is not understood is nobody's to stand in for: its clients are left to it.
+    let understood = problems.len() == before;
     // A job of SageMaker's is scraped by nobody; elsewhere a server that the environment
     // names is whoever's, and what is pulled must not arrive twice.
     let ours = settings.gateway_host.is_some();
@@ -45,7 +48,7 @@ pub(super) fn read(
     let values = gateway.is_some() && asked("statsd").unwrap_or(ours || pushed);
     let aggregate = settings.gateway_mode.as_deref() == Some("aggregate");
     // Whoever is stood in for gets what was meant for it.
-    let relays = gateway.is_some() && !aggregate && stands_in(world);
+    let relays = gateway.is_some() && understood && !aggregate && stands_in(world);
     if gateway.is_none() && asked("statsd") == Some(true) {
         problems.push(
             "metrics.routes has statsd, and neither metrics.gateway.host nor STATSD_HOST says where"
