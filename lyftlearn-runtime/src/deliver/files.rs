@@ -1,6 +1,6 @@
 //! Directories and files, each whole or not at all.
 
-use std::fs::DirBuilder;
+use std::fs::{DirBuilder, File};
 use std::io::Write;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
@@ -39,7 +39,16 @@ pub(super) fn make_directories(paths: &mut Paths, owner: Option<(u32, u32)>) -> 
 /// Writes a file that only its owner may read: a new one (mode 0600, a name of its own),
 /// flushed, then renamed into place.
 pub(super) fn write(path: &Path, bytes: &[u8], owner: Option<(u32, u32)>) -> std::io::Result<()> {
-    let draft = draft(path, bytes, owner)?;
+    write_by(path, owner, |file| file.write_all(bytes))
+}
+
+/// The same for what is written piece by piece.
+pub(super) fn write_by(
+    path: &Path,
+    owner: Option<(u32, u32)>,
+    content: impl FnOnce(&mut File) -> std::io::Result<()>,
+) -> std::io::Result<()> {
+    let draft = draft(path, owner, content)?;
     draft.as_file().sync_all()?;
     draft.persist(path).map(drop).map_err(|err| err.error)
 }
@@ -51,7 +60,7 @@ pub(super) fn write_for_reading(
     bytes: &[u8],
     owner: Option<(u32, u32)>,
 ) -> std::io::Result<()> {
-    let draft = draft(path, bytes, owner)?;
+    let draft = draft(path, owner, |file| file.write_all(bytes))?;
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o400);
     draft.as_file().set_permissions(mode)?;
     draft.persist(path).map(drop).map_err(|err| err.error)
@@ -60,20 +69,20 @@ pub(super) fn write_for_reading(
 /// The same for what nobody needs after a crash: a disk need not be waited for.
 #[cfg(feature = "cli")]
 pub(super) fn publish(path: &Path, bytes: &[u8], owner: Option<(u32, u32)>) -> std::io::Result<()> {
-    let draft = draft(path, bytes, owner)?;
+    let draft = draft(path, owner, |file| file.write_all(bytes))?;
     draft.persist(path).map(drop).map_err(|err| err.error)
 }
 
 fn draft(
     path: &Path,
-    bytes: &[u8],
     owner: Option<(u32, u32)>,
+    content: impl FnOnce(&mut File) -> std::io::Result<()>,
 ) -> std::io::Result<tempfile::NamedTempFile> {
     let mut draft = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new("/")))?;
     if let Some((user, group)) = owner {
         std::os::unix::fs::fchown(draft.as_file(), Some(user), Some(group))?;
     }
-    draft.write_all(bytes)?;
+    content(draft.as_file_mut())?;
     Ok(draft)
 }
 

@@ -111,7 +111,6 @@ pub fn deliver(
     let mut workload = workload;
     let owner = recipient.owner;
     let mut problems = files::make_directories(&mut workload.paths, owner);
-    let document = values.to_document();
     let mut refused = Vec::new();
     let tmp = workload.paths.tmp.clone();
     let run_dir = RunDir::candidates(tmp.as_deref(), recipient).find(|dir| {
@@ -127,7 +126,7 @@ pub fn deliver(
         }
         workload.paths.run = Some(dir.path().to_owned());
         workload.hyperparameters.path = Some(dir.path().join(names::HYPERPARAMETERS_DOCUMENT));
-        write_documents(dir.path(), &workload, &document, &optional, owner)
+        write_documents(dir.path(), &workload, values, &optional, owner)
             .inspect_err(|err| refused.push(format!("{}: {}", dir.path().display(), err.kind())))
             .is_ok()
     });
@@ -188,15 +187,12 @@ pub(crate) fn write_outcome(
 fn write_documents(
     directory: &Path,
     workload: &Workload,
-    hyperparameters: &[u8],
+    values: &Texts,
     optional: &[(String, String)],
     owner: Option<(u32, u32)>,
 ) -> std::io::Result<()> {
-    files::write(
-        &directory.join(names::HYPERPARAMETERS_DOCUMENT),
-        hyperparameters,
-        owner,
-    )?;
+    let hyperparameters = directory.join(names::HYPERPARAMETERS_DOCUMENT);
+    files::write_by(&hyperparameters, owner, |file| values.write_document(file))?;
     let ours = variables::variables(workload);
     let ours = ours
         .iter()

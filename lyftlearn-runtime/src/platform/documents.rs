@@ -2,10 +2,9 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
+use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
@@ -13,7 +12,6 @@ use super::fault::ContractFault;
 use crate::contract::{limits, runtime};
 use crate::error::Error;
 use crate::facts::Facts;
-use crate::workload::{Hyperparameters, Texts};
 
 /// How JSON spells a NUL byte.
 const NUL: &[u8] = b"\\u0000";
@@ -60,97 +58,27 @@ pub(super) fn checked(facts: &Facts, path: &str, limit: u64) -> Result<Option<Ve
     Ok(Some(bytes))
 }
 
-/// How the values of hyperparameters are written in their documents.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Encoding {
-    /// A value is the text that it is.
-    Text,
-    /// A text that is itself a JSON string stands for what that says: the SageMaker Python
-    /// SDK writes `"\"adam\""` for `"adam"`.
-    Json,
+/// A document's bytes as the text that JSON is.
+pub(super) fn utf8(path: &str, bytes: Vec<u8>) -> Result<String, Error> {
+    String::from_utf8(bytes).map_err(|err| {
+        let valid = err.utf8_error().valid_up_to();
+        malformed(path, err.as_bytes(), valid).into()
+    })
 }
 
-/// Merges the documents, lowest first, into one map of texts, and says the order in which
-/// they have the names: each where it came first, by its place in the map.
-pub(super) fn hyperparameters<'a>(
-    facts: &Facts,
-    documents: impl Iterator<Item = &'a str>,
-    encoding: Encoding,
-    problems: &mut Vec<String>,
-) -> Result<(Hyperparameters, Texts, Vec<usize>), Error> {
-    let mut read = Vec::new();
-    for path in documents {
-        if let Some(bytes) = checked(facts, path, limits::HYPERPARAMETERS_BYTES)? {
-            read.push((path, bytes));
-        }
-    }
-    // Each with its place among all, for the order. There may be a million: what the document
-    // has as it is, is not copied.
-    let mut all: Vec<(Cow<'_, str>, usize, Cow<'_, str>)> = Vec::new();
-    let mut sources = Vec::new();
-    for (path, bytes) in &read {
-        let mut own = Vec::new();
-        for (name, raw) in entries(path, bytes)? {
-            let text = text(raw).ok_or_else(|| {
-                let offset = raw.get().as_ptr() as usize - bytes.as_ptr() as usize;
-                malformed(path, bytes, offset)
-            })?;
-            own.push((name, all.len() + own.len(), decoded(text, encoding)));
-        }
-        // Stable: of equal names the last one stays the last.
-        own.sort_by(|(a, ..), (b, ..)| a.cmp(b));
-        for equal in own.chunk_by(|(a, ..), (b, ..)| a == b) {
-            // As SageMaker's toolkit does, and said aloud: a document with two answers is
-            // rarely meant.
-            if let [(name, ..), _, ..] = equal {
-                problems.push(format!(
-                    "hyperparameter {name} stands more than once in {path}; the last one counts"
-                ));
-            }
-        }
-        if all.is_empty() {
-            all = own;
-        } else {
-            all.append(&mut own);
-        }
-        sources.push(PathBuf::from(path));
-    }
-    if sources.len() > 1 {
-        all.sort_by(|(a, ..), (b, ..)| a.cmp(b));
-    }
-    // Of equal names the last one's text counts, and the first one's place.
-    all.dedup_by(|(name, _, text), (kept, _, last)| {
-        let equal = name == kept;
-        if equal {
-            std::mem::swap(text, last);
-        }
-        equal
-    });
-    let mut order: Vec<usize> = (0..all.len()).collect();
-    order.sort_unstable_by_key(|place| all[*place].1);
-    let merged = Texts::of_sorted(all.iter().map(|(name, _, text)| (&**name, &**text)));
-    let hyperparameters = Hyperparameters {
-        path: None,
-        sources,
-        count: merged.len(),
-    };
-    Ok((hyperparameters, merged, order))
-}
-
-fn decoded(text: Cow<'_, str>, encoding: Encoding) -> Cow<'_, str> {
-    if encoding == Encoding::Json && text.starts_with('"') {
-        let said: Result<String, _> = serde_json::from_str(&text);
-        return said.map_or(text, Cow::Owned);
-    }
-    text
-}
-
-/// The entries of an object, in the file's order.
+/// Looks at each entry of an object, in the file's order, doubles included. There may be a
+/// million: they are not collected.
 pub(super) fn entries<'a>(
     path: &str,
-    bytes: &'a [u8],
-) -> Result<Vec<(Cow<'a, str>, &'a RawValue)>, Error> {
-    parse::<Entries<'a>>(path, bytes).map(|entries| entries.0)
+    text: &'a str,
+    look: impl FnMut(Cow<'a, str>, &'a RawValue),
+) -> Result<(), Error> {
+    check_mark(path, text.as_bytes())?;
+    let mut reader = serde_json::Deserializer::from_str(text);
+    Entries(look)
+        .deserialize(&mut reader)
+        .and_then(|()| reader.end())
+        .map_err(|err| misplaced(path, &err).into())
 }
 
 /// A string's own text; anything else as it is written, so that `1.10` stays `1.10`.
@@ -167,21 +95,28 @@ pub(super) fn text(raw: &RawValue) -> Option<Cow<'_, str>> {
 }
 
 pub(super) fn parse<'a, T: Deserialize<'a>>(path: &str, bytes: &'a [u8]) -> Result<T, Error> {
+    check_mark(path, bytes)?;
+    serde_json::from_slice(bytes).map_err(|err| misplaced(path, &err).into())
+}
+
+fn check_mark(path: &str, bytes: &[u8]) -> Result<(), Error> {
     if bytes.starts_with(b"\xef\xbb\xbf") {
         return Err(ContractFault::ByteOrderMark { path: path.into() }.into());
     }
-    serde_json::from_slice(bytes).map_err(|err| {
-        // The parser's own text quotes what it choked on; its place is enough.
-        ContractFault::Malformed {
-            path: Path::new(path).to_owned(),
-            line: err.line().max(1),
-            column: err.column().max(1),
-        }
-        .into()
-    })
+    Ok(())
 }
 
-fn malformed(path: &str, bytes: &[u8], offset: usize) -> ContractFault {
+/// The parser's own text quotes what it choked on; its place is enough.
+fn misplaced(path: &str, err: &serde_json::Error) -> ContractFault {
+    ContractFault::Malformed {
+        path: path.into(),
+        line: err.line().max(1),
+        column: err.column().max(1),
+    }
+}
+
+/// What is wrong with the byte at `offset`.
+pub(super) fn malformed(path: &str, bytes: &[u8], offset: usize) -> ContractFault {
     let before = &bytes[..offset];
     ContractFault::Malformed {
         path: path.into(),
@@ -195,33 +130,32 @@ fn malformed(path: &str, bytes: &[u8], offset: usize) -> ContractFault {
     }
 }
 
-/// An object's entries in the file's order, doubles included.
-struct Entries<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+/// What looks at each entry of an object.
+struct Entries<F>(F);
 
 /// A name, borrowed where the document has it as it is.
 #[derive(Deserialize)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
-impl<'de> Deserialize<'de> for Entries<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Collect;
+impl<'de, F: FnMut(Cow<'de, str>, &'de RawValue)> DeserializeSeed<'de> for Entries<F> {
+    type Value = ();
 
-        impl<'de> Visitor<'de> for Collect {
-            type Value = Entries<'de>;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
+impl<'de, F: FnMut(Cow<'de, str>, &'de RawValue)> Visitor<'de> for Entries<F> {
+    type Value = ();
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut entries = Vec::new();
-                while let Some((Name(name), raw)) = map.next_entry()? {
-                    entries.push((name, raw));
-                }
-                Ok(Entries(entries))
-            }
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
+        while let Some((Name(name), raw)) = map.next_entry()? {
+            (self.0)(name, raw);
         }
-
-        deserializer.deserialize_map(Collect)
+        Ok(())
     }
 }

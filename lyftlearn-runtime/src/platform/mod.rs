@@ -1,8 +1,10 @@
 //! Facts in, workload out. One file per platform and job kind; adding a platform
 //! adds a file here and touches nothing below the model.
 
+mod delivered;
 mod documents;
 mod fault;
+mod hyperparameters;
 mod identity;
 mod kubernetes;
 mod local;
@@ -19,7 +21,12 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use documents::Encoding;
+#[cfg(feature = "cli")]
+pub(crate) use delivered::variables as delivered_variables;
+pub(crate) use delivered::{
+    hyperparameters as delivered_hyperparameters, workload as delivered_workload,
+};
+use hyperparameters::Encoding;
 pub(crate) use identity::region;
 #[cfg(feature = "cli")]
 pub(crate) use identity::{NO_IDENTITY, profile as identity_by_profile};
@@ -206,7 +213,7 @@ pub(crate) fn read(
         _ => Encoding::Text,
     };
     let documents = [Some(staged.as_str()), part.hyperparameters];
-    let (hyperparameters, values, order) = documents::hyperparameters(
+    let (hyperparameters, values, order) = hyperparameters::merged(
         facts,
         documents.into_iter().flatten(),
         encoding,
@@ -275,46 +282,6 @@ pub(crate) fn identity(
         word: detection.word.clone(),
     };
     identity::read(&world, detection, &Job::default(), &mut Vec::new())
-}
-
-/// A workload that a shim delivered, read back.
-pub(crate) fn delivered_workload(facts: &Facts, path: &Path) -> Result<Workload, Error> {
-    documents::json(facts, &path.to_string_lossy())?.ok_or_else(|| gone(path))
-}
-
-/// Variables that a shim delivered, read back.
-#[cfg(feature = "cli")]
-pub(crate) fn delivered_variables(
-    facts: &Facts,
-    path: &Path,
-) -> Result<Option<BTreeMap<String, String>>, Error> {
-    let Some(bytes) = facts.file(path, crate::contract::limits::DOCUMENT_BYTES)? else {
-        return Ok(None);
-    };
-    // Not `json`: a variable that holds JSON may well spell a NUL byte.
-    documents::parse(&path.to_string_lossy(), &bytes).map(Some)
-}
-
-/// Hyperparameters that a shim delivered, read back.
-pub(crate) fn delivered_hyperparameters(facts: &Facts, path: &Path) -> Result<Texts, Error> {
-    if !facts.exists(path) {
-        return Err(gone(path));
-    }
-    let path = path.to_string_lossy();
-    let (_, values, _) = documents::hyperparameters(
-        facts,
-        std::iter::once(path.as_ref()),
-        Encoding::Text,
-        &mut Vec::new(),
-    )?;
-    Ok(values)
-}
-
-fn gone(path: &Path) -> Error {
-    fault::ContractFault::Gone {
-        path: path.to_owned(),
-    }
-    .into()
 }
 
 /// The part of the workload that one platform fills.

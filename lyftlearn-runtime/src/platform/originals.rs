@@ -15,7 +15,7 @@ pub(crate) struct Originals {
     pub(crate) base: PathBuf,
     /// The order in which the documents have the hyperparameters: each by its place among
     /// the values.
-    pub(crate) order: Vec<usize>,
+    pub(crate) order: Vec<u32>,
     pub(crate) documents: Documents,
     /// The node's processors, whatever of them is ours, when a setting asks for them.
     pub(crate) node_cpus: Option<u32>,
@@ -31,7 +31,7 @@ pub(super) fn read(
     world: &World<'_>,
     workload: &Workload,
     documents: Documents,
-    order: Vec<usize>,
+    order: Vec<u32>,
 ) -> Result<Originals, Error> {
     let text = |name: &str| {
         let text = world.facts.text(name);

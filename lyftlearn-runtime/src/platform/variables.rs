@@ -99,7 +99,7 @@ pub(crate) fn read(
             continue;
         };
         let mut mistakes = Vec::new();
-        for (name, value) in parse(&path, &bytes, &mut mistakes)? {
+        for (name, value) in parse(&path, bytes, &mut mistakes)? {
             match mistake(&name, &value, settings) {
                 Some(mistake) => mistakes.push((name, mistake)),
                 None => {
@@ -121,22 +121,21 @@ pub(crate) fn read(
 }
 
 type Pairs = Vec<(String, String)>;
-type Parse = fn(&str, &[u8], &mut Vec<(String, Mistake)>) -> Result<Pairs, Error>;
+type Parse = fn(&str, Vec<u8>, &mut Vec<(String, Mistake)>) -> Result<Pairs, Error>;
 
 fn parse_json(
     path: &str,
-    bytes: &[u8],
+    bytes: Vec<u8>,
     mistakes: &mut Vec<(String, Mistake)>,
 ) -> Result<Pairs, Error> {
     let mut pairs = Vec::new();
-    for (name, raw) in documents::entries(path, bytes)? {
-        match documents::text(raw) {
-            Some(text) if !raw.get().starts_with(['{', '[', 'n']) => {
-                pairs.push((name.into_owned(), text.into_owned()));
-            }
-            _ => mistakes.push((name.into_owned(), Mistake::Text)),
+    let text = documents::utf8(path, bytes)?;
+    documents::entries(path, &text, |name, raw| match documents::text(raw) {
+        Some(text) if !raw.get().starts_with(['{', '[', 'n']) => {
+            pairs.push((name.into_owned(), text.into_owned()));
         }
-    }
+        _ => mistakes.push((name.into_owned(), Mistake::Text)),
+    })?;
     Ok(pairs)
 }
 
@@ -144,7 +143,7 @@ fn parse_json(
 /// quoted or replaced; `#` begins a comment's line.
 fn parse_lines(
     _: &str,
-    bytes: &[u8],
+    bytes: Vec<u8>,
     mistakes: &mut Vec<(String, Mistake)>,
 ) -> Result<Pairs, Error> {
     let mut pairs = Vec::new();

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashSet};
 use super::Job;
 use super::python::{Dict, NoValue, Text, Value, loads};
 use crate::contract::{limits, toolkit as words};
+use crate::workload::Texts;
 
 /// Half of what a process can be given where the stack has its usual 8 MiB. JSON escapes a
 /// byte as six at most, so that no single text that is longer fits into a variable.
@@ -36,21 +37,21 @@ pub(super) struct Hyperparameters<'a> {
 
 pub(super) fn decoded<'a>(job: &Job<'a>) -> Hyperparameters<'a> {
     let mut found = Hyperparameters::default();
-    let pairs: Vec<(&str, &str)> = job.values.iter().collect();
-    let kept = with_room(&pairs);
-    let kept_variables: HashSet<String> = pairs
-        .iter()
-        .zip(kept.iter().flatten())
+    let kept = with_room(job.values);
+    let kept_names = kept.iter().flatten().enumerate();
+    let kept_names = kept_names
         .filter(|(_, kept)| **kept)
-        .map(|((name, _), _)| name.to_uppercase())
-        .collect();
+        .map(|(place, _)| job.values.at(place).0);
+    let kept_variables: HashSet<String, foldhash::fast::RandomState> =
+        kept_names.clone().map(str::to_uppercase).collect();
+    let kept_are_lower = kept_names.clone().all(is_lower);
     let (mut own, mut framework, mut known) = (Vec::new(), Vec::new(), Vec::new());
-    let mut upper = String::new();
     for place in job.order {
-        let (name, text) = pairs[*place];
+        let place = *place as usize;
+        let (name, text) = job.values.at(place);
         let is_known = words::KNOWN_HYPERPARAMETERS.contains(&name);
         let is_frameworks = !is_known && name.starts_with(words::PREFIX);
-        let has_room = kept.as_ref().is_none_or(|kept| kept[*place]);
+        let has_room = kept.as_ref().is_none_or(|kept| kept[place]);
         if !has_room && !is_known {
             if is_frameworks {
                 found.giant_framework = true;
@@ -60,14 +61,9 @@ pub(super) fn decoded<'a>(job: &Job<'a>) -> Hyperparameters<'a> {
                 found.giant.0.push(name);
             }
             found.giant.1 += 1;
-            upper.clear();
-            if name.is_ascii() {
-                upper.push_str(name);
-                upper.make_ascii_uppercase();
-            } else {
-                upper.push_str(&name.to_uppercase());
-            }
-            if kept_variables.contains(&upper) {
+            // There may be a million to look up.
+            if !(kept_are_lower && is_lower(name)) && kept_variables.contains(&name.to_uppercase())
+            {
                 found.rivals.push((own.len(), name));
             }
             continue;
@@ -126,13 +122,19 @@ pub(super) fn shown(name: &str) -> String {
     text
 }
 
+/// No two of these names have one variable: the same letters, none of them in upper case.
+fn is_lower(name: &str) -> bool {
+    name.bytes()
+        .all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase())
+}
+
 /// Which of them have room: the smallest first, of those of one size the first by name. Not
 /// by sorting: there may be a million. `None` when all have.
-fn with_room(pairs: &[(&str, &str)]) -> Option<Vec<bool>> {
-    let size = |(name, text): &(&str, &str)| name.len() + text.len();
+fn with_room(values: &Texts) -> Option<Vec<bool>> {
+    let all = values.sizes();
     let mut sizes: BTreeMap<usize, usize> = BTreeMap::new();
-    for pair in pairs {
-        *sizes.entry(size(pair)).or_default() += 1;
+    for size in all.clone() {
+        *sizes.entry(size).or_default() += 1;
     }
     let mut left = ROOM;
     // The size of which not all have room, and how many have.
@@ -144,7 +146,7 @@ fn with_room(pairs: &[(&str, &str)]) -> Option<Vec<bool>> {
         left -= all;
         None
     })?;
-    let kept = pairs.iter().map(|pair| match size(pair) {
+    let kept = all.map(|size| match size {
         size if size == limit => {
             let has = partly > 0;
             partly = partly.saturating_sub(1);

@@ -22,7 +22,7 @@ pub(crate) struct Job<'a> {
     pub(crate) workload: &'a Workload,
     /// The hyperparameters' texts, and the order in which they came: each by its place there.
     pub(crate) values: &'a Texts,
-    pub(crate) order: &'a [usize],
+    pub(crate) order: &'a [u32],
     /// Where the job's directories lie, those that are not there included.
     pub(crate) base: &'a Path,
     /// SageMaker's own documents, as they are; without them they are made of the workload.

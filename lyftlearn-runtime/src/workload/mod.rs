@@ -5,6 +5,7 @@
 mod export;
 mod hyperparameters;
 mod identity;
+mod pieces;
 mod texts;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ pub use identity::Identity;
     allow(unused_imports, reason = "who asks waits on a network")
 )]
 pub(crate) use identity::{Assumption, Origin, Secret};
+pub(crate) use pieces::{Piece, Pieces};
 pub use texts::Texts;
 
 /// Who started the container.

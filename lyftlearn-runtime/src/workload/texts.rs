@@ -1,60 +1,76 @@
-//! Texts by name, in one piece of memory: there may be a million of them.
+//! Texts by name, in one piece of memory, where their documents were read: there may be a
+//! million of them.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::io::{self, BufWriter, Write};
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 
+use super::pieces::{Pair, Piece, Pieces, Sorted, Span};
+
 /// Values by name, sorted by it. `Debug` shows names only: a value may be a secret.
 #[derive(Clone, Default)]
 pub struct Texts {
-    /// Every name and every text, one after the other.
+    /// The documents that they come from, and after these what no document has as it is.
     all: String,
-    /// Where each name ends in it, and where its text does, in the order of the names.
-    ends: Vec<(usize, usize)>,
+    /// How long the documents are: what lies there stands the same between quotes in JSON.
+    verbatim: usize,
+    /// Where each name and its text are, in the order of the names.
+    pairs: Vec<Pair>,
 }
 
 impl Texts {
-    /// Pairs that are sorted by name, and have each name once.
-    pub(crate) fn of_sorted<'a>(
-        pairs: impl ExactSizeIterator<Item = (&'a str, &'a str)> + Clone,
-    ) -> Self {
-        let bytes = pairs.clone().map(|(name, text)| name.len() + text.len());
-        let mut texts = Self {
-            all: String::with_capacity(bytes.sum()),
-            ends: Vec::with_capacity(pairs.len()),
-        };
-        for (name, text) in pairs {
-            texts.all.push_str(name);
-            let name = texts.all.len();
-            texts.all.push_str(text);
-            texts.ends.push((name, texts.all.len()));
-        }
-        texts
-    }
-
     /// The document that is delivered: compact JSON, names in code point order,
     /// every value a string. The same values give the same bytes on any platform.
     #[must_use]
     pub fn to_document(&self) -> Vec<u8> {
-        /// Quotes, a colon and a comma.
-        const AROUND: usize = 6;
-        let mut document = Vec::with_capacity(self.all.len() + AROUND * self.len() + 2);
-        serde_json::to_writer(&mut document, self)
-            .expect("a map of strings has no failure to report");
+        let mut document = Vec::new();
+        self.write_document(&mut document)
+            .expect("memory has no failure to report");
         document
+    }
+
+    /// Writes that document, which may be large: what the documents say is not looked at
+    /// letter by letter again.
+    pub(crate) fn write_document(&self, to: &mut impl Write) -> io::Result<()> {
+        const AT_ONCE: usize = 64 << 10;
+        let mut to = BufWriter::with_capacity(AT_ONCE, to);
+        let mut before: &[u8] = b"{";
+        for (name, text) in &self.pairs {
+            to.write_all(before)?;
+            self.write(*name, &mut to)?;
+            to.write_all(b":")?;
+            self.write(*text, &mut to)?;
+            before = b",";
+        }
+        to.write_all(if self.is_empty() { b"{}" } else { b"}" })?;
+        to.flush()
+    }
+
+    fn write(&self, span: Span, to: &mut impl Write) -> io::Result<()> {
+        if span.start() >= self.verbatim {
+            return Ok(serde_json::to_writer(to, span.of(&self.all))?);
+        }
+        if let Some(quoted) = span.quoted(&self.all) {
+            return to.write_all(quoted);
+        }
+        to.write_all(b"\"")?;
+        to.write_all(span.of(&self.all).as_bytes())?;
+        to.write_all(b"\"")
     }
 
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.ends.len()
+        self.pairs.len()
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
+        self.pairs.is_empty()
     }
 
     /// The text of that name.
@@ -83,33 +99,53 @@ impl Texts {
         self.iter().map(|(name, _)| name)
     }
 
-    fn at(&self, place: usize) -> (&str, &str) {
-        let start = place.checked_sub(1).map_or(0, |before| self.ends[before].1);
-        let (name, text) = self.ends[place];
-        (&self.all[start..name], &self.all[name..text])
+    /// How many bytes each name and its text have, in the order of the names.
+    pub(crate) fn sizes(&self) -> impl Iterator<Item = usize> + Clone {
+        let pairs = self.pairs.iter();
+        pairs.map(|(name, text)| name.length() + text.length())
+    }
+
+    /// The one at that place, in the order of the names.
+    pub(crate) fn at(&self, place: usize) -> (&str, &str) {
+        let (name, text) = self.pairs[place];
+        (name.of(&self.all), text.of(&self.all))
+    }
+}
+
+impl Sorted {
+    /// As texts, beside the documents that they are pieces of.
+    pub(crate) fn beside(self, documents: String) -> Texts {
+        let mut all = documents;
+        let verbatim = all.len();
+        all.push_str(&self.others);
+        Texts {
+            all,
+            verbatim,
+            pairs: self.pairs,
+        }
     }
 }
 
 /// Of equal names the last counts.
-impl<N: AsRef<str> + Ord, T: AsRef<str>> FromIterator<(N, T)> for Texts {
+///
+/// # Panics
+///
+/// When they are 4 GiB or more.
+impl<N: AsRef<str>, T: AsRef<str>> FromIterator<(N, T)> for Texts {
     fn from_iter<I: IntoIterator<Item = (N, T)>>(pairs: I) -> Self {
-        let mut pairs: Vec<(N, T)> = pairs.into_iter().collect();
-        pairs.sort_by(|(a, _), (b, _)| a.cmp(b));
-        pairs.dedup_by(|(name, text), (kept, last)| {
-            let equal = name == kept;
-            if equal {
-                std::mem::swap(text, last);
-            }
-            equal
-        });
-        let pairs = pairs.iter();
-        Self::of_sorted(pairs.map(|(name, text)| (name.as_ref(), text.as_ref())))
+        let mut pieces = Pieces::of("");
+        for (name, text) in pairs {
+            let other = |text: &str| Piece::Other(Cow::Owned(text.to_owned()));
+            pieces.push(other(name.as_ref()), other(text.as_ref()));
+        }
+        let (sorted, _) = pieces.sorted();
+        sorted.beside(String::new())
     }
 }
 
 impl PartialEq for Texts {
     fn eq(&self, other: &Self) -> bool {
-        self.all == other.all && self.ends == other.ends
+        self.iter().eq(other.iter())
     }
 }
 

@@ -10,6 +10,7 @@ use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use digest_io::IoWrapper;
 use lexopt::Parser;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -22,7 +23,7 @@ use crate::deliver::outcome::named_secret;
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::resolve::{Resolved, resolve};
-use crate::workload::Paths;
+use crate::workload::{Paths, Texts};
 
 /// What a snapshot says in place of the value of a secret: not even a hash, which a short
 /// secret would not survive.
@@ -70,7 +71,7 @@ pub(super) fn of(facts: &Facts, resolved: &Resolved) -> Result<Value, Error> {
         "credentials": resolved.workload.credentials,
         "hyperparameters": {
             "count": resolved.workload.hyperparameters.count,
-            "sha256": sha256(&resolved.values.to_document()),
+            "sha256": digest(&resolved.values),
         },
         "paths": paths(facts, &resolved.workload.paths),
         "variables": variables,
@@ -140,8 +141,20 @@ fn image(facts: &Facts) -> Value {
     json!({"system": field("ID"), "system_version": field("VERSION_ID")})
 }
 
+/// Of the document that is delivered, which may be too large to have it once more.
+fn digest(values: &Texts) -> String {
+    let mut digest = IoWrapper(Sha256::new());
+    values
+        .write_document(&mut digest)
+        .expect("a digest has no failure to report");
+    hex(&digest.0.finalize())
+}
+
 pub(super) fn sha256(bytes: &[u8]) -> String {
-    let digest = Sha256::digest(bytes);
+    hex(&Sha256::digest(bytes))
+}
+
+fn hex(digest: &[u8]) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
