@@ -85,6 +85,7 @@ deny:
 # Figures, as ratios against peers in the same run.
 bench: build
 	cargo build --quiet --release --locked -p lyftlearn-runtime-py --example empty_call
+	cargo build --quiet --release --locked --target $(MUSL) -p lyftlearn-runtime --example metrics_cost --example render_cost
 	conformance/benches/run.sh $(BINARY) $(PYTHON) target/wheels/*.whl target/release/examples/libempty_call.so
 
 clean:
