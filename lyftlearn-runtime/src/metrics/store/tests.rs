@@ -214,6 +214,33 @@ fn timers_of_some_count_in_microseconds() {
 }
 
 #[test]
+fn running_totals_of_some_count_by_how_much_they_grow() {
+    let rules = Rules {
+        cumulative: vec!["spark.".to_owned()],
+        ..Rules::default()
+    };
+    let file = create_sparse(SIZE).unwrap();
+    let first = Store::over(Some(&file), rules.clone());
+    let lines = b"spark.a:5|c\nspark.a:5|c\nspark.a:7.5|c|@0.1\nspark.a:3|c\nspark.a:3:4|c";
+    first.packet(lines, Listener::Udp);
+    // 5 and 2.5, and 4 after the sender has begun anew.
+    assert_eq!(counted(&first, "spark_a{}"), 11.5);
+    // A source is told from another by its tags; every other name is as ever.
+    first.packet(
+        b"spark.a:2|c|#executor:1\na:5|c\na:5|c\nspark.g:5|g\nspark.a:-1|c",
+        Listener::Udp,
+    );
+    assert_eq!(counted(&first, "spark_a{executor=1}"), 2.0);
+    assert_eq!(counted(&first, "a{}"), 10.0);
+    assert_eq!(counted(&first, "spark_g{}"), 5.0);
+    assert_eq!(refused(&first), 1.0);
+    // A successor knows what was told last.
+    let next = Store::over(Some(&file), rules);
+    next.packet(b"spark.a:6|c", Listener::Udp);
+    assert_eq!(counted(&next, "spark_a{}"), 13.5);
+}
+
+#[test]
 fn fractions_of_an_observation_add_up() {
     let store = store(Rules::default());
     for _ in 0..30 {
