@@ -41,7 +41,7 @@ build: setup
 	target/venv/bin/maturin build --quiet --release --locked -m lyftlearn-runtime-py/Cargo.toml -i $(PYTHON) -o target/wheels
 	$(PYTHON) -m pip install --quiet --force-reinstall --no-deps target/wheels/*.whl
 
-# What only tests want: SageMaker's training toolkit, its SDKs, and clients of AWS.
+# What only tests want: SageMaker's training toolkit, its SDKs, clients of AWS, a schema.
 peers: build
 	[ -x $(TOOLKIT) ] || python3 -m venv target/toolkit
 	$(TOOLKIT) -m pip install --quiet boto3 six
@@ -53,6 +53,9 @@ peers: build
 	$(SDK_3) -m pip install --quiet boto3 pydantic 'PyYAML<7' 'jsonschema<5' 'platformdirs<5' 'rich<15' \
 	    'importlib-metadata<7' typing_extensions pytz requests attrs packaging omegaconf 'graphene<4' pandas six
 	$(SDK_3) -m pip install --quiet --no-deps sagemaker-core==2.27.0 sagemaker-train==1.27.0
+
+	# Later ones have no schema of CloudWatch's documents.
+	[ -d target/emf ] || $(PYTHON) -m pip install --quiet --no-deps --target target/emf aws-lambda-powertools==1.10.0
 
 	conformance/tests/identity/setup.sh target/clients
 	cargo build --quiet --locked -p lyftlearn-runtime --example caller
@@ -85,6 +88,7 @@ deny:
 # Figures, as ratios against peers in the same run.
 bench: build
 	cargo build --quiet --release --locked -p lyftlearn-runtime-py --example empty_call
+	cargo build --quiet --release --locked --target $(MUSL) -p lyftlearn-runtime --example metrics_cost --example render_cost
 	conformance/benches/run.sh $(BINARY) $(PYTHON) target/wheels/*.whl target/release/examples/libempty_call.so
 
 clean:

@@ -1,10 +1,12 @@
 """What the subjects share: the shims, taking turns, medians, and a table."""
 
+import json
 import math
 import os
 import random
 import shutil
 import signal
+import socket
 import statistics
 import subprocess
 import tempfile
@@ -12,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 Shims = dict[str, list[str]]
 
@@ -162,3 +164,65 @@ def wait_until_asleep(pid: int) -> None:
         if state == b"S":
             return
     raise TimeoutError(f"process {pid} does not come to rest")
+
+
+class Agent(NamedTuple):
+    """The agent beside a program, the run directory, and what the program said of itself."""
+
+    pid: int
+    run: Path
+    said: list[str]
+
+    def state(self) -> dict[str, Any]:
+        """What the agent says of itself."""
+        found: dict[str, Any] = json.loads(asked(socket.AF_UNIX, f"{self.run}/agent.sock"))
+        return found
+
+
+def asked(family: int, address: str | tuple[str, int], question: bytes = b"") -> str:
+    """What a server answers, to its end; statsd's ends with END."""
+    with socket.socket(family) as asking:
+        asking.settimeout(DEADLINE)
+        asking.connect(address)
+        if question:
+            asking.sendall(question)
+        answer = b""
+        while not answer.endswith(b"END\n\n") and (part := asking.recv(1 << 16)):
+            answer += part
+        return answer.decode()
+
+
+@contextmanager
+def beside(binary: str, program: list[str], variables: Mapping[str, str]) -> Iterator[Agent]:
+    """Runs a program, and an agent beside it. The program is given a path as its last
+    argument, where it says that it is ready: its run directory, and what it likes.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        ready = Path(scratch) / "ready"
+        command = [binary, "run", "--", *program, str(ready)]
+        with subprocess.Popen(command, env={**os.environ, **variables}) as shim:
+            try:
+                end = time.monotonic() + DEADLINE
+                while not ready.exists():
+                    if time.monotonic() > end or shim.poll() is not None:
+                        raise TimeoutError(f"{program[0]} is not ready")
+                    time.sleep(0.01)
+                run, *said = ready.read_text().split()
+                agent = Agent(0, Path(run), said)
+                yield agent._replace(pid=agent.state()["pid"])
+            finally:
+                shim.terminate()
+
+
+def resident(pid: int) -> dict[str, float]:
+    """MiB; what was the most; and of now's those that others have as well, a file's or shared."""
+    fields = dict(
+        line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines()
+    )
+    names = ("VmRSS", "VmHWM", "RssShmem", "RssFile")
+    size = {name: int(fields[name].split()[0]) / 1024 for name in names}
+    return {
+        "all": size["VmRSS"],
+        "most": size["VmHWM"],
+        "shared": size["RssShmem"] + size["RssFile"],
+    }

@@ -1,21 +1,16 @@
-"""What StatsD in costs the agent: CPU time a line, memory, and what is lost, under a flood.
+"""What StatsD in costs: CPU time a line, memory, and what is lost, under a flood.
 
-programs/flood.c sends counters of 100 series. What was counted each server says itself; its
-CPU time is the kernel's account, which has what the kernel does for it, too. The servers take
-turns, so that a machine that drifts drifts for all of them.
-
-    ingest.py BINARY [STATSD]
-
-STATSD is the directory of the original server, as npm installs it (node_modules/statsd).
+programs/flood.c sends counters of 100 series, in words that every server understands. What
+was counted each server says itself; its CPU time is the kernel's account, which has what the
+kernel does for it, too. Each server has the receive buffer that it asks for, or its default.
+The servers take turns, so that a machine that drifts drifts for all of them, and the sender
+has the last processor, they the others.
 """
 
-import json
-import os
 import re
 import socket
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -23,11 +18,14 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from common import DEADLINE, OURS, compiled
+from common import AWAY, DEADLINE, OURS, asked, beside, compiled, resident, table
 
 LINES = "lyftlearn_runtime_statsd_lines_total"
-ROUNDS = 3
-PEER_PORT, PEER_QUESTIONS = 9125, 9126
+DROPS = "lyftlearn_runtime_statsd_kernel_drops_total"
+ROUNDS = 5
+NPM_PORT, NPM_QUESTIONS, COLLECTD_PORT = 9125, 9126, 9127
+# How often collectd writes down what it has.
+INTERVAL = 1
 
 
 class Load(NamedTuple):
@@ -39,18 +37,24 @@ class Load(NamedTuple):
 
 
 class Server(NamedTuple):
-    """Who listens where, and how it tells what it has counted."""
+    """Who listens where, and how it tells what it has counted, and which packets the kernel
+    has dropped before it.
+    """
 
     pid: int
     port: int
     counted: Callable[[], float]
+    dropped: Callable[[], float] = lambda: 0.0
 
 
 class Round(NamedTuple):
-    """Lines a second that were sent, the part that was lost, nanoseconds a counted line."""
+    """Lines a second that were sent, the part that was lost, and of it the part that the
+    server says; nanoseconds a counted line.
+    """
 
     rate: float
     lost: float
+    told: float
     cost: float
 
 
@@ -59,68 +63,65 @@ LOADS = {
     "200,000 packets/s, a line each": Load(200_000, 1, 200_000),
 }
 
-
-def asked(family: int, address: str | tuple[str, int], question: bytes = b"") -> str:
-    """What a server answers; the original one ends its answer with END."""
-    with socket.socket(family) as asking:
-        asking.settimeout(DEADLINE)
-        asking.connect(address)
-        asking.sendall(question)
-        answer = b""
-        while not answer.endswith(b"END\n\n") and (part := asking.recv(1 << 16)):
-            answer += part
-        return answer.decode()
+ABOUT = (
+    f": medians of {ROUNDS} rounds of a second. What is lost, least to most, and what of it the"
+    " server does not know of; nanoseconds of CPU for a counted line."
+)
+COLUMNS = ["", "sent lines/s", "lost", "", "unknown", "ns a line", "x ours", "MiB"]
 
 
-def wait(path: Path) -> None:
-    end = time.monotonic() + DEADLINE
-    while not path.exists() and time.monotonic() < end:
-        os.sched_yield()
+def report(binary: str, peers: Path) -> str:
+    """PEERS has what peers.sh could get."""
+    with tempfile.TemporaryDirectory() as directory, ExitStack() as running:
+        scratch = Path(directory)
+        servers = {OURS: running.enter_context(ours(binary))}
+        npm, collectd = peers / "node_modules/statsd", peers / "collectd"
+        if npm.is_dir():
+            servers["statsd (npm)"] = running.enter_context(original(npm, scratch))
+        if collectd.is_dir():
+            servers["collectd"] = running.enter_context(debians(collectd, scratch))
+        tables = []
+        for name, load in LOADS.items():
+            rounds: dict[str, list[Round]] = {server: [] for server in servers}
+            for _ in range(ROUNDS):
+                for server, found in rounds.items():
+                    found.append(once(servers[server], load))
+            reference = statistics.median(round_.cost for round_ in rounds[OURS])
+            rows = [
+                [server, *row(found, reference, servers[server])]
+                for server, found in rounds.items()
+            ]
+            tables.append(table(f"StatsD in, {name}{ABOUT}", COLUMNS, rows))
+    return "\n\n".join(tables)
 
 
-@contextmanager
-def ours(binary: str, scratch: Path) -> Iterator[Server]:
-    ready = scratch / "ready"
-    script = f'echo "$LYFTLEARN_RUN_DIR $STATSD_PORT" >{ready}.new; mv {ready}.new {ready}; '
-    variables = {**os.environ, "LYFTLEARN_RUNTIME_METRICS_STATSD_MODE": "on"}
-    command = [binary, "run", "--", "sh", "-c", script + "exec sleep 1000"]
-    with subprocess.Popen(command, env=variables) as shim:
-        wait(ready)
-        run, port = ready.read_text().split()
-
-        def state() -> dict[str, dict[str, dict[str, dict[str, float]]]]:
-            return json.loads(asked(socket.AF_UNIX, f"{run}/agent.sock"))  # type: ignore[no-any-return]
-
-        def counted() -> float:
-            return sum(state()["metrics"]["counts"].get(LINES, {}).values())
-
-        agent = json.loads(asked(socket.AF_UNIX, f"{run}/agent.sock"))["pid"]
-        yield Server(agent, int(port), counted)
-        shim.terminate()
+def row(found: list[Round], reference: float, server: Server) -> list[str]:
+    lost = [round_.lost for round_ in found]
+    cost = statistics.median(round_.cost for round_ in found)
+    return [
+        f"{statistics.median(round_.rate for round_ in found):,.0f}",
+        f"{statistics.median(lost):.1%}",
+        f"({min(lost):.1%} to {max(lost):.1%})",
+        f"{statistics.median(round_.lost - round_.told for round_ in found):.1%}",
+        f"{cost:,.0f}",
+        f"{cost / reference:.2f}",
+        f"{resident(server.pid)['all']:.1f}",
+    ]
 
 
-@contextmanager
-def original(directory: str, scratch: Path) -> Iterator[Server]:
-    settings = scratch / "settings.js"
-    settings.write_text(
-        f'{{ port: {PEER_PORT}, mgmt_port: {PEER_QUESTIONS}, address: "127.0.0.1", '
-        'mgmt_address: "127.0.0.1", flushInterval: 10000000, backends: [] }'
+def once(server: Server, load: Load) -> Round:
+    before, dropped, had = server.counted(), server.dropped(), cpu(server.pid)
+    command = [*AWAY, compiled("flood"), *map(str, (server.port, *load))]
+    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, timeout=60).stdout
+    packets, nanoseconds = map(int, output.split())
+    lines = packets * load.lines
+    counted = server.counted() - before
+    return Round(
+        rate=lines / nanoseconds * 1e9,
+        lost=1 - counted / lines,
+        told=(server.dropped() - dropped) / packets,
+        cost=(cpu(server.pid) - had) / max(counted, 1),
     )
-    with subprocess.Popen(["node", f"{directory}/stats.js", str(settings)]) as server:
-
-        def counted() -> float:
-            answer = asked(socket.AF_INET, ("127.0.0.1", PEER_QUESTIONS), b"counters\n")
-            return sum(map(float, re.findall(r"bench\.requests[^:]*: (\d+)", answer)))
-
-        end = time.monotonic() + DEADLINE
-        while time.monotonic() < end:
-            try:
-                counted()
-                break
-            except ConnectionRefusedError:
-                os.sched_yield()
-        yield Server(server.pid, PEER_PORT, counted)
-        server.terminate()
 
 
 def cpu(pid: int) -> float:
@@ -129,48 +130,94 @@ def cpu(pid: int) -> float:
     return sum(int(task.read_text().split()[0]) for task in tasks)
 
 
-def resident(pid: int) -> float:
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.split("VmRSS:")[1].split()[0]) / 1024
+@contextmanager
+def ours(binary: str) -> Iterator[Server]:
+    script = 'echo "$LYFTLEARN_RUN_DIR $STATSD_PORT" >"$0.new"; mv "$0.new" "$0"; exec sleep 1000'
+    variables = {"LYFTLEARN_RUNTIME_METRICS_STATSD_MODE": "on"}
+    with beside(binary, ["sh", "-c", script], variables) as agent:
+
+        def total(name: str) -> float:
+            counts: dict[str, dict[str, float]] = agent.state()["metrics"]["counts"]
+            return sum(counts.get(name, {}).values())
+
+        yield Server(agent.pid, int(agent.said[0]), lambda: total(LINES), lambda: total(DROPS))
 
 
-def once(server: Server, load: Load) -> Round:
-    before, had = server.counted(), cpu(server.pid)
-    command = [compiled("flood"), *map(str, (server.port, *load))]
-    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, timeout=60).stdout
-    packets, nanoseconds = map(int, output.split())
-    counted = server.counted() - before
-    return Round(
-        rate=packets * load.lines / nanoseconds * 1e9,
-        lost=1 - counted / (packets * load.lines),
-        cost=(cpu(server.pid) - had) / max(counted, 1),
+@contextmanager
+def original(package: Path, scratch: Path) -> Iterator[Server]:
+    settings = scratch / "settings.js"
+    settings.write_text(
+        f'{{ port: {NPM_PORT}, mgmt_port: {NPM_QUESTIONS}, address: "127.0.0.1", '
+        'mgmt_address: "127.0.0.1", flushInterval: 10000000, backends: [] }'
     )
 
+    def counted() -> float:
+        answer = asked(socket.AF_INET, ("127.0.0.1", NPM_QUESTIONS), b"counters\n")
+        return sum(map(float, re.findall(r"bench\.requests[^:]*: (\d+)", answer)))
 
-def main() -> None:
-    binary, *peers = sys.argv[1:]
-    with tempfile.TemporaryDirectory() as directory, ExitStack() as running:
-        scratch = Path(directory)
-        servers = {OURS: running.enter_context(ours(binary, scratch))}
-        for peer in peers:
-            servers["statsd (npm)"] = running.enter_context(original(peer, scratch))
-        for name, load in LOADS.items():
-            rounds: dict[str, list[Round]] = {server: [] for server in servers}
-            for _ in range(ROUNDS):
-                for server, found in rounds.items():
-                    found.append(once(servers[server], load))
-            reference = statistics.median(round_.cost for round_ in rounds[OURS])
-            print(f"\n{name}")
-            for server, found in rounds.items():
-                cost = statistics.median(round_.cost for round_ in found)
-                lost = [round_.lost for round_ in found]
-                print(
-                    f"  {server:<18} {statistics.median(lost):.1%} lost "
-                    f"({min(lost):.1%} to {max(lost):.1%}), {cost:,.0f} ns a line "
-                    f"({cost / reference:.1f}), {resident(servers[server].pid):.1f} MiB, of "
-                    f"{statistics.median(round_.rate for round_ in found):,.0f} lines/s"
-                )
+    with serving(["node", str(package / "stats.js"), str(settings)]) as server:
+        end = time.monotonic() + DEADLINE
+        while not listens(NPM_QUESTIONS) and time.monotonic() < end:
+            time.sleep(0.01)
+        yield Server(server.pid, NPM_PORT, counted)
 
 
-if __name__ == "__main__":
-    main()
+@contextmanager
+def debians(root: Path, scratch: Path) -> Iterator[Server]:
+    """Its totals are in files that it writes every second."""
+    settings, totals = scratch / "collectd.conf", scratch / "totals"
+    settings.write_text(
+        f"""
+        Hostname "bench"
+        BaseDir "{scratch}"
+        PIDFile "{scratch}/collectd.pid"
+        PluginDir "{root}/usr/lib/collectd"
+        TypesDB "{root}/usr/share/collectd/types.db"
+        Interval {INTERVAL}
+        LoadPlugin logfile
+        <Plugin logfile>
+          LogLevel "err"
+          File stderr
+        </Plugin>
+        LoadPlugin csv
+        LoadPlugin statsd
+        <Plugin csv>
+          DataDir "{totals}"
+          StoreRates false
+        </Plugin>
+        <Plugin statsd>
+          Host "127.0.0.1"
+          Port "{COLLECTD_PORT}"
+        </Plugin>
+        """
+    )
+
+    def written() -> float:
+        files = totals.glob("bench/statsd/derive-bench.requests*")
+        return sum(float(file.read_text().split()[-1].split(",")[1]) for file in files)
+
+    def counted() -> float:
+        # Until nothing is added any more.
+        before = -1.0
+        while before != (now := written()):
+            before = now
+            time.sleep(2.5 * INTERVAL)
+        return now
+
+    command = [str(root / "usr/sbin/collectd"), "-f", "-C", str(settings)]
+    with serving(command) as server:
+        yield Server(server.pid, COLLECTD_PORT, counted)
+
+
+@contextmanager
+def serving(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as server:
+        try:
+            yield server
+        finally:
+            server.kill()
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as asking:
+        return asking.connect_ex(("127.0.0.1", port)) == 0

@@ -1,6 +1,6 @@
 """Measures our shim and its peers, and prints one table for each subject.
 
-    report.py BINARY [PYTHON-WITH-THE-WHEEL WHEEL [PYTHON-WITH-PEERS EMPTY-EXTENSION]]
+    report.py BINARY [PYTHON-WITH-THE-WHEEL WHEEL [PEERS EMPTY-EXTENSION]]
 
 Machines differ and drift, so the ratios within one run are what counts: everything is
 measured in turn (A B C D A B C D ...), the bare program with it. Meant to be run by
@@ -10,13 +10,17 @@ run.sh, in namespaces and a /run of its own.
 import gc
 import os
 import sys
+from pathlib import Path
 
 import credentials
 import exits
+import ingest
 import large
 import metrics_python
+import metrics_rust
 import orphans
 import package
+import render
 import rest
 import secrets_added
 import signals
@@ -39,8 +43,17 @@ def main(
         print("bench: package", file=sys.stderr)
         tables.append(package.report(python, wheel))
     if peers and extension:
+        with_peers = f"{peers}/bin/python"
+        # Cargo's place for them.
+        examples = Path(binary).parent / "examples"
         print("bench: metrics_python", file=sys.stderr)
-        tables.append(metrics_python.report(binary, peers, extension))
+        tables.append(metrics_python.report(binary, with_peers, extension))
+        print("bench: metrics_rust", file=sys.stderr)
+        tables.append(metrics_rust.report(examples))
+        print("bench: render", file=sys.stderr)
+        tables.append(render.report(binary, with_peers, examples))
+        print("bench: ingest", file=sys.stderr)
+        tables.append(ingest.report(binary, Path(peers) / "statsd"))
         print("bench: secrets", file=sys.stderr)
         tables.append(secrets_added.report(binary, python))
         print("bench: credentials", file=sys.stderr)

@@ -25,7 +25,8 @@ if [ $# -eq 4 ]; then
     [ -x "$peers/bin/python" ] || "$python" -m venv "$peers"
     "$peers/bin/python" -m pip install --quiet -r "$here/requirements-metrics.txt"
     "$peers/bin/python" -m pip install --quiet --force-reinstall --no-deps "$wheel"
-    set -- "$binary" "$python" "$wheel" "$peers/bin/python" "$extension"
+    "$here/peers.sh" "$peers/statsd"
+    set -- "$binary" "$python" "$wheel" "$peers" "$extension"
 fi
 
 export LYFTLEARN_RUNTIME_LOG=off LYFTLEARN_RUNTIME_PATHS_BASE=/run/bench TMPDIR=/run/bench

@@ -43,7 +43,8 @@ fn costs(recorder: &dyn metrics::Recorder) -> [f64; 6] {
 
 fn main() {
     let run = tempfile::tempdir().unwrap();
-    let _place = create(run.path(), 1 << 20, None).unwrap();
+    let mut place = create(run.path(), 1 << 20, None).unwrap().unwrap();
+    place.publish().unwrap();
     let facts = Facts::empty()
         .with_root("/")
         .with_var("LYFTLEARN_RUN_DIR", run.path());

@@ -36,7 +36,7 @@ int main(int argc, char **argv) {
     for (int packet = 0; packet < SERIES; packet++) {
         int used = 0;
         for (long line = 0; line < lines; line++)
-            used += snprintf(text[packet] + used, ROOM - used, "bench.requests.%02ld:1|c|#route:a\n",
+            used += snprintf(text[packet] + used, ROOM - used, "bench.requests.%02ld:1|c\n",
                              (packet * lines + line) % SERIES);
         parts[packet] = (struct iovec){text[packet], used - 1};
     }

@@ -310,6 +310,17 @@ const ONE_COUNTER: &str = "import os, socket\n\
 
 #[track_caller]
 fn counted_once(world: &World, settings: &str, variables: &[(&str, &str)]) -> Output {
+    counted(world, settings, variables, ONE_COUNTER)
+}
+
+/// Runs a program that sends what it counts by StatsD.
+#[track_caller]
+pub(super) fn counted(
+    world: &World,
+    settings: &str,
+    variables: &[(&str, &str)],
+    program: &str,
+) -> Output {
     std::fs::create_dir(world.path("run")).unwrap();
     let settings = format!("[metrics]\nstatsd = \"on\"\n{settings}");
     let mut container = world.sharing(&settings).mount(world.path("run"), "/run");
@@ -317,7 +328,7 @@ fn counted_once(world: &World, settings: &str, variables: &[(&str, &str)]) -> Ou
         container = container.variable(name, value);
     }
     let output = container
-        .run(&[find_python(), "-c".into(), ONE_COUNTER.into()])
+        .run(&[find_python(), "-c".into(), program.into()])
         .end();
     check_end(&output, 0);
     output

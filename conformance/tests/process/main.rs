@@ -18,6 +18,7 @@ mod agent;
 mod broker;
 mod delivery;
 mod documents;
+mod emf;
 mod export;
 mod identity;
 mod lifecycle;

@@ -212,6 +212,7 @@ fn rules(settings: &Settings) -> Rules {
             _ => Sign::ByListener,
         },
         microseconds: settings.statsd.microseconds.clone(),
+        cumulative: settings.statsd.cumulative.clone(),
     }
 }
 

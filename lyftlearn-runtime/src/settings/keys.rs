@@ -287,6 +287,10 @@ pub const KEYS: &[Key] = &[
         form: Form::Other,
     },
     Key {
+        name: "metrics.statsd.cumulative",
+        form: Form::Other,
+    },
+    Key {
         name: "metrics.listen",
         form: Form::Other,
     },

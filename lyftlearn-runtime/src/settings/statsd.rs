@@ -18,6 +18,8 @@ pub(crate) struct Statsd {
     pub(crate) signs: Option<String>,
     /// Beginnings of names.
     pub(crate) microseconds: Vec<String>,
+    /// The same.
+    pub(crate) cumulative: Vec<String>,
     pub(crate) intercept: Intercept,
 }
 
@@ -36,6 +38,7 @@ pub(crate) enum Intercept {
 const AN_ADDRESS: &str = "an address and a port, such as 127.0.0.1:8125";
 const BYTES: &str = "a number of bytes from 65536 to 1073741824";
 const DIALECTS: &str = "a list of lyft, librato, signalfx, influxdb and graphite";
+const BEGINNINGS: &str = "a list of beginnings of names, such as [\"app.\"]";
 const NAMES: &[&str] = &["lyft", "librato", "signalfx", "influxdb", "graphite"];
 
 impl Reader {
@@ -46,11 +49,14 @@ impl Reader {
             bytes: self.store_bytes("metrics.statsd.bytes"),
             dialects: self.dialects("metrics.statsd.dialects"),
             signs: self.choice("metrics.statsd.signs"),
-            microseconds: self
-                .words("metrics.statsd.microseconds")
-                .unwrap_or_default(),
+            microseconds: self.beginnings("metrics.statsd.microseconds"),
+            cumulative: self.beginnings("metrics.statsd.cumulative"),
             intercept: self.intercept("metrics.intercept"),
         }
+    }
+
+    fn beginnings(&mut self, key: &'static str) -> Vec<String> {
+        self.list(key, BEGINNINGS).unwrap_or_default()
     }
 
     fn address(&mut self, key: &'static str) -> Option<SocketAddr> {

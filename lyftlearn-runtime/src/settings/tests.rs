@@ -241,7 +241,8 @@ fn statsd_settings_say_what_they_expect() {
     let files = [file(
         "/etc/lyftlearn/runtime.toml",
         "[metrics]\nintercept = \"canary\"\n[metrics.statsd]\nmode = \"canary\"\nlisten = \"8125\"\n\
-         bytes = 1\ndialects = [\"canary\"]\nsigns = \"canary\"\n",
+         bytes = 1\ndialects = [\"canary\"]\nsigns = \"canary\"\n\
+         microseconds = \"canary\"\ncumulative = \"canary\"\n",
     )];
     let of = "in /etc/lyftlearn/runtime.toml: expected";
     assert_eq!(
@@ -253,6 +254,8 @@ fn statsd_settings_say_what_they_expect() {
              metrics.statsd.bytes {of} a number of bytes from 65536 to 1073741824\n  \
              metrics.statsd.dialects {of} a list of lyft, librato, signalfx, influxdb and graphite\n  \
              metrics.statsd.signs {of} auto, delta or value\n  \
+             metrics.statsd.microseconds {of} a list of beginnings of names, such as [\"app.\"]\n  \
+             metrics.statsd.cumulative {of} a list of beginnings of names, such as [\"app.\"]\n  \
              metrics.intercept {of} true, false or \"all\"\n"
         )
     );

@@ -1,6 +1,6 @@
 use std::ffi::OsStr;
 
-use super::{Gateway, Intercept, Ports, Protocol, gateway, is_here};
+use super::{Gateway, Intercept, Ports, Protocol, Settings, gateway, is_here, rules};
 
 #[track_caller]
 fn check(
@@ -71,4 +71,14 @@ fn who_is_sent_here_is_sent_no_further() {
         };
         assert_eq!(is_here(&gateway, &ports), here, "{host}:{port}");
     }
+}
+
+#[test]
+fn the_beginnings_of_names_are_the_settings() {
+    let mut settings = Settings::default();
+    settings.statsd.microseconds = vec!["go.".to_owned()];
+    settings.statsd.cumulative = vec!["spark.".to_owned()];
+    let rules = rules(&settings);
+    assert_eq!(rules.microseconds, ["go."]);
+    assert_eq!(rules.cumulative, ["spark."]);
 }

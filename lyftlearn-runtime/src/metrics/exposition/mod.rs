@@ -24,6 +24,7 @@ mod tests;
 
 use std::collections::btree_map;
 use std::fmt::Write as _;
+use std::sync::LazyLock;
 
 pub use accept::{negotiate, takes_gzip};
 use families::{Family, Members};
@@ -221,8 +222,12 @@ fn line(text: &mut String, name: &str, suffix: &str, labels: &str, value: f64) {
 #[expect(clippy::cast_precision_loss, reason = "a count is shown as a float")]
 fn histogram(text: &mut String, name: &str, labels: &str, buckets: &Buckets) {
     let comma = if labels.is_empty() { "" } else { "," };
+    let begins = format!("{name}_bucket{{{labels}{comma}le=\"");
     let mut bucket = |le: &str, count: u64| {
-        let _ = writeln!(text, "{name}_bucket{{{labels}{comma}le=\"{le}\"}} {count}");
+        text.push_str(&begins);
+        text.push_str(le);
+        text.push_str("\"} ");
+        let _ = writeln!(text, "{count}");
     };
     let mut sum = buckets.zero.saturating_add(buckets.negative);
     if sum > 0 {
@@ -237,7 +242,10 @@ fn histogram(text: &mut String, name: &str, labels: &str, buckets: &Buckets) {
             while let Some((_, count)) = counts.next_if(|(index, _)| *index < bound * EVERY) {
                 sum = sum.saturating_add(*count);
             }
-            bucket(&format!("{:?}", bound_of(bound)), sum);
+            match usize::try_from(bound - FIRST_BOUND) {
+                Ok(at) if at < BOUNDS.len() => bucket(&BOUNDS[at], sum),
+                _ => bucket(&format!("{:?}", bound_of(bound)), sum),
+            }
         }
     }
     bucket("+Inf", buckets.count);
@@ -247,6 +255,17 @@ fn histogram(text: &mut String, name: &str, labels: &str, buckets: &Buckets) {
         line(text, name, "_sum", labels, buckets.sum);
     }
 }
+
+/// The bounds of everything that a region counts: most of a text is made of them.
+static BOUNDS: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let bounds = FIRST_BOUND..=LAST_BOUND;
+    bounds
+        .map(|bound| format!("{:?}", bound_of(bound)))
+        .collect()
+});
+/// 2^-28 and 2^36.
+const FIRST_BOUND: i32 = -56;
+const LAST_BOUND: i32 = 72;
 
 /// 2^(bound/2), as the region's table has it.
 fn bound_of(bound: i32) -> f64 {

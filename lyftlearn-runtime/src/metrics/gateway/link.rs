@@ -4,6 +4,7 @@ use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use rustix::net::sockopt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket, lookup_host};
 use tokio::time::{Instant, timeout_at};
@@ -15,6 +16,9 @@ const DIAL: Duration = Duration::from_millis(1_500);
 const WRITE: Duration = Duration::from_secs(1);
 /// What a packet may hold so that no network on the way takes it apart.
 const PACKET_BYTES: usize = 1_432;
+/// What the kernel takes counts as sent, and is lost when a server that has stopped reading
+/// goes away: by itself it takes megabytes.
+const UNREAD_BYTES: usize = 64 << 10;
 /// A server that has read everything closes the connection in its turn.
 const FAREWELL: Duration = Duration::from_millis(300);
 
@@ -87,6 +91,7 @@ impl Link {
             Protocol::Tcp => {
                 let stream = TcpStream::connect(place).await?;
                 stream.set_nodelay(true)?;
+                sockopt::set_socket_send_buffer_size(&stream, UNREAD_BYTES)?;
                 Ok(Open::Tcp(stream))
             }
             Protocol::Udp => {

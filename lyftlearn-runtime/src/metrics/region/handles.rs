@@ -62,6 +62,17 @@ impl Counter {
         let _ = self.add_float(net.max(0.0));
     }
 
+    /// Adds by how much a sender's running total has grown since it was told last; all of it
+    /// where it has become less, because then the sender has begun anew.
+    #[cfg(all(feature = "agent", feature = "cli"))]
+    pub(crate) fn add_up_to(&self, total: f64) {
+        let word = &self.cell[counter::TOLD];
+        let told = f64::from_bits(word.load(Relaxed));
+        word.store(total.to_bits(), Relaxed);
+        // What is negative or not finite was refused before.
+        let _ = self.add_float(if total < told { total } else { total - told });
+    }
+
     /// Raises it to a total that somebody else keeps, unless it is there already.
     pub fn raise_to(&self, total: u64) {
         self.cell[counter::WHOLE].fetch_max(total, Relaxed);

@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Acquire;
 
 use super::directory;
+use super::key::Texts;
 use super::layout::{self, Layout, header, slot};
 
 /// Where words can be copied from. A file is read and never mapped: one that is made shorter
@@ -49,7 +50,8 @@ pub(super) struct Image {
     directory: Vec<u64>,
     /// Which slots were published before the rest was copied.
     ready: Vec<Option<u8>>,
-    keys: Vec<u64>,
+    /// In bytes, as texts are.
+    keys: Vec<u8>,
     cells: Vec<u64>,
 }
 
@@ -72,16 +74,24 @@ impl Image {
         // What is published here was written whole before, and so is read whole after: the
         // copies themselves are in no order.
         let states = source.copy(directory.start, directory.len())?;
+        let ready: Vec<Option<u8>> = (states.chunks_exact(slot::LEN))
+            .map(|slot| directory::published(slot[slot::STATE]))
+            .collect();
+        drop(states);
         let header = source.copy(0, header::LEN)?;
         let used = |at: usize, most: usize| (header[at].min(most as u64)) as usize;
         let keys = used(header::KEYS_USED, layout.keys.len());
         let cells = used(header::CELLS_USED, layout.cells.len());
+        let keys = source.copy(layout.keys.start, keys)?;
+        let mut encoded = Vec::with_capacity(keys.len() * 8);
+        for word in &keys {
+            encoded.extend_from_slice(&word.to_le_bytes());
+        }
+        drop(keys);
         Ok(Some(Self {
             directory: source.copy(directory.start, directory.len())?,
-            ready: (states.chunks_exact(slot::LEN))
-                .map(|slot| directory::published(slot[slot::STATE]))
-                .collect(),
-            keys: source.copy(layout.keys.start, keys)?,
+            ready,
+            keys: encoded,
             cells: source.copy(layout.cells.start, cells)?,
             header,
             layout,
@@ -96,14 +106,17 @@ impl Image {
     }
 
     /// A slot's key, when it is one.
-    pub(super) fn key(&self, kind: u8, slot: &[u64]) -> Option<Vec<String>> {
+    pub(super) fn key(&self, kind: u8, slot: &[u64]) -> Option<Texts<'_>> {
         let place = slot[slot::KEY];
-        let (from, bytes) = (place as u32 as usize, (place >> 32) as usize);
-        let words = self.keys.get(from..from.checked_add(bytes.div_ceil(8))?)?;
-        if super::key::hash(kind, words.iter().copied()) != slot[slot::HASH] {
+        let (from, bytes) = (place as u32 as usize * 8, (place >> 32) as usize);
+        let encoded = from..from.checked_add(bytes.next_multiple_of(8))?;
+        let encoded = self.keys.get(encoded)?;
+        let (words, _) = encoded.as_chunks();
+        let words = words.iter().map(|word| u64::from_le_bytes(*word));
+        if super::key::hash(kind, words) != slot[slot::HASH] {
             return None;
         }
-        super::key::texts(words, bytes)
+        Texts::of(encoded, bytes)
     }
 
     /// A slot's cell, when all of it is there.

@@ -120,17 +120,44 @@ impl Key {
     }
 }
 
-/// The texts that a key's words hold; `None` when they are no key.
-pub(super) fn texts(words: &[u64], bytes: usize) -> Option<Vec<String>> {
-    let encoded: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
-    let mut rest = encoded.get(..bytes)?;
-    let mut texts = Vec::new();
-    while let Some((length, after)) = rest.split_first_chunk() {
-        let (text, after) = after.split_at_checked(u16::from_le_bytes(*length).into())?;
-        texts.push(std::str::from_utf8(text).ok()?.to_owned());
-        rest = after;
+/// The texts that a key holds, where the region's keys were copied to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Texts<'a>(&'a [u8]);
+
+impl<'a> Texts<'a> {
+    /// `None` when they are no key.
+    pub(super) fn of(encoded: &'a [u8], bytes: usize) -> Option<Self> {
+        let mut rest = encoded.get(..bytes)?;
+        let texts = Self(rest);
+        while !rest.is_empty() {
+            let text;
+            (text, rest) = first(rest)?;
+            std::str::from_utf8(text).ok()?;
+        }
+        (bytes > 0).then_some(texts)
     }
-    (rest.is_empty() && !texts.is_empty()).then_some(texts)
+
+    /// Each of them, in bytes: these are in the same order as the texts.
+    pub(super) fn parts(self) -> impl Iterator<Item = &'a [u8]> {
+        let mut rest = self.0;
+        std::iter::from_fn(move || {
+            let text;
+            (text, rest) = first(rest)?;
+            Some(text)
+        })
+    }
+
+    /// Each of them, as whoever keeps it wants it.
+    pub(super) fn owned(self) -> impl Iterator<Item = String> {
+        // Nothing is lost: it was looked at before.
+        (self.parts()).map(|text| String::from_utf8_lossy(text).into_owned())
+    }
+}
+
+/// A text after its length, and what follows it.
+fn first(encoded: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = encoded.split_first_chunk()?;
+    rest.split_at_checked(u16::from_le_bytes(*length).into())
 }
 
 /// Where to look for a key, and half of what is compared before it is.
@@ -155,7 +182,7 @@ fn shown(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Key, texts};
+    use super::{Key, Texts};
 
     #[track_caller]
     fn check(name: &str, labels: &[(&str, &str)], expected: &str) {
@@ -197,8 +224,11 @@ mod tests {
     fn the_order_of_labels_does_not_matter_and_the_texts_come_back() {
         let key = Key::new("rows", [("b", "2"), ("a", "ä\n")]).unwrap();
         assert_eq!(key, Key::new("rows", [("a", "ä\n"), ("b", "2")]).unwrap());
-        let words: Vec<u64> = key.words().collect();
-        let found = texts(&words, key.bytes()).unwrap();
+        let found = Texts::of(&key.encoded, key.bytes()).unwrap();
+        let found: Vec<String> = found.owned().collect();
         assert_eq!(found, ["rows", "a", "ä\n", "b", "2"]);
+        for damaged in [0, 1, key.bytes() - 1, 4_096] {
+            assert_eq!(Texts::of(&key.encoded, damaged), None);
+        }
     }
 }

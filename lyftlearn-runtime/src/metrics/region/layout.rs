@@ -52,6 +52,9 @@ pub(super) mod counter {
     /// What was taken away and has not been added again since, as the bits of a float.
     #[cfg(all(feature = "agent", feature = "cli"))]
     pub(in super::super) const OWED: usize = 2;
+    /// The running total that a sender told last, as the bits of a float.
+    #[cfg(all(feature = "agent", feature = "cli"))]
+    pub(in super::super) const TOLD: usize = 3;
 }
 
 /// A gauge's words.

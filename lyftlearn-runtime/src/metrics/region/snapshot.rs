@@ -11,6 +11,7 @@ use rustix::fs::OFlags;
 
 use super::fault::RegionFault;
 use super::image::{Image, Source};
+use super::key::Texts;
 use super::layout::{self, counter, gauge, header, histogram};
 use super::owner::Owner;
 use super::{Aggregate, buckets, kind};
@@ -209,7 +210,11 @@ impl Snapshot {
     /// `facts` tell which processes live.
     pub(super) fn read<S: Source + ?Sized>(source: &S, facts: &Facts) -> io::Result<Option<Self>> {
         Ok(Image::of(source)?.map(|image| {
-            let mut found = Found::default();
+            // As much as there is, at once: what grows is copied, and leaves holes.
+            let mut found = Found {
+                slots: Vec::with_capacity(image.published().count()),
+                ..Found::default()
+            };
             for (kind, slot) in image.published() {
                 if found.slot(&image, kind, slot).is_none() {
                     found.damaged += 1;
@@ -220,18 +225,27 @@ impl Snapshot {
     }
 }
 
-/// What has been seen so far. Of one series there may be several slots.
+/// What has been seen so far, slot by slot. Of one series there may be several.
 #[derive(Default)]
-struct Found {
-    series: BTreeMap<(Kind, Vec<String>), Gathered>,
-    about: HashMap<String, (String, String)>,
+struct Found<'a> {
+    slots: Vec<Slot<'a>>,
+    /// By a metric's name, its unit and what it is about.
+    about: HashMap<&'a [u8], (&'a [u8], &'a [u8])>,
     damaged: u64,
 }
 
-enum Gathered {
+struct Slot<'a> {
+    kind: Kind,
+    texts: Texts<'a>,
+    says: Says<'a>,
+}
+
+/// What one slot says.
+enum Says<'a> {
     Counter(f64),
-    Gauge(Vec<Reading>),
-    Histogram(Buckets),
+    Gauge(Reading),
+    /// Its cell.
+    Histogram(&'a [u64]),
 }
 
 /// What one process has set.
@@ -243,84 +257,102 @@ struct Reading {
     owner: Owner,
 }
 
-impl Found {
-    fn slot(&mut self, image: &Image, kind: u8, slot: &[u64]) -> Option<()> {
+impl<'a> Found<'a> {
+    fn slot(&mut self, image: &'a Image, kind: u8, slot: &'a [u64]) -> Option<()> {
         let texts = image.key(kind, slot)?;
         if kind == kind::ABOUT {
-            let [name, unit, help] = texts.try_into().ok()?;
+            let [name, unit, help] = texts.parts().collect::<Vec<_>>().try_into().ok()?;
             self.about.entry(name).or_insert((unit, help));
             return Some(());
         }
-        if texts.len() % 2 == 0 {
+        if texts.parts().count() % 2 == 0 {
             return None;
         }
         let float = f64::from_bits;
-        if kind == kind::COUNTER {
+        let (kind, says) = if kind == kind::COUNTER {
             let cell = image.cell(slot, layout::LINE)?;
             #[expect(clippy::cast_precision_loss, reason = "a total is shown as a float")]
             let total = cell[counter::WHOLE] as f64 + float(cell[counter::PART]);
-            let empty = Gathered::Counter(0.0);
-            if let Gathered::Counter(sum) = self.of(Kind::Counter, texts, empty) {
-                *sum += total;
-            }
+            (Kind::Counter, Says::Counter(total))
         } else if kind == kind::HISTOGRAM {
             let cell = image.cell(slot, histogram::LEN)?;
-            let empty = Gathered::Histogram(Buckets::default());
-            if let Gathered::Histogram(sum) = self.of(Kind::Histogram, texts, empty) {
-                sum.merge(&Buckets::of(cell));
-            }
+            (Kind::Histogram, Says::Histogram(cell))
         } else {
             let aggregate = kind::aggregate(kind)?;
             let cell = image.cell(slot, layout::LINE)?;
-            let empty = Gathered::Gauge(Vec::new());
-            if let Gathered::Gauge(readings) = self.of(Kind::Gauge, texts, empty) {
-                readings.push(Reading {
-                    aggregate,
-                    value: float(cell[gauge::VALUE]),
-                    stamp: cell[gauge::STAMP],
-                    owner: Owner(cell[gauge::OWNER]),
-                });
-            }
-        }
+            let reading = Reading {
+                aggregate,
+                value: float(cell[gauge::VALUE]),
+                stamp: cell[gauge::STAMP],
+                owner: Owner(cell[gauge::OWNER]),
+            };
+            (Kind::Gauge, Says::Gauge(reading))
+        };
+        self.slots.push(Slot { kind, texts, says });
         Some(())
     }
 
-    fn of(&mut self, kind: Kind, texts: Vec<String>, empty: Gathered) -> &mut Gathered {
-        self.series.entry((kind, texts)).or_insert(empty)
-    }
-
-    fn snapshot(self, image: &Image, facts: &Facts) -> Snapshot {
+    fn snapshot(mut self, image: &Image, facts: &Facts) -> Snapshot {
         let mut living = HashMap::new();
         let mut lives = |owner: Owner| {
             let known = living.entry(owner.0);
             *known.or_insert_with(|| owner.is_alive(facts))
         };
-        let series = self
-            .series
-            .into_iter()
-            .filter_map(|((_, texts), gathered)| {
-                let value = match gathered {
-                    Gathered::Counter(total) => Value::Counter(total),
-                    Gathered::Gauge(readings) => Value::Gauge(shown(readings, &mut lives)?),
-                    Gathered::Histogram(buckets) => Value::Histogram(buckets),
-                };
-                let mut texts = texts.into_iter();
-                let name = texts.next()?;
-                let labels = std::iter::from_fn(|| Some((texts.next()?, texts.next()?)));
-                let (unit, help) = self.about.get(&name).cloned().unwrap_or_default();
-                Some(Series {
-                    labels: labels.collect(),
-                    unit: Some(unit).filter(|unit| !unit.is_empty()),
-                    help: Some(help).filter(|help| !help.is_empty()),
-                    name,
-                    value,
-                })
-            });
+        // Those of one series stay in their order.
+        (self.slots).sort_by(|a, b| {
+            (a.kind.cmp(&b.kind)).then_with(|| a.texts.parts().cmp(b.texts.parts()))
+        });
+        let mut series = Vec::with_capacity(self.slots.len());
+        let same = |a: &Slot<'_>, b: &Slot<'_>| a.kind == b.kind && a.texts == b.texts;
+        series.extend(self.slots.chunk_by(same).filter_map(|slots| {
+            let texts = slots.first()?.texts;
+            let value = together(slots, &mut lives)?;
+            let about = self.about.get(texts.parts().next()?);
+            let (unit, help) = about.copied().unwrap_or_default();
+            let told = |text: &[u8]| {
+                (!text.is_empty()).then(|| String::from_utf8_lossy(text).into_owned())
+            };
+            let mut labels = Vec::with_capacity(texts.parts().count() / 2);
+            let mut texts = texts.owned();
+            let name = texts.next()?;
+            labels.extend(std::iter::from_fn(|| Some((texts.next()?, texts.next()?))));
+            Some(Series {
+                name,
+                labels,
+                unit: told(unit),
+                help: told(help),
+                value,
+            })
+        }));
         Snapshot {
-            series: series.collect(),
+            series,
             dropped_series: image.header[header::DROPPED_SERIES],
             refused_values: image.header[header::REFUSED_VALUES],
             damaged_series: self.damaged,
+        }
+    }
+}
+
+/// What all slots of a series say; `None` when nobody who counts has said anything.
+fn together(slots: &[Slot<'_>], lives: &mut impl FnMut(Owner) -> bool) -> Option<Value> {
+    match &slots.first()?.says {
+        Says::Gauge(_) => {
+            let readings = slots.iter().filter_map(|slot| match slot.says {
+                Says::Gauge(reading) => Some(reading),
+                _ => None,
+            });
+            shown(readings.collect(), lives).map(Value::Gauge)
+        }
+        _ => {
+            let values = slots.iter().filter_map(|slot| match slot.says {
+                Says::Counter(total) => Some(Value::Counter(total)),
+                Says::Histogram(cell) => Some(Value::Histogram(Buckets::of(cell))),
+                Says::Gauge(_) => None,
+            });
+            values.reduce(|mut sum, more| {
+                sum.add(&more);
+                sum
+            })
         }
     }
 }

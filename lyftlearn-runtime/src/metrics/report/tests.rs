@@ -5,6 +5,9 @@
 )]
 
 use std::cell::Cell;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
@@ -218,4 +221,74 @@ fn documents_keep_the_limits_and_no_member_hides_another() {
             parsed(document);
         }
     }
+}
+
+/// What CloudWatch's page on quotas allows at most, at once.
+#[test]
+fn the_largest_document_still_fits_into_a_packet() {
+    let names: Vec<String> = (0..40)
+        .map(|n| format!("{n:02}{}", "d".repeat(248)))
+        .collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let value = "v".repeat(4_000);
+    let labels: Vec<(&str, &str)> = names.iter().map(|name| (*name, value.as_str())).collect();
+    let buckets: Vec<(i32, u64)> = (-100..100).map(|index| (index, 7)).collect();
+    let all: Vec<Series> = (0..200)
+        .map(|n| {
+            series(
+                &format!("{n}{}", "é".repeat(2_000)),
+                &labels,
+                observed(&buckets, 1e-300 / 3.0),
+            )
+        })
+        .collect();
+    let documents = documents(&Deltas::default(), &all, &emf(&names), 60_000);
+    assert!((2..=200).contains(&documents.len()));
+    for document in &documents {
+        assert!(document.text.len() <= 60_000, "{}", document.text.len());
+        let root = parsed(document);
+        let sets = &root["_aws"]["CloudWatchMetrics"][0]["Dimensions"];
+        assert_eq!(sets[0].as_array().unwrap().len(), 30);
+    }
+}
+
+/// The one that AWS' own library for Python was held to. It is older than the specification of
+/// today, which allows no dimension, too, and more than nine.
+#[test]
+fn documents_are_what_the_published_schema_allows() {
+    const VALIDATE: &str = "import json, sys, jsonschema\n\
+        schema = jsonschema.Draft7Validator(json.load(open(sys.argv[1])))\n\
+        for line in sys.stdin: schema.validate(json.loads(line))\n";
+    let mut all = vec![
+        series("rows", &[("split", "x")], Value::Counter(3.0)),
+        series("level \"é\"", &[("split", "x")], Value::Gauge(-0.25)),
+        series(
+            "t_seconds",
+            &[("split", "y")],
+            observed(&[(0, 10_000), (9, 1)], 10_502.0),
+        ),
+        series("read_bytes_total", &[("host", "a")], Value::Counter(1e18)),
+    ];
+    all.extend((0..300).map(|n| series(&format!("c{n}"), &[], Value::Counter(0.1))));
+    let text = documents(&Deltas::default(), &all, &emf(&["split", "job"]), 4_096)
+        .iter()
+        .fold(String::new(), |mut text, document| {
+            let _ = write!(text, "{}", document.text);
+            text
+        });
+    let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target");
+    let documents = target.join(format!("emf-{}.jsonl", std::process::id()));
+    std::fs::write(&documents, &text).unwrap();
+    let output = Command::new(target.join("venv/bin/python"))
+        .args(["-c", VALIDATE])
+        .arg(target.join("emf/aws_lambda_powertools/metrics/schema.json"))
+        .stdin(std::fs::File::open(&documents).unwrap())
+        .output()
+        .expect("make build and make peers install the schema and its validator");
+    std::fs::remove_file(documents).unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() && text.lines().count() > 5,
+        "{said}"
+    );
 }

@@ -94,6 +94,8 @@ pub(crate) struct Rules {
     pub(crate) sign: Sign,
     /// Beginnings of names whose timers count in microseconds, and say `ms`.
     pub(crate) microseconds: Vec<String>,
+    /// Beginnings of names whose counters are running totals, each told again and again.
+    pub(crate) cumulative: Vec<String>,
 }
 
 impl Default for Rules {
@@ -102,6 +104,7 @@ impl Default for Rules {
             dialects: Dialect::USUAL.to_vec(),
             sign: Sign::default(),
             microseconds: Vec::new(),
+            cumulative: Vec::new(),
         }
     }
 }

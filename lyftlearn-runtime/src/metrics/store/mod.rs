@@ -54,6 +54,8 @@ struct Inner {
 /// What a line counts in.
 enum Held {
     Counter(region::Counter),
+    /// Of a sender's running totals.
+    Total(region::Counter),
     Gauge(Box<region::Gauge>),
     /// And the unit that its values are multiplied with.
     Histogram(region::Histogram, f64),
@@ -220,6 +222,9 @@ impl Inner {
         }
         let before = self.region.dropped_series();
         let held = match metric.kind {
+            Type::Counter if begins(metric.name, &self.rules.cumulative) => {
+                Held::Total(self.region.counter(&key))
+            }
             Type::Counter => Held::Counter(self.region.counter(&key)),
             Type::Gauge => {
                 let gauge = self.region.gauge(key, Aggregate::Last);
@@ -251,11 +256,7 @@ impl Inner {
 
     /// Of which a second is made of so many.
     fn unit(&self, name: &[u8]) -> f64 {
-        let small = self.rules.microseconds.iter();
-        if small
-            .map(String::as_bytes)
-            .any(|begins| name.starts_with(begins))
-        {
+        if begins(name, &self.rules.microseconds) {
             1e-6
         } else {
             1e-3
@@ -272,6 +273,15 @@ impl Held {
             (Self::Counter(counter), values) => {
                 for number in values.numbers() {
                     counter.add_net(number.value * metric.weight);
+                }
+            }
+            (Self::Total(counter), values) => {
+                for number in values.numbers() {
+                    if number.value < 0.0 {
+                        return Err(Refusal::Value);
+                    }
+                    // However seldom it is told, a total is what it is.
+                    counter.add_up_to(number.value);
                 }
             }
             (Self::Gauge(gauge), values) => {
@@ -297,6 +307,10 @@ impl Held {
         }
         Ok(())
     }
+}
+
+fn begins(name: &[u8], with: &[String]) -> bool {
+    (with.iter()).any(|beginning| name.starts_with(beginning.as_bytes()))
 }
 
 fn set(gauge: &region::Gauge, number: Number, delta: bool) {

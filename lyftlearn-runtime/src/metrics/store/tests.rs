@@ -214,6 +214,33 @@ fn timers_of_some_count_in_microseconds() {
 }
 
 #[test]
+fn running_totals_of_some_count_by_how_much_they_grow() {
+    let rules = Rules {
+        cumulative: vec!["spark.".to_owned()],
+        ..Rules::default()
+    };
+    let file = create_sparse(SIZE).unwrap();
+    let first = Store::over(Some(&file), rules.clone());
+    let lines = b"spark.a:5|c\nspark.a:5|c\nspark.a:7.5|c|@0.1\nspark.a:3|c\nspark.a:3:4|c";
+    first.packet(lines, Listener::Udp);
+    // 5 and 2.5, and 4 after the sender has begun anew.
+    assert_eq!(counted(&first, "spark_a{}"), 11.5);
+    // A source is told from another by its tags; every other name is as ever.
+    first.packet(
+        b"spark.a:2|c|#executor:1\na:5|c\na:5|c\nspark.g:5|g\nspark.a:-1|c",
+        Listener::Udp,
+    );
+    assert_eq!(counted(&first, "spark_a{executor=1}"), 2.0);
+    assert_eq!(counted(&first, "a{}"), 10.0);
+    assert_eq!(counted(&first, "spark_g{}"), 5.0);
+    assert_eq!(refused(&first), 1.0);
+    // A successor knows what was told last.
+    let next = Store::over(Some(&file), rules);
+    next.packet(b"spark.a:6|c", Listener::Udp);
+    assert_eq!(counted(&next, "spark_a{}"), 13.5);
+}
+
+#[test]
 fn fractions_of_an_observation_add_up() {
     let store = store(Rules::default());
     for _ in 0..30 {
@@ -261,12 +288,41 @@ fn a_successor_goes_on_from_what_was_counted() {
 #[test]
 fn a_set_is_what_came_since_the_last_look() {
     let store = store(Rules::default());
-    for member in 0..5_000 {
-        store.packet(format!("s:{member}|s").as_bytes(), Listener::Udp);
+    let came = |members: usize| {
+        for member in (0..members).chain(0..members / 2) {
+            store.packet(format!("s:{member}|s").as_bytes(), Listener::Udp);
+        }
+        counted(&store, "s{}")
+    };
+    assert_eq!(came(4_096), 4_096.0);
+    assert_eq!(came(0), 0.0);
+    // Beyond it is an estimate: these are five times its standard error.
+    for members in [4_097, 20_000, 200_000] {
+        let (counted, exact) = (came(members), members as f64);
+        assert!(
+            (counted / exact - 1.0).abs() < 0.04,
+            "{counted} of {members}"
+        );
+        assert_eq!(counted.fract(), 0.0);
     }
-    assert_eq!(counted(&store, "s{}"), 4_096.0);
-    assert_eq!(refused(&store), 904.0);
-    assert_eq!(counted(&store, "s{}"), 0.0);
+    assert_eq!(came(3), 3.0);
+    assert_eq!(refused(&store), 0.0);
+}
+
+/// Of members that never end, in sets that are as many as there is room for.
+#[test]
+fn sets_without_end_take_no_more_room_and_what_is_refused_is_counted() {
+    let store = store(Rules::default());
+    const SETS: usize = 300;
+    for set in 0..SETS {
+        let lines: Vec<String> = (0..4_200).map(|n| format!("s.{set}:{n}|s\n")).collect();
+        for packet in lines.chunks(1_000) {
+            store.packet(packet.concat().as_bytes(), Listener::Udp);
+        }
+    }
+    // 256 are estimates; of each of the others 4,096 are known.
+    assert_eq!(refused(&store), 44.0 * 104.0);
+    assert_eq!(counted(&store, "s_299{}"), 4_096.0);
 }
 
 /// Ten million of them are the same to it as these: beyond what there is room for, nothing

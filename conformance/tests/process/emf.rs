@@ -1,0 +1,82 @@
+//! CloudWatch's documents to its agent by TCP: one that reads, one that is stuck, and none.
+
+use std::io::Read;
+use std::net::TcpListener;
+use std::time::Instant;
+
+use nix::sys::socket::{setsockopt, sockopt::RcvBuf};
+
+use super::export::{counted, outcome};
+use super::*;
+
+const SETTINGS: &str = "routes = [\"emf\"]\n[metrics.emf]\ndimensions = [\"split\"]\n";
+/// Two megabytes of documents; by the unix socket, where nothing gets lost.
+const METRICS: u64 = 5_000;
+const MANY: &str = "import os, socket\n\
+    s = socket.socket(socket.AF_UNIX)\n\
+    s.connect(os.environ['LYFTLEARN_RUN_DIR'] + '/statsd-stream.sock')\n\
+    for n in range(5_000): s.sendall(b'n%04d%s:1|c|#split:train\\n' % (n, b'x' * 200))\n";
+
+fn endpoint(agent: &TcpListener) -> String {
+    format!("tcp://{}", agent.local_addr().unwrap())
+}
+
+#[test]
+fn an_agent_has_a_document_in_each_line_and_each_metric_once() {
+    needs_namespaces!();
+    let world = World::new();
+    let agent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = endpoint(&agent);
+    let received = std::thread::spawn(move || {
+        let mut text = String::new();
+        agent.accept().unwrap().0.read_to_string(&mut text).unwrap();
+        text
+    });
+    let agent = [("AWS_EMF_AGENT_ENDPOINT", endpoint.as_str())];
+    counted(&world, SETTINGS, &agent, MANY);
+    assert_eq!(outcome(&world)["metrics"], json!({"undelivered": 0}));
+    let text = received.join().unwrap();
+    world.canary.assert_unseen("documents", text.as_bytes());
+    let mut told = 0;
+    for line in text.lines() {
+        // CloudWatch's agent takes no longer line.
+        assert!(line.len() <= 256 << 10);
+        let document: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(document["_aws"]["LogGroupName"], "LyftLearn-metrics");
+        let metrics = &document["_aws"]["CloudWatchMetrics"][0]["Metrics"];
+        for metric in metrics.as_array().unwrap() {
+            assert_eq!(document[metric["Name"].as_str().unwrap()], 1.0);
+            told += 1;
+        }
+    }
+    assert_eq!(told, METRICS);
+}
+
+#[track_caller]
+fn check_undelivered(endpoint: &str, possible: std::ops::RangeInclusive<u64>) {
+    let world = World::new();
+    let begun = Instant::now();
+    let agent = [("AWS_EMF_AGENT_ENDPOINT", endpoint)];
+    // The program ends as ever, with its own code.
+    counted(&world, SETTINGS, &agent, MANY);
+    assert!(begun.elapsed() < Duration::from_secs(30));
+    let undelivered = outcome(&world)["metrics"]["undelivered"].as_u64();
+    assert!(possible.contains(&undelivered.unwrap()), "{undelivered:?}");
+}
+
+#[test]
+fn an_agent_that_does_not_read_holds_nobody_up_and_what_it_has_not_is_counted() {
+    needs_namespaces!();
+    let stuck = TcpListener::bind("127.0.0.1:0").unwrap();
+    setsockopt(&stuck, RcvBuf, &4_096).unwrap();
+    check_undelivered(&endpoint(&stuck), 1..=METRICS);
+}
+
+#[test]
+fn without_an_agent_all_of_it_is_counted() {
+    needs_namespaces!();
+    let gone = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = endpoint(&gone);
+    drop(gone);
+    check_undelivered(&endpoint, METRICS..=METRICS);
+}
