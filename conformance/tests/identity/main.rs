@@ -8,6 +8,7 @@
 )]
 
 mod clients;
+mod expiry;
 mod faults;
 mod required;
 mod sources;
@@ -146,19 +147,11 @@ impl Stage {
 
     /// Who read an object, in order.
     fn keys_of(&mut self, client: &str) -> Vec<String> {
-        let path = match client {
-            "deltalake" => "/bucket/deltalake".to_owned(),
-            other => format!("/bucket/{other}.csv"),
-        };
         let seen = self.seen();
         let all = seen["aws"].as_array().unwrap().iter();
-        all.filter(|entry| {
-            entry["path"]
-                .as_str()
-                .is_some_and(|found| found.starts_with(&path))
-        })
-        .map(|entry| entry["key"].as_str().unwrap_or("nobody").to_owned())
-        .collect()
+        all.filter(|entry| entry["client"] == client)
+            .map(|entry| entry["key"].as_str().unwrap_or("nobody").to_owned())
+            .collect()
     }
 
     /// What STS was asked for by an action.
