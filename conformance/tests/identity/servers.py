@@ -10,6 +10,7 @@ A program in the network asks `/watch/CLIENT/come`, which is answered once that 
 place refuses a key that has.
 """
 
+import contextlib
 import io
 import itertools
 import json
@@ -171,7 +172,8 @@ def proxy(listener: socket.socket, target: tuple[str, int]) -> None:
     """Passes everything to `target`, and writes down its first lines."""
 
     def pipe(source: socket.socket, sink: socket.socket) -> None:
-        with source, sink:
+        # Either side may hang up while the other is read.
+        with source, sink, contextlib.suppress(OSError):
             while part := source.recv(1 << 16):
                 sink.sendall(part)
 
