@@ -8,13 +8,16 @@ import contextlib
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Optional
 
 HERE = Path(__file__).parent
 BIN = Path(sys.executable).parent
 BUCKET = "bucket"
 REGION = "eu-west-1"
 JAVA = ("java", "java-old", "java-s3a")
+AT_ONCE = 4
 
 
 Read = Callable[[], object]
@@ -119,16 +122,18 @@ def main() -> int:
             for _ in lines:
                 read()
         return 0
-    failed = 0
-    for name in names:
+
+    def failure(name: str) -> Optional[str]:
         again = [sys.executable, "-B", __file__, endpoint, "--here", name]
         argv = again if name in (*OWN, *JAVA) else command(name, endpoint)
         ended = subprocess.run(argv, check=False, capture_output=True, timeout=120)
-        if ended.returncode:
-            failed += 1
-            said = ended.stderr.decode(errors="replace")[-2000:]
-            print(f"{name}: {ended.returncode}\n{said}", file=sys.stderr)
-    return int(failed > 0)
+        said = ended.stderr.decode(errors="replace")[-2000:]
+        return f"{name}: {ended.returncode}\n{said}" if ended.returncode else None
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        failures = [failed for failed in pool.map(failure, names) if failed]
+    print(*failures, sep="\n", file=sys.stderr)
+    return int(bool(failures))
 
 
 if __name__ == "__main__":
