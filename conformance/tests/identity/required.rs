@@ -26,7 +26,41 @@ fn the_program_starts_once_there_are_credentials() {
     let output = running.end();
     check_end(&output, 0);
     stage.check_unseen(&output);
-    assert_eq!(stage.keys_of("boto3").len(), 1);
+    // The first key there was: who keeps it fresh did not ask for another.
+    assert_eq!(stage.keys_of("boto3"), ["ASIA000000000001"]);
+}
+
+#[test]
+fn what_the_start_waited_for_is_asked_for_once_and_anew_by_another_agent() {
+    let mut stage = stage!();
+    let read = stage.reading(&["boto3"]).join(" ");
+    let script = format!(
+        "{read} && touch /shared/read && while ! [ -e /shared/killed ]; do :; done; exec {read}"
+    );
+    let running = stage.container(&settings(60)).run(&["sh", "-c", &script]);
+    appears(&stage.world.path("shared/read"));
+    assert_eq!(stage.keys_of("boto3"), ["ASIA000000000001"]);
+    assert_eq!(stage.asked().len(), 1);
+    let pid_one = running.pid_one();
+    let children = std::fs::read_to_string(format!("/proc/{pid_one}/task/{pid_one}/children"));
+    let children = children.unwrap();
+    let agents: Vec<&str> = (children.split_whitespace())
+        .filter(|pid| {
+            let words = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap();
+            words
+                .split(|byte| *byte == 0)
+                .any(|word| word == b"--agent")
+        })
+        .collect();
+    let [agent] = agents.as_slice() else {
+        panic!("one agent of {children}");
+    };
+    let agent = nix::unistd::Pid::from_raw(agent.parse().unwrap());
+    nix::sys::signal::kill(agent, Signal::SIGKILL).unwrap();
+    stage.world.file("shared/killed", "");
+    check_end(&running.end(), 0);
+    assert_eq!(stage.keys_of("boto3")[1], "ASIA000000000002");
+    assert_eq!(stage.asked().len(), 2);
 }
 
 #[test]

@@ -321,7 +321,7 @@ fn fetch(facts: &Facts, resolved: &Resolved, wanted: Vec<(String, Source)>) -> F
     let mut fetched: Fetched = wanted.iter().map(lost).collect();
     let request = request(facts, resolved, wanted);
     let patience = std::time::Duration::from_secs(request.deadline_seconds.into());
-    let answer: Option<Answer> = super::errand::ask(facts, WORD, &request, patience);
+    let answer: Option<Answer> = super::errand::ask(facts, WORD, &request, patience, None);
     let answer = answer.unwrap_or_default();
     fetched.extend(
         answer
