@@ -2,6 +2,7 @@
 
 mod failing;
 mod fetched;
+mod private;
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
