@@ -1,6 +1,7 @@
 //! `credentials.required`: a start waits for its identity, and does without a program rather than
 //! without that.
 
+use std::ffi::OsString;
 use std::time::Instant;
 
 use super::*;
@@ -80,6 +81,42 @@ fn without_credentials_in_time_nothing_is_started() {
     assert!(!stage.world.path("shared/ran").exists());
     let asked = stage.asked().len();
     assert!((3..20).contains(&asked), "{asked} questions in 2 s");
+}
+
+#[test]
+fn an_exec_that_nobody_stands_beside_waits_too() {
+    let mut stage = stage!();
+    let container = stage.container(&settings(2));
+    let words = |argv: &[&str]| -> Vec<OsString> {
+        let ours = [BINARY, "exec", "--"].iter().chain(argv);
+        ours.map(OsString::from).collect()
+    };
+    stage.mood(&json!({"status": 404}));
+    let output = container.start(&words(TOUCH)).end();
+    check_end(&output, 125);
+    let said = stderr(&output);
+    assert!(
+        said.contains("asks for: the source container gave none within 2 s\n"),
+        "{said}"
+    );
+    assert!(!stage.world.path("shared/ran").exists());
+
+    stage.mood(&json!({"life": 3600}));
+    let before = stage.asked().len();
+    let read = stage.reading(&["boto3"]);
+    let read: Vec<&str> = read.iter().map(String::as_str).collect();
+    check_end(&container.start(&words(&read)).end(), 0);
+    // Nobody stays to serve the first one: the program asks the platform by itself.
+    assert_eq!(stage.keys_of("boto3"), ["ASIA000000000002"]);
+    assert_eq!(stage.asked().len(), before + 2);
+    // Beside a PID 1 that has waited nothing is waited for.
+    let running = container.run(&["sh", "-c", "touch /shared/ready; exec sleep 1000"]);
+    appears(&stage.world.path("shared/ready"));
+    stage.mood(&json!({"status": 404}));
+    let beside = running.enter(&[BINARY, "exec", "--", "true"]).unwrap();
+    check_end(&beside, 0);
+    running.signal(Signal::SIGTERM);
+    check_end(&running.end(), 143);
 }
 
 #[test]
