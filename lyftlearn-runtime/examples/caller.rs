@@ -1,12 +1,13 @@
-//! Who am I, as a Rust program with the official SDK asks: `caller [ENDPOINT [provider]]`, with
-//! the SDK's own chain, or with this crate's provider.
+//! Who am I, as a Rust program with the official SDK asks: `caller [ENDPOINT [provider] [each]]`,
+//! with the SDK's own chain, or with this crate's provider; once, or once for each line of its
+//! standard input.
 #![expect(
     clippy::disallowed_methods,
     clippy::print_stdout,
     reason = "a program of its own"
 )]
 
-use aws_config::{BehaviorVersion, Region};
+use aws_config::{AppName, BehaviorVersion, Region};
 use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
@@ -31,11 +32,23 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     if let Some(endpoint) = words.next() {
         config = config.endpoint_url(endpoint);
     }
-    if words.next().is_some() {
+    let words: Vec<String> = words.collect();
+    let told = |word: &str| words.iter().any(|told| told == word);
+    let mut name = "rust";
+    if told("provider") {
         config = config.credentials_provider(credentials::provider()?);
+        name = "rust-provider";
     }
+    config = config.app_name(AppName::new(name)?);
     let client = aws_sdk_sts::Client::new(&config.load().await);
-    let caller = client.get_caller_identity().send().await?;
-    println!("{}", caller.arn().unwrap_or_default());
+    let each = told("each");
+    let mut lines = std::io::stdin().lines();
+    while !each || lines.next().transpose()?.is_some() {
+        let caller = client.get_caller_identity().send().await?;
+        println!("{}", caller.arn().unwrap_or_default());
+        if !each {
+            break;
+        }
+    }
     Ok(())
 }

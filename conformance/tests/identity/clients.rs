@@ -16,22 +16,13 @@ fn every_client_finds_the_one_identity_and_all_cost_one_question() {
     let output = container.run(&argv).end_within(Duration::from_secs(240));
     check_end(&output, 0);
     stage.check_unseen(&output);
-    for client in clients.iter().filter(|client| !client.starts_with("rust")) {
-        let keys = stage.keys_of(client);
-        assert!(!keys.is_empty(), "{client} read nothing");
-        assert!(
-            keys.iter().all(|key| key == "ASIA000000000001"),
-            "{client}: {keys:?}"
-        );
-    }
+    stage.check_one_key(&clients);
     let callers = stage.sts("GetCallerIdentity");
     assert_eq!(callers.len(), 2, "both of Rust's");
     for caller in callers {
-        assert_eq!(caller["key"], "ASIA000000000001");
         assert_eq!(caller["token"], "token-1");
     }
     let asked = stage.asked();
-    assert_eq!(asked.len(), 1, "{asked:?}");
     assert_eq!(asked[0]["host"], "169.254.170.2");
     assert_eq!(asked[0]["path"], "/role/1");
     assert_eq!(stage.seen()["proxy"], json!([]));
@@ -54,39 +45,52 @@ fn a_client_keeps_working_when_its_key_ends() {
     assert_eq!(numbers, [first, first + 1, first + 2], "{shown}");
 }
 
+/// Those that no variable leads to a proxy: the SDKs of C++ and JavaScript take one from the
+/// program's own words alone. Java's reads HTTPS_PROXY, for plain HTTP, too.
+const NEVER_BY_PROXY: &[&str] = &["pyarrow", "javascript"];
+
 #[test]
 fn no_credential_request_passes_a_proxy() {
     let mut stage = stage!();
     let (proxy, elsewhere) = (stage.url("proxy"), stage.url("elsewhere"));
-    let container = stage
-        .container("")
-        .variable("HTTP_PROXY", proxy)
-        .variable("http_proxy", proxy);
-    let clients = at_hand(&[
-        "boto3",
-        "s3fs",
-        "aws-cli-1",
-        "aws-cli-2",
-        "s5cmd",
-        "rclone",
-        "javascript",
-        "polars",
-        "rust",
-    ]);
+    let container = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"]
+        .into_iter()
+        .fold(stage.container(""), |container, name| {
+            container.variable(name, proxy)
+        });
+    let clients = at_hand(ALL);
     let mut argv = stage.reading(&clients);
     // Somewhere that is reached by the proxy.
     argv[3] = elsewhere.to_owned();
-    let output = container.run(&argv).end_within(Duration::from_secs(120));
+    let output = container.run(&argv).end_within(Duration::from_secs(240));
     check_end(&output, 0);
     let seen = stage.seen();
-    let passed = seen["proxy"].as_array().unwrap();
-    assert!(!passed.is_empty(), "somebody did go by the proxy");
+    let passed: Vec<&str> = seen["proxy"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|head| head.as_str().unwrap())
+        .collect();
+    let direct: Vec<&str> = clients
+        .iter()
+        .copied()
+        .filter(|client| {
+            let own = [
+                format!("/bucket/{client}.csv"),
+                format!("/bucket/{client}/"),
+                format!("app/{client}\r"),
+            ];
+            !passed
+                .iter()
+                .any(|head| own.iter().any(|own| head.contains(own)))
+        })
+        .collect();
+    assert_eq!(direct, NEVER_BY_PROXY);
+    stage.check_one_key(&clients);
     for head in passed {
-        let head = head.as_str().unwrap();
         assert!(!head.contains("/v1/credentials"), "{head}");
         assert!(!head.contains("/role/1"), "{head}");
     }
-    assert_eq!(stage.asked().len(), 1);
 }
 
 #[test]
@@ -119,62 +123,58 @@ fn the_workers_of_a_server_that_forks_have_it() {
     workers.sort_unstable();
     workers.dedup();
     assert_eq!(workers.len(), 2, "{shown}");
-    assert_eq!(stage.asked().len(), 1);
+    stage.check_one_key(&["boto3", "s3fs"]);
 }
 
 const PROFILE: &str = "[credentials]\nprofile_files = [\"/root/.aws/config\"]\n";
 
+/// Those that read no profile: object_store ("Builds an Amazon S3 object store" names environment,
+/// web identity, container and instance), and the providers that Hadoop's S3A has by default
+/// (`fs.s3a.aws.credentials.provider` in core-default.xml). `exec` gives them the environment again.
+const NEVER_BY_PROFILE: &[&str] = &["polars", "deltalake", "java-s3a"];
+
+/// Starts every client without the environment, as `taken` does.
+#[track_caller]
+fn check_without_the_environment(
+    mut stage: Stage,
+    taken: &str,
+    machine: impl FnOnce(Sandbox) -> Sandbox,
+) {
+    let clients = at_hand(ALL);
+    let (beside, profiled): (Vec<_>, Vec<_>) =
+        (clients.iter().copied()).partition(|client| NEVER_BY_PROFILE.contains(client));
+    let script = format!(
+        "{taken} {} && {taken} {BINARY} exec -- {}",
+        stage.reading(&profiled).join(" "),
+        stage.reading(&beside).join(" ")
+    );
+    let container = machine(stage.container(PROFILE));
+    let running = container.run(&["sh", "-c", &script]);
+    let output = running.end_within(Duration::from_secs(240));
+    check_end(&output, 0);
+    stage.check_unseen(&output);
+    stage.check_one_key(&clients);
+}
+
 #[test]
 fn clients_that_lost_the_environment_find_it_by_the_profile() {
-    let mut stage = stage!();
-    let clients = at_hand(&[
-        "boto3",
-        "aws-cli-1",
-        "aws-cli-2",
-        "s3fs",
-        "pyarrow",
-        "s3torchconnector",
-        "s5cmd",
-        "rclone",
-        "javascript",
-        "rust",
-    ]);
-    let emptied = ["env", "-i", "HOME=/root", "PATH=/usr/bin:/bin"].map(ToOwned::to_owned);
-    let argv: Vec<String> = emptied.into_iter().chain(stage.reading(&clients)).collect();
-    let output = stage
-        .container(PROFILE)
-        .run(&argv)
-        .end_within(Duration::from_secs(120));
-    check_end(&output, 0);
-    for client in clients.iter().filter(|client| **client != "rust") {
-        let keys = stage.keys_of(client);
-        assert!(keys.iter().all(|key| key == "ASIA000000000001"), "{keys:?}");
-        assert!(!keys.is_empty(), "{client} read nothing");
-    }
-    assert_eq!(stage.asked().len(), 1);
+    let emptied = "env -i HOME=/root PATH=/usr/bin:/bin";
+    check_without_the_environment(stage!(), emptied, |container| container);
 }
 
 #[test]
 fn what_sudo_starts_finds_it_too() {
-    let mut stage = stage!();
-    let argv: Vec<String> = ["sudo", "-n"]
-        .map(ToOwned::to_owned)
+    check_without_the_environment(stage!(), "sudo -n", |container| {
+        [
+            "/etc/sudoers",
+            "/etc/pam.d",
+            "/etc/group",
+            "/etc/shadow",
+            "/etc/security",
+        ]
         .into_iter()
-        .chain(stage.reading(&["boto3"]))
-        .collect();
-    let container = [
-        "/etc/sudoers",
-        "/etc/pam.d",
-        "/etc/group",
-        "/etc/shadow",
-        "/etc/security",
-    ]
-    .into_iter()
-    .fold(stage.container(PROFILE), |container, path| {
-        container.mount_read_only(path, path)
+        .fold(container, |container, path| {
+            container.mount_read_only(path, path)
+        })
     });
-    let output = ended(&container, &argv);
-    check_end(&output, 0);
-    assert_eq!(stage.keys_of("boto3"), ["ASIA000000000001"]);
-    assert_eq!(stage.asked().len(), 1);
 }

@@ -8,6 +8,7 @@
 )]
 
 mod clients;
+mod expiry;
 mod faults;
 mod required;
 mod sources;
@@ -19,7 +20,7 @@ use std::time::Duration;
 use lyftlearn_conformance::canary::Canary;
 use lyftlearn_conformance::network::Network;
 use lyftlearn_conformance::programs::{self, Clients};
-use lyftlearn_conformance::sandbox::{self, Sandbox};
+use lyftlearn_conformance::sandbox::{self, BINARY, Sandbox};
 use lyftlearn_conformance::wait;
 use lyftlearn_conformance::world::{World, appears, check_end, ended};
 use nix::sys::signal::Signal;
@@ -146,19 +147,23 @@ impl Stage {
 
     /// Who read an object, in order.
     fn keys_of(&mut self, client: &str) -> Vec<String> {
-        let path = match client {
-            "deltalake" => "/bucket/deltalake".to_owned(),
-            other => format!("/bucket/{other}.csv"),
-        };
         let seen = self.seen();
         let all = seen["aws"].as_array().unwrap().iter();
-        all.filter(|entry| {
-            entry["path"]
-                .as_str()
-                .is_some_and(|found| found.starts_with(&path))
-        })
-        .map(|entry| entry["key"].as_str().unwrap_or("nobody").to_owned())
-        .collect()
+        all.filter(|entry| entry["client"] == client)
+            .map(|entry| entry["key"].as_str().unwrap_or("nobody").to_owned())
+            .collect()
+    }
+
+    /// All of them came with the one key that the platform was asked for.
+    #[track_caller]
+    fn check_one_key(&mut self, clients: &[&str]) {
+        for client in clients {
+            let mut keys = self.keys_of(client);
+            keys.dedup();
+            assert_eq!(keys, ["ASIA000000000001"], "{client}");
+        }
+        let asked = self.asked();
+        assert_eq!(asked.len(), 1, "{asked:?}");
     }
 
     /// What STS was asked for by an action.

@@ -1,6 +1,7 @@
 //! `credentials.required`: a start waits for its identity, and does without a program rather than
 //! without that.
 
+use std::ffi::OsString;
 use std::time::Instant;
 
 use super::*;
@@ -26,7 +27,41 @@ fn the_program_starts_once_there_are_credentials() {
     let output = running.end();
     check_end(&output, 0);
     stage.check_unseen(&output);
-    assert_eq!(stage.keys_of("boto3").len(), 1);
+    // The first key there was: who keeps it fresh did not ask for another.
+    assert_eq!(stage.keys_of("boto3"), ["ASIA000000000001"]);
+}
+
+#[test]
+fn what_the_start_waited_for_is_asked_for_once_and_anew_by_another_agent() {
+    let mut stage = stage!();
+    let read = stage.reading(&["boto3"]).join(" ");
+    let script = format!(
+        "{read} && touch /shared/read && while ! [ -e /shared/killed ]; do :; done; exec {read}"
+    );
+    let running = stage.container(&settings(60)).run(&["sh", "-c", &script]);
+    appears(&stage.world.path("shared/read"));
+    assert_eq!(stage.keys_of("boto3"), ["ASIA000000000001"]);
+    assert_eq!(stage.asked().len(), 1);
+    let pid_one = running.pid_one();
+    let children = std::fs::read_to_string(format!("/proc/{pid_one}/task/{pid_one}/children"));
+    let children = children.unwrap();
+    let agents: Vec<&str> = (children.split_whitespace())
+        .filter(|pid| {
+            let words = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap();
+            words
+                .split(|byte| *byte == 0)
+                .any(|word| word == b"--agent")
+        })
+        .collect();
+    let [agent] = agents.as_slice() else {
+        panic!("one agent of {children}");
+    };
+    let agent = nix::unistd::Pid::from_raw(agent.parse().unwrap());
+    nix::sys::signal::kill(agent, Signal::SIGKILL).unwrap();
+    stage.world.file("shared/killed", "");
+    check_end(&running.end(), 0);
+    assert_eq!(stage.keys_of("boto3")[1], "ASIA000000000002");
+    assert_eq!(stage.asked().len(), 2);
 }
 
 #[test]
@@ -46,6 +81,42 @@ fn without_credentials_in_time_nothing_is_started() {
     assert!(!stage.world.path("shared/ran").exists());
     let asked = stage.asked().len();
     assert!((3..20).contains(&asked), "{asked} questions in 2 s");
+}
+
+#[test]
+fn an_exec_that_nobody_stands_beside_waits_too() {
+    let mut stage = stage!();
+    let container = stage.container(&settings(2));
+    let words = |argv: &[&str]| -> Vec<OsString> {
+        let ours = [BINARY, "exec", "--"].iter().chain(argv);
+        ours.map(OsString::from).collect()
+    };
+    stage.mood(&json!({"status": 404}));
+    let output = container.start(&words(TOUCH)).end();
+    check_end(&output, 125);
+    let said = stderr(&output);
+    assert!(
+        said.contains("asks for: the source container gave none within 2 s\n"),
+        "{said}"
+    );
+    assert!(!stage.world.path("shared/ran").exists());
+
+    stage.mood(&json!({"life": 3600}));
+    let before = stage.asked().len();
+    let read = stage.reading(&["boto3"]);
+    let read: Vec<&str> = read.iter().map(String::as_str).collect();
+    check_end(&container.start(&words(&read)).end(), 0);
+    // Nobody stays to serve the first one: the program asks the platform by itself.
+    assert_eq!(stage.keys_of("boto3"), ["ASIA000000000002"]);
+    assert_eq!(stage.asked().len(), before + 2);
+    // Beside a PID 1 that has waited nothing is waited for.
+    let running = container.run(&["sh", "-c", "touch /shared/ready; exec sleep 1000"]);
+    appears(&stage.world.path("shared/ready"));
+    stage.mood(&json!({"status": 404}));
+    let beside = running.enter(&[BINARY, "exec", "--", "true"]).unwrap();
+    check_end(&beside, 0);
+    running.signal(Signal::SIGTERM);
+    check_end(&running.end(), 143);
 }
 
 #[test]

@@ -4,8 +4,13 @@ moto in the place of AWS, and a proxy. All of them write down who came with what
 Says a line of JSON on stdout when they serve. Each line on stdin is a question, answered by a
 line: `{"mood": {…}}` changes how the endpoints answer, `{"sts": {…}}` how STS does, `{}` changes
 nothing; the answer is what was seen so far. Ends when stdin does.
+
+A program in the network asks `/watch/CLIENT/come`, which is answered once that client has come, or
+`/watch/CLIENT/over`, which is once the key that it came with last has ended. As AWS does, moto's
+place refuses a key that has.
 """
 
+import contextlib
 import io
 import itertools
 import json
@@ -19,7 +24,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Optional
 from urllib.parse import parse_qsl
 
 from moto.backends import get_backend
@@ -38,23 +43,33 @@ DELTA = {"deltalake/_delta_log/00000000000000000000.json"}
 CANARY = sys.argv[1]
 OBJECTS = sys.argv[2:]
 
+# Nothing that is watched for takes longer.
+PATIENCE = 60
+
 lock = threading.Lock()
+noted = threading.Condition(lock)
 mood: dict[str, Any] = {"life": 3600}
 sts: dict[str, Any] = {}
 seen: dict[str, list[Any]] = {"endpoint": [], "aws": [], "proxy": []}
 numbers = itertools.count(1)
+# When each key ends.
+ends: dict[str, float] = {}
 
 
 def note(where: str, what: object) -> None:
-    with lock:
+    with noted:
         seen[where].append(what)
+        noted.notify_all()
 
 
 def credentials() -> dict[str, str]:
     number = 0 if mood.get("same") else next(numbers)
     until = datetime.now(timezone.utc) + timedelta(seconds=mood["life"])
+    key = f"ASIA{number:012}"
+    if "until" not in mood:
+        ends[key] = int(until.timestamp())
     return {
-        "AccessKeyId": f"ASIA{number:012}",
+        "AccessKeyId": key,
         "SecretAccessKey": CANARY,
         "Token": f"token-{number}",
         "Expiration": mood.get("until") or until.strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -86,6 +101,29 @@ class Endpoint(BaseHTTPRequestHandler):
         pass
 
 
+def client(environ: dict[str, Any]) -> Optional[str]:
+    """By the object that is its own, or else by its own word."""
+    found = re.match(r"/bucket/([\w-]+)", environ["PATH_INFO"])
+    found = found or re.search(r"\bapp/([\w-]+)", environ.get("HTTP_USER_AGENT", ""))
+    return found and found[1]
+
+
+def over(key: Optional[str]) -> bool:
+    return key in ends and time.time() >= ends[key]
+
+
+def watch(name: str, what: str) -> bool:
+    def keys() -> list[Optional[str]]:
+        return [entry["key"] for entry in seen["aws"] if entry["client"] == name]
+
+    with noted:
+        if not noted.wait_for(keys, PATIENCE) or what == "come":
+            return bool(keys())
+        key = keys()[-1]
+        noted.wait_for(lambda: over(key), max(0, ends.get(key, 0) - time.time()))
+        return over(key)
+
+
 class Recorder:
     """Before moto: who signed what, and which keys STS gave."""
 
@@ -93,18 +131,27 @@ class Recorder:
         self.app = app
 
     def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        if environ["PATH_INFO"].startswith("/watch/"):
+            happened = watch(*environ["PATH_INFO"].split("/")[2:])
+            start("200 OK" if happened else "504 Not Seen", [])
+            return []
         length = int(environ.get("CONTENT_LENGTH") or 0)
         body = environ["wsgi.input"].read(length) if length else b""
         environ["wsgi.input"] = io.BytesIO(body)
         key = re.search(r"Credential=([^/]+)/", environ.get("HTTP_AUTHORIZATION", ""))
         form = dict(parse_qsl(body.decode())) if b"Action=" in body else {}
         entry = {
+            "client": client(environ),
             "path": environ["PATH_INFO"],
             "key": key and key[1],
             "token": environ.get("HTTP_X_AMZ_SECURITY_TOKEN"),
             "form": form,
+            "refused": over(key and key[1]),
         }
         note("aws", entry)
+        if entry["refused"]:
+            start("403 Forbidden", [("Content-Type", "text/xml")])
+            return [b"<Error><Code>ExpiredToken</Code><Message>It has.</Message></Error>"]
         if sts and form:
             start(f"{sts['status']} Refused", [("Content-Type", "text/xml")])
             text = f"<ErrorResponse><Error><Code>{sts['code']}</Code><Message>{CANARY}</Message>"
@@ -125,7 +172,8 @@ def proxy(listener: socket.socket, target: tuple[str, int]) -> None:
     """Passes everything to `target`, and writes down its first lines."""
 
     def pipe(source: socket.socket, sink: socket.socket) -> None:
-        with source, sink:
+        # Either side may hang up while the other is read.
+        with source, sink, contextlib.suppress(OSError):
             while part := source.recv(1 << 16):
                 sink.sendall(part)
 
@@ -145,6 +193,8 @@ def proxy(listener: socket.socket, target: tuple[str, int]) -> None:
 def fill() -> None:
     backend = get_backend("s3")["123456789012"]["aws"]
     backend.create_bucket("bucket", REGION)
+    # Without, moto speaks of a version `null`, and does not know it when rclone asks for that.
+    backend.put_bucket_versioning("bucket", "Enabled")
     for name in OBJECTS:
         backend.put_object("bucket", f"{name}.csv", b"a,b\n1,2\n")
     protocol = {"protocol": {"minReaderVersion": 1, "minWriterVersion": 2}}

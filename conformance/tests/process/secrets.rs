@@ -2,6 +2,7 @@
 
 mod failing;
 mod fetched;
+mod private;
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -52,12 +53,23 @@ impl Servers {
 
     /// A container that knows where they are, and who it is.
     fn container(&self, world: &World, settings: &str) -> Sandbox {
-        let confidant = format!(
-            "[confidant]\nurl = \"{}\"\nauth_key = \"alias/authnz\"\nfrom = \"ranking-prod\"\nto = \"confidant-prod\"\n",
+        self.known(world.sharing(&self.settings(settings)))
+    }
+
+    /// The same as a pod.
+    fn pod(&self, world: &World, settings: &str) -> Sandbox {
+        self.known(world.pod(&self.settings(settings), "{}"))
+    }
+
+    fn settings(&self, settings: &str) -> String {
+        format!(
+            "{settings}\n[confidant]\nurl = \"{}\"\nauth_key = \"alias/authnz\"\nfrom = \"ranking-prod\"\nto = \"confidant-prod\"\n",
             self.text("confidant")
-        );
-        world
-            .sharing(&format!("{settings}\n{confidant}"))
+        )
+    }
+
+    fn known(&self, container: Sandbox) -> Sandbox {
+        container
             .variable("AWS_ENDPOINT_URL", self.text("aws"))
             .variable("AWS_ACCESS_KEY_ID", self.text("key"))
             .variable("AWS_SECRET_ACCESS_KEY", self.text("secret"))

@@ -28,7 +28,7 @@ use tokio::task::LocalSet;
 
 pub(crate) use orders::{Metrics, ORDERS, Orders, Socket};
 
-use crate::credentials::{Broker, Report, Summary};
+use crate::credentials::{Broker, Report, Summary, take_over};
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::metrics::store::Store;
@@ -106,7 +106,8 @@ async fn run(orders: Orders, sockets: Sockets, parent: u32) -> std::io::Result<(
     };
     if let (Some((identity, token)), Some(listener)) = (orders.identity, sockets.credentials) {
         let broker = Broker::new(&identity);
-        broker.keep(move |name, report| tell(log, name, &report));
+        let first = sockets.first.as_ref().and_then(take_over);
+        broker.keep(first, move |name, report| tell(log, name, &report));
         let endpoint = Endpoint {
             broker: broker.clone(),
             token: Rc::new(token),

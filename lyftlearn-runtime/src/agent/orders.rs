@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::path::PathBuf;
 
 use listenfd::ListenFd;
@@ -57,6 +57,8 @@ pub(crate) enum Socket {
     State,
     /// The credential endpoint.
     Credentials,
+    /// Where the first credentials lie, once, when the start has waited for them.
+    First,
     /// No socket: the memory that totals are kept in.
     Store,
     /// One of StatsD's.
@@ -72,6 +74,7 @@ pub(crate) enum Socket {
 pub(super) struct Sockets {
     pub(super) state: Option<UnixListener>,
     pub(super) credentials: Option<TcpListener>,
+    pub(super) first: Option<UnixDatagram>,
     pub(super) store: Option<File>,
     pub(super) statsd: Vec<(Listener, OwnedFd)>,
     pub(super) scrape: Option<TcpListener>,
@@ -96,6 +99,10 @@ impl Orders {
                 Socket::Credentials => {
                     let listener = handed.take_tcp_listener(index).ok().flatten();
                     sockets.credentials = Some(listener.ok_or(AgentFault::Socket)?);
+                }
+                Socket::First => {
+                    let socket = handed.take_unix_datagram(index).ok().flatten();
+                    sockets.first = Some(socket.ok_or(AgentFault::Socket)?);
                 }
                 Socket::Store => sockets.store = opened(handed.take_raw_fd(index)),
                 Socket::Statsd(listener) => {

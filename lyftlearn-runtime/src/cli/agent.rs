@@ -8,6 +8,7 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 
 use super::beside::Needs;
+use super::errand;
 use super::identity;
 use super::listen::Bound;
 use super::usage::UsageFault;
@@ -20,10 +21,6 @@ use crate::settings::secrets::Declared;
 
 /// The word by which this binary knows that it is the agent.
 pub(super) const WORD: &str = "--agent";
-
-/// How a parent hands sockets over (sd_listen_fds(3)).
-const LISTEN: &str = "LISTEN_FDS";
-const LISTEN_OTHERS: [&str; 2] = ["LISTEN_PID", "LISTEN_FDNAMES"];
 
 pub(super) fn agent(words: &[OsString]) -> Result<u8, Error> {
     let parent = words.first().and_then(|word| word.to_str()?.parse().ok());
@@ -59,6 +56,10 @@ pub(super) fn helper(facts: &Facts, needs: &mut Needs<'_>) -> std::io::Result<Op
         orders.sockets.push(Socket::Credentials);
         sockets.push(OwnedFd::from(listener));
         orders.identity = Some((needs.identity.clone(), token));
+        if let Some(first) = needs.first.take() {
+            orders.sockets.push(Socket::First);
+            sockets.push(first.into());
+        }
     }
     if let Some(Bound {
         sockets: bound,
@@ -84,15 +85,9 @@ pub(super) fn helper(facts: &Facts, needs: &mut Needs<'_>) -> std::io::Result<Op
         orders.metrics = Some(metrics(needs));
     }
     let file = init::own_path().ok_or(std::io::ErrorKind::NotFound)?;
-    let mut environment: Vec<(OsString, OsString)> = facts
-        .vars()
-        .iter()
-        .filter(|(name, _)| name != LISTEN && !LISTEN_OTHERS.iter().any(|other| name == other))
-        .cloned()
-        .collect();
+    let mut environment = errand::environment(facts, sockets.len());
     let text = serde_json::to_string(&orders).expect("plain data has no failure to report");
     environment.push((ORDERS.into(), text.into()));
-    environment.push((LISTEN.into(), sockets.len().to_string().into()));
     Ok(Some(Helper {
         file,
         argv: vec![

@@ -1,5 +1,6 @@
 //! What stands beside the program: the agent with its sockets, and what all processes count in.
 
+use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ pub(super) struct Needs<'a> {
     pub(super) owner: Option<(u32, u32)>,
     pub(super) identity: &'a Identity,
     pub(super) endpoint: Option<identity::Bound>,
+    /// Where the first credentials lie, when the start has waited for them.
+    pub(super) first: Option<UnixDatagram>,
     pub(super) statsd: Listening,
     pub(super) export: &'a Export,
     /// How long what is left at the end may take to be sent.

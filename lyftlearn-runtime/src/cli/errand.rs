@@ -3,6 +3,8 @@
 
 use std::ffi::OsString;
 use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -17,13 +19,32 @@ use crate::init;
 /// Beyond what an errand may take: for its start and its answer.
 const MARGIN: Duration = Duration::from_secs(2);
 
+/// How a parent hands sockets over (sd_listen_fds(3)).
+const LISTEN: &str = "LISTEN_FDS";
+const LISTEN_OTHERS: [&str; 2] = ["LISTEN_PID", "LISTEN_FDNAMES"];
+
+/// What a process of this runtime's own finds in its environment when so many sockets are
+/// handed to it.
+pub(super) fn environment(facts: &Facts, sockets: usize) -> Vec<(OsString, OsString)> {
+    let handed = (LISTEN.into(), sockets.to_string().into());
+    facts
+        .vars()
+        .iter()
+        .filter(|(name, _)| name != LISTEN && !LISTEN_OTHERS.iter().any(|other| name == other))
+        .cloned()
+        .chain([handed])
+        .collect()
+}
+
 /// Sends one out that is known by `word`, and waits for its answer; `None` when it comes to
-/// no end within `patience`, or says nothing.
+/// no end within `patience`, or says nothing. It has `socket`, where it says what is not for
+/// this process.
 pub(super) fn ask<A: DeserializeOwned>(
     facts: &Facts,
     word: &'static str,
     question: &impl Serialize,
     patience: Duration,
+    socket: Option<UnixDatagram>,
 ) -> Option<A> {
     let argv: Vec<OsString> = ["lyftlearn-runtime", word, &std::process::id().to_string()]
         .map(OsString::from)
@@ -31,9 +52,10 @@ pub(super) fn ask<A: DeserializeOwned>(
     let question = serde_json::to_vec(question).expect("plain data has no failure to report");
     let answer = init::errand(
         &argv,
-        facts.vars(),
+        &environment(facts, usize::from(socket.is_some())),
         &Zeroizing::new(question),
         patience + MARGIN,
+        socket.map(OwnedFd::from),
     );
     serde_json::from_slice(&Zeroizing::new(answer?)).ok()
 }

@@ -8,6 +8,7 @@ use super::identity;
 use super::ingest;
 use super::layers::Gathered;
 use super::program;
+use super::required;
 use super::run::recipient;
 use super::secrets;
 use super::usage::{self, UsageFault};
@@ -47,6 +48,8 @@ pub(super) fn exec(mut words: Parser) -> Result<u8, Error> {
             }
             None => {
                 let resolved = resolve_with(&facts, &[])?;
+                // No agent stays to serve them: the program asks the same source by itself.
+                drop(required::awaited(&facts, &resolved)?);
                 let obtained = secrets::obtain(&facts, &resolved)?;
                 let settings = resolved.settings.clone();
                 let recipient = recipient(Keeper::Successor, account.as_ref(), &resolved.settings);

@@ -1,6 +1,10 @@
 //! `credentials.required`: nothing is started before the identity is there.
 
 use std::fmt;
+use std::os::unix::net::UnixDatagram;
+
+#[cfg(feature = "agent")]
+use listenfd::ListenFd;
 
 use crate::error::{Error, ErrorKind, Fault};
 use crate::facts::Facts;
@@ -85,10 +89,11 @@ pub(super) fn waits(resolved: &Resolved) -> bool {
     resolved.identity.required
 }
 
-/// Waits for the first credentials, where they are required.
-pub(super) fn awaited(facts: &Facts, resolved: &Resolved) -> Result<(), Error> {
+/// Waits for the first credentials, where they are required, and returns where they lie for
+/// the agent: this process does not look at them.
+pub(super) fn awaited(facts: &Facts, resolved: &Resolved) -> Result<Option<UnixDatagram>, Error> {
     if !resolved.identity.required {
-        return Ok(());
+        return Ok(None);
     }
     let credentials = &resolved.workload.credentials;
     let fault = match (credentials.mode, credentials.source) {
@@ -107,18 +112,20 @@ pub(super) fn awaited(facts: &Facts, resolved: &Resolved) -> Result<(), Error> {
 }
 
 #[cfg(not(feature = "agent"))]
-fn asked(_: &Facts, _: &Resolved) -> Result<(), Error> {
+fn asked(_: &Facts, _: &Resolved) -> Result<Option<UnixDatagram>, Error> {
     Err(RequiredFault::NotAsked.into())
 }
 
 /// Has an errand ask, again and again.
 #[cfg(feature = "agent")]
-fn asked(facts: &Facts, resolved: &Resolved) -> Result<(), Error> {
+fn asked(facts: &Facts, resolved: &Resolved) -> Result<Option<UnixDatagram>, Error> {
     let identity = &resolved.identity;
     let patience = std::time::Duration::from_secs(identity.startup_seconds.into());
-    let answer: Option<Answer> = super::errand::ask(facts, WORD, identity, patience);
+    // Without them the agent asks once more.
+    let (agents, errands) = UnixDatagram::pair().ok().unzip();
+    let answer: Option<Answer> = super::errand::ask(facts, WORD, identity, patience, errands);
     let (cause, waited) = match answer {
-        Some(Answer { cause: None, .. }) => return Ok(()),
+        Some(Answer { cause: None, .. }) => return Ok(agents),
         Some(Answer {
             cause: Some(cause),
             waited,
@@ -146,7 +153,16 @@ struct Answer {
 #[cfg(feature = "agent")]
 pub(super) fn errand(arguments: &[std::ffi::OsString]) -> Result<u8, Error> {
     super::errand::run(WORD, arguments, async |identity| {
-        let cause = crate::credentials::first(&identity).await.err();
+        let cause = match crate::credentials::first(&identity).await {
+            Ok(first) => {
+                let socket = ListenFd::from_env().take_unix_datagram(0).ok().flatten();
+                if let Some(socket) = socket {
+                    crate::credentials::hand_over(&first, &socket);
+                }
+                None
+            }
+            Err(cause) => Some(cause),
+        };
         Answer {
             waited: cause
                 .as_ref()

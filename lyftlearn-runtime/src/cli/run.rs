@@ -154,7 +154,7 @@ fn prepare_run(
     })?;
     let quiet = settings.log.as_deref() == Some("off");
     let skew = skew::guard(facts, &resolved)?;
-    required::awaited(facts, &resolved)?;
+    let first = required::awaited(facts, &resolved)?;
     let obtained = secrets::obtain(facts, &resolved)?;
     stages.end("secrets");
     let noted = resolved.problems.len();
@@ -220,6 +220,7 @@ fn prepare_run(
             owner,
             identity: &resolved.identity,
             endpoint,
+            first,
             statsd,
             problems: &mut delivery.problems,
         },

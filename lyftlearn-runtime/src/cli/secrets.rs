@@ -15,8 +15,8 @@ use crate::resolve::Resolved;
 use crate::secrets::fault::{Failure, SecretsFault, Why};
 use crate::secrets::naming::{self, Named};
 use crate::secrets::{Content, Set, read_local, read_set};
-use crate::settings::Settings;
 use crate::settings::secrets::{Declared, Source};
+use crate::settings::{Settings, is_service_link};
 use crate::workload::{Platform, Workload};
 
 /// The word by which this binary knows that it is to fetch.
@@ -285,17 +285,27 @@ fn injected(facts: &Facts, resolved: &Resolved, secret: &Declared) -> Option<Con
             .map(|(_, value)| Content::one(value.as_bytes()))
             .or_else(|| document.map(|document| Content::one(document.value.as_bytes())));
     }
-    // Which names a bundle has nobody knows before it is fetched: where a webhook injects, the
-    // first of them tells.
+    // Which names a service of Confidant's has nobody knows before it is fetched. A webhook injects
+    // all of them or none, so that the first one tells; for any other bundle one that is set says
+    // nothing of the rest.
     let prefix = secret.prefix.as_deref()?.to_uppercase();
-    if resolved.workload.platform != Platform::Kubernetes {
+    let platform = resolved.workload.platform;
+    let by_webhook = matches!(
+        secret.source(platform.as_str()),
+        None | Some(Source::Confidant { .. })
+    );
+    if platform != Platform::Kubernetes || !by_webhook {
         return None;
     }
     let pairs: Vec<_> = (facts.vars().iter())
         .filter_map(|(name, value)| {
-            let key = name.to_str()?.strip_prefix(&prefix)?.to_lowercase();
+            let suffix = name.to_str()?.strip_prefix(&prefix)?;
+            // A Service of such a name is no secret.
+            if is_service_link(suffix, &value.to_string_lossy()) {
+                return None;
+            }
             Some(crate::secrets::Pair {
-                key,
+                key: suffix.to_lowercase(),
                 value: crate::secrets::Value::new(value.as_bytes()),
                 prefix: None,
             })
@@ -321,7 +331,7 @@ fn fetch(facts: &Facts, resolved: &Resolved, wanted: Vec<(String, Source)>) -> F
     let mut fetched: Fetched = wanted.iter().map(lost).collect();
     let request = request(facts, resolved, wanted);
     let patience = std::time::Duration::from_secs(request.deadline_seconds.into());
-    let answer: Option<Answer> = super::errand::ask(facts, WORD, &request, patience);
+    let answer: Option<Answer> = super::errand::ask(facts, WORD, &request, patience, None);
     let answer = answer.unwrap_or_default();
     fetched.extend(
         answer

@@ -149,16 +149,18 @@ impl Broker {
     }
 
     /// Keeps all of them fresh, in tasks of the current [`tokio::task::LocalSet`]. The
-    /// default one is had before anybody asks for it, any other once somebody has.
-    pub(crate) fn keep(&self, report: impl Fn(&str, Report) + 'static) {
+    /// default one is had before anybody asks for it, any other once somebody has. `first` is
+    /// the default one's, where it was asked for already.
+    pub(crate) fn keep(&self, mut first: Option<Fetched>, report: impl Fn(&str, Report) + 'static) {
         let report = Rc::new(report);
         for (name, held) in self.identities.iter() {
             let (name, held, report) = (name.clone(), Rc::clone(held), Rc::clone(&report));
+            let first = if name == DEFAULT { first.take() } else { None };
             tokio::task::spawn_local(async move {
                 if name != DEFAULT {
                     held.wanted.notified().await;
                 }
-                held.keep(|what| report(&name, what)).await;
+                held.keep(first, |what| report(&name, what)).await;
             });
         }
     }
@@ -208,12 +210,16 @@ impl Held {
         Some(body)
     }
 
-    async fn keep(&self, report: impl Fn(Report)) {
+    async fn keep(&self, mut first: Option<Fetched>, report: impl Fn(Report)) {
         let mut failed_for = None;
         loop {
             let asked = Instant::now();
-            let question = tokio::time::timeout(LONGEST_QUESTION, self.source.fetch());
-            let answer = question.await.unwrap_or(Err(Cause::TimedOut));
+            let answer = match first.take() {
+                Some(fetched) => Ok(fetched),
+                None => tokio::time::timeout(LONGEST_QUESTION, self.source.fetch())
+                    .await
+                    .unwrap_or(Err(Cause::TimedOut)),
+            };
             let span = match answer {
                 Ok(fetched) => {
                     failed_for = None;

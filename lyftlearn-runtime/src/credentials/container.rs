@@ -86,6 +86,12 @@ impl Container {
             .headers_mut()
             .try_insert("accept", "application/json")
             .map_err(|_| Cause::BadToken)?;
+        // Asked twice an hour, or by a program that was busy meanwhile: a connection that was kept
+        // is one that the other side has closed.
+        request
+            .headers_mut()
+            .try_insert("connection", "close")
+            .map_err(|_| Cause::BadToken)?;
         let response = self
             .connector
             .call(request)

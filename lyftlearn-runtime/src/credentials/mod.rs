@@ -8,6 +8,8 @@ mod broker;
 mod container;
 mod fault;
 #[cfg(feature = "cli")]
+mod handed;
+#[cfg(feature = "cli")]
 mod schedule;
 mod source;
 #[cfg(feature = "cli")]
@@ -18,6 +20,8 @@ mod sts;
 pub(crate) use broker::{Broker, Report, Summary, Unavailable, timestamp};
 #[cfg(feature = "cli")]
 pub(crate) use fault::{Cause, unavailable};
+#[cfg(feature = "cli")]
+pub(crate) use handed::{hand_over, take_over};
 pub(crate) use source::Source;
 #[cfg(feature = "cli")]
 pub(crate) use startup::first;

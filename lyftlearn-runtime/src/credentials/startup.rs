@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::fault::Cause;
-use super::source::Source;
+use super::source::{Fetched, Source};
 use crate::workload::Identity;
 
 /// Many containers start at one moment: what they were refused together they do not ask for
@@ -15,7 +15,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(3);
 
 /// Asks until there are some, or the identity's patience is over. Even a refusal is asked
 /// again: an association or a policy of a minute ago is not yet known everywhere.
-pub(crate) async fn first(identity: &Identity) -> Result<(), Cause> {
+pub(crate) async fn first(identity: &Identity) -> Result<Fetched, Cause> {
     let source = Source::new(identity).ok_or(Cause::Sdk("the source gave none"))?;
     let until = Instant::now() + Duration::from_secs(identity.startup_seconds.into());
     let mut last = Cause::TimedOut;
@@ -25,7 +25,7 @@ pub(crate) async fn first(identity: &Identity) -> Result<(), Cause> {
             return Err(last);
         };
         match answer {
-            Ok(_) => return Ok(()),
+            Ok(fetched) => return Ok(fetched),
             Err(cause) if cause.is_of_this_container() => return Err(cause),
             Err(cause) => last = cause,
         }

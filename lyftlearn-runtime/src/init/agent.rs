@@ -12,7 +12,7 @@ use super::spawn::{self, Words};
 use crate::error::Error;
 
 /// Its sockets come to it under these numbers, from the first on (sd_listen_fds(3)).
-const FIRST_SOCKET: i32 = 3;
+pub(super) const FIRST_SOCKET: i32 = 3;
 
 /// More sockets than this are never handed over.
 const ASIDE: i32 = FIRST_SOCKET + 16;
@@ -114,6 +114,6 @@ impl Agent {
 /// Above every number under which a socket is handed over: those are copied one after
 /// another, and one must not be written over before its turn. Where there is no such number,
 /// the limit on open files is so low that nothing else would run either.
-fn aside(socket: OwnedFd) -> OwnedFd {
+pub(super) fn aside(socket: OwnedFd) -> OwnedFd {
     rustix::io::fcntl_dupfd_cloexec(&socket, ASIDE).unwrap_or(socket)
 }

@@ -159,13 +159,15 @@ pub(crate) fn belongs_to(parent: u32) -> Option<()> {
 }
 
 /// Starts this binary once more for what waits on others, asks it `question` on its standard
-/// input and waits for what it says; `None` when it comes to no end within `patience`.
+/// input and waits for what it says; `None` when it comes to no end within `patience`. A
+/// `socket` is handed to it as to the agent.
 #[cfg(feature = "agent")]
 pub(crate) fn errand(
     argv: &[std::ffi::OsString],
     environment: &[(std::ffi::OsString, std::ffi::OsString)],
     question: &[u8],
     patience: Duration,
+    socket: Option<std::os::fd::OwnedFd>,
 ) -> Option<Vec<u8>> {
     use std::io::{Read, Write};
     use std::net::Shutdown;
@@ -175,7 +177,13 @@ pub(crate) fn errand(
     let own = own_path()?;
     let words = spawn::Words::new(argv, environment).ok()?;
     let (mut ours, theirs) = UnixStream::pair().ok()?;
-    let files = [(theirs.as_raw_fd(), 0), (theirs.as_raw_fd(), 1)];
+    let socket = socket.map(agent::aside);
+    let mut files = vec![(theirs.as_raw_fd(), 0), (theirs.as_raw_fd(), 1)];
+    files.extend(
+        socket
+            .as_ref()
+            .map(|socket| (socket.as_raw_fd(), agent::FIRST_SOCKET)),
+    );
     // Nothing that arrives here is for it: it ends when it is done, or with this process.
     let errand = spawn::spawn(&own, &words, &SigSet::empty(), &files).ok()?;
     drop(theirs);

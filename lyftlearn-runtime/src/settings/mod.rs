@@ -23,6 +23,8 @@ pub(crate) use fault::SettingsFault;
 pub(crate) use identity::{AssumeRole, Identity};
 pub use keys::{KEYS, Key};
 pub(crate) use metrics::{EmfTo, Listen, Metrics};
+#[cfg(feature = "cli")]
+pub(crate) use service_links::made as is_service_link;
 pub(crate) use statsd::Intercept;
 pub(crate) use statsd::Statsd;
 

@@ -3,7 +3,7 @@
 
 /// Whether the kubelet made the variable for a Service, by the names it makes
 /// (pkg/kubelet/envvars) or by a value that only it writes.
-pub(super) fn made(suffix: &str, value: &str) -> bool {
+pub(crate) fn made(suffix: &str, value: &str) -> bool {
     ["tcp://", "udp://", "sctp://"]
         .iter()
         .any(|scheme| value.starts_with(scheme))

@@ -2,7 +2,9 @@
 old (the bundle in SageMaker's Spark jars) and newer, and Hadoop's S3A with its own list.
 """
 
+import contextlib
 import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 JARS = Path("/opt/java")
@@ -17,7 +19,8 @@ def jars(name: str) -> list[Path]:
     return [*bundle, *rest] if name != "java" else [*newer, *bundle, *rest]
 
 
-def read(endpoint: str, name: str) -> None:
+@contextlib.contextmanager
+def reader(endpoint: str, name: str) -> Iterator[Callable[[], object]]:
     from py4j.java_gateway import GatewayParameters, JavaGateway
     from py4j.protocol import Py4JJavaError
 
@@ -31,7 +34,7 @@ def read(endpoint: str, name: str) -> None:
         assert server.stdout
         port = int(server.stdout.readline())
         gateway = JavaGateway(gateway_parameters=GatewayParameters(port=port, auto_convert=True))
-        (hadoop if name == "java-s3a" else sdk)(gateway.jvm, endpoint, name)
+        yield (hadoop if name == "java-s3a" else sdk)(gateway.jvm, endpoint, name)
     except Py4JJavaError as error:
         # Only while the server is there can it say what it was.
         raise SystemExit(str(error)[:1500]) from None
@@ -40,15 +43,15 @@ def read(endpoint: str, name: str) -> None:
         server.wait()
 
 
-def sdk(jvm: object, endpoint: str, name: str) -> None:
+def sdk(jvm: object, endpoint: str, name: str) -> Callable[[], object]:
     aws = jvm.com.amazonaws
     where = aws.client.builder.AwsClientBuilder.EndpointConfiguration(endpoint, "eu-west-1")
     builder = aws.services.s3.AmazonS3ClientBuilder.standard()
     client = builder.withEndpointConfiguration(where).withPathStyleAccessEnabled(True).build()
-    client.getObjectAsString(BUCKET, f"{name}.csv")
+    return lambda: client.getObjectAsString(BUCKET, f"{name}.csv")
 
 
-def hadoop(jvm: object, endpoint: str, name: str) -> None:
+def hadoop(jvm: object, endpoint: str, name: str) -> Callable[[], object]:
     settings = jvm.org.apache.hadoop.conf.Configuration()
     settings.set("fs.s3a.endpoint", endpoint)
     settings.set("fs.s3a.endpoint.region", "eu-west-1")
@@ -56,6 +59,11 @@ def hadoop(jvm: object, endpoint: str, name: str) -> None:
     settings.set("fs.s3a.attempts.maximum", "1")
     settings.set("fs.s3a.bucket.probe", "0")
     path = jvm.org.apache.hadoop.fs.Path(f"s3a://{BUCKET}/{name}.csv")
-    stream = path.getFileSystem(settings).open(path)
-    stream.read()
-    stream.close()
+    system = path.getFileSystem(settings)
+
+    def read() -> None:
+        stream = system.open(path)
+        stream.read()
+        stream.close()
+
+    return read

@@ -9,13 +9,16 @@ import sys
 import tempfile
 from pathlib import Path
 
+# One client from before the fork, and one of each worker's own, which no fork may share.
 APP = """
-import os, boto3
+import os, boto3, s3fs
 from botocore.config import Config
 config = Config(s3={"addressing_style": "path"})
-client = boto3.client("s3", endpoint_url=%r, config=config)
+endpoint = %r
+client = boto3.client("s3", endpoint_url=endpoint, config=config)
 def app(environ, start):
     client.get_object(Bucket="bucket", Key="boto3.csv")["Body"].read()
+    s3fs.S3FileSystem(endpoint_url=endpoint).cat("bucket/s3fs.csv")
     key = boto3.Session().get_credentials().access_key
     start("200 OK", [("Content-Type", "text/plain")])
     return [f"{os.getpid()} {key}".encode()]

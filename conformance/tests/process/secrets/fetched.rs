@@ -236,6 +236,33 @@ fn what_the_platform_has_injected_is_not_fetched() {
 }
 
 #[test]
+fn what_only_looks_injected_is_fetched() {
+    needs_namespaces!();
+    let servers = servers!();
+    let world = World::new();
+    // A Service called `credentials`, and one key of a bundle that no webhook knows.
+    let settings = "[secrets.ranking]\nfrom = \"confidant://ranking-prod\"\n\
+                    [secrets.db]\nfrom = \"aws-secretsmanager:prod/db\"\nenv_prefix = \"RANKER_\"\n";
+    let container = servers
+        .pod(&world, settings)
+        .variable("CREDENTIALS_PORT", "tcp://10.0.0.1:80")
+        .variable("CREDENTIALS_SERVICE_HOST", "10.0.0.1")
+        .variable("RANKER_USER", "set");
+    let output = ended(&container, SHOW);
+    check_end(&output, 0);
+    let canary = servers.canary.value();
+    check_variables(
+        &output,
+        &[
+            ("CREDENTIALS_PASSWORD", canary),
+            ("CREDENTIALS_PORT", "tcp://10.0.0.1:80"),
+            ("RANKER_USER", "set"),
+            ("RANKER_PASSWORD", canary),
+        ],
+    );
+}
+
+#[test]
 fn who_is_set_stands_unless_the_secret_overrides_and_explain_says_so() {
     needs_namespaces!();
     let world = World::new();
