@@ -13,7 +13,11 @@ fn check(variables: &[(&str, &str)], routes: &[&str], problem: Option<&str>) {
     assert_eq!(resolved.workload.metrics.routes, routes);
     match problem {
         Some(problem) => assert!(resolved.problems.iter().any(|said| said == problem)),
-        None => assert!(!resolved.problems.iter().any(|said| said.contains("STATSD"))),
+        None => assert!(!resolved.problems.iter().any(|said| {
+            ["STATSD", "OTEL", "otlp", "COLLECTOR"]
+                .iter()
+                .any(|word| said.contains(word))
+        })),
     }
 }
 
@@ -75,4 +79,67 @@ fn what_is_asked_for_only_goes_where_it_can() {
     let said = "metrics.routes has emf, and AWS_EMF_AGENT_ENDPOINT names no agent: \
                 expected tcp://host:port or udp://host:port";
     check(&[emf, odd], &[], Some(said));
+}
+
+#[test]
+fn what_the_environment_says_to_an_sdk_counts_only_when_asked() {
+    let routes = ("LYFTLEARN_RUNTIME_METRICS_ROUTES", r#"["otlp"]"#);
+    let all = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318/");
+    let own = (
+        "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
+        "https://collector/own",
+    );
+    check(&[all, own], &[], None);
+    check(&[routes, all], &["otlp"], None);
+    check(&[routes, own], &["otlp"], None);
+    let none = "metrics.routes has otlp, and neither metrics.otlp.endpoint nor OTEL_EXPORTER_OTLP_ENDPOINT says where";
+    check(&[routes], &[], Some(none));
+    check(
+        &[routes, ("OTEL_EXPORTER_OTLP_ENDPOINT", "")],
+        &[],
+        Some(none),
+    );
+    let odd = ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318");
+    let said = "metrics.routes has otlp, and OTEL_EXPORTER_OTLP_ENDPOINT names no server: \
+                expected a URL, such as http://collector:4318";
+    check(&[routes, odd], &[], Some(said));
+    let grpc = ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc");
+    let said = "metrics.routes has otlp, and OTEL_EXPORTER_OTLP_PROTOCOL asks for grpc: \
+                metrics.otlp.endpoint names a server that takes HTTP";
+    check(&[routes, all, grpc], &[], Some(said));
+    let http = ("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "http/protobuf");
+    check(&[routes, all, grpc, http], &["otlp"], None);
+    let timeout = ("OTEL_EXPORTER_OTLP_TIMEOUT", "10s");
+    let said = "OTEL_EXPORTER_OTLP_TIMEOUT is ignored: expected milliseconds";
+    check(&[routes, all, timeout], &["otlp"], Some(said));
+}
+
+#[test]
+fn a_collector_of_this_runtimes_own_is_named_by_a_setting() {
+    let endpoint = (
+        "LYFTLEARN_RUNTIME_METRICS_OTLP_ENDPOINT",
+        "http://collector:4318",
+    );
+    check(&[endpoint], &["otlp"], None);
+    let elsewhere = ("LYFTLEARN_RUNTIME_METRICS_ROUTES", r#"["prometheus"]"#);
+    check(&[endpoint, elsewhere], &["prometheus"], None);
+    // What is meant for an SDK's server is not shown to another.
+    let headers = ("OTEL_EXPORTER_OTLP_HEADERS", "no headers");
+    check(&[endpoint, headers], &["otlp"], None);
+    let variable = (
+        "LYFTLEARN_RUNTIME_METRICS_OTLP_HEADERS_VARIABLE",
+        "COLLECTOR_KEY",
+    );
+    let said = "metrics.otlp.headers_variable names a variable that is not set";
+    check(&[endpoint, variable], &["otlp"], Some(said));
+    let said = "COLLECTOR_KEY is ignored: expected name=value,name=value";
+    for odd in ["secret", "a b=secret", "=secret", "a=%ff", "a=%0asecret"] {
+        let key = ("COLLECTOR_KEY", odd);
+        check(&[endpoint, variable, key], &["otlp"], Some(said));
+    }
+    let key = ("COLLECTOR_KEY", "api-key=s%20t,, other = x=y");
+    check(&[endpoint, variable, key], &["otlp"], None);
+    let odd = ("OTEL_RESOURCE_ATTRIBUTES", "no pairs");
+    let said = "OTEL_RESOURCE_ATTRIBUTES is ignored: expected name=value,name=value";
+    check(&[endpoint, odd], &["otlp"], Some(said));
 }

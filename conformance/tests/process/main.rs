@@ -22,6 +22,7 @@ mod export;
 mod identity;
 mod lifecycle;
 mod metrics;
+mod otlp;
 mod outcome;
 mod prometheus;
 mod relay;

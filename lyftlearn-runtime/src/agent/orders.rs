@@ -46,6 +46,8 @@ pub(crate) struct Metrics {
     pub(crate) stages: Vec<(String, f64)>,
     /// How much of what serves a model is not as what trained it, where that was looked at.
     pub(crate) skew: Option<u64>,
+    /// Since when everything is added up, in seconds since 1970.
+    pub(crate) begun: f64,
     /// How long the last flush may take, in seconds.
     pub(crate) flush_seconds: f64,
 }

@@ -15,6 +15,10 @@ const STARTS: &str = "lyftlearn_runtime_agent_starts_total";
 /// All of its names begin so.
 pub(super) const PREFIX: &str = "lyftlearn_runtime_";
 
+const LOST: &str = "metrics_lost_total";
+/// Those that were to be passed on wait in its memory.
+const LINES: &str = "lines";
+
 /// Everything that it can be read from.
 pub(super) struct Own {
     stages: Vec<(String, f64)>,
@@ -51,15 +55,10 @@ impl Own {
             ("series", lost.series),
             ("values", lost.values),
             ("damaged", lost.damaged),
-            ("lines", lost.lines),
+            (LINES, lost.lines),
         ] {
             let help = "What was counted and not kept: series without room, values that are no numbers, series that somebody wrote over, received lines that waited too long.";
-            found.push(counter(
-                "metrics_lost_total",
-                &[("what", cause)],
-                count,
-                help,
-            ));
+            found.push(counter(LOST, &[("what", cause)], count, help));
         }
         for (stage, seconds) in &self.stages {
             let help = "How long each part of the start took, before the program.";
@@ -116,6 +115,15 @@ impl Own {
             ..Snapshot::default()
         }
     }
+}
+
+/// Whether a total is this process's own: everything else outlives it.
+pub(super) fn begins_anew(series: &Series) -> bool {
+    let name = series.name.strip_prefix(PREFIX);
+    name.is_some_and(|name| {
+        name.starts_with("credentials_")
+            || (name == LOST && series.labels.iter().any(|(_, what)| what == LINES))
+    })
 }
 
 fn order(series: &Series) -> (Kind, &str, &[(String, String)]) {

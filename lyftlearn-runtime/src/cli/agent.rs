@@ -14,7 +14,7 @@ use super::usage::UsageFault;
 use crate::agent::{Metrics, ORDERS, Orders, Socket};
 use crate::contract::delivered;
 use crate::error::Error;
-use crate::facts::Facts;
+use crate::facts::{Facts, wall_clock};
 use crate::init::{self, Helper};
 use crate::settings::secrets::Declared;
 
@@ -112,6 +112,7 @@ fn metrics(needs: &mut Needs<'_>) -> Metrics {
         run: needs.run.map(Path::to_owned),
         stages: std::mem::take(&mut needs.stages),
         skew: (needs.skew).and_then(|skew| skew.undeclared.try_into().ok()),
+        begun: wall_clock().as_secs_f64(),
         flush_seconds: needs.flush.as_secs_f64(),
     }
 }

@@ -8,6 +8,7 @@ pub(crate) mod kubernetes;
 pub(crate) mod limits;
 pub(crate) mod linux;
 pub(crate) mod metrics;
+pub(crate) mod otlp;
 pub(crate) mod runtime;
 pub(crate) mod sagemaker;
 pub(crate) mod secrets;

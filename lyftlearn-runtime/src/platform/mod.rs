@@ -7,6 +7,7 @@ mod identity;
 mod kubernetes;
 mod local;
 mod originals;
+mod otlp;
 mod paths;
 mod resources;
 mod routes;

@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use super::{Detection, World};
+use super::{Detection, World, otlp};
 use crate::contract::{aws, metrics as words, sagemaker, statsd};
 use crate::settings::{EmfTo, Intercept, Listen};
 use crate::workload::{
@@ -61,12 +61,17 @@ pub(super) fn read(
     let emf = (asked("emf") == Some(true))
         .then(|| emf(world, problems))
         .flatten();
+    let otlp = asked("otlp")
+        .unwrap_or(settings.otlp_endpoint.is_some())
+        .then(|| otlp::read(world, detection, job, topology, problems))
+        .flatten();
     let mut routes = Vec::new();
     routes.extend(listen.map(|_| "prometheus".to_owned()));
     routes.extend(values.then(|| "statsd".to_owned()));
     routes.extend(relays.then(|| "relay".to_owned()));
     routes.extend(sagemaker.as_ref().map(|_| "sagemaker".to_owned()));
     routes.extend(emf.as_ref().map(|_| "emf".to_owned()));
+    routes.extend(otlp.as_ref().map(|_| "otlp".to_owned()));
     let export = Export {
         listen,
         gateway,
@@ -83,6 +88,7 @@ pub(super) fn read(
         labels: labels(world, detection, job, topology),
         sagemaker,
         emf,
+        otlp,
     };
     (Metrics { routes }, export)
 }

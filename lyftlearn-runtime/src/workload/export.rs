@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::Secret;
+
 /// Every way out of a container.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(
@@ -27,6 +29,9 @@ pub(crate) struct Export {
     /// CloudWatch's Embedded Metric Format.
     #[serde(default)]
     pub(crate) emf: Option<Emf>,
+    /// An OTLP server.
+    #[serde(default)]
+    pub(crate) otlp: Option<Otlp>,
 }
 
 #[cfg_attr(
@@ -41,7 +46,7 @@ impl Export {
 
     /// Whether what was counted is written down at intervals.
     pub(crate) fn reports(&self) -> bool {
-        self.sagemaker.is_some() || self.emf.is_some()
+        self.sagemaker.is_some() || self.emf.is_some() || self.otlp.is_some()
     }
 }
 
@@ -55,6 +60,25 @@ pub(crate) struct Emf {
     pub(crate) agent: Option<Gateway>,
     /// Where the agent files the documents.
     pub(crate) log_group: String,
+}
+
+/// A server that takes OpenTelemetry's protocol by HTTP.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    not(all(feature = "agent", feature = "cli")),
+    allow(dead_code, reason = "without an agent nothing goes out")
+)]
+pub(crate) struct Otlp {
+    /// To the last part of its path.
+    pub(crate) url: String,
+    /// What it wants to be shown: a key, perhaps.
+    pub(crate) headers: Vec<(String, Secret)>,
+    /// Between two exports.
+    pub(crate) seconds: u32,
+    /// How long it may take to answer.
+    pub(crate) timeout_milliseconds: u32,
+    /// What the metrics are of.
+    pub(crate) resource: Vec<(String, String)>,
 }
 
 /// A StatsD server: the deployment's own.
