@@ -14,7 +14,7 @@ fn check(variables: &[(&str, &str)], routes: &[&str], problem: Option<&str>) {
     match problem {
         Some(problem) => assert!(resolved.problems.iter().any(|said| said == problem)),
         None => assert!(!resolved.problems.iter().any(|said| {
-            ["STATSD", "OTEL", "otlp", "COLLECTOR"]
+            ["STATSD", "OTEL", "otlp", "COLLECTOR", "$"]
                 .iter()
                 .any(|word| said.contains(word))
         })),
@@ -57,6 +57,83 @@ fn what_cannot_be_is_said() {
     let protocol = "STATSD_PROTOCOL is ignored: expected udp or tcp";
     let odd = ("STATSD_PROTOCOL", "sctp");
     check(&[statsd, found, odd], &["statsd"], Some(protocol));
+}
+
+#[test]
+fn whoever_is_stood_in_for_gets_what_was_meant_for_it() {
+    let pod = ("LYFTLEARN_RUNTIME_PLATFORM", "kubernetes");
+    let all = ("LYFTLEARN_RUNTIME_METRICS_INTERCEPT", "all");
+    let nobody = ("LYFTLEARN_RUNTIME_METRICS_INTERCEPT", "false");
+    let off = ("LYFTLEARN_RUNTIME_METRICS_STATSD_MODE", "off");
+    let totals = ("LYFTLEARN_RUNTIME_METRICS_GATEWAY_MODE", "aggregate");
+    let own = ("LYFTLEARN_RUNTIME_METRICS_GATEWAY_HOST", "gateway");
+    let statsd = ("STATSD_HOST", "10.0.0.1");
+    let node = ("DD_AGENT_HOST", "10.0.0.1");
+    let url = ("DD_DOGSTATSD_URL", "udp://10.0.0.1:8126");
+    check(&[pod, node], &["prometheus"], None);
+    check(&[pod, all, node], &["prometheus", "relay"], None);
+    check(&[pod, all, url], &["prometheus", "relay"], None);
+    check(&[pod, all, node, totals], &["prometheus", "statsd"], None);
+    check(&[pod, all, node, off], &["prometheus"], None);
+    check(&[pod, statsd, totals], &["prometheus", "statsd"], None);
+    check(&[pod, statsd, nobody], &["prometheus"], None);
+    check(&[pod, statsd, off], &["prometheus"], None);
+    check(&[statsd, own], &["statsd", "relay"], None);
+    // A sidecar that is not there: this runtime is heard in its place, and it is nobody's.
+    let sidecar = ("STATSD_HOST", "localhost");
+    let elsewhere = ("STATSD_PORT", "9125");
+    let here = ("LYFTLEARN_RUNTIME_METRICS_STATSD_LISTEN", "127.0.0.1:9125");
+    check(&[sidecar], &[], None);
+    check(&[pod, sidecar], &["prometheus", "relay"], None);
+    check(&[sidecar, elsewhere], &["relay"], None);
+    check(&[sidecar, elsewhere, here], &[], None);
+    check(&[sidecar, own], &["statsd", "relay"], None);
+}
+
+#[test]
+fn who_sends_by_what_is_not_understood_is_left_alone() {
+    let said = |name| format!("${name} names no gateway for metrics, and is left as it is");
+    let all = ("LYFTLEARN_RUNTIME_METRICS_INTERCEPT", "all");
+    let host = ("STATSD_HOST", "10.0.0.1");
+    let node = ("DD_AGENT_HOST", "10.0.0.1");
+    for (found, variables) in [
+        ("STATSD_PORT", vec![host, ("STATSD_PORT", "x")]),
+        ("STATSD_PORT", vec![host, ("STATSD_PORT", "0")]),
+        ("STATSD_PROTOCOL", vec![host, ("STATSD_PROTOCOL", "sctp")]),
+        (
+            "DD_DOGSTATSD_PORT",
+            vec![all, node, ("DD_DOGSTATSD_PORT", "x")],
+        ),
+        (
+            "DD_DOGSTATSD_URL",
+            vec![all, node, ("DD_DOGSTATSD_URL", "unix:///run/dsd.socket")],
+        ),
+        (
+            "DD_DOGSTATSD_URL",
+            vec![all, ("DD_DOGSTATSD_URL", "udp://10.0.0.1:x")],
+        ),
+    ] {
+        check(&variables, &[], Some(&said(found)));
+    }
+    let off = ("LYFTLEARN_RUNTIME_METRICS_STATSD_MODE", "off");
+    let socket = ("DD_DOGSTATSD_URL", "unix:///run/dsd.socket");
+    check(&[all, off, socket], &[], None);
+}
+
+#[test]
+fn a_document_names_a_server_where_no_variable_does() {
+    let root = tempfile::tempdir().unwrap();
+    let place = root.path().join("etc/lyftlearn/config");
+    std::fs::create_dir_all(&place).unwrap();
+    let document = r#"{"STATSD_HOST": "10.0.0.1", "STATSD_PROTOCOL": "sctp"}"#;
+    std::fs::write(place.join("environment.json"), document).unwrap();
+    let facts = Facts::empty().with_root(root.path());
+    let said = "$STATSD_PROTOCOL names no gateway for metrics, and is left as it is";
+    let resolved = resolve(&facts).unwrap();
+    assert!(resolved.problems.iter().any(|problem| problem == said));
+    let facts = facts.with_var("STATSD_PROTOCOL", "udp");
+    let routes = resolve(&facts).unwrap().workload.metrics.routes;
+    assert_eq!(routes, ["relay"]);
 }
 
 #[test]

@@ -11,9 +11,8 @@ use crate::deliver::outcome::Skew;
 use crate::facts::Facts;
 use crate::init::{self, Helper, Policy};
 use crate::metrics::region;
-use crate::platform;
 use crate::settings::Settings;
-use crate::workload::{Export, Identity, Platform, Role, Workload};
+use crate::workload::{Clients, Export, Identity, Platform, Role, Workload};
 
 /// A server that has not taken it by then will not.
 const LONGEST_FLUSH: Duration = Duration::from_secs(2);
@@ -89,25 +88,22 @@ pub(super) fn make_region(
     Some(place)
 }
 
-/// The settings, and the variables of the deployment's documents.
-pub(super) type Deployed<'a> = (&'a Settings, &'a [platform::DocumentVariable]);
-
 #[cfg(feature = "agent")]
 pub(super) fn statsd(
-    facts: &Facts,
-    deployed: Deployed<'_>,
+    settings: &Settings,
+    clients: &Clients,
     workload: &Workload,
     owner: Option<(u32, u32)>,
     problems: &mut Vec<String>,
 ) -> (Pointed, Listening) {
     let run = workload.paths.run.as_deref();
-    listen::bound(facts, deployed, workload.platform, run, owner, problems)
+    listen::bound(settings, clients, workload.platform, run, owner, problems)
 }
 
 #[cfg(not(feature = "agent"))]
 pub(super) fn statsd(
-    _: &Facts,
-    _: Deployed<'_>,
+    _: &Settings,
+    _: &Clients,
     _: &Workload,
     _: Option<(u32, u32)>,
     _: &mut Vec<String>,

@@ -171,8 +171,8 @@ fn prepare_run(
     let (presented, endpoint) =
         identity::served(facts, &delivery.workload, owner, &mut delivery.problems);
     let (pointed, mut statsd) = beside::statsd(
-        facts,
-        (settings, &resolved.variables),
+        settings,
+        &resolved.export.clients,
         &delivery.workload,
         owner,
         &mut delivery.problems,

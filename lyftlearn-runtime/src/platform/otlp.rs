@@ -90,7 +90,7 @@ fn told(world: &World<'_>, problems: &mut Vec<String>) -> Option<Told> {
 }
 
 fn text(world: &World<'_>, name: &str) -> Option<String> {
-    let text = world.facts.text(name)?.trim().to_owned();
+    let text = world.told(name)?.trim().to_owned();
     Some(text).filter(|text| !text.is_empty())
 }
 

@@ -1,7 +1,7 @@
 //! Where metrics go, with all that sending them takes. The platform tells it, the agent
 //! does it.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,9 @@ pub(crate) struct Export {
     pub(crate) listen: Option<SocketAddr>,
     /// A StatsD server that lines are sent to.
     pub(crate) gateway: Option<Gateway>,
+    /// Clients of such a server's, who may be heard here instead.
+    #[serde(default)]
+    pub(crate) clients: Clients,
     /// How that server is spoken to.
     pub(crate) push: Push,
     /// What every series says of the workload.
@@ -90,6 +93,31 @@ pub(crate) struct Gateway {
     pub(crate) port: u16,
     /// How lines come to it.
     pub(crate) protocol: Protocol,
+}
+
+#[cfg_attr(
+    not(all(feature = "agent", feature = "cli")),
+    allow(dead_code, reason = "without an agent nothing goes out")
+)]
+impl Gateway {
+    /// Whether it is in this very container, or in its pod.
+    pub(crate) fn is_loopback(&self) -> bool {
+        let address: Result<IpAddr, _> = self.host.parse();
+        self.host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+    }
+}
+
+/// Clients of StatsD.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    not(all(feature = "agent", feature = "cli")),
+    allow(dead_code, reason = "without an agent nobody is heard")
+)]
+pub(crate) struct Clients {
+    /// Whether they are heard here.
+    pub(crate) heard: bool,
+    /// Whom they were sent to.
+    pub(crate) meant: Option<Gateway>,
 }
 
 /// How lines come to a StatsD server.

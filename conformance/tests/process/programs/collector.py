@@ -3,6 +3,7 @@
 collector.py FILE [STATUS]
 """
 
+import contextlib
 import gzip
 import json
 import sys
@@ -10,6 +11,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
+from google.protobuf.unknown_fields import UnknownFieldSet
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
     ExportMetricsServiceResponse,
@@ -40,8 +43,10 @@ class Collector(BaseHTTPRequestHandler):
         self.send_response(STATUS)
         self.send_header("Content-Type", "application/x-protobuf")
         self.send_header("Content-Length", str(len(answer)))
-        self.end_headers()
-        self.wfile.write(answer)
+        # Who asks may have come to its end meanwhile.
+        with contextlib.suppress(ConnectionError):
+            self.end_headers()
+            self.wfile.write(answer)
 
     def log_message(self, format: str, *args: object) -> None:
         """Says nothing."""
@@ -49,9 +54,6 @@ class Collector(BaseHTTPRequestHandler):
 
 def unknown(message: object) -> bool:
     """Whether a message, or one of its parts, has fields that the protocol does not."""
-    from google.protobuf.message import Message
-    from google.protobuf.unknown_fields import UnknownFieldSet
-
     if not isinstance(message, Message):
         return False
     if len(UnknownFieldSet(message)) > 0:
