@@ -24,6 +24,7 @@ mod lifecycle;
 mod metrics;
 mod otlp;
 mod outcome;
+mod own;
 mod prometheus;
 mod relay;
 mod secrets;

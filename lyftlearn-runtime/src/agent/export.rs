@@ -160,6 +160,7 @@ impl Exporter {
         if self.sender.is_none() && self.reports.is_empty() {
             return;
         }
+        self.shown.own.ended();
         // All at the same time: one that nobody takes must not cost the others theirs.
         for report in &self.reports {
             report.end();

@@ -44,6 +44,12 @@ pub(crate) struct Metrics {
     pub(crate) run: Option<PathBuf>,
     /// How long each part of the start took, in seconds.
     pub(crate) stages: Vec<(String, f64)>,
+    /// The secrets that were there at the beginning.
+    #[serde(default)]
+    pub(crate) secrets: Vec<String>,
+    /// Where the kernel counts kills for memory, and how many they were at the beginning.
+    #[serde(default)]
+    pub(crate) oom_counter: Option<(PathBuf, u64)>,
     /// How much of what serves a model is not as what trained it, where that was looked at.
     pub(crate) skew: Option<u64>,
     /// Since when everything is added up, in seconds since 1970.
@@ -61,6 +67,8 @@ pub(crate) enum Socket {
     Credentials,
     /// No socket: the memory that totals are kept in.
     Store,
+    /// No socket: the memory in which PID 1 tells what it does.
+    Ledger,
     /// One of StatsD's.
     Statsd(Listener),
     /// Prometheus, from outside.
@@ -75,6 +83,7 @@ pub(super) struct Sockets {
     pub(super) state: Option<UnixListener>,
     pub(super) credentials: Option<TcpListener>,
     pub(super) store: Option<File>,
+    pub(super) ledger: Option<File>,
     pub(super) statsd: Vec<(Listener, OwnedFd)>,
     pub(super) scrape: Option<TcpListener>,
     pub(super) metrics: Option<UnixListener>,
@@ -100,6 +109,7 @@ impl Orders {
                     sockets.credentials = Some(listener.ok_or(AgentFault::Socket)?);
                 }
                 Socket::Store => sockets.store = opened(handed.take_raw_fd(index)),
+                Socket::Ledger => sockets.ledger = opened(handed.take_raw_fd(index)),
                 Socket::Statsd(listener) => {
                     let socket = taken(&mut handed, *listener, index);
                     let socket = socket.ok_or(AgentFault::Socket)?;

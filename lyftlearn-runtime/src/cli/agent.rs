@@ -13,6 +13,7 @@ use super::listen::Bound;
 use super::usage::UsageFault;
 use crate::agent::{Metrics, ORDERS, Orders, Socket};
 use crate::contract::delivered;
+use crate::contract::ledger::WORDS;
 use crate::error::Error;
 use crate::facts::{Facts, wall_clock};
 use crate::init::{self, Helper};
@@ -50,7 +51,8 @@ pub(super) fn helper(facts: &Facts, needs: &mut Needs<'_>) -> std::io::Result<Op
         quiet: needs.settings.log.as_deref() == Some("off"),
         ..Orders::default()
     };
-    let mut sockets = Vec::new();
+    let mut sockets: Vec<OwnedFd> = Vec::new();
+    let mut told = None;
     if let Some(run) = needs.run {
         orders.sockets.push(Socket::State);
         sockets.push(socket(run, delivered::AGENT_SOCKET, needs.owner)?.into());
@@ -82,6 +84,11 @@ pub(super) fn helper(facts: &Facts, needs: &mut Needs<'_>) -> std::io::Result<Op
             sockets.push(socket(run, delivered::METRICS_SOCKET, needs.owner)?.into());
         }
         orders.metrics = Some(metrics(needs));
+        if let Ok(memory) = ledger() {
+            told = Some(sockets.len());
+            orders.sockets.push(Socket::Ledger);
+            sockets.push(memory);
+        }
     }
     let file = init::own_path().ok_or(std::io::ErrorKind::NotFound)?;
     let mut environment: Vec<(OsString, OsString)> = facts
@@ -102,7 +109,15 @@ pub(super) fn helper(facts: &Facts, needs: &mut Needs<'_>) -> std::io::Result<Op
         ],
         environment,
         sockets,
+        ledger: told,
     }))
+}
+
+/// Memory in which PID 1 tells what it does, with room for all of it from the start.
+fn ledger() -> std::io::Result<OwnedFd> {
+    let memory = rustix::fs::memfd_create("lyftlearn-ledger", rustix::fs::MemfdFlags::CLOEXEC)?;
+    rustix::io::pwrite(&memory, &[0; WORDS * 8], 0)?;
+    Ok(memory)
 }
 
 /// What the agent is to export.
@@ -111,6 +126,8 @@ fn metrics(needs: &mut Needs<'_>) -> Metrics {
         export: needs.export.clone(),
         run: needs.run.map(Path::to_owned),
         stages: std::mem::take(&mut needs.stages),
+        secrets: std::mem::take(&mut needs.secrets),
+        oom_counter: needs.oom_counter.take(),
         skew: (needs.skew).and_then(|skew| skew.undeclared.try_into().ok()),
         begun: wall_clock().as_secs_f64(),
         flush_seconds: needs.flush.as_secs_f64(),

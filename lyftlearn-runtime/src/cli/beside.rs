@@ -1,6 +1,6 @@
 //! What stands beside the program: the agent with its sockets, and what all processes count in.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::identity;
@@ -33,6 +33,9 @@ pub(super) struct Needs<'a> {
     /// How long what is left at the end may take to be sent.
     pub(super) flush: Duration,
     pub(super) stages: Vec<(String, f64)>,
+    /// Those that were delivered, by name.
+    pub(super) secrets: Vec<String>,
+    pub(super) oom_counter: Option<(PathBuf, u64)>,
     pub(super) skew: Option<&'a Skew>,
     pub(super) problems: &'a mut Vec<String>,
 }

@@ -20,7 +20,7 @@ mod layers;
 mod listen;
 #[cfg(feature = "agent")]
 mod metrics;
-mod outcome;
+pub(crate) mod outcome;
 mod output;
 mod profile;
 mod program;
