@@ -22,6 +22,7 @@ mod export;
 mod identity;
 mod lifecycle;
 mod metrics;
+mod neighbours;
 mod otlp;
 mod outcome;
 mod own;

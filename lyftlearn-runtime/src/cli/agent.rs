@@ -7,16 +7,21 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 
+use rustix::net::getsockname;
+
 use super::beside::Needs;
 use super::identity;
 use super::listen::Bound;
+use super::listeners::{Place, Protocol};
 use super::usage::UsageFault;
 use crate::agent::{Metrics, ORDERS, Orders, Socket};
 use crate::contract::delivered;
 use crate::contract::ledger::WORDS;
+use crate::deliver::write_note;
 use crate::error::Error;
 use crate::facts::{Facts, wall_clock};
 use crate::init::{self, Helper};
+use crate::metrics::statsd::Listener as Heard;
 use crate::settings::secrets::Declared;
 
 /// The word by which this binary knows that it is the agent.
@@ -90,6 +95,12 @@ pub(super) fn helper(facts: &Facts, needs: &mut Needs<'_>) -> std::io::Result<Op
             sockets.push(memory);
         }
     }
+    if let Some(run) = needs.run {
+        let places = places(&orders.sockets, &sockets);
+        let note = serde_json::to_vec(&places).expect("plain data has no failure to report");
+        // Without it `inspect` takes this runtime for a neighbour.
+        let _ = write_note(&run.join(delivered::LISTENERS), &note, needs.owner);
+    }
     let file = init::own_path().ok_or(std::io::ErrorKind::NotFound)?;
     let mut environment: Vec<(OsString, OsString)> = facts
         .vars()
@@ -111,6 +122,29 @@ pub(super) fn helper(facts: &Facts, needs: &mut Needs<'_>) -> std::io::Result<Op
         sockets,
         ledger: told,
     }))
+}
+
+/// Where the network reaches this runtime.
+fn places(names: &[Socket], sockets: &[OwnedFd]) -> Vec<Place> {
+    names
+        .iter()
+        .zip(sockets)
+        .filter_map(|(name, socket)| {
+            let (listener, protocol) = match name {
+                Socket::Credentials => ("credentials", Protocol::Tcp),
+                Socket::Scrape => ("prometheus", Protocol::Tcp),
+                Socket::Statsd(Heard::Udp | Heard::Udp6) => ("statsd", Protocol::Udp),
+                Socket::Statsd(Heard::Tcp | Heard::Tcp6) => ("statsd", Protocol::Tcp),
+                Socket::Statsd(Heard::Dogstatsd) => ("dogstatsd", Protocol::Udp),
+                _ => return None,
+            };
+            Some(Place {
+                listener: listener.to_owned(),
+                protocol,
+                address: getsockname(socket).ok()?.try_into().ok()?,
+            })
+        })
+        .collect()
 }
 
 /// Memory in which PID 1 tells what it does, with room for all of it from the start.

@@ -18,6 +18,7 @@ mod inspect;
 mod layers;
 #[cfg(feature = "agent")]
 mod listen;
+mod listeners;
 #[cfg(feature = "agent")]
 mod metrics;
 pub(crate) mod outcome;

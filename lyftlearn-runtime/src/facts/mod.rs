@@ -11,6 +11,8 @@
 mod cgroup;
 mod files;
 mod mounts;
+#[cfg(feature = "cli")]
+mod network;
 mod process;
 
 use std::borrow::Cow;
@@ -21,6 +23,8 @@ use std::time::{Duration, SystemTime};
 
 pub(crate) use files::Directory;
 pub(crate) use mounts::Mount;
+#[cfg(feature = "cli")]
+pub(crate) use network::{Listening, Transport};
 
 use crate::contract::{limits, linux};
 use crate::error::Error;

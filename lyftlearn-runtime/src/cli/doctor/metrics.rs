@@ -1,12 +1,10 @@
 //! The ways of metrics: the server is reached, and Prometheus's port is not somebody else's.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs, UdpSocket};
-use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::{Finding, Patient, Verdict};
-use crate::contract::{delivered, runtime};
+use crate::cli::listeners::ours;
 use crate::workload::{Gateway, Protocol};
 
 /// A server of the deployment's own is near.
@@ -29,12 +27,8 @@ pub(super) fn check(patient: &Patient) -> Vec<Finding> {
         findings.extend(place(&otlp.url).map(|place| reached(&place, OF_COLLECTOR)));
     }
     if let Some(address) = export.listen {
-        let run = patient.facts.text(delivered::RUN_DIR);
-        let run = run.map_or_else(
-            || runtime::RUN_DIR.into(),
-            |run| PathBuf::from(run.as_ref()),
-        );
-        let ours = UnixStream::connect(run.join(delivered::METRICS_SOCKET)).is_ok();
+        let own = ours(&patient.facts);
+        let ours = own.iter().any(|place| place.listener == "prometheus");
         findings.push(port(address, ours));
     }
     findings
