@@ -116,6 +116,25 @@ pub fn python_with_servers() -> Option<PathBuf> {
         .or_else(|| skipped("no Python with moto: run `make build` first"))
 }
 
+/// A Python that has what metrics are collected with in tests (opentelemetry-proto, rotel), from
+/// `LYFTLEARN_CONFORMANCE_PYTHON` or where the build makes it.
+///
+/// # Panics
+///
+/// In CI, when there is none.
+#[must_use]
+pub fn python_with_collector() -> Option<PathBuf> {
+    let built = || repository().join("target/venv/bin/python");
+    let python = std::env::var_os("LYFTLEARN_CONFORMANCE_PYTHON").map_or_else(built, PathBuf::from);
+    let works = Command::new(&python)
+        .args(["-c", "import opentelemetry.proto, rotel"])
+        .status()
+        .is_ok_and(|status| status.success());
+    works
+        .then_some(python)
+        .or_else(|| skipped("no Python with a collector: run `make build` first"))
+}
+
 /// The clients that an identity is proved with, where the build makes them.
 #[derive(Debug)]
 pub struct Clients {

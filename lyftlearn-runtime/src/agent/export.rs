@@ -17,7 +17,7 @@ use super::scrape;
 use crate::contract::{delivered, limits};
 use crate::deliver::outcome::Undelivered;
 use crate::deliver::write_note;
-use crate::facts::Facts;
+use crate::facts::{Facts, wall_clock};
 use crate::metrics::exposition::{Exposition, Format};
 use crate::metrics::gateway::{Counted, Keep, Relay, Sender};
 use crate::metrics::region::{Reader, Series, Snapshot};
@@ -78,7 +78,7 @@ impl Shown {
         counted.merged(own)
     }
 
-    /// Without the runtime's own: what is paid for by the metric is the program's.
+    /// Without the runtime's own.
     fn programs(&self) -> Snapshot {
         let mut snapshot = self.snapshot();
         let theirs = |series: &Series| !series.name.starts_with(own::PREFIX);
@@ -160,6 +160,7 @@ impl Exporter {
         if self.sender.is_none() && self.reports.is_empty() {
             return;
         }
+        self.shown.own.ended();
         // All at the same time: one that nobody takes must not cost the others theirs.
         for report in &self.reports {
             report.end();
@@ -190,10 +191,28 @@ fn reports(orders: &Metrics, shown: &Rc<Shown>) -> Vec<Report> {
         let sent = sent_before(orders.run.as_deref(), delivered::METRICS_SENT_EMF);
         Way::emf(emf, export.labels.clone(), sent)
     });
-    (files.into_iter().chain(emf))
+    let otlp = export.otlp.clone().map(|otlp| {
+        let all = Duration::try_from_secs_f64(orders.begun).unwrap_or_default();
+        let of_this_agent = wall_clock();
+        let begun = move |series: &Series| {
+            if own::begins_anew(series) {
+                of_this_agent
+            } else {
+                all
+            }
+        };
+        Way::otlp(otlp, export.labels.clone(), Box::new(begun))
+    });
+    (files.into_iter().chain(emf).chain(otlp))
         .map(|way| {
             let shown = Rc::clone(shown);
-            Report::start(way, Rc::new(move || shown.programs()))
+            // What is paid for by the metric is the program's.
+            let counted: Counted = if way.takes_all() {
+                Rc::new(move || shown.snapshot())
+            } else {
+                Rc::new(move || shown.programs())
+            };
+            Report::start(way, counted)
         })
         .collect()
 }

@@ -9,6 +9,7 @@ mod endpoint;
 mod export;
 mod fault;
 mod ingest;
+mod ledger;
 mod log;
 mod orders;
 mod own;
@@ -19,7 +20,7 @@ use std::os::unix::net::UnixListener as StdUnixListener;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{SigSet, Signal};
 use serde::Serialize;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, UnixListener};
@@ -116,18 +117,21 @@ async fn run(orders: Orders, sockets: Sockets, parent: u32) -> std::io::Result<(
         tokio::task::spawn_local(endpoint.serve(into_tokio(listener)?));
         service.broker = Some(broker);
     }
+    let ages = secrets::Ages::default();
     if let Some(run) = orders.secrets {
-        tokio::task::spawn_local(secrets::follow(parent, run));
+        tokio::task::spawn_local(secrets::follow(parent, run, Rc::clone(&ages)));
     }
     let store = orders
         .statsd
         .map(|rules| Store::over(sockets.store.as_ref(), rules));
     let exporter = orders.metrics.map(|orders| {
-        let own = own::Own::new(
-            &orders,
-            service.broker.clone(),
-            Rc::clone(&service.refusals),
-        );
+        let sources = own::Sources {
+            broker: service.broker.clone(),
+            refusals: Rc::clone(&service.refusals),
+            ledger: ledger::Ledger::new(sockets.ledger),
+            ages,
+        };
+        let own = own::Own::new(&orders, sources);
         export::Exporter::start(orders, own, store.clone())
     });
     if let Some(exporter) = &exporter {
@@ -176,6 +180,8 @@ impl Service {
     /// Tells the state to whoever asks, until the end is asked for.
     async fn answer(&self, listener: Option<StdUnixListener>) -> std::io::Result<()> {
         let mut ended = signal(SignalKind::terminate())?;
+        // What was asked meanwhile has waited.
+        SigSet::from(Signal::SIGTERM).thread_unblock()?;
         let listener = match listener {
             Some(listener) => {
                 listener.set_nonblocking(true)?;

@@ -44,8 +44,16 @@ pub(crate) struct Metrics {
     pub(crate) run: Option<PathBuf>,
     /// How long each part of the start took, in seconds.
     pub(crate) stages: Vec<(String, f64)>,
+    /// The secrets that were there at the beginning.
+    #[serde(default)]
+    pub(crate) secrets: Vec<String>,
+    /// Where the kernel counts kills for memory, and how many they were at the beginning.
+    #[serde(default)]
+    pub(crate) oom_counter: Option<(PathBuf, u64)>,
     /// How much of what serves a model is not as what trained it, where that was looked at.
     pub(crate) skew: Option<u64>,
+    /// Since when everything is added up, in seconds since 1970.
+    pub(crate) begun: f64,
     /// How long the last flush may take, in seconds.
     pub(crate) flush_seconds: f64,
 }
@@ -61,6 +69,8 @@ pub(crate) enum Socket {
     First,
     /// No socket: the memory that totals are kept in.
     Store,
+    /// No socket: the memory in which PID 1 tells what it does.
+    Ledger,
     /// One of StatsD's.
     Statsd(Listener),
     /// Prometheus, from outside.
@@ -76,6 +86,7 @@ pub(super) struct Sockets {
     pub(super) credentials: Option<TcpListener>,
     pub(super) first: Option<UnixDatagram>,
     pub(super) store: Option<File>,
+    pub(super) ledger: Option<File>,
     pub(super) statsd: Vec<(Listener, OwnedFd)>,
     pub(super) scrape: Option<TcpListener>,
     pub(super) metrics: Option<UnixListener>,
@@ -105,6 +116,7 @@ impl Orders {
                     sockets.first = Some(socket.ok_or(AgentFault::Socket)?);
                 }
                 Socket::Store => sockets.store = opened(handed.take_raw_fd(index)),
+                Socket::Ledger => sockets.ledger = opened(handed.take_raw_fd(index)),
                 Socket::Statsd(listener) => {
                     let socket = taken(&mut handed, *listener, index);
                     let socket = socket.ok_or(AgentFault::Socket)?;

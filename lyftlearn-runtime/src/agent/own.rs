@@ -1,12 +1,18 @@
 //! What the runtime counts of itself. CONTRACTS.md names all of it.
 
-use std::path::Path;
+use std::cell::Cell;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::endpoint::Refusals;
+use super::ledger::Ledger;
 use super::orders::Metrics;
+use super::secrets::Ages;
+use crate::cli::outcome::class;
 use crate::contract::delivered;
 use crate::credentials::Broker;
-use crate::facts::Facts;
+use crate::deliver::outcome::End;
+use crate::facts::{Facts, wall_clock};
 use crate::metrics::region::{Key, Kind, Region, Series, Snapshot, Value};
 
 /// Its starts are counted where they outlive it.
@@ -15,12 +21,29 @@ const STARTS: &str = "lyftlearn_runtime_agent_starts_total";
 /// All of its names begin so.
 pub(super) const PREFIX: &str = "lyftlearn_runtime_";
 
+const LOST: &str = "metrics_lost_total";
+/// Those that were to be passed on wait in its memory.
+const LINES: &str = "lines";
+
+/// Whom it asks, whenever it is asked.
+pub(super) struct Sources {
+    pub(super) broker: Option<Broker>,
+    pub(super) refusals: Refusals,
+    pub(super) ledger: Ledger,
+    pub(super) ages: Ages,
+}
+
 /// Everything that it can be read from.
 pub(super) struct Own {
     stages: Vec<(String, f64)>,
     skew: Option<u64>,
-    broker: Option<Broker>,
-    refusals: Refusals,
+    /// When secrets were obtained that have not been since.
+    begun: Duration,
+    secrets: Vec<String>,
+    run: Option<PathBuf>,
+    oom_counter: Option<(PathBuf, u64)>,
+    sources: Sources,
+    outcome: Cell<Option<&'static str>>,
 }
 
 /// What there was no room for, by what ran out.
@@ -32,16 +55,44 @@ pub(super) struct Lost {
 }
 
 impl Own {
-    pub(super) fn new(orders: &Metrics, broker: Option<Broker>, refusals: Refusals) -> Self {
+    pub(super) fn new(orders: &Metrics, sources: Sources) -> Self {
         if let Some(run) = &orders.run {
             count_start(run);
         }
         Self {
             stages: orders.stages.clone(),
             skew: orders.skew,
-            broker,
-            refusals,
+            begun: Duration::try_from_secs_f64(orders.begun).unwrap_or_default(),
+            secrets: orders.secrets.clone(),
+            run: orders.run.clone(),
+            oom_counter: orders.oom_counter.clone(),
+            sources,
+            outcome: Cell::new(None),
         }
+    }
+
+    /// The program has ended: from now on it is shown why.
+    pub(super) fn ended(&self) {
+        let Some(end) = self.sources.ledger.end() else {
+            return;
+        };
+        let end = End {
+            run: self.run.clone(),
+            oom_counter: self.oom_counter.clone(),
+            ..end
+        };
+        let facts = Facts::empty().with_root("/");
+        self.outcome.set(Some(class(&facts, end).name()));
+    }
+
+    /// How long ago each secret was last obtained.
+    fn ages(&self) -> impl Iterator<Item = (&str, f64)> {
+        let now = wall_clock();
+        let ages = self.sources.ages.borrow();
+        self.secrets.iter().map(move |name| {
+            let obtained = ages.get(name).unwrap_or(&self.begun);
+            (name.as_str(), now.saturating_sub(*obtained).as_secs_f64())
+        })
     }
 
     /// A snapshot of its own, in the order of all of them.
@@ -51,15 +102,10 @@ impl Own {
             ("series", lost.series),
             ("values", lost.values),
             ("damaged", lost.damaged),
-            ("lines", lost.lines),
+            (LINES, lost.lines),
         ] {
             let help = "What was counted and not kept: series without room, values that are no numbers, series that somebody wrote over, received lines that waited too long.";
-            found.push(counter(
-                "metrics_lost_total",
-                &[("what", cause)],
-                count,
-                help,
-            ));
+            found.push(counter(LOST, &[("what", cause)], count, help));
         }
         for (stage, seconds) in &self.stages {
             let help = "How long each part of the start took, before the program.";
@@ -73,7 +119,27 @@ impl Own {
             let help = "How many undeclared differences there are from what trained the model.";
             found.push(gauge("skew_differences", &[], float(skew), help));
         }
-        for summary in self.broker.as_ref().map_or(Vec::new(), Broker::summaries) {
+        for (signal, count) in self.sources.ledger.signals() {
+            let help = "Signals that were passed on to the program.";
+            let signal = [("signal", signal.as_str())];
+            found.push(counter("signals_forwarded_total", &signal, count, help));
+        }
+        if let Some(class) = self.outcome.get() {
+            let help = "Why the program ended; shown once it has.";
+            found.push(gauge("outcome", &[("class", class)], 1.0, help));
+        }
+        for (secret, age) in self.ages() {
+            let help = "How long ago a secret was last obtained.";
+            let mut age = gauge("secrets_age_seconds", &[("secret", secret)], age, help);
+            age.unit = Some("seconds".to_owned());
+            found.push(age);
+        }
+        for summary in self
+            .sources
+            .broker
+            .as_ref()
+            .map_or(Vec::new(), Broker::summaries)
+        {
             let identity = [("identity", summary.name.as_str())];
             for (name, count, help) in [
                 (
@@ -101,7 +167,7 @@ impl Own {
                 found.push(left);
             }
         }
-        for (reason, count) in self.refusals.borrow().iter() {
+        for (reason, count) in self.sources.refusals.borrow().iter() {
             let help = "Requests to the credential endpoint that were refused.";
             found.push(counter(
                 "credentials_refused_total",
@@ -116,6 +182,15 @@ impl Own {
             ..Snapshot::default()
         }
     }
+}
+
+/// Whether a total is this process's own: everything else outlives it.
+pub(super) fn begins_anew(series: &Series) -> bool {
+    let name = series.name.strip_prefix(PREFIX);
+    name.is_some_and(|name| {
+        name.starts_with("credentials_")
+            || (name == LOST && series.labels.iter().any(|(_, what)| what == LINES))
+    })
 }
 
 fn order(series: &Series) -> (Kind, &str, &[(String, String)]) {

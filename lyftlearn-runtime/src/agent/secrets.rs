@@ -1,8 +1,10 @@
 //! Files of secrets, brought up to date while the program runs: fetched anew at their intervals,
 //! replaced as a whole set, and told by a signal. What cannot be fetched stays as it is.
 
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -13,7 +15,7 @@ use crate::cli::secrets::{Files, request};
 use crate::contract::secrets as words;
 use crate::deliver::secrets::replace;
 use crate::error::Error;
-use crate::facts::Facts;
+use crate::facts::{Facts, wall_clock};
 use crate::resolve::{Resolved, resolve};
 use crate::secrets::fetch::fetch;
 use crate::secrets::{Content, read_local, read_set};
@@ -23,8 +25,11 @@ use crate::signal;
 /// Containers that started together do not ask together: a tenth of the interval, either way.
 const JITTER: f64 = 0.1;
 
+/// When each was last obtained, by the wall clock; those that are not here were at the beginning.
+pub(super) type Ages = Rc<RefCell<BTreeMap<String, Duration>>>;
+
 /// Follows what `parent` has delivered into the directory `run`; ends when there is nothing to follow.
-pub(super) async fn follow(parent: u32, run: PathBuf) {
+pub(super) async fn follow(parent: u32, run: PathBuf, ages: Ages) {
     let facts = Facts::capture(Vec::new());
     // Whoever started this has resolved the same and reported what is wrong with it.
     let Ok(resolved) = resolve(&facts) else {
@@ -45,6 +50,9 @@ pub(super) async fn follow(parent: u32, run: PathBuf) {
             })
             .collect();
         let fresh = again(&facts, &resolved, &asked).await;
+        let now = wall_clock();
+        let names = fresh.iter().map(|(secret, _)| secret.name.clone());
+        ages.borrow_mut().extend(names.map(|name| (name, now)));
         // A full disk, or a directory that somebody took away: the next round may be better.
         for number in swapped(&facts, &resolved, &run, fresh).unwrap_or_default() {
             tell(parent, number);

@@ -7,16 +7,22 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 
+use rustix::net::getsockname;
+
 use super::beside::Needs;
 use super::errand;
 use super::identity;
 use super::listen::Bound;
+use super::listeners::{Place, Protocol};
 use super::usage::UsageFault;
 use crate::agent::{Metrics, ORDERS, Orders, Socket};
 use crate::contract::delivered;
+use crate::contract::ledger::WORDS;
+use crate::deliver::write_note;
 use crate::error::Error;
-use crate::facts::Facts;
+use crate::facts::{Facts, wall_clock};
 use crate::init::{self, Helper};
+use crate::metrics::statsd::Listener as Heard;
 use crate::settings::secrets::Declared;
 
 /// The word by which this binary knows that it is the agent.
@@ -47,7 +53,8 @@ pub(super) fn helper(facts: &Facts, needs: &mut Needs<'_>) -> std::io::Result<Op
         quiet: needs.settings.log.as_deref() == Some("off"),
         ..Orders::default()
     };
-    let mut sockets = Vec::new();
+    let mut sockets: Vec<OwnedFd> = Vec::new();
+    let mut told = None;
     if let Some(run) = needs.run {
         orders.sockets.push(Socket::State);
         sockets.push(socket(run, delivered::AGENT_SOCKET, needs.owner)?.into());
@@ -83,6 +90,17 @@ pub(super) fn helper(facts: &Facts, needs: &mut Needs<'_>) -> std::io::Result<Op
             sockets.push(socket(run, delivered::METRICS_SOCKET, needs.owner)?.into());
         }
         orders.metrics = Some(metrics(needs));
+        if let Ok(memory) = ledger() {
+            told = Some(sockets.len());
+            orders.sockets.push(Socket::Ledger);
+            sockets.push(memory);
+        }
+    }
+    if let Some(run) = needs.run {
+        let places = places(&orders.sockets, &sockets);
+        let note = serde_json::to_vec(&places).expect("plain data has no failure to report");
+        // Without it `inspect` takes this runtime for a neighbour.
+        let _ = write_note(&run.join(delivered::LISTENERS), &note, needs.owner);
     }
     let file = init::own_path().ok_or(std::io::ErrorKind::NotFound)?;
     let mut environment = errand::environment(facts, sockets.len());
@@ -97,7 +115,38 @@ pub(super) fn helper(facts: &Facts, needs: &mut Needs<'_>) -> std::io::Result<Op
         ],
         environment,
         sockets,
+        ledger: told,
     }))
+}
+
+/// Where the network reaches this runtime.
+fn places(names: &[Socket], sockets: &[OwnedFd]) -> Vec<Place> {
+    names
+        .iter()
+        .zip(sockets)
+        .filter_map(|(name, socket)| {
+            let (listener, protocol) = match name {
+                Socket::Credentials => ("credentials", Protocol::Tcp),
+                Socket::Scrape => ("prometheus", Protocol::Tcp),
+                Socket::Statsd(Heard::Udp | Heard::Udp6) => ("statsd", Protocol::Udp),
+                Socket::Statsd(Heard::Tcp | Heard::Tcp6) => ("statsd", Protocol::Tcp),
+                Socket::Statsd(Heard::Dogstatsd) => ("dogstatsd", Protocol::Udp),
+                _ => return None,
+            };
+            Some(Place {
+                listener: listener.to_owned(),
+                protocol,
+                address: getsockname(socket).ok()?.try_into().ok()?,
+            })
+        })
+        .collect()
+}
+
+/// Memory in which PID 1 tells what it does, with room for all of it from the start.
+fn ledger() -> std::io::Result<OwnedFd> {
+    let memory = rustix::fs::memfd_create("lyftlearn-ledger", rustix::fs::MemfdFlags::CLOEXEC)?;
+    rustix::io::pwrite(&memory, &[0; WORDS * 8], 0)?;
+    Ok(memory)
 }
 
 /// What the agent is to export.
@@ -106,7 +155,10 @@ fn metrics(needs: &mut Needs<'_>) -> Metrics {
         export: needs.export.clone(),
         run: needs.run.map(Path::to_owned),
         stages: std::mem::take(&mut needs.stages),
+        secrets: std::mem::take(&mut needs.secrets),
+        oom_counter: needs.oom_counter.take(),
         skew: (needs.skew).and_then(|skew| skew.undeclared.try_into().ok()),
+        begun: wall_clock().as_secs_f64(),
         flush_seconds: needs.flush.as_secs_f64(),
     }
 }

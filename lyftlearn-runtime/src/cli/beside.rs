@@ -1,7 +1,7 @@
 //! What stands beside the program: the agent with its sockets, and what all processes count in.
 
 use std::os::unix::net::UnixDatagram;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::identity;
@@ -12,9 +12,8 @@ use crate::deliver::outcome::Skew;
 use crate::facts::Facts;
 use crate::init::{self, Helper, Policy};
 use crate::metrics::region;
-use crate::platform;
 use crate::settings::Settings;
-use crate::workload::{Export, Identity, Platform, Role, Workload};
+use crate::workload::{Clients, Export, Identity, Platform, Role, Workload};
 
 /// A server that has not taken it by then will not.
 const LONGEST_FLUSH: Duration = Duration::from_secs(2);
@@ -37,6 +36,9 @@ pub(super) struct Needs<'a> {
     /// How long what is left at the end may take to be sent.
     pub(super) flush: Duration,
     pub(super) stages: Vec<(String, f64)>,
+    /// Those that were delivered, by name.
+    pub(super) secrets: Vec<String>,
+    pub(super) oom_counter: Option<(PathBuf, u64)>,
     pub(super) skew: Option<&'a Skew>,
     pub(super) problems: &'a mut Vec<String>,
 }
@@ -92,25 +94,22 @@ pub(super) fn make_region(
     Some(place)
 }
 
-/// The settings, and the variables of the deployment's documents.
-pub(super) type Deployed<'a> = (&'a Settings, &'a [platform::DocumentVariable]);
-
 #[cfg(feature = "agent")]
 pub(super) fn statsd(
-    facts: &Facts,
-    deployed: Deployed<'_>,
+    settings: &Settings,
+    clients: &Clients,
     workload: &Workload,
     owner: Option<(u32, u32)>,
     problems: &mut Vec<String>,
 ) -> (Pointed, Listening) {
     let run = workload.paths.run.as_deref();
-    listen::bound(facts, deployed, workload.platform, run, owner, problems)
+    listen::bound(settings, clients, workload.platform, run, owner, problems)
 }
 
 #[cfg(not(feature = "agent"))]
 pub(super) fn statsd(
-    _: &Facts,
-    _: Deployed<'_>,
+    _: &Settings,
+    _: &Clients,
     _: &Workload,
     _: Option<(u32, u32)>,
     _: &mut Vec<String>,

@@ -4,6 +4,7 @@ use lexopt::Parser;
 use serde::Serialize;
 
 use super::layers::{Gathered, no_room};
+use super::listeners::{Listener, listeners};
 use super::output;
 use super::usage;
 use crate::error::Error;
@@ -18,6 +19,8 @@ struct Report<'a> {
     #[serde(flatten)]
     workload: &'a Workload,
     evidence: &'a [Evidence],
+    /// Who is heard where this runtime is, or would be.
+    listeners: &'a [Listener],
     problems: &'a [String],
 }
 
@@ -33,16 +36,18 @@ pub(super) fn inspect(mut words: Parser) -> Result<u8, Error> {
     let mut resolved = resolve(&facts)?;
     let room = no_room_for(&facts, &resolved)?;
     resolved.problems.extend(room);
+    let listeners = listeners(&facts, &resolved);
     let report = Report {
         workload: &resolved.workload,
         evidence: &resolved.evidence,
+        listeners: &listeners,
         problems: &resolved.problems,
     };
     let value = serde_json::to_value(&report).expect("the model has no failure to report");
     let text = if json {
         format!("{value:#}\n")
     } else {
-        text(&resolved, &value)
+        text(&resolved, &value, &listeners)
     };
     output::data(text.as_bytes())?;
     Ok(0)
@@ -58,7 +63,7 @@ fn no_room_for(facts: &Facts, resolved: &Resolved) -> Result<Option<String>, Err
 }
 
 /// The same, for people: evidence first, then a line a field, then problems.
-fn text(resolved: &Resolved, value: &serde_json::Value) -> String {
+fn text(resolved: &Resolved, value: &serde_json::Value, listeners: &[Listener]) -> String {
     let mut text = String::new();
     let workload = &resolved.workload;
     text.push_str(&format!(
@@ -84,6 +89,10 @@ fn text(resolved: &Resolved, value: &serde_json::Value) -> String {
         "secrets",
     ] {
         lines(&mut text, part, &value[part]);
+    }
+    for listener in listeners {
+        let (name, rest) = listener.words();
+        text.push_str(&format!("{:<28} {rest}\n", format!("listeners.{name}")));
     }
     if !resolved.problems.is_empty() {
         text.push_str("\nproblems\n");

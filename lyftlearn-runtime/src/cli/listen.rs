@@ -1,9 +1,8 @@
 //! StatsD's listeners, bound before the program starts. A port that somebody else has stops
 //! nobody: clients are told another one.
 
-use std::ffi::OsStr;
 use std::io::ErrorKind;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixDatagram, UnixListener};
@@ -11,17 +10,14 @@ use std::path::Path;
 
 use rustix::net::sockopt;
 
-use super::beside::Deployed;
 use super::ingest;
-use super::layers::found;
 use crate::agent::Socket;
 use crate::contract::{delivered as names, statsd};
 use crate::deliver::{Pointed, Ports, write_statsd};
-use crate::facts::Facts;
 use crate::metrics::region;
 use crate::metrics::statsd::{Dialect, Listener, Rules, Sign};
-use crate::settings::{Intercept, Settings};
-use crate::workload::{Export, Gateway, Platform, Protocol};
+use crate::settings::Settings;
+use crate::workload::{Clients, Export, Gateway, Platform};
 
 /// The totals: tens of thousands of counters, or three thousand histograms. A page is made
 /// when it is first counted in.
@@ -39,60 +35,39 @@ const TRIES: usize = 8;
 pub(super) struct Bound {
     pub(super) sockets: Vec<(Socket, OwnedFd)>,
     pub(super) rules: Rules,
-    /// Whom the program's metrics were meant for.
-    gateway: Option<Gateway>,
     ports: Ports,
 }
 
 impl Bound {
-    /// What this changes about where metrics go: whom they were meant for gets them, and
-    /// nobody sends to where this runtime itself listens.
-    pub(super) fn join(&mut self, export: &mut Export) {
-        // With `metrics.intercept = false` nobody's metrics were meant for anybody.
-        let meant = self.gateway.take();
-        let stands_in = meant.is_some() || export.push.relays;
+    /// What this changes about where metrics go: nobody sends to where this runtime itself
+    /// listens, which is known only now.
+    pub(super) fn join(&self, export: &mut Export) {
         export.gateway = export
             .gateway
             .take()
             .filter(|gateway| !is_here(gateway, &self.ports))
-            .or(meant);
+            .or_else(|| export.clients.meant.take())
+            .filter(|gateway| !is_here(gateway, &self.ports));
         let known = export.gateway.is_some();
-        export.push.relays = known && stands_in && !export.push.aggregate;
-        export.push.values = known && (export.push.values || export.push.aggregate);
+        export.push.relays &= known;
+        export.push.values &= known;
     }
 }
 
 /// Listens where clients are to be heard.
 pub(super) fn bound(
-    facts: &Facts,
-    (settings, variables): Deployed<'_>,
+    settings: &Settings,
+    clients: &Clients,
     platform: Platform,
     run: Option<&Path>,
     owner: Option<(u32, u32)>,
     problems: &mut Vec<String>,
 ) -> (Pointed, Option<Bound>) {
-    let found = found(facts, variables);
-    let gateway = match gateway(settings.statsd.intercept, found) {
-        Ok(gateway) => gateway,
-        Err(variable) => {
-            problems.push(format!(
-                "${variable} names no gateway for metrics, and is left as it is"
-            ));
-            return (Pointed::default(), None);
-        }
-    };
-    let wanted = match settings.statsd.mode.as_deref() {
-        Some("on") => true,
-        Some("off") => false,
-        _ => gateway.is_some(),
-    };
-    if !wanted {
+    if !clients.heard {
         return (Pointed::default(), None);
     }
     match listen(settings, platform, run, owner, problems) {
         Ok((ports, mut sockets)) => {
-            // Who was sent to where this runtime listens was sent to nobody.
-            let gateway = gateway.filter(|gateway| !is_here(gateway, &ports));
             match region::create_sparse(settings.statsd.bytes.unwrap_or(STORE_BYTES)) {
                 Ok(store) => sockets.push((Socket::Store, store.into())),
                 Err(err) => problems.push(format!(
@@ -113,7 +88,6 @@ pub(super) fn bound(
             let bound = Bound {
                 sockets,
                 rules: rules(settings),
-                gateway,
                 ports,
             };
             (pointed, Some(bound))
@@ -125,70 +99,8 @@ pub(super) fn bound(
     }
 }
 
-/// Where the variables say that metrics go; the variable that cannot be understood.
-fn gateway<'a>(
-    intercept: Intercept,
-    found: impl Iterator<Item = (&'a OsStr, &'a OsStr)> + Clone,
-) -> Result<Option<Gateway>, &'static str> {
-    let text = |name: &'static str| {
-        let found = found.clone();
-        let of_name = found.filter(|(found, value)| *found == name && !value.is_empty());
-        let value = of_name.last().map(|(_, value)| value.to_str().ok_or(name));
-        value.transpose()
-    };
-    let port = |name: &'static str| match text(name)? {
-        None => Ok(statsd::DEFAULT_PORT),
-        Some(port) => port.parse().map_err(|_| name),
-    };
-    if intercept == Intercept::Nobody {
-        return Ok(None);
-    }
-    if let Some(host) = text(statsd::HOST)? {
-        let protocol = match text(statsd::PROTOCOL)? {
-            None => Protocol::Udp,
-            Some(word) if word.eq_ignore_ascii_case("udp") => Protocol::Udp,
-            Some(word) if word.eq_ignore_ascii_case("tcp") => Protocol::Tcp,
-            Some(_) => return Err(statsd::PROTOCOL),
-        };
-        return Ok(Some(Gateway {
-            host: host.to_owned(),
-            port: port(statsd::PORT)?,
-            protocol,
-        }));
-    }
-    if intercept != Intercept::All {
-        return Ok(None);
-    }
-    let udp = |host: &str, port| {
-        Some(Gateway {
-            host: host.to_owned(),
-            port,
-            protocol: Protocol::Udp,
-        })
-    };
-    if let Some(url) = text(statsd::DATADOG_URL)? {
-        let place = url.strip_prefix("udp://").ok_or(statsd::DATADOG_URL)?;
-        return match place.rsplit_once(':') {
-            Some((host, port)) => {
-                let port = port.parse().map_err(|_| statsd::DATADOG_URL)?;
-                Ok(udp(host, port))
-            }
-            None => Ok(udp(place, statsd::DEFAULT_PORT)),
-        };
-    }
-    match text(statsd::DATADOG_HOST)? {
-        Some(host) => Ok(udp(host, port(statsd::DATADOG_PORT)?)),
-        None => Ok(None),
-    }
-}
-
 fn is_here(gateway: &Gateway, ports: &Ports) -> bool {
-    let loopback = gateway.host == "localhost"
-        || gateway
-            .host
-            .parse()
-            .is_ok_and(|address: IpAddr| address.is_loopback());
-    loopback && gateway.port == ports.port
+    gateway.is_loopback() && gateway.port == ports.port
 }
 
 fn rules(settings: &Settings) -> Rules {

@@ -18,9 +18,10 @@ mod inspect;
 mod layers;
 #[cfg(feature = "agent")]
 mod listen;
+mod listeners;
 #[cfg(feature = "agent")]
 mod metrics;
-mod outcome;
+pub(crate) mod outcome;
 mod output;
 mod profile;
 mod program;

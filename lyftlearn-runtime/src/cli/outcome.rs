@@ -40,11 +40,7 @@ pub(super) fn outcome(words: &[OsString]) -> Result<u8, Error> {
         .iter()
         .filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)));
     let redact = Redact::new(variables, &end.redact).with(delivered_secrets(&facts, &end));
-    let exceptions = end
-        .run
-        .as_deref()
-        .map(|run| exceptions(&facts, &run.join(delivered::EXCEPTIONS)))
-        .unwrap_or_default();
+    let exceptions = noted(&facts, &end);
     let end = with_the_second_stages_word(&facts, end);
     let mut outcome = Outcome::of(&end, exceptions, oom_kills(&facts, &end), &redact);
     outcome.metrics = metrics(&facts, &end);
@@ -60,6 +56,20 @@ pub(super) fn outcome(words: &[OsString]) -> Result<u8, Error> {
         ));
     }
     Ok(0)
+}
+
+/// The class alone, for whoever shows it before it is told.
+#[cfg(feature = "agent")]
+pub(crate) fn class(facts: &Facts, end: End) -> Class {
+    let exceptions = noted(facts, &end);
+    let end = with_the_second_stages_word(facts, end);
+    Outcome::of(&end, exceptions, oom_kills(facts, &end), &Redact::default()).class
+}
+
+fn noted(facts: &Facts, end: &End) -> Vec<Exception> {
+    let run = end.run.as_deref();
+    run.map(|run| exceptions(facts, &run.join(delivered::EXCEPTIONS)))
+        .unwrap_or_default()
 }
 
 /// The values that this start delivered; a set that cannot be read has none that we know.

@@ -171,8 +171,8 @@ fn prepare_run(
     let (presented, endpoint) =
         identity::served(facts, &delivery.workload, owner, &mut delivery.problems);
     let (pointed, mut statsd) = beside::statsd(
-        facts,
-        (settings, &resolved.variables),
+        settings,
+        &resolved.export.clients,
         &delivery.workload,
         owner,
         &mut delivery.problems,
@@ -187,6 +187,7 @@ fn prepare_run(
         owner,
         &mut delivery.problems,
     )?;
+    let secrets = obtained.set.keys().cloned().collect();
     let gathered = Gathered::new(
         facts,
         &delivery.workload,
@@ -214,6 +215,8 @@ fn prepare_run(
             export: &export,
             flush: beside::flush_time(&policy),
             stages: stages.all,
+            secrets,
+            oom_counter: resolved.oom_counter.clone(),
             skew: skew.as_ref(),
             settings,
             run: run.as_deref(),

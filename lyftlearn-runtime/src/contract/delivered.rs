@@ -92,6 +92,9 @@ pub(crate) const STATSD_STREAM: &str = "statsd-stream.sock";
 /// In the run directory: on which ports the same is heard, for those who come beside.
 #[cfg(feature = "cli")]
 pub(crate) const STATSD_PORTS: &str = "statsd.json";
+/// In the run directory: where it is heard, for those who look from beside.
+#[cfg(feature = "cli")]
+pub(crate) const LISTENERS: &str = "listeners.json";
 /// In the run directory: what a client of the credential endpoint needs.
 pub(crate) const IDENTITY: &str = "aws";
 /// There: the token, without a newline, and the endpoint's address.

@@ -28,8 +28,11 @@ pub(crate) const PROCESSORS_ONLINE: &str = "/sys/devices/system/cpu/online";
 pub(crate) const NEURON_DEVICES: &str = "/sys/devices/virtual/neuron_device";
 /// The one network interface a container usually has.
 pub(crate) const FIRST_INTERFACE: &str = "eth0";
-/// The network namespace's UDP sockets, each with how much it has dropped (proc_net(5)).
-#[cfg(feature = "agent")]
+/// The network namespace's sockets (proc_net(5)).
+#[cfg(feature = "cli")]
+pub(crate) const TCP_SOCKETS: &[&str] = &["/proc/net/tcp", "/proc/net/tcp6"];
+/// Each of these with how much it has dropped.
+#[cfg(any(feature = "agent", feature = "cli"))]
 pub(crate) const UDP_SOCKETS: &[&str] = &["/proc/net/udp", "/proc/net/udp6"];
 /// This process's open files by number.
 #[cfg(feature = "agent")]

@@ -5,9 +5,12 @@
 pub(crate) mod aws;
 pub(crate) mod delivered;
 pub(crate) mod kubernetes;
+#[cfg(feature = "cli")]
+pub(crate) mod ledger;
 pub(crate) mod limits;
 pub(crate) mod linux;
 pub(crate) mod metrics;
+pub(crate) mod otlp;
 pub(crate) mod runtime;
 pub(crate) mod sagemaker;
 pub(crate) mod secrets;

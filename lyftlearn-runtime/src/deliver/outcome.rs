@@ -111,6 +111,23 @@ pub(crate) enum Class {
     RuntimeFailure,
 }
 
+impl Class {
+    /// As the contract names it.
+    #[cfg(feature = "agent")]
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::UserError => "user-error",
+            Self::Signalled => "signalled",
+            Self::OutOfMemory => "out-of-memory",
+            Self::Stopped => "stopped",
+            Self::BudgetExceeded => "budget-exceeded",
+            Self::NotStarted => "not-started",
+            Self::RuntimeFailure => "runtime-failure",
+        }
+    }
+}
+
 /// An exception that nobody caught, as the Python package notes it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Exception {

@@ -11,14 +11,20 @@
 mod cgroup;
 mod files;
 mod mounts;
+#[cfg(feature = "cli")]
+mod network;
 mod process;
 
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
+#[cfg(all(feature = "agent", feature = "cli"))]
+use std::time::{Duration, SystemTime};
 
 pub(crate) use files::Directory;
 pub(crate) use mounts::Mount;
+#[cfg(feature = "cli")]
+pub(crate) use network::{Listening, Transport};
 
 use crate::contract::{limits, linux};
 use crate::error::Error;
@@ -177,6 +183,13 @@ impl Facts {
             .filter(|name| !name.is_empty())
             .unwrap_or_else(|| "localhost".to_owned()))
     }
+}
+
+/// What the wall clock shows, since 1970. Somebody may set it at any time.
+#[cfg(all(feature = "agent", feature = "cli"))]
+pub(crate) fn wall_clock() -> Duration {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    now.unwrap_or_default()
 }
 
 /// Names only: values may be secrets.

@@ -4,11 +4,13 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use nix::sys::signal::SigSet;
+use nix::sys::signal::{SigSet, Signal};
 use rustix::process::Pid;
 
 use super::signals::{self, To};
 use super::spawn::{self, Words};
+use super::supervise::Status;
+use crate::contract::ledger;
 use crate::error::Error;
 
 /// Its sockets come to it under these numbers, from the first on (sd_listen_fds(3)).
@@ -30,6 +32,8 @@ pub(crate) struct Helper {
     pub(crate) argv: Vec<std::ffi::OsString>,
     pub(crate) environment: Vec<(std::ffi::OsString, std::ffi::OsString)>,
     pub(crate) sockets: Vec<OwnedFd>,
+    /// Which of them is none, but the memory in which it is told what is done here.
+    pub(crate) ledger: Option<usize>,
 }
 
 pub(super) struct Agent {
@@ -43,10 +47,16 @@ pub(super) struct Agent {
     again: Option<Duration>,
     /// It has been told to end.
     ending: bool,
+    ledger: Option<usize>,
+    /// How often each signal was passed on to the program.
+    forwarded: [u64; ledger::SIGNALS],
 }
 
 impl Agent {
-    pub(super) fn new(helper: Helper, mask: SigSet) -> Result<Self, Error> {
+    pub(super) fn new(helper: Helper, mut mask: SigSet) -> Result<Self, Error> {
+        // A program may be over before its agent has come so far as to listen: then its end
+        // waits, and is not the agent's.
+        mask.add(Signal::SIGTERM);
         let sockets = helper.sockets.into_iter().map(aside);
         Ok(Self {
             words: Words::new(&helper.argv, &helper.environment)?,
@@ -58,6 +68,8 @@ impl Agent {
             wait: Duration::ZERO,
             again: Some(Duration::ZERO),
             ending: false,
+            ledger: helper.ledger,
+            forwarded: [0; ledger::SIGNALS],
         })
     }
 
@@ -81,6 +93,37 @@ impl Agent {
 
     pub(super) fn sockets(&self) -> impl Iterator<Item = i32> + '_ {
         self.sockets.iter().map(AsRawFd::as_raw_fd)
+    }
+
+    /// The program was sent a signal.
+    pub(super) fn forwarded(&mut self, signal: i32) {
+        let word = usize::try_from(signal).unwrap_or(ledger::SIGNALS);
+        if let Some(count) = self.forwarded.get_mut(word) {
+            *count += 1;
+            let count = *count;
+            self.tell(word, count);
+        }
+    }
+
+    /// The program has ended.
+    pub(super) fn program_ended(&self, program: Pid, status: Status) {
+        let (ended, by) = match status {
+            Status::Exited(code) => (ledger::EXITED, code),
+            Status::Signalled(signal) => (ledger::SIGNALLED, signal),
+            Status::Unkillable => return,
+        };
+        let number = |number: i32| u64::try_from(number).unwrap_or_default();
+        self.tell(ledger::PROGRAM, number(program.as_raw_nonzero().get()));
+        self.tell(ledger::BY, number(by));
+        self.tell(ledger::ENDED, ended);
+    }
+
+    /// Allocates nothing, and waits for nobody.
+    pub(super) fn tell(&self, word: usize, value: u64) {
+        if let Some(memory) = self.ledger.and_then(|place| self.sockets.get(place)) {
+            // What is not told is not shown.
+            let _ = rustix::io::pwrite(memory, &value.to_le_bytes(), word as u64 * 8);
+        }
     }
 
     /// When it is to be started; the first time at once.

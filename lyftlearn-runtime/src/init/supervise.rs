@@ -18,6 +18,7 @@ use super::spawn::{self, Words};
 use super::stage::{self, Stage, User};
 use super::stopping::{Act, Budget, Event, Machine, Stop};
 use super::{Armed, children, is_pid_one, memory, own};
+use crate::contract::ledger;
 use crate::error::Error;
 
 /// Who receives what is forwarded.
@@ -289,10 +290,24 @@ impl Supervisor<'_> {
         let own = [agent.as_ref().and_then(Agent::pid)];
         let mut without_agent = false;
         self.machine.step(now, event, &mut |act| match act {
-            Act::Announce { signal, deadline } => announce(signal, now, deadline),
-            Act::Forward(signal) => forward(policy.scope, child, signal),
-            Act::ForwardStop(_) => forward(policy.scope, child, policy.stop_signal),
-            Act::KillProgram => forward(Scope::Group, child, Signal::SIGKILL as i32),
+            Act::Announce { signal, deadline } => {
+                announce(signal, now, deadline);
+                told(agent, |agent| {
+                    agent.tell(ledger::STOP, signal.unsigned_abs().into())
+                });
+            }
+            Act::Forward(signal) => {
+                forward(policy.scope, child, signal);
+                told(agent, |agent| agent.forwarded(signal));
+            }
+            Act::ForwardStop(signal) => {
+                forward(policy.scope, child, policy.stop_signal);
+                told(agent, |agent| agent.forwarded(signal));
+            }
+            Act::KillProgram => {
+                forward(Scope::Group, child, Signal::SIGKILL as i32);
+                told(agent, |agent| agent.tell(ledger::KILLED, 1));
+            }
             Act::TermOthers => children::signal_others(Signal::SIGTERM as i32, &own, child),
             Act::KillOthers => children::signal_others(Signal::SIGKILL as i32, &own, child),
             Act::TermAgent | Act::KillAgent => {
@@ -337,6 +352,9 @@ impl Supervisor<'_> {
                 Ok(Some((pid, status))) if pid == self.child && self.status.is_none() => {
                     self.status = Some(status);
                     self.ended = Some(now());
+                    told(&mut self.agent, |agent| {
+                        agent.program_ended(pid, read(status))
+                    });
                     program_ended = true;
                 }
                 Ok(Some((pid, _))) => {
@@ -395,6 +413,13 @@ impl Supervisor<'_> {
             ended,
             report_until: self.machine.report_until(now()),
         }
+    }
+}
+
+/// The agent, where there is one, is told what it may show.
+fn told(agent: &mut Option<Agent>, tell: impl FnOnce(&mut Agent)) {
+    if let Some(agent) = agent {
+        tell(agent);
     }
 }
 

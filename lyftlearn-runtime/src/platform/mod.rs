@@ -4,11 +4,13 @@
 mod delivered;
 mod documents;
 mod fault;
+mod gateway;
 mod hyperparameters;
 mod identity;
 mod kubernetes;
 mod local;
 mod originals;
+mod otlp;
 mod paths;
 mod resources;
 mod routes;
@@ -95,6 +97,19 @@ struct World<'a> {
     mounts: &'a [Mount],
     /// `train`, `serve`, or whatever else the program's argv begins with.
     word: Option<String>,
+    /// The deployment's, by document.
+    variables: &'a [DocumentVariable],
+}
+
+impl World<'_> {
+    /// A variable as the program would find it: one of a document, where nothing else sets it.
+    fn told(&self, name: &str) -> Option<String> {
+        let documents = self.variables.iter().rev();
+        let mut of_name =
+            documents.filter(|variable| variable.name == name && !variable.value.is_empty());
+        let found = self.facts.text(name).map(std::borrow::Cow::into_owned);
+        found.or_else(|| Some(of_name.next()?.value.clone()))
+    }
 }
 
 /// What one platform recognised.
@@ -119,6 +134,7 @@ pub(crate) fn detect(
         settings,
         mounts,
         word,
+        variables: &[],
     };
     let (platform, mut recognised) = match forced(settings) {
         Some(platform) => (platform, world.forced(platform)?),
@@ -194,11 +210,13 @@ pub(crate) fn read(
     detection: &Detection,
     config_dir: &str,
 ) -> Result<Reading, Error> {
+    let variables = variables::read(facts, settings, config_dir)?;
     let world = World {
         facts,
         settings,
         mounts,
         word: detection.word.clone(),
+        variables: &variables,
     };
     let mut problems = detection.problems.clone();
     let resources = resources::read(&world)?;
@@ -261,7 +279,7 @@ pub(crate) fn read(
         export,
         workload,
         values,
-        variables: variables::read(facts, settings, config_dir)?,
+        variables,
         end,
         problems,
     })
@@ -280,6 +298,7 @@ pub(crate) fn identity(
         settings,
         mounts,
         word: detection.word.clone(),
+        variables: &[],
     };
     identity::read(&world, detection, &Job::default(), &mut Vec::new())
 }

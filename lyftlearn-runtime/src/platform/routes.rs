@@ -1,10 +1,11 @@
 //! Where metrics go from here: Kubernetes pulls them, from a SageMaker job they have to be
 //! pushed.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use super::{Detection, World};
+use super::gateway::{self, Named};
+use super::{Detection, World, otlp};
 use crate::contract::{aws, metrics as words, sagemaker, statsd};
 use crate::settings::{EmfTo, Intercept, Listen};
 use crate::workload::{
@@ -36,30 +37,40 @@ pub(super) fn read(
             .unwrap_or(detection.platform == Platform::Kubernetes)
             .then_some(SocketAddr::from((Ipv4Addr::UNSPECIFIED, words::PORT))),
     };
-    let before = problems.len();
-    let gateway = gateway(world, detection, problems);
-    // What is not understood is nobody's to stand in for: its clients are left to it.
-    let understood = problems.len() == before;
-    // A job of SageMaker's is scraped by nobody; elsewhere a server that the environment
-    // names is whoever's, and what is pulled must not arrive twice.
-    let ours = settings.gateway_host.is_some();
-    let pushed = detection.platform == Platform::SageMaker
-        && matches!(detection.role, Role::Training | Role::Processing);
-    let values = gateway.is_some() && asked("statsd").unwrap_or(ours || pushed);
-    let aggregate = settings.gateway_mode.as_deref() == Some("aggregate");
-    // Whoever is stood in for gets what was meant for it.
-    let relays = gateway.is_some() && understood && !aggregate && stands_in(world);
-    if gateway.is_none() && asked("statsd") == Some(true) {
+    let named = gateway::named(world, problems);
+    let clients = gateway::clients(world, detection.platform, named.as_ref(), problems);
+    // Nobody sends to where this runtime itself listens.
+    let here =
+        |gateway: &Gateway| clients.heard && gateway::is_here(world, detection.platform, gateway);
+    let server = server(world, named.as_ref()).filter(|gateway| !here(gateway));
+    if server.is_none() && asked("statsd") == Some(true) {
         problems.push(
             "metrics.routes has statsd, and neither metrics.gateway.host nor STATSD_HOST says where"
                 .to_owned(),
         );
     }
+    // A job of SageMaker's is scraped by nobody; elsewhere a server that the environment
+    // names is whoever's, and what is pulled must not arrive twice.
+    let ours = settings.gateway_host.is_some();
+    let pushed = detection.platform == Platform::SageMaker
+        && matches!(detection.role, Role::Training | Role::Processing);
+    let values = server.is_some() && asked("statsd").unwrap_or(ours || pushed);
+    // Whoever is stood in for gets what was meant for it, in one form or the other.
+    let gateway = server.or_else(|| clients.meant.clone());
+    let aggregate = settings.gateway_mode.as_deref() == Some("aggregate");
+    let stands_in =
+        gateway.is_some() && clients.heard && world.settings.statsd.intercept != Intercept::Nobody;
+    let relays = stands_in && !aggregate;
+    let values = values || (stands_in && aggregate);
     let sagemaker = (asked("sagemaker") == Some(true))
         .then(|| sagemaker_directory(world, problems))
         .flatten();
     let emf = (asked("emf") == Some(true))
         .then(|| emf(world, problems))
+        .flatten();
+    let otlp = asked("otlp")
+        .unwrap_or(settings.otlp_endpoint.is_some())
+        .then(|| otlp::read(world, detection, job, topology, problems))
         .flatten();
     let mut routes = Vec::new();
     routes.extend(listen.map(|_| "prometheus".to_owned()));
@@ -67,9 +78,11 @@ pub(super) fn read(
     routes.extend(relays.then(|| "relay".to_owned()));
     routes.extend(sagemaker.as_ref().map(|_| "sagemaker".to_owned()));
     routes.extend(emf.as_ref().map(|_| "emf".to_owned()));
+    routes.extend(otlp.as_ref().map(|_| "otlp".to_owned()));
     let export = Export {
         listen,
         gateway,
+        clients,
         push: Push {
             values,
             relays,
@@ -83,6 +96,7 @@ pub(super) fn read(
         labels: labels(world, detection, job, topology),
         sagemaker,
         emf,
+        otlp,
     };
     (Metrics { routes }, export)
 }
@@ -104,11 +118,7 @@ fn sagemaker_directory(world: &World<'_>, problems: &mut Vec<String>) -> Option<
 /// What CloudWatch is told, and by which way.
 fn emf(world: &World<'_>, problems: &mut Vec<String>) -> Option<Emf> {
     let settings = &world.settings.metrics;
-    let text = |name: &str| {
-        let text = world.facts.text(name)?;
-        Some(text.into_owned()).filter(|text| !text.is_empty())
-    };
-    let to = match (&settings.emf_to, text(aws::EMF_AGENT_ENDPOINT)) {
+    let to = match (&settings.emf_to, world.told(aws::EMF_AGENT_ENDPOINT)) {
         (Some(to), _) => to.clone(),
         (None, None) => EmfTo::Stdout,
         (None, Some(endpoint)) => {
@@ -124,7 +134,7 @@ fn emf(world: &World<'_>, problems: &mut Vec<String>) -> Option<Emf> {
     };
     let namespace = settings.emf_namespace.clone();
     let namespace = namespace.unwrap_or_else(|| NAMESPACE.to_owned());
-    let log_group = text(aws::EMF_LOG_GROUP);
+    let log_group = world.told(aws::EMF_LOG_GROUP);
     Some(Emf {
         log_group: log_group.unwrap_or_else(|| format!("{namespace}-metrics")),
         namespace,
@@ -148,74 +158,25 @@ fn emf(world: &World<'_>, problems: &mut Vec<String>) -> Option<Emf> {
     })
 }
 
-/// Whether clients of StatsD are pointed at this runtime.
-fn stands_in(world: &World<'_>) -> bool {
-    let settings = &world.settings.statsd;
-    let listens = match settings.mode.as_deref() {
-        Some("on") => true,
-        Some("off") => false,
-        _ => world.facts.text(statsd::HOST).is_some(),
-    };
-    listens && settings.intercept != Intercept::Nobody
-}
-
-/// Whether an address is where this runtime will listen itself: an image's own setting for a
-/// sidecar that is not there. In a pod it may be there, and this runtime listens elsewhere.
-fn is_here(world: &World<'_>, detection: &Detection, host: &str, port: u16) -> bool {
-    let loopback = host == "localhost"
-        || host
-            .parse()
-            .is_ok_and(|address: IpAddr| address.is_loopback());
-    detection.platform != Platform::Kubernetes
-        && loopback
-        && port == statsd::DEFAULT_PORT
-        && stands_in(world)
-}
-
-/// The deployment's StatsD server, if it has one.
-fn gateway(
-    world: &World<'_>,
-    detection: &Detection,
-    problems: &mut Vec<String>,
-) -> Option<Gateway> {
+/// The StatsD server that is pushed to, if there is one: a setting's, or the deployment's.
+fn server(world: &World<'_>, named: Option<&Named>) -> Option<Gateway> {
     let settings = &world.settings.metrics;
-    let text = |name: &str| {
-        let text = world.facts.text(name)?;
-        Some(text.into_owned()).filter(|text| !text.is_empty())
+    let found = match &settings.gateway_host {
+        Some(host) => Gateway {
+            host: host.clone(),
+            port: statsd::DEFAULT_PORT,
+            protocol: Protocol::Udp,
+        },
+        None => named?.server()?,
     };
-    let (host, port, protocol) = match &settings.gateway_host {
-        Some(host) => (host.clone(), None, None),
-        None => (
-            text(statsd::HOST)?,
-            text(statsd::PORT),
-            text(statsd::PROTOCOL),
-        ),
-    };
-    let mut told = |name: &str, expected: &str| {
-        problems.push(format!("{name} is ignored: expected {expected}"));
-    };
-    let port = settings.gateway_port.or_else(|| {
-        let port = port?;
-        let number = port.parse().ok().filter(|number| *number != 0);
-        if number.is_none() {
-            told(statsd::PORT, "a port, 1 to 65535");
-        }
-        number
-    });
-    let protocol = settings.gateway_protocol.clone().or(protocol);
-    let protocol = match protocol.as_deref().map(str::to_ascii_lowercase).as_deref() {
-        Some("tcp") => Protocol::Tcp,
-        None | Some("udp") => Protocol::Udp,
-        Some(_) => {
-            told(statsd::PROTOCOL, "udp or tcp");
-            Protocol::Udp
-        }
-    };
-    let port = port.unwrap_or(statsd::DEFAULT_PORT);
-    (!is_here(world, detection, &host, port)).then_some(Gateway {
-        host,
-        port,
-        protocol,
+    Some(Gateway {
+        host: found.host,
+        port: settings.gateway_port.unwrap_or(found.port),
+        protocol: match settings.gateway_protocol.as_deref() {
+            Some("tcp") => Protocol::Tcp,
+            Some(_) => Protocol::Udp,
+            None => found.protocol,
+        },
     })
 }
 

@@ -348,6 +348,18 @@ pub const KEYS: &[Key] = &[
         form: Form::Other,
     },
     Key {
+        name: "metrics.otlp.endpoint",
+        form: Form::Other,
+    },
+    Key {
+        name: "metrics.otlp.headers_variable",
+        form: Form::Other,
+    },
+    Key {
+        name: "metrics.otlp.seconds",
+        form: Form::Other,
+    },
+    Key {
         name: "outcome.python_exceptions",
         form: Form::Choice {
             of: &["on", "off"],

@@ -5,16 +5,19 @@ use std::net::SocketAddr;
 use super::Reader;
 
 /// Every way out, as the model and the settings name it.
-const ROUTES: [&str; 4] = ["prometheus", "statsd", "sagemaker", "emf"];
+const ROUTES: [&str; 5] = ["prometheus", "statsd", "sagemaker", "emf", "otlp"];
 /// What of the workload may be a label of every metric.
 const LABELS: [&str; 5] = ["job", "role", "platform", "rank", "image"];
 
 const LISTEN: &str = "off, or an address and a port, such as 0.0.0.0:9102";
-const WAYS: &str = "a list of prometheus, statsd, sagemaker and emf, such as [\"prometheus\"]";
+const WAYS: &str =
+    "a list of prometheus, statsd, sagemaker, emf and otlp, such as [\"prometheus\"]";
 const NAMES: &str = "a list of job, role, platform, rank and image";
 const PORT: &str = "a port, 1 to 65535";
 const SECONDS: &str = "1 to 3600 seconds";
 const EMF_TO: &str = "stdout, tcp://host:port or udp://host:port";
+const ENDPOINT: &str = "a URL without a name or password, such as http://collector:4318";
+const VARIABLE: &str = "the name of a variable";
 const NAMESPACE: &str = "1 to 255 of letters, digits and . - _ / # :";
 const DIMENSIONS: &str = "a list of at most 30 labels, each 1 to 250 characters of ASCII";
 
@@ -38,6 +41,20 @@ pub(crate) struct Metrics {
     pub(crate) emf_to: Option<EmfTo>,
     pub(crate) emf_namespace: Option<String>,
     pub(crate) emf_dimensions: Vec<String>,
+    pub(crate) otlp_endpoint: Option<String>,
+    pub(crate) otlp_headers_variable: Option<String>,
+    pub(crate) otlp_seconds: Option<u32>,
+}
+
+/// An OTLP server, as the setting, and the variables that SDKs read, spell it; without a slash
+/// at its end. A name and a password in it would be a secret among settings.
+pub(crate) fn otlp_endpoint(text: &str) -> Option<String> {
+    let place = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"))?;
+    let plain = |byte: u8| byte.is_ascii_graphic() && !b"@?#\\".contains(&byte);
+    let host = place.split('/').next().unwrap_or_default();
+    (!host.is_empty() && place.bytes().all(plain)).then(|| text.trim_end_matches('/').to_owned())
 }
 
 /// Where documents of the Embedded Metric Format go.
@@ -102,6 +119,9 @@ impl Reader {
             emf_to: self.emf_to("metrics.emf.to"),
             emf_namespace: self.namespace("metrics.emf.namespace"),
             emf_dimensions: self.dimensions("metrics.emf.dimensions"),
+            otlp_endpoint: self.endpoint("metrics.otlp.endpoint"),
+            otlp_headers_variable: self.variable_name("metrics.otlp.headers_variable"),
+            otlp_seconds: self.number("metrics.otlp.seconds", SECONDS, 1..=3_600),
         }
     }
 
@@ -111,6 +131,25 @@ impl Reader {
             self.wrong(key, EMF_TO);
         }
         to
+    }
+
+    fn endpoint(&mut self, key: &'static str) -> Option<String> {
+        let endpoint = otlp_endpoint(&self.text(key)?);
+        if endpoint.is_none() {
+            self.wrong(key, ENDPOINT);
+        }
+        endpoint
+    }
+
+    /// A value in a name's place would be a secret among settings.
+    fn variable_name(&mut self, key: &'static str) -> Option<String> {
+        let text = self.text(key)?;
+        let taken = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        if text.bytes().all(taken) {
+            return Some(text);
+        }
+        self.wrong(key, VARIABLE);
+        None
     }
 
     fn namespace(&mut self, key: &'static str) -> Option<String> {

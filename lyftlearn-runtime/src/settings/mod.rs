@@ -22,7 +22,7 @@ use fault::Mistake;
 pub(crate) use fault::SettingsFault;
 pub(crate) use identity::{AssumeRole, Identity};
 pub use keys::{KEYS, Key};
-pub(crate) use metrics::{EmfTo, Listen, Metrics};
+pub(crate) use metrics::{EmfTo, Listen, Metrics, otlp_endpoint};
 #[cfg(feature = "cli")]
 pub(crate) use service_links::made as is_service_link;
 pub(crate) use statsd::Intercept;

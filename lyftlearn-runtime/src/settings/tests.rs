@@ -300,12 +300,41 @@ fn where_metrics_go_is_checked() {
         report(&[], &variables),
         "lyftlearn-runtime: cannot use these settings\n  \
          $LYFTLEARN_RUNTIME_METRICS_LISTEN: expected off, or an address and a port, such as 0.0.0.0:9102\n  \
-         $LYFTLEARN_RUNTIME_METRICS_ROUTES: expected a list of prometheus, statsd, sagemaker and emf, such as [\"prometheus\"]\n  \
+         $LYFTLEARN_RUNTIME_METRICS_ROUTES: expected a list of prometheus, statsd, sagemaker, emf and otlp, such as [\"prometheus\"]\n  \
          $LYFTLEARN_RUNTIME_METRICS_LABELS: expected a list of job, role, platform, rank and image\n  \
          $LYFTLEARN_RUNTIME_METRICS_GATEWAY_PORT: expected a port, 1 to 65535\n  \
          $LYFTLEARN_RUNTIME_METRICS_GATEWAY_PROTOCOL: expected udp or tcp\n  \
          $LYFTLEARN_RUNTIME_METRICS_GATEWAY_SECONDS: expected 1 to 3600 seconds\n"
     );
+}
+
+#[test]
+fn a_collector_is_a_url_and_no_place_for_secrets() {
+    for odd in [
+        "canary",
+        "grpc://canary",
+        "http://",
+        "http:///canary",
+        "http://user:canary@collector",
+        "http://collector?key=canary",
+        "http://collector/ canary",
+    ] {
+        let variables = [
+            ("LYFTLEARN_RUNTIME_METRICS_OTLP_ENDPOINT", odd),
+            (
+                "LYFTLEARN_RUNTIME_METRICS_OTLP_HEADERS_VARIABLE",
+                "api-key=canary",
+            ),
+            ("LYFTLEARN_RUNTIME_METRICS_OTLP_SECONDS", "0"),
+        ];
+        assert_eq!(
+            report(&[], &variables),
+            "lyftlearn-runtime: cannot use these settings\n  \
+             $LYFTLEARN_RUNTIME_METRICS_OTLP_ENDPOINT: expected a URL without a name or password, such as http://collector:4318\n  \
+             $LYFTLEARN_RUNTIME_METRICS_OTLP_HEADERS_VARIABLE: expected the name of a variable\n  \
+             $LYFTLEARN_RUNTIME_METRICS_OTLP_SECONDS: expected 1 to 3600 seconds\n"
+        );
+    }
 }
 
 #[test]

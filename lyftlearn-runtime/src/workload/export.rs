@@ -1,10 +1,12 @@
 //! Where metrics go, with all that sending them takes. The platform tells it, the agent
 //! does it.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+
+use super::Secret;
 
 /// Every way out of a container.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +19,9 @@ pub(crate) struct Export {
     pub(crate) listen: Option<SocketAddr>,
     /// A StatsD server that lines are sent to.
     pub(crate) gateway: Option<Gateway>,
+    /// Clients of such a server's, who may be heard here instead.
+    #[serde(default)]
+    pub(crate) clients: Clients,
     /// How that server is spoken to.
     pub(crate) push: Push,
     /// What every series says of the workload.
@@ -27,6 +32,9 @@ pub(crate) struct Export {
     /// CloudWatch's Embedded Metric Format.
     #[serde(default)]
     pub(crate) emf: Option<Emf>,
+    /// An OTLP server.
+    #[serde(default)]
+    pub(crate) otlp: Option<Otlp>,
 }
 
 #[cfg_attr(
@@ -41,7 +49,7 @@ impl Export {
 
     /// Whether what was counted is written down at intervals.
     pub(crate) fn reports(&self) -> bool {
-        self.sagemaker.is_some() || self.emf.is_some()
+        self.sagemaker.is_some() || self.emf.is_some() || self.otlp.is_some()
     }
 }
 
@@ -57,6 +65,25 @@ pub(crate) struct Emf {
     pub(crate) log_group: String,
 }
 
+/// A server that takes OpenTelemetry's protocol by HTTP.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    not(all(feature = "agent", feature = "cli")),
+    allow(dead_code, reason = "without an agent nothing goes out")
+)]
+pub(crate) struct Otlp {
+    /// To the last part of its path.
+    pub(crate) url: String,
+    /// What it wants to be shown: a key, perhaps.
+    pub(crate) headers: Vec<(String, Secret)>,
+    /// Between two exports.
+    pub(crate) seconds: u32,
+    /// How long it may take to answer.
+    pub(crate) timeout_milliseconds: u32,
+    /// What the metrics are of.
+    pub(crate) resource: Vec<(String, String)>,
+}
+
 /// A StatsD server: the deployment's own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Gateway {
@@ -66,6 +93,31 @@ pub(crate) struct Gateway {
     pub(crate) port: u16,
     /// How lines come to it.
     pub(crate) protocol: Protocol,
+}
+
+#[cfg_attr(
+    not(all(feature = "agent", feature = "cli")),
+    allow(dead_code, reason = "without an agent nothing goes out")
+)]
+impl Gateway {
+    /// Whether it is in this very container, or in its pod.
+    pub(crate) fn is_loopback(&self) -> bool {
+        let address: Result<IpAddr, _> = self.host.parse();
+        self.host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+    }
+}
+
+/// Clients of StatsD.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    not(all(feature = "agent", feature = "cli")),
+    allow(dead_code, reason = "without an agent nobody is heard")
+)]
+pub(crate) struct Clients {
+    /// Whether they are heard here.
+    pub(crate) heard: bool,
+    /// Whom they were sent to.
+    pub(crate) meant: Option<Gateway>,
 }
 
 /// How lines come to a StatsD server.

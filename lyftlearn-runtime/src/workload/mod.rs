@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use export::{Emf, Export, Gateway, Protocol, Push, Tags};
+pub(crate) use export::{Clients, Emf, Export, Gateway, Otlp, Protocol, Push, Tags};
 pub use hyperparameters::Hyperparameters;
 pub(crate) use hyperparameters::{JSON, NUMBER, TRUTH, WHOLE_NUMBER};
 pub(crate) use hyperparameters::{as_bool, as_float, as_int, as_json, nearest};

@@ -1,12 +1,10 @@
 //! The ways of metrics: the server is reached, and Prometheus's port is not somebody else's.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs, UdpSocket};
-use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::{Finding, Patient, Verdict};
-use crate::contract::{delivered, runtime};
+use crate::cli::listeners::ours;
 use crate::workload::{Gateway, Protocol};
 
 /// A server of the deployment's own is near.
@@ -23,22 +21,54 @@ pub(super) fn check(patient: &Patient) -> Vec<Finding> {
     if let Some(gateway) = &export.gateway
         && (export.push.values || export.push.relays)
     {
-        findings.push(reached(gateway));
+        findings.push(reached(gateway, OF_GATEWAY));
+    }
+    if let Some(otlp) = &export.otlp {
+        findings.extend(place(&otlp.url).map(|place| reached(&place, OF_COLLECTOR)));
     }
     if let Some(address) = export.listen {
-        let run = patient.facts.text(delivered::RUN_DIR);
-        let run = run.map_or_else(
-            || runtime::RUN_DIR.into(),
-            |run| PathBuf::from(run.as_ref()),
-        );
-        let ours = UnixStream::connect(run.join(delivered::METRICS_SOCKET)).is_ok();
+        let own = ours(&patient.facts);
+        let ours = own.iter().any(|place| place.listener == "prometheus");
         findings.push(port(address, ours));
     }
     findings
 }
 
+/// What is looked at, and where to look when it is not as it should be: at its name, at the rest.
+type Of = (&'static str, &'static str, &'static str);
+
+const OF_GATEWAY: Of = (
+    "gateway",
+    "look at STATSD_HOST or metrics.gateway.host",
+    "look at STATSD_PORT and STATSD_PROTOCOL or metrics.gateway, and at the network's rules",
+);
+const OF_COLLECTOR: Of = (
+    "collector",
+    "look at metrics.otlp.endpoint or OTEL_EXPORTER_OTLP_ENDPOINT",
+    "look at metrics.otlp.endpoint or OTEL_EXPORTER_OTLP_ENDPOINT, and at the network's rules; behind a proxy this says nothing",
+);
+
+/// Where a URL leads.
+fn place(url: &str) -> Option<Gateway> {
+    let (port, rest) = match url.strip_prefix("https://") {
+        Some(rest) => (443, rest),
+        None => (80, url.strip_prefix("http://")?),
+    };
+    let authority = rest.split('/').next()?;
+    let (host, port) = match authority.rsplit_once(':') {
+        // An address in brackets has colons of its own.
+        Some((host, told)) if !told.ends_with(']') => (host, told.parse().ok()?),
+        _ => (authority, port),
+    };
+    Some(Gateway {
+        host: host.trim_matches(['[', ']']).to_owned(),
+        port,
+        protocol: Protocol::Tcp,
+    })
+}
+
 /// Of UDP no more can be known than that nobody refuses.
-fn reached(gateway: &Gateway) -> Finding {
+fn reached(gateway: &Gateway, (of, about_name, about_rest): Of) -> Finding {
     let since = Instant::now();
     let place = (gateway.host.as_str(), gateway.port);
     let addresses: Vec<SocketAddr> = place
@@ -49,15 +79,13 @@ fn reached(gateway: &Gateway) -> Finding {
         Protocol::Udp => takes_packets(*address).is_ok(),
     });
     if addresses.is_empty() {
-        Finding::new("metrics", Verdict::Failed, "the name does not resolve")
-            .fix("look at STATSD_HOST or metrics.gateway.host")
+        Finding::new("metrics", Verdict::Failed, "the name does not resolve").fix(about_name)
     } else if taken {
         Finding::new("metrics", Verdict::Ok, "takes metrics")
     } else {
-        Finding::new("metrics", Verdict::Failed, "nobody takes metrics there")
-            .fix("look at STATSD_PORT and STATSD_PROTOCOL or metrics.gateway, and at the network's rules")
+        Finding::new("metrics", Verdict::Failed, "nobody takes metrics there").fix(about_rest)
     }
-    .of("gateway")
+    .of(of)
     .took(since)
 }
 
@@ -98,17 +126,20 @@ fn port(address: SocketAddr, ours: bool) -> Finding {
 mod tests {
     use std::net::{TcpListener, UdpSocket};
 
-    use super::{Gateway, Protocol, port, reached};
+    use super::{Gateway, OF_COLLECTOR, OF_GATEWAY, Protocol, place, port, reached};
     use crate::cli::doctor::line;
 
     #[track_caller]
     fn check(port: u16, protocol: Protocol, expected: &str) {
         let host = "127.0.0.1".to_owned();
-        let mut finding = reached(&Gateway {
-            host,
-            port,
-            protocol,
-        });
+        let mut finding = reached(
+            &Gateway {
+                host,
+                port,
+                protocol,
+            },
+            OF_GATEWAY,
+        );
         finding.seconds = None;
         assert_eq!(line(&finding), expected);
     }
@@ -126,15 +157,47 @@ mod tests {
         drop((tcp, udp));
         check(stream.port(), Protocol::Tcp, nobody);
         check(packets.port(), Protocol::Udp, nobody);
-        let mut finding = reached(&Gateway {
-            host: "gateway.invalid".to_owned(),
-            port: 8125,
-            protocol: Protocol::Udp,
-        });
+        let mut finding = reached(
+            &Gateway {
+                host: "gateway.invalid".to_owned(),
+                port: 8125,
+                protocol: Protocol::Udp,
+            },
+            OF_GATEWAY,
+        );
         finding.seconds = None;
         assert_eq!(
             line(&finding),
             "FAIL  metrics    gateway: the name does not resolve\n      fix: look at STATSD_HOST or metrics.gateway.host\n"
+        );
+    }
+
+    #[test]
+    fn a_collector_is_where_its_url_leads() {
+        for (url, host, port) in [
+            ("http://collector/v1/metrics", "collector", 80),
+            ("https://collector/v1/metrics", "collector", 443),
+            ("http://10.0.0.1:4318", "10.0.0.1", 4318),
+            ("http://[::1]:4318/x", "::1", 4318),
+            ("https://[::1]", "::1", 443),
+        ] {
+            let found = place(url).unwrap();
+            assert_eq!((found.host.as_str(), found.port), (host, port), "{url}");
+        }
+        let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/v1/metrics", tcp.local_addr().unwrap());
+        let mut finding = reached(&place(&url).unwrap(), OF_COLLECTOR);
+        finding.seconds = None;
+        assert_eq!(
+            line(&finding),
+            "ok    metrics    collector: takes metrics\n"
+        );
+        drop(tcp);
+        finding = reached(&place(&url).unwrap(), OF_COLLECTOR);
+        finding.seconds = None;
+        assert_eq!(
+            line(&finding),
+            "FAIL  metrics    collector: nobody takes metrics there\n      fix: look at metrics.otlp.endpoint or OTEL_EXPORTER_OTLP_ENDPOINT, and at the network's rules; behind a proxy this says nothing\n"
         );
     }
 

@@ -251,3 +251,20 @@ fn secrets_are_taken_out_wherever_the_program_says_them() {
     let shown = serde_json::to_string(&outcome).unwrap();
     assert!(!shown.contains("hunter"), "{shown}");
 }
+
+#[cfg(feature = "agent")]
+#[test]
+fn a_class_is_shown_by_the_name_that_it_is_told_by() {
+    for class in [
+        Class::Completed,
+        Class::UserError,
+        Class::Signalled,
+        Class::OutOfMemory,
+        Class::Stopped,
+        Class::BudgetExceeded,
+        Class::NotStarted,
+        Class::RuntimeFailure,
+    ] {
+        assert_eq!(serde_json::json!(class), class.name());
+    }
+}

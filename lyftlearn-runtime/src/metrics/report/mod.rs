@@ -3,6 +3,7 @@
 
 mod documents;
 mod emf;
+pub(crate) mod otlp;
 mod sagemaker;
 mod stdout;
 #[cfg(test)]
@@ -11,7 +12,7 @@ mod tests;
 use std::cell::Cell;
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -19,12 +20,14 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use super::gateway::{Counted, Keep};
 use super::region::Snapshot;
-use crate::workload::Emf;
+use crate::facts::wall_clock;
+use crate::workload::{Emf, Otlp};
 
 /// One way to tell.
 pub(crate) enum Way {
     Sagemaker(sagemaker::Lines),
     Emf(Box<emf::Sender>),
+    Otlp(Box<otlp::Sender>),
 }
 
 impl Way {
@@ -38,18 +41,35 @@ impl Way {
         Self::Emf(Box::new(emf::Sender::new(emf, common, sent)))
     }
 
+    /// A collector of OpenTelemetry's.
+    pub(crate) fn otlp(otlp: Otlp, labels: Vec<(String, String)>, begun: otlp::Begun) -> Self {
+        Self::Otlp(Box::new(otlp::Sender::new(otlp, labels, begun)))
+    }
+
+    /// Whether it is told what the runtime counts of itself, too.
+    pub(crate) fn takes_all(&self) -> bool {
+        matches!(self, Self::Otlp(_))
+    }
+
+    /// Whether what is being told may be given up: it will be told again, as a whole.
+    fn repeats(&self) -> bool {
+        matches!(self, Self::Otlp(_))
+    }
+
     /// The page of a job is looked at while it runs; CloudWatch keeps a value for each minute.
     fn every(&self) -> Duration {
-        Duration::from_secs(match self {
-            Self::Sagemaker(_) => 10,
-            Self::Emf(_) => 60,
-        })
+        match self {
+            Self::Sagemaker(_) => Duration::from_secs(10),
+            Self::Emf(_) => Duration::from_secs(60),
+            Self::Otlp(sender) => sender.every(),
+        }
     }
 
     async fn tell(&mut self, snapshot: &Snapshot, now: Duration, left: &Cell<u64>) {
         match self {
             Self::Sagemaker(lines) => lines.tell(snapshot, now, left),
             Self::Emf(sender) => sender.tell(snapshot, now, left).await,
+            Self::Otlp(sender) => sender.tell(snapshot, now, left).await,
         }
     }
 
@@ -108,19 +128,16 @@ async fn run(mut way: Way, counted: Counted, shared: Rc<Shared>) {
     while !shared.ending.get() {
         tokio::select! {
             () = shared.woken.notified() => {}
-            _ = due.tick() => way.tell(&counted(), now(), &shared.left).await,
+            _ = due.tick() => {
+                let repeats = way.repeats();
+                let counted = counted();
+                tokio::select! {
+                    () = way.tell(&counted, wall_clock(), &shared.left) => {}
+                    () = shared.woken.notified(), if repeats => {}
+                }
+            }
         }
     }
-    way.tell(&counted(), now(), &shared.left).await;
+    way.tell(&counted(), wall_clock(), &shared.left).await;
     way.close().await;
-}
-
-/// Since 1970.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "what is told bears the time of the wall clock"
-)]
-fn now() -> Duration {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    now.unwrap_or_default()
 }

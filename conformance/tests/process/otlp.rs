@@ -1,0 +1,266 @@
+//! Metrics by OpenTelemetry's protocol: to a collector that decodes them with the protocol's own
+//! package, and through one that people run.
+
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use lyftlearn_conformance::programs;
+
+use super::export::{free_port, outcome};
+use super::*;
+
+/// Ends with the test, by its own pid.
+struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A collector that answers with `status`, and its port.
+fn collector(world: &World, status: u16) -> Option<(Server, u16)> {
+    let python = programs::python_with_collector()?;
+    let program = programs::repository().join("conformance/tests/process/programs/collector.py");
+    let mut server = Command::new(python)
+        .arg(program)
+        .args([world.path("received"), status.to_string().into()])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let output = server.stdout.take().unwrap();
+    BufReader::new(output).read_line(&mut line).unwrap();
+    Some((Server(server), line.trim().parse().unwrap()))
+}
+
+/// Rotel, as it comes from PyPI, which sends on to `port` what it receives.
+fn rotel(port: u16) -> Option<(Server, u16)> {
+    let python = programs::python_with_collector()?;
+    let place = "import os, rotel; print(os.path.dirname(rotel.__file__))";
+    let place = Command::new(python).args(["-c", place]).output().unwrap();
+    let place = String::from_utf8(place.stdout).unwrap();
+    let (http, grpc) = (free_port(), free_port());
+    let server = Command::new(PathBuf::from(place.trim()).join("rotel-agent"))
+        .arg("start")
+        .arg(format!("--otlp-http-endpoint=127.0.0.1:{http}"))
+        .arg(format!("--otlp-grpc-endpoint=127.0.0.1:{grpc}"))
+        .args(["--exporter=otlp", "--otlp-exporter-protocol=http"])
+        .arg(format!("--otlp-exporter-endpoint=http://127.0.0.1:{port}"))
+        .args(["--batch-timeout=100ms"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let server = Server(server);
+    let listens = wait::until(Duration::from_secs(20), || {
+        std::net::TcpStream::connect(("127.0.0.1", http)).ok()
+    });
+    assert!(listens.is_some());
+    Some((server, http))
+}
+
+/// Counts by StatsD, of each kind something.
+const COUNTING: &str = "import os, socket\n\
+    to = (os.environ['STATSD_HOST'], int(os.environ['STATSD_PORT']))\n\
+    statsd = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n\
+    for line in ['rows.__split=train:5|c', 'queue:7|g', 'users:a|s', 'users:b|s', \
+                 'step:320|ms', 'step:0|ms', 'step:1000|ms|@0.1']:\n\
+    \x20   statsd.sendto(line.encode(), to)\n";
+
+fn settings(endpoint: &str) -> String {
+    format!(
+        "job.name = \"churn\"\n[metrics]\nstatsd = \"on\"\n[metrics.otlp]\nendpoint = \"{endpoint}\"\n\
+         headers_variable = \"COLLECTOR_KEY\"\n"
+    )
+}
+
+fn container(world: &World, port: u16) -> Sandbox {
+    std::fs::create_dir_all(world.path("run")).unwrap();
+    world
+        .sharing(&settings(&format!("http://127.0.0.1:{port}")))
+        .mount(world.path("run"), "/run")
+        .variable("COLLECTOR_KEY", format!("api-key={}", world.canary.value()))
+}
+
+/// Requests, as a collector has taken them down.
+fn received(world: &World) -> Vec<Value> {
+    let text = std::fs::read_to_string(world.path("received")).unwrap_or_default();
+    (text.lines())
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+/// A metric of a request.
+fn metric<'a>(request: &'a Value, name: &str) -> Option<&'a Value> {
+    let all = request["resourceMetrics"][0]["scopeMetrics"][0]["metrics"].as_array()?;
+    all.iter().find(|metric| metric["name"] == name)
+}
+
+#[track_caller]
+fn check_metrics(request: &Value) {
+    let found = |name| metric(request, name).unwrap_or_else(|| panic!("{name} in {request:#}"));
+    let sum = &found("rows")["sum"];
+    assert_eq!(
+        sum["aggregationTemporality"],
+        "AGGREGATION_TEMPORALITY_CUMULATIVE"
+    );
+    assert_eq!(sum["isMonotonic"], true);
+    let point = &sum["dataPoints"][0];
+    assert_eq!(point["asDouble"], 5.0);
+    let label = json!([{"key": "split", "value": {"stringValue": "train"}}]);
+    assert_eq!(point["attributes"], label);
+    let time = |name: &str| point[name].as_str().unwrap().parse::<u64>().unwrap();
+    assert!(time("startTimeUnixNano") < time("timeUnixNano"));
+    assert_eq!(found("queue")["gauge"]["dataPoints"][0]["asDouble"], 7.0);
+    assert_eq!(found("users")["gauge"]["dataPoints"][0]["asDouble"], 2.0);
+    let step = found("step_seconds");
+    assert_eq!(step["unit"], "s");
+    let point = &step["exponentialHistogram"]["dataPoints"][0];
+    // 2^(-14/8) < 0.32 <= 2^(-13/8), and 1 ends the bucket below 0.
+    assert_eq!(point["scale"], 3);
+    assert_eq!(
+        (&point["count"], &point["zeroCount"]),
+        (&json!("12"), &json!("1"))
+    );
+    assert_eq!(point["positive"]["offset"], -14);
+    let mut counts = vec!["0"; 14];
+    (counts[0], counts[13]) = ("1", "10");
+    assert_eq!(point["positive"]["bucketCounts"], json!(counts));
+    assert!((point["sum"].as_f64().unwrap() - 10.32).abs() < 1e-9);
+    assert!(metric(request, "lyftlearn_runtime_info").is_some());
+}
+
+#[test]
+fn a_collector_gets_what_was_counted_and_what_it_is_of() {
+    needs_namespaces!();
+    let world = World::new();
+    let Some((_server, port)) = collector(&world, 200) else {
+        return;
+    };
+    let script = format!("{BINARY} inspect > /shared/inspected; exec python3 -c \"$0\"");
+    let output = container(&world, port)
+        .run(&["sh", "-c", &script, COUNTING])
+        .end();
+    check_end(&output, 0);
+    assert_eq!(outcome(&world)["metrics"], json!({"undelivered": 0}));
+    let requests = received(&world);
+    let request = requests.last().unwrap();
+    check_metrics(request);
+    assert_eq!(request["key"], world.canary.value());
+    let resource = request["resourceMetrics"][0]["resource"]["attributes"].clone();
+    let of = |name: &str| {
+        let all = resource.as_array().unwrap();
+        let found = all.iter().find(|pair| pair["key"] == name);
+        found.map(|pair| pair["value"]["stringValue"].clone())
+    };
+    assert_eq!(of("service.name"), Some(json!("churn")));
+    assert_eq!(of("lyftlearn.role"), Some(json!("job")));
+    assert!(of("service.instance.id").is_some());
+    let inspected = std::fs::read(world.path("shared/inspected")).unwrap();
+    let text = String::from_utf8_lossy(&inspected).into_owned();
+    assert!(
+        text.contains("metrics.routes               [\"otlp\"]\n"),
+        "{text}"
+    );
+    for said in [inspected, output.stderr, output.stdout] {
+        world.canary.assert_unseen("what was said", &said);
+    }
+    for file in ["workload.json", "environment.json", "outcome.json"] {
+        let text = std::fs::read(world.path(&format!("run/lyftlearn/{file}"))).unwrap();
+        world.canary.assert_unseen(file, &text);
+    }
+}
+
+#[test]
+fn a_collector_that_people_run_understands_it() {
+    needs_namespaces!();
+    let world = World::new();
+    let Some((_behind, port)) = collector(&world, 200) else {
+        return;
+    };
+    let Some((_server, port)) = rotel(port) else {
+        return;
+    };
+    let output = container(&world, port)
+        .run(&["python3", "-c", COUNTING])
+        .end();
+    check_end(&output, 0);
+    assert_eq!(outcome(&world)["metrics"], json!({"undelivered": 0}));
+    // It sends on when it sees fit.
+    let passed_on = wait::until(Duration::from_secs(20), || {
+        let all = received(&world);
+        all.into_iter()
+            .find(|request| metric(request, "rows").is_some())
+    });
+    check_metrics(&passed_on.unwrap());
+}
+
+#[test]
+fn what_no_collector_takes_is_counted_and_costs_no_time() {
+    needs_namespaces!();
+    for (status, why) in [(Some(401), "refused"), (Some(503), "busy"), (None, "gone")] {
+        let world = World::new();
+        let port = free_port();
+        let server = match status {
+            Some(status) => match collector(&world, status) {
+                Some(server) => Some(server),
+                None => return,
+            },
+            None => None,
+        };
+        let port = server.as_ref().map_or(port, |(_, port)| *port);
+        let started = std::time::Instant::now();
+        let output = container(&world, port)
+            .run(&["python3", "-c", COUNTING])
+            .end();
+        check_end(&output, 0);
+        assert!(started.elapsed() < Duration::from_secs(10), "{why}");
+        let left = outcome(&world)["metrics"]["undelivered"].as_u64().unwrap();
+        assert!(left > 4, "{why}");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let line = format!("lyftlearn-runtime: {left} metrics were not delivered\n");
+        assert!(said.contains(&line), "{why}: {said}");
+        world.canary.assert_unseen(why, said.as_bytes());
+        // Who is busy is asked again; who refuses is not.
+        let asked = received(&world).len();
+        match status {
+            Some(401) => assert_eq!(asked, 1),
+            Some(_) => assert!(asked > 1, "{asked}"),
+            None => assert_eq!(asked, 0),
+        }
+    }
+}
+
+#[test]
+fn an_agent_that_is_started_again_goes_on_with_the_same_totals() {
+    needs_namespaces!();
+    let world = World::new();
+    let Some((_server, port)) = collector(&world, 200) else {
+        return;
+    };
+    let script = format!(
+        "{COUNTING}import time\nopen('/shared/ready', 'w')\nwhile not os.path.exists('/shared/go'): pass\n\
+         statsd.sendto(b'rows.__split=train:1|c', to)\n"
+    );
+    let running = container(&world, port)
+        .variable("LYFTLEARN_RUNTIME_METRICS_OTLP_SECONDS", "1")
+        .run(&["python3", "-c", &script]);
+    appears(&world.path("shared/ready"));
+    let told = |total: f64| {
+        wait::until(Duration::from_secs(20), || {
+            let all = received(&world);
+            let point = &metric(all.last()?, "rows")?["sum"]["dataPoints"][0];
+            (point["asDouble"] == total).then(|| point["startTimeUnixNano"].clone())
+        })
+    };
+    let begun = told(5.0).unwrap();
+    let first = agent::agent(running.pid_one(), None);
+    agent::kill(first, Signal::SIGKILL);
+    agent::agent(running.pid_one(), Some(first));
+    world.file("shared/go", "");
+    check_end(&running.end(), 0);
+    assert_eq!(told(6.0), Some(begun));
+}

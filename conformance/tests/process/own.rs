@@ -1,0 +1,129 @@
+//! What the runtime counts of itself: from PID 1 through its agent to whoever is sent it.
+
+use super::agent::{agent, kill};
+use super::export::{Gateway, free_port, get, outcome};
+use super::*;
+
+/// What is shown of a series, by the name with its labels.
+fn shown(port: u16, series: &str) -> Option<f64> {
+    let all = get(port, "GET /metrics HTTP/1.1");
+    let mut lines = all.lines().filter_map(|line| line.strip_prefix(series));
+    lines.next()?.trim().parse().ok()
+}
+
+#[track_caller]
+fn is_shown(port: u16, series: &str, expected: f64) {
+    let found = wait::until(Duration::from_secs(20), || {
+        (shown(port, series) == Some(expected)).then_some(())
+    });
+    assert!(found.is_some(), "{series}: {:?}", shown(port, series));
+}
+
+fn listening(port: u16) -> String {
+    format!("[metrics]\nlisten = \"127.0.0.1:{port}\"\n")
+}
+
+#[test]
+fn signals_are_counted_whatever_becomes_of_the_agent() {
+    needs_namespaces!();
+    let world = World::new();
+    let port = free_port();
+    let script = "import os, signal\n\
+        signal.signal(signal.SIGUSR1, lambda *_: None)\n\
+        signal.signal(signal.SIGRTMIN, lambda *_: None)\n\
+        open('/shared/ready', 'w')\nwhile True: signal.pause()";
+    let running = world
+        .sharing(&listening(port))
+        .run(&[find_python(), "-c".into(), script.into()]);
+    appears(&world.path("shared/ready"));
+    let usr1 = "lyftlearn_runtime_signals_forwarded_total{signal=\"SIGUSR1\"}";
+    let real_time = "lyftlearn_runtime_signals_forwarded_total{signal=\"SIGRTMIN\"}";
+    assert_eq!(shown(port, usr1), None);
+    running.signal(Signal::SIGUSR1);
+    is_shown(port, usr1, 1.0);
+    running.send(&[34]);
+    is_shown(port, real_time, 1.0);
+    let first = agent(running.pid_one(), None);
+    kill(first, Signal::SIGKILL);
+    agent(running.pid_one(), Some(first));
+    running.signal(Signal::SIGUSR1);
+    is_shown(port, usr1, 2.0);
+    is_shown(port, real_time, 1.0);
+    running.signal(Signal::SIGTERM);
+    check_end(&running.end(), 143);
+}
+
+#[test]
+fn what_is_sent_last_says_why_the_program_ended() {
+    needs_namespaces!();
+    for (script, stop, code, class) in [
+        ("exit 0", false, 0, "completed"),
+        ("exit 3", false, 3, "user-error"),
+        ("kill -9 $$", false, 137, "signalled"),
+        ("touch /shared/ready; exec sleep 1000", true, 143, "stopped"),
+        (
+            "trap '' TERM; touch /shared/ready; while :; do :; done",
+            true,
+            137,
+            "budget-exceeded",
+        ),
+    ] {
+        let world = World::new();
+        std::fs::create_dir(world.path("run")).unwrap();
+        let (gateway, port) = Gateway::default().udp();
+        let settings = format!(
+            "[lifecycle]\ngrace_seconds = 4\n[metrics.gateway]\nhost = \"127.0.0.1\"\nport = {port}\n"
+        );
+        let running = (world.sharing(&settings))
+            .mount(world.path("run"), "/run")
+            // What is over before the agent is there is told by nobody.
+            .run(&[
+                "sh",
+                "-c",
+                &format!("{BINARY} metrics >/shared/shown; {script}"),
+            ]);
+        if stop {
+            appears(&world.path("shared/ready"));
+            running.signal(Signal::SIGTERM);
+        }
+        check_end(&running.end(), code);
+        assert_eq!(outcome(&world)["class"], class);
+        let line = format!("lyftlearn_runtime_outcome.__class={class}:1|g\n");
+        let arrived = wait::until(Duration::from_secs(10), || {
+            let text = String::from_utf8(gateway.received()).unwrap();
+            text.contains(&line).then_some(())
+        });
+        let said = || String::from_utf8_lossy(&gateway.received()).into_owned();
+        assert!(arrived.is_some(), "{class}: {}", said());
+    }
+}
+
+#[test]
+fn a_secret_is_as_old_as_its_last_look() {
+    needs_namespaces!();
+    let world = World::new();
+    let port = free_port();
+    let settings = format!(
+        "[secrets.here]\nfrom = \"env:DB_PASSWORD\"\nenv = \"WANTED\"\n\
+         [secrets.followed]\nfrom = \"file:/shared/secret\"\nfile = true\nrefresh = 1\n{}",
+        listening(port)
+    );
+    world.file("shared/secret", world.canary.value());
+    let running =
+        (world.sharing(&settings)).run(&["sh", "-c", "touch /shared/ready; exec sleep 1000"]);
+    appears(&world.path("shared/ready"));
+    let age = |name| {
+        shown(
+            port,
+            &format!("lyftlearn_runtime_secrets_age_seconds{{secret=\"{name}\"}}"),
+        )
+    };
+    assert!(age("here").is_some() && age("followed").is_some());
+    // The one grows older than the other, which is looked at again.
+    let younger = wait::until(Duration::from_secs(30), || {
+        (age("followed")? + 0.5 < age("here")?).then_some(())
+    });
+    assert!(younger.is_some());
+    running.signal(Signal::SIGTERM);
+    check_end(&running.end(), 143);
+}

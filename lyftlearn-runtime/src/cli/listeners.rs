@@ -1,0 +1,167 @@
+//! Who is heard at the ports that this runtime has, or would have: containers of a pod share
+//! them, and a neighbour may have been there first.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::contract::{delivered, limits, metrics, runtime, statsd};
+use crate::facts::{Facts, Listening, Transport};
+use crate::resolve::Resolved;
+use crate::workload::Platform;
+
+/// A place, and what comes in there.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) struct Place {
+    /// The route's name; of the endpoint for credentials its own.
+    pub(super) listener: String,
+    pub(super) protocol: Protocol,
+    pub(super) address: SocketAddr,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Protocol {
+    Tcp,
+    Udp,
+}
+
+/// Whose a place is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Holder {
+    /// The container's PID 1, or whoever started this program, holds it.
+    Ours,
+    /// A neighbour: this runtime has another place, or none.
+    Another,
+    Nobody,
+}
+
+/// As `inspect` tells it.
+#[derive(Debug, Serialize)]
+pub(super) struct Listener {
+    #[serde(flatten)]
+    place: Place,
+    pub(super) holder: Holder,
+}
+
+impl Listener {
+    /// Its name, and the rest in words.
+    pub(super) fn words(&self) -> (&str, String) {
+        let Place {
+            listener,
+            protocol,
+            address,
+        } = &self.place;
+        let protocol = match protocol {
+            Protocol::Tcp => "tcp",
+            Protocol::Udp => "udp",
+        };
+        let holder = match self.holder {
+            Holder::Ours => "this runtime",
+            Holder::Another => "somebody else",
+            Holder::Nobody => "nobody",
+        };
+        (listener, format!("{address} {protocol}, {holder}"))
+    }
+}
+
+/// Every place of ours, every one that a start would want, and the usual ones that somebody
+/// else has. Nothing where the kernel does not tell who listens.
+pub(super) fn listeners(facts: &Facts, resolved: &Resolved) -> Vec<Listener> {
+    let Some(all) = facts.listening() else {
+        return Vec::new();
+    };
+    let is_held = |place: &Place| all.iter().any(|each| meets(each, place));
+    let ours: Vec<Place> = ours(facts).into_iter().filter(is_held).collect();
+    let mut wanted = wanted(resolved);
+    // As much of what is wanted as is ours is told by where it really is.
+    wanted.retain(|place| !ours.iter().any(|own| overlap(own, place)));
+    let neighbours = usual().into_iter().filter(|place| {
+        let known = ours.iter().chain(&wanted);
+        is_held(place) && !known.into_iter().any(|known| overlap(known, place))
+    });
+    let mut found: Vec<Listener> = neighbours
+        .map(|place| (place, Holder::Another))
+        .chain(wanted.iter().map(|place| {
+            let holder = if is_held(place) {
+                Holder::Another
+            } else {
+                Holder::Nobody
+            };
+            (place.clone(), holder)
+        }))
+        .chain(ours.iter().map(|place| (place.clone(), Holder::Ours)))
+        .map(|(place, holder)| Listener { place, holder })
+        .collect();
+    found.sort_by(|a, b| a.place.cmp(&b.place));
+    found
+}
+
+/// What PID 1, or whoever started this program, has bound.
+pub(super) fn ours(facts: &Facts) -> Vec<Place> {
+    let run = facts.text(delivered::RUN_DIR);
+    let run = run.map_or_else(
+        || runtime::RUN_DIR.into(),
+        |run| PathBuf::from(run.as_ref()),
+    );
+    let note = facts.file(run.join(delivered::LISTENERS), limits::KERNEL_FILE_BYTES);
+    let note = note.ok().flatten();
+    note.and_then(|note| serde_json::from_slice(&note).ok())
+        .unwrap_or_default()
+}
+
+fn meets(listening: &Listening, place: &Place) -> bool {
+    let transport = match place.protocol {
+        Protocol::Tcp => Transport::Tcp,
+        Protocol::Udp => Transport::Udp,
+    };
+    listening.meets(transport, place.address)
+}
+
+fn overlap(a: &Place, b: &Place) -> bool {
+    let transport = match a.protocol {
+        Protocol::Tcp => Transport::Tcp,
+        Protocol::Udp => Transport::Udp,
+    };
+    let address = a.address;
+    meets(&Listening { transport, address }, b)
+}
+
+/// What a start would bind. In a pod StatsD is heard at a port that is free by then.
+fn wanted(resolved: &Resolved) -> Vec<Place> {
+    let export = &resolved.export;
+    let prometheus = export.listen.map(|address| Place {
+        listener: "prometheus".to_owned(),
+        protocol: Protocol::Tcp,
+        address,
+    });
+    let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, statsd::DEFAULT_PORT));
+    let usual = (resolved.workload.platform != Platform::Kubernetes).then_some(usual);
+    let asked = resolved.settings.statsd.listen.or(usual);
+    let asked = asked.filter(|_| export.clients.heard);
+    let statsd = asked.into_iter().flat_map(|address| {
+        [Protocol::Tcp, Protocol::Udp].map(|protocol| Place {
+            listener: "statsd".to_owned(),
+            protocol,
+            address,
+        })
+    });
+    let all = prometheus.into_iter().chain(statsd);
+    // Port 0 is any that is free, as everywhere else.
+    all.filter(|place| place.address.port() != 0).collect()
+}
+
+/// Where clients of StatsD send unless they are told, and where exporters are asked.
+fn usual() -> [Place; 2] {
+    [
+        ("statsd", Protocol::Udp, statsd::DEFAULT_PORT),
+        ("prometheus", Protocol::Tcp, metrics::PORT),
+    ]
+    .map(|(listener, protocol, port)| Place {
+        listener: listener.to_owned(),
+        protocol,
+        address: (Ipv4Addr::LOCALHOST, port).into(),
+    })
+}

@@ -1,0 +1,19 @@
+//! What PID 1 tells its agent of what it does: words of eight bytes, low byte first, in memory
+//! that both hold. An agent that is started again reads the same.
+
+/// How often each signal was passed on to the program, by its number.
+pub(crate) const SIGNALS: usize = 65;
+/// Here and below, after those: the signal that asked for a stop, or 0.
+pub(crate) const STOP: usize = SIGNALS;
+/// 1 once the program was killed because its time was over.
+pub(crate) const KILLED: usize = STOP + 1;
+/// The program's process number.
+pub(crate) const PROGRAM: usize = KILLED + 1;
+/// Its exit code, or the signal that ended it.
+pub(crate) const BY: usize = PROGRAM + 1;
+/// How the program ended; 0 while it has not. It is written last.
+pub(crate) const ENDED: usize = BY + 1;
+pub(crate) const EXITED: u64 = 1;
+pub(crate) const SIGNALLED: u64 = 2;
+/// All of them.
+pub(crate) const WORDS: usize = ENDED + 1;

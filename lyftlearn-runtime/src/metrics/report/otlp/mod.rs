@@ -1,0 +1,209 @@
+//! OpenTelemetry's protocol: protobuf by HTTP to a collector. **What is sent are totals**, so that
+//! a request that comes twice, or never, does no harm once the next one is there.
+
+mod request;
+#[cfg(test)]
+mod tests;
+
+use std::cell::{Cell, OnceCell};
+use std::io::Write as _;
+use std::time::Duration;
+
+use aws_smithy_http_client::Connector;
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::client::http::HttpConnector;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::byte_stream::ByteStream;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceResponse;
+use prost::Message;
+
+use crate::contract::{aws, otlp as words};
+use crate::metrics::region::{Series, Snapshot};
+use crate::workload::Otlp;
+use request::{Common, Requests, is_shown};
+
+/// The wait before the first attempt after one that may be repeated, doubled each time.
+const SOON: Duration = Duration::from_millis(200);
+const LATEST: Duration = Duration::from_secs(5);
+/// What is read of an answer; collectors say little.
+const ANSWER_BYTES: usize = 64 << 10;
+
+/// Since when a series is added up.
+pub(crate) type Begun = Box<dyn Fn(&Series) -> Duration>;
+
+pub(crate) struct Sender {
+    otlp: Otlp,
+    labels: Vec<(String, String)>,
+    begun: Begun,
+    /// Made when it is needed: the roots of trust take milliseconds to read.
+    connector: OnceCell<Connector>,
+}
+
+/// What became of a request.
+#[derive(Debug, PartialEq, Eq)]
+enum Answer {
+    /// But for so many points.
+    Taken { rejected: u64 },
+    /// Not now; perhaps after so long.
+    Later { wait: Option<Duration> },
+    /// Neither now nor when asked again.
+    Refused,
+    /// Nobody has answered.
+    Nobody,
+}
+
+impl Sender {
+    pub(super) fn new(otlp: Otlp, labels: Vec<(String, String)>, begun: Begun) -> Self {
+        Self {
+            otlp,
+            labels,
+            begun,
+            connector: OnceCell::new(),
+        }
+    }
+
+    pub(super) fn every(&self) -> Duration {
+        Duration::from_secs(self.otlp.seconds.into())
+    }
+
+    /// Sends a request after the other. It may be given up at any point: the next time everything
+    /// is sent anew.
+    pub(super) async fn tell(&self, snapshot: &Snapshot, now: Duration, left: &Cell<u64>) {
+        let shown = snapshot.series.iter().filter(|series| is_shown(series));
+        left.set(shown.count() as u64);
+        let until = tokio::time::Instant::now() + self.every();
+        let common = Common {
+            resource: &self.otlp.resource,
+            labels: &self.labels,
+            begun: &self.begun,
+            now,
+        };
+        for request in Requests::new(snapshot, common) {
+            match self.delivered(&packed(&request.bytes), until).await {
+                Answer::Taken { rejected } => {
+                    let taken = request.points.saturating_sub(rejected);
+                    left.set(left.get().saturating_sub(taken));
+                }
+                Answer::Refused => {}
+                // Nor would it take the next one.
+                Answer::Later { .. } | Answer::Nobody => return,
+            }
+        }
+    }
+
+    /// Asks until there is an answer that will not change, or no time is left.
+    async fn delivered(&self, body: &[u8], until: tokio::time::Instant) -> Answer {
+        let patience = Duration::from_millis(self.otlp.timeout_milliseconds.into());
+        let mut wait = SOON;
+        loop {
+            let attempt = tokio::time::timeout(patience, self.once(body));
+            let answer = attempt.await.unwrap_or(Answer::Nobody);
+            let Answer::Later { wait: said } = &answer else {
+                return answer;
+            };
+            let pause = said.unwrap_or_else(|| wait.mul_f64(0.5 + fastrand::f64()));
+            if tokio::time::Instant::now() + pause >= until {
+                return answer;
+            }
+            tokio::time::sleep(pause).await;
+            wait = (wait * 2).min(LATEST);
+        }
+    }
+
+    async fn once(&self, body: &[u8]) -> Answer {
+        let Some(request) = self.request(body) else {
+            return Answer::Refused;
+        };
+        let connector = (self.connector).get_or_init(|| connector(&self.otlp.url));
+        let Ok(answer) = connector.call(request).await else {
+            return Answer::Nobody;
+        };
+        let status = answer.status().as_u16();
+        let wait = answer.headers().get(RETRY_AFTER.as_str());
+        let wait = wait.and_then(|text| Some(Duration::from_secs(text.parse().ok()?)));
+        if status == 200 {
+            let said = whole(ByteStream::new(answer.into_body())).await;
+            return Answer::Taken {
+                rejected: said.map_or(0, |said| rejected(&said)),
+            };
+        }
+        of_status(status, wait)
+    }
+
+    fn request(
+        &self,
+        body: &[u8],
+    ) -> Option<aws_smithy_runtime_api::client::orchestrator::HttpRequest> {
+        let mut request = http::Request::post(&self.otlp.url)
+            .header(CONTENT_TYPE, words::PROTOBUF)
+            .header(CONTENT_ENCODING, "gzip")
+            .header(
+                USER_AGENT,
+                concat!("lyftlearn-runtime/", env!("CARGO_PKG_VERSION")),
+            );
+        for (name, value) in &self.otlp.headers {
+            let mut value = http::HeaderValue::from_str(value.reveal()).ok()?;
+            value.set_sensitive(true);
+            request = request.header(name, value);
+        }
+        let request = request.body(SdkBody::from(body.to_owned())).ok()?;
+        request.try_into().ok()
+    }
+}
+
+/// As the protocol tells them apart.
+fn of_status(status: u16, wait: Option<Duration>) -> Answer {
+    match status {
+        429 | 502 | 503 | 504 => Answer::Later { wait },
+        200..=299 => Answer::Taken { rejected: 0 },
+        _ => Answer::Refused,
+    }
+}
+
+/// How many points of a request that was taken were not.
+fn rejected(answer: &[u8]) -> u64 {
+    let answer = ExportMetricsServiceResponse::decode(answer).ok();
+    let partly = answer.and_then(|answer| answer.partial_success);
+    partly.map_or(0, |partly| {
+        u64::try_from(partly.rejected_data_points).unwrap_or_default()
+    })
+}
+
+/// `None` where it is none of a collector's.
+async fn whole(mut stream: ByteStream) -> Option<Vec<u8>> {
+    let mut body = Vec::new();
+    while let Some(part) = stream.next().await {
+        body.extend_from_slice(&part.ok()?);
+        if body.len() > ANSWER_BYTES {
+            return None;
+        }
+    }
+    Some(body)
+}
+
+/// For this container and its node a proxy is no way.
+fn connector(url: &str) -> Connector {
+    let uri: Option<http::Uri> = url.parse().ok();
+    let host = uri.as_ref().and_then(http::Uri::host);
+    let near =
+        host.is_some_and(|host| aws::NEVER_BY_PROXY.contains(&host.trim_matches(['[', ']'])));
+    Connector::builder()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .proxy_config(if near {
+            ProxyConfig::disabled()
+        } else {
+            ProxyConfig::from_env()
+        })
+        .build()
+}
+
+fn packed(bytes: &[u8]) -> Vec<u8> {
+    let mut packing = GzEncoder::new(Vec::new(), Compression::fast());
+    // A vector takes everything.
+    let _ = packing.write_all(bytes);
+    packing.finish().unwrap_or_default()
+}
