@@ -146,11 +146,11 @@ fn say(file: &File, bytes: u64) -> io::Result<()> {
     let words: Box<[AtomicU64]> = words.take(header::LEN).collect();
     write_header(&words, &Facts::empty().with_root("/"));
     words.store(header::WORDS, bytes / 8, Relaxed);
-    let word = |at: usize| words.load(at, Relaxed).to_le_bytes();
-    for at in (0..header::LEN).filter(|at| *at != header::MAGIC) {
-        file.write_all_at(&word(at), at as u64 * 8)?;
-    }
-    file.write_all_at(&word(header::MAGIC), header::MAGIC as u64 * 8)
+    let magic = words.load(header::MAGIC, Relaxed);
+    words.store(header::MAGIC, 0, Relaxed);
+    let all = (0..header::LEN).flat_map(|at| words.load(at, Relaxed).to_le_bytes());
+    file.write_all_at(&all.collect::<Vec<u8>>(), 0)?;
+    file.write_all_at(&magic.to_le_bytes(), header::MAGIC as u64 * 8)
 }
 
 /// What tells a region from anything else, and from another boot's.
