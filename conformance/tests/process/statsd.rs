@@ -76,9 +76,10 @@ pub(super) fn check_lines(world: &World, expected: u32) {
     }
 }
 
-/// A program that runs a command for each line that it is given, and says when it is done.
-const RUNS: &str = "mkfifo /shared/commands; touch /shared/ready; n=0
-    while read -r command </shared/commands; do eval \"$command\"; n=$((n+1)); touch /shared/done-$n; done";
+/// A program that runs a command for each line that it is given, and says when it is done. It
+/// holds both ends of the pipe: a writer that goes is no end of it.
+const RUNS: &str = "mkfifo /shared/commands; exec 3<>/shared/commands; touch /shared/ready; n=0
+    while read -r command <&3; do eval \"$command\"; n=$((n+1)); touch /shared/done-$n; done";
 
 pub(super) struct Shell<'a> {
     world: &'a World,
