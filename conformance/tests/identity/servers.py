@@ -89,6 +89,7 @@ class Endpoint(BaseHTTPRequestHandler):
         )
         if mood.get("hangs"):
             time.sleep(3600)
+        time.sleep(mood.get("slow", 0))
         status = mood.get("status", 200)
         # Every second answer is none.
         if mood.get("flaps") and next(flaps) % 2 == 0:
