@@ -106,6 +106,19 @@ fn sixty_four_processes_that_ask_first_cost_one_question() {
 }
 
 #[test]
+fn who_asks_while_the_source_is_asked_makes_no_second_question() {
+    let mut stage = stage!();
+    stage.mood(&json!({"life": 3600, "slow": 0.7}));
+    let early = stage.program("said.py", &[]).join(" ");
+    // These take longer than the second after which a caller may have the source asked again.
+    let late = stage.reading(&["boto3", "s3fs", "aws-cli-1"]).join(" ");
+    let script = format!("{early} && {late} && exec {late}");
+    let output = ended(&stage.container(""), &["sh", "-c", &script]);
+    check_end(&output, 0);
+    stage.check_one_key(&["boto3", "s3fs", "aws-cli-1"]);
+}
+
+#[test]
 fn the_workers_of_a_server_that_forks_have_it() {
     let mut stage = stage!();
     let argv = stage.program("served.py", &[]);
@@ -123,7 +136,14 @@ fn the_workers_of_a_server_that_forks_have_it() {
     workers.sort_unstable();
     workers.dedup();
     assert_eq!(workers.len(), 2, "{shown}");
-    stage.check_one_key(&["boto3", "s3fs"]);
+    stage.check_one_key(&[
+        "boto3",
+        "s3fs",
+        "pyarrow",
+        "s3torchconnector",
+        "polars",
+        "deltalake",
+    ]);
 }
 
 const PROFILE: &str = "[credentials]\nprofile_files = [\"/root/.aws/config\"]\n";

@@ -52,6 +52,7 @@ mood: dict[str, Any] = {"life": 3600}
 sts: dict[str, Any] = {}
 seen: dict[str, list[Any]] = {"endpoint": [], "aws": [], "proxy": []}
 numbers = itertools.count(1)
+flaps = itertools.count()
 # When each key ends.
 ends: dict[str, float] = {}
 
@@ -88,8 +89,14 @@ class Endpoint(BaseHTTPRequestHandler):
         )
         if mood.get("hangs"):
             time.sleep(3600)
+        time.sleep(mood.get("slow", 0))
         status = mood.get("status", 200)
+        # Every second answer is none.
+        if mood.get("flaps") and next(flaps) % 2 == 0:
+            status = 503
         body = json.dumps(credentials() if status == 200 else {}).encode()
+        if mood.get("garbage"):
+            body = b"<html>"
         date = datetime.now(timezone.utc) + timedelta(seconds=mood.get("date", 0))
         self.send_response_only(status)
         self.send_header("Date", format_datetime(date, usegmt=True))
@@ -152,8 +159,12 @@ class Recorder:
         if entry["refused"]:
             start("403 Forbidden", [("Content-Type", "text/xml")])
             return [b"<Error><Code>ExpiredToken</Code><Message>It has.</Message></Error>"]
+        if sts.get("hangs") and form:
+            time.sleep(3600)
         if sts and form:
             start(f"{sts['status']} Refused", [("Content-Type", "text/xml")])
+            if "code" not in sts:
+                return [b"<html>"]
             text = f"<ErrorResponse><Error><Code>{sts['code']}</Code><Message>{CANARY}</Message>"
             return [f"{text}</Error><RequestId>1</RequestId></ErrorResponse>".encode()]
         answer = b"".join(self.app(environ, start))

@@ -3,6 +3,7 @@
 mod failing;
 mod fetched;
 mod private;
+mod tls;
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};

@@ -71,6 +71,12 @@ pub(crate) const NEVER_BY_PROXY: &[&str] = &[
     "169.254.169.254",
     "fd00:ec2::23",
 ];
+/// The roots of trust, as AWS's SDKs and CLI have them named; instead of the machine's own.
+#[cfg(all(feature = "agent", feature = "cli"))]
+pub(crate) const CA_BUNDLE: &str = "AWS_CA_BUNDLE";
+/// The same as OpenSSL has it, and as what this runtime speaks TLS by reads it.
+#[cfg(all(feature = "agent", feature = "cli"))]
+pub(crate) const SSL_CERT_FILE: &str = "SSL_CERT_FILE";
 /// The first line of a profile that this runtime wrote: it leads back here, and to no
 /// identity of its own.
 pub(crate) const OWN_PROFILE: &str = "# lyftlearn-runtime";

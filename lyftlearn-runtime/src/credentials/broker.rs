@@ -203,11 +203,18 @@ impl Held {
         let answer = state.answer.as_ref()?;
         let left = left(answer.until)?;
         let body = answer.body.clone();
-        if left < NEARLY_OVER && state.failure.is_some() {
+        if is_nearly_lost(left, &state) {
             self.wanted.notify_one();
         }
         state.counts.served += 1;
         Some(body)
+    }
+
+    /// Whether a caller finds nothing, or soon nothing.
+    fn is_needed(&self) -> bool {
+        let state = self.state.borrow();
+        let left = state.answer.as_ref().and_then(|answer| left(answer.until));
+        left.is_none_or(|left| is_nearly_lost(left, &state))
     }
 
     async fn keep(&self, mut first: Option<Fetched>, report: impl Fn(Report)) {
@@ -305,6 +312,10 @@ impl Held {
                     }
                 }
                 () = self.wanted.notified() => {
+                    // Whoever came while it was asked has been answered by now.
+                    if !self.is_needed() {
+                        continue;
+                    }
                     let soonest = schedule::on_demand(self.state.borrow().failure.as_ref());
                     let at = (asked + soonest).min(due);
                     tokio::time::sleep_until(at).await;
@@ -325,6 +336,11 @@ impl Held {
             counts: state.counts,
         }
     }
+}
+
+/// What is held ends soon, and no other has come.
+fn is_nearly_lost(left: Duration, state: &State) -> bool {
+    left < NEARLY_OVER && state.failure.is_some()
 }
 
 /// The life that began when the key was new.

@@ -93,6 +93,16 @@ pub(crate) enum Cause {
         action: &'static str,
         code: String,
     },
+    /// STS fails, by its own code.
+    StsFailed {
+        action: &'static str,
+        code: String,
+    },
+    /// STS did not come to a word of its own.
+    NoSts {
+        action: &'static str,
+        cause: Box<Cause>,
+    },
     /// STS is regional, and the region is not known.
     NoRegion,
     /// One of the SDK's own providers.
@@ -136,7 +146,8 @@ impl Cause {
     pub(super) fn is_a_refusal(&self) -> bool {
         match self {
             Self::Status(status) => (400..500).contains(status) && *status != 429,
-            Self::Sts { code, .. } => !code.contains("Throttl") && code != "InternalFailure",
+            Self::Sts { code, .. } => !code.contains("Throttl"),
+            Self::NoSts { cause, .. } => cause.is_a_refusal(),
             _ => false,
         }
     }
@@ -151,7 +162,8 @@ impl Cause {
     pub(super) fn is_throttled(&self) -> bool {
         match self {
             Self::Status(status) => *status == 429,
-            Self::Sts { code, .. } => code.contains("Throttl"),
+            Self::Sts { code, .. } | Self::StsFailed { code, .. } => code.contains("Throttl"),
+            Self::NoSts { cause, .. } => cause.is_throttled(),
             _ => false,
         }
     }
@@ -210,6 +222,8 @@ impl fmt::Display for Cause {
                     _ => Ok(()),
                 }
             }
+            Self::StsFailed { action, code } => write!(f, "STS failed at {action}: {code}"),
+            Self::NoSts { action, cause } => write!(f, "no {action} by STS: {cause}"),
             Self::NoRegion => {
                 f.write_str("STS is regional and the region is not known: set AWS_REGION")
             }
@@ -290,6 +304,20 @@ mod tests {
                     code: "AccessDenied".to_owned(),
                 },
                 "STS refused AssumeRole: AccessDenied: the role's trust policy does not name this container",
+            ),
+            (
+                Cause::StsFailed {
+                    action: "AssumeRole",
+                    code: "ServiceUnavailable".to_owned(),
+                },
+                "STS failed at AssumeRole: ServiceUnavailable",
+            ),
+            (
+                Cause::NoSts {
+                    action: "AssumeRole",
+                    cause: Box::new(Cause::TimedOut),
+                },
+                "no AssumeRole by STS: its endpoint did not answer in time",
             ),
             (
                 Cause::NoRegion,

@@ -139,22 +139,31 @@ fn cause<E>(
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
+    let status = err.raw_response().map(|answer| answer.status().as_u16());
     if let Some(code) = err.code() {
         let code = code.chars().filter(char::is_ascii_alphanumeric).take(64);
-        return Cause::Sts {
-            action,
-            code: code.collect(),
+        let code = code.collect();
+        // The one of these that is said with 400 (STS's API reference, AssumeRoleWithWebIdentity).
+        return if status >= Some(500) || code == "IDPCommunicationError" {
+            Cause::StsFailed { action, code }
+        } else {
+            Cause::Sts { action, code }
         };
     }
-    match err {
+    let cause = match err {
         SdkError::TimeoutError(_) => Cause::TimedOut,
         SdkError::DispatchFailure(failure) if failure.is_timeout() => Cause::TimedOut,
         SdkError::DispatchFailure(_) => match kernels_word(err) {
             Some(std::io::ErrorKind::ConnectionRefused) => Cause::Refused,
             _ => Cause::Unreachable,
         },
-        SdkError::ResponseError(answer) => Cause::Status(answer.raw().status().as_u16()),
-        SdkError::ServiceError(answer) => Cause::Status(answer.raw().status().as_u16()),
-        _ => Cause::Malformed,
+        _ => match status {
+            Some(status) if !(200..300).contains(&status) => Cause::Status(status),
+            _ => Cause::Malformed,
+        },
+    };
+    Cause::NoSts {
+        action,
+        cause: Box::new(cause),
     }
 }

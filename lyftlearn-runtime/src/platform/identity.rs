@@ -45,6 +45,14 @@ pub(super) fn read(
     if source == CredentialSource::None {
         problems.extend(half_configured(world));
     }
+    let token = [aws::AUTHORIZATION_TOKEN_FILE, aws::AUTHORIZATION_TOKEN];
+    if source == CredentialSource::PodIdentity && !token.iter().any(|name| set(world, name)) {
+        problems.push(format!(
+            "the agent of EKS Pod Identity will refuse: {} is not set; an association sets it beside {}",
+            aws::AUTHORIZATION_TOKEN_FILE,
+            aws::FULL_URI
+        ));
+    }
     let credentials = Credentials {
         source,
         mode: mode(settings, source),

@@ -88,6 +88,10 @@ pub(crate) enum Why {
     Unreachable {
         server: Server,
     },
+    /// By no root of trust that is known here.
+    Untrusted {
+        server: Server,
+    },
     Malformed {
         server: Server,
     },
@@ -130,6 +134,12 @@ impl fmt::Display for Why {
             Self::Refused { server, code } => write!(f, "{server} refused ({code})"),
             Self::Timeout { server } => write!(f, "{server} did not answer in time"),
             Self::Unreachable { server } => write!(f, "{server} cannot be reached"),
+            Self::Untrusted { server } => {
+                write!(
+                    f,
+                    "{server} shows no certificate that is trusted here: SSL_CERT_FILE names another root"
+                )
+            }
             Self::Malformed { server } => {
                 write!(
                     f,
@@ -317,6 +327,12 @@ mod tests {
                     server: Server::SecretsManager,
                 },
                 "Secrets Manager cannot be reached",
+            ),
+            (
+                Why::Untrusted {
+                    server: Server::Confidant,
+                },
+                "Confidant shows no certificate that is trusted here: SSL_CERT_FILE names another root",
             ),
             (
                 Why::TooLarge {

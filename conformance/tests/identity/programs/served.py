@@ -9,16 +9,20 @@ import sys
 import tempfile
 from pathlib import Path
 
-# One client from before the fork, and one of each worker's own, which no fork may share.
+# One client from before the fork, and of those that no fork may share one of each worker's own.
 APP = """
-import os, boto3, s3fs
+import functools, os, sys, boto3
 from botocore.config import Config
 config = Config(s3={"addressing_style": "path"})
 endpoint = %r
+sys.path.append(%r)
+import read
+own = functools.cache(lambda worker, name: read.OWN[name](endpoint))
 client = boto3.client("s3", endpoint_url=endpoint, config=config)
 def app(environ, start):
     client.get_object(Bucket="bucket", Key="boto3.csv")["Body"].read()
-    s3fs.S3FileSystem(endpoint_url=endpoint).cat("bucket/s3fs.csv")
+    for name in read.OWN:
+        own(os.getpid(), name)()
     key = boto3.Session().get_credentials().access_key
     start("200 OK", [("Content-Type", "text/plain")])
     return [f"{os.getpid()} {key}".encode()]
@@ -26,18 +30,18 @@ def app(environ, start):
 
 
 def ask(path: str) -> str:
-    connection = http.client.HTTPConnection("localhost", timeout=20)
+    connection = http.client.HTTPConnection("localhost", timeout=60)
     connection.sock = socket.socket(socket.AF_UNIX)
-    connection.sock.settimeout(20)
+    connection.sock.settimeout(60)
     connection.sock.connect(path)
     connection.request("GET", "/")
     return connection.getresponse().read().decode()
 
 
 with tempfile.TemporaryDirectory() as directory:
-    Path(directory, "app.py").write_text(APP % sys.argv[1])
+    Path(directory, "app.py").write_text(APP % (sys.argv[1], str(Path(__file__).parent)))
     listening = Path(directory, "socket")
-    command = [sys.executable, "-m", "gunicorn", "--preload", "--workers", "2"]
+    command = [sys.executable, "-m", "gunicorn", "--preload", "--workers", "2", "--timeout", "60"]
     server = subprocess.Popen(
         [*command, "--bind", f"unix:{listening}", "--chdir", directory, "app:app"],
         stderr=subprocess.PIPE,

@@ -21,6 +21,7 @@ import boto3
 import confidant_client
 import kmsauth
 import requests
+import tls
 from confidant_client import formatter
 from cryptography.fernet import Fernet
 from moto.server import ThreadedMotoServer
@@ -124,6 +125,8 @@ class Confidant(ThreadingHTTPServer):
     validator: Any
     wrong: list[str]
     asked: dict[str, int]
+    # What the proxy was asked for.
+    proxied: list[str]
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -132,7 +135,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         if self.path == "/wrong":
-            return self.answer(200, {"wrong": self.server.wrong, "asked": self.server.asked})
+            server = self.server
+            seen = {"wrong": server.wrong, "asked": server.asked, "proxied": server.proxied}
+            return self.answer(200, seen)
         try:
             name = self.checked()
         except Exception as error:
@@ -247,7 +252,7 @@ def main() -> None:
 
     confidant = Confidant(("127.0.0.1", 0), Handler)
     confidant.known = services(kms, data, canary)
-    confidant.wrong, confidant.asked = [], {}
+    confidant.wrong, confidant.asked, confidant.proxied = [], {}, []
     confidant.validator = kmsauth.KMSTokenValidator(
         [AUTH_KEY], None, TO, REGION, minimum_token_version=2
     )
@@ -256,7 +261,13 @@ def main() -> None:
     made = golden(url)
     # From here on every call must be signed by the user's own key.
     requests.post(f"{endpoint}/moto-api/reset-auth", data=b"0", timeout=10).raise_for_status()
+    root, context = tls.trust()
+    secured = tls.before(context, port)
     ready = {
+        "root": root,
+        "aws-by-tls": f"https://127.0.0.1:{secured}",
+        "confidant-by-tls": f"https://127.0.0.1:{tls.before(context, confidant.server_port)}",
+        "proxy": f"http://127.0.0.1:{tls.proxy(secured, confidant.proxied)}",
         "aws": endpoint,
         "confidant": url,
         "key": key["AccessKeyId"],

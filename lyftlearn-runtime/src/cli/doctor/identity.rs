@@ -126,6 +126,9 @@ fn cure(cause: &crate::credentials::Cause) -> &'static str {
             "mount the token where the variable says, readable for this user"
         }
         Cause::Sts { .. } => "look at the role's trust policy, and at its name",
+        Cause::StsFailed { .. } | Cause::NoSts { .. } => {
+            "STS is not reached, or fails: look at AWS_REGION, at proxies and VPC endpoints"
+        }
         Cause::NoRegion => "set AWS_REGION",
         _ => "lyftlearn-runtime inspect shows why this source was chosen",
     }

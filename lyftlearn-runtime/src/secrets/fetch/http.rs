@@ -1,6 +1,8 @@
 //! Requests and answers: through a proxy where the environment names one, with patience for
 //! what may pass.
 
+use std::error::Error;
+use std::io;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -89,6 +91,8 @@ impl Http {
         let answer = connector.call(request).await.map_err(|err| {
             if err.is_timeout() {
                 Why::Timeout { server }
+            } else if is_untrusted(&err) {
+                Why::Untrusted { server }
             } else {
                 Why::Unreachable { server }
             }
@@ -116,6 +120,23 @@ fn connector(proxy: ProxyConfig) -> Connector {
         .tls_provider(Provider::Rustls(CryptoMode::Ring))
         .proxy_config(proxy)
         .build()
+}
+
+/// Whether it is TLS that came to nothing: rustls says so as data that is not valid.
+fn is_untrusted(error: &(dyn Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let io = error.downcast_ref::<io::Error>();
+        if io.is_some_and(|error| error.kind() == io::ErrorKind::InvalidData) {
+            return true;
+        }
+        // One within another is no source of it.
+        cause = match io.and_then(io::Error::get_ref) {
+            Some(within) => Some(within),
+            None => error.source(),
+        };
+    }
+    false
 }
 
 /// This container's own addresses, and its node's.
