@@ -127,3 +127,32 @@ fn a_secret_is_as_old_as_its_last_look() {
     running.signal(Signal::SIGTERM);
     check_end(&running.end(), 143);
 }
+
+#[test]
+fn doctor_looks_into_what_all_processes_count_in() {
+    needs_namespaces!();
+    for (bytes, verdict) in [(65_536, "ok"), (0, "skipped")] {
+        let world = World::new();
+        let settings = format!("[metrics]\nregion_bytes = {bytes}\nstatsd = \"on\"\n");
+        // The agent has counted its own start by the time it answers.
+        let script =
+            format!("{BINARY} metrics >/shared/shown; {BINARY} doctor --json >/shared/found; true");
+        let output = world
+            .sharing(&settings)
+            .own_network()
+            .run(&["sh", "-c", &script])
+            .end();
+        check_end(&output, 0);
+        let found = std::fs::read(world.path("shared/found")).unwrap();
+        let found: Vec<Value> = serde_json::from_slice(&found).unwrap();
+        let region = found.iter().find(|finding| finding["check"] == "region");
+        let region = region.unwrap();
+        assert_eq!(region["verdict"], verdict, "{region:#}");
+        if bytes > 0 {
+            let figures = &region["figures"];
+            assert_eq!(figures["bytes"], bytes);
+            assert_eq!(figures["dropped"], 0);
+            assert_eq!(figures["series"], 1, "{region:#}");
+        }
+    }
+}
