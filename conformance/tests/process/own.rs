@@ -88,6 +88,12 @@ fn what_is_sent_last_says_why_the_program_ended() {
         }
         check_end(&running.end(), code);
         assert_eq!(outcome(&world)["class"], class);
+        // A program may be over before there is an agent, and yet nothing is left.
+        assert_eq!(
+            outcome(&world)["metrics"],
+            json!({"undelivered": 0}),
+            "{class}"
+        );
         let line = format!("lyftlearn_runtime_outcome.__class={class}:1|g\n");
         let arrived = wait::until(Duration::from_secs(10), || {
             let text = String::from_utf8(gateway.received()).unwrap();
