@@ -135,6 +135,38 @@ fn a_secret_is_as_old_as_its_last_look() {
 }
 
 #[test]
+fn every_metric_of_the_runtimes_own_is_described_and_has_its_row() {
+    needs_namespaces!();
+    let world = World::new();
+    let port = free_port();
+    let settings = format!(
+        "[secrets.here]\nfrom = \"env:DB_PASSWORD\"\nenv = \"WANTED\"\n\
+         {}statsd = {{ mode = \"on\", listen = \"127.0.0.1:0\" }}\n",
+        listening(port)
+    );
+    let script = "trap : USR1; touch /shared/ready; while :; do sleep 1000 & wait; done";
+    let running = world.sharing(&settings).run(&["sh", "-c", script]);
+    appears(&world.path("shared/ready"));
+    running.signal(Signal::SIGUSR1);
+    let usr1 = "lyftlearn_runtime_signals_forwarded_total{signal=\"SIGUSR1\"}";
+    is_shown(port, usr1, 1.0);
+    let text = get(port, "GET /metrics HTTP/1.1");
+    let contracts = include_str!("../../../CONTRACTS.md");
+    let told = |what: &str| -> Vec<&str> {
+        let lines = text.lines().filter_map(|line| line.strip_prefix(what));
+        lines.filter_map(|line| line.split(' ').next()).collect()
+    };
+    let (types, helps) = (told("# TYPE "), told("# HELP "));
+    assert!(types.len() > 10, "{text}");
+    for name in types {
+        assert!(contracts.contains(&format!("`{name}`")), "{name}");
+        assert!(helps.contains(&name), "{name}");
+    }
+    running.signal(Signal::SIGTERM);
+    check_end(&running.end(), 143);
+}
+
+#[test]
 fn doctor_looks_into_what_all_processes_count_in() {
     needs_namespaces!();
     for (bytes, verdict) in [(65_536, "ok"), (0, "skipped")] {
