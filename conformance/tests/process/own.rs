@@ -88,6 +88,12 @@ fn what_is_sent_last_says_why_the_program_ended() {
         }
         check_end(&running.end(), code);
         assert_eq!(outcome(&world)["class"], class);
+        // A program may be over before there is an agent, and yet nothing is left.
+        assert_eq!(
+            outcome(&world)["metrics"],
+            json!({"undelivered": 0}),
+            "{class}"
+        );
         let line = format!("lyftlearn_runtime_outcome.__class={class}:1|g\n");
         let arrived = wait::until(Duration::from_secs(10), || {
             let text = String::from_utf8(gateway.received()).unwrap();
@@ -126,4 +132,65 @@ fn a_secret_is_as_old_as_its_last_look() {
     assert!(younger.is_some());
     running.signal(Signal::SIGTERM);
     check_end(&running.end(), 143);
+}
+
+#[test]
+fn every_metric_of_the_runtimes_own_is_described_and_has_its_row() {
+    needs_namespaces!();
+    let world = World::new();
+    let port = free_port();
+    let settings = format!(
+        "[secrets.here]\nfrom = \"env:DB_PASSWORD\"\nenv = \"WANTED\"\n\
+         {}statsd = {{ mode = \"on\", listen = \"127.0.0.1:0\" }}\n",
+        listening(port)
+    );
+    let script = "trap : USR1; touch /shared/ready; while :; do sleep 1000 & wait; done";
+    let running = world.sharing(&settings).run(&["sh", "-c", script]);
+    appears(&world.path("shared/ready"));
+    running.signal(Signal::SIGUSR1);
+    let usr1 = "lyftlearn_runtime_signals_forwarded_total{signal=\"SIGUSR1\"}";
+    is_shown(port, usr1, 1.0);
+    let text = get(port, "GET /metrics HTTP/1.1");
+    let contracts = include_str!("../../../CONTRACTS.md");
+    let told = |what: &str| -> Vec<&str> {
+        let lines = text.lines().filter_map(|line| line.strip_prefix(what));
+        lines.filter_map(|line| line.split(' ').next()).collect()
+    };
+    let (types, helps) = (told("# TYPE "), told("# HELP "));
+    assert!(types.len() > 10, "{text}");
+    for name in types {
+        assert!(contracts.contains(&format!("`{name}`")), "{name}");
+        assert!(helps.contains(&name), "{name}");
+    }
+    running.signal(Signal::SIGTERM);
+    check_end(&running.end(), 143);
+}
+
+#[test]
+fn doctor_looks_into_what_all_processes_count_in() {
+    needs_namespaces!();
+    for (bytes, verdict) in [(65_536, "ok"), (0, "skipped")] {
+        let world = World::new();
+        let settings = format!("[metrics]\nregion_bytes = {bytes}\nstatsd = \"on\"\n");
+        // The agent has counted its own start by the time it answers.
+        let script =
+            format!("{BINARY} metrics >/shared/shown; {BINARY} doctor --json >/shared/found; true");
+        let output = world
+            .sharing(&settings)
+            .own_network()
+            .run(&["sh", "-c", &script])
+            .end();
+        check_end(&output, 0);
+        let found = std::fs::read(world.path("shared/found")).unwrap();
+        let found: Vec<Value> = serde_json::from_slice(&found).unwrap();
+        let region = found.iter().find(|finding| finding["check"] == "region");
+        let region = region.unwrap();
+        assert_eq!(region["verdict"], verdict, "{region:#}");
+        if bytes > 0 {
+            let figures = &region["figures"];
+            assert_eq!(figures["bytes"], bytes);
+            assert_eq!(figures["dropped"], 0);
+            assert_eq!(figures["series"], 1, "{region:#}");
+        }
+    }
 }

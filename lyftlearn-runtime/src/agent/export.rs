@@ -1,6 +1,7 @@
 //! Metrics out: everything that was counted, from whoever counted it, by every way that the
 //! orders name.
 
+use std::cell::Cell;
 use std::io;
 use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
@@ -45,6 +46,8 @@ pub(super) struct Shown {
     own: Own,
     labels: Vec<(String, String)>,
     relay: std::cell::OnceCell<Relay>,
+    /// What a collector has refused.
+    refused: Rc<Cell<u64>>,
 }
 
 impl Shown {
@@ -74,6 +77,7 @@ impl Shown {
             values: counted.refused_values,
             damaged: counted.damaged_series,
             lines: self.relay.get().map_or(0, Relay::dropped),
+            refused: self.refused.get(),
         });
         counted.merged(own)
     }
@@ -100,6 +104,7 @@ impl Exporter {
             own,
             labels: orders.export.labels.clone(),
             relay: std::cell::OnceCell::new(),
+            refused: Rc::default(),
         });
         let reports = reports(&orders, &shown);
         let push = orders.export.push;
@@ -201,7 +206,12 @@ fn reports(orders: &Metrics, shown: &Rc<Shown>) -> Vec<Report> {
                 all
             }
         };
-        Way::otlp(otlp, export.labels.clone(), Box::new(begun))
+        Way::otlp(
+            otlp,
+            export.labels.clone(),
+            Box::new(begun),
+            Rc::clone(&shown.refused),
+        )
     });
     (files.into_iter().chain(emf).chain(otlp))
         .map(|way| {

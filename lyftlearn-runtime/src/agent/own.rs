@@ -24,6 +24,7 @@ pub(super) const PREFIX: &str = "lyftlearn_runtime_";
 const LOST: &str = "metrics_lost_total";
 /// Those that were to be passed on wait in its memory.
 const LINES: &str = "lines";
+const REFUSED: &str = "refused";
 
 /// Whom it asks, whenever it is asked.
 pub(super) struct Sources {
@@ -52,6 +53,7 @@ pub(super) struct Lost {
     pub(super) values: u64,
     pub(super) damaged: u64,
     pub(super) lines: u64,
+    pub(super) refused: u64,
 }
 
 impl Own {
@@ -103,8 +105,9 @@ impl Own {
             ("values", lost.values),
             ("damaged", lost.damaged),
             (LINES, lost.lines),
+            (REFUSED, lost.refused),
         ] {
-            let help = "What was counted and not kept: series without room, values that are no numbers, series that somebody wrote over, received lines that waited too long.";
+            let help = "What was counted and not kept: series without room, values that are no numbers, series that somebody wrote over, received lines that waited too long, points that a collector refused.";
             found.push(counter(LOST, &[("what", cause)], count, help));
         }
         for (stage, seconds) in &self.stages {
@@ -189,7 +192,8 @@ pub(super) fn begins_anew(series: &Series) -> bool {
     let name = series.name.strip_prefix(PREFIX);
     name.is_some_and(|name| {
         name.starts_with("credentials_")
-            || (name == LOST && series.labels.iter().any(|(_, what)| what == LINES))
+            || (name == LOST
+                && (series.labels.iter()).any(|(_, what)| what == LINES || what == REFUSED))
     })
 }
 

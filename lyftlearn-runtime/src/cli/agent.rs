@@ -116,6 +116,7 @@ pub(super) fn helper(facts: &Facts, needs: &mut Needs<'_>) -> std::io::Result<Op
         environment,
         sockets,
         ledger: told,
+        last_words: needs.export.pushes(),
     }))
 }
 

@@ -34,6 +34,8 @@ pub(crate) struct Helper {
     pub(crate) sockets: Vec<OwnedFd>,
     /// Which of them is none, but the memory in which it is told what is done here.
     pub(crate) ledger: Option<usize>,
+    /// Whether it has something to do at the end, even where it was not there before.
+    pub(crate) last_words: bool,
 }
 
 pub(super) struct Agent {
@@ -48,6 +50,7 @@ pub(super) struct Agent {
     /// It has been told to end.
     ending: bool,
     ledger: Option<usize>,
+    last_words: bool,
     /// How often each signal was passed on to the program.
     forwarded: [u64; ledger::SIGNALS],
 }
@@ -69,6 +72,7 @@ impl Agent {
             again: Some(Duration::ZERO),
             ending: false,
             ledger: helper.ledger,
+            last_words: helper.last_words,
             forwarded: [0; ledger::SIGNALS],
         })
     }
@@ -142,6 +146,15 @@ impl Agent {
             (self.wait * 2).clamp(SOON, LATEST)
         };
         self.again = Some(now + self.wait);
+    }
+
+    /// It is to say its last words. A program may be over before its agent was started, or
+    /// while it waits to be started again.
+    pub(super) fn finish(&mut self, now: Duration) {
+        if self.pid.is_none() && !self.ending && self.last_words {
+            self.start(now);
+        }
+        self.signal(Signal::SIGTERM as i32);
     }
 
     /// It is to end, and not to come back.

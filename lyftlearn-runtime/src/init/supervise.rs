@@ -311,12 +311,11 @@ impl Supervisor<'_> {
             Act::TermOthers => children::signal_others(Signal::SIGTERM as i32, &own, child),
             Act::KillOthers => children::signal_others(Signal::SIGKILL as i32, &own, child),
             Act::TermAgent | Act::KillAgent => {
-                let signal = match act {
-                    Act::TermAgent => Signal::SIGTERM,
-                    _ => Signal::SIGKILL,
-                };
                 if let Some(agent) = agent.as_mut() {
-                    agent.signal(signal as i32);
+                    match act {
+                        Act::TermAgent => agent.finish(now),
+                        _ => agent.signal(Signal::SIGKILL as i32),
+                    }
                     without_agent = agent.pid().is_none();
                 }
             }

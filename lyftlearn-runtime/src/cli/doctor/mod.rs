@@ -6,8 +6,10 @@ mod limits;
 mod metrics;
 mod paths;
 mod peers;
+mod region;
 mod secrets;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
@@ -39,6 +41,9 @@ struct Finding {
     of: Option<String>,
     verdict: Verdict,
     detail: String,
+    /// The same in numbers, where there are several.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    figures: BTreeMap<&'static str, u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     seconds: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -63,6 +68,7 @@ impl Finding {
             of: None,
             verdict,
             detail: detail.into(),
+            figures: BTreeMap::new(),
             seconds: None,
             fix: None,
         }
@@ -81,6 +87,13 @@ impl Finding {
             seconds: u32::try_from(milliseconds)
                 .ok()
                 .map(|milliseconds| f64::from(milliseconds) / 1000.0),
+            ..self
+        }
+    }
+
+    fn figures<const N: usize>(self, figures: [(&'static str, u64); N]) -> Self {
+        Self {
+            figures: figures.into(),
             ..self
         }
     }
@@ -104,6 +117,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("identity", identity::check),
     ("secrets", secrets::check),
     ("metrics", metrics::check),
+    ("region", region::check),
 ];
 
 pub(super) fn doctor(mut words: Parser) -> Result<u8, Error> {

@@ -34,6 +34,8 @@ mod owner;
 mod snapshot;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "cli")]
+mod usage;
 mod words;
 
 use std::sync::atomic::AtomicU64;
@@ -49,6 +51,8 @@ use layout::Layout;
 pub use open::Degraded;
 use owner::{Me, Owner};
 pub use snapshot::{Buckets, Kind, Reader, Series, Snapshot, Value};
+#[cfg(feature = "cli")]
+pub(crate) use usage::Usage;
 use words::Words;
 
 use crate::error::Error;

@@ -147,6 +147,21 @@ impl Reader {
         }
     }
 
+    #[cfg(feature = "cli")]
+    pub(super) fn file(&self) -> &File {
+        &self.file
+    }
+
+    #[cfg(feature = "cli")]
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    #[cfg(feature = "cli")]
+    pub(super) fn unreadable(&self, err: &io::Error) -> Error {
+        unreadable(&self.path, err)
+    }
+
     /// What was counted up to now.
     ///
     /// # Errors

@@ -42,8 +42,13 @@ impl Way {
     }
 
     /// A collector of OpenTelemetry's.
-    pub(crate) fn otlp(otlp: Otlp, labels: Vec<(String, String)>, begun: otlp::Begun) -> Self {
-        Self::Otlp(Box::new(otlp::Sender::new(otlp, labels, begun)))
+    pub(crate) fn otlp(
+        otlp: Otlp,
+        labels: Vec<(String, String)>,
+        begun: otlp::Begun,
+        refused: Rc<Cell<u64>>,
+    ) -> Self {
+        Self::Otlp(Box::new(otlp::Sender::new(otlp, labels, begun, refused)))
     }
 
     /// Whether it is told what the runtime counts of itself, too.

@@ -7,6 +7,7 @@ mod tests;
 
 use std::cell::{Cell, OnceCell};
 use std::io::Write as _;
+use std::rc::Rc;
 use std::time::Duration;
 
 use aws_smithy_http_client::Connector;
@@ -39,6 +40,8 @@ pub(crate) struct Sender {
     otlp: Otlp,
     labels: Vec<(String, String)>,
     begun: Begun,
+    /// Points that a collector would not take, whenever it was.
+    refused: Rc<Cell<u64>>,
     /// Made when it is needed: the roots of trust take milliseconds to read.
     connector: OnceCell<Connector>,
 }
@@ -57,11 +60,17 @@ enum Answer {
 }
 
 impl Sender {
-    pub(super) fn new(otlp: Otlp, labels: Vec<(String, String)>, begun: Begun) -> Self {
+    pub(super) fn new(
+        otlp: Otlp,
+        labels: Vec<(String, String)>,
+        begun: Begun,
+        refused: Rc<Cell<u64>>,
+    ) -> Self {
         Self {
             otlp,
             labels,
             begun,
+            refused,
             connector: OnceCell::new(),
         }
     }
@@ -85,10 +94,11 @@ impl Sender {
         for request in Requests::new(snapshot, common) {
             match self.delivered(&packed(&request.bytes), until).await {
                 Answer::Taken { rejected } => {
-                    let taken = request.points.saturating_sub(rejected);
-                    left.set(left.get().saturating_sub(taken));
+                    let rejected = rejected.min(request.points);
+                    left.set(left.get().saturating_sub(request.points - rejected));
+                    self.refused.set(self.refused.get() + rejected);
                 }
-                Answer::Refused => {}
+                Answer::Refused => self.refused.set(self.refused.get() + request.points),
                 // Nor would it take the next one.
                 Answer::Later { .. } | Answer::Nobody => return,
             }

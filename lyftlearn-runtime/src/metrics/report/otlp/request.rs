@@ -82,21 +82,29 @@ impl<'a> Requests<'a> {
         attributes(all.filter(|(name, _)| !name.is_empty()))
     }
 
+    /// A clock that was set back does not put the end before the beginning.
+    fn times(&self, series: &Series) -> (u64, u64) {
+        let begun = (self.common.begun)(series);
+        (nanoseconds(begun), nanoseconds(self.common.now.max(begun)))
+    }
+
     fn number(&self, series: &Series, value: f64) -> NumberDataPoint {
+        let (begun, now) = self.times(series);
         NumberDataPoint {
             attributes: self.attributes(series),
-            start_time_unix_nano: nanoseconds((self.common.begun)(series)),
-            time_unix_nano: nanoseconds(self.common.now),
+            start_time_unix_nano: begun,
+            time_unix_nano: now,
             value: Some(number_data_point::Value::AsDouble(value)),
             ..NumberDataPoint::default()
         }
     }
 
     fn observed(&self, series: &Series, buckets: &Buckets) -> ExponentialHistogramDataPoint {
+        let (begun, now) = self.times(series);
         ExponentialHistogramDataPoint {
             attributes: self.attributes(series),
-            start_time_unix_nano: nanoseconds((self.common.begun)(series)),
-            time_unix_nano: nanoseconds(self.common.now),
+            start_time_unix_nano: begun,
+            time_unix_nano: now,
             count: buckets.count,
             // What is less than nothing would have the sum fall (the protocol's own rule).
             sum: (buckets.negative == 0).then_some(buckets.sum),

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -228,7 +229,7 @@ impl Collector {
             resource: Vec::new(),
         };
         assert!(!format!("{otlp:?}").contains("shown"));
-        Sender::new(otlp, Vec::new(), Box::new(|_| BEGUN))
+        Sender::new(otlp, Vec::new(), Box::new(|_| BEGUN), Rc::default())
     }
 }
 
@@ -261,7 +262,7 @@ fn answer(head: &str, body: &[u8]) -> Vec<u8> {
 
 /// How many values of two are left after these answers.
 #[track_caller]
-fn check(answers: &[Vec<u8>], expected: u64) -> Collector {
+fn check(answers: &[Vec<u8>], expected: u64, refused: u64) -> Collector {
     let collector = Collector::new(answers.to_vec());
     let sender = collector.sender();
     let both = snapshot(&[
@@ -274,14 +275,14 @@ fn check(answers: &[Vec<u8>], expected: u64) -> Collector {
         .build()
         .unwrap();
     runtime.block_on(sender.tell(&both, NOW, &left));
-    assert_eq!(left.get(), expected);
+    assert_eq!((left.get(), sender.refused.get()), (expected, refused));
     assert_eq!(collector.asked.lock().unwrap().len(), answers.len());
     collector
 }
 
 #[test]
 fn what_is_taken_is_not_left() {
-    let collector = check(&[answer("200 OK", b"")], 0);
+    let collector = check(&[answer("200 OK", b"")], 0, 0);
     let asked = collector.asked.lock().unwrap();
     let (head, body) = &asked[0];
     for line in [
@@ -306,26 +307,27 @@ fn what_is_taken_is_not_left() {
 
 #[test]
 fn what_is_refused_is_left_and_not_asked_again() {
-    check(&[answer("401 Unauthorized", b"")], 2);
+    check(&[answer("401 Unauthorized", b"")], 2, 2);
     let partly = ExportMetricsServiceResponse {
         partial_success: Some(ExportMetricsPartialSuccess {
             rejected_data_points: 1,
             error_message: "one".to_owned(),
         }),
     };
-    check(&[answer("200 OK", &partly.encode_to_vec())], 1);
+    check(&[answer("200 OK", &partly.encode_to_vec())], 1, 1);
     // What no collector says is no reason to send it all again.
-    check(&[answer("200 OK", b"<html>")], 0);
+    check(&[answer("200 OK", b"<html>")], 0, 0);
 }
 
 #[test]
 fn a_collector_that_is_busy_is_asked_again() {
     let busy = answer("503 Service Unavailable\r\nretry-after: 0", b"");
     let many = answer("429 Too Many Requests", b"");
-    check(&[busy, many, answer("200 OK", b"")], 0);
+    check(&[busy, many, answer("200 OK", b"")], 0, 0);
     // One that is busy for longer than this lasts is left alone until the next time.
     check(
         &[answer("503 Service Unavailable\r\nretry-after: 60", b"")],
         2,
+        0,
     );
 }

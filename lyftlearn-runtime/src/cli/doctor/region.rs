@@ -1,0 +1,172 @@
+//! What all processes of the container count in: it is there, this user may count in it, and it
+//! has room.
+
+use std::path::{Path, PathBuf};
+
+use super::{Finding, Patient, Verdict};
+use crate::contract::{delivered, runtime};
+use crate::facts::Facts;
+use crate::metrics::region::{Degraded, Reader, Region, Usage};
+
+/// Fuller than this, the next labels may not find room.
+const FULL_PERCENT: u64 = 80;
+
+pub(super) fn check(patient: &Patient) -> Vec<Finding> {
+    let told = patient.facts.text(delivered::RUN_DIR);
+    let run = told.map_or_else(
+        || runtime::RUN_DIR.into(),
+        |run| PathBuf::from(run.as_ref()),
+    );
+    if patient.resolved.settings.region_bytes == Some(0) {
+        let detail = "there is none: metrics.region_bytes is 0";
+        return vec![Finding::new("region", Verdict::Skipped, detail)];
+    }
+    if !patient.facts.exists(run.join(delivered::WORKLOAD_FILE)) {
+        let detail = "nothing was started here by lyftlearn-runtime run";
+        return vec![Finding::new("region", Verdict::Skipped, detail)];
+    }
+    vec![looked_at(&run)]
+}
+
+fn looked_at(run: &Path) -> Finding {
+    let facts = Facts::empty()
+        .with_root("/")
+        .with_var(delivered::RUN_DIR, run);
+    let failed = |detail: String| Finding::new("region", Verdict::Failed, detail);
+    // As a program of this user would open it: to count in it.
+    match Region::of(&facts).degraded() {
+        None => {}
+        Some(Degraded::Denied(path)) => {
+            return failed(format!("{} is not this user's to open", path.display()))
+                .fix("count as the program's user, whom the setting user names, or as root");
+        }
+        Some(Degraded::Broken(path)) => {
+            let path = path.display();
+            return failed(format!("{path} is not a region of this version and boot, or not all of it is there"))
+                .fix("have one version of lyftlearn-runtime in the image, binary and package, and nothing else that writes to this file");
+        }
+        Some(_) => {
+            return failed(format!("there is no {} in {}", delivered::METRICS_REGION, run.display()))
+                .fix("make room in the run directory or in /dev/shm, or set metrics.region_bytes to less; 0 switches it off");
+        }
+    }
+    let usage =
+        Reader::open(run).and_then(|reader| reader.map(|reader| reader.usage()).transpose());
+    match usage {
+        Ok(Some(usage)) => told(&usage),
+        Ok(None) => failed("it has gone meanwhile".to_owned()),
+        Err(err) => failed(err.to_string()),
+    }
+}
+
+fn told(usage: &Usage) -> Finding {
+    let Usage {
+        bytes,
+        series,
+        places,
+        percent,
+        dropped,
+    } = *usage;
+    let detail = format!("{bytes} bytes, {series} series, {percent} % full");
+    let more = "raise metrics.region_bytes, or count with fewer labels";
+    let finding = if dropped > 0 {
+        let often = match dropped {
+            1 => "once".to_owned(),
+            times => format!("{times} times"),
+        };
+        let detail = format!("{detail}; there was no room for a series {often}");
+        Finding::new("region", Verdict::Failed, detail).fix(more)
+    } else if percent >= FULL_PERCENT {
+        Finding::new("region", Verdict::Note, detail).fix(more)
+    } else {
+        Finding::new("region", Verdict::Ok, detail)
+    };
+    finding.figures([
+        ("bytes", bytes),
+        ("series", series),
+        ("places", places),
+        ("percent", percent),
+        ("dropped", dropped),
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::doctor::line;
+    use crate::metrics::region::{Place, create};
+
+    #[track_caller]
+    fn check(percent: u64, dropped: u64, expected: &str) {
+        let usage = Usage {
+            bytes: 65_536,
+            series: 12,
+            places: 127,
+            percent,
+            dropped,
+        };
+        let finding = told(&usage);
+        assert_eq!(line(&finding), expected);
+        let json = serde_json::to_value(&finding).unwrap();
+        assert_eq!(json["figures"]["series"], 12);
+        assert_eq!(json["figures"]["dropped"], dropped);
+    }
+
+    #[test]
+    fn a_region_has_room_or_there_is_something_to_do() {
+        let what = "65536 bytes, 12 series";
+        let fix = "      fix: raise metrics.region_bytes, or count with fewer labels\n";
+        check(9, 0, &format!("ok    region     {what}, 9 % full\n"));
+        check(80, 0, &format!("note  region     {what}, 80 % full\n{fix}"));
+        check(
+            99,
+            1,
+            &format!(
+                "FAIL  region     {what}, 99 % full; there was no room for a series once\n{fix}"
+            ),
+        );
+        check(
+            99,
+            7,
+            &format!(
+                "FAIL  region     {what}, 99 % full; there was no room for a series 7 times\n{fix}"
+            ),
+        );
+    }
+
+    #[test]
+    fn what_is_no_region_is_said() {
+        let run = tempfile::tempdir().unwrap();
+        let path = run.path().display();
+        assert_eq!(
+            line(&looked_at(run.path())),
+            format!(
+                "FAIL  region     there is no metrics.region in {path}\n      fix: make room in the run directory or in /dev/shm, or set metrics.region_bytes to less; 0 switches it off\n"
+            )
+        );
+        let region = run.path().join("metrics.region");
+        std::fs::write(&region, [1; 4_096]).unwrap();
+        assert_eq!(
+            line(&looked_at(run.path())),
+            format!(
+                "FAIL  region     {path}/metrics.region is not a region of this version and boot, or not all of it is there\n      fix: have one version of lyftlearn-runtime in the image, binary and package, and nothing else that writes to this file\n"
+            )
+        );
+        // Tests run as root: a directory stands for what may not be opened.
+        std::fs::remove_file(&region).unwrap();
+        std::fs::create_dir(&region).unwrap();
+        assert_eq!(
+            line(&looked_at(run.path())),
+            format!(
+                "FAIL  region     {path}/metrics.region is not this user's to open\n      fix: count as the program's user, whom the setting user names, or as root\n"
+            )
+        );
+        std::fs::remove_dir(&region).unwrap();
+        let mut place = create(run.path(), 65_536, None).unwrap();
+        place.as_mut().map_or(Ok(()), Place::publish).unwrap();
+        assert_eq!(
+            line(&looked_at(run.path())),
+            "ok    region     65536 bytes, 0 series, 0 % full\n"
+        );
+    }
+}
