@@ -19,11 +19,11 @@ use std::os::unix::net::UnixListener as StdUnixListener;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{SigSet, Signal};
 use serde::Serialize;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, UnixListener};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal as Signals, SignalKind, signal};
 use tokio::task::LocalSet;
 
 pub(crate) use orders::{Metrics, ORDERS, Orders, Socket};
@@ -94,6 +94,7 @@ async fn stay_alive() {
 }
 
 async fn run(orders: Orders, sockets: Sockets, parent: u32) -> std::io::Result<()> {
+    let ended = told_to_end()?;
     tokio::task::spawn_local(stay_alive());
     let log = Log {
         quiet: orders.quiet,
@@ -136,11 +137,18 @@ async fn run(orders: Orders, sockets: Sockets, parent: u32) -> std::io::Result<(
         let tap = exporter.as_ref().and_then(export::Exporter::tap);
         service.ingest = Some(ingest::start(sockets.statsd, store, tap)?);
     }
-    let ended = service.answer(sockets.state).await;
+    let ended = service.answer(sockets.state, ended).await;
     if let Some(exporter) = exporter {
         exporter.finish().await;
     }
     ended
+}
+
+/// SIGTERM was blocked until somebody would hear it.
+fn told_to_end() -> std::io::Result<Signals> {
+    let ended = signal(SignalKind::terminate())?;
+    SigSet::from_iter([Signal::SIGTERM]).thread_unblock()?;
+    Ok(ended)
 }
 
 fn into_tokio(listener: std::net::TcpListener) -> std::io::Result<TcpListener> {
@@ -173,8 +181,11 @@ fn tell(log: Log, name: &str, report: &Report) {
 
 impl Service {
     /// Tells the state to whoever asks, until the end is asked for.
-    async fn answer(&self, listener: Option<StdUnixListener>) -> std::io::Result<()> {
-        let mut ended = signal(SignalKind::terminate())?;
+    async fn answer(
+        &self,
+        listener: Option<StdUnixListener>,
+        mut ended: Signals,
+    ) -> std::io::Result<()> {
         let listener = match listener {
             Some(listener) => {
                 listener.set_nonblocking(true)?;

@@ -102,6 +102,7 @@ pub(super) fn helper(facts: &Facts, needs: &mut Needs<'_>) -> std::io::Result<Op
         ],
         environment,
         sockets,
+        finishes: needs.export.pushes(),
     }))
 }
 

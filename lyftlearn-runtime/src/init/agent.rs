@@ -4,7 +4,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use nix::sys::signal::SigSet;
+use nix::sys::signal::{SigSet, Signal};
 use rustix::process::Pid;
 
 use super::signals::{self, To};
@@ -30,6 +30,9 @@ pub(crate) struct Helper {
     pub(crate) argv: Vec<std::ffi::OsString>,
     pub(crate) environment: Vec<(std::ffi::OsString, std::ffi::OsString)>,
     pub(crate) sockets: Vec<OwnedFd>,
+    /// It has something to do at the end, even where the program's was before its own start:
+    /// what was counted waits in the sockets.
+    pub(crate) finishes: bool,
 }
 
 pub(super) struct Agent {
@@ -37,6 +40,7 @@ pub(super) struct Agent {
     words: Words,
     sockets: Vec<OwnedFd>,
     mask: SigSet,
+    finishes: bool,
     pid: Option<Pid>,
     started: Duration,
     wait: Duration,
@@ -46,13 +50,16 @@ pub(super) struct Agent {
 }
 
 impl Agent {
-    pub(super) fn new(helper: Helper, mask: SigSet) -> Result<Self, Error> {
+    pub(super) fn new(helper: Helper, mut mask: SigSet) -> Result<Self, Error> {
+        // Told to end while it starts, it does so once it can: nothing counted is lost.
+        mask.add(Signal::SIGTERM);
         let sockets = helper.sockets.into_iter().map(aside);
         Ok(Self {
             words: Words::new(&helper.argv, &helper.environment)?,
             file: helper.file,
             sockets: sockets.collect(),
             mask,
+            finishes: helper.finishes,
             pid: None,
             started: Duration::ZERO,
             wait: Duration::ZERO,
@@ -102,11 +109,14 @@ impl Agent {
     }
 
     /// It is to end, and not to come back.
-    pub(super) fn signal(&mut self, signal: i32) {
+    pub(super) fn signal(&mut self, signal: Signal, now: Duration) {
+        if self.finishes && self.pid.is_none() && !self.ending && signal == Signal::SIGTERM {
+            self.start(now);
+        }
         self.ending = true;
         self.again = None;
         if let Some(pid) = self.pid {
-            signals::send(To::Process(pid), signal);
+            signals::send(To::Process(pid), signal as i32);
         }
     }
 }

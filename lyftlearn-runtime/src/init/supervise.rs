@@ -301,7 +301,7 @@ impl Supervisor<'_> {
                     _ => Signal::SIGKILL,
                 };
                 if let Some(agent) = agent.as_mut() {
-                    agent.signal(signal as i32);
+                    agent.signal(signal, now);
                     without_agent = agent.pid().is_none();
                 }
             }
