@@ -80,3 +80,20 @@ fn without_an_agent_all_of_it_is_counted() {
     drop(gone);
     check_undelivered(&endpoint, METRICS..=METRICS);
 }
+
+/// By then the agent has not been started yet, or is still starting.
+#[test]
+fn what_a_program_of_a_moment_has_counted_is_told() {
+    needs_namespaces!();
+    for _ in 0..10 {
+        let world = World::new();
+        std::fs::create_dir(world.path("run")).unwrap();
+        let settings = format!("[metrics]\nstatsd = \"on\"\n{SETTINGS}");
+        let container = world.container(&settings).mount(world.path("run"), "/run");
+        let send = "printf 'rows:5|c' >/dev/udp/127.0.0.1/$STATSD_PORT";
+        let output = ended(&container, &["bash", "-c", send]);
+        check_end(&output, 0);
+        let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(document["rows"], 5.0);
+    }
+}

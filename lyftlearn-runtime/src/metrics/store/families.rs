@@ -46,13 +46,22 @@ impl Family {
     }
 }
 
+/// Names that a family may have, once there is a series of it.
+pub(super) struct Claim(Family, Vec<String>);
+
 #[derive(Default)]
 pub(super) struct Families(HashMap<String, Family>);
 
 impl Families {
-    /// Whether all names of a series are its family's, from now on: the first has them.
-    pub(super) fn claim(&mut self, family: Family, series: &Series) -> bool {
-        self.claim_all(family, &series.name, &series.base)
+    /// The names of a series, if none of them is another family's.
+    pub(super) fn free(&self, family: Family, series: &Series) -> Option<Claim> {
+        self.free_all(family, &series.name, &series.base)
+    }
+
+    /// The first has them, from now on.
+    pub(super) fn claim(&mut self, claim: Claim) {
+        let Claim(family, names) = claim;
+        self.0.extend(names.into_iter().map(|name| (name, family)));
     }
 
     /// What a predecessor has counted has its names.
@@ -64,19 +73,21 @@ impl Families {
             Kind::Histogram => Family::Histogram,
         };
         let base = series.unit.as_ref().and(series.name.strip_suffix(SECONDS));
-        self.claim_all(family, &series.name, base.unwrap_or(&series.name));
+        let claim = self.free_all(family, &series.name, base.unwrap_or(&series.name));
+        claim.into_iter().for_each(|claim| self.claim(claim));
     }
 
-    fn claim_all(&mut self, family: Family, name: &str, base: &str) -> bool {
+    fn free_all(&self, family: Family, name: &str, base: &str) -> Option<Claim> {
         let made = family.suffixes().iter();
         let made = made.map(|suffix| format!("{name}{suffix}"));
-        let claimed: Vec<String> = made.chain([name.to_owned(), base.to_owned()]).collect();
+        let names: Vec<String> = made.chain([name.to_owned(), base.to_owned()]).collect();
         let is_free = |name: &String| self.0.get(name).is_none_or(|owner| *owner == family);
-        if !claimed.iter().all(is_free) {
-            return false;
-        }
-        self.0
-            .extend(claimed.into_iter().map(|name| (name, family)));
-        true
+        names.iter().all(is_free).then_some(Claim(family, names))
+    }
+
+    /// How many names are somebody's.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
     }
 }

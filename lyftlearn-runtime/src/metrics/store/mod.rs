@@ -217,16 +217,14 @@ impl Inner {
             return Err(Refusal::Series);
         }
         let family = Family::of(metric.kind);
-        if !self.families.claim(family, &series) {
-            return Err(Refusal::Conflict);
-        }
+        let claim = (self.families.free(family, &series)).ok_or(Refusal::Conflict)?;
         let before = self.region.dropped_series();
         let held = match metric.kind {
             Type::Counter if begins(metric.name, &self.rules.cumulative) => {
                 Held::Total(self.region.counter(&key))
             }
             Type::Counter => Held::Counter(self.region.counter(&key)),
-            Type::Gauge => {
+            Type::Gauge | Type::Set => {
                 let gauge = self.region.gauge(key, Aggregate::Last);
                 // Its place is there, or is not, from now on.
                 gauge.add(0.0);
@@ -234,15 +232,18 @@ impl Inner {
             }
             Type::Timer => Held::Histogram(self.region.histogram(&key), self.unit(metric.name)),
             Type::Histogram => Held::Histogram(self.region.histogram(&key), 1.0),
-            Type::Set => Held::Set(self.sets.open(hash, || {
-                let gauge = self.region.gauge(key, Aggregate::Last);
-                gauge.add(0.0);
-                gauge
-            })),
         };
+        // Before anything is remembered: there is no end of names for which there is no room.
         if self.region.dropped_series() > before {
             return Err(Refusal::Series);
         }
+        self.families.claim(claim);
+        let held = match held {
+            Held::Gauge(gauge) if metric.kind == Type::Set => {
+                Held::Set(self.sets.open(hash, *gauge))
+            }
+            held => held,
+        };
         if new {
             self.known.insert(hash);
             let (unit, help) = (family.unit(metric.kind), family.help());

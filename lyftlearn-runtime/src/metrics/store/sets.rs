@@ -44,12 +44,12 @@ enum Members {
 
 impl Sets {
     /// The set of a series.
-    pub(super) fn open(&mut self, key: u64, gauge: impl FnOnce() -> Gauge) -> usize {
+    pub(super) fn open(&mut self, key: u64, gauge: Gauge) -> usize {
         let next = self.windows.len();
         let at = *self.by_key.entry(key).or_insert(next);
         if at == next {
             self.windows.push(Window {
-                gauge: gauge(),
+                gauge,
                 members: Members::default(),
                 shown: true,
             });
@@ -101,6 +101,14 @@ impl Sets {
                 window.members = Members::default();
             }
         }
+    }
+}
+
+#[cfg(test)]
+impl Sets {
+    /// How many sets there are.
+    pub(super) fn len(&self) -> usize {
+        self.windows.len()
     }
 }
 

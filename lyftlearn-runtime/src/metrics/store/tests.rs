@@ -332,7 +332,7 @@ fn distinct_names_without_end_take_no_more_room() {
     let store = store(Rules::default());
     const NAMES: usize = 50_000;
     for name in 0..NAMES {
-        let kind = ["c", "g", "ms", "h"][name % 4];
+        let kind = ["c", "g", "ms", "h", "s"][name % 5];
         store.packet(
             format!("name.{name}:1|{kind}|#k:{name}").as_bytes(),
             Listener::Udp,
@@ -345,6 +345,8 @@ fn distinct_names_without_end_take_no_more_room() {
     assert_eq!(all, 50_000.0);
     let inner = store.0.borrow();
     assert!(inner.spelled.len() <= kept && inner.known.len() <= kept + 100);
+    // A timer has six names.
+    assert!(inner.families.len() <= 6 * kept + 100 && inner.sets.len() <= kept);
     drop(inner);
     // And what has its place goes on.
     store.packet(b"name.0:1|c|#k:0", Listener::Udp);
