@@ -7,13 +7,14 @@ The servers take turns, so that a machine that drifts drifts for all of them, an
 has the last processor, they the others.
 """
 
+import os
 import re
 import socket
 import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -23,8 +24,8 @@ from common import AWAY, DEADLINE, OURS, asked, beside, compiled, resident, tabl
 LINES = "lyftlearn_runtime_statsd_lines_total"
 DROPS = "lyftlearn_runtime_statsd_kernel_drops_total"
 ROUNDS = 5
-NPM_PORT, NPM_QUESTIONS, COLLECTD_PORT = 9125, 9126, 9127
-# How often collectd writes down what it has.
+NPM_PORT, NPM_QUESTIONS, COLLECTD_PORT, NETDATA_PORT, NETDATA_QUESTIONS = range(9125, 9130)
+# How often collectd and netdata take down what they have.
 INTERVAL = 1
 
 
@@ -75,11 +76,13 @@ def report(binary: str, peers: Path) -> str:
     with tempfile.TemporaryDirectory() as directory, ExitStack() as running:
         scratch = Path(directory)
         servers = {OURS: running.enter_context(ours(binary))}
-        npm, collectd = peers / "node_modules/statsd", peers / "collectd"
-        if npm.is_dir():
-            servers["statsd (npm)"] = running.enter_context(original(npm, scratch))
-        if collectd.is_dir():
-            servers["collectd"] = running.enter_context(debians(collectd, scratch))
+        for name, place, start in (
+            ("statsd (npm)", peers / "node_modules/statsd", original),
+            ("collectd", peers / "collectd", collectd),
+            ("netdata", peers / "netdata", netdata),
+        ):
+            if place.is_dir():
+                servers[name] = running.enter_context(start(place, scratch))
         tables = []
         for name, load in LOADS.items():
             rounds: dict[str, list[Round]] = {server: [] for server in servers}
@@ -156,14 +159,12 @@ def original(package: Path, scratch: Path) -> Iterator[Server]:
         return sum(map(float, re.findall(r"bench\.requests[^:]*: (\d+)", answer)))
 
     with serving(["node", str(package / "stats.js"), str(settings)]) as server:
-        end = time.monotonic() + DEADLINE
-        while not listens(NPM_QUESTIONS) and time.monotonic() < end:
-            time.sleep(0.01)
+        wait_for(NPM_QUESTIONS)
         yield Server(server.pid, NPM_PORT, counted)
 
 
 @contextmanager
-def debians(root: Path, scratch: Path) -> Iterator[Server]:
+def collectd(root: Path, scratch: Path) -> Iterator[Server]:
     """Its totals are in files that it writes every second."""
     settings, totals = scratch / "collectd.conf", scratch / "totals"
     settings.write_text(
@@ -174,11 +175,6 @@ def debians(root: Path, scratch: Path) -> Iterator[Server]:
         PluginDir "{root}/usr/lib/collectd"
         TypesDB "{root}/usr/share/collectd/types.db"
         Interval {INTERVAL}
-        LoadPlugin logfile
-        <Plugin logfile>
-          LogLevel "err"
-          File stderr
-        </Plugin>
         LoadPlugin csv
         LoadPlugin statsd
         <Plugin csv>
@@ -196,28 +192,76 @@ def debians(root: Path, scratch: Path) -> Iterator[Server]:
         files = totals.glob("bench/statsd/derive-bench.requests*")
         return sum(float(file.read_text().split()[-1].split(",")[1]) for file in files)
 
-    def counted() -> float:
-        # Until nothing is added any more.
-        before = -1.0
-        while before != (now := written()):
-            before = now
-            time.sleep(2.5 * INTERVAL)
-        return now
-
     command = [str(root / "usr/sbin/collectd"), "-f", "-C", str(settings)]
     with serving(command) as server:
-        yield Server(server.pid, COLLECTD_PORT, counted)
+        yield Server(server.pid, COLLECTD_PORT, lambda: settled(written))
 
 
 @contextmanager
-def serving(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as server:
+def netdata(root: Path, scratch: Path) -> Iterator[Server]:
+    """Without everything that it does besides, charts of each metric among it, and no more
+    modest than the others when there is a processor to be had.
+    """
+    here = scratch / "netdata"
+    here.mkdir()
+    plugins = ("proc", "diskspace", "cgroups", "tc", "idlejitter", "timex")
+    (here / "netdata.conf").write_text(
+        "[global]\nrun as user = root\nprocess scheduling policy = keep\n[directories]\n"
+        + "".join(
+            f"{name} = {here}\n"
+            for name in ("config", "stock config", "cache", "lib", "log", "plugins", "web")
+        )
+        + f"[db]\nmode = ram\nupdate every = {INTERVAL}\n"
+        f"[web]\ndefault port = {NETDATA_QUESTIONS}\nbind to = 127.0.0.1\n"
+        "[ml]\nenabled = no\n[health]\nenabled = no\n"
+        "[plugins]\nenable running new plugins = no\nnetdata monitoring extended = yes\n"
+        + "".join(f"{name} = no\n" for name in plugins)
+        + f"[statsd]\nbind to = udp:127.0.0.1:{NETDATA_PORT}\n"
+        "create private charts for metrics matching = !*\n"
+    )
+
+    def shown() -> float:
+        question = b"GET /api/v1/allmetrics?format=prometheus&source=as-collected HTTP/1.0\r\n\r\n"
+        answer = asked(socket.AF_INET, ("127.0.0.1", NETDATA_QUESTIONS), question)
+        found = re.search(r'statsd_events_total\{[^}]*"counters"\} (\d+)', answer)
+        return float(found.group(1)) if found else 0.0
+
+    libraries = str(next(root.glob("usr/lib/*/libuv.so.1")).parent)
+    command = [str(root / "usr/sbin/netdata"), "-D", "-c", str(here / "netdata.conf")]
+    with serving(command, {"LD_LIBRARY_PATH": libraries}) as server:
+        wait_for(NETDATA_QUESTIONS)
+        yield Server(server.pid, NETDATA_PORT, lambda: settled(shown))
+
+
+def settled(counted: Callable[[], float]) -> float:
+    """What is counted once nothing is added any more."""
+    before = -1.0
+    while before != (now := counted()):
+        before = now
+        time.sleep(2.5 * INTERVAL)
+    return now
+
+
+@contextmanager
+def serving(
+    command: list[str], variables: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    environ = {**os.environ, **(variables or {})}
+    # They tell a story of their own.
+    nowhere = subprocess.DEVNULL
+    with subprocess.Popen(command, env=environ, stdout=nowhere, stderr=nowhere) as server:
         try:
             yield server
         finally:
             server.kill()
 
 
-def listens(port: int) -> bool:
-    with socket.socket() as asking:
-        return asking.connect_ex(("127.0.0.1", port)) == 0
+def wait_for(port: int) -> None:
+    """Until somebody listens."""
+    end = time.monotonic() + DEADLINE
+    while time.monotonic() < end:
+        with socket.socket() as asking:
+            if asking.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.01)
+    raise TimeoutError(f"nobody listens on port {port}")

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Puts StatsD servers for ingest.py into DIRECTORY, as far as they can be had here: the original
-# one from npm, and Debian's collectd, unpacked and not installed. None of them has to be there.
+# one from npm, and Debian's collectd and netdata, unpacked and not installed. None of them has to be there.
 #
 #   peers.sh DIRECTORY
 set -eu
@@ -13,12 +13,23 @@ if ! [ -d node_modules/statsd ] && command -v npm >/dev/null; then
         echo "peers: statsd is not to be had from npm" >&2
 fi
 
-if ! [ -d collectd ] && command -v apt-get >/dev/null; then
-    if timeout 60 apt-get download -qq collectd-core >/dev/null 2>&1; then
-        dpkg-deb -x collectd-core_*.deb collectd.new
-        rm collectd-core_*.deb
-        mv collectd.new collectd
-    else
-        echo "peers: collectd-core is not to be had from Debian" >&2
+# unpacked NAME PACKAGE...
+unpacked() {
+    name=$1
+    shift
+    [ -d "$name" ] && return
+    if ! timeout 60 apt-get download -qq "$@" >/dev/null 2>&1; then
+        echo "peers: $name is not to be had from Debian" >&2
+        return
     fi
+    for package in ./*.deb; do
+        dpkg-deb -x "$package" "$name.new"
+        rm "$package"
+    done
+    mv "$name.new" "$name"
+}
+
+if command -v apt-get >/dev/null; then
+    unpacked collectd collectd-core
+    unpacked netdata netdata-core libuv1
 fi
