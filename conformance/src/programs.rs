@@ -135,6 +135,26 @@ pub fn python_with_collector() -> Option<PathBuf> {
         .or_else(|| skipped("no Python with a collector: run `make build` first"))
 }
 
+/// A Python with jsonschema, and the schema of CloudWatch's documents that AWS' own library for
+/// Python was held to: older than the specification of today, which allows no dimension, too, and
+/// more than nine.
+///
+/// # Panics
+///
+/// In CI, when there is none.
+#[must_use]
+pub fn python_with_emf_schema() -> Option<(PathBuf, PathBuf)> {
+    let schema = repository().join("target/emf/aws_lambda_powertools/metrics/schema.json");
+    let python = repository().join("target/venv/bin/python");
+    let works = Command::new(&python)
+        .args(["-c", "import jsonschema"])
+        .status()
+        .is_ok_and(|status| status.success());
+    (works && schema.exists())
+        .then_some((python, schema))
+        .or_else(|| skipped("no schema of CloudWatch's documents: run `make peers` first"))
+}
+
 /// The clients that an identity is proved with, where the build makes them.
 #[derive(Debug)]
 pub struct Clients {

@@ -1,9 +1,11 @@
-//! CloudWatch's documents to its agent by TCP: one that reads, one that is stuck, and none.
+//! CloudWatch's documents, held to the published schema, and to its agent by TCP: one that
+//! reads, one that is stuck, and none.
 
 use std::io::Read;
 use std::net::TcpListener;
 use std::time::Instant;
 
+use lyftlearn_conformance::programs;
 use nix::sys::socket::{setsockopt, sockopt::RcvBuf};
 
 use super::export::{counted, outcome};
@@ -50,6 +52,52 @@ fn an_agent_has_a_document_in_each_line_and_each_metric_once() {
         }
     }
     assert_eq!(told, METRICS);
+}
+
+#[test]
+fn documents_are_what_the_published_schema_allows() {
+    const KINDS: &str = "import os, socket\n\
+        s = socket.socket(socket.AF_UNIX)\n\
+        s.connect(os.environ['LYFTLEARN_RUN_DIR'] + '/statsd-stream.sock')\n\
+        lines = ['rows:3|c', 'level \"\u{e9}\":-0.25|g', 'read_bytes_total:1000000000000000000|c', 'who:a|s']\n\
+        lines += ['t:%d|ms' % (n % 7) for n in range(10_000)] + ['c%d:0.1|c' % n for n in range(300)]\n\
+        for line in lines: s.sendall((line + '|#split:x,host:a\\n').encode())\n";
+    const VALIDATE: &str = "import json, sys, jsonschema\n\
+        schema = jsonschema.Draft7Validator(json.load(open(sys.argv[1])))\n\
+        for line in open(sys.argv[2]): schema.validate(json.loads(line))\n";
+    needs_namespaces!();
+    let Some((python, schema)) = programs::python_with_emf_schema() else {
+        return;
+    };
+    let world = World::new();
+    let agent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = endpoint(&agent);
+    let received = std::thread::spawn(move || {
+        let mut text = String::new();
+        agent.accept().unwrap().0.read_to_string(&mut text).unwrap();
+        text
+    });
+    let agent = [("AWS_EMF_AGENT_ENDPOINT", endpoint.as_str())];
+    counted(&world, SETTINGS, &agent, KINDS);
+    let text = received.join().unwrap();
+    for name in [
+        "rows",
+        "level____",
+        "read_bytes_total",
+        "who",
+        "t_seconds",
+        "c299",
+    ] {
+        assert!(text.contains(&format!("\"{name}")), "no {name}");
+    }
+    let documents = world.path("documents");
+    std::fs::write(&documents, text).unwrap();
+    let output = std::process::Command::new(python)
+        .args(["-c", VALIDATE])
+        .args([schema, documents])
+        .output()
+        .unwrap();
+    check_end(&output, 0);
 }
 
 #[track_caller]

@@ -1,13 +1,10 @@
-//! What stands in the file, and in documents that the published schema allows.
+//! What stands in the file, and in the documents.
 #![expect(
     clippy::disallowed_methods,
     reason = "a test looks at what has been written"
 )]
 
 use std::cell::Cell;
-use std::fmt::Write as _;
-use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
@@ -250,45 +247,4 @@ fn the_largest_document_still_fits_into_a_packet() {
         let sets = &root["_aws"]["CloudWatchMetrics"][0]["Dimensions"];
         assert_eq!(sets[0].as_array().unwrap().len(), 30);
     }
-}
-
-/// The one that AWS' own library for Python was held to. It is older than the specification of
-/// today, which allows no dimension, too, and more than nine.
-#[test]
-fn documents_are_what_the_published_schema_allows() {
-    const VALIDATE: &str = "import json, sys, jsonschema\n\
-        schema = jsonschema.Draft7Validator(json.load(open(sys.argv[1])))\n\
-        for line in sys.stdin: schema.validate(json.loads(line))\n";
-    let mut all = vec![
-        series("rows", &[("split", "x")], Value::Counter(3.0)),
-        series("level \"é\"", &[("split", "x")], Value::Gauge(-0.25)),
-        series(
-            "t_seconds",
-            &[("split", "y")],
-            observed(&[(0, 10_000), (9, 1)], 10_502.0),
-        ),
-        series("read_bytes_total", &[("host", "a")], Value::Counter(1e18)),
-    ];
-    all.extend((0..300).map(|n| series(&format!("c{n}"), &[], Value::Counter(0.1))));
-    let text = documents(&Deltas::default(), &all, &emf(&["split", "job"]), 4_096)
-        .iter()
-        .fold(String::new(), |mut text, document| {
-            let _ = write!(text, "{}", document.text);
-            text
-        });
-    let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target");
-    let documents = target.join(format!("emf-{}.jsonl", std::process::id()));
-    std::fs::write(&documents, &text).unwrap();
-    let output = Command::new(target.join("venv/bin/python"))
-        .args(["-c", VALIDATE])
-        .arg(target.join("emf/aws_lambda_powertools/metrics/schema.json"))
-        .stdin(std::fs::File::open(&documents).unwrap())
-        .output()
-        .expect("make build and make peers install the schema and its validator");
-    std::fs::remove_file(documents).unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success() && text.lines().count() > 5,
-        "{said}"
-    );
 }
