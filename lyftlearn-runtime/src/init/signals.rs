@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::libc;
-use nix::sys::signal::SigSet;
+use nix::sys::signal::{SigSet, Signal};
 use rustix::process::Pid;
 
 /// A signal that has arrived.
@@ -58,6 +58,14 @@ pub(super) fn block() -> nix::Result<SigSet> {
         ))?;
         Ok(SigSet::from_sigset_t_unchecked(before.assume_init()))
     }
+}
+
+/// Whether a mask is what [`block`] makes; no mask holds the two that the kernel lets nobody
+/// block.
+pub(super) fn is_every(mask: &SigSet) -> bool {
+    Signal::iterator()
+        .filter(|signal| !matches!(signal, Signal::SIGKILL | Signal::SIGSTOP))
+        .all(|signal| mask.contains(signal))
 }
 
 /// Takes the next signal that waits; `None` when none came within `timeout`.
