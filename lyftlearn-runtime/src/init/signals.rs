@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::libc;
-use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signal::SigSet;
 use rustix::process::Pid;
 
 /// A signal that has arrived.
@@ -62,7 +62,10 @@ pub(super) fn block() -> nix::Result<SigSet> {
 
 /// Whether a mask is what [`block`] makes; no mask holds the two that the kernel lets nobody
 /// block.
+#[cfg(feature = "agent")]
 pub(super) fn is_every(mask: &SigSet) -> bool {
+    use nix::sys::signal::Signal;
+
     Signal::iterator()
         .filter(|signal| !matches!(signal, Signal::SIGKILL | Signal::SIGSTOP))
         .all(|signal| mask.contains(signal))
