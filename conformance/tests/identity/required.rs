@@ -121,23 +121,28 @@ fn an_exec_that_nobody_stands_beside_waits_too() {
 
 #[test]
 fn a_stop_ends_the_waiting_at_once() {
-    let mut stage = stage!();
-    stage.mood(&json!({"hangs": true}));
-    let running = stage.container(&settings(60)).run(TOUCH);
-    let asked = wait::until(Duration::from_secs(20), || {
-        (!stage.asked().is_empty()).then_some(())
-    });
-    assert!(asked.is_some());
-    let since = Instant::now();
-    running.signal(Signal::SIGTERM);
-    let output = running.end();
-    check_end(&output, 143);
-    assert!(
-        since.elapsed() < Duration::from_secs(1),
-        "{:?}",
-        since.elapsed()
-    );
-    assert!(!stage.world.path("shared/ran").exists());
+    for command in ["run", "exec"] {
+        let mut stage = stage!();
+        stage.mood(&json!({"hangs": true}));
+        let argv: Vec<OsString> = [BINARY, command, "--"].map(OsString::from).into();
+        let touch = TOUCH.iter().map(OsString::from);
+        let argv: Vec<OsString> = argv.into_iter().chain(touch).collect();
+        let running = stage.container(&settings(60)).start(&argv);
+        let asked = wait::until(Duration::from_secs(20), || {
+            (!stage.asked().is_empty()).then_some(())
+        });
+        assert!(asked.is_some());
+        let since = Instant::now();
+        running.signal(Signal::SIGTERM);
+        let output = running.end();
+        check_end(&output, 143);
+        assert!(
+            since.elapsed() < Duration::from_secs(1),
+            "{command}: {:?}",
+            since.elapsed()
+        );
+        assert!(!stage.world.path("shared/ran").exists());
+    }
 }
 
 /// A start that is given up before its patience is over.

@@ -48,6 +48,9 @@ pub(super) fn exec(mut words: Parser) -> Result<u8, Error> {
             }
             None => {
                 let resolved = resolve_with(&facts, &[])?;
+                if init::is_pid_one() {
+                    init::end_by_a_stop()?;
+                }
                 // No agent stays to serve them: the program asks the same source by itself.
                 drop(required::awaited(&facts, &resolved)?);
                 let obtained = secrets::obtain(&facts, &resolved)?;

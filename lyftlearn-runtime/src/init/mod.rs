@@ -51,12 +51,8 @@ pub(crate) fn arm() -> Result<Armed, Error> {
     // A parent that ignored SIGCHLD would have the kernel reap in our place, and the
     // program's exit code would be lost. A handler of any kind ends that; blocked, it
     // never runs, and exec takes it away.
-    signal_hook::flag::register(Signal::SIGCHLD as i32, Arc::new(AtomicBool::new(false))).map_err(
-        |err| {
-            let errno = err.raw_os_error().map_or(Errno::EINVAL, Errno::from_raw);
-            InitFault::system("receive signals", errno)
-        },
-    )?;
+    signal_hook::flag::register(Signal::SIGCHLD as i32, Arc::new(AtomicBool::new(false)))
+        .map_err(cannot_receive)?;
     block()?;
     Ok(Armed {
         all: signals::every(),
@@ -134,15 +130,33 @@ impl Armed {
 }
 
 /// What asks a program to stop that is not there yet: there is nothing to start any more.
+const STOPS: [Signal; 4] = [
+    Signal::SIGTERM,
+    Signal::SIGINT,
+    Signal::SIGQUIT,
+    Signal::SIGHUP,
+];
+
 fn is_stop(signal: i32) -> bool {
-    [
-        Signal::SIGTERM,
-        Signal::SIGINT,
-        Signal::SIGQUIT,
-        Signal::SIGHUP,
-    ]
-    .iter()
-    .any(|stop| *stop as i32 == signal)
+    STOPS.iter().any(|stop| *stop as i32 == signal)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "map_err hands it over")]
+fn cannot_receive(err: std::io::Error) -> Error {
+    let errno = err.raw_os_error().map_or(Errno::EINVAL, Errno::from_raw);
+    InitFault::system("receive signals", errno)
+}
+
+/// Has a stop end this process, even where it is the container's first, which the kernel sends
+/// none that it has no handler for. Whatever this process becomes finds none of it.
+pub(crate) fn end_by_a_stop() -> Result<(), Error> {
+    for stop in STOPS {
+        let always = Arc::new(AtomicBool::new(true));
+        let number = stop as i32;
+        signal_hook::flag::register_conditional_shutdown(number, 128 + number, always)
+            .map_err(cannot_receive)?;
+    }
+    Ok(())
 }
 
 /// Whether this process is the container's first.
@@ -184,8 +198,14 @@ pub(crate) fn errand(
             .as_ref()
             .map(|socket| (socket.as_raw_fd(), agent::FIRST_SOCKET)),
     );
+    let found = signals::block().ok()?;
     // Nothing that arrives here is for it: it ends when it is done, or with this process.
-    let errand = spawn::spawn(&own, &words, &SigSet::empty(), &files).ok()?;
+    let errand = spawn::spawn(&own, &words, &SigSet::empty(), &files);
+    // `exec` has armed nothing, and what it becomes inherits this.
+    if !signals::is_every(&found) {
+        let _ = found.thread_set_mask();
+    }
+    let errand = errand.ok()?;
     drop(theirs);
     let mut exchange = || {
         ours.write_all(question)?;

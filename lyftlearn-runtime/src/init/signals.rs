@@ -60,6 +60,17 @@ pub(super) fn block() -> nix::Result<SigSet> {
     }
 }
 
+/// Whether a mask is what [`block`] makes; no mask holds the two that the kernel lets nobody
+/// block.
+#[cfg(feature = "agent")]
+pub(super) fn is_every(mask: &SigSet) -> bool {
+    use nix::sys::signal::Signal;
+
+    Signal::iterator()
+        .filter(|signal| !matches!(signal, Signal::SIGKILL | Signal::SIGSTOP))
+        .all(|signal| mask.contains(signal))
+}
+
 /// Takes the next signal that waits; `None` when none came within `timeout`.
 pub(super) fn next(all: &SigSet, timeout: Option<Duration>) -> Option<Arrived> {
     let timeout = timeout.map(|timeout| libc::timespec {
