@@ -22,11 +22,18 @@ impl Drop for Server {
 
 /// A collector that answers with `status`, and its port.
 fn collector(world: &World, status: u16) -> Option<(Server, u16)> {
+    collector_with(world, &status.to_string(), None)
+}
+
+/// The same; by TLS where there is to be a `root` of trust.
+fn collector_with(world: &World, status: &str, root: Option<PathBuf>) -> Option<(Server, u16)> {
     let python = programs::python_with_collector()?;
     let program = programs::repository().join("conformance/tests/process/programs/collector.py");
     let mut server = Command::new(python)
         .arg(program)
-        .args([world.path("received"), status.to_string().into()])
+        .arg(world.path("received"))
+        .arg(status)
+        .args(root)
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -174,6 +181,33 @@ fn a_collector_gets_what_was_counted_and_what_it_is_of() {
         let text = std::fs::read(world.path(&format!("run/lyftlearn/{file}"))).unwrap();
         world.canary.assert_unseen(file, &text);
     }
+}
+
+#[test]
+fn a_collector_of_a_companys_own_is_trusted_by_the_root_that_is_named() {
+    needs_namespaces!();
+    let world = World::new();
+    let root = world.path("root.pem");
+    let Some((_server, port)) = collector_with(&world, "200", Some(root.clone())) else {
+        return;
+    };
+    let endpoint = format!("https://127.0.0.1:{port}");
+    let counting = |variable: &str| {
+        let container = container(&world, port)
+            .variable("LYFTLEARN_RUNTIME_METRICS_OTLP_ENDPOINT", &endpoint)
+            .mount_read_only(&root, "/etc/root.pem")
+            .variable(variable, "/etc/root.pem");
+        check_end(&container.run(&["python3", "-c", COUNTING]).end(), 0);
+        outcome(&world)["metrics"]["undelivered"].as_u64().unwrap()
+    };
+    for variable in ["SSL_CERT_FILE", "AWS_CA_BUNDLE"] {
+        let before = received(&world).len();
+        assert_eq!(counting(variable), 0, "{variable}");
+        check_metrics(&received(&world)[before..][0]);
+    }
+    let before = received(&world).len();
+    assert!(counting("UNRELATED") > 4);
+    assert_eq!(received(&world).len(), before);
 }
 
 #[test]

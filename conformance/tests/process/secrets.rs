@@ -27,9 +27,11 @@ impl Servers {
     fn start() -> Option<Self> {
         let python = programs::python_with_servers()?;
         let canary = Canary::plant();
-        let script = programs::repository().join("conformance/tests/process/secrets/servers.py");
+        let here = programs::repository().join("conformance/tests/process");
         let mut process = Command::new(python)
-            .arg(script)
+            .arg(here.join("secrets/servers.py"))
+            // Where `tls` is.
+            .env("PYTHONPATH", here.join("programs"))
             .arg(canary.value())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -1,6 +1,8 @@
 """Takes metrics by OTLP/HTTP, strictly, and adds each request as a line of JSON to a file.
 
-collector.py FILE [STATUS]
+collector.py FILE STATUS [ROOT]
+
+With ROOT by TLS; the root of trust is written there.
 """
 
 import contextlib
@@ -10,6 +12,7 @@ import sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
+import tls
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from google.protobuf.unknown_fields import UnknownFieldSet
@@ -19,7 +22,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 )
 
 RECEIVED = Path(sys.argv[1])
-STATUS = int(sys.argv[2]) if len(sys.argv) > 2 else 200
+STATUS = int(sys.argv[2])
 
 
 class Collector(BaseHTTPRequestHandler):
@@ -67,5 +70,9 @@ def unknown(message: object) -> bool:
 
 
 server = HTTPServer(("127.0.0.1", 0), Collector)
+for root in sys.argv[3:]:
+    text, context = tls.trust()
+    Path(root).write_text(text)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
 print(server.server_port, flush=True)
 server.serve_forever()
