@@ -137,6 +137,27 @@ fn a_document_names_a_server_where_no_variable_does() {
 }
 
 #[test]
+fn a_document_stands_over_what_only_the_image_says() {
+    let root = tempfile::tempdir().unwrap();
+    let place = root.path().join("etc/lyftlearn/config");
+    std::fs::create_dir_all(&place).unwrap();
+    let document = r#"{"STATSD_PROTOCOL": "udp"}"#;
+    std::fs::write(place.join("environment.json"), document).unwrap();
+    let facts = Facts::empty()
+        .with_root(root.path())
+        .with_var("STATSD_HOST", "10.0.0.1")
+        .with_var("STATSD_PROTOCOL", "sctp");
+    let routes = |facts: &Facts| resolve(facts).unwrap().workload.metrics.routes;
+    assert!(routes(&facts).is_empty());
+    let image = root.path().join("etc/lyftlearn/image-environment");
+    std::fs::write(image, "PATH=/bin\0STATSD_PROTOCOL=sctp\0").unwrap();
+    assert_eq!(routes(&facts), ["relay"]);
+    // The deployment has said something else.
+    let facts = facts.with_var("STATSD_PROTOCOL", "odd");
+    assert!(routes(&facts).is_empty());
+}
+
+#[test]
 fn what_is_asked_for_only_goes_where_it_can() {
     let routes = |text| ("LYFTLEARN_RUNTIME_METRICS_ROUTES", text);
     let sagemaker = routes(r#"["sagemaker"]"#);

@@ -145,3 +145,21 @@ fn what_a_program_of_a_moment_has_counted_is_told() {
         assert_eq!(document["rows"], 5.0);
     }
 }
+
+/// PID 1 sees both ends at once: the agent's is none of the one that is started for the rest.
+#[test]
+fn what_a_program_counted_that_took_the_agent_with_it_is_told() {
+    needs_namespaces!();
+    for _ in 0..10 {
+        let world = World::new();
+        std::fs::create_dir(world.path("run")).unwrap();
+        let settings = format!("[metrics]\nstatsd = \"on\"\n{SETTINGS}");
+        let container = world.container(&settings).mount(world.path("run"), "/run");
+        let send = "printf 'rows:5|c' >/dev/udp/127.0.0.1/$STATSD_PORT; until kill -9 -1 2>/dev/null; do :; done";
+        let output = ended(&container, &["bash", "-c", send]);
+        check_end(&output, 0);
+        let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(document["rows"], 5.0);
+        assert_eq!(outcome(&world)["metrics"], json!({"undelivered": 0}));
+    }
+}

@@ -1,14 +1,13 @@
 //! What a program's environment is made of, gathered for whoever lays it over each other.
 
 use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use super::identity;
 use super::ingest;
 use super::secrets::Obtained;
 use super::user::Account;
-use crate::contract::{aws, limits, linux, runtime};
+use crate::contract::{aws, linux};
 use crate::deliver::{
     Environment, Layers, Pointed, Presented, SecretVariable, changes, delivered, environment, point,
 };
@@ -39,8 +38,9 @@ impl Gathered {
         presented: &Presented,
         pointed: &Pointed,
     ) -> Result<Self, Error> {
-        let identity = changes(presented, found(facts, variables));
-        let statsd = point(pointed, found(facts, variables));
+        let image = platform::image_variables(facts)?;
+        let identity = changes(presented, found(facts, &image, variables));
+        let statsd = point(pointed, found(facts, &image, variables));
         let documents = variables.iter().map(|variable| {
             (
                 OsString::from(&variable.name),
@@ -52,7 +52,7 @@ impl Gathered {
         let ours = ours.chain(region(facts, workload)).chain(identity.set);
         let ours = ours.chain(statsd.set);
         Ok(Self {
-            image: image(facts)?,
+            image,
             documents: documents.collect(),
             ours: ours.collect(),
             optional: optional.to_vec(),
@@ -124,15 +124,19 @@ impl Gathered {
 }
 
 /// Every variable that the program would have without this runtime, low to high.
-pub(super) fn found<'a>(
+fn found<'a>(
     facts: &'a Facts,
+    image: &'a [(OsString, OsString)],
     documents: &'a [DocumentVariable],
 ) -> impl Iterator<Item = (&'a OsStr, &'a OsStr)> + Clone {
     let documents = documents.iter();
     let documents =
         documents.map(|variable| (OsStr::new(&variable.name), OsStr::new(&variable.value)));
     let found = facts.vars().iter();
-    documents.chain(found.map(|(name, value)| (name.as_os_str(), value.as_os_str())))
+    let of_image = found.clone().filter(|pair| image.contains(pair));
+    let others = found.filter(|pair| !image.contains(pair));
+    let bare = |(name, value): &'a (OsString, OsString)| (name.as_os_str(), value.as_os_str());
+    of_image.map(bare).chain(documents).chain(others.map(bare))
 }
 
 /// What the program does without, in a sentence.
@@ -156,16 +160,4 @@ fn region(facts: &Facts, workload: &Workload) -> Vec<(String, OsString)> {
             .map(|name| (name.to_owned(), OsString::from(&region)))
             .into()
     })
-}
-
-/// What `env -0` printed when the image was built.
-fn image(facts: &Facts) -> Result<Vec<(OsString, OsString)>, Error> {
-    let bytes = facts.file(runtime::IMAGE_ENVIRONMENT, limits::DOCUMENT_BYTES)?;
-    let bytes = bytes.unwrap_or_default();
-    let pair = |line: &[u8]| {
-        let at = line.iter().position(|byte| *byte == b'=')?;
-        let text = |bytes: &[u8]| OsStr::from_bytes(bytes).to_owned();
-        Some((text(&line[..at]), text(&line[at + 1..])))
-    };
-    Ok(bytes.split(|byte| *byte == 0).filter_map(pair).collect())
 }

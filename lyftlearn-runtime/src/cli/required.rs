@@ -153,9 +153,10 @@ struct Answer {
 #[cfg(feature = "agent")]
 pub(super) fn errand(arguments: &[std::ffi::OsString]) -> Result<u8, Error> {
     super::errand::run(WORD, arguments, async |identity| {
+        // Taken first: a process that the source starts must not get it.
+        let socket = ListenFd::from_env().take_unix_datagram(0).ok().flatten();
         let cause = match crate::credentials::first(&identity).await {
             Ok(first) => {
-                let socket = ListenFd::from_env().take_unix_datagram(0).ok().flatten();
                 if let Some(socket) = socket {
                     crate::credentials::hand_over(&first, &socket);
                 }

@@ -16,7 +16,7 @@ use crate::secrets::fault::{Failure, SecretsFault, Why};
 use crate::secrets::naming::{self, Named};
 use crate::secrets::{Content, Set, read_local, read_set};
 use crate::settings::secrets::{Declared, Source};
-use crate::settings::{Settings, is_service_link};
+use crate::settings::{Services, Settings};
 use crate::workload::{Platform, Workload};
 
 /// The word by which this binary knows that it is to fetch.
@@ -297,18 +297,20 @@ fn injected(facts: &Facts, resolved: &Resolved, secret: &Declared) -> Option<Con
     if platform != Platform::Kubernetes || !by_webhook {
         return None;
     }
-    let pairs: Vec<_> = (facts.vars().iter())
-        .filter_map(|(name, value)| {
-            let suffix = name.to_str()?.strip_prefix(&prefix)?;
-            // A Service of such a name is no secret.
-            if is_service_link(suffix, &value.to_string_lossy()) {
-                return None;
-            }
-            Some(crate::secrets::Pair {
-                key: suffix.to_lowercase(),
-                value: crate::secrets::Value::new(value.as_bytes()),
-                prefix: None,
-            })
+    let of_prefix: Vec<_> = (facts.vars().iter())
+        .filter_map(|(name, value)| Some((name.to_str()?.strip_prefix(&prefix)?, value)))
+        .collect();
+    let texts: Vec<_> = (of_prefix.iter())
+        .filter_map(|(name, value)| Some((*name, value.to_str()?)))
+        .collect();
+    let services = Services::of(&texts);
+    let pairs: Vec<_> = (of_prefix.into_iter())
+        // A Service of such a name is no secret.
+        .filter(|(name, _)| !services.have(name))
+        .map(|(name, value)| crate::secrets::Pair {
+            key: name.to_lowercase(),
+            value: crate::secrets::Value::new(value.as_bytes()),
+            prefix: None,
         })
         .collect();
     (!pairs.is_empty()).then(|| Content::many(pairs))

@@ -87,7 +87,9 @@ impl Agent {
         self.started = now;
         match spawn::spawn(&self.file, &self.words, &self.mask, &files) {
             Ok(pid) => self.pid = Some(pid),
-            Err(_) => self.ended(now),
+            Err(_) => {
+                self.ended(true, now);
+            }
         }
     }
 
@@ -135,10 +137,17 @@ impl Agent {
         self.again
     }
 
-    pub(super) fn ended(&mut self, now: Duration) {
+    /// Whether that is its end for good; `by_itself` when nobody has killed it.
+    pub(super) fn ended(&mut self, by_itself: bool, now: Duration) -> bool {
         self.pid = None;
         if self.ending {
-            return;
+            // A program that took everything with it, or the kernel, was faster than its last
+            // words: another one says them, once.
+            if !by_itself && std::mem::take(&mut self.last_words) {
+                self.start(now);
+                self.signal(Signal::SIGTERM as i32);
+            }
+            return self.pid.is_none();
         }
         self.wait = if now.saturating_sub(self.started) >= SETTLED {
             SOON
@@ -146,6 +155,7 @@ impl Agent {
             (self.wait * 2).clamp(SOON, LATEST)
         };
         self.again = Some(now + self.wait);
+        false
     }
 
     /// It is to say its last words. A program may be over before its agent was started, or
@@ -161,6 +171,7 @@ impl Agent {
     pub(super) fn signal(&mut self, signal: i32) {
         self.ending = true;
         self.again = None;
+        self.last_words &= signal != Signal::SIGKILL as i32;
         if let Some(pid) = self.pid {
             signals::send(To::Process(pid), signal);
         }

@@ -356,12 +356,11 @@ impl Supervisor<'_> {
                     });
                     program_ended = true;
                 }
-                Ok(Some((pid, _))) => {
+                Ok(Some((pid, status))) => {
                     if let Some(agent) = &mut self.agent
                         && agent.pid() == Some(pid)
                     {
-                        agent.ended(now());
-                        agent_ended = true;
+                        agent_ended = agent.ended(status.exited(), now());
                     }
                 }
                 Ok(None) => break,
@@ -372,6 +371,10 @@ impl Supervisor<'_> {
                 }
             }
         }
+        // First: what follows may start another one, for its last words.
+        if agent_ended {
+            self.step(Event::AgentEnded);
+        }
         if self.status.is_some() {
             let own = [self.agent.as_ref().and_then(Agent::pid)];
             let left = !alone && children::others_left(&own, self.child);
@@ -380,9 +383,6 @@ impl Supervisor<'_> {
             } else if !left {
                 self.step(Event::NothingLeft);
             }
-        }
-        if agent_ended {
-            self.step(Event::AgentEnded);
         }
     }
 

@@ -35,6 +35,8 @@ pub(crate) use identity::{NO_IDENTITY, profile as identity_by_profile};
 pub(crate) use originals::Originals;
 pub use variables::DocumentVariable;
 #[cfg(feature = "cli")]
+pub(crate) use variables::image as image_variables;
+#[cfg(feature = "cli")]
 pub(crate) use variables::read as variables;
 
 use crate::contract::{
@@ -102,13 +104,26 @@ struct World<'a> {
 }
 
 impl World<'_> {
-    /// A variable as the program would find it: one of a document, where nothing else sets it.
+    /// A variable as the program would find it: one of a document, where nothing but the image
+    /// sets it.
     fn told(&self, name: &str) -> Option<String> {
         let documents = self.variables.iter().rev();
         let mut of_name =
             documents.filter(|variable| variable.name == name && !variable.value.is_empty());
-        let found = self.facts.text(name).map(std::borrow::Cow::into_owned);
-        found.or_else(|| Some(of_name.next()?.value.clone()))
+        let document = of_name.next().map(|variable| variable.value.clone());
+        let Some(found) = self.facts.text(name) else {
+            return document;
+        };
+        match document {
+            Some(document) if self.is_the_images(name, &found) => Some(document),
+            _ => Some(found.into_owned()),
+        }
+    }
+
+    fn is_the_images(&self, name: &str, value: &str) -> bool {
+        // What cannot be read is said by whoever lays the layers.
+        let image = variables::image(self.facts).unwrap_or_default();
+        image.iter().any(|(of, is)| *of == *name && *is == *value)
     }
 }
 

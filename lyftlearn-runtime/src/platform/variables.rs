@@ -1,7 +1,9 @@
 //! Variables that a deployment gives by document: any number, and no platform's limits.
 
 use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use super::documents;
@@ -118,6 +120,18 @@ pub(crate) fn read(
         document,
     };
     Ok(variables.into_iter().map(named).collect())
+}
+
+/// What `env -0` printed when the image was built.
+pub(crate) fn image(facts: &Facts) -> Result<Vec<(OsString, OsString)>, Error> {
+    let bytes = facts.file(runtime::IMAGE_ENVIRONMENT, limits::DOCUMENT_BYTES)?;
+    let bytes = bytes.unwrap_or_default();
+    let pair = |line: &[u8]| {
+        let at = line.iter().position(|byte| *byte == b'=')?;
+        let text = |bytes: &[u8]| OsStr::from_bytes(bytes).to_owned();
+        Some((text(&line[..at]), text(&line[at + 1..])))
+    };
+    Ok(bytes.split(|byte| *byte == 0).filter_map(pair).collect())
 }
 
 type Pairs = Vec<(String, String)>;

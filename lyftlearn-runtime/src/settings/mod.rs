@@ -24,7 +24,7 @@ pub(crate) use identity::{AssumeRole, Identity};
 pub use keys::{KEYS, Key};
 pub(crate) use metrics::{EmfTo, Listen, Metrics, otlp_endpoint};
 #[cfg(feature = "cli")]
-pub(crate) use service_links::made as is_service_link;
+pub(crate) use service_links::Services;
 pub(crate) use statsd::Intercept;
 pub(crate) use statsd::Statsd;
 
