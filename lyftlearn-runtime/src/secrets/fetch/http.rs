@@ -122,14 +122,15 @@ fn connector(proxy: ProxyConfig) -> Connector {
         .build()
 }
 
-/// Whether it is TLS that came to nothing: rustls says so as data that is not valid.
+/// Whether it is the certificate that is refused. Whatever else TLS comes to nothing by, such as
+/// an alert of a server that is just starting, may pass.
 fn is_untrusted(error: &(dyn Error + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(error) = cause {
-        let io = error.downcast_ref::<io::Error>();
-        if io.is_some_and(|error| error.kind() == io::ErrorKind::InvalidData) {
-            return true;
+        if let Some(error) = error.downcast_ref() {
+            return matches!(error, rustls::Error::InvalidCertificate(_));
         }
+        let io = error.downcast_ref::<io::Error>();
         // One within another is no source of it.
         cause = match io.and_then(io::Error::get_ref) {
             Some(within) => Some(within),
@@ -148,4 +149,73 @@ fn is_near(uri: &Uri) -> bool {
             std::net::IpAddr::V4(address) => address.is_loopback() || address.is_link_local(),
             std::net::IpAddr::V6(address) => address.is_loopback(),
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use rustls::{AlertDescription, CertificateError};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// As tokio-rustls and hyper-rustls wrap it.
+    fn wrapped(error: rustls::Error) -> io::Error {
+        io::Error::other(io::Error::new(io::ErrorKind::InvalidData, error))
+    }
+
+    #[test]
+    fn nobody_is_untrusted_but_for_a_certificate() {
+        let certificate = CertificateError::UnknownIssuer;
+        assert!(is_untrusted(&wrapped(certificate.into())));
+        for error in [
+            rustls::Error::AlertReceived(AlertDescription::InternalError),
+            rustls::Error::AlertReceived(AlertDescription::UnrecognisedName),
+            rustls::Error::AlertReceived(AlertDescription::CertificateRequired),
+            rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType),
+        ] {
+            assert!(!is_untrusted(&wrapped(error.clone())), "{error}");
+        }
+    }
+
+    /// Asks one that says `words` when it is greeted; how often it was greeted.
+    fn greeted(words: &'static [u8]) -> usize {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let greeted = Arc::new(AtomicUsize::new(0));
+            let counted = greeted.clone();
+            tokio::spawn(async move {
+                while let Ok((mut client, _)) = listener.accept().await {
+                    counted.fetch_add(1, Ordering::Relaxed);
+                    let _ = client.read(&mut [0; 1024]).await;
+                    let _ = client.write_all(words).await;
+                    let _ = client.shutdown().await;
+                }
+            });
+            let http = Http::new(Instant::now() + Duration::from_secs(2));
+            let server = Server::Confidant;
+            let request = || {
+                let request = Request::get(format!("https://{address}/"));
+                Ok(request.body(SdkBody::empty()).unwrap())
+            };
+            let asked = http.ask(server, request, |_| false).await;
+            assert_eq!(asked.err(), Some(Why::Unreachable { server }));
+            greeted.load(Ordering::Relaxed)
+        })
+    }
+
+    #[test]
+    fn an_alert_and_plain_words_are_asked_again() {
+        // internal_error, which is fatal.
+        assert!(greeted(&[21, 3, 3, 0, 2, 2, 80]) > 1);
+        assert!(greeted(b"HTTP/1.1 400 Bad Request\r\n\r\n") > 1);
+    }
 }
