@@ -9,7 +9,7 @@ use std::time::Duration;
 use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
-use aws_smithy_runtime_api::client::http::HttpConnector;
+use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use http::{Request, Uri};
@@ -17,6 +17,8 @@ use tokio::time::Instant;
 
 use super::super::content::Value;
 use super::super::fault::{Server, Why};
+use crate::credentials::{self, RootsFault};
+use crate::workload::Roots;
 
 /// No service answers with more.
 const ANSWER_BYTES: usize = 4 << 20;
@@ -28,9 +30,10 @@ const SHORTEST_ATTEMPT: Duration = Duration::from_secs(1);
 
 pub(super) struct Http {
     /// Made when it is needed: the roots of trust take milliseconds to read.
-    internet: OnceLock<Connector>,
+    internet: OnceLock<SharedHttpConnector>,
     /// For this container and its node: a proxy is no place for what is asked there.
-    near: OnceLock<Connector>,
+    near: OnceLock<SharedHttpConnector>,
+    roots: Option<Roots>,
     pub(super) deadline: Instant,
 }
 
@@ -41,10 +44,11 @@ pub(super) struct Answered {
 }
 
 impl Http {
-    pub(super) fn new(deadline: Instant) -> Self {
+    pub(super) fn new(deadline: Instant, roots: Option<Roots>) -> Self {
         Self {
             internet: OnceLock::new(),
             near: OnceLock::new(),
+            roots,
             deadline,
         }
     }
@@ -81,15 +85,19 @@ impl Http {
 
     async fn once(&self, server: Server, request: Request<SdkBody>) -> Result<Answered, Why> {
         let connector = if is_near(request.uri()) {
-            self.near.get_or_init(|| connector(ProxyConfig::disabled()))
+            self.near
+                .get_or_init(|| self.connector(ProxyConfig::disabled()))
         } else {
             self.internet
-                .get_or_init(|| connector(ProxyConfig::from_env()))
+                .get_or_init(|| self.connector(ProxyConfig::from_env()))
         };
         let malformed = || Why::Malformed { server };
         let request = request.try_into().map_err(|_| malformed())?;
         let answer = connector.call(request).await.map_err(|err| {
-            if err.is_timeout() {
+            if let Some(fault) = RootsFault::of(&err) {
+                let report = fault.to_string();
+                Why::NoRoots { report }
+            } else if err.is_timeout() {
                 Why::Timeout { server }
             } else if is_untrusted(&err) {
                 Why::Untrusted { server }
@@ -113,13 +121,16 @@ impl Http {
             body: Value::new(std::mem::take(&mut *body)),
         })
     }
-}
 
-fn connector(proxy: ProxyConfig) -> Connector {
-    Connector::builder()
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
-        .proxy_config(proxy)
-        .build()
+    fn connector(&self, proxy: ProxyConfig) -> SharedHttpConnector {
+        credentials::connector(self.roots.as_ref(), |context| {
+            Connector::builder()
+                .tls_provider(Provider::Rustls(CryptoMode::Ring))
+                .tls_context(context)
+                .proxy_config(proxy)
+                .build()
+        })
+    }
 }
 
 /// Whether it is the certificate that is refused. Whatever else TLS comes to nothing by, such as
@@ -200,7 +211,7 @@ mod tests {
                     let _ = client.shutdown().await;
                 }
             });
-            let http = Http::new(Instant::now() + Duration::from_secs(2));
+            let http = Http::new(Instant::now() + Duration::from_secs(2), None);
             let server = Server::Confidant;
             let request = || {
                 let request = Request::get(format!("https://{address}/"));
