@@ -95,9 +95,12 @@ fn container(world: &World, port: u16) -> Sandbox {
 /// Requests, as a collector has taken them down.
 fn received(world: &World) -> Vec<Value> {
     let text = std::fs::read_to_string(world.path("received")).unwrap_or_default();
-    (text.lines())
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
+    // The last line may be half written.
+    (text
+        .split_inclusive('\n')
+        .filter(|line| line.ends_with('\n')))
+    .map(|line| serde_json::from_str(line).unwrap())
+    .collect()
 }
 
 /// A metric of a request.
