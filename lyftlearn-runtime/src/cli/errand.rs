@@ -28,19 +28,14 @@ const LISTEN_OTHERS: [&str; 2] = ["LISTEN_PID", "LISTEN_FDNAMES"];
 /// handed to it.
 pub(super) fn environment(facts: &Facts, sockets: usize) -> Vec<(OsString, OsString)> {
     let handed = (LISTEN.into(), sockets.to_string().into());
-    // Who has named roots of trust for AWS's own tools has named them for this one.
-    let roots = facts
-        .text(aws::CA_BUNDLE)
-        .filter(|_| facts.text(aws::SSL_CERT_FILE).is_none())
-        .map(|roots| (aws::SSL_CERT_FILE.into(), roots.into_owned().into()));
     facts
         .vars()
         .iter()
         .filter(|(name, _)| name != LISTEN && !LISTEN_OTHERS.iter().any(|other| name == other))
+        // Blank is not set, and what speaks TLS takes it for a file.
         .filter(|(name, value)| name != aws::SSL_CERT_FILE || !value.is_empty())
         .cloned()
         .chain([handed])
-        .chain(roots)
         .collect()
 }
 

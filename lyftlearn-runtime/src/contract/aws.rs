@@ -72,10 +72,8 @@ pub(crate) const NEVER_BY_PROXY: &[&str] = &[
     "fd00:ec2::23",
 ];
 /// The roots of trust, as AWS's SDKs and CLI have them named; instead of the machine's own.
-#[cfg(all(feature = "agent", feature = "cli"))]
 pub(crate) const CA_BUNDLE: &str = "AWS_CA_BUNDLE";
-/// The same as OpenSSL has it, and as what this runtime speaks TLS by reads it.
-#[cfg(all(feature = "agent", feature = "cli"))]
+/// The same as OpenSSL has it, for everybody, and as what this runtime speaks TLS by reads it.
 pub(crate) const SSL_CERT_FILE: &str = "SSL_CERT_FILE";
 /// The first line of a profile that this runtime wrote: it leads back here, and to no
 /// identity of its own.

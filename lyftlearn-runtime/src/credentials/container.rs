@@ -8,7 +8,9 @@ use aws_credential_types::Credentials;
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
-use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorSettings};
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorSettings, SharedHttpConnector,
+};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
@@ -16,8 +18,9 @@ use http_body_util::{BodyExt, Limited};
 use serde::Deserialize;
 
 use super::fault::Cause;
+use super::trust::connector;
 use crate::contract::limits;
-use crate::workload::Secret;
+use crate::workload::{Roots, Secret};
 
 /// It is on this machine, or on its node.
 const CONNECT: Duration = Duration::from_secs(1);
@@ -29,7 +32,7 @@ pub(super) struct Container {
     uri: Secret,
     token: Option<Secret>,
     token_file: Option<PathBuf>,
-    connector: Connector,
+    connector: SharedHttpConnector,
 }
 
 #[derive(Deserialize)]
@@ -46,19 +49,29 @@ struct Document {
 }
 
 impl Container {
-    pub(super) fn new(uri: Secret, token: Option<Secret>, token_file: Option<PathBuf>) -> Self {
+    pub(super) fn new(
+        uri: Secret,
+        token: Option<Secret>,
+        token_file: Option<PathBuf>,
+        roots: Option<&Roots>,
+    ) -> Self {
+        // Most speak plainly, and a bundle takes its time.
+        let roots = roots.filter(|_| !uri.reveal().starts_with("http:"));
         // Never by a proxy: the token would go there, too.
-        let connector = Connector::builder()
-            .tls_provider(Provider::Rustls(CryptoMode::Ring))
-            .enable_tcp_nodelay(true)
-            .sleep_impl(TokioSleep::new())
-            .connector_settings(
-                HttpConnectorSettings::builder()
-                    .connect_timeout(CONNECT)
-                    .read_timeout(READ)
-                    .build(),
-            )
-            .build();
+        let connector = connector(roots, |context| {
+            Connector::builder()
+                .tls_provider(Provider::Rustls(CryptoMode::Ring))
+                .tls_context(context)
+                .enable_tcp_nodelay(true)
+                .sleep_impl(TokioSleep::new())
+                .connector_settings(
+                    HttpConnectorSettings::builder()
+                        .connect_timeout(CONNECT)
+                        .read_timeout(READ)
+                        .build(),
+                )
+                .build()
+        });
         Self {
             uri,
             token,

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 
+use super::trust::RootsFault;
 use crate::error::{ErrorKind, Fault};
 use crate::workload::CredentialSource;
 
@@ -105,6 +106,8 @@ pub(crate) enum Cause {
     },
     /// STS is regional, and the region is not known.
     NoRegion,
+    /// Nobody can be trusted.
+    Roots(RootsFault),
     /// One of the SDK's own providers.
     Sdk(&'static str),
 }
@@ -118,6 +121,9 @@ impl Cause {
         if err.is_timeout() {
             return Self::TimedOut;
         }
+        if let Some(fault) = RootsFault::of(err) {
+            return Self::Roots(fault.clone());
+        }
         match kernels_word(err) {
             Some(io::ErrorKind::ConnectionRefused) => Self::Refused,
             Some(io::ErrorKind::TimedOut) => Self::TimedOut,
@@ -128,6 +134,9 @@ impl Cause {
 
     /// What one of the SDK's own providers says.
     pub(super) fn of_sdk(err: &CredentialsError) -> Self {
+        if let Some(fault) = RootsFault::of(err) {
+            return Self::Roots(fault.clone());
+        }
         match (kernels_word(err), err) {
             (Some(io::ErrorKind::ConnectionRefused), _) => Self::Refused,
             (Some(io::ErrorKind::TimedOut), _) | (_, CredentialsError::ProviderTimedOut(_)) => {
@@ -155,7 +164,10 @@ impl Cause {
     /// Whether it lies in what this container was given, which stays as it is while it runs.
     #[cfg(feature = "cli")]
     pub(crate) fn is_of_this_container(&self) -> bool {
-        matches!(self, Self::NoRegion | Self::NotAnAddress | Self::BadToken)
+        matches!(
+            self,
+            Self::NoRegion | Self::NotAnAddress | Self::BadToken | Self::Roots(_)
+        )
     }
 
     /// Whether the source has too much to do.
@@ -227,6 +239,7 @@ impl fmt::Display for Cause {
             Self::NoRegion => {
                 f.write_str("STS is regional and the region is not known: set AWS_REGION")
             }
+            Self::Roots(fault) => fault.fmt(f),
             Self::Sdk(words) => f.write_str(words),
         }
     }

@@ -15,6 +15,7 @@ mod source;
 #[cfg(feature = "cli")]
 mod startup;
 mod sts;
+mod trust;
 
 #[cfg(feature = "cli")]
 pub(crate) use broker::{Broker, Report, Summary, Unavailable, timestamp};
@@ -27,12 +28,14 @@ pub(crate) use source::Source;
 pub(crate) use startup::first;
 #[cfg(feature = "cli")]
 pub(crate) use sts::caller;
+#[cfg(feature = "cli")]
+pub(crate) use trust::{RootsFault, connector};
 
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
-use aws_smithy_runtime_api::client::http::{SharedHttpClient, SharedHttpConnector, http_client_fn};
+use aws_smithy_runtime_api::client::http::{SharedHttpClient, http_client_fn};
 
 use crate::error::Error;
 use crate::facts::Facts;
@@ -94,13 +97,17 @@ pub(crate) fn source(credentials: &Credentials, identity: &Identity) -> Result<S
 }
 
 /// For what stands on the internet: through a proxy, where the environment names one.
-pub(crate) fn internet() -> SharedHttpClient {
-    http_client_fn(|settings, components| {
-        let mut connector = Connector::builder()
-            .tls_provider(Provider::Rustls(CryptoMode::Ring))
-            .proxy_config(ProxyConfig::from_env());
-        connector.set_connector_settings(Some(settings.clone()));
-        connector.set_sleep_impl(components.sleep_impl());
-        SharedHttpConnector::new(connector.build())
+fn internet(identity: &Identity) -> SharedHttpClient {
+    let roots = identity.roots.clone();
+    http_client_fn(move |settings, components| {
+        trust::connector(roots.as_ref(), |context| {
+            let mut connector = Connector::builder()
+                .tls_provider(Provider::Rustls(CryptoMode::Ring))
+                .tls_context(context)
+                .proxy_config(ProxyConfig::from_env());
+            connector.set_connector_settings(Some(settings.clone()));
+            connector.set_sleep_impl(components.sleep_impl());
+            connector.build()
+        })
     })
 }

@@ -12,6 +12,7 @@ use aws_config::provider_config::ProviderConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, future};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
 use super::container::{Container, Skew};
 use super::fault::Cause;
@@ -31,7 +32,7 @@ pub(crate) struct Source {
 #[derive(Debug)]
 enum Base {
     Environment(EnvironmentVariableCredentialsProvider),
-    Profile,
+    Profile(SharedHttpClient),
     Imds(Box<ImdsCredentialsProvider>),
     WebIdentity {
         role: String,
@@ -52,10 +53,12 @@ impl Source {
     pub(crate) fn new(identity: &Identity) -> Option<Self> {
         let base = match &identity.origin {
             Origin::Environment => Base::Environment(EnvironmentVariableCredentialsProvider::new()),
-            Origin::Profile => Base::Profile,
+            Origin::Profile => Base::Profile(internet(identity)),
             Origin::Imds => Base::Imds(Box::new(
                 ImdsCredentialsProvider::builder()
-                    .configure(&ProviderConfig::without_region().with_http_client(internet()))
+                    .configure(
+                        &ProviderConfig::without_region().with_http_client(internet(identity)),
+                    )
                     .build(),
             )),
             Origin::WebIdentity { role, token_file } => Base::WebIdentity {
@@ -70,6 +73,7 @@ impl Source {
                 uri.clone(),
                 token.clone(),
                 token_file.clone(),
+                identity.roots.as_ref(),
             ))),
             Origin::None => return None,
         };
@@ -122,14 +126,14 @@ impl Source {
             }
             Base::Environment(provider) => given(provider.provide_credentials().await)?,
             Base::Imds(provider) => given(provider.provide_credentials().await)?,
-            Base::Profile => {
+            Base::Profile(client) => {
                 // The region is the one that the environment or the profile names: the SDK's
                 // default chain would go on to ask IMDS, which no container should.
                 let region =
                     RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
                         .or_else(ProfileFileRegionProvider::new());
                 let config = ProviderConfig::without_region()
-                    .with_http_client(internet())
+                    .with_http_client(client.clone())
                     .with_region(region.region().await);
                 // Built anew: it reads its files once.
                 let provider = ProfileFileCredentialsProvider::builder().configure(&config);

@@ -15,6 +15,7 @@ use aws_smithy_async::rt::sleep::TokioSleep;
 use super::container::read_token;
 use super::fault::{Cause, kernels_word};
 use super::internet;
+use super::trust::RootsFault;
 use crate::workload::{Assumption, Identity};
 
 /// One attempt, and all of them; the broker tries again by itself.
@@ -38,7 +39,7 @@ impl Sts {
         let mut config = Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(region))
-            .http_client(internet())
+            .http_client(internet(identity))
             .sleep_impl(TokioSleep::new())
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
             .timeout_config(
@@ -139,6 +140,9 @@ fn cause<E>(
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
+    if let Some(fault) = RootsFault::of(err) {
+        return Cause::Roots(fault.clone());
+    }
     let status = err.raw_response().map(|answer| answer.status().as_u16());
     if let Some(code) = err.code() {
         let code = code.chars().filter(char::is_ascii_alphanumeric).take(64);

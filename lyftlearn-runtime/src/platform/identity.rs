@@ -9,7 +9,7 @@ use crate::facts::Facts;
 use crate::settings::{self, AssumeRole};
 use crate::workload::{
     Assumption, CredentialMode, CredentialSource, Credentials, Flavor, Identity, Job, Origin,
-    Platform, Secret,
+    Platform, Roots, Secret,
 };
 
 /// What the model says of the identity, and how it is obtained.
@@ -75,6 +75,14 @@ pub(super) fn read(
         session_name: session_name(settings.assume_role.as_ref(), world, detection, job),
         required: settings.required,
         startup_seconds: settings.startup_seconds.unwrap_or(STARTUP_SECONDS),
+        roots: [aws::SSL_CERT_FILE, aws::CA_BUNDLE]
+            .into_iter()
+            .find_map(|name| {
+                Some(Roots {
+                    variable: name.to_owned(),
+                    file: text(world, name)?.into(),
+                })
+            }),
     };
     (credentials, identity)
 }

@@ -57,6 +57,10 @@ pub(crate) enum Why {
     NoIdentity {
         report: String,
     },
+    /// In the words of the roots' own report.
+    NoRoots {
+        report: String,
+    },
     /// 401: whom it does not know.
     Unknown {
         server: Server,
@@ -119,7 +123,9 @@ impl fmt::Display for Why {
         match self {
             Self::NoSource { platform } => write!(f, "it has no source for {platform}"),
             Self::NoFile { path } => write!(f, "{} does not exist", path.display()),
-            Self::Unreadable { report } | Self::NoIdentity { report } => f.write_str(report),
+            Self::Unreadable { report }
+            | Self::NoIdentity { report }
+            | Self::NoRoots { report } => f.write_str(report),
             Self::NoVariableFound { name } => write!(f, "${name} is not set"),
             Self::NotFetched => {
                 f.write_str("only a program that lyftlearn-runtime started has what is fetched")

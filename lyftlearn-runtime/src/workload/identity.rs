@@ -57,6 +57,20 @@ pub struct Identity {
     pub(crate) required: bool,
     /// How long such a start waits for it, in seconds.
     pub(crate) startup_seconds: u32,
+    /// Whom all of AWS is trusted by, where the environment says so.
+    pub(crate) roots: Option<Roots>,
+}
+
+/// A file of roots of trust, which count instead of the machine's own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    not(feature = "agent"),
+    allow(dead_code, reason = "who asks waits on a network")
+)]
+pub(crate) struct Roots {
+    /// Which says so.
+    pub(crate) variable: String,
+    pub(crate) file: PathBuf,
 }
 
 /// Nothing of it is anybody's business.

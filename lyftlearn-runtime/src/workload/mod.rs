@@ -22,7 +22,7 @@ pub use identity::Identity;
     not(feature = "agent"),
     allow(unused_imports, reason = "who asks waits on a network")
 )]
-pub(crate) use identity::{Assumption, Origin, Secret};
+pub(crate) use identity::{Assumption, Origin, Roots, Secret};
 pub(crate) use pieces::{Piece, Pieces};
 pub use texts::Texts;
 

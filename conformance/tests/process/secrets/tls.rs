@@ -6,7 +6,9 @@ const ONE: &str = "[secrets.ranking]\nfrom = \"confidant://ranking-prod\"\n";
 const TOKEN: &str = "[secrets.token]\nfrom = \"aws-secretsmanager:prod/token\"\n";
 
 fn with_root(servers: &Servers, world: &World, container: Sandbox) -> Sandbox {
-    let root = world.file("root.pem", servers.text("root"));
+    // Bundles hold odd ones.
+    let odd = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    let root = world.file("root.pem", &format!("{odd}{}", servers.text("root")));
     container.mount_read_only(root, "/etc/root.pem")
 }
 
@@ -44,6 +46,106 @@ fn confidant_and_aws_are_trusted_by_the_root_that_is_named() {
     }
     assert_eq!(servers.seen()["wrong"], json!([]));
     assert_eq!(servers.seen()["proxied"], json!([]));
+}
+
+/// STS by TLS, for a role that is assumed.
+fn by_sts(servers: &Servers, world: &World) -> Sandbox {
+    let settings = "[credentials.assume_role]\narn = \"arn:aws:iam::123456789012:role/ranking\"\n";
+    let container = servers
+        .container(world, settings)
+        .variable("AWS_ENDPOINT_URL_STS", servers.text("aws-by-tls"));
+    with_root(servers, world, container)
+}
+
+fn required(container: Sandbox) -> Sandbox {
+    container.variable("LYFTLEARN_RUNTIME_CREDENTIALS_REQUIRED", "true")
+}
+
+fn told(container: &Sandbox, word: &str) -> Output {
+    container.start(&[BINARY, word].map(OsString::from)).end()
+}
+
+#[test]
+fn sts_is_trusted_by_the_root_that_is_named_whoever_asks() {
+    needs_namespaces!();
+    let servers = servers!();
+    let world = World::new();
+    for name in ["SSL_CERT_FILE", "AWS_CA_BUNDLE"] {
+        let container = by_sts(&servers, &world).variable(name, "/etc/root.pem");
+        let output = told(&container, "credentials");
+        check_end(&output, 0);
+        let shown: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let key = shown["AccessKeyId"].as_str().unwrap();
+        assert!(key.starts_with("ASIA"), "{name}: {key}");
+        let output = told(&container, "doctor");
+        let shown = String::from_utf8(output.stdout).unwrap();
+        let who = "ok    identity   who: arn:aws:sts::123456789012:assumed-role/ranking/";
+        assert!(shown.contains(who), "{name}: {shown}");
+        // The agent asks by itself, or somebody did before it.
+        for container in [container.clone(), required(container.clone())] {
+            let output = ended(&container, &[BINARY, "credentials"]);
+            check_end(&output, 0);
+        }
+        let variables = ended(&container, &["env"]);
+        let variables = String::from_utf8(variables.stdout).unwrap();
+        assert!(variables.contains(&format!("{name}=/etc/root.pem\n")));
+        assert_eq!(variables.matches("/etc/root.pem").count(), 1, "{variables}");
+    }
+    let output = told(&by_sts(&servers, &world), "credentials");
+    check_end(&output, 125);
+}
+
+#[test]
+fn roots_that_are_none_are_said_at_once() {
+    needs_namespaces!();
+    let servers = servers!();
+    let world = World::new();
+    let no_root = world.file("text", "no PEM");
+    let settings = format!("[secrets]\ndeadline = 20\n{ONE}{TOKEN}");
+    for (name, path, sentence) in [
+        (
+            "AWS_CA_BUNDLE",
+            "/etc/none.pem",
+            "AWS_CA_BUNDLE names /etc/none.pem, which does not exist",
+        ),
+        (
+            "SSL_CERT_FILE",
+            "/etc/text.pem",
+            "SSL_CERT_FILE names /etc/text.pem, which holds no certificate",
+        ),
+    ] {
+        let begun = std::time::Instant::now();
+        let container = by_sts(&servers, &world)
+            .mount_read_only(&no_root, "/etc/text.pem")
+            .variable(name, path);
+        let report = stderr(&told(&container, "credentials"));
+        assert!(report.contains(sentence), "{report}");
+        let output = ended(&required(container.clone()), &["touch", "/shared/started"]);
+        check_end(&output, 125);
+        assert!(stderr(&output).contains(sentence), "{}", stderr(&output));
+        let doctor = String::from_utf8(told(&container, "doctor").stdout).unwrap();
+        let cure = "fix: mount the file of certificates where the variable says, or unset it";
+        assert!(
+            doctor.contains(sentence) && doctor.contains(cure),
+            "{doctor}"
+        );
+        let container = servers
+            .container(&world, &settings)
+            .variable("AWS_ENDPOINT_URL", servers.text("aws-by-tls"))
+            .mount_read_only(&no_root, "/etc/text.pem")
+            .variable(name, path);
+        let output = ended(&container, &["true"]);
+        check_end(&output, 125);
+        let report = stderr(&output);
+        let line = format!("\n  ranking: {sentence}\n  token: {sentence}\n");
+        assert!(report.contains(&line), "{report}");
+        // It heals by no waiting.
+        assert!(begun.elapsed() < Duration::from_secs(10));
+        // What needs no trust goes on.
+        let container = (servers.container(&world, TOKEN)).variable(name, "/etc/none.pem");
+        check_end(&ended(&container, &["true"]), 0);
+    }
+    assert!(!world.path("shared/started").exists());
 }
 
 #[test]

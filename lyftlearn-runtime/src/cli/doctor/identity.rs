@@ -104,9 +104,12 @@ async fn asked(patient: &Patient) -> Vec<Finding> {
         Err(cause) => Finding::new("identity", Verdict::Failed, cause.to_string())
             .of("who")
             .took(since)
-            .fix(
-                "STS is not reached, or refuses: set AWS_REGION, look at proxies and VPC endpoints",
-            ),
+            .fix(match cause {
+                Cause::Roots(_) => cure(&cause),
+                _ => {
+                    "STS is not reached, or refuses: set AWS_REGION, look at proxies and VPC endpoints"
+                }
+            }),
     });
     findings
 }
@@ -130,6 +133,7 @@ fn cure(cause: &crate::credentials::Cause) -> &'static str {
             "STS is not reached, or fails: look at AWS_REGION, at proxies and VPC endpoints"
         }
         Cause::NoRegion => "set AWS_REGION",
+        Cause::Roots(_) => "mount the file of certificates where the variable says, or unset it",
         _ => "lyftlearn-runtime inspect shows why this source was chosen",
     }
 }

@@ -68,7 +68,7 @@ impl Aws {
             }
         })?;
         Ok(Self {
-            http: Http::new(deadline),
+            http: Http::new(deadline, request.identity.roots.clone()),
             credentials: found.credentials,
             region: request.region.clone(),
             endpoints: request.endpoints.clone(),

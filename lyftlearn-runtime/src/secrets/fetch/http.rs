@@ -9,7 +9,7 @@ use std::time::Duration;
 use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
-use aws_smithy_runtime_api::client::http::HttpConnector;
+use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use http::{Request, Uri};
@@ -17,6 +17,8 @@ use tokio::time::Instant;
 
 use super::super::content::Value;
 use super::super::fault::{Server, Why};
+use crate::credentials::{self, RootsFault};
+use crate::workload::Roots;
 
 /// No service answers with more.
 const ANSWER_BYTES: usize = 4 << 20;
@@ -28,9 +30,10 @@ const SHORTEST_ATTEMPT: Duration = Duration::from_secs(1);
 
 pub(super) struct Http {
     /// Made when it is needed: the roots of trust take milliseconds to read.
-    internet: OnceLock<Connector>,
+    internet: OnceLock<SharedHttpConnector>,
     /// For this container and its node: a proxy is no place for what is asked there.
-    near: OnceLock<Connector>,
+    near: OnceLock<SharedHttpConnector>,
+    roots: Option<Roots>,
     pub(super) deadline: Instant,
 }
 
@@ -41,10 +44,11 @@ pub(super) struct Answered {
 }
 
 impl Http {
-    pub(super) fn new(deadline: Instant) -> Self {
+    pub(super) fn new(deadline: Instant, roots: Option<Roots>) -> Self {
         Self {
             internet: OnceLock::new(),
             near: OnceLock::new(),
+            roots,
             deadline,
         }
     }
@@ -81,15 +85,19 @@ impl Http {
 
     async fn once(&self, server: Server, request: Request<SdkBody>) -> Result<Answered, Why> {
         let connector = if is_near(request.uri()) {
-            self.near.get_or_init(|| connector(ProxyConfig::disabled()))
+            self.near
+                .get_or_init(|| self.connector(ProxyConfig::disabled()))
         } else {
             self.internet
-                .get_or_init(|| connector(ProxyConfig::from_env()))
+                .get_or_init(|| self.connector(ProxyConfig::from_env()))
         };
         let malformed = || Why::Malformed { server };
         let request = request.try_into().map_err(|_| malformed())?;
         let answer = connector.call(request).await.map_err(|err| {
-            if err.is_timeout() {
+            if let Some(fault) = RootsFault::of(&err) {
+                let report = fault.to_string();
+                Why::NoRoots { report }
+            } else if err.is_timeout() {
                 Why::Timeout { server }
             } else if is_untrusted(&err) {
                 Why::Untrusted { server }
@@ -113,23 +121,27 @@ impl Http {
             body: Value::new(std::mem::take(&mut *body)),
         })
     }
+
+    fn connector(&self, proxy: ProxyConfig) -> SharedHttpConnector {
+        credentials::connector(self.roots.as_ref(), |context| {
+            Connector::builder()
+                .tls_provider(Provider::Rustls(CryptoMode::Ring))
+                .tls_context(context)
+                .proxy_config(proxy)
+                .build()
+        })
+    }
 }
 
-fn connector(proxy: ProxyConfig) -> Connector {
-    Connector::builder()
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
-        .proxy_config(proxy)
-        .build()
-}
-
-/// Whether it is TLS that came to nothing: rustls says so as data that is not valid.
+/// Whether it is the certificate that is refused. Whatever else TLS comes to nothing by, such as
+/// an alert of a server that is just starting, may pass.
 fn is_untrusted(error: &(dyn Error + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(error) = cause {
-        let io = error.downcast_ref::<io::Error>();
-        if io.is_some_and(|error| error.kind() == io::ErrorKind::InvalidData) {
-            return true;
+        if let Some(error) = error.downcast_ref() {
+            return matches!(error, rustls::Error::InvalidCertificate(_));
         }
+        let io = error.downcast_ref::<io::Error>();
         // One within another is no source of it.
         cause = match io.and_then(io::Error::get_ref) {
             Some(within) => Some(within),
@@ -148,4 +160,73 @@ fn is_near(uri: &Uri) -> bool {
             std::net::IpAddr::V4(address) => address.is_loopback() || address.is_link_local(),
             std::net::IpAddr::V6(address) => address.is_loopback(),
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use rustls::{AlertDescription, CertificateError};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// As tokio-rustls and hyper-rustls wrap it.
+    fn wrapped(error: rustls::Error) -> io::Error {
+        io::Error::other(io::Error::new(io::ErrorKind::InvalidData, error))
+    }
+
+    #[test]
+    fn nobody_is_untrusted_but_for_a_certificate() {
+        let certificate = CertificateError::UnknownIssuer;
+        assert!(is_untrusted(&wrapped(certificate.into())));
+        for error in [
+            rustls::Error::AlertReceived(AlertDescription::InternalError),
+            rustls::Error::AlertReceived(AlertDescription::UnrecognisedName),
+            rustls::Error::AlertReceived(AlertDescription::CertificateRequired),
+            rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType),
+        ] {
+            assert!(!is_untrusted(&wrapped(error.clone())), "{error}");
+        }
+    }
+
+    /// Asks one that says `words` when it is greeted; how often it was greeted.
+    fn greeted(words: &'static [u8]) -> usize {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let greeted = Arc::new(AtomicUsize::new(0));
+            let counted = greeted.clone();
+            tokio::spawn(async move {
+                while let Ok((mut client, _)) = listener.accept().await {
+                    counted.fetch_add(1, Ordering::Relaxed);
+                    let _ = client.read(&mut [0; 1024]).await;
+                    let _ = client.write_all(words).await;
+                    let _ = client.shutdown().await;
+                }
+            });
+            let http = Http::new(Instant::now() + Duration::from_secs(2), None);
+            let server = Server::Confidant;
+            let request = || {
+                let request = Request::get(format!("https://{address}/"));
+                Ok(request.body(SdkBody::empty()).unwrap())
+            };
+            let asked = http.ask(server, request, |_| false).await;
+            assert_eq!(asked.err(), Some(Why::Unreachable { server }));
+            greeted.load(Ordering::Relaxed)
+        })
+    }
+
+    #[test]
+    fn an_alert_and_plain_words_are_asked_again() {
+        // internal_error, which is fatal.
+        assert!(greeted(&[21, 3, 3, 0, 2, 2, 80]) > 1);
+        assert!(greeted(b"HTTP/1.1 400 Bad Request\r\n\r\n") > 1);
+    }
 }

@@ -1,0 +1,175 @@
+//! Whom TLS trusts: the roots that a variable names, or else the machine's own.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+
+use aws_smithy_http_client::Connector;
+use aws_smithy_http_client::tls::{TlsContext, TrustStore};
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorFuture, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::{Error as PemError, PemObject};
+
+use crate::contract::aws;
+use crate::workload::Roots;
+
+/// Why the roots that are named are none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RootsFault {
+    roots: Roots,
+    flaw: Flaw,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Flaw {
+    Unreadable(io::ErrorKind),
+    NoCertificate,
+}
+
+impl fmt::Display for RootsFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Roots { variable, file } = &self.roots;
+        let file = file.display();
+        match self.flaw {
+            Flaw::Unreadable(io::ErrorKind::NotFound) => {
+                write!(f, "{variable} names {file}, which does not exist")
+            }
+            Flaw::Unreadable(kind) => {
+                write!(f, "{variable} names {file}, which cannot be read: {kind}")
+            }
+            Flaw::NoCertificate => {
+                write!(f, "{variable} names {file}, which holds no certificate")
+            }
+        }
+    }
+}
+
+impl Error for RootsFault {}
+
+impl RootsFault {
+    /// The one that lies at the bottom of what a connector said.
+    pub(crate) fn of<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Self> {
+        std::iter::successors(Some(error), |&error| error.source()).find_map(|e| e.downcast_ref())
+    }
+}
+
+/// What `make` makes with those who are trusted. Where the roots that are named are none, all but
+/// TLS goes on.
+pub(crate) fn connector(
+    roots: Option<&Roots>,
+    make: impl FnOnce(TlsContext) -> Connector,
+) -> SharedHttpConnector {
+    match roots.map_or_else(|| Ok(TlsContext::default()), context) {
+        Ok(context) => SharedHttpConnector::new(make(context)),
+        Err(fault) => SharedHttpConnector::new(Plain {
+            connector: make(trusting(TrustStore::empty())),
+            fault,
+        }),
+    }
+}
+
+fn context(roots: &Roots) -> Result<TlsContext, RootsFault> {
+    let found = certificates(roots).map_err(|flaw| RootsFault {
+        roots: roots.clone(),
+        flaw,
+    })?;
+    // This one is read by what speaks TLS, and SSL_CERT_DIR with it.
+    if roots.variable == aws::SSL_CERT_FILE {
+        return Ok(TlsContext::default());
+    }
+    let mut store = TrustStore::empty();
+    for certificate in found {
+        let text = BASE64.encode(certificate);
+        store.add_pem_certificate(format!(
+            "-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n"
+        ));
+    }
+    Ok(trusting(store))
+}
+
+fn trusting(store: TrustStore) -> TlsContext {
+    let context = TlsContext::builder().with_trust_store(store).build();
+    context.expect("a trust store alone has nothing to contradict")
+}
+
+/// Those of a file that are any use: bundles hold odd ones, and the connector takes no excuse.
+fn certificates(roots: &Roots) -> Result<Vec<CertificateDer<'static>>, Flaw> {
+    let unless_read = |err: PemError| match err {
+        PemError::Io(err) => Flaw::Unreadable(err.kind()),
+        _ => Flaw::NoCertificate,
+    };
+    let mut found = Vec::new();
+    for certificate in CertificateDer::pem_file_iter(&roots.file).map_err(unless_read)? {
+        match certificate {
+            Ok(one) if RootCertStore::empty().add(one.clone()).is_ok() => found.push(one),
+            Err(err @ PemError::Io(_)) => return Err(unless_read(err)),
+            Ok(_) | Err(_) => {}
+        }
+    }
+    if found.is_empty() {
+        return Err(Flaw::NoCertificate);
+    }
+    Ok(found)
+}
+
+/// A way for what needs no trust.
+#[derive(Debug)]
+struct Plain {
+    connector: Connector,
+    fault: RootsFault,
+}
+
+impl HttpConnector for Plain {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        if request.uri().starts_with("https:") {
+            let error = ConnectorError::user(self.fault.clone().into());
+            return HttpConnectorFuture::ready(Err(error));
+        }
+        self.connector.call(request)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(file: &Path, sentence: &str) {
+        for variable in ["AWS_CA_BUNDLE", "SSL_CERT_FILE"] {
+            let roots = Roots {
+                variable: variable.to_owned(),
+                file: file.to_owned(),
+            };
+            let fault = context(&roots).expect_err("nobody is to be trusted");
+            let file = file.display();
+            assert_eq!(
+                fault.to_string(),
+                format!("{variable} names {file}, {sentence}")
+            );
+        }
+    }
+
+    #[test]
+    fn roots_that_are_none_have_a_sentence_each() {
+        let directory = tempfile::tempdir().unwrap();
+        let text = directory.path().join("text");
+        std::fs::write(&text, "no PEM\n").unwrap();
+        check(&text, "which holds no certificate");
+        let odd = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        std::fs::write(&text, odd).unwrap();
+        check(&text, "which holds no certificate");
+        std::fs::write(&text, "-----BEGIN CERTIFICATE-----\n!").unwrap();
+        check(&text, "which holds no certificate");
+        check(&directory.path().join("none"), "which does not exist");
+        check(directory.path(), "which cannot be read: is a directory");
+    }
+}
