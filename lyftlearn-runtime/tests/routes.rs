@@ -88,6 +88,12 @@ fn whoever_is_stood_in_for_gets_what_was_meant_for_it() {
     check(&[sidecar, elsewhere], &["relay"], None);
     check(&[sidecar, elsewhere, here], &[], None);
     check(&[sidecar, own], &["statsd", "relay"], None);
+    check(&[sidecar, totals], &[], None);
+    let asked = ("LYFTLEARN_RUNTIME_METRICS_ROUTES", r#"["statsd"]"#);
+    let said =
+        "metrics.routes has statsd, and its server is where this runtime is to listen itself";
+    check(&[sidecar, asked], &[], Some(said));
+    check(&[sidecar, asked, off], &["statsd"], None);
 }
 
 #[test]

@@ -170,7 +170,7 @@ fn prepare_run(
     let owner = account.as_ref().map(Account::owner);
     let (presented, endpoint) =
         identity::served(facts, &delivery.workload, owner, &mut delivery.problems);
-    let (pointed, mut statsd) = beside::statsd(
+    let (pointed, statsd) = beside::statsd(
         settings,
         &resolved.export.clients,
         &delivery.workload,
@@ -205,8 +205,7 @@ fn prepare_run(
         beside::make_region(run, bytes, owner, &mut delivery.problems)
     });
     stages.end("deliver");
-    let mut export = resolved.export;
-    beside::joined(&mut statsd, &mut export);
+    let export = beside::joined(&statsd, resolved.export);
     let pushes = export.pushes();
     let nowhere = beside::is_nowhere(&delivery.workload);
     let helper = beside::helper(
