@@ -100,12 +100,29 @@ pub(crate) struct Otlp {
     pub(crate) url: String,
     /// What it wants to be shown: a key, perhaps.
     pub(crate) headers: Vec<(String, Secret)>,
+    /// Where they are looked for once there are secrets.
+    #[serde(skip)]
+    pub(crate) headers_in: Vec<HeadersVariable>,
     /// Between two exports.
     pub(crate) seconds: u32,
     /// How long it may take to answer.
     pub(crate) timeout_milliseconds: u32,
     /// What the metrics are of.
     pub(crate) resource: Vec<(String, String)>,
+}
+
+/// A variable that may hold headers; the first one that does counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    not(all(feature = "agent", feature = "cli")),
+    allow(dead_code, reason = "without an agent nothing goes out")
+)]
+pub(crate) struct HeadersVariable {
+    pub(crate) name: String,
+    /// Whether it is set without secrets.
+    pub(crate) is_set: bool,
+    /// Whether a setting names it, and it has to be there.
+    pub(crate) is_asked: bool,
 }
 
 /// A StatsD server: the deployment's own.

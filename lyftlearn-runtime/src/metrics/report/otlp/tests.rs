@@ -224,6 +224,7 @@ impl Collector {
         let otlp = Otlp {
             url: format!("http://127.0.0.1:{}/v1/metrics", self.port),
             headers: vec![("api-key".to_owned(), Secret::new("shown".to_owned()))],
+            headers_in: Vec::new(),
             seconds: 60,
             timeout_milliseconds: 5_000,
             resource: Vec::new(),
