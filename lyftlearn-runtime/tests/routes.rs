@@ -88,6 +88,12 @@ fn whoever_is_stood_in_for_gets_what_was_meant_for_it() {
     check(&[sidecar, elsewhere], &["relay"], None);
     check(&[sidecar, elsewhere, here], &[], None);
     check(&[sidecar, own], &["statsd", "relay"], None);
+    check(&[sidecar, totals], &[], None);
+    let asked = ("LYFTLEARN_RUNTIME_METRICS_ROUTES", r#"["statsd"]"#);
+    let said =
+        "metrics.routes has statsd, and its server is where this runtime is to listen itself";
+    check(&[sidecar, asked], &[], Some(said));
+    check(&[sidecar, asked, off], &["statsd"], None);
 }
 
 #[test]
@@ -210,6 +216,36 @@ fn what_the_environment_says_to_an_sdk_counts_only_when_asked() {
     let timeout = ("OTEL_EXPORTER_OTLP_TIMEOUT", "10s");
     let said = "OTEL_EXPORTER_OTLP_TIMEOUT is ignored: expected milliseconds";
     check(&[routes, all, timeout], &["otlp"], Some(said));
+}
+
+#[test]
+fn a_collectors_key_may_be_a_secret_that_is_still_to_come() {
+    let said = "metrics.otlp.headers_variable names a variable that is not set";
+    for (secret, may_come) in [
+        (
+            "secrets.collector]\nfrom = \"file:/key\"\nenv = \"COLLECTOR_KEY\"",
+            true,
+        ),
+        ("secrets.collector-key]\nfrom = \"file:/key\"", true),
+        (
+            "secrets.all]\nfrom = \"file:/keys\"\nenv_prefix = \"COLLECTOR_\"",
+            true,
+        ),
+        ("secrets.db]\nfrom = \"file:/key\"", false),
+        (
+            "secrets.collector-key]\nfrom.sagemaker = \"file:/key\"",
+            false,
+        ),
+    ] {
+        let root = tempfile::tempdir().unwrap();
+        let place = root.path().join("etc/lyftlearn/config");
+        std::fs::create_dir_all(&place).unwrap();
+        let otlp = "[metrics.otlp]\nendpoint = \"http://collector:4318\"\nheaders_variable = \"COLLECTOR_KEY\"";
+        std::fs::write(place.join("runtime.toml"), format!("{otlp}\n[{secret}\n")).unwrap();
+        let resolved = resolve(&Facts::empty().with_root(root.path())).unwrap();
+        let found = resolved.problems.iter().any(|problem| problem == said);
+        assert_eq!(found, !may_come, "{secret}: {:?}", resolved.problems);
+    }
 }
 
 #[test]

@@ -187,6 +187,37 @@ fn a_collector_gets_what_was_counted_and_what_it_is_of() {
 }
 
 #[test]
+fn a_collectors_key_may_be_a_secret() {
+    needs_namespaces!();
+    let world = World::new();
+    let Some((_server, port)) = collector(&world, 200) else {
+        return;
+    };
+    let key = format!("api-key={}\n", world.canary.value());
+    world.file("key", &key);
+    std::fs::create_dir_all(world.path("run")).unwrap();
+    let secret = "[secrets.collector]\nfrom = \"file:/etc/key\"\nenv = \"COLLECTOR_KEY\"\n";
+    let settings = settings(&format!("http://127.0.0.1:{port}"));
+    let container = (world.sharing(&format!("{settings}{secret}")))
+        .mount(world.path("run"), "/run")
+        .mount_read_only(world.path("key"), "/etc/key");
+    // As who starts it would see it.
+    let script = format!(
+        "env -u STATSD_HOST -u COLLECTOR_KEY {BINARY} inspect > /shared/inspected; exec python3 -c \"$0\""
+    );
+    let output = container.run(&["sh", "-c", &script, COUNTING]).end();
+    check_end(&output, 0);
+    assert_eq!(outcome(&world)["metrics"], json!({"undelivered": 0}));
+    let request = received(&world).pop().unwrap();
+    assert_eq!(request["key"], world.canary.value());
+    let inspected = std::fs::read_to_string(world.path("shared/inspected")).unwrap();
+    assert!(!inspected.contains("headers_variable"), "{inspected}");
+    for said in [inspected.into_bytes(), output.stderr, output.stdout] {
+        world.canary.assert_unseen("what was said", &said);
+    }
+}
+
+#[test]
 fn a_collector_of_a_companys_own_is_trusted_by_the_root_that_is_named() {
     needs_namespaces!();
     let world = World::new();

@@ -159,6 +159,45 @@ fn an_images_setting_for_a_sidecar_that_is_not_there_makes_no_loop() {
     }
 }
 
+#[test]
+fn a_server_that_has_the_port_already_gets_what_was_meant_for_it() {
+    needs_namespaces!();
+    let listen = "[metrics.statsd]\nlisten = \"127.0.0.1:8125\"\n";
+    let totals = "[metrics.gateway]\nmode = \"aggregate\"\n";
+    for (pod, settings) in [(false, ""), (false, totals), (true, listen)] {
+        let world = World::new();
+        let container = if pod {
+            world.pod(settings, "{}")
+        } else {
+            world.container(settings)
+        };
+        let container = looked_into(&world, container)
+            .variable("LYFTLEARN_RUNTIME_METRICS_LISTEN", "off")
+            .variable("STATSD_HOST", "127.0.0.1")
+            .variable("PROGRAM", TEN);
+        let script = format!(
+            "import os, socket\n\
+             udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); udp.bind(('127.0.0.1', 8125)); udp.settimeout(20)\n\
+             code = os.spawnv(os.P_WAIT, '{BINARY}', ['{BINARY}', 'run', '--', 'sh', '-c', os.environ['PROGRAM']])\n\
+             count = 0\n\
+             while count < 10:\n\
+             \x20   for line in udp.recv(65536).decode().split():\n\
+             \x20       if line.startswith('requests:'): count += int(line[9:].split('|')[0])\n\
+             print(count)\n\
+             raise SystemExit(code)"
+        );
+        let output = container
+            .start(&["/usr/bin/python3", "-c", &script].map(OsString::from))
+            .end();
+        check_end(&output, 0);
+        assert_eq!(
+            String::from_utf8_lossy(&output.stdout),
+            "10\n",
+            "{settings}"
+        );
+    }
+}
+
 fn uptime(world: &World) -> f64 {
     let mut text = String::new();
     let mut stream =

@@ -65,16 +65,21 @@ pub(super) type Listening = Option<listen::Bound>;
 pub(super) type Listening = ();
 
 #[cfg(feature = "agent")]
-pub(super) fn joined(statsd: &mut Listening, export: &mut Export) {
+pub(super) fn joined(statsd: &Listening, mut export: Export) -> Export {
     match statsd {
-        Some(bound) => bound.join(export),
+        Some(bound) => bound.joined(export),
         // Nobody is heard: nothing is passed on, and nothing is missing at the end.
-        None => export.push.relays = false,
+        None => {
+            export.push.relays = false;
+            export
+        }
     }
 }
 
 #[cfg(not(feature = "agent"))]
-pub(super) fn joined((): &mut Listening, _: &mut Export) {}
+pub(super) fn joined((): &Listening, export: Export) -> Export {
+    export
+}
 
 pub(super) fn make_region(
     run: &Path,

@@ -17,7 +17,7 @@ use crate::deliver::{Pointed, Ports, write_statsd};
 use crate::metrics::region;
 use crate::metrics::statsd::{Dialect, Listener, Rules, Sign};
 use crate::settings::Settings;
-use crate::workload::{Clients, Export, Gateway, Platform};
+use crate::workload::{Clients, Export, Platform};
 
 /// The totals: tens of thousands of counters, or three thousand histograms. A page is made
 /// when it is first counted in.
@@ -39,18 +39,9 @@ pub(super) struct Bound {
 }
 
 impl Bound {
-    /// What this changes about where metrics go: nobody sends to where this runtime itself
-    /// listens, which is known only now.
-    pub(super) fn join(&self, export: &mut Export) {
-        export.gateway = export
-            .gateway
-            .take()
-            .filter(|gateway| !is_here(gateway, &self.ports))
-            .or_else(|| export.clients.meant.take())
-            .filter(|gateway| !is_here(gateway, &self.ports));
-        let known = export.gateway.is_some();
-        export.push.relays &= known;
-        export.push.values &= known;
+    /// Where metrics go, now that it is known where this runtime itself listens.
+    pub(super) fn joined(&self, export: Export) -> Export {
+        export.heard_at(Some(self.ports.port))
     }
 }
 
@@ -97,10 +88,6 @@ pub(super) fn bound(
             (Pointed::default(), None)
         }
     }
-}
-
-fn is_here(gateway: &Gateway, ports: &Ports) -> bool {
-    gateway.is_loopback() && gateway.port == ports.port
 }
 
 fn rules(settings: &Settings) -> Rules {

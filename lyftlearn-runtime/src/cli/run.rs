@@ -166,13 +166,22 @@ fn prepare_run(
         resolved.toolkit.variables,
         recipient(keeper, account.as_ref(), settings),
     );
+    let mut export = resolved.export;
+    if let Some(otlp) = &mut export.otlp {
+        let secret = |name: &str| {
+            let mut all = obtained.variables.iter();
+            let found = all.find(|variable| variable.name == name)?;
+            Some((found.value.as_os_str(), found.overrides))
+        };
+        platform::headers_by_secrets(otlp, secret, &mut delivery.problems);
+    }
     let run = delivery.workload.paths.run.clone();
     let owner = account.as_ref().map(Account::owner);
     let (presented, endpoint) =
         identity::served(facts, &delivery.workload, owner, &mut delivery.problems);
-    let (pointed, mut statsd) = beside::statsd(
+    let (pointed, statsd) = beside::statsd(
         settings,
-        &resolved.export.clients,
+        &export.clients,
         &delivery.workload,
         owner,
         &mut delivery.problems,
@@ -205,8 +214,7 @@ fn prepare_run(
         beside::make_region(run, bytes, owner, &mut delivery.problems)
     });
     stages.end("deliver");
-    let mut export = resolved.export;
-    beside::joined(&mut statsd, &mut export);
+    let export = beside::joined(&statsd, export);
     let pushes = export.pushes();
     let nowhere = beside::is_nowhere(&delivery.workload);
     let helper = beside::helper(

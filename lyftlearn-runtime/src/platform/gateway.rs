@@ -1,8 +1,6 @@
 //! The StatsD server that the deployment's variables name, read once for all who ask: those who
 //! push to it, and those who are heard in its place.
 
-use std::net::{Ipv4Addr, SocketAddr};
-
 use super::World;
 use crate::contract::statsd;
 use crate::settings::Intercept;
@@ -81,8 +79,8 @@ pub(super) fn clients(
     match meant {
         Ok(meant) => Clients {
             heard: meant.is_some() || settings.mode.as_deref() == Some("on"),
-            // Who was sent to where this runtime listens was sent to nobody.
-            meant: meant.filter(|gateway| !is_here(world, platform, gateway)),
+            wanted: wanted(world, platform),
+            meant,
         },
         Err(variable) => {
             problems.push(format!(
@@ -93,13 +91,12 @@ pub(super) fn clients(
     }
 }
 
-/// Whether a server is where this runtime will listen itself: an image's own setting for a
-/// sidecar that is not there. In a pod it may be there, and this runtime listens elsewhere.
-pub(super) fn is_here(world: &World<'_>, platform: Platform, gateway: &Gateway) -> bool {
-    let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, statsd::DEFAULT_PORT));
-    let usual = (platform != Platform::Kubernetes).then_some(usual);
-    let here = world.settings.statsd.listen.or(usual);
-    gateway.is_loopback() && here.is_some_and(|here| here.port() == gateway.port)
+/// The port to be heard at: the usual one, which an image's own setting for a sidecar may name.
+/// In a pod the sidecar may be there, and this runtime listens elsewhere.
+fn wanted(world: &World<'_>, platform: Platform) -> Option<u16> {
+    let usual = (platform != Platform::Kubernetes).then_some(statsd::DEFAULT_PORT);
+    let listen = world.settings.statsd.listen;
+    listen.map(|address| address.port()).or(usual)
 }
 
 /// By Datadog's variables: its clients speak UDP unless they are sent to a socket.

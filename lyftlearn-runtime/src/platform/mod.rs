@@ -33,6 +33,8 @@ pub(crate) use identity::region;
 #[cfg(feature = "cli")]
 pub(crate) use identity::{NO_IDENTITY, profile as identity_by_profile};
 pub(crate) use originals::Originals;
+#[cfg(feature = "cli")]
+pub(crate) use otlp::headers_by_secrets;
 pub use variables::DocumentVariable;
 #[cfg(feature = "cli")]
 pub(crate) use variables::image as image_variables;

@@ -1,17 +1,22 @@
 //! To which OTLP server metrics go, with what it is to be shown, and what they are of.
 
+#[cfg(feature = "cli")]
+use std::ffi::OsStr;
+
 use percent_encoding::percent_decode_str;
 
 use super::{Detection, World};
 use crate::contract::{otlp as words, sagemaker};
 use crate::settings::otlp_endpoint;
-use crate::workload::{Job, Otlp, Platform, Secret, Topology};
+use crate::settings::secrets::Declared;
+use crate::workload::{HeadersVariable, Job, Otlp, Platform, Secret, Topology};
 
 /// As SDKs export, and as long as they wait, unless they are told (OpenTelemetry's specification).
 const SECONDS: u32 = 60;
 const TIMEOUT_MILLISECONDS: u32 = 10_000;
 
 const PAIRS: &str = "name=value,name=value";
+const NOT_SET: &str = "metrics.otlp.headers_variable names a variable that is not set";
 
 /// The server, where there is one.
 pub(super) fn read(
@@ -25,15 +30,36 @@ pub(super) fn read(
     let told = match &settings.otlp_endpoint {
         Some(endpoint) => Told {
             url: format!("{endpoint}{}", words::METRICS_PATH),
-            headers: None,
+            headers: &[],
             timeout_milliseconds: TIMEOUT_MILLISECONDS,
         },
         None => told(world, problems)?,
     };
-    let headers_variable = settings.otlp_headers_variable.as_deref().or(told.headers);
+    let is_asked = settings.otlp_headers_variable.is_some();
+    let names = match &settings.otlp_headers_variable {
+        Some(name) => vec![name.as_str()],
+        None => told.headers.to_vec(),
+    };
+    let set = (names.iter()).find_map(|name| Some((*name, text(world, name)?)));
+    let is_awaited = secrets(world, detection.platform)
+        .any(|secret| names.iter().any(|name| secret.may_bring(name)));
+    if is_asked && set.is_none() && !is_awaited {
+        problems.push(NOT_SET.to_owned());
+    }
+    let headers_in = names
+        .iter()
+        .filter(|_| is_awaited)
+        .map(|name| HeadersVariable {
+            name: (*name).to_owned(),
+            is_set: set.as_ref().is_some_and(|(set, _)| set == name),
+            is_asked,
+        });
     Some(Otlp {
         url: told.url,
-        headers: headers_variable.map_or(Vec::new(), |name| headers(world, name, problems)),
+        headers: set.as_ref().map_or(Vec::new(), |(name, text)| {
+            headers(name, Some(text), problems)
+        }),
+        headers_in: headers_in.collect(),
         seconds: settings.otlp_seconds.unwrap_or(SECONDS),
         timeout_milliseconds: told.timeout_milliseconds,
         resource: resource(world, detection, job, topology, problems),
@@ -43,7 +69,7 @@ pub(super) fn read(
 /// A server, and what it has to be told, by which variable.
 struct Told {
     url: String,
-    headers: Option<&'static str>,
+    headers: &'static [&'static str],
     timeout_milliseconds: u32,
 }
 
@@ -84,7 +110,7 @@ fn told(world: &World<'_>, problems: &mut Vec<String>) -> Option<Told> {
     });
     Some(Told {
         url,
-        headers: first(world, words::HEADERS).map(|(name, _)| name),
+        headers: &words::HEADERS,
         timeout_milliseconds: timeout.unwrap_or(TIMEOUT_MILLISECONDS),
     })
 }
@@ -102,14 +128,44 @@ fn ignored(problems: &mut Vec<String>, name: &str, expected: &str) {
     problems.push(format!("{name} is ignored: expected {expected}"));
 }
 
-/// What a variable holds, which may be a password.
-fn headers(world: &World<'_>, variable: &str, problems: &mut Vec<String>) -> Vec<(String, Secret)> {
-    let Some(text) = text(world, variable) else {
-        problems.push("metrics.otlp.headers_variable names a variable that is not set".to_owned());
-        return Vec::new();
-    };
+/// Those that are declared for here.
+fn secrets<'a>(world: &World<'a>, platform: Platform) -> impl Iterator<Item = &'a Declared> {
+    let declared = world.settings.secrets.iter();
+    declared.filter(move |secret| secret.source(platform.as_str()).is_some())
+}
+
+/// The headers, now that there are secrets: what `secret` has for a variable, and whether that
+/// stands over what is set.
+#[cfg(feature = "cli")]
+pub(crate) fn headers_by_secrets<'a>(
+    otlp: &mut Otlp,
+    secret: impl Fn(&str) -> Option<(&'a OsStr, bool)>,
+    problems: &mut Vec<String>,
+) {
+    let variables = std::mem::take(&mut otlp.headers_in);
+    for variable in &variables {
+        match secret(&variable.name) {
+            Some((value, overrides)) if overrides || !variable.is_set => {
+                otlp.headers = headers(&variable.name, value.to_str(), problems);
+                return;
+            }
+            _ if variable.is_set => return,
+            _ => {}
+        }
+    }
+    if variables.iter().any(|variable| variable.is_asked) {
+        problems.push(NOT_SET.to_owned());
+    }
+}
+
+/// What a variable holds, which may be a password; `None` where it is no text.
+fn headers(
+    variable: &str,
+    text: Option<&str>,
+    problems: &mut Vec<String>,
+) -> Vec<(String, Secret)> {
     let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    let pairs = pairs(&text).filter(|pairs| {
+    let pairs = text.and_then(pairs).filter(|pairs| {
         (pairs.iter()).all(|(name, value)| {
             name.bytes().all(token) && !value.chars().any(|letter| letter.is_control())
         })
@@ -195,4 +251,67 @@ fn resource(
     }
     resource.sort();
     resource
+}
+
+#[cfg(all(test, feature = "cli"))]
+mod tests {
+    use std::ffi::OsStr;
+
+    use super::{NOT_SET, headers_by_secrets};
+    use crate::workload::{HeadersVariable, Otlp, Secret};
+
+    /// What a collector is shown that is shown `before` where a variable is set already.
+    #[track_caller]
+    fn check(
+        variables: &[(&str, bool)],
+        secret: Option<(&str, &str, bool)>,
+        expected: &str,
+        problem: Option<&str>,
+    ) {
+        let variables = variables.iter().map(|(name, is_set)| HeadersVariable {
+            name: (*name).to_owned(),
+            is_set: *is_set,
+            is_asked: *name == "KEY",
+        });
+        let mut otlp = Otlp {
+            url: "http://collector:4318/v1/metrics".to_owned(),
+            headers: vec![("key".to_owned(), Secret::new("before".to_owned()))],
+            headers_in: variables.collect(),
+            seconds: 60,
+            timeout_milliseconds: 1_000,
+            resource: Vec::new(),
+        };
+        let found = |name: &str| {
+            let (known, value, overrides) = secret?;
+            (known == name).then_some((OsStr::new(value), overrides))
+        };
+        let mut problems = Vec::new();
+        headers_by_secrets(&mut otlp, found, &mut problems);
+        let shown = otlp.headers.iter().map(|(_, value)| value.reveal());
+        assert_eq!(shown.collect::<Vec<_>>().join(","), expected);
+        assert_eq!(problems, problem.as_slice());
+    }
+
+    #[test]
+    fn a_secret_is_shown_as_the_program_would_find_it() {
+        let by_secret = |overrides| Some(("KEY", "key=secret\n", overrides));
+        check(&[("KEY", false)], by_secret(false), "secret", None);
+        check(&[("KEY", true)], by_secret(false), "before", None);
+        check(&[("KEY", true)], by_secret(true), "secret", None);
+        // It was not there after all.
+        check(&[("KEY", false)], None, "before", Some(NOT_SET));
+        let odd = "KEY is ignored: expected name=value,name=value";
+        check(
+            &[("KEY", false)],
+            Some(("KEY", "secret", false)),
+            "",
+            Some(odd),
+        );
+        // Of what SDKs are told, what is for metrics comes first, and nothing has to be there.
+        let own = Some(("OWN", "key=secret", false));
+        let all = Some(("ALL", "key=secret", false));
+        check(&[("OWN", false), ("ALL", true)], own, "secret", None);
+        check(&[("OWN", true), ("ALL", false)], all, "before", None);
+        check(&[("OWN", false), ("ALL", false)], None, "before", None);
+    }
 }

@@ -39,10 +39,7 @@ pub(super) fn read(
     };
     let named = gateway::named(world, problems);
     let clients = gateway::clients(world, detection.platform, named.as_ref(), problems);
-    // Nobody sends to where this runtime itself listens.
-    let here =
-        |gateway: &Gateway| clients.heard && gateway::is_here(world, detection.platform, gateway);
-    let server = server(world, named.as_ref()).filter(|gateway| !here(gateway));
+    let server = server(world, named.as_ref());
     if server.is_none() && asked("statsd") == Some(true) {
         problems.push(
             "metrics.routes has statsd, and neither metrics.gateway.host nor STATSD_HOST says where"
@@ -72,13 +69,6 @@ pub(super) fn read(
         .unwrap_or(settings.otlp_endpoint.is_some())
         .then(|| otlp::read(world, detection, job, topology, problems))
         .flatten();
-    let mut routes = Vec::new();
-    routes.extend(listen.map(|_| "prometheus".to_owned()));
-    routes.extend(values.then(|| "statsd".to_owned()));
-    routes.extend(relays.then(|| "relay".to_owned()));
-    routes.extend(sagemaker.as_ref().map(|_| "sagemaker".to_owned()));
-    routes.extend(emf.as_ref().map(|_| "emf".to_owned()));
-    routes.extend(otlp.as_ref().map(|_| "otlp".to_owned()));
     let export = Export {
         listen,
         gateway,
@@ -98,7 +88,30 @@ pub(super) fn read(
         emf,
         otlp,
     };
+    let routes = routes(&export);
+    let gone = |route: &str| !routes.iter().any(|known| known == route);
+    if export.push.values && gone("statsd") && asked("statsd") == Some(true) {
+        problems.push(
+            "metrics.routes has statsd, and its server is where this runtime is to listen itself"
+                .to_owned(),
+        );
+    }
     (Metrics { routes }, export)
+}
+
+/// The ways' names, if this runtime gets the port that it wants.
+fn routes(export: &Export) -> Vec<String> {
+    let push = export.clone().heard_as_wanted().push;
+    let ways = [
+        ("prometheus", export.listen.is_some()),
+        ("statsd", push.values),
+        ("relay", push.relays),
+        ("sagemaker", export.sagemaker.is_some()),
+        ("emf", export.emf.is_some()),
+        ("otlp", export.otlp.is_some()),
+    ];
+    let ways = ways.into_iter().filter(|(_, there)| *there);
+    ways.map(|(name, _)| name.to_owned()).collect()
 }
 
 /// Where SageMaker looks for the job's metrics.

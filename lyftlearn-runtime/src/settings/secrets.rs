@@ -171,6 +171,17 @@ impl Declared {
         }
     }
 
+    /// Whether a variable may be one of its own: which keys it has is known when it is there.
+    pub(crate) fn may_bring(&self, variable: &str) -> bool {
+        let by_key = match (&self.prefix, &self.env) {
+            (Some(prefix), _) => Some(prefix.to_uppercase()),
+            (None, Env::ByName) => Some(words::PREFIX.to_owned()),
+            (None, Env::Named(_) | Env::None) => None,
+        };
+        self.variable().is_some_and(|name| name == variable)
+            || by_key.is_some_and(|prefix| variable.starts_with(&prefix))
+    }
+
     /// Whether its file is brought up to date while the program runs.
     #[cfg(all(feature = "agent", feature = "cli"))]
     pub(crate) fn is_followed(&self) -> bool {

@@ -51,6 +51,30 @@ impl Export {
     pub(crate) fn reports(&self) -> bool {
         self.sagemaker.is_some() || self.emf.is_some() || self.otlp.is_some()
     }
+
+    /// The same if clients are heard at the port that is wanted for it.
+    #[must_use]
+    pub(crate) fn heard_as_wanted(self) -> Self {
+        let port = self.clients.wanted.filter(|_| self.clients.heard);
+        self.heard_at(port)
+    }
+
+    /// The same where clients are heard at `port`: nobody sends to where this runtime itself
+    /// listens, and who was sent there was sent to nobody.
+    #[must_use]
+    pub(crate) fn heard_at(mut self, port: Option<u16>) -> Self {
+        let elsewhere = |gateway: &Gateway| {
+            !gateway.is_loopback() || port.is_none_or(|port| port != gateway.port)
+        };
+        let server = self.gateway.filter(elsewhere);
+        let told = server.is_some();
+        let meant = self.clients.meant.clone().filter(elsewhere);
+        self.gateway = server.or(meant);
+        let known = self.gateway.is_some();
+        self.push.relays &= known;
+        self.push.values &= told || (known && self.push.aggregate);
+        self
+    }
 }
 
 /// Documents of CloudWatch's Embedded Metric Format.
@@ -76,12 +100,29 @@ pub(crate) struct Otlp {
     pub(crate) url: String,
     /// What it wants to be shown: a key, perhaps.
     pub(crate) headers: Vec<(String, Secret)>,
+    /// Where they are looked for once there are secrets.
+    #[serde(skip)]
+    pub(crate) headers_in: Vec<HeadersVariable>,
     /// Between two exports.
     pub(crate) seconds: u32,
     /// How long it may take to answer.
     pub(crate) timeout_milliseconds: u32,
     /// What the metrics are of.
     pub(crate) resource: Vec<(String, String)>,
+}
+
+/// A variable that may hold headers; the first one that does counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    not(all(feature = "agent", feature = "cli")),
+    allow(dead_code, reason = "without an agent nothing goes out")
+)]
+pub(crate) struct HeadersVariable {
+    pub(crate) name: String,
+    /// Whether it is set without secrets.
+    pub(crate) is_set: bool,
+    /// Whether a setting names it, and it has to be there.
+    pub(crate) is_asked: bool,
 }
 
 /// A StatsD server: the deployment's own.
@@ -116,6 +157,8 @@ impl Gateway {
 pub(crate) struct Clients {
     /// Whether they are heard here.
     pub(crate) heard: bool,
+    /// The port that is wanted for it. Whether it can be had is known when it is bound.
+    pub(crate) wanted: Option<u16>,
     /// Whom they were sent to.
     pub(crate) meant: Option<Gateway>,
 }
@@ -157,4 +200,69 @@ pub(crate) enum Tags {
     Lyft,
     /// `|#key:value`.
     DogStatsd,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Clients, Export, Gateway, Protocol, Push};
+
+    fn gateway(host: &str, port: u16) -> Gateway {
+        Gateway {
+            host: host.to_owned(),
+            port,
+            protocol: Protocol::Udp,
+        }
+    }
+
+    fn export(server: Gateway, meant: Gateway, aggregate: bool) -> Export {
+        Export {
+            gateway: Some(server),
+            clients: Clients {
+                heard: true,
+                wanted: Some(8125),
+                meant: Some(meant),
+            },
+            push: Push {
+                values: true,
+                relays: !aggregate,
+                aggregate,
+                ..Push::default()
+            },
+            ..Export::default()
+        }
+    }
+
+    #[test]
+    fn who_is_sent_here_is_sent_no_further() {
+        for (host, port, here) in [
+            ("localhost", 8125, true),
+            ("127.0.0.1", 8125, true),
+            ("::1", 8125, true),
+            ("localhost", 9125, false),
+            ("gateway", 8125, false),
+        ] {
+            let server = gateway(host, port);
+            let found = export(server.clone(), server, false).heard_as_wanted();
+            assert_eq!(found.gateway.is_none(), here, "{host}:{port}");
+            assert_eq!((found.push.values, found.push.relays), (!here, !here));
+        }
+    }
+
+    #[test]
+    fn a_server_is_where_this_runtime_does_not_listen() {
+        let local = || gateway("127.0.0.1", 8125);
+        // The port that was wanted is this server's already.
+        let found = export(local(), local(), false).heard_at(Some(4711));
+        assert_eq!(found.gateway, Some(local()));
+        assert!(found.push.values && found.push.relays);
+        // Whom clients were sent to stays, and gets its lines or their totals alone.
+        for aggregate in [false, true] {
+            let found = export(local(), gateway("gateway", 8125), aggregate).heard_as_wanted();
+            assert_eq!(found.gateway, Some(gateway("gateway", 8125)));
+            assert_eq!(
+                (found.push.values, found.push.relays),
+                (aggregate, !aggregate)
+            );
+        }
+    }
 }

@@ -13,7 +13,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use export::{Clients, Emf, Export, Gateway, Otlp, Protocol, Push, Tags};
+pub(crate) use export::{
+    Clients, Emf, Export, Gateway, HeadersVariable, Otlp, Protocol, Push, Tags,
+};
 pub use hyperparameters::Hyperparameters;
 pub(crate) use hyperparameters::{JSON, NUMBER, TRUTH, WHOLE_NUMBER};
 pub(crate) use hyperparameters::{as_bool, as_float, as_int, as_json, nearest};

@@ -17,7 +17,7 @@ pub(super) fn check(patient: &Patient) -> Vec<Finding> {
         return vec![Finding::new("metrics", Verdict::Skipped, detail)];
     }
     let mut findings = vec![Finding::new("metrics", Verdict::Ok, routes.join(", ")).of("routes")];
-    let export = &patient.resolved.export;
+    let export = patient.resolved.export.clone().heard_as_wanted();
     if let Some(gateway) = &export.gateway
         && (export.push.values || export.push.relays)
     {

@@ -18,7 +18,7 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
+use http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceResponse;
 use prost::Message;
 
@@ -108,19 +108,21 @@ impl Sender {
     /// Asks until there is an answer that will not change, or no time is left.
     async fn delivered(&self, body: &[u8], until: tokio::time::Instant) -> Answer {
         let patience = Duration::from_millis(self.otlp.timeout_milliseconds.into());
-        let mut wait = SOON;
+        let mut usual = SOON;
         loop {
             let attempt = tokio::time::timeout(patience, self.once(body));
             let answer = attempt.await.unwrap_or(Answer::Nobody);
-            let Answer::Later { wait: said } = &answer else {
+            let Answer::Later { wait } = &answer else {
                 return answer;
             };
-            let pause = said.unwrap_or_else(|| wait.mul_f64(0.5 + fastrand::f64()));
-            if tokio::time::Instant::now() + pause >= until {
+            // What it says makes the wait longer, never shorter; and it may say anything.
+            let pause = usual.mul_f64(0.5 + fastrand::f64());
+            let pause = wait.unwrap_or_default().max(pause);
+            if pause >= until.saturating_duration_since(tokio::time::Instant::now()) {
                 return answer;
             }
             tokio::time::sleep(pause).await;
-            wait = (wait * 2).min(LATEST);
+            usual = (usual * 2).min(LATEST);
         }
     }
 
@@ -151,6 +153,9 @@ impl Sender {
         let mut request = http::Request::post(&self.otlp.url)
             .header(CONTENT_TYPE, words::PROTOBUF)
             .header(CONTENT_ENCODING, "gzip")
+            // From one minute to the next: a connection that was kept is one that the other side
+            // has closed, or is about to.
+            .header(CONNECTION, "close")
             .header(
                 USER_AGENT,
                 concat!("lyftlearn-runtime/", env!("CARGO_PKG_VERSION")),

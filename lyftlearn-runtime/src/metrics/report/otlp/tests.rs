@@ -15,7 +15,7 @@ use opentelemetry_proto::tonic::metrics::v1::{Metric, metric, number_data_point}
 use prost::Message;
 
 use super::request::{Common, Requests};
-use super::{Answer, Sender, of_status};
+use super::{Answer, SOON, Sender, of_status};
 use crate::metrics::region::{Buckets, Series, Snapshot, Value};
 use crate::workload::{Otlp, Secret};
 
@@ -224,6 +224,7 @@ impl Collector {
         let otlp = Otlp {
             url: format!("http://127.0.0.1:{}/v1/metrics", self.port),
             headers: vec![("api-key".to_owned(), Secret::new("shown".to_owned()))],
+            headers_in: Vec::new(),
             seconds: 60,
             timeout_milliseconds: 5_000,
             resource: Vec::new(),
@@ -289,6 +290,7 @@ fn what_is_taken_is_not_left() {
         "post /v1/metrics http/1.1\r\n",
         "content-type: application/x-protobuf\r\n",
         "content-encoding: gzip\r\n",
+        "connection: close\r\n",
         "api-key: shown\r\n",
         "user-agent: lyftlearn-runtime/",
     ] {
@@ -323,11 +325,14 @@ fn what_is_refused_is_left_and_not_asked_again() {
 fn a_collector_that_is_busy_is_asked_again() {
     let busy = answer("503 Service Unavailable\r\nretry-after: 0", b"");
     let many = answer("429 Too Many Requests", b"");
-    check(&[busy, many, answer("200 OK", b"")], 0, 0);
+    check(&[many, answer("200 OK", b"")], 0, 0);
+    let begun = std::time::Instant::now();
+    check(&[busy.clone(), busy, answer("200 OK", b"")], 0, 0);
+    // However soon it would have it: half of the first wait, and of the second.
+    assert!(begun.elapsed() >= SOON.mul_f64(0.5 + 1.0));
     // One that is busy for longer than this lasts is left alone until the next time.
-    check(
-        &[answer("503 Service Unavailable\r\nretry-after: 60", b"")],
-        2,
-        0,
-    );
+    for seconds in [60, u64::MAX] {
+        let head = format!("503 Service Unavailable\r\nretry-after: {seconds}");
+        check(&[answer(&head, b"")], 2, 0);
+    }
 }
