@@ -16,7 +16,7 @@ from common import BARE, added_median, in_turn, table
 from start import PROGRAM, whole
 
 ROUNDS = 40
-SERVERS = Path(__file__).parents[1] / "tests/process/secrets/servers.py"
+SERVERS = Path(__file__).parents[1] / "tests/process/programs/secret_servers.py"
 SOURCES = {
     "Parameter Store": "aws-ssm:/app/p{:02}",
     "Secrets Manager": "aws-secretsmanager:prod/token",

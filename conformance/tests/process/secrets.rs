@@ -27,11 +27,9 @@ impl Servers {
     fn start() -> Option<Self> {
         let python = programs::python_with_servers()?;
         let canary = Canary::plant();
-        let here = programs::repository().join("conformance/tests/process");
+        let here = programs::repository().join("conformance/tests/process/programs");
         let mut process = Command::new(python)
-            .arg(here.join("secrets/servers.py"))
-            // Where `tls` is.
-            .env("PYTHONPATH", here.join("programs"))
+            .arg(here.join("secret_servers.py"))
             .arg(canary.value())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
