@@ -3,6 +3,7 @@
 
 mod delivered;
 mod documents;
+mod end;
 mod fault;
 mod gateway;
 mod hyperparameters;
@@ -19,7 +20,6 @@ mod topology;
 mod variables;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use serde::Serialize;
 
@@ -28,6 +28,10 @@ pub(crate) use delivered::variables as delivered_variables;
 pub(crate) use delivered::{
     hyperparameters as delivered_hyperparameters, workload as delivered_workload,
 };
+pub(crate) use end::End;
+use end::{Grace, lifecycle};
+#[cfg(feature = "cli")]
+pub(crate) use end::{ReasonLimit, reason_file};
 use hyperparameters::Encoding;
 pub(crate) use identity::region;
 #[cfg(feature = "cli")]
@@ -41,15 +45,15 @@ pub(crate) use variables::image as image_variables;
 #[cfg(feature = "cli")]
 pub(crate) use variables::read as variables;
 
-use crate::contract::{
-    kubernetes as kubernetes_words, linux, runtime, sagemaker as sagemaker_words,
-};
+#[cfg(feature = "cli")]
+use crate::contract::sagemaker as sagemaker_words;
+use crate::contract::{linux, runtime};
 use crate::error::Error;
 use crate::facts::{Facts, Mount};
 use crate::settings::Settings;
 use crate::workload::{
-    Channel, Export, Flavor, Identity, Job, Lifecycle, Paths, Platform, Role, Secrets, Texts,
-    Topology, Workload,
+    Channel, Export, Flavor, Identity, Job, Paths, Platform, Role, Secrets, Texts, Topology,
+    Workload,
 };
 
 /// What was found, and what it means. Names, never values.
@@ -446,81 +450,4 @@ fn forced(settings: &Settings) -> Option<Platform> {
 fn setting_evidence(settings: &Settings, key: &str, means: &str) -> Evidence {
     let source = settings.sources.get(key).map_or(key, String::as_str);
     Evidence::new(format!("setting {source}"), format!("says {means}"))
-}
-
-/// How long a platform waits between its stop signal and SIGKILL, and who says so.
-struct Grace {
-    seconds: u32,
-    source: String,
-}
-
-/// What the platform's end of a container is like, beyond what programs need to know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct End {
-    /// The signals by which it asks for a stop.
-    pub(crate) asked_by: &'static [&'static str],
-    /// Between the first of them and SIGKILL.
-    pub(crate) grace_seconds: u32,
-    /// Of these the time until the program hears of it.
-    pub(crate) drain_seconds: u32,
-}
-
-impl End {
-    /// What of the grace is not the program's: 10 s of SageMaker's 120, 5 s of
-    /// Kubernetes' and an endpoint's 30.
-    pub(crate) fn reserve_seconds(self) -> u32 {
-        self.grace_seconds.div_ceil(6).min(10)
-    }
-}
-
-/// How much a file takes in which a platform looks for a failure's reason.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ReasonLimit {
-    Characters(usize),
-    Bytes(usize),
-}
-
-impl ReasonLimit {
-    pub(crate) fn of(file: &Path) -> Self {
-        match file.to_str() {
-            Some(sagemaker_words::FAILURE) => Self::Characters(sagemaker_words::FAILURE_CHARACTERS),
-            Some(sagemaker_words::PROCESSING_MESSAGE) => {
-                Self::Bytes(sagemaker_words::MESSAGE_BYTES)
-            }
-            _ => Self::Bytes(kubernetes_words::TERMINATION_MESSAGE_BYTES),
-        }
-    }
-}
-
-/// Where a reason goes when nothing could be understood: by the files that are there.
-pub(crate) fn reason_file(facts: &Facts) -> Option<&'static Path> {
-    let found = [
-        (
-            kubernetes_words::TERMINATION_LOG,
-            kubernetes_words::TERMINATION_LOG,
-        ),
-        (
-            sagemaker_words::PROCESSING_CONFIG,
-            sagemaker_words::PROCESSING_MESSAGE,
-        ),
-        (sagemaker_words::RESOURCE_CONFIG, sagemaker_words::FAILURE),
-    ]
-    .into_iter()
-    .find(|(sign, _)| facts.exists(Path::new(sign)));
-    found.map(|(_, file)| Path::new(file))
-}
-
-/// The stop signal and what of the platform's grace is left for the program: the
-/// rest is ours, to say why it ended and to get that out.
-fn lifecycle(end: End, grace_source: String, settings: &Settings) -> Result<Lifecycle, Error> {
-    let grace_seconds = (end.grace_seconds - end.reserve_seconds())
-        .checked_sub(end.drain_seconds)
-        .filter(|left| *left > 0 || end.drain_seconds == 0)
-        .ok_or_else(|| settings.leaves_no_time("lifecycle.drain_seconds"))?;
-    let stop_signal = settings.stop_signal.as_deref().unwrap_or("SIGTERM");
-    Ok(Lifecycle {
-        stop_signal: stop_signal.to_owned(),
-        grace_seconds,
-        grace_source,
-    })
 }
