@@ -23,10 +23,8 @@ fn endpoint(agent: &TcpListener) -> String {
     format!("tcp://{}", agent.local_addr().unwrap())
 }
 
-#[test]
-fn an_agent_has_a_document_in_each_line_and_each_metric_once() {
-    needs_namespaces!();
-    let world = World::new();
+/// What an agent that reads gets of a program's metrics.
+fn read(world: &World, program: &str) -> String {
     let agent = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = endpoint(&agent);
     let received = std::thread::spawn(move || {
@@ -35,9 +33,16 @@ fn an_agent_has_a_document_in_each_line_and_each_metric_once() {
         text
     });
     let agent = [("AWS_EMF_AGENT_ENDPOINT", endpoint.as_str())];
-    counted(&world, SETTINGS, &agent, MANY);
+    counted(world, SETTINGS, &agent, program);
+    received.join().unwrap()
+}
+
+#[test]
+fn an_agent_has_a_document_in_each_line_and_each_metric_once() {
+    needs_namespaces!();
+    let world = World::new();
+    let text = read(&world, MANY);
     assert_eq!(outcome(&world)["metrics"], json!({"undelivered": 0}));
-    let text = received.join().unwrap();
     world.canary.assert_unseen("documents", text.as_bytes());
     let mut told = 0;
     for line in text.lines() {
@@ -70,16 +75,7 @@ fn documents_are_what_the_published_schema_allows() {
         return;
     };
     let world = World::new();
-    let agent = TcpListener::bind("127.0.0.1:0").unwrap();
-    let endpoint = endpoint(&agent);
-    let received = std::thread::spawn(move || {
-        let mut text = String::new();
-        agent.accept().unwrap().0.read_to_string(&mut text).unwrap();
-        text
-    });
-    let agent = [("AWS_EMF_AGENT_ENDPOINT", endpoint.as_str())];
-    counted(&world, SETTINGS, &agent, KINDS);
-    let text = received.join().unwrap();
+    let text = read(&world, KINDS);
     for name in [
         "rows",
         "level____",
@@ -129,37 +125,33 @@ fn without_an_agent_all_of_it_is_counted() {
     check_undelivered(&endpoint, METRICS..=METRICS);
 }
 
-/// By then the agent has not been started yet, or is still starting.
-#[test]
-fn what_a_program_of_a_moment_has_counted_is_told() {
-    needs_namespaces!();
+/// A program that counts five rows, and then does something, has them told.
+#[track_caller]
+fn check_told(then: &str) {
+    let send = format!("printf 'rows:5|c' >/dev/udp/127.0.0.1/$STATSD_PORT; {then}");
     for _ in 0..10 {
         let world = World::new();
         std::fs::create_dir(world.path("run")).unwrap();
         let settings = format!("[metrics]\nstatsd = \"on\"\n{SETTINGS}");
         let container = world.container(&settings).mount(world.path("run"), "/run");
-        let send = "printf 'rows:5|c' >/dev/udp/127.0.0.1/$STATSD_PORT";
-        let output = ended(&container, &["bash", "-c", send]);
+        let output = ended(&container, &["bash", "-c", &send]);
         check_end(&output, 0);
         let document: Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(document["rows"], 5.0);
+        assert_eq!(outcome(&world)["metrics"], json!({"undelivered": 0}));
     }
+}
+
+/// By then the agent has not been started yet, or is still starting.
+#[test]
+fn what_a_program_of_a_moment_has_counted_is_told() {
+    needs_namespaces!();
+    check_told("");
 }
 
 /// PID 1 sees both ends at once: the agent's is none of the one that is started for the rest.
 #[test]
 fn what_a_program_counted_that_took_the_agent_with_it_is_told() {
     needs_namespaces!();
-    for _ in 0..10 {
-        let world = World::new();
-        std::fs::create_dir(world.path("run")).unwrap();
-        let settings = format!("[metrics]\nstatsd = \"on\"\n{SETTINGS}");
-        let container = world.container(&settings).mount(world.path("run"), "/run");
-        let send = "printf 'rows:5|c' >/dev/udp/127.0.0.1/$STATSD_PORT; until kill -9 -1 2>/dev/null; do :; done";
-        let output = ended(&container, &["bash", "-c", send]);
-        check_end(&output, 0);
-        let document: Value = serde_json::from_slice(&output.stdout).unwrap();
-        assert_eq!(document["rows"], 5.0);
-        assert_eq!(outcome(&world)["metrics"], json!({"undelivered": 0}));
-    }
+    check_told("until kill -9 -1 2>/dev/null; do :; done");
 }
