@@ -31,6 +31,21 @@ pub fn binary() -> PathBuf {
     path
 }
 
+/// From `LYFTLEARN_CONFORMANCE_PYTHON`, or where the build makes it.
+fn the_builds_python() -> PathBuf {
+    let built = || repository().join("target/venv/bin/python");
+    std::env::var_os("LYFTLEARN_CONFORMANCE_PYTHON").map_or_else(built, PathBuf::from)
+}
+
+/// That Python, when it is there and runs this.
+fn works(python: PathBuf, code: &str) -> Option<PathBuf> {
+    let ran = Command::new(&python)
+        .args(["-c", code])
+        .stderr(Stdio::null())
+        .status();
+    ran.is_ok_and(|status| status.success()).then_some(python)
+}
+
 /// A Python that has the wheel, from `LYFTLEARN_CONFORMANCE_PYTHON` or where the
 /// build makes it. Without one the wheel's door stays shut: loudly, and never in CI.
 ///
@@ -39,14 +54,7 @@ pub fn binary() -> PathBuf {
 /// In CI, when there is none.
 #[must_use]
 pub fn python_with_wheel() -> Option<PathBuf> {
-    let built = || repository().join("target/venv/bin/python");
-    let python = std::env::var_os("LYFTLEARN_CONFORMANCE_PYTHON").map_or_else(built, PathBuf::from);
-    let works = Command::new(&python)
-        .args(["-c", "import lyftlearn_runtime"])
-        .status()
-        .is_ok_and(|status| status.success());
-    works
-        .then_some(python)
+    works(the_builds_python(), "import lyftlearn_runtime")
         .or_else(|| skipped("no Python with the wheel: run `make build` first"))
 }
 
@@ -61,15 +69,8 @@ pub fn python_with_toolkit() -> Option<PathBuf> {
     let built = || repository().join("target/toolkit/bin/python");
     let python =
         std::env::var_os("LYFTLEARN_CONFORMANCE_TOOLKIT").map_or_else(built, PathBuf::from);
-    let works = Command::new(&python)
-        .args([
-            "-c",
-            "import importlib.metadata as m; assert m.version('sagemaker-training') == '5.1.4'",
-        ])
-        .status()
-        .is_ok_and(|status| status.success());
-    works
-        .then_some(python)
+    let asked = "import importlib.metadata as m; assert m.version('sagemaker-training') == '5.1.4'";
+    works(python, asked)
         .or_else(|| skipped("no Python with sagemaker-training 5.1.4: run `make build` first"))
 }
 
@@ -87,13 +88,7 @@ pub fn python_with_sdk(line: u8) -> Option<PathBuf> {
         "sagemaker-train"
     };
     let asked = format!("import importlib.metadata as m; m.version('{package}')");
-    let works = Command::new(&python)
-        .args(["-c", &asked])
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success());
-    works
-        .then_some(python)
+    works(python, &asked)
         .or_else(|| skipped("no Python with the SageMaker SDK: run `make build` first"))
 }
 
@@ -105,15 +100,11 @@ pub fn python_with_sdk(line: u8) -> Option<PathBuf> {
 /// In CI, when there is none.
 #[must_use]
 pub fn python_with_servers() -> Option<PathBuf> {
-    let built = || repository().join("target/venv/bin/python");
-    let python = std::env::var_os("LYFTLEARN_CONFORMANCE_PYTHON").map_or_else(built, PathBuf::from);
-    let works = Command::new(&python)
-        .args(["-c", "import boto3, confidant_client, kmsauth, moto"])
-        .status()
-        .is_ok_and(|status| status.success());
-    works
-        .then_some(python)
-        .or_else(|| skipped("no Python with moto: run `make build` first"))
+    works(
+        the_builds_python(),
+        "import boto3, confidant_client, kmsauth, moto",
+    )
+    .or_else(|| skipped("no Python with moto: run `make build` first"))
 }
 
 /// A Python that has what metrics are collected with in tests (opentelemetry-proto, rotel), from
@@ -124,14 +115,7 @@ pub fn python_with_servers() -> Option<PathBuf> {
 /// In CI, when there is none.
 #[must_use]
 pub fn python_with_collector() -> Option<PathBuf> {
-    let built = || repository().join("target/venv/bin/python");
-    let python = std::env::var_os("LYFTLEARN_CONFORMANCE_PYTHON").map_or_else(built, PathBuf::from);
-    let works = Command::new(&python)
-        .args(["-c", "import opentelemetry.proto, rotel"])
-        .status()
-        .is_ok_and(|status| status.success());
-    works
-        .then_some(python)
+    works(the_builds_python(), "import opentelemetry.proto, rotel")
         .or_else(|| skipped("no Python with a collector: run `make build` first"))
 }
 
@@ -145,13 +129,9 @@ pub fn python_with_collector() -> Option<PathBuf> {
 #[must_use]
 pub fn python_with_emf_schema() -> Option<(PathBuf, PathBuf)> {
     let schema = repository().join("target/emf/aws_lambda_powertools/metrics/schema.json");
-    let python = repository().join("target/venv/bin/python");
-    let works = Command::new(&python)
-        .args(["-c", "import jsonschema"])
-        .status()
-        .is_ok_and(|status| status.success());
-    (works && schema.exists())
-        .then_some((python, schema))
+    works(the_builds_python(), "import jsonschema")
+        .filter(|_| schema.exists())
+        .map(|python| (python, schema))
         .or_else(|| skipped("no schema of CloudWatch's documents: run `make peers` first"))
 }
 

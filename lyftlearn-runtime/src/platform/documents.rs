@@ -61,8 +61,9 @@ pub(super) fn checked(facts: &Facts, path: &str, limit: u64) -> Result<Option<Ve
 /// A document's bytes as the text that JSON is.
 pub(super) fn utf8(path: &str, bytes: Vec<u8>) -> Result<String, Error> {
     String::from_utf8(bytes).map_err(|err| {
-        let valid = err.utf8_error().valid_up_to();
-        malformed(path, err.as_bytes(), valid).into()
+        let (line, column) = place(err.as_bytes(), err.utf8_error().valid_up_to());
+        let path = path.into();
+        ContractFault::NotUtf8 { path, line, column }.into()
     })
 }
 
@@ -117,17 +118,20 @@ fn misplaced(path: &str, err: &serde_json::Error) -> ContractFault {
 
 /// What is wrong with the byte at `offset`.
 pub(super) fn malformed(path: &str, bytes: &[u8], offset: usize) -> ContractFault {
-    let before = &bytes[..offset];
+    let (line, column) = place(bytes, offset);
     ContractFault::Malformed {
         path: path.into(),
-        line: before.iter().filter(|byte| **byte == b'\n').count() + 1,
-        column: before
-            .iter()
-            .rev()
-            .take_while(|byte| **byte != b'\n')
-            .count()
-            + 1,
+        line,
+        column,
     }
+}
+
+/// The line and the column of the byte at `offset`.
+fn place(bytes: &[u8], offset: usize) -> (usize, usize) {
+    let before = &bytes[..offset];
+    let lines = before.iter().filter(|byte| **byte == b'\n').count();
+    let column = before.iter().rev().take_while(|byte| **byte != b'\n');
+    (lines + 1, column.count() + 1)
 }
 
 /// What looks at each entry of an object.

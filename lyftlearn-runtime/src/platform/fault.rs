@@ -15,6 +15,12 @@ pub(super) enum ContractFault {
         line: usize,
         column: usize,
     },
+    /// A document that is not the text that JSON is.
+    NotUtf8 {
+        path: PathBuf,
+        line: usize,
+        column: usize,
+    },
     /// A document that begins with a byte order mark, which JSON forbids.
     ByteOrderMark { path: PathBuf },
     /// A document that the shim delivered and that somebody removed.
@@ -50,6 +56,11 @@ impl fmt::Display for ContractFault {
                     path.display()
                 )
             }
+            Self::NotUtf8 { path, line, column } => write!(
+                f,
+                "cannot understand {} at line {line}, column {column}: it is not UTF-8",
+                path.display()
+            ),
             Self::ByteOrderMark { path } => write!(
                 f,
                 "cannot understand {} at line 1, column 1: it begins with a byte order mark",
@@ -130,6 +141,7 @@ impl Fault for ContractFault {
             Self::Gone { .. } => {
                 "keep LYFTLEARN_RUN_DIR as it was made while the program runs".to_owned()
             }
+            Self::NotUtf8 { .. } => "save the file as UTF-8".to_owned(),
             Self::ByteOrderMark { .. } => {
                 "save the file as UTF-8 without a byte order mark".to_owned()
             }
