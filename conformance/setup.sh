@@ -24,7 +24,7 @@ command -v java >/dev/null && java= || java=default-jre-headless
 # A missing package is all that apt-get is called for: a machine that has them all
 # needs neither root nor a network here.
 missing=
-for package in util-linux mmdebstrap podman crun catatonit netavark aardvark-dns iptables iproute2 docker-compose prometheus python3 $development rclone sudo nodejs $npm $java; do
+for package in musl-tools util-linux mmdebstrap podman crun catatonit netavark aardvark-dns iptables iproute2 docker-compose prometheus python3 $development rclone sudo nodejs $npm $java; do
     dpkg-query --show --showformat='${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed ||
         missing="$missing $package"
 done
