@@ -16,7 +16,7 @@ ENTER := conformance/engine/enter.sh $(LAYER)/storage
 # A cloned checkout's own; nothing of another's counts.
 export CARGO_TARGET_DIR := $(CURDIR)/target
 
-.PHONY: demo test build peers setup context lint test-rust test-python deny bench clean
+.PHONY: demo test fresh build peers setup context lint test-rust test-python deny bench clean
 
 demo: build context
 	cargo build --quiet -p lyftlearn-conformance
@@ -27,6 +27,12 @@ demo: build context
 	fi
 
 test: build peers context lint test-rust test-python
+
+# The two commands in a new root of Debian, with what the README asks for and nothing else;
+# another release: make fresh SUITE=trixie.
+SUITE := bookworm
+fresh:
+	conformance/fresh.sh $(SUITE) demo test
 
 # What the machine must have.
 setup:

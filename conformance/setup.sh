@@ -16,6 +16,9 @@ fi
 headers='import os, sysconfig; raise SystemExit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))'
 python3 -c "$headers" && development= || development=python3-dev
 
+# Debian's Python makes no environments without a package of its own.
+python3 -c 'import ensurepip' 2>/dev/null && venv= || venv=python3-venv
+
 # Nodejs comes with npm from where it is made, and without from Debian.
 command -v npm >/dev/null && npm= || npm=npm
 # Any Java serves.
@@ -24,7 +27,10 @@ command -v java >/dev/null && java= || java=default-jre-headless
 # A missing package is all that apt-get is called for: a machine that has them all
 # needs neither root nor a network here.
 missing=
-for package in musl-tools util-linux mmdebstrap podman crun catatonit netavark aardvark-dns iptables iproute2 docker-compose prometheus python3 $development rclone sudo nodejs $npm $java; do
+for package in \
+    gcc libc6-dev musl-tools util-linux mmdebstrap \
+    podman crun catatonit netavark aardvark-dns iptables iproute2 docker-compose \
+    python3 $development $venv python3-torch prometheus rclone sudo nodejs $npm $java; do
     dpkg-query --show --showformat='${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed ||
         missing="$missing $package"
 done
