@@ -58,6 +58,31 @@ pub fn python_with_wheel() -> Option<PathBuf> {
         .or_else(|| skipped("no Python with the wheel: run `make build` first"))
 }
 
+/// Debian's Python, when it has torch.
+///
+/// # Panics
+///
+/// In CI, when it has not.
+#[must_use]
+pub fn python_with_torch() -> Option<PathBuf> {
+    works("/usr/bin/python3".into(), "import torch.utils.data")
+        .or_else(|| skipped("no torch: apt-get install python3-torch"))
+}
+
+/// Puts an environment of Python into a container, and its interpreter, which is elsewhere.
+#[must_use]
+pub fn mount_python(container: Sandbox, python: &Path) -> Sandbox {
+    let above = |path: &Path| Some(path.parent()?.parent()?.to_owned());
+    let interpreter = std::fs::canonicalize(python).unwrap_or_else(|_| python.to_owned());
+    let mut container = container;
+    for directory in [above(python), above(&interpreter)].into_iter().flatten() {
+        if !directory.starts_with("/usr") {
+            container = container.mount_read_only(&directory, &directory);
+        }
+    }
+    container
+}
+
 /// A Python that has sagemaker-training-toolkit, from `LYFTLEARN_CONFORMANCE_TOOLKIT` or where
 /// the build makes it.
 ///
@@ -139,7 +164,6 @@ pub fn python_with_emf_schema() -> Option<(PathBuf, PathBuf)> {
 #[derive(Debug)]
 pub struct Clients {
     directory: PathBuf,
-    interpreter: PathBuf,
     caller: PathBuf,
 }
 
@@ -154,14 +178,11 @@ impl Clients {
         let directory = repository().join("target/clients");
         let caller = repository().join("target/debug/examples/caller");
         let java = directory.join("java");
-        let python = std::fs::canonicalize(directory.join("python/bin/python"));
-        match python {
-            Ok(interpreter) if java.is_dir() && caller.is_file() => Some(Self {
-                directory,
-                interpreter,
-                caller,
-            }),
-            _ => skipped("no clients of AWS: run `make build` first"),
+        let python = directory.join("python/bin/python");
+        if python.exists() && java.is_dir() && caller.is_file() {
+            Some(Self { directory, caller })
+        } else {
+            skipped("no clients of AWS: run `make build` first")
         }
     }
 
@@ -177,7 +198,6 @@ impl Clients {
         let below = |name: &str| self.directory.join(name);
         // Environments of Python know themselves, and their interpreter, by their paths.
         let mut container = container
-            .mount_read_only(below("python"), below("python"))
             .mount_read_only(below("cli"), below("cli"))
             .mount_read_only(below("javascript"), "/opt/javascript")
             .mount_read_only(below("java"), "/opt/java")
@@ -188,11 +208,7 @@ impl Clients {
                 container = container.mount_read_only(entry.path(), entry.path());
             }
         }
-        let home = self.interpreter.parent().and_then(Path::parent);
-        match home {
-            Some(home) if !home.starts_with("/usr") => container.mount_read_only(home, home),
-            _ => container,
-        }
+        mount_python(container, &self.python())
     }
 }
 

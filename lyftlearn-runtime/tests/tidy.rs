@@ -192,6 +192,7 @@ const UNSAFE: &[&str] = &[
     "init/memory.rs",
     "init/own.rs",
     "init/signals.rs",
+    "init/spawn.rs",
     "main.rs",
     "metrics/region/memory.rs",
 ];

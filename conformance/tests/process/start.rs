@@ -299,7 +299,7 @@ fn a_wrong_command_line_is_said_in_one_sentence() {
     );
     check_usage(
         &["run", "--signal-scope", "all", "true"],
-        "cannot use --signal-scope: expected group or child",
+        "cannot use --signal-scope: expected auto, group or child",
     );
     check_usage(
         &["env", "--format", "xml"],

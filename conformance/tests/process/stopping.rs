@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::*;
 
 /// A world with `/shared` and `/run` to look into, and a container in it.
-fn shared(settings: &str) -> (World, Sandbox) {
+pub(super) fn shared(settings: &str) -> (World, Sandbox) {
     let world = World::new();
     for directory in ["shared", "run"] {
         std::fs::create_dir(world.path(directory)).unwrap();
@@ -17,18 +17,18 @@ fn shared(settings: &str) -> (World, Sandbox) {
     (world, container)
 }
 
-fn outcome(world: &World) -> Value {
+pub(super) fn outcome(world: &World) -> Value {
     let text = std::fs::read(world.path("run/lyftlearn/outcome.json")).unwrap();
     world.canary.assert_unseen("outcome.json", &text);
     serde_json::from_slice(&text).unwrap()
 }
 
 /// Ignores what it is told to, is there when `/shared/ready` is.
-fn deaf(signals: &str) -> String {
+pub(super) fn deaf(signals: &str) -> String {
     format!("trap '' {signals}; touch /shared/ready; while :; do sleep 1000; done")
 }
 
-const FIVE_SECONDS: &str = "[lifecycle]\ngrace_seconds = 5\n";
+pub(super) const FIVE_SECONDS: &str = "[lifecycle]\ngrace_seconds = 5\n";
 
 #[test]
 fn a_program_that_does_not_end_is_killed_before_the_platform_does_it() {
@@ -91,7 +91,7 @@ fn the_program_is_told_how_much_time_there_is() {
 }
 
 /// Writes down every stop that it hears of, and ends at the last.
-const RECORDER: &str = "
+pub(super) const RECORDER: &str = "
 import os, signal, sys
 heard = []
 def note(number, frame):
@@ -196,12 +196,71 @@ fn what_the_program_leaves_behind_is_asked_to_end_and_then_made_to() {
     let script = "setsid sh -c 'trap \"touch /shared/asked; exit\" TERM; touch /shared/one; while :; do sleep 1000 & wait; done' &
                   setsid sh -c 'trap \"\" TERM; touch /shared/two; while :; do sleep 1000; done' &
                   while ! [ -e /shared/one -a -e /shared/two ]; do :; done; exit 6";
-    let began = Instant::now();
     let output = container.run(&["sh", "-c", script]).end();
     check_end(&output, 6);
     assert!(world.path("shared/asked").exists());
-    assert!(began.elapsed() >= Duration::from_secs(4));
-    assert!(began.elapsed() < Duration::from_secs(12));
+    let outcome = outcome(&world);
+    let left = &outcome["left_behind"];
+    // The one that listens leaves a child of its own; the other one is killed with its own.
+    assert_eq!(left["count"], 3, "{outcome}");
+    assert_eq!(left["killed"], 2, "{outcome}");
+    assert_eq!(left["names"], json!(["sh", "sh", "sleep"]));
+    let said = "user error: the program ended with exit code 6; \
+                ended 3 processes that the program left behind: sh, sh, sleep (2 by SIGKILL)";
+    assert_eq!(outcome["reason"], said);
+    let said = format!("lyftlearn-runtime: {said}\n");
+    assert!(String::from_utf8_lossy(&output.stderr).ends_with(&said));
+}
+
+/// supervisord without `nodaemon`, nginx without `daemon off`.
+#[test]
+fn a_server_that_goes_to_the_background_is_told_not_to() {
+    needs_namespaces!();
+    let (world, container) = shared("role = \"serving\"\n");
+    let output = container
+        .run(&[
+            "sh",
+            "-c",
+            "setsid sleep 1000 & while ! [ -e /proc/$!/stat ]; do :; done",
+        ])
+        .end();
+    check_end(&output, 0);
+    let outcome = outcome(&world);
+    assert_eq!(outcome["class"], "completed");
+    let said = "the program completed; ended 1 process that the program left behind: sleep; \
+                a server has to stay in the foreground";
+    assert_eq!(outcome["reason"], said);
+    let said = format!("lyftlearn-runtime: {said}\n");
+    assert!(String::from_utf8_lossy(&output.stderr).ends_with(&said));
+}
+
+/// They notice by a closed pipe that their program is gone, a moment after it.
+#[test]
+fn helpers_that_end_with_the_program_are_not_named() {
+    needs_namespaces!();
+    let (world, container) = shared("");
+    let script = "mkfifo /shared/pipe; (read line </shared/pipe) & exec 3>/shared/pipe; exit 4";
+    check_end(&container.run(&["sh", "-c", script]).end(), 4);
+    let outcome = outcome(&world);
+    assert_eq!(outcome["left_behind"], Value::Null);
+    assert_eq!(
+        outcome["reason"],
+        "user error: the program ended with exit code 4"
+    );
+}
+
+#[test]
+fn how_long_orphans_have_is_a_setting() {
+    needs_namespaces!();
+    let (world, container) = shared("[lifecycle]\norphan_seconds = 0\n");
+    let script =
+        "setsid sh -c 'trap \"\" TERM; touch /shared/ready; while :; do sleep 1000; done' &
+                  while ! [ -e /shared/ready ]; do :; done";
+    let began = Instant::now();
+    check_end(&container.run(&["sh", "-c", script]).end(), 0);
+    assert_eq!(outcome(&world)["left_behind"]["killed"], 1);
+    // Not the five seconds that they have by default.
+    assert!(began.elapsed() < Duration::from_secs(5));
 }
 
 #[test]

@@ -7,7 +7,9 @@ use std::path::Path;
 use super::usage::UsageFault;
 use super::{output, skew};
 use crate::contract::{delivered, limits, secrets};
-use crate::deliver::outcome::{Class, End, Exception, How, Outcome, Redact, Undelivered};
+#[cfg(feature = "agent")]
+use crate::deliver::outcome::Class;
+use crate::deliver::outcome::{End, Exception, How, Outcome, Redact, Undelivered};
 use crate::deliver::{Written, first_bytes, first_characters, write_outcome, write_reason};
 use crate::error::Error;
 use crate::facts::Facts;
@@ -212,7 +214,7 @@ fn tell(end: &End, outcome: &Outcome) {
         return;
     }
     // A report has been said already, and what completed says so by its exit code.
-    if !matches!(outcome.class, Class::Completed | Class::NotStarted) {
+    if outcome.is_of_note(end) {
         let last = outcome.reason.lines().last().unwrap_or_default();
         output::say(&format!("lyftlearn-runtime: {last}\n"));
     }

@@ -11,18 +11,21 @@ use super::usage::{self, UsageFault};
 use super::user::{self, Account};
 use super::{beside, identity, outcome, output, profile, program, required, secrets, skew};
 use crate::contract::delivered as names;
-use crate::deliver::outcome::{End, How, Skew, Stopped};
+use crate::deliver::outcome::{End, How, Orphans, Skew, Stopped};
 use crate::deliver::secrets::Kept as KeptSecrets;
 use crate::deliver::{Delivery, Keeper, Kept, Recipient, announce, deliver};
 use crate::error::Error;
 use crate::facts::Facts;
-use crate::init::{self, Armed, Budget, Ending, Helper, Policy, Program, Scope, Status};
+use crate::init::{
+    self, Armed, Budget, Ending, Helper, LeftBehind, Policy, Program, Scope, Status,
+};
 use crate::metrics::region;
 use crate::platform;
 use crate::resolve::{Resolved, resolve_with, switched_off};
 use crate::settings::Settings;
 use crate::signal;
 use crate::toolkit;
+use crate::workload::Role;
 
 /// For the report of a start that came to nothing; no platform's patience is at stake yet.
 const NOT_STARTED_REPORT: Duration = Duration::from_secs(5);
@@ -55,10 +58,10 @@ pub(super) fn run(mut words: Parser, mut armed: Armed) -> Result<u8, Error> {
             let scope = usage::value(words, "--signal-scope")?;
             let scope = scope
                 .to_str()
-                .filter(|scope| ["group", "child"].contains(scope))
+                .filter(|scope| ["auto", "group", "child"].contains(scope))
                 .ok_or(UsageFault::BadValue {
                     option: "--signal-scope",
-                    expected: "group or child",
+                    expected: "auto, group or child",
                 })?;
             arguments.push(("lifecycle.signal_scope", scope.to_owned()));
             Ok(true)
@@ -159,7 +162,7 @@ fn prepare_run(
     stages.end("secrets");
     let noted = resolved.problems.len();
     let about_secrets = obtained.problems.clone();
-    let policy = policy(settings, resolved.end);
+    let policy = policy(settings, &resolved.end);
     let mut delivery = deliver(
         resolved.workload,
         &resolved.values,
@@ -266,6 +269,7 @@ fn prepare_run(
             skew,
             pushes,
             nowhere,
+            serves: delivery.workload.role == Role::Serving,
             ..End::default()
         },
         delivery: delivery.kept(),
@@ -312,13 +316,17 @@ pub(super) fn recipient(
     }
 }
 
-fn policy(settings: &Settings, end: platform::End) -> Policy {
+/// How long processes that a program leaves behind have by default.
+const ORPHAN_SECONDS: u32 = 5;
+
+fn policy(settings: &Settings, end: &platform::End) -> Policy {
     let seconds = |seconds: u32| Duration::from_secs(seconds.into());
     let reserve = end.reserve_seconds();
     Policy {
         scope: match settings.signal_scope.as_deref() {
+            Some("group") => Scope::Group,
             Some("child") => Scope::Child,
-            _ => Scope::Group,
+            _ => Scope::Auto,
         },
         asked_by: end
             .asked_by
@@ -333,6 +341,7 @@ fn policy(settings: &Settings, end: platform::End) -> Policy {
         budget: Budget {
             drain: seconds(end.drain_seconds),
             program: seconds(end.grace_seconds - reserve),
+            orphans: seconds(settings.orphan_seconds.unwrap_or(ORPHAN_SECONDS)),
             whole: seconds(end.grace_seconds),
         },
     }
@@ -407,10 +416,25 @@ fn ended(end: End, ending: &Ending, exit_remap: &[(u8, u8)]) -> End {
             seconds: Some(ending.ended.saturating_sub(stop.at).as_secs_f64()),
         }),
         killed: ending.killed,
+        left_behind: left_behind(&ending.left_behind),
+        no_stop: ending.no_stop,
         failed: ending.failed,
         seconds: ending.ended.saturating_sub(ending.started).as_secs_f64(),
         ..end
     }
+}
+
+fn left_behind(left: &LeftBehind) -> Option<Orphans> {
+    let names = left.names.iter().filter(|name| name[0] != 0);
+    let name = |name: &[u8; 16]| {
+        let end = name.iter().position(|byte| *byte == 0).unwrap_or(16);
+        String::from_utf8_lossy(&name[..end]).into_owned()
+    };
+    (left.count > 0).then(|| Orphans {
+        count: left.count,
+        killed: left.killed,
+        names: names.map(name).collect(),
+    })
 }
 
 /// One line, so that a log shows where it ran and nothing else.

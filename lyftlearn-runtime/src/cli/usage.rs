@@ -13,7 +13,7 @@ pub(super) const HELP: &str = "\
 One view of an ML workload, whichever platform started its container.
 
 usage:
-  lyftlearn-runtime run [--signal-scope group|child] [--] [PROGRAM [ARG...]]
+  lyftlearn-runtime run [--signal-scope auto|group|child] [--] [PROGRAM [ARG...]]
       PID 1: delivers the workload's view, starts PROGRAM, forwards signals, reaps.
       `train` and `serve` run what [commands] in runtime.toml says, or else the
       executable of that name; without PROGRAM, commands.default runs.

@@ -20,6 +20,10 @@ pub(crate) struct End {
     pub(crate) stop: Option<Stopped>,
     /// The program was killed because its time was over.
     pub(crate) killed: bool,
+    /// Processes that outlived the program and were ended here.
+    pub(crate) left_behind: Option<Orphans>,
+    /// A signal from outside that is a stop elsewhere, and was not taken for one here.
+    pub(crate) no_stop: Option<i32>,
     /// A bug of ours came between.
     pub(crate) failed: bool,
     /// How long the program ran.
@@ -41,6 +45,19 @@ pub(crate) struct End {
     pub(crate) pushes: bool,
     /// Metrics are shown to nobody.
     pub(crate) nowhere: bool,
+    /// The program is a server.
+    pub(crate) serves: bool,
+}
+
+/// Processes that outlived the program and were ended here.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Orphans {
+    /// How many were sent SIGTERM.
+    pub(crate) count: u32,
+    /// How many of them were killed, because they did not end.
+    pub(crate) killed: u32,
+    /// The names of the first eight, as the kernel has them.
+    pub(crate) names: Vec<String>,
 }
 
 /// What of the metrics did not arrive.
@@ -164,6 +181,8 @@ pub(crate) struct Outcome {
     /// Processes of this container that the kernel killed for memory meanwhile.
     pub(crate) oom_kills: Option<u64>,
     pub(crate) exception: Option<Exception>,
+    /// Processes that outlived the program and were ended here.
+    pub(crate) left_behind: Option<Orphans>,
     /// Where a model was served that came with a snapshot.
     pub(crate) skew: Option<Skew>,
     /// Where metrics are sent to somebody, or were to be seen by somebody.
@@ -229,11 +248,40 @@ impl Outcome {
             seconds: end.seconds,
             oom_kills,
             exception,
+            left_behind: end.left_behind.clone(),
             skew: end.skew.clone(),
             metrics: None,
         };
         outcome.reason = outcome.reason_of(end);
+        for remark in outcome.remarks(end) {
+            outcome.reason.push_str("; ");
+            outcome.reason.push_str(&remark);
+        }
         outcome
+    }
+
+    /// What was done or not done here, and would not be known otherwise.
+    fn remarks(&self, end: &End) -> Vec<String> {
+        let mut remarks = Vec::new();
+        if let Some(left) = &self.left_behind {
+            remarks.push(left.in_words());
+            if end.serves && self.class == Class::Completed {
+                remarks.push("a server has to stay in the foreground".to_owned());
+            }
+        }
+        if let (Some(signal), None) = (end.no_stop, &end.stop) {
+            let signal = signal::name(signal);
+            remarks.push(format!(
+                "{signal} came from outside and was not taken for a stop: set STOPSIGNAL SIGTERM \
+                 in the image, or lifecycle.stop_on"
+            ));
+        }
+        remarks
+    }
+
+    /// Whether the log has to be told.
+    pub(crate) fn is_of_note(&self, end: &End) -> bool {
+        !matches!(self.class, Class::Completed | Class::NotStarted) || !self.remarks(end).is_empty()
     }
 
     /// Cause first: platforms cut from the end.
@@ -312,6 +360,27 @@ fn class(
         (_, _) if oom => Class::OutOfMemory,
         (_, Some(_)) => Class::UserError,
         (_, None) => Class::Signalled,
+    }
+}
+
+impl Orphans {
+    /// `ended 2 processes that the program left behind: supervisord, sleep`.
+    fn in_words(&self) -> String {
+        let processes = if self.count == 1 {
+            "process"
+        } else {
+            "processes"
+        };
+        let mut names = self.names.join(", ");
+        if self.count as usize > self.names.len() {
+            names.push_str(", …");
+        }
+        let killed = match self.killed {
+            0 => String::new(),
+            killed => format!(" ({killed} by SIGKILL)"),
+        };
+        let count = self.count;
+        format!("ended {count} {processes} that the program left behind: {names}{killed}")
     }
 }
 

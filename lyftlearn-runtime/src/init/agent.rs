@@ -85,7 +85,7 @@ impl Agent {
             .collect();
         self.again = None;
         self.started = now;
-        match spawn::spawn(&self.file, &self.words, &self.mask, &files) {
+        match spawn::spawn(&self.file, &self.words, &self.mask, &files, None) {
             Ok(pid) => self.pid = Some(pid),
             Err(_) => {
                 self.ended(true, now);

@@ -1,25 +1,109 @@
 //! Who is there besides the program: orphans that the kernel has handed to us.
 
+use std::io::Write;
+
+use nix::sys::signal::Signal;
 use rustix::fd::OwnedFd;
 use rustix::fs::{Mode, OFlags};
 use rustix::process::Pid;
 
+use super::procfs;
 use super::signals::{self, To};
 
 /// The children of this thread, which are the process's: it has no other
 /// (`CONFIG_PROC_CHILDREN`, proc_pid_task_children(5)).
 const CHILDREN: &str = "/proc/thread-self/children";
 
-/// Sends `signal` to every child but `own`. Without `/proc`, to what is left of the
-/// program's group.
-pub(super) fn signal_others(signal: i32, own: &[Option<Pid>], program: Pid) {
-    let told = each(|pid| {
-        if !own.contains(&Some(pid)) {
-            signals::send(To::Process(pid), signal);
+/// So many of the processes that a program leaves behind are named.
+const NAMED: usize = 8;
+
+/// Processes that outlived the program and were ended here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LeftBehind {
+    /// How many were asked to end.
+    pub(crate) count: u32,
+    /// How many were killed, because they did not: their own children among them.
+    pub(crate) killed: u32,
+    /// The names of the first ones, as the kernel has them: zeros follow.
+    pub(crate) names: [[u8; 16]; NAMED],
+}
+
+/// Processes that have been sent a signal: so many are known, and a further one may get it
+/// twice.
+struct Told([Option<Pid>; 64]);
+
+impl Told {
+    const fn none() -> Self {
+        Self([None; 64])
+    }
+
+    /// Whether it was not among them.
+    fn add(&mut self, pid: Pid) -> bool {
+        let known = self.0.contains(&Some(pid));
+        if let Some(free) = self.0.iter_mut().find(|told| told.is_none())
+            && !known
+        {
+            *free = Some(pid);
         }
-    });
-    if told.is_none() {
-        signals::send(To::Group(program), signal);
+        !known
+    }
+}
+
+/// The processes that outlive the program, which the kernel hands over as their parents end.
+pub(super) struct Orphans {
+    asked: Told,
+    killed: Told,
+    left: LeftBehind,
+}
+
+impl Orphans {
+    pub(super) const fn none() -> Self {
+        Self {
+            asked: Told::none(),
+            killed: Told::none(),
+            left: LeftBehind {
+                count: 0,
+                killed: 0,
+                names: [[0; 16]; NAMED],
+            },
+        }
+    }
+
+    pub(super) fn left(&self) -> LeftBehind {
+        self.left
+    }
+
+    /// Asks every child but `own` to end that has not been asked. Without `/proc` the signal
+    /// goes to what is left of the program's group, and nobody is known.
+    pub(super) fn term(&mut self, own: &[Option<Pid>], program: Pid) {
+        let told = each(|pid| {
+            if own.contains(&Some(pid)) || !procfs::is_alive(pid) || !self.asked.add(pid) {
+                return;
+            }
+            if let Some(name) = self.left.names.get_mut(self.left.count as usize) {
+                let length = procfs::read(pid, "comm", name).map_or(0, <[u8]>::len);
+                // The newline at its end.
+                name[length.saturating_sub(1)..].fill(0);
+            }
+            self.left.count += 1;
+            signals::send(To::Process(pid), Signal::SIGTERM as i32);
+        });
+        if told.is_none() {
+            signals::send(To::Group(program), Signal::SIGTERM as i32);
+        }
+    }
+
+    /// Kills every child but `own`.
+    pub(super) fn kill(&mut self, own: &[Option<Pid>], program: Pid) {
+        let killed = each(|pid| {
+            if !own.contains(&Some(pid)) && procfs::is_alive(pid) {
+                self.left.killed += u32::from(self.killed.add(pid));
+                signals::send(To::Process(pid), Signal::SIGKILL as i32);
+            }
+        });
+        if killed.is_none() {
+            signals::send(To::Group(program), Signal::SIGKILL as i32);
+        }
     }
 }
 
@@ -32,15 +116,31 @@ pub(super) fn others_left(own: &[Option<Pid>], program: Pid) -> bool {
     }
 }
 
-/// Calls `on` with every child; `None` when the kernel does not tell. Allocates nothing:
-/// this runs when memory may have run out.
-fn each(mut on: impl FnMut(Pid)) -> Option<()> {
-    let file: OwnedFd =
-        rustix::fs::open(CHILDREN, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
+/// Calls `on` with every child of a process that has one thread, as shells have; `None` when
+/// the kernel does not tell.
+pub(super) fn of(process: Pid, on: impl FnMut(Pid)) -> Option<()> {
+    let number = process.as_raw_nonzero();
+    let mut file = [0; 32];
+    let mut rest = &mut file[..];
+    write!(rest, "task/{number}/children").ok()?;
+    let length = 32 - rest.len();
+    let file = std::str::from_utf8(&file[..length]).ok()?;
+    listed(&procfs::open(process, file)?, on)
+}
+
+/// Calls `on` with every child; `None` when the kernel does not tell.
+fn each(on: impl FnMut(Pid)) -> Option<()> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    let file = rustix::fs::open(CHILDREN, flags, Mode::empty()).ok()?;
+    listed(&file, on)
+}
+
+/// Allocates nothing: this runs when memory may have run out.
+fn listed(file: &OwnedFd, mut on: impl FnMut(Pid)) -> Option<()> {
     let mut buffer = [0_u8; 1024];
     let mut number = 0_i32;
     loop {
-        let length = match rustix::io::read(&file, &mut buffer) {
+        let length = match rustix::io::read(file, &mut buffer) {
             Ok(0) => return Some(()),
             Ok(length) => length,
             Err(rustix::io::Errno::INTR) => continue,

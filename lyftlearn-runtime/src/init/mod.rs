@@ -6,6 +6,8 @@ mod children;
 mod fault;
 mod memory;
 mod own;
+mod procfs;
+mod shells;
 mod signals;
 mod spawn;
 mod stage;
@@ -17,6 +19,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 pub(crate) use agent::Helper;
+pub(crate) use children::LeftBehind;
 pub(crate) use own::path as own_path;
 pub(crate) use stage::{
     Stage, User, WORD as STAGE, become_program, become_user, let_stops_come, take_terminal,
@@ -200,7 +203,7 @@ pub(crate) fn errand(
     );
     let found = signals::block().ok()?;
     // Nothing that arrives here is for it: it ends when it is done, or with this process.
-    let errand = spawn::spawn(&own, &words, &SigSet::empty(), &files);
+    let errand = spawn::spawn(&own, &words, &SigSet::empty(), &files, None);
     // `exec` has armed nothing, and what it becomes inherits this.
     if !signals::is_every(&found) {
         let _ = found.thread_set_mask();
@@ -246,7 +249,7 @@ pub(crate) fn last_errand(
     let Ok(words) = spawn::Words::new(argv, environment) else {
         return;
     };
-    let Ok(errand) = spawn::spawn(&own, &words, &SigSet::empty(), &[]) else {
+    let Ok(errand) = spawn::spawn(&own, &words, &SigSet::empty(), &[], None) else {
         return;
     };
     let mut signals = SigSet::empty();

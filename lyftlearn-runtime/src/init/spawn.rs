@@ -1,12 +1,18 @@
 //! Starting processes in one call: `posix_spawn` makes the group and restores the mask,
 //! and exec's failure is its result.
+#![expect(
+    unsafe_code,
+    reason = "a working directory for the new process: nix has no form of it, and changing our own \
+              back afterwards would let the program see PID 1 in its directory"
+)]
 
 use std::ffi::{CString, OsString};
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
 use nix::errno::Errno;
+use nix::libc;
 use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawn};
 use nix::sys::signal::SigSet;
 use rustix::process::Pid;
@@ -39,13 +45,15 @@ impl Words {
     }
 }
 
-/// Starts a process in a group of its own, with `mask`. `files` names descriptors that it
-/// finds under another number; every other one of ours closes by itself.
+/// Starts a process in a group of its own, with `mask`, in `directory` or this process's own.
+/// `files` names descriptors that it finds under another number; every other one of ours
+/// closes by itself.
 pub(super) fn spawn(
     file: &Path,
     words: &Words,
     mask: &SigSet,
     files: &[(RawFd, RawFd)],
+    directory: Option<BorrowedFd<'_>>,
 ) -> nix::Result<Pid> {
     let mut attributes = PosixSpawnAttr::init()?;
     attributes.set_sigmask(mask)?;
@@ -57,10 +65,33 @@ pub(super) fn spawn(
     for (ours, theirs) in files {
         actions.add_dup2(*ours, *theirs)?;
     }
+    if let Some(directory) = directory {
+        add_fchdir(&mut actions, directory)?;
+    }
     let spawned = posix_spawn(file, &actions, &attributes, &words.argv, &words.environment);
     // It leaves 32 to 34 unblocked; what has come of them since the spawn began is lost.
     let _ = signals::block();
     Pid::from_raw(spawned?.as_raw()).ok_or(Errno::ESRCH)
+}
+
+/// The new process begins in `directory`.
+fn add_fchdir(actions: &mut PosixSpawnFileActions, directory: BorrowedFd<'_>) -> nix::Result<()> {
+    let actions: *mut PosixSpawnFileActions = actions;
+    // SAFETY: nix declares its type `repr(transparent)` over the C library's own, which was
+    // initialised by the library and is borrowed mutably for this call; the descriptor
+    // outlives it, and the spawn.
+    let errno = unsafe {
+        libc::posix_spawn_file_actions_addfchdir_np(
+            actions.cast::<libc::posix_spawn_file_actions_t>(),
+            directory.as_raw_fd(),
+        )
+    };
+    // It returns an errno, and sets none.
+    if errno == 0 {
+        Ok(())
+    } else {
+        Err(Errno::from_raw(errno))
+    }
 }
 
 /// What exec's errno means to a person. Only the two that POSIX's shells tell apart

@@ -6,6 +6,10 @@ use std::time::Duration;
 /// How long anything may take that outlives the program when nobody asked for a stop.
 const LINGER: Duration = Duration::from_secs(10);
 
+/// Helpers that notice by a closed pipe that their program is gone end by themselves in this
+/// time (multiprocessing's resource tracker); they were not left behind.
+const SETTLE: Duration = Duration::from_millis(100);
+
 /// Spans from the moment at which the platform asks for a stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Budget {
@@ -13,6 +17,9 @@ pub(crate) struct Budget {
     pub(crate) drain: Duration,
     /// Until the program is killed.
     pub(crate) program: Duration,
+    /// How long the processes that outlive the program have after SIGTERM. Counted from the
+    /// program's end, unlike the others, and never beyond `program` after a stop.
+    pub(crate) orphans: Duration,
     /// Until the platform kills everything. What is left after the program is kept for
     /// those it left behind, the agent's last words and the outcome.
     pub(crate) whole: Duration,
@@ -70,7 +77,9 @@ enum State {
     Stopping,
     /// The program has been killed and is not gone yet.
     Killing,
-    /// The program is gone, others are not.
+    /// The program is gone, others are not, and may be about to go.
+    Settling,
+    /// They have been asked to end.
     Clearing {
         killed: bool,
     },
@@ -136,6 +145,14 @@ impl Machine {
         )
     }
 
+    /// Whether orphans have been killed; `None` before they were asked to end.
+    pub(super) fn orphans_are_killed(&self) -> Option<bool> {
+        match self.state {
+            State::Clearing { killed } => Some(killed),
+            _ => None,
+        }
+    }
+
     /// Until when the outcome has to be out: it is the last thing that is done, and what is
     /// left then is for leaving.
     pub(super) fn report_until(&self, now: Duration) -> Duration {
@@ -190,17 +207,26 @@ impl Machine {
             (State::Killing, Event::Time) if late => self.finish_agent(now, act),
             (_, Event::Signal(signal)) if self.program_runs() => act(Act::Forward(signal)),
             (_, Event::ProgramEnded { others: true }) if self.program_runs() => {
+                self.enter(State::Settling, now + SETTLE.min(self.slice() / 2));
+            }
+            (State::Settling, Event::Time) if late => {
                 act(Act::TermOthers);
+                let until = now + self.budget.orphans;
                 let until = match self.stop {
-                    Some(stop) => (stop.at + self.budget.program).max(now + self.slice()),
-                    None => now + self.budget.program.min(LINGER),
+                    Some(stop) => until.min(stop.at + self.budget.program),
+                    None => until,
                 };
-                self.enter(State::Clearing { killed: false }, until);
+                self.enter(
+                    State::Clearing { killed: false },
+                    until.max(now + self.slice() / 2),
+                );
             }
             (_, Event::ProgramEnded { others: false }) if self.program_runs() => {
                 self.finish_agent(now, act);
             }
-            (State::Clearing { .. }, Event::NothingLeft) => self.finish_agent(now, act),
+            (State::Settling | State::Clearing { .. }, Event::NothingLeft) => {
+                self.finish_agent(now, act);
+            }
             (State::Clearing { killed: false }, Event::Time) if late => {
                 act(Act::KillOthers);
                 self.enter(State::Clearing { killed: true }, now + self.slice());

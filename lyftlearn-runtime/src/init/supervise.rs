@@ -7,12 +7,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use rustix::fd::OwnedFd;
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, WaitOptions, WaitStatus};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::agent::{Agent, Helper};
+use super::children::{LeftBehind, Orphans};
 use super::fault::InitFault;
+use super::shells::Shells;
 use super::signals::{self, Arrived, To};
 use super::spawn::{self, Words};
 use super::stage::{self, Stage, User};
@@ -24,6 +27,8 @@ use crate::error::Error;
 /// Who receives what is forwarded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
+    /// The program alone; a stop that is for a shell reaches its children first.
+    Auto,
     /// The program and what it started in its group.
     Group,
     /// The program alone.
@@ -71,6 +76,10 @@ pub(crate) struct Ending {
     pub(crate) stop: Option<Stop>,
     /// Killed here, because its time was over.
     pub(crate) killed: bool,
+    pub(crate) left_behind: LeftBehind,
+    /// The last signal from outside that images and pods use as their stop signal, and that
+    /// was not taken for a stop.
+    pub(crate) no_stop: Option<i32>,
     /// A bug of ours: what is known beyond the status is not.
     pub(crate) failed: bool,
     pub(crate) started: Duration,
@@ -78,6 +87,18 @@ pub(crate) struct Ending {
     /// Until when the outcome has to be out.
     pub(crate) report_until: Duration,
 }
+
+/// As whose signal the kernel shows what comes from outside this PID namespace.
+const OUTSIDE: i32 = 0;
+
+/// What images (`STOPSIGNAL`) and pods (`lifecycle.stopSignal`) ask with instead of SIGTERM:
+/// nginx, PostgreSQL, Apache, HAProxy.
+const OTHER_STOPS: [i32; 4] = [
+    Signal::SIGQUIT as i32,
+    Signal::SIGINT as i32,
+    Signal::SIGWINCH as i32,
+    Signal::SIGUSR1 as i32,
+];
 
 /// Called when a stop was asked for: the signal, when, and until when there is time.
 pub(crate) type Announce<'a> = &'a mut dyn FnMut(i32, Duration, Duration);
@@ -116,6 +137,9 @@ pub(crate) fn supervise(
         machine: Machine::new(policy.budget, agent.is_some()),
         agent,
         announce,
+        shells: Shells::none(),
+        orphans: Orphans::none(),
+        no_stop: None,
         status: None,
         started: now(),
         ended: None,
@@ -172,20 +196,43 @@ fn start(armed: &Armed, program: &Program) -> Result<Pid, Error> {
             Words::new(&program.argv, &program.environment)?,
         ),
     };
-    let child = spawn::spawn(&file, &words, &mask, &[])
-        .map_err(|errno| spawn::not_started(&program.file, errno))?;
-    Ok(child)
+    // The program's from its first moment on: it may unmount it, or move it away.
+    let directory = WorkingDirectory::leave();
+    let child = spawn::spawn(&file, &words, &mask, &[], directory.fd());
+    child.map_err(|errno| {
+        directory.enter();
+        spawn::not_started(&program.file, errno)
+    })
 }
 
-/// What was the program's is its own now: a working directory that pins a mount, files
-/// whose last reader waits for the last writer to close them.
+/// The directory that this process was started in.
+struct WorkingDirectory(Option<OwnedFd>);
+
+impl WorkingDirectory {
+    /// Goes to the root, unless the way back is not to be had.
+    fn leave() -> Self {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let directory = rustix::fs::open(".", flags, Mode::empty()).ok();
+        Self(directory.filter(|_| rustix::process::chdir("/").is_ok()))
+    }
+
+    fn fd(&self) -> Option<BorrowedFd<'_>> {
+        self.0.as_ref().map(AsFd::as_fd)
+    }
+
+    fn enter(&self) {
+        if let Some(directory) = &self.0 {
+            let _ = rustix::process::fchdir(directory);
+        }
+    }
+}
+
+/// What was the program's is its own now: files whose last reader waits for the last writer
+/// to close them, and a working directory that could not be left before.
 fn let_go(agent: Option<&Agent>) {
     let _ = rustix::process::chdir("/");
-    let Ok(directory) = rustix::fs::open(
-        "/proc/self/fd",
-        rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::CLOEXEC | rustix::fs::OFlags::DIRECTORY,
-        rustix::fs::Mode::empty(),
-    ) else {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::DIRECTORY;
+    let Ok(directory) = rustix::fs::open("/proc/self/fd", flags, Mode::empty()) else {
         return;
     };
     let mut open = Vec::new();
@@ -218,6 +265,9 @@ struct Supervisor<'a> {
     machine: Machine,
     agent: Option<Agent>,
     announce: Announce<'a>,
+    shells: Shells,
+    orphans: Orphans,
+    no_stop: Option<i32>,
     status: Option<WaitStatus>,
     started: Duration,
     ended: Option<Duration>,
@@ -235,7 +285,8 @@ impl Supervisor<'_> {
         while !self.machine.done() {
             let due = self.machine.deadline();
             let again = self.agent.as_ref().and_then(Agent::again);
-            let next = due.into_iter().chain(again).min();
+            let look = self.shells.next_look(now());
+            let next = due.into_iter().chain(again).chain(look).min();
             let timeout = next.map(|next| next.saturating_sub(now()));
             match signals::next(&armed.all, timeout) {
                 Some(arrived) if arrived.number == Signal::SIGCHLD as i32 => self.reap(),
@@ -248,6 +299,7 @@ impl Supervisor<'_> {
                     self.reap();
                 }
             }
+            self.shells.look(now());
             if self.machine.deadline().is_some_and(|due| due <= now()) {
                 self.step(Event::Time);
             }
@@ -276,7 +328,11 @@ impl Supervisor<'_> {
         if arrived.sender == rustix::process::getpid().as_raw_nonzero().get() {
             return;
         }
-        self.step(if self.policy.asked_by.contains(&arrived.number) {
+        let stop = self.policy.asked_by.contains(&arrived.number);
+        if !stop && arrived.sender == OUTSIDE && OTHER_STOPS.contains(&arrived.number) {
+            self.no_stop = Some(arrived.number);
+        }
+        self.step(if stop {
             Event::Stop(arrived.number)
         } else {
             Event::Signal(arrived.number)
@@ -286,7 +342,8 @@ impl Supervisor<'_> {
     fn step(&mut self, event: Event) {
         let now = now();
         let (child, policy, agent) = (self.child, self.policy, &mut self.agent);
-        let announce = &mut self.announce;
+        let (announce, shells) = (&mut self.announce, &mut self.shells);
+        let orphans = &mut self.orphans;
         let own = [agent.as_ref().and_then(Agent::pid)];
         let mut without_agent = false;
         self.machine.step(now, event, &mut |act| match act {
@@ -301,15 +358,18 @@ impl Supervisor<'_> {
                 told(agent, |agent| agent.forwarded(signal));
             }
             Act::ForwardStop(signal) => {
-                forward(policy.scope, child, policy.stop_signal);
+                match policy.scope {
+                    Scope::Auto => shells.tell(child, policy.stop_signal),
+                    scope => forward(scope, child, policy.stop_signal),
+                }
                 told(agent, |agent| agent.forwarded(signal));
             }
             Act::KillProgram => {
                 forward(Scope::Group, child, Signal::SIGKILL as i32);
                 told(agent, |agent| agent.tell(ledger::KILLED, 1));
             }
-            Act::TermOthers => children::signal_others(Signal::SIGTERM as i32, &own, child),
-            Act::KillOthers => children::signal_others(Signal::SIGKILL as i32, &own, child),
+            Act::TermOthers => orphans.term(&own, child),
+            Act::KillOthers => orphans.kill(&own, child),
             Act::TermAgent | Act::KillAgent => {
                 if let Some(agent) = agent.as_mut() {
                     match act {
@@ -339,7 +399,9 @@ impl Supervisor<'_> {
         loop {
             match rustix::process::wait(options) {
                 Ok(Some((pid, status))) if status.stopped() => {
-                    if pid == self.child {
+                    if pid == self.child && self.shells.any() {
+                        // Stopped by this process, and continued by it.
+                    } else if pid == self.child {
                         self.stop_with_the_program();
                     } else if let Some(agent) = &self.agent
                         && agent.pid() == Some(pid)
@@ -351,6 +413,7 @@ impl Supervisor<'_> {
                 Ok(Some((pid, status))) if pid == self.child && self.status.is_none() => {
                     self.status = Some(status);
                     self.ended = Some(now());
+                    self.shells.let_go();
                     told(&mut self.agent, |agent| {
                         agent.program_ended(pid, read(status))
                     });
@@ -382,6 +445,13 @@ impl Supervisor<'_> {
                 self.step(Event::ProgramEnded { others: left });
             } else if !left {
                 self.step(Event::NothingLeft);
+            } else if let Some(killed) = self.machine.orphans_are_killed() {
+                // One that ended has left its own children behind.
+                if killed {
+                    self.orphans.kill(&own, self.child);
+                } else {
+                    self.orphans.term(&own, self.child);
+                }
             }
         }
     }
@@ -407,6 +477,8 @@ impl Supervisor<'_> {
             status: self.status.map_or(Status::Unkillable, read),
             stop: self.machine.stop(),
             killed: self.machine.killed(),
+            left_behind: self.orphans.left(),
+            no_stop: self.no_stop,
             failed,
             started: self.started,
             ended,

@@ -53,6 +53,7 @@ fn alone_in_its_process() {
         stop_signal: 15,
         budget: Budget {
             drain: Duration::ZERO,
+            orphans: Duration::from_secs(5),
             program: Duration::from_secs(20),
             whole: Duration::from_secs(24),
         },

@@ -15,10 +15,10 @@ pub(super) struct Grace {
 }
 
 /// What the platform's end of a container is like, beyond what programs need to know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct End {
     /// The signals by which it asks for a stop.
-    pub(crate) asked_by: &'static [&'static str],
+    pub(crate) asked_by: Vec<String>,
     /// Between the first of them and SIGKILL.
     pub(crate) grace_seconds: u32,
     /// Of these the time until the program hears of it.
@@ -28,7 +28,7 @@ pub(crate) struct End {
 impl End {
     /// What of the grace is not the program's: 10 s of SageMaker's 120, 5 s of
     /// Kubernetes' and an endpoint's 30.
-    pub(crate) fn reserve_seconds(self) -> u32 {
+    pub(crate) fn reserve_seconds(&self) -> u32 {
         self.grace_seconds.div_ceil(6).min(10)
     }
 }
@@ -73,7 +73,7 @@ pub(crate) fn reason_file(facts: &Facts) -> Option<&'static Path> {
 /// The stop signal and what of the platform's grace is left for the program: the
 /// rest is ours, to say why it ended and to get that out.
 pub(super) fn lifecycle(
-    end: End,
+    end: &End,
     grace_source: String,
     settings: &Settings,
 ) -> Result<Lifecycle, Error> {

@@ -260,15 +260,16 @@ pub(crate) fn read(
     )?;
     let end = End {
         // A processing job is stopped by either (dev guide: build your own processing
-        // container).
-        asked_by: match detection.found_role {
-            Role::Processing => &["SIGTERM", "SIGINT"],
-            _ => &["SIGTERM"],
+        // container). An image's STOPSIGNAL and a pod's stopSignal are not seen from inside.
+        asked_by: match (&settings.stop_on, detection.found_role) {
+            (Some(signals), _) => signals.clone(),
+            (None, Role::Processing) => vec!["SIGTERM".to_owned(), "SIGINT".to_owned()],
+            (None, _) => vec!["SIGTERM".to_owned()],
         },
         grace_seconds: part.grace.seconds,
         drain_seconds: settings.drain_seconds.unwrap_or(0),
     };
-    let lifecycle = lifecycle(end, part.grace.source, settings)?;
+    let lifecycle = lifecycle(&end, part.grace.source, settings)?;
     let (credentials, identity) = identity::read(&world, detection, &part.job, &mut problems);
     let (metrics, export) =
         routes::read(&world, detection, &part.job, &part.topology, &mut problems);

@@ -141,9 +141,13 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "lifecycle.signal_scope",
         form: Form::Choice {
-            of: &["group", "child"],
-            expected: "group or child",
+            of: &["auto", "group", "child"],
+            expected: "auto, group or child",
         },
+    },
+    Key {
+        name: "lifecycle.stop_on",
+        form: Form::Other,
     },
     Key {
         name: "lifecycle.stop_signal",
@@ -151,6 +155,10 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         name: "lifecycle.drain_seconds",
+        form: Form::Other,
+    },
+    Key {
+        name: "lifecycle.orphan_seconds",
         form: Form::Other,
     },
     Key {

@@ -51,9 +51,13 @@ pub(crate) struct Settings {
     pub(crate) model_dir: Option<String>,
     pub(crate) grace_seconds: Option<u32>,
     pub(crate) signal_scope: Option<String>,
+    /// The signals by which the platform asks for a stop.
+    pub(crate) stop_on: Option<Vec<String>>,
     /// As which the program receives a stop; a signal's name.
     pub(crate) stop_signal: Option<String>,
     pub(crate) drain_seconds: Option<u32>,
+    /// How long processes that outlive the program have after SIGTERM.
+    pub(crate) orphan_seconds: Option<u32>,
     /// Exit codes of the program, each with the one to leave with instead.
     pub(crate) exit_remap: Vec<(u8, u8)>,
     /// `UID`, `NAME`, `UID:GID` and so on, as `docker run --user` takes it.
@@ -349,8 +353,10 @@ impl Reader {
             model_dir: self.path("paths.model"),
             grace_seconds: self.seconds("lifecycle.grace_seconds"),
             signal_scope: self.choice("lifecycle.signal_scope"),
+            stop_on: self.signals("lifecycle.stop_on"),
             stop_signal: self.signal("lifecycle.stop_signal"),
             drain_seconds: self.seconds("lifecycle.drain_seconds"),
+            orphan_seconds: self.seconds("lifecycle.orphan_seconds"),
             exit_remap: self.exit_remap("lifecycle.exit_remap"),
             user: self.text("user"),
             agent: self.choice("agent"),

@@ -109,6 +109,25 @@ impl Reader {
         }
     }
 
+    /// A list of signals, by name or number.
+    pub(super) fn signals(&mut self, key: &'static str) -> Option<Vec<String>> {
+        let expected = "a list of signals that can be caught, such as [\"SIGTERM\", \"SIGQUIT\"]";
+        let numbers: Option<Vec<i32>> = self
+            .list(key, expected)?
+            .iter()
+            .map(|text| signal::number(text).filter(|number| !UNCATCHABLE.contains(number)))
+            .collect();
+        match numbers {
+            Some(numbers) if !numbers.is_empty() => {
+                Some(numbers.into_iter().map(signal::name).collect())
+            }
+            _ => {
+                self.wrong(key, expected);
+                None
+            }
+        }
+    }
+
     /// `["143:0"]`: what the program leaves with, and what to leave with instead.
     pub(super) fn exit_remap(&mut self, key: &'static str) -> Vec<(u8, u8)> {
         let expected = "a list of exit codes, such as [\"143:0\"]";

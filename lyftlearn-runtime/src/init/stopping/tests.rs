@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::{Act, Budget, Event, LINGER, Machine};
+use super::{Act, Budget, Event, Machine};
 
 const TERM: i32 = 15;
 
@@ -16,6 +16,7 @@ fn training() -> Budget {
     Budget {
         drain: Duration::ZERO,
         program: seconds(110),
+        orphans: seconds(5),
         whole: seconds(120),
     }
 }
@@ -77,6 +78,7 @@ fn a_drain_delay_holds_the_stop_back_and_a_second_one_cuts_it_short() {
     let budget = Budget {
         drain: seconds(8),
         program: seconds(25),
+        orphans: seconds(5),
         whole: seconds(30),
     };
     let mut story = Story::new(budget, false);
@@ -98,24 +100,42 @@ fn a_drain_delay_holds_the_stop_back_and_a_second_one_cuts_it_short() {
 }
 
 #[test]
-fn orphans_have_the_rest_of_the_grace_after_a_stop_and_little_without_one() {
+fn orphans_have_five_seconds_and_never_more_than_the_grace() {
+    let after = |settled: u64| Duration::from_millis(settled * 1_000 + 100);
     let mut story = Story::new(training(), false);
     story
         .event(seconds(0), Event::Stop(TERM))
-        .event(seconds(1), Event::ProgramEnded { others: true });
-    assert_eq!(story.times(Act::TermOthers), [seconds(1)]);
-    assert_eq!(story.machine.deadline(), Some(seconds(110)));
-    story.event(seconds(60), Event::NothingLeft);
-    assert!(story.machine.done());
-    assert!(story.times(Act::KillOthers).is_empty());
+        .event(seconds(1), Event::ProgramEnded { others: true })
+        .event(after(1), Event::Time);
+    assert_eq!(story.times(Act::TermOthers), [after(1)]);
+    assert_eq!(story.machine.deadline(), Some(after(6)));
+    story.event(after(6), Event::Time);
+    assert_eq!(story.times(Act::KillOthers), [after(6)]);
 
+    // The program took nearly all of the grace.
+    let mut story = Story::new(training(), false);
+    story
+        .event(seconds(0), Event::Stop(TERM))
+        .event(seconds(107), Event::ProgramEnded { others: true })
+        .event(after(107), Event::Time);
+    assert_eq!(story.machine.deadline(), Some(seconds(110)));
+
+    // Nobody asked for a stop.
     let mut story = Story::new(training(), false);
     story
         .event(seconds(50), Event::ProgramEnded { others: true })
-        .event(seconds(59), Event::Time);
-    assert!(story.times(Act::KillOthers).is_empty());
-    story.event(seconds(60), Event::Time);
-    assert_eq!(story.times(Act::KillOthers), [seconds(60)]);
+        .event(after(50), Event::Time);
+    assert_eq!(story.machine.deadline(), Some(after(55)));
+}
+
+#[test]
+fn helpers_that_end_with_the_program_are_not_told() {
+    let mut story = Story::new(training(), false);
+    story
+        .event(seconds(50), Event::ProgramEnded { others: true })
+        .event(seconds(50), Event::NothingLeft);
+    assert!(story.machine.done());
+    assert!(story.times(Act::TermOthers).is_empty());
 }
 
 #[test]
@@ -142,11 +162,17 @@ fn event() -> impl Strategy<Value = Event> {
 }
 
 prop_compose! {
-    fn budget()(whole in 1_u64..200_000, reserve in 0_u64..50_000, drain in 0_u64..50_000) -> Budget {
+    fn budget()(
+        whole in 1_u64..200_000,
+        reserve in 0_u64..50_000,
+        drain in 0_u64..50_000,
+        orphans in 0_u64..50_000,
+    ) -> Budget {
         let program = whole.saturating_sub(reserve);
         Budget {
             drain: Duration::from_millis(drain.min(program)),
             program: Duration::from_millis(program),
+            orphans: Duration::from_millis(orphans),
             whole: Duration::from_millis(whole),
         }
     }
@@ -202,7 +228,7 @@ proptest! {
         }
         for at in story.times(Act::KillOthers) {
             let ended = program_ended.expect("others are killed after the program");
-            prop_assert!(at >= (ended + budget.program.min(LINGER)).min(stop.at + budget.program));
+            prop_assert!(at >= (ended + budget.orphans).min(stop.at + budget.program));
         }
         for killed in [Act::KillProgram, Act::KillOthers, Act::TermOthers, Act::TermAgent, Act::KillAgent] {
             prop_assert!(story.times(killed).len() <= 1);

@@ -1,0 +1,95 @@
+//! What /proc says of other processes, read without allocating: this runs while the program
+//! does, and when memory may have run out.
+
+use std::io::Write;
+
+use rustix::fd::OwnedFd;
+use rustix::fs::{CWD, Mode, OFlags};
+use rustix::process::Pid;
+
+/// Room for `/proc/<pid>/task/<pid>/children`.
+const PATH_BYTES: usize = 64;
+
+/// Opens a file of a process.
+pub(super) fn open(process: Pid, file: &str) -> Option<OwnedFd> {
+    let mut path = [0; PATH_BYTES];
+    let path = path_of(process, file, &mut path)?;
+    rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()
+}
+
+/// The beginning of a file, as much as `buffer` holds.
+pub(super) fn read<'a>(process: Pid, file: &str, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
+    let file = open(process, file)?;
+    let mut length = 0;
+    while length < buffer.len() {
+        match rustix::io::read(&file, &mut buffer[length..]) {
+            Ok(0) => break,
+            Ok(more) => length += more,
+            Err(rustix::io::Errno::INTR) => {}
+            Err(_) => return None,
+        }
+    }
+    Some(&buffer[..length])
+}
+
+/// What a link says, such as `exe` or `fd/1`.
+pub(super) fn link<'a>(process: Pid, link: &str, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
+    let mut path = [0; PATH_BYTES];
+    let path = path_of(process, link, &mut path)?;
+    let length = rustix::fs::readlinkat_raw(CWD, path, &mut *buffer).ok()?;
+    Some(&buffer[..length])
+}
+
+/// The letter of proc_pid_stat(5); `None` when it is gone.
+pub(super) fn state(process: Pid) -> Option<u8> {
+    let mut buffer = [0; 256];
+    let stat = read(process, "stat", &mut buffer)?;
+    // The name may hold anything; it ends at the last parenthesis.
+    let name_ends = stat.iter().rposition(|byte| *byte == b')')?;
+    stat.get(name_ends + 2).copied()
+}
+
+/// Whether it still runs: one that waits to be reaped does not.
+pub(super) fn is_alive(process: Pid) -> bool {
+    state(process).is_some_and(|state| !b"ZX".contains(&state))
+}
+
+/// Whether it has a handler for a signal.
+pub(super) fn catches(process: Pid, signal: i32) -> bool {
+    let mut buffer = [0; 4096];
+    let caught = read(process, "status", &mut buffer).and_then(|status| {
+        let mut lines = status.split(|byte| *byte == b'\n');
+        let line = lines.find_map(|line| line.strip_prefix(b"SigCgt:\t"))?;
+        u64::from_str_radix(std::str::from_utf8(line).ok()?, 16).ok()
+    });
+    caught.is_some_and(|caught| caught & (1 << (signal - 1)) != 0)
+}
+
+fn path_of<'a>(process: Pid, file: &str, buffer: &'a mut [u8; PATH_BYTES]) -> Option<&'a str> {
+    let mut rest = &mut buffer[..];
+    write!(rest, "/proc/{}/{file}", process.as_raw_nonzero()).ok()?;
+    let length = PATH_BYTES - rest.len();
+    std::str::from_utf8(&buffer[..length]).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::process::{Pid, getpid};
+
+    use super::{catches, is_alive, link, read, state};
+
+    #[test]
+    fn a_process_is_described() {
+        let itself = getpid();
+        let mut buffer = [0; 256];
+        assert!(link(itself, "exe", &mut buffer).is_some_and(|path| path.starts_with(b"/")));
+        let mut buffer = [0; 16];
+        assert!(read(itself, "comm", &mut buffer).is_some_and(|name| name.ends_with(b"\n")));
+        assert!(state(itself).is_some_and(|state| b"RS".contains(&state)));
+        assert!(is_alive(itself));
+        // The test harness handles it, for a stack that overflows.
+        assert!(catches(itself, 11));
+        assert!(!catches(itself, 64));
+        assert!(state(Pid::from_raw(i32::MAX).unwrap()).is_none());
+    }
+}
