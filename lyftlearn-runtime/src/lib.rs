@@ -71,6 +71,8 @@ pub mod shutdown;
     allow(dead_code, reason = "some of it is told to PID 1 alone")
 )]
 mod signal;
+#[cfg(feature = "cli")]
+mod stderr;
 #[cfg_attr(
     not(feature = "cli"),
     allow(

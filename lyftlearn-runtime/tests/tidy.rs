@@ -16,6 +16,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("contract", &["error"]),
     ("workload", &["contract", "error"]),
     ("signal", &[]),
+    ("stderr", &[]),
     // floor 1: reads, and what mechanism needs
     ("facts", &["contract", "error"]),
     ("settings", &["contract", "error", "signal"]),
@@ -78,6 +79,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "secrets",
             "settings",
             "signal",
+            "stderr",
             "toolkit",
             "workload",
         ],
@@ -96,6 +98,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "secrets",
             "settings",
             "signal",
+            "stderr",
             "workload",
         ],
     ),

@@ -1,5 +1,7 @@
 //! From the platform's stop signal to the end, in time.
 
+use std::os::fd::OwnedFd;
+use std::process::Stdio;
 use std::time::Instant;
 
 use super::*;
@@ -261,6 +263,47 @@ fn how_long_orphans_have_is_a_setting() {
     assert_eq!(outcome(&world)["left_behind"]["killed"], 1);
     // Not the five seconds that they have by default.
     assert!(began.elapsed() < Duration::from_secs(5));
+}
+
+/// The writing end of a pipe that takes nothing more; its reader does not read.
+fn full_pipe() -> (OwnedFd, Stdio) {
+    let (reader, writer) = nix::unistd::pipe().unwrap();
+    rustix::io::ioctl_fionbio(&writer, true).unwrap();
+    while rustix::io::write(&writer, &[b'x'; 4096]).is_ok() {}
+    rustix::io::ioctl_fionbio(&writer, false).unwrap();
+    (reader, writer.into())
+}
+
+/// A log collector that hangs: `what` is said to it and must not be waited for.
+#[track_caller]
+fn check_unread(settings: &str, argv: &[&str], stop: bool, code: i32) {
+    let (world, container) = shared(settings);
+    let (reader, stderr) = full_pipe();
+    let argv: Vec<OsString> = [&[BINARY, "run", "--"], argv]
+        .concat()
+        .iter()
+        .map(OsString::from)
+        .collect();
+    let streams = [Stdio::null(), Stdio::null(), stderr];
+    let running = container.start_on(&argv, streams);
+    if stop {
+        appears(&world.path("shared/ready"));
+        running.signal(Signal::SIGTERM);
+    }
+    check_end(&running.end(), code);
+    drop(reader);
+}
+
+#[test]
+fn a_reader_of_stderr_that_does_not_read_holds_nothing_up() {
+    needs_namespaces!();
+    // The line of the start, the reason of the end, and both around a stop.
+    check_unread("", &["sh", "-c", "exit 3"], false, 3);
+    let trapped = "trap 'exit 5' TERM; touch /shared/ready; while :; do :; done";
+    check_unread("", &["sh", "-c", trapped], true, 5);
+    // A report of a start that fails.
+    check_unread("role = \"none\"\n", &["true"], false, 125);
+    check_unread("", &["no-such-program"], false, 127);
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! The agent's few words, as `key=value` on stderr: warnings only, never a secret.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 
 /// Whether anything is said at all.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +26,6 @@ impl Log {
             };
         }
         line.push('\n');
-        // A reader that has gone is no reason to stop serving.
-        let _ = std::io::stderr().write_all(line.as_bytes());
+        crate::stderr::say(&line);
     }
 }

@@ -37,7 +37,5 @@ pub(super) fn data(bytes: &[u8]) -> Result<(), Error> {
     }
 }
 
-/// Words. With nobody to read them there is nobody to tell.
-pub(super) fn say(text: &str) {
-    let _ = io::stderr().write_all(text.as_bytes());
-}
+/// Words.
+pub(super) use crate::stderr::say;
