@@ -163,8 +163,8 @@ fn every_mistake_of_a_document_shows_at_once() {
              LYFTLEARN_ROLE: reserved: this runtime sets it\n  \
              LYFTLEARN_RUNTIME_LOG: a setting; put it into runtime.toml\n  \
              NUL: its value holds a NUL byte\n  \
-             A=B: no name that a variable can have\n  \
-             : no name that a variable can have\n"
+             A=B: not a name that a variable can have\n  \
+             \"\": not a name that a variable can have\n"
         ),
     );
     check_refused(

@@ -58,19 +58,31 @@ pub(super) fn env(mut words: Parser) -> Result<u8, Error> {
     if !with_secrets {
         added.retain(|(name, _)| name != aws::AUTHORIZATION_TOKEN);
     }
-    let mut text = write(format, &added);
+    let (mut text, left_out) = write(format, &added);
     // Elsewhere absence cannot be written down.
     if matches!(format, Format::Export) {
-        for name in gathered.gone(&facts) {
+        let gone = gathered.gone(&facts);
+        for name in gone
+            .into_iter()
+            .filter(|name| is_identifier(OsStr::new(name)))
+        {
             text.extend_from_slice(format!("unset {name}\n").as_bytes());
         }
     }
     output::data(&text)?;
+    if !left_out.is_empty() {
+        let why = match format {
+            Format::Json => "not UTF-8, which JSON is; --format nul has them",
+            _ => "no shell can take the name; --format json and --format nul have them",
+        };
+        let names = left_out.join(", ");
+        output::say(&format!("lyftlearn-runtime: left out: {names}: {why}\n"));
+    }
     Ok(0)
 }
 
 /// What the program gets beyond what was found, or otherwise.
-fn added(layers: &Layers<'_>) -> Vec<(String, OsString)> {
+fn added(layers: &Layers<'_>) -> Vec<(OsString, OsString)> {
     layered(layers)
         .into_iter()
         .filter(|variable| {
@@ -80,14 +92,36 @@ fn added(layers: &Layers<'_>) -> Vec<(String, OsString)> {
                 Source::Document(_) | Source::Runtime | Source::Secret(_)
             )
         })
-        .map(|variable| {
-            let name = variable.name.to_string_lossy().into_owned();
-            (name, variable.value.1)
-        })
+        .map(|variable| (variable.name, variable.value.1))
         .collect()
 }
 
-fn write(format: Format, variables: &[(String, OsString)]) -> Vec<u8> {
+/// A name that a shell can assign to: POSIX.1-2017, 3.235.
+fn is_identifier(name: &OsStr) -> bool {
+    let bytes = name.as_bytes();
+    !bytes.first().is_none_or(u8::is_ascii_digit)
+        && bytes
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+}
+
+/// The text, and the names of those that it cannot hold.
+fn write(format: Format, variables: &[(OsString, OsString)]) -> (Vec<u8>, Vec<String>) {
+    let holds = |name: &OsStr, value: &OsStr| match format {
+        Format::Export | Format::Dotenv => is_identifier(name),
+        Format::Json => name.to_str().is_some() && value.to_str().is_some(),
+        Format::Nul => true,
+    };
+    let (held, left_out): (Vec<_>, Vec<_>) = variables
+        .iter()
+        .partition(|(name, value)| holds(name, value));
+    let left_out = left_out
+        .iter()
+        .map(|(name, _)| format!("{}", name.display()));
+    (written(format, &held), left_out.collect())
+}
+
+fn written(format: Format, variables: &[&(OsString, OsString)]) -> Vec<u8> {
     match format {
         Format::Export => lines(variables, |name, value| {
             let quoted = shlex::bytes::try_quote(value.as_bytes()).unwrap_or_default();
@@ -99,7 +133,9 @@ fn write(format: Format, variables: &[(String, OsString)]) -> Vec<u8> {
         Format::Json => {
             let object: serde_json::Map<String, serde_json::Value> = variables
                 .iter()
-                .map(|(name, value)| (name.clone(), value.to_string_lossy().into()))
+                .filter_map(|(name, value)| {
+                    Some((name.to_str()?.to_owned(), value.to_str()?.into()))
+                })
                 .collect();
             format!("{:#}\n", serde_json::Value::Object(object)).into_bytes()
         }
@@ -110,7 +146,7 @@ fn write(format: Format, variables: &[(String, OsString)]) -> Vec<u8> {
     }
 }
 
-fn lines(variables: &[(String, OsString)], line: impl Fn(&str, &OsStr) -> Vec<u8>) -> Vec<u8> {
+fn lines(variables: &[&(OsString, OsString)], line: impl Fn(&OsStr, &OsStr) -> Vec<u8>) -> Vec<u8> {
     variables
         .iter()
         .flat_map(|(name, value)| {
@@ -128,6 +164,7 @@ fn escape(value: &OsStr) -> Vec<u8> {
         .iter()
         .flat_map(|byte| match byte {
             b'\n' => b"\\n".to_vec(),
+            b'\r' => b"\\r".to_vec(),
             b'"' | b'\\' | b'$' => vec![b'\\', *byte],
             other => vec![*other],
         })

@@ -48,8 +48,12 @@ impl Fault for ReadFault {
             Self::Unreadable { denied: false, .. } => {
                 "check the file system, and the container's limits".to_owned()
             }
-            Self::Unreadable { denied: true, .. } => {
+            // Only a platform's own files decide which platform it is.
+            Self::Unreadable { denied: true, path } if path.starts_with("/opt/ml") => {
                 "run as a user who may read it, or set LYFTLEARN_RUNTIME_PLATFORM if the file is not this platform's".to_owned()
+            }
+            Self::Unreadable { denied: true, .. } => {
+                "run as a user who may read it, or make it readable (a ConfigMap's defaultMode, chmod in the image)".to_owned()
             }
             Self::NotAFile { .. } => "check what the image or a mount puts there".to_owned(),
             Self::TooLarge { .. } => "deliver data as a channel or a volume, not as configuration".to_owned(),

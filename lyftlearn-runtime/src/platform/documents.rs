@@ -75,6 +75,7 @@ pub(super) fn entries<'a>(
     look: impl FnMut(Cow<'a, str>, &'a RawValue),
 ) -> Result<(), Error> {
     check_mark(path, text.as_bytes())?;
+    check_object(path, text)?;
     let mut reader = serde_json::Deserializer::from_str(text);
     Entries(look)
         .deserialize(&mut reader)
@@ -98,6 +99,15 @@ pub(super) fn text(raw: &RawValue) -> Option<Cow<'_, str>> {
 pub(super) fn parse<'a, T: Deserialize<'a>>(path: &str, bytes: &'a [u8]) -> Result<T, Error> {
     check_mark(path, bytes)?;
     serde_json::from_slice(bytes).map_err(|err| misplaced(path, &err).into())
+}
+
+/// A document of names and values is one object; the parser would only name the place.
+fn check_object(path: &str, text: &str) -> Result<(), Error> {
+    match text.trim_start().bytes().next() {
+        None => Err(ContractFault::Empty { path: path.into() }.into()),
+        Some(b'[' | b'"') => Err(ContractFault::NoObject { path: path.into() }.into()),
+        Some(_) => Ok(()),
+    }
 }
 
 fn check_mark(path: &str, bytes: &[u8]) -> Result<(), Error> {

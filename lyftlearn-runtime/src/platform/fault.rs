@@ -23,6 +23,10 @@ pub(super) enum ContractFault {
     },
     /// A document that begins with a byte order mark, which JSON forbids.
     ByteOrderMark { path: PathBuf },
+    /// A document without any content.
+    Empty { path: PathBuf },
+    /// A document that is a list or a text where names and values belong.
+    NoObject { path: PathBuf },
     /// A document that the shim delivered and that somebody removed.
     Gone { path: PathBuf },
     /// A document that is not what the checksum beside it says.
@@ -64,6 +68,14 @@ impl fmt::Display for ContractFault {
             Self::ByteOrderMark { path } => write!(
                 f,
                 "cannot understand {} at line 1, column 1: it begins with a byte order mark",
+                path.display()
+            ),
+            Self::Empty { path } => {
+                write!(f, "cannot understand {}: it is empty", path.display())
+            }
+            Self::NoObject { path } => write!(
+                f,
+                "cannot understand {}: expected one object of names and values",
                 path.display()
             ),
             Self::NulByte { path } => write!(
@@ -126,6 +138,15 @@ impl Fault for ContractFault {
                     || path.starts_with("/opt/ml/config")
                     || path.starts_with("/opt/ml/metadata") =>
             {
+                "the platform writes this file; check that the image does not replace it".to_owned()
+            }
+            Self::Empty { path } if !path.starts_with("/opt/ml/input/config") => {
+                "remove the file, or write {} for no values".to_owned()
+            }
+            Self::NoObject { path } if !path.starts_with("/opt/ml/input/config") => {
+                "write {\"NAME\": \"value\"}".to_owned()
+            }
+            Self::Empty { .. } | Self::NoObject { .. } => {
                 "the platform writes this file; check that the image does not replace it".to_owned()
             }
             Self::Malformed { .. } | Self::Missing { .. } | Self::UnknownHost { .. } => {

@@ -45,12 +45,18 @@ pub(super) fn merged<'a>(
         }
     }
     let mut pieces = Pieces::of(&all);
+    let mut quoted = None;
     for (path, place) in &read {
         let document = &all[place.clone()];
         let before = pieces.len();
         let mut unreadable = None;
         documents::entries(path, document, |name, raw| match piece(raw, encoding) {
-            Some(text) => pieces.push(verbatim(name), text),
+            Some(text) => {
+                if encoding == Encoding::Text && quoted.is_none() && is_json_string(&text) {
+                    quoted = Some(name.clone().into_owned());
+                }
+                pieces.push(verbatim(name), text);
+            }
             None => unreadable = unreadable.or(Some(raw)),
         })?;
         if let Some(raw) = unreadable {
@@ -65,6 +71,12 @@ pub(super) fn merged<'a>(
             ));
         }
     }
+    if let Some(name) = quoted {
+        problems.push(format!(
+            "hyperparameter {name} is a JSON string in quotes, as the SageMaker Python SDK writes \
+             texts: hyperparameters.encoding = \"json\" takes the quotes away"
+        ));
+    }
     let (pieces, order) = pieces.sorted();
     let values = pieces.beside(all);
     let hyperparameters = Hyperparameters {
@@ -73,6 +85,15 @@ pub(super) fn merged<'a>(
         count: values.len(),
     };
     Ok((hyperparameters, values, order))
+}
+
+/// `"adam"`, quotes included.
+fn is_json_string(piece: &Piece<'_>) -> bool {
+    let text = match piece {
+        Piece::Verbatim(text) => text,
+        Piece::Other(text) => text.as_ref(),
+    };
+    text.len() > 1 && text.starts_with('"') && text.ends_with('"')
 }
 
 fn verbatim(text: Cow<'_, str>) -> Piece<'_> {
@@ -179,7 +200,12 @@ mod tests {
                 }
                 counts.into_values().filter(|count| *count > 1).count()
             };
-            prop_assert_eq!(problems.len(), twice(&first) + twice(&second));
+            let quoted = all.iter().any(|(_, value)| {
+                let text = text(value);
+                text.len() > 1 && text.starts_with('"') && text.ends_with('"')
+            });
+            let expected = twice(&first) + twice(&second) + usize::from(quoted);
+            prop_assert_eq!(problems.len(), expected);
         }
     }
 }

@@ -10,6 +10,7 @@ mod hyperparameters;
 mod identity;
 mod kubernetes;
 mod local;
+mod misplaced;
 mod originals;
 mod otlp;
 mod paths;
@@ -240,6 +241,7 @@ pub(crate) fn read(
         variables: &variables,
     };
     let mut problems = detection.problems.clone();
+    problems.extend(misplaced::problems(facts, config_dir));
     let resources = resources::read(&world)?;
     let staged = format!("{config_dir}/{}", runtime::HYPERPARAMETERS_FILE);
     let part = match detection.platform {

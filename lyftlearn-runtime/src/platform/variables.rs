@@ -1,5 +1,6 @@
 //! Variables that a deployment gives by document: any number, and no platform's limits.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -49,6 +50,7 @@ enum Mistake {
     Reserved,
     Setting,
     Line(usize),
+    Blank(usize),
 }
 
 impl fmt::Display for VariablesFault {
@@ -60,7 +62,15 @@ impl fmt::Display for VariablesFault {
                     write!(f, "\n  line {number}: expected NAME=VALUE")?;
                     continue;
                 }
-                Mistake::Name => "no name that a variable can have",
+                Mistake::Blank(number) => {
+                    write!(
+                        f,
+                        "\n  line {number}: white space in the name; write NAME=VALUE, without \
+                         export and without spaces around the ="
+                    )?;
+                    continue;
+                }
+                Mistake::Name => "not a name that a variable can have",
                 Mistake::Text => "expected a text, a number or a truth value",
                 Mistake::Nul => "its value holds a NUL byte",
                 Mistake::Protected => {
@@ -69,9 +79,19 @@ impl fmt::Display for VariablesFault {
                 Mistake::Reserved => "reserved: this runtime sets it",
                 Mistake::Setting => "a setting; put it into runtime.toml",
             };
-            write!(f, "\n  {name}: {why}")?;
+            write!(f, "\n  {}: {why}", visible(name))?;
         }
         Ok(())
+    }
+}
+
+/// In quotes where it holds something that cannot be seen, such as a space or a carriage
+/// return.
+fn visible(name: &str) -> Cow<'_, str> {
+    if !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic()) {
+        name.into()
+    } else {
+        format!("{name:?}").into()
     }
 }
 
@@ -154,13 +174,15 @@ fn parse_json(
 }
 
 /// As `docker run --env-file` reads lines: all after the first `=` is the value, nothing is
-/// quoted or replaced; `#` begins a comment's line.
+/// quoted or replaced; `#` begins a comment's line. A byte order mark before the first line
+/// is skipped, and a name with white space is an error.
 fn parse_lines(
     _: &str,
     bytes: Vec<u8>,
     mistakes: &mut Vec<(String, Mistake)>,
 ) -> Result<Pairs, Error> {
     let mut pairs = Vec::new();
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     for (number, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let text = std::str::from_utf8(line).unwrap_or("=");
@@ -169,6 +191,9 @@ fn parse_lines(
             continue;
         }
         match text.split_once('=') {
+            Some((name, _)) if name.contains(char::is_whitespace) => {
+                mistakes.push((String::new(), Mistake::Blank(number + 1)));
+            }
             Some((name, value)) if !name.is_empty() => {
                 pairs.push((name.to_owned(), value.to_owned()));
             }
@@ -178,6 +203,11 @@ fn parse_lines(
     Ok(pairs)
 }
 
+/// What no program could ask for by a name.
+fn no_name(letter: char) -> bool {
+    letter == '=' || letter.is_whitespace() || letter.is_control()
+}
+
 fn mistake(name: &str, value: &str, settings: &Settings) -> Option<Mistake> {
     let allowed = settings.allowed_variables.iter().any(|known| known == name);
     let protected = runtime::PROTECTED.contains(&name)
@@ -185,7 +215,7 @@ fn mistake(name: &str, value: &str, settings: &Settings) -> Option<Mistake> {
             .iter()
             .any(|prefix| name.starts_with(prefix));
     match () {
-        () if name.is_empty() || name.contains(['=', '\0']) => Some(Mistake::Name),
+        () if name.is_empty() || name.contains(no_name) => Some(Mistake::Name),
         () if value.contains('\0') => Some(Mistake::Nul),
         () if name == runtime::SWITCH || name.starts_with(runtime::SETTING_PREFIX) => {
             Some(Mistake::Setting)

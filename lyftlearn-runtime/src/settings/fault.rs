@@ -14,10 +14,22 @@ pub(crate) struct SettingsFault {
 #[derive(Debug)]
 pub(crate) enum Mistake {
     Expected(&'static str),
-    NotASetting { nearest: Option<String> },
-    NotToml { line: usize, column: usize },
+    NotASetting {
+        nearest: Option<String>,
+    },
+    /// `why` is the parser's own sentence, which quotes nothing of the file.
+    NotToml {
+        line: usize,
+        column: usize,
+        why: String,
+    },
     NotHere(&'static str),
     NoTime,
+    /// A value where a table with a field belongs.
+    ExpectedTable {
+        table: String,
+        field: &'static str,
+    },
 }
 
 impl SettingsFault {
@@ -59,7 +71,12 @@ impl fmt::Display for Mistake {
             } => {
                 write!(f, "not a setting; did you mean {near}?")
             }
-            Self::NotToml { line, column } => write!(f, "not TOML at line {line}, column {column}"),
+            Self::NotToml { line, column, why } => {
+                write!(f, "not TOML at line {line}, column {column}: {why}")
+            }
+            Self::ExpectedTable { table, field } => {
+                write!(f, "expected a table: {table} with {field} = ...")
+            }
             Self::NoTime => f.write_str("leaves the program no time of the platform's grace"),
             Self::NotHere(why) => write!(f, "cannot be set here: {why}"),
         }

@@ -254,18 +254,22 @@ impl Reader {
             Ok(text) => text,
             Err(err) => {
                 let (line, column) = place(&file.bytes, err.valid_up_to());
-                self.mistakes
-                    .push((file.path.clone(), Mistake::NotToml { line, column }));
+                let why = "it is not UTF-8".to_owned();
+                let mistake = Mistake::NotToml { line, column, why };
+                self.mistakes.push((file.path.clone(), mistake));
                 return;
             }
         };
         let mut table = match text.parse::<toml::Table>() {
             Ok(table) => table,
             Err(err) => {
-                // The parser's text quotes the line it choked on; the place is enough.
+                // The error itself quotes the line; its message is one of the parser's own.
                 let (line, column) = place(&file.bytes, err.span().map_or(0, |span| span.start));
-                self.mistakes
-                    .push((file.path.clone(), Mistake::NotToml { line, column }));
+                let why = err.message().lines().next().unwrap_or_default();
+                // An unquoted text could have been anything; that much is said already.
+                let why = why.trim_end_matches(", expected literal string").to_owned();
+                let mistake = Mistake::NotToml { line, column, why };
+                self.mistakes.push((file.path.clone(), mistake));
                 return;
             }
         };

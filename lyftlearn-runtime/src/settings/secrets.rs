@@ -308,6 +308,25 @@ fn nearest(field: &str) -> Option<&'static str> {
 impl Reader {
     /// Takes the declared secrets out of a table, and leaves the settings that lie beside them.
     pub(super) fn secrets(&mut self, table: &mut toml::Table, place: &str) {
+        // A source without its table is the likeliest slip: `db = "env:DB"`.
+        let is_source = |value: &toml::Value| {
+            value
+                .as_str()
+                .is_some_and(|text| Source::parse(text).is_some())
+        };
+        let short: Vec<String> = (table.iter())
+            .filter(|(_, value)| is_source(value))
+            .map(|(name, _)| name.clone())
+            .collect();
+        for name in short {
+            table.remove(&name);
+            let expected = Mistake::ExpectedTable {
+                table: format!("[secrets.{name}]"),
+                field: "from",
+            };
+            self.mistakes
+                .push((format!("secrets.{name}{place}"), expected));
+        }
         let declared: Vec<String> = (table.iter())
             .filter(|(_, value)| value.is_table())
             .map(|(name, _)| name.clone())

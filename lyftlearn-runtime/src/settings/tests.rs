@@ -63,7 +63,7 @@ fn a_file_that_is_not_toml_is_named_with_line_and_column() {
             &[]
         ),
         "lyftlearn-runtime: cannot use these settings\n  \
-         /etc/lyftlearn/runtime.toml: not TOML at line 2, column 8\n"
+         /etc/lyftlearn/runtime.toml: not TOML at line 2, column 8: string values must be quoted\n"
     );
 }
 
@@ -135,7 +135,7 @@ fn mistakes_in_a_commands_table_are_named_as_they_are_written() {
          commands.serve.hyperparameters_as_args in /etc/lyftlearn/runtime.toml: not a setting; did you mean commands.hyperparameters_as_args?\n  \
          commands.train.command in /etc/lyftlearn/runtime.toml: expected a list of texts, such as [\"python3\", \"train.py\"]\n  \
          commands.train.hyperparameters_as_args in /etc/lyftlearn/runtime.toml: expected true or false\n  \
-         toolkit.variables in /etc/lyftlearn/runtime.toml: expected a text\n"
+         toolkit.variables in /etc/lyftlearn/runtime.toml: expected on or off\n"
     );
 }
 
@@ -231,7 +231,7 @@ fn bytes_that_are_no_text_are_refused() {
     assert_eq!(
         shown.report(),
         "lyftlearn-runtime: cannot use these settings\n  \
-         /etc/lyftlearn/runtime.toml: not TOML at line 1, column 8\n  \
+         /etc/lyftlearn/runtime.toml: not TOML at line 1, column 8: it is not UTF-8\n  \
          $LYFTLEARN_RUNTIME_ROLE: expected UTF-8\n"
     );
 }
@@ -352,4 +352,23 @@ fn what_cloudwatch_does_not_take_is_refused() {
          $LYFTLEARN_RUNTIME_METRICS_EMF_NAMESPACE: expected 1 to 255 of letters, digits and . - _ / # :\n  \
          $LYFTLEARN_RUNTIME_METRICS_EMF_DIMENSIONS: expected a list of at most 30 labels, each 1 to 250 characters of ASCII\n"
     );
+}
+
+proptest::proptest! {
+    /// The parser's sentence is shown; whatever it says, it quotes nothing of the file.
+    #[test]
+    fn a_report_on_broken_toml_quotes_nothing(at in 0..60_usize, noise in "[\\[\\]{}=\"',.#\n a-z0-9-]{0,6}") {
+        let canary = "canary7391";
+        let mut text = "log = \"off\"\n[commands]\ntrain = [\"a\", \"b\"]\nserve = 'c'\n".to_owned();
+        let at = at.min(text.len());
+        text.insert_str(at, &format!("{noise}{canary}{noise}"));
+        if let Err(error) = read(&[file("/etc/lyftlearn/runtime.toml", &text)], std::iter::empty(), &[]) {
+            // A key is named, and only a key may hold it then.
+            let report = error.report();
+            let toml = report.lines().filter(|line| line.contains("not TOML"));
+            for line in toml {
+                proptest::prop_assert!(!line.contains(canary), "{}", line);
+            }
+        }
+    }
 }

@@ -52,15 +52,15 @@ impl Reader {
     }
 
     pub(super) fn choice(&mut self, key: &'static str) -> Option<String> {
-        let text = self.text(key)?;
-        match keys::find(key).map(|key| key.form) {
-            Some(Form::Choice { of, .. }) if of.contains(&text.as_str()) => Some(text),
-            Some(Form::Choice { expected, .. }) => {
-                self.wrong(key, expected);
-                None
-            }
-            _ => Some(text),
+        let Some(Form::Choice { of, expected }) = keys::find(key).map(|key| key.form) else {
+            return self.text(key);
+        };
+        let text = self.value(key)?.as_str().map(str::to_owned);
+        let known = text.filter(|text| of.contains(&text.as_str()));
+        if known.is_none() {
+            self.wrong(key, expected);
         }
+        known
     }
 
     pub(super) fn truth(&mut self, key: &'static str) -> Option<bool> {

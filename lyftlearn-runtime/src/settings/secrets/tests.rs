@@ -68,7 +68,7 @@ fn a_table_in_another_form_is_refused() {
     check(
         "[secrets]\ndb = \"env:canary\"\ndeadline = \"canary\"\n",
         &[
-            "secrets.db in /etc/lyftlearn/runtime.toml: not a setting; did you mean secrets?",
+            "secrets.db in /etc/lyftlearn/runtime.toml: expected a table: [secrets.db] with from = ...",
             "secrets.deadline in /etc/lyftlearn/runtime.toml: expected a whole number of seconds",
         ],
     );
