@@ -278,7 +278,7 @@ fn a_port_that_is_taken_stops_nothing_and_is_said() {
     let output = ended(&world.container(&settings), &["true"]);
     check_end(&output, 0);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.contains("1 problem"), "{said}");
+    assert!(said.contains("address in use; metrics.listen"), "{said}");
 }
 
 #[test]

@@ -265,6 +265,100 @@ fn output_that_finds_no_room_is_an_error() {
     );
 }
 
+/// What the start says, and the exit code.
+#[track_caller]
+fn check_said(container: &Sandbox, argv: &[&str], code: i32, said: &str) {
+    let output = container.run(argv).end();
+    check_end(&output, code);
+    assert_eq!(String::from_utf8_lossy(&output.stderr), said);
+}
+
+/// Nobody can run `inspect` on SageMaker: the log is all that there is.
+#[test]
+fn the_line_of_a_start_says_its_problems() {
+    needs_namespaces!();
+    let world = World::new();
+    let misspelt = world.file("misspelt", "{}");
+    let mount = |container: Sandbox, name: &str| {
+        let target = format!("/etc/lyftlearn/config/{name}");
+        container.mount_read_only(&misspelt, target)
+    };
+    let one = mount(world.container(""), "enviroment.json");
+    check_said(
+        &one,
+        &["true"],
+        0,
+        "lyftlearn-runtime: local (host), job; /etc/lyftlearn/config/enviroment.json is not read: \
+         is environment.json meant?\n",
+    );
+    let names = [
+        "enviroment.env",
+        "environmnt.json",
+        "hyperparameter.json",
+        "hyperparamters.json",
+        "runtim.toml",
+    ];
+    let many = names.into_iter().fold(world.container(""), mount);
+    let output = many.run(&["true"]).end();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(said.matches(" is not read: ").count(), 3, "{said}");
+    assert!(
+        said.ends_with("; 2 more problems, see lyftlearn-runtime inspect\n"),
+        "{said}"
+    );
+}
+
+/// Ray has a `serve`, SageMaker's toolkit a `train`.
+#[test]
+fn a_word_that_only_path_knows_is_said_to_be_that_file() {
+    needs_namespaces!();
+    let world = World::new();
+    let serve = world.file("serve", "#!/bin/sh\nexit 5\n");
+    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&serve, executable).unwrap();
+    let container = world
+        .container("log = \"info\"\n")
+        .mount_read_only(&serve, "/opt/product/serve")
+        .variable("PATH", "/opt/lyftlearn/bin:/opt/product:/usr/bin:/bin");
+    check_said(
+        &container,
+        &["serve"],
+        5,
+        "lyftlearn-runtime: local (host), serving; serve is /opt/product/serve\n\
+         lyftlearn-runtime: user error: the program ended with exit code 5\n",
+    );
+}
+
+#[test]
+fn our_own_subcommand_as_the_program_is_told_its_way() {
+    needs_namespaces!();
+    check_said(
+        &World::new().container(""),
+        &["inspect"],
+        127,
+        "lyftlearn-runtime: cannot find the program inspect\n  \
+         hint: for this runtime's own inspect: docker run --entrypoint lyftlearn-runtime IMAGE inspect\n",
+    );
+}
+
+#[test]
+fn a_word_that_stops_at_a_wrapper_is_told_where_the_wrapper_belongs() {
+    needs_namespaces!();
+    let world = World::new();
+    let wrapper = world.file("entry.sh", "#!/bin/sh\nexec \"$@\"\n");
+    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&wrapper, executable).unwrap();
+    let container = world
+        .container("[commands]\nserve = [\"true\"]\n")
+        .mount_read_only(&wrapper, "/entry.sh");
+    let output = container.run(&["/entry.sh", "serve"]).end();
+    check_end(&output, 127);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let remark = "; commands.serve does not reach serve behind a wrapper: put the wrapper before \
+                  lyftlearn-runtime in ENTRYPOINT, or into commands.serve\n";
+    assert!(said.ends_with(remark), "{said}");
+}
+
 #[track_caller]
 fn check_usage(argv: &[&str], report: &str) {
     let world = World::new();

@@ -5,7 +5,7 @@ use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::usage::UsageFault;
+use super::usage::{self, UsageFault};
 use crate::contract::runtime;
 use crate::error::{Error, ErrorKind, Fault};
 use crate::facts::Facts;
@@ -45,6 +45,55 @@ impl Fault for NoCommand {
     }
 }
 
+/// The file that a platform's word stands for by PATH alone: it may be another product's of
+/// the same name (Ray's `serve`, the training toolkit's `train`).
+pub(super) fn found_for_a_word(facts: &Facts, commands: &Commands) -> Option<String> {
+    let first = facts.argv().first()?;
+    let command = command_of(first.to_str()?, commands)?;
+    let file = on_path(facts, first).filter(|_| command.is_none())?;
+    Some(format!("{} is {}", first.display(), file.display()))
+}
+
+/// The word behind a wrapper of the image's, where `[commands]` says what it means and the
+/// wrapper cannot know.
+pub(super) fn wrapped<'a>(facts: &'a Facts, commands: &Commands) -> Option<&'a str> {
+    let word = facts.wrapped_word()?;
+    command_of(word, commands)?.as_ref().map(|_| word)
+}
+
+fn command_of<'a>(word: &str, commands: &'a Commands) -> Option<&'a Option<Vec<String>>> {
+    match word {
+        "train" => Some(&commands.train),
+        "serve" => Some(&commands.serve),
+        _ => None,
+    }
+}
+
+/// A subcommand of ours where a program belongs.
+#[derive(Debug)]
+struct OwnCommand {
+    word: String,
+}
+
+impl fmt::Display for OwnCommand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot find the program {}", self.word)
+    }
+}
+
+impl Fault for OwnCommand {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::ProgramNotFound
+    }
+
+    fn hint(&self) -> Option<String> {
+        let word = &self.word;
+        Some(format!(
+            "for this runtime's own {word}: docker run --entrypoint lyftlearn-runtime IMAGE {word}"
+        ))
+    }
+}
+
 /// `train` and `serve` as the settings or PATH have them, nothing as the image's
 /// default, `train` with the hyperparameters where a setting says so; any other argv is the program's own, byte for byte.
 pub(super) fn resolve(
@@ -60,6 +109,12 @@ pub(super) fn resolve(
     let (word, command) = match first.to_str() {
         Some("train") => ("train", &commands.train),
         Some("serve") => ("serve", &commands.serve),
+        Some(word) if usage::is_subcommand(word) && on_path(facts, first).is_none() => {
+            return Err(OwnCommand {
+                word: word.to_owned(),
+            }
+            .into());
+        }
         _ => return Ok(argv.to_vec()),
     };
     let mut program: Vec<OsString> = match command {

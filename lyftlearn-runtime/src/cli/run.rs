@@ -13,7 +13,7 @@ use super::{beside, identity, outcome, output, profile, program, required, secre
 use crate::contract::delivered as names;
 use crate::deliver::outcome::{End, How, Orphans, Skew, Stopped};
 use crate::deliver::secrets::Kept as KeptSecrets;
-use crate::deliver::{Delivery, Keeper, Kept, Recipient, announce, deliver};
+use crate::deliver::{Keeper, Kept, Recipient, announce, deliver};
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::init::{
@@ -25,7 +25,7 @@ use crate::resolve::{Resolved, resolve_with, switched_off};
 use crate::settings::Settings;
 use crate::signal;
 use crate::toolkit;
-use crate::workload::Role;
+use crate::workload::{Role, Workload};
 
 /// For the report of a start that came to nothing; no platform's patience is at stake yet.
 const NOT_STARTED_REPORT: Duration = Duration::from_secs(5);
@@ -160,7 +160,8 @@ fn prepare_run(
     let first = required::awaited(facts, &resolved)?;
     let obtained = secrets::obtain(facts, &resolved)?;
     stages.end("secrets");
-    let noted = resolved.problems.len();
+    let noted = resolved.problems.clone();
+    let found = program::found_for_a_word(facts, &settings.commands);
     let about_secrets = obtained.problems.clone();
     let policy = policy(settings, &resolved.end);
     let mut delivery = deliver(
@@ -240,12 +241,12 @@ fn prepare_run(
         },
     );
     if !quiet {
-        say(
-            &delivery,
-            noted + delivery.problems.len(),
-            &about_secrets,
-            skew.as_ref(),
-        );
+        let mut remarks: Vec<String> = found.into_iter().collect();
+        remarks.extend(shown(noted.iter().chain(&delivery.problems)));
+        // Nothing but a start finds these, so that `inspect` has none of them.
+        remarks.extend(about_secrets);
+        remarks.extend(skew.as_ref().and_then(in_words));
+        say(&delivery.workload, &remarks);
     }
     Ok(Prepared {
         program: Program {
@@ -270,6 +271,7 @@ fn prepare_run(
             pushes,
             nowhere,
             serves: delivery.workload.role == Role::Serving,
+            wrapped: program::wrapped(facts, &settings.commands).map(str::to_owned),
             ..End::default()
         },
         delivery: delivery.kept(),
@@ -437,28 +439,33 @@ fn left_behind(left: &LeftBehind) -> Option<Orphans> {
     })
 }
 
-/// One line, so that a log shows where it ran and nothing else.
-fn say(delivery: &Delivery, problems: usize, about_secrets: &[String], skew: Option<&Skew>) {
-    let workload = &delivery.workload;
+/// So many problems are told in the one line; `inspect` shows all, where somebody can run it.
+const TOLD: usize = 3;
+
+fn shown<'a>(problems: impl Iterator<Item = &'a String>) -> Vec<String> {
+    let mut all: Vec<String> = problems.cloned().collect();
+    let more = all.len().saturating_sub(TOLD);
+    all.truncate(TOLD);
+    if more > 0 {
+        let problems = if more == 1 { "problem" } else { "problems" };
+        all.push(format!(
+            "{more} more {problems}, see lyftlearn-runtime inspect"
+        ));
+    }
+    all
+}
+
+/// One line, so that a log shows where it ran and what is odd about it.
+fn say(workload: &Workload, remarks: &[String]) {
     let job = workload
         .job
         .name
         .as_deref()
         .map(|name| format!(", job {name}"))
         .unwrap_or_default();
-    let problems = match problems {
-        0 => String::new(),
-        1 => "; 1 problem, see lyftlearn-runtime inspect".to_owned(),
-        many => format!("; {many} problems, see lyftlearn-runtime inspect"),
-    };
-    // Nothing but a start finds these, so that `inspect` has none of them.
-    let secrets: String = about_secrets
-        .iter()
-        .map(|problem| format!("; {problem}"))
-        .collect();
-    let skew = skew.map(in_words).unwrap_or_default();
+    let remarks: String = remarks.iter().map(|remark| format!("; {remark}")).collect();
     output::say(&format!(
-        "lyftlearn-runtime: {} ({}), {}{job}{problems}{secrets}{skew}\n",
+        "lyftlearn-runtime: {} ({}), {}{job}{remarks}\n",
         workload.platform.as_str(),
         workload.flavor.as_str(),
         workload.role.as_str(),
@@ -466,10 +473,10 @@ fn say(delivery: &Delivery, problems: usize, about_secrets: &[String], skew: Opt
 }
 
 /// What the skew guard found, where there is something to say.
-fn in_words(skew: &Skew) -> String {
+fn in_words(skew: &Skew) -> Option<String> {
     match (&skew.unreadable, skew.undeclared) {
-        (Some(why), _) => format!("; {why}"),
-        (None, 0) => String::new(),
+        (Some(why), _) => Some(why.clone()),
+        (None, 0) => None,
         (None, count) => {
             let first = skew.differences.first().map_or("", String::as_str);
             let differences = if count == 1 {
@@ -477,7 +484,9 @@ fn in_words(skew: &Skew) -> String {
             } else {
                 "differences"
             };
-            format!("; {count} {differences} from what trained the model, {first} first")
+            Some(format!(
+                "{count} {differences} from what trained the model, {first} first"
+            ))
         }
     }
 }

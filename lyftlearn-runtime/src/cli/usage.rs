@@ -180,6 +180,11 @@ impl Fault for UsageFault {
     }
 }
 
+/// Whether a word is one of this command line's own.
+pub(super) fn is_subcommand(word: &str) -> bool {
+    SUBCOMMANDS.contains(&word)
+}
+
 pub(super) fn subcommand(words: &mut Parser) -> Result<Subcommand, Error> {
     Ok(match words.next().map_err(|err| option_fault(&err))? {
         None => return Err(UsageFault::NoSubcommand.into()),

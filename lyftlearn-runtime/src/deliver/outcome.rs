@@ -47,6 +47,9 @@ pub(crate) struct End {
     pub(crate) nowhere: bool,
     /// The program is a server.
     pub(crate) serves: bool,
+    /// A word of the platform's that the program, a wrapper, was given and that settings
+    /// would have had an answer to.
+    pub(crate) wrapped: Option<String>,
 }
 
 /// Processes that outlived the program and were ended here.
@@ -268,6 +271,12 @@ impl Outcome {
             if end.serves && self.class == Class::Completed {
                 remarks.push("a server has to stay in the foreground".to_owned());
             }
+        }
+        if let (Some(word), Some(127)) = (&end.wrapped, self.program_exit_code) {
+            remarks.push(format!(
+                "commands.{word} does not reach {word} behind a wrapper: put the wrapper before \
+                 lyftlearn-runtime in ENTRYPOINT, or into commands.{word}"
+            ));
         }
         if let (Some(signal), None) = (end.no_stop, &end.stop) {
             let signal = signal::name(signal);

@@ -146,6 +146,16 @@ impl Facts {
         }
     }
 
+    /// `train` or `serve` as the last of several words: what a platform appends to an entry
+    /// point that begins with a wrapper of the image's (`/entry.sh serve`).
+    pub(crate) fn wrapped_word(&self) -> Option<&str> {
+        let [_, .., last] = self.argv.as_slice() else {
+            return None;
+        };
+        last.to_str()
+            .filter(|word| ["train", "serve"].contains(word))
+    }
+
     /// What PID 1 was told to run; `None` when it is not this runtime, or when that is
     /// not for us to see (`hidepid`): it is a hint, and nothing depends on it alone.
     pub(crate) fn word_of_pid_one(&self) -> Option<OsString> {

@@ -373,6 +373,12 @@ impl World<'_> {
             .map(|_| Evidence::new(format!("variable {name}"), means))
     }
 
+    /// Whether podman made this container, which no platform uses.
+    fn podman(&self) -> bool {
+        self.facts.exists(linux::PODMAN_MARK)
+            || self.facts.text(linux::CONTAINER).as_deref() == Some("podman")
+    }
+
     fn is_word(&self, word: &str) -> bool {
         self.word.as_deref() == Some(word)
     }

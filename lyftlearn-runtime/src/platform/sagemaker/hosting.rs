@@ -41,7 +41,8 @@ pub(super) fn recognise(world: &World<'_>) -> Result<Option<Recognised>, Error> 
 /// An endpoint has no variable of its own that can be relied on: `serve` with a
 /// model mounted where SageMaker mounts it, or with the SDK's variables.
 fn endpoint(world: &World<'_>) -> Option<Recognised> {
-    if !world.is_word("serve") {
+    let wrapped = world.facts.wrapped_word() == Some("serve");
+    if !world.is_word("serve") && !wrapped {
         return None;
     }
     let model = world.mounted_at_or_below(sagemaker::MODEL_DIR).or_else(|| {
@@ -50,6 +51,14 @@ fn endpoint(world: &World<'_>) -> Option<Recognised> {
             .iter()
             .find(|mount| mount.point.as_os_str() == sagemaker::BASE_DIR)
     });
+    let variable = sagemaker::HOSTING_VARIABLES
+        .iter()
+        .find_map(|name| world.variable(name, "set for SageMaker endpoints"));
+    // Anybody mounts a model there, to try the image: Docker Compose, podman.
+    let weak = variable.is_none() && !platform_runs_it(world);
+    if weak && world.podman() {
+        return None;
+    }
     let mut evidence: Vec<Evidence> = model
         .map(|mount| {
             Evidence::new(
@@ -58,16 +67,17 @@ fn endpoint(world: &World<'_>) -> Option<Recognised> {
             )
         })
         .into_iter()
-        .chain(
-            sagemaker::HOSTING_VARIABLES
-                .iter()
-                .find_map(|name| world.variable(name, "set for SageMaker endpoints")),
-        )
+        .chain(variable)
         .collect();
     if evidence.is_empty() {
         return None;
     }
-    evidence.insert(0, Evidence::new("argument serve", "a server's argument"));
+    let argument = if wrapped {
+        "a server's argument, behind a wrapper"
+    } else {
+        "a server's argument"
+    };
+    evidence.insert(0, Evidence::new("argument serve", argument));
     // The platform mounts the model read-only, local mode does not.
     let writable = model.is_some_and(|mount| !mount.read_only);
     let flavor = if writable && !platform_runs_it(world) {
@@ -79,7 +89,15 @@ fn endpoint(world: &World<'_>) -> Option<Recognised> {
     } else {
         Flavor::Hosting
     };
-    Some(recognised(flavor, Role::Serving, evidence))
+    let mut recognised = recognised(flavor, Role::Serving, evidence);
+    if weak {
+        recognised.problems.push(
+            "taken for a SageMaker endpoint by the argument serve and a mounted model alone: \
+             set platform = \"local\" or \"sagemaker\" to decide"
+                .to_owned(),
+        );
+    }
+    Some(recognised)
 }
 
 fn recognised(flavor: Flavor, role: Role, evidence: Vec<Evidence>) -> Recognised {
