@@ -1,5 +1,6 @@
 //! Facts in, workload out: what every door calls.
 
+use std::borrow::Cow;
 #[cfg(feature = "cli")]
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -74,6 +75,11 @@ pub(crate) fn resolve_with(
     let mut reading = platform::read(facts, &settings, &mounts, &detection, &config_dir)?;
     let toolkit = toolkit_view(facts, &settings, &reading);
     reading.problems.extend_from_slice(&toolkit.problems);
+    let found = |name: &str| facts.text(name).map(Cow::into_owned);
+    let inherited = toolkit::inherited(&reading.workload, found);
+    reading
+        .problems
+        .extend(toolkit::inherited_problem(inherited));
     let live_dirs = live_dirs(&settings, &detection, &config_dir);
     reading.problems.extend(stale(&live_dirs, &mounts));
     Ok(Resolved {

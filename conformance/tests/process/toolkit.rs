@@ -329,3 +329,40 @@ fn an_argument_that_cannot_be_passed_on_is_reported() {
          hint: correct it, or unset commands.hyperparameters_as_args\n"
     );
 }
+
+/// `mpirun -x SM_CURRENT_HOST`: the second node inherits what is true of the first.
+#[test]
+fn facts_of_another_node_are_replaced_and_said() {
+    needs_namespaces!();
+    let world = World::new();
+    let container = world.training("", &json!({}));
+    let config = json!({"current_host": "algo-2", "hosts": ["algo-1", "algo-2"], "network_interface_name": "eth0"});
+    world.file("ml/input/config/resourceconfig.json", &config.to_string());
+    let show = "env | grep -E '^(SM_CURRENT_HOST|CURRENT_HOST|PET_NODE_RANK|SM_HOSTS|SM_NUM_CPUS)=' | sort";
+    let container = container
+        .variable("SM_CURRENT_HOST", "algo-1")
+        .variable("PET_NODE_RANK", "0")
+        .variable("SM_NUM_CPUS", "4096");
+    for script in [
+        show.to_owned(),
+        format!("exec {BINARY} exec -- sh -c \"{show}\""),
+    ] {
+        let output = ended(&container, &["sh", "-c", &script]);
+        let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+        let start = "CURRENT_HOST=algo-2\nPET_NODE_RANK=1\nSM_CURRENT_HOST=algo-2\nSM_HOSTS=[\"algo-1\",\"algo-2\"]\nSM_NUM_CPUS=";
+        assert!(shown.starts_with(start), "{shown}");
+        assert!(!shown.contains("4096"), "{shown}");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(
+            said.contains("SM_CURRENT_HOST names another node of this job"),
+            "{said}"
+        );
+    }
+    // A value that no node has is the user's own.
+    let output = ended(
+        &container.variable("SM_CURRENT_HOST", "mine"),
+        &["sh", "-c", show],
+    );
+    let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(shown.contains("\nSM_CURRENT_HOST=mine\n"), "{shown}");
+}

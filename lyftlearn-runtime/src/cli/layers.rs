@@ -1,5 +1,6 @@
 //! What a program's environment is made of, gathered for whoever lays it over each other.
 
+use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
@@ -15,6 +16,7 @@ use crate::error::Error;
 use crate::facts::Facts;
 use crate::platform::{self, DocumentVariable};
 use crate::resolve::Resolved;
+use crate::toolkit;
 use crate::workload::Workload;
 
 pub(super) struct Gathered {
@@ -48,6 +50,9 @@ impl Gathered {
                 variable.document.clone(),
             )
         });
+        let told = |name: &str| facts.text(name).map(Cow::into_owned);
+        let inherited = toolkit::inherited(workload, told).iter();
+        let inherited: Vec<String> = inherited.map(|name| (*name).to_owned()).collect();
         let ours = delivered.iter().cloned();
         let ours = ours.chain(region(facts, workload)).chain(identity.set);
         let ours = ours.chain(statsd.set);
@@ -56,7 +61,7 @@ impl Gathered {
             documents: documents.collect(),
             ours: ours.collect(),
             optional: optional.to_vec(),
-            taken: [identity.taken, statsd.taken].concat(),
+            taken: [identity.taken, statsd.taken, inherited].concat(),
             secrets: Vec::new(),
         })
     }

@@ -73,6 +73,22 @@ pub(crate) const TRN2_CORES: u32 = 64;
 pub(crate) const LOG_LEVEL: u32 = 20;
 
 /// What it sets beside `SM_*`, for the script, too.
+pub(crate) const SM_CURRENT_HOST: &str = "SM_CURRENT_HOST";
+/// What is true of one node of a job, and of no other.
+pub(crate) const NODE_FACTS: &[&str] = &[
+    SM_CURRENT_HOST,
+    "SM_CURRENT_INSTANCE_TYPE",
+    "SM_CURRENT_INSTANCE_GROUP",
+    "SM_CURRENT_INSTANCE_GROUP_HOSTS",
+    "SM_RESOURCE_CONFIG",
+    SM_TRAINING_ENV,
+    "SM_NUM_CPUS",
+    "SM_NUM_GPUS",
+    "SM_NUM_NEURONS",
+    SIDE_CURRENT_HOST,
+    "PET_NODE_RANK",
+    "NODE_RANK",
+];
 pub(crate) const SIDE_CURRENT_HOST: &str = "CURRENT_HOST";
 pub(crate) const SIDE_JOB_NAME: &str = "SAGEMAKER_JOB_NAME";
 pub(crate) const SIDE_REGION: &str = "SAGEMAKER_REGION";
@@ -148,7 +164,7 @@ pub(crate) const VARIABLES: &[(&str, &str)] = &[
     ("SM_RESOURCE_CONFIG", property::RESOURCE_CONFIG),
     ("SM_INPUT_DATA_CONFIG", property::INPUT_DATA_CONFIG),
     ("SM_OUTPUT_DATA_DIR", property::OUTPUT_DATA_DIR),
-    ("SM_CURRENT_HOST", property::CURRENT_HOST),
+    (SM_CURRENT_HOST, property::CURRENT_HOST),
     ("SM_CURRENT_INSTANCE_TYPE", property::CURRENT_INSTANCE_TYPE),
     (
         "SM_CURRENT_INSTANCE_GROUP",

@@ -4,6 +4,7 @@
 
 mod arguments;
 mod hyperparameters;
+mod inherited;
 mod python;
 mod resources;
 mod variables;
@@ -13,6 +14,7 @@ use std::path::Path;
 
 #[cfg(feature = "cli")]
 pub(crate) use arguments::arguments;
+pub(crate) use inherited::{inherited, problem as inherited_problem};
 pub(crate) use variables::view;
 
 use crate::workload::{Texts, Workload};

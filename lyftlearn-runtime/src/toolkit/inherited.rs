@@ -1,0 +1,28 @@
+//! Facts of another node: `mpirun -x SM_CURRENT_HOST`, and the toolkit's own launchers, carry
+//! the first node's variables to every other one.
+
+use crate::contract::toolkit as words;
+use crate::workload::Workload;
+
+/// Names whose values are another node's, and no user's own; empty where none were carried
+/// over. `found` is what a variable holds in this process's environment.
+pub(crate) fn inherited(
+    workload: &Workload,
+    found: impl Fn(&str) -> Option<String>,
+) -> &'static [&'static str] {
+    let topology = &workload.topology;
+    let told = found(words::SM_CURRENT_HOST);
+    let another = told.is_some_and(|host| host != topology.host && topology.hosts.contains(&host));
+    if another { words::NODE_FACTS } else { &[] }
+}
+
+/// What to say about it.
+pub(crate) fn problem(inherited: &[&str]) -> Option<String> {
+    (!inherited.is_empty()).then(|| {
+        format!(
+            "{} names another node of this job: what describes a node was inherited, and is \
+             replaced by this node's own",
+            words::SM_CURRENT_HOST
+        )
+    })
+}
