@@ -67,6 +67,38 @@ fn compared(world: &World, a: &Value, b: &Value, options: &[&str]) -> (i32, Stri
     )
 }
 
+/// Nobody has declared anything, and the job is one.
+#[test]
+fn one_job_in_its_two_places_differs_in_nothing_undeclared() {
+    needs_namespaces!();
+    let world = World::new();
+    let settings = "role = \"training\"\n[job]\nname = \"digits-1\"\n";
+    let on_sagemaker = world.training(settings, &json!({"lr": "0.1"}));
+    let on_sagemaker = snapshot(&on_sagemaker.variable("AWS_REGION", "us-east-1"));
+    let in_a_pod = snapshot(
+        &world
+            .pod(settings, r#"{"lr": "0.1"}"#)
+            .variable("TERM", "xterm")
+            .variable("container", "oci"),
+    );
+    let (code, shown) = compared(&world, &on_sagemaker, &in_a_pod, &[]);
+    assert_eq!(code, 0, "{shown}");
+    let (_, platforms) = shown
+        .split_once("differences of the two platforms: ")
+        .unwrap();
+    for path in [
+        "lifecycle.grace_seconds",
+        "variables.AWS_REGION",
+        "variables.TERM",
+        "variables.container",
+    ] {
+        assert!(
+            platforms.contains(&format!("  {path}: ")),
+            "{path} in {shown}"
+        );
+    }
+}
+
 #[test]
 fn differences_are_declared_harmless_or_neither() {
     needs_namespaces!();

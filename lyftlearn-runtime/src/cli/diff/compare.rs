@@ -13,15 +13,18 @@ pub(in crate::cli) enum Kind {
     Undeclared,
     /// Named by somebody who meant it.
     Declared,
+    /// What the two platforms of the snapshots always differ in.
+    Platforms,
     /// Names and numbers of the place, which no result depends on.
     Harmless,
 }
 
 impl Kind {
     /// Worst first.
-    pub(super) const ALL: [(Self, &'static str); 3] = [
+    pub(super) const ALL: [(Self, &'static str); 4] = [
         (Self::Undeclared, "undeclared differences"),
         (Self::Declared, "declared differences"),
+        (Self::Platforms, "differences of the two platforms"),
         (Self::Harmless, "harmless differences"),
     ];
 }
@@ -82,9 +85,35 @@ const HARMLESS: &[&str] = &[
     "variables._",
 ];
 
+/// What differs between any two platforms, for one job that is described alike on both: each
+/// has its own grace, StatsD port and settings, only SageMaker names a region and describes a
+/// channel, and engines set a terminal's name and `container`. What a setting changes shows
+/// in what it changes.
+const BETWEEN_PLATFORMS: &[&str] = &[
+    "channels.*.content_type",
+    "channels.*.sharded",
+    "lifecycle.grace_seconds",
+    "paths.failure",
+    "variables.AWS_DEFAULT_REGION",
+    "variables.AWS_EC2_METADATA_DISABLED",
+    "variables.AWS_REGION",
+    "variables.DD_AGENT_HOST",
+    "variables.DD_DOGSTATSD_*",
+    "variables.LYFTLEARN_GRACE_SECONDS",
+    "variables.LYFTLEARN_RUNTIME_*",
+    "variables.NVIDIA_VISIBLE_DEVICES",
+    "variables.SAGEMAKER_JOB_NAME",
+    "variables.SAGEMAKER_REGION",
+    "variables.SM_INPUT_DATA_CONFIG",
+    "variables.STATSD_*",
+    "variables.TERM",
+    "variables.container",
+];
+
 /// Every difference, undeclared ones first. A pattern is a path; `*` stands for any
 /// characters.
 pub(in crate::cli) fn compare(a: &Value, b: &Value, declared: &[&str]) -> Vec<Difference> {
+    let platforms = a["platform"] != b["platform"];
     let (a, b) = (leaves(a), leaves(b));
     let paths: std::collections::BTreeSet<&String> = a.keys().chain(b.keys()).collect();
     let absent = || "absent".to_owned();
@@ -96,6 +125,7 @@ pub(in crate::cli) fn compare(a: &Value, b: &Value, declared: &[&str]) -> Vec<Di
             let kind = match () {
                 () if named(declared) => Kind::Declared,
                 () if named(HARMLESS) => Kind::Harmless,
+                () if platforms && named(BETWEEN_PLATFORMS) => Kind::Platforms,
                 () => Kind::Undeclared,
             };
             Difference {
@@ -193,5 +223,21 @@ mod tests {
             ]
         );
         assert!(compare(&a, &a, &[]).is_empty());
+    }
+
+    #[test]
+    fn what_platforms_always_differ_in_is_shown_as_such_between_two_of_them() {
+        let at = |platform: &str, grace: u32| {
+            json!({"platform": platform, "lifecycle": {"grace_seconds": grace},
+                "variables": {"TERM": grace.to_string()}})
+        };
+        let kinds = |a: &str, b: &str| {
+            let found = compare(&at(a, 110), &at(b, 25), &[]);
+            let found = found.iter().filter(|one| one.path != "platform");
+            found.map(|one| one.kind).collect::<Vec<_>>()
+        };
+        assert_eq!(kinds("sagemaker", "kubernetes"), [Kind::Platforms; 2]);
+        // One platform has no reason to differ from itself.
+        assert_eq!(kinds("kubernetes", "kubernetes"), [Kind::Undeclared; 2]);
     }
 }
