@@ -17,6 +17,7 @@ macro_rules! needs_namespaces {
 mod agent;
 mod broker;
 mod delivery;
+mod doctor;
 mod documents;
 mod emf;
 mod export;
