@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use rustix::fd::OwnedFd;
+use rustix::fd::{AsRawFd, OwnedFd};
 use rustix::process::{Pid, WaitOptions, WaitStatus};
 use rustix::time::{ClockId, clock_gettime};
 
@@ -17,6 +17,7 @@ use super::signals::{self, Arrived, To};
 use super::spawn::{self, Words};
 use super::stage::{self, Stage, User};
 use super::stopping::{Act, Budget, Event, Machine, Stop};
+use super::word::Word;
 use super::{Armed, children, is_pid_one, memory, own};
 use crate::contract::ledger;
 use crate::error::Error;
@@ -38,8 +39,6 @@ pub(crate) struct Program {
     pub(crate) environment: Vec<(OsString, OsString)>,
     /// Whom it runs as, when not as this process.
     pub(crate) user: Option<User>,
-    /// Where a second stage writes why it could not become the program.
-    pub(crate) not_started: Option<PathBuf>,
 }
 
 /// What arriving signals mean, and how long things may take.
@@ -63,11 +62,13 @@ pub(crate) enum Status {
 }
 
 /// How the program ended, and what had been done about it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Ending {
     /// The program's process number.
     pub(crate) program: i32,
     pub(crate) status: Status,
+    /// Why the second stage could not become the program.
+    pub(crate) not_started: Option<String>,
     pub(crate) stop: Option<Stop>,
     /// Killed here, because its time was over.
     pub(crate) killed: bool,
@@ -91,12 +92,13 @@ pub(crate) fn now() -> Duration {
 }
 
 /// Starts `program`, forwards signals to it and reaps until it and what it left behind
-/// have ended.
+/// have ended. The descriptor `kept` stays open for as long.
 pub(crate) fn supervise(
     armed: Armed,
     program: Program,
     policy: &Policy,
     helper: Option<Helper>,
+    kept: Option<&OwnedFd>,
     started: Started<'_>,
     announce: Announce<'_>,
 ) -> Result<Ending, Error> {
@@ -108,13 +110,15 @@ pub(crate) fn supervise(
     let agent = helper
         .map(|helper| Agent::new(helper, armed.before))
         .transpose()?;
-    let child = start(&armed, &program)?;
+    let (child, word) = start(&armed, &program)?;
     drop(program);
     let mut supervisor = Supervisor {
         child,
         policy,
         machine: Machine::new(policy.budget, agent.is_some()),
         agent,
+        kept: kept.map(AsRawFd::as_raw_fd),
+        word,
         announce,
         status: None,
         started: now(),
@@ -151,17 +155,19 @@ fn foreground() -> bool {
     })
 }
 
-fn start(armed: &Armed, program: &Program) -> Result<Pid, Error> {
+fn start(armed: &Armed, program: &Program) -> Result<(Pid, Option<Word>), Error> {
     let terminal = foreground();
     let needed = terminal || program.user.is_some();
     let mut mask = armed.before;
+    let mut word = None;
     let (file, words) = match own::path().filter(|_| needed) {
         Some(own) => {
+            word = Word::new();
             let stage = Stage {
                 terminal,
                 held: stage::hold_stops(&mut mask),
                 user: program.user.clone(),
-                not_started: program.not_started.clone(),
+                word: word.as_ref().and_then(Word::way),
             };
             let argv = stage.words(&program.file, &program.argv);
             (own, Words::new(&argv, &program.environment)?)
@@ -174,12 +180,12 @@ fn start(armed: &Armed, program: &Program) -> Result<Pid, Error> {
     };
     let child = spawn::spawn(&file, &words, &mask, &[])
         .map_err(|errno| spawn::not_started(&program.file, errno))?;
-    Ok(child)
+    Ok((child, word))
 }
 
 /// What was the program's is its own now: a working directory that pins a mount, files
 /// whose last reader waits for the last writer to close them.
-fn let_go(agent: Option<&Agent>) {
+fn let_go(agent: Option<&Agent>, kept: [Option<i32>; 2]) {
     let _ = rustix::process::chdir("/");
     let Ok(directory) = rustix::fs::open(
         "/proc/self/fd",
@@ -203,7 +209,8 @@ fn let_go(agent: Option<&Agent>) {
     let ours = |number: i32| {
         number <= 2
             || number == own
-            || agent.is_some_and(|agent| agent.sockets().any(|socket| socket == number))
+            || kept.contains(&Some(number))
+            || agent.is_some_and(|agent| agent.files().any(|file| file == number))
     };
     for number in open {
         if !ours(number) {
@@ -217,6 +224,9 @@ struct Supervisor<'a> {
     policy: &'a Policy,
     machine: Machine,
     agent: Option<Agent>,
+    kept: Option<i32>,
+    /// Where a second stage says why it could not become the program.
+    word: Option<Word>,
     announce: Announce<'a>,
     status: Option<WaitStatus>,
     started: Duration,
@@ -225,7 +235,8 @@ struct Supervisor<'a> {
 
 impl Supervisor<'_> {
     fn run(&mut self, armed: &Armed) {
-        let_go(self.agent.as_ref());
+        let word = self.word.as_ref().map(Word::number);
+        let_go(self.agent.as_ref(), [self.kept, word]);
         memory::give_back();
         for arrived in &armed.waiting {
             self.signal(*arrived);
@@ -351,8 +362,9 @@ impl Supervisor<'_> {
                 Ok(Some((pid, status))) if pid == self.child && self.status.is_none() => {
                     self.status = Some(status);
                     self.ended = Some(now());
+                    let not_started = self.word.as_ref().is_some_and(Word::is_there);
                     told(&mut self.agent, |agent| {
-                        agent.program_ended(pid, read(status))
+                        agent.program_ended(pid, read(status), not_started);
                     });
                     program_ended = true;
                 }
@@ -405,6 +417,7 @@ impl Supervisor<'_> {
         Ending {
             program: self.child.as_raw_nonzero().get(),
             status: self.status.map_or(Status::Unkillable, read),
+            not_started: self.word.as_ref().and_then(Word::heard),
             stop: self.machine.stop(),
             killed: self.machine.killed(),
             failed,
