@@ -10,7 +10,9 @@ mod walk;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+#[cfg(all(feature = "agent", feature = "cli"))]
+use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -18,7 +20,9 @@ use std::sync::Arc;
 use rustix::fs::{self, AtFlags, Dir, FileType, Gid, Mode, OFlags, Stat, Uid};
 use rustix::io::Errno;
 
-pub(crate) use walk::{make, make_missing};
+pub(crate) use walk::make;
+#[cfg(feature = "cli")]
+pub(crate) use walk::make_missing;
 
 /// User and group of a program that runs as another user than this process.
 pub(crate) type Owner = Option<(u32, u32)>;
@@ -52,7 +56,7 @@ impl Directory {
 
     /// Opens `path`, which lies in what a program writes. Without an `owner` the program has this
     /// process's user, and its links may lead anywhere.
-    #[cfg(any(feature = "agent", feature = "cli"))]
+    #[cfg(feature = "cli")]
     pub(crate) fn of_a_program(path: &Path, owner: Owner) -> io::Result<Self> {
         match owner {
             Some(_) => Self::open(path, owner),
@@ -286,6 +290,7 @@ impl Directory {
     }
 
     /// A name passes to what another one names.
+    #[cfg(feature = "cli")]
     pub(crate) fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         Ok(fs::renameat(&self.file, from, &self.file, to)?)
     }
@@ -354,6 +359,7 @@ impl Directory {
 
     /// A path to `name` for what takes nothing else, which is bind(2). Where somebody else could
     /// change the path of the directory, it leads by the descriptor.
+    #[cfg(all(feature = "agent", feature = "cli"))]
     pub(crate) fn path_to_bind(&self, name: &str) -> PathBuf {
         let own_files = Path::new("/proc/self/fd");
         match self.owner {
@@ -366,6 +372,7 @@ impl Directory {
     }
 
     /// Gives a socket that was just bound here to the program's user.
+    #[cfg(all(feature = "agent", feature = "cli"))]
     pub(crate) fn give_socket(&self, name: &str) -> io::Result<()> {
         if self.owner.is_none() {
             return Ok(());

@@ -29,6 +29,7 @@ mod outcome;
 mod own;
 mod prometheus;
 mod relay;
+mod run_dir;
 mod secrets;
 mod snapshots;
 mod start;

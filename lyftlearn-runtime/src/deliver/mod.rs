@@ -53,6 +53,10 @@ pub struct Delivery {
     pub optional: Vec<(String, String)>,
     /// What could not be had, one sentence each.
     pub problems: Vec<String>,
+    #[cfg_attr(
+        not(feature = "cli"),
+        allow(dead_code, reason = "dropping it is what it is for")
+    )]
     run_dir: Option<RunDir>,
 }
 
