@@ -280,12 +280,12 @@ fn check_found(container: Sandbox, world: &World) {
         "cat >/shared/ask.py <<'X'
 import lyftlearn_runtime as rt
 print(rt.platform, rt.job.name, rt.secrets['db'].text)
-rt.metrics.counter('asked').add(1)
+rt.metrics.counter('asked_total').inc()
 X
          cat $LYFTLEARN_RUN_DIR/workload.json >/shared/before
          ask='env -i PATH=/usr/bin:/bin'
-         $ask PYTHONPATH=/site {python} /shared/ask.py >/shared/python
-         $ask {BINARY} exec -- sh -c 'echo $LYFTLEARN_PLATFORM $LYFTLEARN_JOB_NAME $db' >/shared/exec
+         $ask PYTHONPATH=/site {python} /shared/ask.py >/shared/python 2>&1
+         $ask {BINARY} exec -- sh -c 'echo $LYFTLEARN_PLATFORM $LYFTLEARN_JOB_NAME $DB' >/shared/exec
          $ask {BINARY} metrics >/shared/metrics; echo $? >>/shared/metrics
          $ask {BINARY} inspect --json >/shared/inspect
          $ask {BINARY} doctor >/shared/doctor
