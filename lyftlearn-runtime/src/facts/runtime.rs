@@ -73,7 +73,6 @@ impl Facts {
     }
 
     /// The run directory that the environment names.
-    #[cfg(any(feature = "agent", feature = "cli"))]
     pub(crate) fn told_directory(&self, whose: Whose) -> Option<Directory> {
         if !self.is_here() {
             return None;
@@ -87,12 +86,17 @@ impl Facts {
         self.root.as_deref() == Some(Path::new("/"))
     }
 
-    /// The run directory of a runtime that lives in this PID namespace.
+    /// The run directory of a runtime that lives in this PID namespace. Of several it is the one
+    /// that the environment names: a program may have started one of its own.
     pub(crate) fn runtime_beside(&self, whose: Whose) -> Option<Directory> {
         if !self.is_here() {
             return None;
         }
         let here = self.here();
+        let told = self.told_directory(whose);
+        if let Some(told) = told.filter(|told| lives(told, &here, whose)) {
+            return Some(told);
+        }
         let usual = Path::new(runtime::RUN_DIR).parent()?;
         let told = self.path(linux::TMPDIR);
         let told = told.as_deref();
