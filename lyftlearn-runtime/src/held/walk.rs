@@ -68,9 +68,12 @@ fn walk(path: &Path, missing: Owner) -> io::Result<OwnedFd> {
             FileType::Directory => at = found,
             FileType::Symlink => {
                 links += 1;
-                // Who may change a directory may put a link into it.
-                if links > LINKS || !ours(&stat) || !is_safe(&fs::fstat(&at)?) {
+                if links > LINKS {
                     return Err(Errno::LOOP.into());
+                }
+                // Who may change a directory may put a link into it.
+                if !ours(&stat) || !is_safe(&fs::fstat(&at)?) {
+                    return Err(Errno::ACCESS.into());
                 }
                 let target = fs::readlinkat(&at, &name, Vec::new())?;
                 let target = OsString::from_vec(target.into_bytes());
