@@ -46,6 +46,7 @@ pub mod credentials;
 mod deliver;
 mod error;
 mod facts;
+mod held;
 #[cfg(feature = "cli")]
 mod init;
 pub mod metrics;
@@ -85,7 +86,7 @@ mod workload;
 
 pub use deliver::{
     Delivery, Environment, Keeper, Layers, Recipient, SecretVariable, Source, Variable, deliver,
-    delivered, delivered_beside, environment, layered,
+    delivered, environment, layered,
 };
 pub use error::{Error, ErrorKind};
 pub use facts::Facts;

@@ -7,7 +7,11 @@ use std::path::{Path, PathBuf};
 
 use crate::contract::{delivered, limits, runtime};
 use crate::error::Error;
+#[cfg(feature = "agent")]
+use crate::facts::Whose;
 use crate::facts::{Facts, Mount};
+#[cfg(feature = "agent")]
+use crate::held::Directory;
 use crate::platform::{self, Detection, DocumentVariable, Evidence};
 use crate::settings::secrets::Declared;
 use crate::settings::{self, File, Settings};
@@ -160,9 +164,9 @@ pub(crate) fn endpoint(facts: &Facts, run: &Path) -> Option<Endpoint> {
     };
     let token_file = directory.join(delivered::IDENTITY_TOKEN);
     Some(Endpoint {
-        #[cfg(feature = "cli")]
         token: Secret::new(text(&token_file)?),
         uri: text(&directory.join(delivered::IDENTITY_ENDPOINT))?,
+        #[cfg(feature = "cli")]
         token_file,
     })
 }
@@ -171,20 +175,22 @@ pub(crate) fn endpoint(facts: &Facts, run: &Path) -> Option<Endpoint> {
 #[cfg(any(feature = "agent", feature = "cli"))]
 pub(crate) struct Endpoint {
     pub(crate) uri: String,
-    #[cfg(feature = "cli")]
     pub(crate) token: Secret,
+    #[cfg(feature = "cli")]
     pub(crate) token_file: PathBuf,
 }
 
 #[cfg(feature = "agent")]
 impl Endpoint {
-    /// In this container's run directory, by its variable or in the usual place.
+    /// In this container's run directory, whosever program it belongs to: a child that has become
+    /// root asks, too.
     pub(crate) fn here(facts: &Facts) -> Option<Self> {
-        let told = facts.text(delivered::RUN_DIR);
-        let told = told.map(|path| PathBuf::from(path.as_ref()));
-        told.into_iter()
-            .chain([PathBuf::from(runtime::RUN_DIR)])
-            .find_map(|run| endpoint(facts, &run))
+        let of = |run: Directory| {
+            let path = run.path().to_owned();
+            endpoint(&facts.clone().with_held(run), &path)
+        };
+        let told = facts.told_directory(Whose::Anybody).and_then(of);
+        told.or_else(|| facts.runtime_beside(Whose::Anybody).and_then(of))
     }
 
     /// As a source of credentials, which has every role assumed already.
@@ -192,8 +198,8 @@ impl Endpoint {
         Identity {
             origin: Origin::Container {
                 uri: Secret::new(self.uri),
-                token: None,
-                token_file: Some(self.token_file),
+                token: Some(self.token),
+                token_file: None,
             },
             ..Identity::default()
         }
@@ -362,14 +368,14 @@ impl View {
     }
 }
 
-/// The `workload.json` that the environment points at. One that another user's shim
+/// The `workload.json` that the environment points at, or that a runtime beside has delivered. One that another user's shim
 /// keeps to itself (after `sudo`), or that stayed behind on another node, is no view
 /// of ours: then the place is asked again.
 fn delivered_workload(facts: &Facts) -> Result<Option<Workload>, Error> {
-    let Some(directory) = facts.text(delivered::RUN_DIR) else {
+    let Some(directory) = facts.run_dir() else {
         return Ok(None);
     };
-    let path = Path::new(directory.as_ref()).join(delivered::WORKLOAD_FILE);
+    let path = directory.join(delivered::WORKLOAD_FILE);
     if !facts.may_read(&path) {
         return Ok(None);
     }

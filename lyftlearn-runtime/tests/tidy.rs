@@ -16,9 +16,10 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("contract", &["error"]),
     ("workload", &["contract", "error"]),
     ("signal", &[]),
+    ("held", &[]),
     ("stderr", &[]),
     // floor 1: reads, and what mechanism needs
-    ("facts", &["contract", "error"]),
+    ("facts", &["contract", "error", "held"]),
     ("settings", &["contract", "error", "signal"]),
     ("init", &["contract", "error"]),
     // what a running program asks: the world again, at one place of it
@@ -29,7 +30,10 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
         "credentials",
         &["contract", "error", "facts", "resolve", "workload"],
     ),
-    ("metrics", &["contract", "error", "facts", "workload"]),
+    (
+        "metrics",
+        &["contract", "error", "facts", "held", "workload"],
+    ),
     (
         "platform",
         &["contract", "error", "facts", "settings", "workload"],
@@ -37,12 +41,15 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     // another's words for the model
     ("toolkit", &["contract", "error", "workload"]),
     // floor 3: tells the program; cannot tell where it runs
-    ("deliver", &["contract", "error", "signal", "workload"]),
+    (
+        "deliver",
+        &["contract", "error", "held", "signal", "workload"],
+    ),
     // doors
     (
         "resolve",
         &[
-            "contract", "error", "facts", "platform", "settings", "toolkit", "workload",
+            "contract", "error", "facts", "held", "platform", "settings", "toolkit", "workload",
         ],
     ),
     // what nobody else may know: declared by settings, asked for by the identity
@@ -72,6 +79,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "deliver",
             "error",
             "facts",
+            "held",
             "init",
             "metrics",
             "platform",
@@ -93,6 +101,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "deliver",
             "error",
             "facts",
+            "held",
             "metrics",
             "resolve",
             "secrets",
@@ -216,6 +225,101 @@ fn unsafe_code_is_where_it_has_earned_its_place() {
         .collect();
     found.sort();
     assert_eq!(found, UNSAFE);
+}
+
+/// Who may run as root while a program of another user runs, or after it: that one may have
+/// changed any path. They touch files by `held::Directory` alone.
+const BESIDE_THE_PROGRAM: &[&str] = &[
+    "agent/",
+    "cli/agent.rs",
+    "cli/beside.rs",
+    "cli/listen.rs",
+    "cli/outcome.rs",
+    "cli/profile.rs",
+    "cli/run.rs",
+    "cli/skew.rs",
+    "cli/stage.rs",
+    "deliver/",
+    "init/",
+    "metrics/gateway/",
+    "metrics/region/",
+    "metrics/report/",
+];
+
+/// How a file is touched by its path.
+const BY_PATH: &[&str] = &[
+    "CWD",
+    "DirBuilder",
+    "File::create",
+    "File::open",
+    "OpenOptions",
+    "UnixDatagram::bind",
+    "UnixListener::bind",
+    "UnixStream::connect",
+    "canonicalize",
+    "fs::chown(",
+    "create_dir",
+    "facts.entries",
+    "facts.file",
+    "facts.ownership",
+    "lchown(",
+    "mkdtemp",
+    "remove_dir",
+    "remove_file",
+    "rustix::fs::open(",
+    "set_permissions",
+    "std::fs::read",
+    "std::fs::write",
+    "symlink(",
+    "tempfile",
+];
+
+/// Where a path is good enough, and why.
+const BY_PATH_ALL_THE_SAME: &[(&str, &str)] = &[
+    // The kernel's own files of this process.
+    ("agent/orders.rs", "OpenOptions"),
+    // Without another user there is nobody else.
+    ("cli/profile.rs", "create_dir"),
+    ("deliver/files.rs", "DirBuilder"),
+    ("metrics/report/sagemaker.rs", "create_dir"),
+    // The kernel's, the terminal, and the pipe that PID 1 has made, found by its number.
+    ("init/children.rs", "rustix::fs::open("),
+    ("init/memory.rs", "rustix::fs::open("),
+    ("init/supervise.rs", "rustix::fs::open("),
+    ("init/stage.rs", "rustix::fs::open("),
+    ("init/word.rs", "rustix::fs::open("),
+];
+
+#[test]
+fn who_runs_beside_the_program_touches_its_files_by_descriptors() {
+    let mut paths = Vec::new();
+    files(&source(), &mut paths);
+    let mut found = Vec::new();
+    for path in paths {
+        let name = path.strip_prefix(source()).unwrap().display().to_string();
+        let beside = BESIDE_THE_PROGRAM.iter().any(|of| name.starts_with(of));
+        if !beside || name.contains("tests") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        let code = text.split("#[cfg(test)]\n#[expect").next().unwrap();
+        let code = code.split("#[cfg(test)]\nmod").next().unwrap();
+        let lines: Vec<&str> = code
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"))
+            .collect();
+        let used = BY_PATH
+            .iter()
+            .filter(|word| lines.iter().any(|line| line.contains(**word)));
+        found.extend(used.map(|word| (name.clone(), *word)));
+    }
+    found.sort_unstable();
+    let mut allowed: Vec<(String, &str)> = BY_PATH_ALL_THE_SAME
+        .iter()
+        .map(|(name, word)| ((*name).to_owned(), *word))
+        .collect();
+    allowed.sort_unstable();
+    assert_eq!(found, allowed, "see held.rs");
 }
 
 /// The texts of a contract file: constants and lists of them, without comments and wire types.

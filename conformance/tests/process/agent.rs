@@ -139,7 +139,7 @@ fn without_need_there_is_none_and_by_hand_it_does_not_start() {
     let output = ended(&world.container(""), &["sh", "-c", "ls $LYFTLEARN_RUN_DIR"]);
     assert_eq!(
         String::from_utf8_lossy(&output.stdout),
-        "environment.json\nexceptions\nhyperparameters.json\nmetrics.region\nworkload.json\n"
+        "environment.json\nexceptions\nhyperparameters.json\nmetrics.region\nruntime.json\nworkload.json\n"
     );
     for (argv, report) in [
         (

@@ -64,7 +64,7 @@ fn the_run_directory_is_its_owners_alone_and_holds_both_documents() {
     check_end(&output, 0);
     assert_eq!(
         String::from_utf8(output.stdout).unwrap(),
-        "700 .\n600 agent.sock\n700 aws\n600 environment.json\n700 exceptions\n600 hyperparameters.json\n600 listeners.json\n600 metrics.region\n600 workload.json\n{\"lr\":\"0.1\",\"zip\":\"02139\"}"
+        "700 .\n600 agent.sock\n700 aws\n600 environment.json\n700 exceptions\n600 hyperparameters.json\n600 listeners.json\n600 metrics.region\n600 runtime.json\n600 workload.json\n{\"lr\":\"0.1\",\"zip\":\"02139\"}"
     );
 }
 

@@ -30,6 +30,7 @@ mod outcome;
 mod own;
 mod prometheus;
 mod relay;
+mod run_dir;
 mod scope;
 mod secrets;
 mod snapshots;

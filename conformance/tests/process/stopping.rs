@@ -321,7 +321,7 @@ fn a_start_again_knows_nothing_of_the_last_end() {
     );
     assert_eq!(
         String::from_utf8_lossy(&output.stdout),
-        ".:\nenvironment.json\nexceptions\nhyperparameters.json\nmetrics.region\nworkload.json\n\nexceptions:\n"
+        ".:\nenvironment.json\nexceptions\nhyperparameters.json\nmetrics.region\nruntime.json\nworkload.json\n\nexceptions:\n"
     );
 }
 

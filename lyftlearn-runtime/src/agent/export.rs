@@ -5,7 +5,6 @@ use std::cell::Cell;
 use std::io;
 use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
-use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -17,8 +16,8 @@ use super::own::{self, Lost, Own};
 use super::scrape;
 use crate::contract::{delivered, limits};
 use crate::deliver::outcome::Undelivered;
-use crate::deliver::write_note;
-use crate::facts::{Facts, wall_clock};
+use crate::facts::wall_clock;
+use crate::held::Directory;
 use crate::metrics::exposition::{Exposition, Format};
 use crate::metrics::gateway::{Counted, Keep, Relay, Sender};
 use crate::metrics::region::{Reader, Series, Snapshot};
@@ -34,7 +33,7 @@ pub(super) struct Exporter {
     sender: Option<Sender>,
     reports: Vec<Report>,
     relays: bool,
-    run: Option<PathBuf>,
+    run: Option<Directory>,
     flush: Duration,
 }
 
@@ -97,16 +96,21 @@ impl Shown {
 
 impl Exporter {
     /// `store` has what came by StatsD.
-    pub(super) fn start(orders: Metrics, own: Own, store: Option<Store>) -> Self {
+    pub(super) fn start(
+        orders: Metrics,
+        run: Option<Directory>,
+        own: Own,
+        store: Option<Store>,
+    ) -> Self {
         let shown = Rc::new(Shown {
-            sources: orders.run.iter().map(|run| region(run)).collect(),
+            sources: run.iter().map(region).collect(),
             store,
             own,
             labels: orders.export.labels.clone(),
             relay: std::cell::OnceCell::new(),
             refused: Rc::default(),
         });
-        let reports = reports(&orders, &shown);
+        let reports = reports(&orders, run.as_ref(), &shown);
         let push = orders.export.push;
         let gateway = orders.export.gateway;
         let gateway = gateway.filter(|_| push.values || push.relays);
@@ -117,7 +121,7 @@ impl Exporter {
             } else {
                 Rc::new(move || shown.snapshot())
             };
-            let (known, keep) = sent_before(orders.run.as_deref(), delivered::METRICS_SENT);
+            let (known, keep) = sent_before(run.as_ref(), delivered::METRICS_SENT);
             let labels = orders.export.labels;
             Sender::start(gateway, push, labels, counted, (&known, keep))
         });
@@ -129,7 +133,7 @@ impl Exporter {
             relays: push.relays,
             sender,
             reports,
-            run: orders.run,
+            run,
             flush: Duration::try_from_secs_f64(orders.flush_seconds).unwrap_or_default(),
         }
     }
@@ -184,16 +188,18 @@ impl Exporter {
         let Some(run) = self.run else { return };
         let text = serde_json::to_vec(&note).expect("plain data has no failure to report");
         // Without it the outcome says that nothing is known.
-        let _ = write_note(&run.join(delivered::METRICS_UNDELIVERED), &text, None);
+        let _ = run.write(delivered::METRICS_UNDELIVERED, &text);
     }
 }
 
 /// Those who are told at intervals.
-fn reports(orders: &Metrics, shown: &Rc<Shown>) -> Vec<Report> {
+fn reports(orders: &Metrics, run: Option<&Directory>, shown: &Rc<Shown>) -> Vec<Report> {
     let export = &orders.export;
-    let files = export.sagemaker.clone().map(Way::sagemaker);
+    let files = export.sagemaker.clone();
+    let owner = run.and_then(Directory::owner);
+    let files = files.map(|directory| Way::sagemaker(directory, owner));
     let emf = export.emf.clone().map(|emf| {
-        let sent = sent_before(orders.run.as_deref(), delivered::METRICS_SENT_EMF);
+        let sent = sent_before(run, delivered::METRICS_SENT_EMF);
         Way::emf(emf, export.labels.clone(), sent)
     });
     let otlp = export.otlp.clone().map(|otlp| {
@@ -227,24 +233,21 @@ fn reports(orders: &Metrics, shown: &Rc<Shown>) -> Vec<Report> {
         .collect()
 }
 
-fn region(run: &Path) -> Source {
-    let run = run.to_owned();
-    let reader = Reader::open(&run).ok().flatten();
+fn region(run: &Directory) -> Source {
+    let reader = Reader::of(run).ok().flatten();
     Box::new(move || reader.as_ref()?.snapshot().ok())
 }
 
 /// What an agent before this one has sent, and where this one takes it down. A total must
 /// not be sent twice because of a restart.
-fn sent_before(run: Option<&Path>, name: &str) -> (Vec<u8>, Keep) {
+fn sent_before(run: Option<&Directory>, name: &'static str) -> (Vec<u8>, Keep) {
     let Some(run) = run else {
         return (Vec::new(), Box::new(|_| ()));
     };
-    let path = run.join(name);
-    let known = Facts::empty()
-        .with_root("/")
-        .file(&path, limits::DOCUMENT_BYTES);
+    let known = run.read(name, limits::DOCUMENT_BYTES);
     let known = known.ok().flatten().unwrap_or_default();
+    let run = run.clone();
     // A disk that is full costs a total that is sent twice after a restart, and no more.
-    let keep = move |document: &[u8]| drop(write_note(&path, document, None));
+    let keep = move |document: &[u8]| drop(run.write(name, document));
     (known, Box::new(keep))
 }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 
 use crate::contract::ledger::{
-    BY, ENDED, EXITED, KILLED, PROGRAM, SIGNALLED, SIGNALS, STOP, WORDS,
+    BY, ENDED, EXITED, KILLED, NOT_STARTED, PROGRAM, SIGNALLED, SIGNALS, STOP, WORDS,
 };
 use crate::deliver::outcome::{End, How, Stopped};
 use crate::signal;
@@ -38,6 +38,7 @@ impl Ledger {
         let killed = words[KILLED] != 0;
         let how = match words[ENDED] {
             EXITED => How::Exited { code: by, program },
+            NOT_STARTED => How::default(),
             SIGNALLED => How::Signalled {
                 signal: by,
                 program,

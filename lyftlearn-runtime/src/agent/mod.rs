@@ -27,7 +27,7 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::LocalSet;
 
-pub(crate) use orders::{Metrics, ORDERS, Orders, Socket};
+pub(crate) use orders::{Metrics, ORDERS, Orders, Run, Socket};
 
 use crate::credentials::{Broker, Report, Summary, take_over};
 use crate::error::Error;
@@ -96,6 +96,7 @@ async fn stay_alive() {
 
 async fn run(orders: Orders, sockets: Sockets, parent: u32) -> std::io::Result<()> {
     tokio::task::spawn_local(stay_alive());
+    let run = orders.take_directory();
     let log = Log {
         quiet: orders.quiet,
     };
@@ -118,7 +119,7 @@ async fn run(orders: Orders, sockets: Sockets, parent: u32) -> std::io::Result<(
         service.broker = Some(broker);
     }
     let ages = secrets::Ages::default();
-    if let Some(run) = orders.secrets {
+    if let Some(run) = run.clone().filter(|_| orders.secrets) {
         tokio::task::spawn_local(secrets::follow(parent, run, Rc::clone(&ages)));
     }
     let store = orders
@@ -131,8 +132,8 @@ async fn run(orders: Orders, sockets: Sockets, parent: u32) -> std::io::Result<(
             ledger: ledger::Ledger::new(sockets.ledger),
             ages,
         };
-        let own = own::Own::new(&orders, sources);
-        export::Exporter::start(orders, own, store.clone())
+        let own = own::Own::new(&orders, run.clone(), sources);
+        export::Exporter::start(orders, run, own, store.clone())
     });
     if let Some(exporter) = &exporter {
         exporter.serve(sockets.scrape, sockets.metrics)?;

@@ -13,6 +13,7 @@ use super::fault::AgentFault;
 use crate::contract::linux;
 use crate::error::Error;
 use crate::facts::Facts;
+use crate::held::{Directory, Owner};
 use crate::metrics::statsd::{Listener, Rules};
 use crate::workload::{Export, Identity, Secret};
 
@@ -26,8 +27,10 @@ pub(crate) struct Orders {
     pub(crate) sockets: Vec<Socket>,
     /// The identity to serve, and the token that callers show.
     pub(crate) identity: Option<(Identity, Secret)>,
-    /// The run directory whose files of secrets it brings up to date.
-    pub(crate) secrets: Option<PathBuf>,
+    /// The run directory, which is its standard input.
+    pub(crate) run: Option<Run>,
+    /// Whether it brings the files of secrets there up to date.
+    pub(crate) secrets: bool,
     /// How lines of StatsD's are understood, where it is listened to.
     pub(crate) statsd: Option<Rules>,
     /// Where metrics go, and what PID 1 knows of its own.
@@ -36,12 +39,18 @@ pub(crate) struct Orders {
     pub(crate) quiet: bool,
 }
 
+/// What is to be known of a directory that is handed over.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Run {
+    pub(crate) path: PathBuf,
+    /// The program's user and group, when they are not this process's own.
+    pub(crate) owner: Owner,
+}
+
 /// What there is to export.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Metrics {
     pub(crate) export: Export,
-    /// The run directory, where the region is.
-    pub(crate) run: Option<PathBuf>,
     /// How long each part of the start took, in seconds.
     pub(crate) stages: Vec<(String, f64)>,
     /// The secrets that were there at the beginning.
@@ -96,6 +105,11 @@ impl Orders {
     pub(super) fn received(facts: &Facts) -> Result<Self, Error> {
         let text = facts.text(ORDERS).ok_or(AgentFault::Orders)?;
         Ok(serde_json::from_str(&text).map_err(|_| AgentFault::Orders)?)
+    }
+
+    pub(super) fn take_directory(&self) -> Option<Directory> {
+        let run = self.run.as_ref()?;
+        Directory::handed_over(&run.path, run.owner).ok()
     }
 
     pub(super) fn take_sockets(&self) -> Result<Sockets, Error> {

@@ -1,7 +1,7 @@
 //! What the runtime counts of itself. CONTRACTS.md names all of it.
 
 use std::cell::Cell;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::endpoint::Refusals;
@@ -9,10 +9,10 @@ use super::ledger::Ledger;
 use super::orders::Metrics;
 use super::secrets::Ages;
 use crate::cli::outcome::class;
-use crate::contract::delivered;
 use crate::credentials::Broker;
 use crate::deliver::outcome::End;
 use crate::facts::{Facts, wall_clock};
+use crate::held::Directory;
 use crate::metrics::region::{Key, Kind, Region, Series, Snapshot, Value};
 
 /// Its starts are counted where they outlive it.
@@ -41,7 +41,7 @@ pub(super) struct Own {
     /// When secrets were obtained that have not been since.
     begun: Duration,
     secrets: Vec<String>,
-    run: Option<PathBuf>,
+    run: Option<Directory>,
     oom_counter: Option<(PathBuf, u64)>,
     sources: Sources,
     outcome: Cell<Option<&'static str>>,
@@ -57,8 +57,8 @@ pub(super) struct Lost {
 }
 
 impl Own {
-    pub(super) fn new(orders: &Metrics, sources: Sources) -> Self {
-        if let Some(run) = &orders.run {
+    pub(super) fn new(orders: &Metrics, run: Option<Directory>, sources: Sources) -> Self {
+        if let Some(run) = &run {
             count_start(run);
         }
         Self {
@@ -66,7 +66,7 @@ impl Own {
             skew: orders.skew,
             begun: Duration::try_from_secs_f64(orders.begun).unwrap_or_default(),
             secrets: orders.secrets.clone(),
-            run: orders.run.clone(),
+            run,
             oom_counter: orders.oom_counter.clone(),
             sources,
             outcome: Cell::new(None),
@@ -79,12 +79,12 @@ impl Own {
             return;
         };
         let end = End {
-            run: self.run.clone(),
             oom_counter: self.oom_counter.clone(),
             ..end
         };
         let facts = Facts::empty().with_root("/");
-        self.outcome.set(Some(class(&facts, end).name()));
+        let class = class(&facts, &end, self.run.as_ref());
+        self.outcome.set(Some(class.name()));
     }
 
     /// How long ago each secret was last obtained.
@@ -202,11 +202,8 @@ fn order(series: &Series) -> (Kind, &str, &[(String, String)]) {
 }
 
 /// In the region, as everybody else counts: the next agent finds it there.
-fn count_start(run: &Path) {
-    let facts = Facts::empty()
-        .with_root("/")
-        .with_var(delivered::RUN_DIR, run);
-    let region = Region::of(&facts);
+fn count_start(run: &Directory) {
+    let region = Region::in_directory(run);
     let help = "How often the process beside the program was started.";
     // A region without room for it says so by itself.
     let _ = region.describe(STARTS, "", help);

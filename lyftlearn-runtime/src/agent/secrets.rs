@@ -3,7 +3,6 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -12,13 +11,12 @@ use nix::unistd::Pid;
 use tokio::time::Instant;
 
 use crate::cli::secrets::{Files, request};
-use crate::contract::secrets as words;
-use crate::deliver::secrets::replace;
-use crate::error::Error;
+use crate::deliver::secrets::{read, replace};
 use crate::facts::{Facts, wall_clock};
+use crate::held::Directory;
 use crate::resolve::{Resolved, resolve};
 use crate::secrets::fetch::fetch;
-use crate::secrets::{Content, read_local, read_set};
+use crate::secrets::{Content, parse, read_local};
 use crate::settings::secrets::Declared;
 use crate::signal;
 
@@ -29,7 +27,7 @@ const JITTER: f64 = 0.1;
 pub(super) type Ages = Rc<RefCell<BTreeMap<String, Duration>>>;
 
 /// Follows what `parent` has delivered into the directory `run`; ends when there is nothing to follow.
-pub(super) async fn follow(parent: u32, run: PathBuf, ages: Ages) {
+pub(super) async fn follow(parent: u32, run: Directory, ages: Ages) {
     let facts = Facts::capture(Vec::new());
     // Whoever started this has resolved the same and reported what is wrong with it.
     let Ok(resolved) = resolve(&facts) else {
@@ -54,7 +52,7 @@ pub(super) async fn follow(parent: u32, run: PathBuf, ages: Ages) {
         let names = fresh.iter().map(|(secret, _)| secret.name.clone());
         ages.borrow_mut().extend(names.map(|name| (name, now)));
         // A full disk, or a directory that somebody took away: the next round may be better.
-        for number in swapped(&facts, &resolved, &run, fresh).unwrap_or_default() {
+        for number in swapped(&resolved, &run, fresh).unwrap_or_default() {
             tell(parent, number);
         }
     }
@@ -98,12 +96,11 @@ async fn again<'a>(
 
 /// Replaces the set where it has changed, and names the signals that say so.
 fn swapped(
-    facts: &Facts,
     resolved: &Resolved,
-    run: &std::path::Path,
+    run: &Directory,
     fresh: Vec<(&Declared, Content)>,
-) -> Result<BTreeSet<i32>, Error> {
-    let mut set = read_set(facts, &run.join(words::DIRECTORY))?;
+) -> Option<BTreeSet<i32>> {
+    let mut set = parse(&read(run).ok()??)?;
     let mut changed = false;
     let mut signals = BTreeSet::new();
     for (secret, content) in fresh {
@@ -113,15 +110,9 @@ fn swapped(
             set.insert(secret.name.clone(), content);
         }
     }
-    let owner = facts.ownership(run);
-    let replaced = match (changed, owner) {
-        (true, Some((_, user, group))) => {
-            let files = Files::of(&resolved.settings, &set);
-            replace(run, &files.all(), (user, group)).is_ok()
-        }
-        _ => false,
-    };
-    Ok(if replaced { signals } else { BTreeSet::new() })
+    let files = Files::of(&resolved.settings, &set);
+    let replaced = changed && replace(run, &files.all()).is_ok();
+    replaced.then_some(signals)
 }
 
 /// PID 1 forwards it to the program, whoever that is.

@@ -3,24 +3,21 @@
 use std::ffi::OsString;
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixListener;
-use std::path::Path;
 
-use rustix::net::getsockname;
+use rustix::net::{SocketType, getsockname};
 
 use super::beside::Needs;
 use super::errand;
 use super::identity;
-use super::listen::Bound;
+use super::listen::{Bound, bound_in};
 use super::listeners::{Place, Protocol};
 use super::usage::UsageFault;
-use crate::agent::{Metrics, ORDERS, Orders, Socket};
+use crate::agent::{Metrics, ORDERS, Orders, Run, Socket};
 use crate::contract::delivered;
 use crate::contract::ledger::WORDS;
-use crate::deliver::write_note;
 use crate::error::Error;
 use crate::facts::{Facts, wall_clock};
+use crate::held::Directory;
 use crate::init::{self, Helper};
 use crate::metrics::statsd::Listener as Heard;
 use crate::settings::secrets::Declared;
@@ -40,15 +37,19 @@ pub(super) fn agent(words: &[OsString]) -> Result<u8, Error> {
 /// The agent with its sockets, bound before the program starts; `None` when nothing needs it.
 pub(super) fn helper(facts: &Facts, needs: &mut Needs<'_>) -> std::io::Result<Option<Helper>> {
     let follows = needs.settings.secrets.iter().any(Declared::is_followed);
-    let secrets = needs.run.filter(|_| follows).map(Path::to_owned);
+    let secrets = follows && needs.run.is_some();
     let asked = needs.settings.agent.as_deref() == Some("on");
     let scrape = scrape_socket(needs);
     let goes_out = needs.export.push.values || needs.export.reports();
     let exports = scrape.is_some() || goes_out || needs.statsd.is_some();
-    if !asked && needs.endpoint.is_none() && secrets.is_none() && !exports {
+    if !asked && needs.endpoint.is_none() && !secrets && !exports {
         return Ok(None);
     }
     let mut orders = Orders {
+        run: needs.run.map(|run| Run {
+            path: run.path().to_owned(),
+            owner: run.owner(),
+        }),
         secrets,
         quiet: needs.settings.log.as_deref() == Some("off"),
         ..Orders::default()
@@ -57,7 +58,7 @@ pub(super) fn helper(facts: &Facts, needs: &mut Needs<'_>) -> std::io::Result<Op
     let mut told = None;
     if let Some(run) = needs.run {
         orders.sockets.push(Socket::State);
-        sockets.push(socket(run, delivered::AGENT_SOCKET, needs.owner)?.into());
+        sockets.push(bound_in(run, delivered::AGENT_SOCKET, SocketType::STREAM)?);
     }
     if let Some(identity::Bound { listener, token }) = needs.endpoint.take() {
         orders.sockets.push(Socket::Credentials);
@@ -87,7 +88,11 @@ pub(super) fn helper(facts: &Facts, needs: &mut Needs<'_>) -> std::io::Result<Op
         }
         if let Some(run) = needs.run {
             orders.sockets.push(Socket::Metrics);
-            sockets.push(socket(run, delivered::METRICS_SOCKET, needs.owner)?.into());
+            sockets.push(bound_in(
+                run,
+                delivered::METRICS_SOCKET,
+                SocketType::STREAM,
+            )?);
         }
         orders.metrics = Some(metrics(needs));
         if let Ok(memory) = ledger() {
@@ -100,7 +105,7 @@ pub(super) fn helper(facts: &Facts, needs: &mut Needs<'_>) -> std::io::Result<Op
         let places = places(&orders.sockets, &sockets);
         let note = serde_json::to_vec(&places).expect("plain data has no failure to report");
         // Without it `inspect` takes this runtime for a neighbour.
-        let _ = write_note(&run.join(delivered::LISTENERS), &note, needs.owner);
+        let _ = run.write(delivered::LISTENERS, &note);
     }
     let file = init::own_path().ok_or(std::io::ErrorKind::NotFound)?;
     let mut environment = errand::environment(facts, sockets.len());
@@ -115,6 +120,7 @@ pub(super) fn helper(facts: &Facts, needs: &mut Needs<'_>) -> std::io::Result<Op
         ],
         environment,
         sockets,
+        directory: needs.run.map(Directory::file),
         ledger: told,
         last_words: needs.export.pushes(),
     }))
@@ -154,7 +160,6 @@ fn ledger() -> std::io::Result<OwnedFd> {
 fn metrics(needs: &mut Needs<'_>) -> Metrics {
     Metrics {
         export: needs.export.clone(),
-        run: needs.run.map(Path::to_owned),
         stages: std::mem::take(&mut needs.stages),
         secrets: std::mem::take(&mut needs.secrets),
         oom_counter: needs.oom_counter.take(),
@@ -175,16 +180,4 @@ fn scrape_socket(needs: &mut Needs<'_>) -> Option<TcpListener> {
             ));
         })
         .ok()
-}
-
-fn socket(run: &Path, name: &str, owner: Option<(u32, u32)>) -> std::io::Result<UnixListener> {
-    let path = run.join(name);
-    // What an earlier start left behind.
-    let _ = std::fs::remove_file(&path);
-    let listener = UnixListener::bind(&path)?;
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
-    if let Some((user, group)) = owner {
-        std::os::unix::fs::lchown(&path, Some(user), Some(group))?;
-    }
-    Ok(listener)
 }

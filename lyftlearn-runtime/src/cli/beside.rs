@@ -1,7 +1,7 @@
 //! What stands beside the program: the agent with its sockets, and what all processes count in.
 
 use std::os::unix::net::UnixDatagram;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::identity;
@@ -10,6 +10,7 @@ use super::listen;
 use crate::deliver::Pointed;
 use crate::deliver::outcome::Skew;
 use crate::facts::Facts;
+use crate::held::Directory;
 use crate::init::{self, Helper, Policy};
 use crate::metrics::region;
 use crate::settings::Settings;
@@ -25,8 +26,7 @@ const LONGEST_FLUSH: Duration = Duration::from_secs(2);
 pub(super) struct Needs<'a> {
     pub(super) settings: &'a Settings,
     /// Where its own socket goes; without a run directory nobody would find it.
-    pub(super) run: Option<&'a Path>,
-    pub(super) owner: Option<(u32, u32)>,
+    pub(super) run: Option<&'a Directory>,
     pub(super) identity: &'a Identity,
     pub(super) endpoint: Option<identity::Bound>,
     /// Where the first credentials lie, when the start has waited for them.
@@ -82,12 +82,11 @@ pub(super) fn joined((): &Listening, export: Export) -> Export {
 }
 
 pub(super) fn make_region(
-    run: &Path,
+    run: &Directory,
     bytes: u64,
-    owner: Option<(u32, u32)>,
     problems: &mut Vec<String>,
 ) -> Option<region::Place> {
-    let place = region::create(run, bytes, owner)
+    let place = region::create_in(run, bytes)
         .inspect_err(|err| problems.push(format!("cannot make metrics.region: {}", err.kind())))
         .ok()??;
     let made = place.bytes();
@@ -104,11 +103,10 @@ pub(super) fn statsd(
     settings: &Settings,
     clients: &Clients,
     workload: &Workload,
-    owner: Option<(u32, u32)>,
+    run: Option<&Directory>,
     problems: &mut Vec<String>,
 ) -> (Pointed, Listening) {
-    let run = workload.paths.run.as_deref();
-    listen::bound(settings, clients, workload.platform, run, owner, problems)
+    listen::bound(settings, clients, workload.platform, run, problems)
 }
 
 #[cfg(not(feature = "agent"))]
@@ -116,7 +114,7 @@ pub(super) fn statsd(
     _: &Settings,
     _: &Clients,
     _: &Workload,
-    _: Option<(u32, u32)>,
+    _: Option<&Directory>,
     _: &mut Vec<String>,
 ) -> (Pointed, Listening) {
     (Pointed::default(), ())

@@ -13,10 +13,10 @@ use super::secrets::{self, Obtained};
 use super::usage::{self, UsageFault};
 use crate::contract::toolkit as toolkit_words;
 use crate::deliver::outcome::named_secret;
-use crate::deliver::{Source, delivered_beside, layered};
+use crate::deliver::{Source, layered};
 use crate::error::Error;
-use crate::facts::Facts;
-use crate::resolve::{Resolved, resolve, workload_at};
+use crate::facts::{Facts, Whose};
+use crate::resolve::{Resolved, resolve};
 use crate::settings::Settings;
 
 /// A name, its value, and the values that it would have otherwise, highest first.
@@ -107,9 +107,8 @@ fn all(facts: &Facts) -> Result<Vec<Explained>, Error> {
 
 /// The secrets that a start has delivered, or those that need not be fetched.
 fn known(facts: &Facts, resolved: &Resolved) -> Result<Obtained, Error> {
-    let beside = facts.word_of_pid_one().and_then(|_| delivered_beside(None));
-    match beside {
-        Some(path) => secrets::beside(facts, &resolved.settings, &workload_at(facts, &path)?),
+    match facts.run_directory(Whose::Anybody) {
+        Some(run) => secrets::beside(&resolved.settings, &run),
         None => Ok(secrets::at_hand(facts, resolved)),
     }
 }

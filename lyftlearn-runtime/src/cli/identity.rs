@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use crate::contract::delivered as names;
 use crate::deliver::{Offer, Presented, write_identity};
 use crate::facts::Facts;
+use crate::held::Directory;
 use crate::platform::identity_by_profile;
 use crate::resolve::endpoint;
 use crate::workload::{CredentialMode, CredentialSource, Credentials, Platform, Secret, Workload};
@@ -39,7 +40,7 @@ pub(super) fn unserved(workload: &Workload) -> Presented {
 pub(super) fn served(
     facts: &Facts,
     workload: &Workload,
-    owner: Option<(u32, u32)>,
+    run: Option<&Directory>,
     problems: &mut Vec<String>,
 ) -> (Presented, Option<Bound>) {
     if workload.credentials.mode != CredentialMode::Broker || cfg!(not(feature = "agent")) {
@@ -56,8 +57,8 @@ pub(super) fn served(
             return (Presented::AsFound, None);
         }
     };
-    let token_file = workload.paths.run.as_deref().and_then(|run| {
-        write_identity(run, owner, &uri, &bound.token)
+    let token_file = run.and_then(|run| {
+        write_identity(run, &uri, &bound.token)
             .inspect_err(|err| {
                 problems.push(format!(
                     "cannot write the credential endpoint's token: {}; some clients read it only from a file",

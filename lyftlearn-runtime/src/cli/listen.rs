@@ -4,16 +4,15 @@
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::{UnixDatagram, UnixListener};
-use std::path::Path;
 
-use rustix::net::sockopt;
+use rustix::fs::Mode;
+use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketFlags, SocketType, sockopt};
 
 use super::ingest;
 use crate::agent::Socket;
 use crate::contract::{delivered as names, statsd};
 use crate::deliver::{Pointed, Ports, write_statsd};
+use crate::held::Directory;
 use crate::metrics::region;
 use crate::metrics::statsd::{Dialect, Listener, Rules, Sign};
 use crate::settings::Settings;
@@ -50,14 +49,13 @@ pub(super) fn bound(
     settings: &Settings,
     clients: &Clients,
     platform: Platform,
-    run: Option<&Path>,
-    owner: Option<(u32, u32)>,
+    run: Option<&Directory>,
     problems: &mut Vec<String>,
 ) -> (Pointed, Option<Bound>) {
     if !clients.heard {
         return (Pointed::default(), None);
     }
-    match listen(settings, platform, run, owner, problems) {
+    match listen(settings, platform, run, problems) {
         Ok((ports, mut sockets)) => {
             match region::create_sparse(settings.statsd.bytes.unwrap_or(STORE_BYTES)) {
                 Ok(store) => sockets.push((Socket::Store, store.into())),
@@ -67,7 +65,7 @@ pub(super) fn bound(
                 )),
             }
             if let Some(run) = run
-                && let Err(err) = write_statsd(run, owner, &ports)
+                && let Err(err) = write_statsd(run, &ports)
             {
                 problems.push(format!(
                     "cannot write {}: {}",
@@ -120,8 +118,7 @@ type Sockets = Vec<(Socket, OwnedFd)>;
 fn listen(
     settings: &Settings,
     platform: Platform,
-    run: Option<&Path>,
-    owner: Option<(u32, u32)>,
+    run: Option<&Directory>,
     problems: &mut Vec<String>,
 ) -> std::io::Result<(Ports, Sockets)> {
     // In a pod a sidecar may want the usual port later than this runtime, and would fail.
@@ -181,7 +178,7 @@ fn listen(
         ));
     }
     if let Some(run) = run {
-        unix(run, owner, &mut sockets, problems);
+        unix(run, &mut sockets, problems);
     }
     Ok((ports, sockets))
 }
@@ -245,33 +242,40 @@ fn received(socket: impl AsFd) -> usize {
     sockopt::socket_recv_buffer_size(socket).unwrap_or_default()
 }
 
-fn unix(run: &Path, owner: Option<(u32, u32)>, sockets: &mut Sockets, problems: &mut Vec<String>) {
-    let mut made = |name: &str, listener, bind: fn(&Path) -> std::io::Result<OwnedFd>| {
-        let path = run.join(name);
-        // What an earlier start left behind.
-        let _ = std::fs::remove_file(&path);
-        let socket = bind(&path).and_then(|socket| {
-            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
-            if let Some((user, group)) = owner {
-                std::os::unix::fs::lchown(&path, Some(user), Some(group))?;
-            }
-            Ok(socket)
-        });
-        match socket {
+fn unix(run: &Directory, sockets: &mut Sockets, problems: &mut Vec<String>) {
+    for (name, listener, kind) in [
+        (
+            names::STATSD_DATAGRAMS,
+            Listener::Datagram,
+            SocketType::DGRAM,
+        ),
+        (names::STATSD_STREAM, Listener::Stream, SocketType::STREAM),
+    ] {
+        match bound_in(run, name, kind) {
             Ok(socket) => push(sockets, listener, socket),
             Err(err) => problems.push(format!(
                 "cannot listen at {}: {}",
-                path.display(),
+                run.path().join(name).display(),
                 err.kind()
             )),
         }
-    };
-    made(names::STATSD_DATAGRAMS, Listener::Datagram, |path| {
-        Ok(UnixDatagram::bind(path)?.into())
-    });
-    made(names::STATSD_STREAM, Listener::Stream, |path| {
-        Ok(UnixListener::bind(path)?.into())
-    });
+    }
+}
+
+/// A socket in the run directory, for the program's user alone.
+pub(super) fn bound_in(run: &Directory, name: &str, kind: SocketType) -> std::io::Result<OwnedFd> {
+    // What an earlier start left behind.
+    run.remove_all(name)?;
+    let socket = net::socket_with(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None)?;
+    // Its file has the socket's own mode: nobody else has it, not even for a moment.
+    let _ = rustix::fs::fchmod(&socket, Mode::RUSR | Mode::WUSR);
+    net::bind(&socket, &SocketAddrUnix::new(run.path_to_bind(name))?)?;
+    run.give_socket(name)?;
+    if kind == SocketType::STREAM {
+        // As many as the kernel permits.
+        net::listen(&socket, -1)?;
+    }
+    Ok(socket)
 }
 
 fn in_words(err: &std::io::Error) -> String {

@@ -2,12 +2,11 @@
 //! them, and a neighbour may have been there first.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::contract::{delivered, limits, metrics, runtime, statsd};
-use crate::facts::{Facts, Listening, Transport};
+use crate::contract::{delivered, limits, metrics, statsd};
+use crate::facts::{Facts, Listening, Transport, Whose};
 use crate::resolve::Resolved;
 use crate::workload::Platform;
 
@@ -101,13 +100,11 @@ pub(super) fn listeners(facts: &Facts, resolved: &Resolved) -> Vec<Listener> {
 
 /// What PID 1, or whoever started this program, has bound.
 pub(super) fn ours(facts: &Facts) -> Vec<Place> {
-    let run = facts.text(delivered::RUN_DIR);
-    let run = run.map_or_else(
-        || runtime::RUN_DIR.into(),
-        |run| PathBuf::from(run.as_ref()),
-    );
-    let note = facts.file(run.join(delivered::LISTENERS), limits::KERNEL_FILE_BYTES);
-    let note = note.ok().flatten();
+    let run = facts.run_directory(Whose::Anybody);
+    let note = run.and_then(|run| {
+        run.read(delivered::LISTENERS, limits::KERNEL_FILE_BYTES)
+            .ok()?
+    });
     note.and_then(|note| serde_json::from_slice(&note).ok())
         .unwrap_or_default()
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use lexopt::Parser;
@@ -12,7 +12,8 @@ use super::output;
 use super::usage;
 use crate::contract::{delivered, metrics as words, runtime};
 use crate::error::{Error, ErrorKind, Fault};
-use crate::facts::Facts;
+use crate::facts::{Facts, Whose};
+use crate::held::Directory;
 use crate::metrics::exposition::{Exposition, Format};
 use crate::metrics::region::Reader;
 
@@ -47,22 +48,23 @@ impl Fault for NoRegion {
 pub(super) fn metrics(mut words: Parser) -> Result<u8, Error> {
     usage::nothing_more(&mut words)?;
     let facts = Facts::capture(Vec::new());
-    let run = facts.text(delivered::RUN_DIR);
-    let run = run.map_or_else(
-        || runtime::RUN_DIR.into(),
-        |run| PathBuf::from(run.as_ref()),
-    );
+    let usual = || NoRegion {
+        run: facts
+            .path(delivered::RUN_DIR)
+            .unwrap_or_else(|| runtime::RUN_DIR.into()),
+    };
+    let run = facts.run_directory(Whose::Anybody).ok_or_else(usual)?;
     let text = match asked(&run) {
         Some(text) => text,
-        None => rendered(run)?.into_bytes(),
+        None => rendered(&run)?.into_bytes(),
     };
     output::data(&text)?;
     Ok(0)
 }
 
 /// The agent's answer, if there is one and it is whole.
-fn asked(run: &Path) -> Option<Vec<u8>> {
-    let mut stream = UnixStream::connect(run.join(delivered::METRICS_SOCKET)).ok()?;
+fn asked(run: &Directory) -> Option<Vec<u8>> {
+    let mut stream = UnixStream::connect(run.path_to_bind(delivered::METRICS_SOCKET)).ok()?;
     stream.set_read_timeout(Some(PATIENCE)).ok()?;
     stream.set_write_timeout(Some(PATIENCE)).ok()?;
     // Of this version: whoever speaks it is sent no chunks.
@@ -76,19 +78,27 @@ fn asked(run: &Path) -> Option<Vec<u8>> {
     well.then_some(body)
 }
 
-fn rendered(run: PathBuf) -> Result<String, Error> {
-    let reader = Reader::open(&run)?.ok_or(NoRegion { run })?;
+fn rendered(run: &Directory) -> Result<String, Error> {
+    let none = || NoRegion {
+        run: run.path().to_owned(),
+    };
+    let reader = Reader::of(run)?.ok_or_else(none)?;
     Ok(Exposition::new(reader.snapshot()?, &[], Format::Text).text())
 }
 
 #[cfg(test)]
 mod tests {
     use super::rendered;
+    use crate::held::Directory;
 
     #[test]
     fn without_a_region_there_is_nothing_to_show() {
+        let run = tempfile::tempdir().unwrap();
+        let report = rendered(&Directory::open(run.path(), None).unwrap())
+            .unwrap_err()
+            .report();
         assert_eq!(
-            rendered("/nowhere".into()).unwrap_err().report(),
+            report.replace(run.path().to_str().unwrap(), "/nowhere"),
             "lyftlearn-runtime: cannot show metrics: there is no /nowhere/metrics.region\n  \
              hint: run this beside lyftlearn-runtime run, where metrics.region_bytes is not 0\n"
         );

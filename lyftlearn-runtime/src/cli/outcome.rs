@@ -2,20 +2,22 @@
 //! because a mount that hangs must not hold PID 1 up.
 
 use std::ffi::OsString;
-use std::path::Path;
 
 use super::usage::UsageFault;
 use super::{output, skew};
-use crate::contract::{delivered, limits, secrets};
+use crate::contract::{delivered, limits};
 #[cfg(feature = "agent")]
 use crate::deliver::outcome::Class;
 use crate::deliver::outcome::{End, Exception, How, Outcome, Redact, Undelivered};
-use crate::deliver::{Written, first_bytes, first_characters, write_outcome, write_reason};
+use crate::deliver::{
+    Written, first_bytes, first_characters, secrets, write_outcome, write_reason,
+};
 use crate::error::Error;
 use crate::facts::Facts;
+use crate::held::Directory;
 use crate::metrics::region::Reader;
 use crate::platform::ReasonLimit;
-use crate::secrets::read_set;
+use crate::secrets::parse;
 
 /// The word by which this binary knows that it is on this errand.
 pub(super) const WORD: &str = "--outcome";
@@ -23,7 +25,7 @@ pub(super) const WORD: &str = "--outcome";
 /// No program notes more.
 const EXCEPTIONS: usize = 64;
 
-/// What starts the errand.
+/// What starts the errand, which is handed the run directory.
 pub(super) fn words(end: &End) -> Vec<OsString> {
     let end = serde_json::to_string(end).expect("plain data has no failure to report");
     ["lyftlearn-runtime".into(), WORD.into(), end.into()].into()
@@ -41,14 +43,16 @@ pub(super) fn outcome(words: &[OsString]) -> Result<u8, Error> {
         .vars()
         .iter()
         .filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)));
-    let redact = Redact::new(variables, &end.redact).with(delivered_secrets(&facts, &end));
-    let exceptions = noted(&facts, &end);
-    let end = with_the_second_stages_word(&facts, end);
+    let run = end.run.as_deref();
+    let run = run.and_then(|run| Directory::handed_over(run, end.owner).ok());
+    let run = run.as_ref();
+    let redact = Redact::new(variables, &end.redact).with(delivered_secrets(run));
+    let exceptions = exceptions(run);
     let mut outcome = Outcome::of(&end, exceptions, oom_kills(&facts, &end), &redact);
-    outcome.metrics = metrics(&facts, &end);
-    tell(&end, &outcome);
+    outcome.metrics = metrics(&end, run);
+    tell(&end, run, &outcome);
     if let Some(file) = end.snapshot.as_deref().filter(|_| end.completed())
-        && let Err(err) = skew::keep(&facts, file)
+        && let Err(err) = skew::keep(&facts, file, end.owner)
         && !end.quiet
     {
         let path = file.display();
@@ -62,22 +66,15 @@ pub(super) fn outcome(words: &[OsString]) -> Result<u8, Error> {
 
 /// The class alone, for whoever shows it before it is told.
 #[cfg(feature = "agent")]
-pub(crate) fn class(facts: &Facts, end: End) -> Class {
-    let exceptions = noted(facts, &end);
-    let end = with_the_second_stages_word(facts, end);
-    Outcome::of(&end, exceptions, oom_kills(facts, &end), &Redact::default()).class
-}
-
-fn noted(facts: &Facts, end: &End) -> Vec<Exception> {
-    let run = end.run.as_deref();
-    run.map(|run| exceptions(facts, &run.join(delivered::EXCEPTIONS)))
-        .unwrap_or_default()
+pub(crate) fn class(facts: &Facts, end: &End, run: Option<&Directory>) -> Class {
+    let kills = oom_kills(facts, end);
+    Outcome::of(end, exceptions(run), kills, &Redact::default()).class
 }
 
 /// The values that this start delivered; a set that cannot be read has none that we know.
-fn delivered_secrets(facts: &Facts, end: &End) -> Vec<String> {
-    let directory = end.run.as_deref().map(|run| run.join(secrets::DIRECTORY));
-    let set = directory.and_then(|directory| read_set(facts, &directory).ok());
+fn delivered_secrets(run: Option<&Directory>) -> Vec<String> {
+    let document = run.and_then(|run| secrets::read(run).ok()?);
+    let set = document.and_then(|document| parse(&document));
     let values = set
         .iter()
         .flatten()
@@ -89,24 +86,21 @@ fn delivered_secrets(facts: &Facts, end: &End) -> Vec<String> {
 
 /// The outcome of a program that did what it was there for, without an errand: there is
 /// nothing to find out, and no platform's file to write.
-pub(super) fn completed(facts: &Facts, end: &End) {
+pub(super) fn completed(facts: &Facts, end: &End, run: Option<&Directory>) {
     let mut outcome = Outcome::of(end, Vec::new(), oom_kills(facts, end), &Redact::default());
-    outcome.metrics = metrics(facts, end);
-    tell(end, &outcome);
+    outcome.metrics = metrics(end, run);
+    tell(end, run, &outcome);
 }
 
 /// What of the metrics did not arrive: the agent's last words, or what lies in a region that
 /// nobody was shown.
-fn metrics(facts: &Facts, end: &End) -> Option<Undelivered> {
-    let run = end.run.as_deref()?;
+fn metrics(end: &End, run: Option<&Directory>) -> Option<Undelivered> {
+    let run = run?;
     if let How::NotStarted { .. } = end.how {
         return None;
     }
     if end.pushes {
-        let note = facts.file(
-            run.join(delivered::METRICS_UNDELIVERED),
-            limits::KERNEL_FILE_BYTES,
-        );
+        let note = run.read(delivered::METRICS_UNDELIVERED, limits::KERNEL_FILE_BYTES);
         let said = note.ok().flatten();
         return Some(
             said.and_then(|said| serde_json::from_slice(&said).ok())
@@ -116,7 +110,7 @@ fn metrics(facts: &Facts, end: &End) -> Option<Undelivered> {
     if !end.nowhere {
         return None;
     }
-    let region = Reader::open(run).ok().flatten()?;
+    let region = Reader::of(run).ok().flatten()?;
     let counted = region.snapshot().ok()?.series.len() as u64;
     (counted > 0).then_some(Undelivered {
         undelivered: Some(0),
@@ -152,50 +146,31 @@ fn oom_kills(facts: &Facts, end: &End) -> Option<u64> {
 
 /// Exceptions that the program's processes noted. What cannot be understood of them was
 /// not written by the package.
-fn exceptions(facts: &Facts, directory: &Path) -> Vec<Exception> {
-    let names = facts.entries(directory).unwrap_or_default();
+fn exceptions(run: Option<&Directory>) -> Vec<Exception> {
+    let directory = run.and_then(|run| run.below(delivered::EXCEPTIONS).ok());
+    let Some(directory) = directory else {
+        return Vec::new();
+    };
+    let names = directory.names().unwrap_or_default();
     names
         .into_iter()
         .filter(|name| name.to_str().is_some_and(|name| name.ends_with(".json")))
         .take(EXCEPTIONS)
         .filter_map(|name| {
-            let bytes = facts.file(directory.join(name), limits::EXCEPTION_BYTES);
+            let bytes = directory.read(name, limits::EXCEPTION_BYTES);
             serde_json::from_slice(&bytes.ok()??).ok()
         })
         .collect()
 }
 
-/// A second stage that could not become the program has left its report.
-fn with_the_second_stages_word(facts: &Facts, end: End) -> End {
-    let path = end
-        .run
-        .as_deref()
-        .map(|run| run.join(delivered::NOT_STARTED_FILE));
-    let report = path.and_then(|path| facts.file(path, limits::EXCEPTION_BYTES).ok()?);
-    match (report, &end.how) {
-        (
-            Some(report),
-            How::Exited {
-                code: 125..=127, ..
-            },
-        ) => End {
-            how: How::NotStarted {
-                report: String::from_utf8_lossy(&report).into_owned(),
-            },
-            ..end
-        },
-        _ => end,
-    }
-}
-
 /// `outcome.json` first, which is near; then the platform's file, which may be far; then
 /// a line for the log.
-fn tell(end: &End, outcome: &Outcome) {
+fn tell(end: &End, run: Option<&Directory>, outcome: &Outcome) {
     let mut problems = Vec::new();
-    if let Some(run) = &end.run
-        && let Err(err) = write_outcome(run, end.owner, outcome)
+    if let Some(run) = run
+        && let Err(err) = write_outcome(run, outcome)
     {
-        let path = run.join(delivered::OUTCOME_FILE);
+        let path = run.path().join(delivered::OUTCOME_FILE);
         problems.push(format!("cannot write {}: {}", path.display(), err.kind()));
     }
     if outcome.exit_code != 0
@@ -205,7 +180,7 @@ fn tell(end: &End, outcome: &Outcome) {
             ReasonLimit::Characters(limit) => first_characters(&outcome.reason, limit),
             ReasonLimit::Bytes(limit) => first_bytes(&outcome.reason, limit),
         };
-        match write_reason(path, reason) {
+        match write_reason(path, reason, end.owner) {
             Ok(Written::Written | Written::Kept) => {}
             Err(err) => problems.push(format!("cannot write {}: {}", path.display(), err.kind())),
         }

@@ -5,10 +5,13 @@
 use std::io::Write;
 use std::path::Path;
 
-use crate::contract::aws;
+use rustix::fs::Mode;
+
+use crate::contract::{aws, limits};
+use crate::held::{self, Directory, Owner};
 
 /// Writes each file that does not exist yet; a sentence for each that cannot be.
-pub(super) fn write(files: &[String]) -> Vec<String> {
+pub(super) fn write(files: &[String], owner: Owner) -> Vec<String> {
     if files.is_empty() {
         return Vec::new();
     }
@@ -27,41 +30,52 @@ pub(super) fn write(files: &[String]) -> Vec<String> {
     );
     files
         .iter()
-        .filter_map(|file| write_one(Path::new(file), &text))
+        .filter_map(|file| write_one(Path::new(file), &text, owner))
         .collect()
 }
 
-fn write_one(path: &Path, text: &str) -> Option<String> {
-    let made = path
-        .parent()
-        .map_or(Ok(()), std::fs::create_dir_all)
-        .and_then(|()| {
-            std::fs::OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .open(path)
-        })
-        .and_then(|mut file| file.write_all(text.as_bytes()));
-    match made {
-        Ok(()) => None,
-        Err(err) if err.kind() == std::io::ErrorKind::AlreadyExists && is_own(path) => None,
-        Err(err) if err.kind() == std::io::ErrorKind::AlreadyExists => Some(format!(
+fn write_one(path: &Path, text: &str, owner: Owner) -> Option<String> {
+    let exists = || {
+        Some(format!(
             "the profile file {} exists and is left alone",
             path.display()
-        )),
-        Err(err) => Some(format!(
+        ))
+    };
+    let cannot = |err: std::io::Error| {
+        Some(format!(
             "cannot write the profile file {}: {}",
             path.display(),
             err.kind()
-        )),
+        ))
+    };
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+        return cannot(std::io::ErrorKind::InvalidInput.into());
+    };
+    let name = name.to_string_lossy();
+    let directory = match directory(parent, owner) {
+        Ok(directory) => directory,
+        Err(err) => return cannot(err),
+    };
+    // An earlier start of this container may have written it.
+    let found = directory.read(&*name, limits::DOCUMENT_BYTES);
+    match found {
+        Ok(Some(bytes)) if bytes.starts_with(aws::OWN_PROFILE.as_bytes()) => return None,
+        Ok(None) => {}
+        _ => return exists(),
     }
+    let written = directory.write_by(&name, Mode::from_raw_mode(0o644), |file| {
+        file.write_all(text.as_bytes())
+    });
+    written.err().and_then(cannot)
 }
 
-/// Whether an earlier start of this container wrote it.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a file of its own, and not one that tells it anything"
-)]
-fn is_own(path: &Path) -> bool {
-    std::fs::read(path).is_ok_and(|bytes| bytes.starts_with(aws::OWN_PROFILE.as_bytes()))
+/// The program's home, in which it may have put links, or another place.
+fn directory(path: &Path, owner: Owner) -> std::io::Result<Directory> {
+    match owner {
+        Some(owner) => held::make_missing(path, owner),
+        None => {
+            std::fs::create_dir_all(path)?;
+            Directory::of_a_program(path, None)
+        }
+    }
 }

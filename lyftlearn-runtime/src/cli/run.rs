@@ -16,6 +16,7 @@ use crate::deliver::secrets::Kept as KeptSecrets;
 use crate::deliver::{Keeper, Kept, Recipient, announce, deliver};
 use crate::error::Error;
 use crate::facts::Facts;
+use crate::held::Directory;
 use crate::init::{
     self, Armed, Budget, Ending, Helper, LeftBehind, Policy, Program, Scope, Status,
 };
@@ -99,14 +100,14 @@ pub(super) fn run(mut words: Parser, mut armed: Armed) -> Result<u8, Error> {
     } = match prepared {
         Ok(prepared) => prepared,
         Err(error) => {
-            report_not_started(&facts, without_a_model(&facts), &error);
+            report_not_started(&facts, without_a_model(&facts), None, &error);
             return Err(error);
         }
     };
-    let (run, owner) = (end.run.clone(), end.owner);
+    let run = delivery.run();
     let mut announce = |number: i32, requested: Duration, deadline: Duration| {
-        if let Some(run) = &run {
-            announce(run, owner, &signal::name(number), requested, deadline);
+        if let Some(run) = run {
+            announce(run, &signal::name(number), requested, deadline);
         }
     };
     // Given back at the end: by then memory may have run out, and the end still has to be
@@ -117,20 +118,30 @@ pub(super) fn run(mut words: Parser, mut armed: Armed) -> Result<u8, Error> {
         // Without room there is none, and whoever counts says so.
         let _ = region.as_mut().map_or(Ok(()), region::Place::publish);
     };
-    let supervised = init::supervise(armed, program, &policy, helper, &mut started, &mut announce);
+    let file = run.map(Directory::file);
+    let supervised = init::supervise(
+        armed,
+        program,
+        &policy,
+        helper,
+        file.as_deref(),
+        &mut started,
+        &mut announce,
+    );
     let ending = match supervised {
         Ok(ending) => ending,
         Err(error) => {
-            report_not_started(&facts, end, &error);
+            report_not_started(&facts, end, run, &error);
             return Err(error);
         }
     };
     drop(reserve);
     let end = ended(end, &ending, &exit_remap);
     if end.completed() && end.snapshot.is_none() {
-        outcome::completed(&facts, &end);
+        outcome::completed(&facts, &end, run);
     } else {
-        init::last_errand(&outcome::words(&end), facts.vars(), ending.report_until);
+        let words = outcome::words(&end);
+        init::last_errand(&words, facts.vars(), file.as_deref(), ending.report_until);
     }
     drop(region);
     drop(locked(&kept).take());
@@ -179,27 +190,26 @@ fn prepare_run(
         };
         platform::headers_by_secrets(otlp, secret, &mut delivery.problems);
     }
-    let run = delivery.workload.paths.run.clone();
+    let run = delivery.run().cloned();
+    note(facts, run.as_ref());
     let owner = account.as_ref().map(Account::owner);
-    let (presented, endpoint) =
-        identity::served(facts, &delivery.workload, owner, &mut delivery.problems);
+    let (presented, endpoint) = identity::served(
+        facts,
+        &delivery.workload,
+        run.as_ref(),
+        &mut delivery.problems,
+    );
     let (pointed, statsd) = beside::statsd(
         settings,
         &export.clients,
         &delivery.workload,
-        owner,
+        run.as_ref(),
         &mut delivery.problems,
     );
     delivery
         .problems
-        .extend(profile::write(&settings.identity.profile_files));
-    *locked(kept) = secrets::keep_set(
-        settings,
-        &obtained,
-        run.as_deref(),
-        owner,
-        &mut delivery.problems,
-    )?;
+        .extend(profile::write(&settings.identity.profile_files, owner));
+    *locked(kept) = secrets::keep_set(settings, &obtained, run.as_ref(), &mut delivery.problems)?;
     let secrets = obtained.set.keys().cloned().collect();
     let gathered = Gathered::new(
         facts,
@@ -213,9 +223,9 @@ fn prepare_run(
     .with(obtained);
     let environment = gathered.environment(facts, &argv, account.as_ref())?;
     delivery.problems.extend(no_room(&environment.left_out));
-    let region = run.as_deref().and_then(|run| {
+    let region = run.as_ref().and_then(|run| {
         let bytes = settings.region_bytes.unwrap_or(REGION_BYTES);
-        beside::make_region(run, bytes, owner, &mut delivery.problems)
+        beside::make_region(run, bytes, &mut delivery.problems)
     });
     stages.end("deliver");
     let export = beside::joined(&statsd, export);
@@ -231,8 +241,7 @@ fn prepare_run(
             oom_counter: resolved.oom_counter.clone(),
             skew: skew.as_ref(),
             settings,
-            run: run.as_deref(),
-            owner,
+            run: run.as_ref(),
             identity: &resolved.identity,
             endpoint,
             first,
@@ -254,7 +263,6 @@ fn prepare_run(
             argv,
             environment: environment.variables,
             user: account.map(|account| account.user),
-            not_started: run.as_deref().map(|run| run.join(names::NOT_STARTED_FILE)),
         },
         policy,
         helper,
@@ -264,7 +272,7 @@ fn prepare_run(
             owner,
             reason_file: delivery.workload.paths.failure.clone(),
             redact: settings.redact.clone(),
-            run,
+            run: run.map(|run| run.path().to_owned()),
             quiet,
             snapshot: skew::kept_at(&delivery.workload, settings.skew_guard.as_deref()),
             skew,
@@ -277,6 +285,13 @@ fn prepare_run(
         delivery: delivery.kept(),
         region,
     })
+}
+
+/// Whose the run directory is, for those who come later without an environment.
+fn note(facts: &Facts, run: Option<&Directory>) {
+    let note = serde_json::to_vec(&facts.note()).expect("plain data has no failure to report");
+    // Without it they resolve anew.
+    let _ = run.map(|run| run.write(names::RUNTIME_NOTE, &note));
 }
 
 fn locked(kept: &Mutex<Option<KeptSecrets>>) -> MutexGuard<'_, Option<KeptSecrets>> {
@@ -365,7 +380,7 @@ fn leave_before_the_start(facts: &Facts, signal: i32) {
         exit_code,
         ..without_a_model(facts)
     };
-    report(facts, &end);
+    report(facts, &end, None);
     std::process::exit(exit_code.into());
 }
 
@@ -378,7 +393,7 @@ fn without_a_model(facts: &Facts) -> End {
     }
 }
 
-fn report_not_started(facts: &Facts, end: End, error: &Error) {
+fn report_not_started(facts: &Facts, end: End, run: Option<&Directory>, error: &Error) {
     let end = End {
         how: How::NotStarted {
             report: error.report(),
@@ -386,13 +401,14 @@ fn report_not_started(facts: &Facts, end: End, error: &Error) {
         exit_code: error.kind().exit_code(),
         ..end
     };
-    report(facts, &end);
+    report(facts, &end, run);
 }
 
-fn report(facts: &Facts, end: &End) {
+fn report(facts: &Facts, end: &End, run: Option<&Directory>) {
     init::last_errand(
         &outcome::words(end),
         facts.vars(),
+        run.map(Directory::file).as_deref(),
         init::now() + NOT_STARTED_REPORT,
     );
 }
@@ -400,6 +416,10 @@ fn report(facts: &Facts, end: &End) {
 fn ended(end: End, ending: &Ending, exit_remap: &[(u8, u8)]) -> End {
     let program = Some(ending.program);
     let (how, code) = match ending.status {
+        Status::Exited(code) if ending.not_started.is_some() => {
+            let report = ending.not_started.clone().unwrap_or_default();
+            (How::NotStarted { report }, code)
+        }
         Status::Exited(code) => (How::Exited { code, program }, code),
         Status::Signalled(signal) => (How::Signalled { signal, program }, 128 + signal),
         // What the kernel will make of it.

@@ -4,20 +4,20 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
-use std::path::Path;
 
 use crate::contract::secrets as words;
 use crate::deliver::SecretVariable;
-use crate::deliver::secrets::{Kept, keep};
+use crate::deliver::secrets::{self as delivered, Kept, keep};
 use crate::error::Error;
 use crate::facts::Facts;
+use crate::held::Directory;
 use crate::resolve::Resolved;
 use crate::secrets::fault::{Failure, SecretsFault, Why};
 use crate::secrets::naming::{self, Named};
-use crate::secrets::{Content, Set, read_local, read_set};
+use crate::secrets::{Content, Set, parse, read_local};
 use crate::settings::secrets::{Declared, Source};
 use crate::settings::{Services, Settings};
-use crate::workload::{Platform, Workload};
+use crate::workload::Platform;
 
 /// The word by which this binary knows that it is to fetch.
 #[cfg(feature = "agent")]
@@ -118,20 +118,18 @@ pub(super) fn at_hand(facts: &Facts, resolved: &Resolved) -> Obtained {
 }
 
 /// Those that PID 1 delivered, for who comes to stand beside its program.
-pub(super) fn beside(
-    facts: &Facts,
-    settings: &Settings,
-    workload: &Workload,
-) -> Result<Obtained, Error> {
+pub(super) fn beside(settings: &Settings, run: &Directory) -> Result<Obtained, Error> {
     let mut obtained = Obtained::default();
-    let Some(run) = &workload.paths.run else {
-        return Ok(obtained);
-    };
-    let directory = run.join(words::DIRECTORY);
-    if settings.secrets.is_empty() || !facts.exists(&directory) {
+    if settings.secrets.is_empty() {
         return Ok(obtained);
     }
-    let mut set = read_set(facts, &directory)?;
+    let broken = || SecretsFault::Broken {
+        path: run.path().join(words::DIRECTORY),
+    };
+    let Some(document) = delivered::read(run).map_err(|_| broken())? else {
+        return Ok(obtained);
+    };
+    let mut set = parse(&document).ok_or_else(broken)?;
     for secret in &settings.secrets {
         if let Some(content) = set.remove(&secret.name)
             && let Ok(named) = named(secret, &content, false)
@@ -146,8 +144,7 @@ pub(super) fn beside(
 pub(super) fn keep_set(
     settings: &Settings,
     obtained: &Obtained,
-    run: Option<&Path>,
-    owner: Option<(u32, u32)>,
+    run: Option<&Directory>,
     problems: &mut Vec<String>,
 ) -> Result<Option<Kept>, Error> {
     if obtained.set.is_empty() {
@@ -155,7 +152,7 @@ pub(super) fn keep_set(
     }
     let files = Files::of(settings, &obtained.set);
     let kept = match run {
-        Some(run) => keep(run, &files.all(), owner).map_err(|err| err.kind().to_string()),
+        Some(run) => keep(run, &files.all()).map_err(|err| err.kind().to_string()),
         None => Err("there is no run directory".to_owned()),
     };
     match kept {

@@ -2,7 +2,7 @@
 //! with is held against that.
 
 use std::fmt;
-use std::os::unix::fs::DirBuilderExt;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -13,6 +13,7 @@ use crate::contract::runtime;
 use crate::deliver::outcome::Skew;
 use crate::error::{Error, ErrorKind, Fault};
 use crate::facts::Facts;
+use crate::held::{Directory, Owner};
 use crate::resolve::Resolved;
 use crate::workload::{Role, Workload};
 
@@ -66,16 +67,22 @@ pub(super) fn kept_at(workload: &Workload, guard: Option<&str>) -> Option<PathBu
     (workload.role == Role::Training && guard != Some("off")).then(|| place(model))
 }
 
-/// Writes it. A model directory that is gone, or takes no more, changes nothing.
-pub(super) fn keep(facts: &Facts, file: &Path) -> std::io::Result<()> {
+/// Writes it, as a file of the program's user's, whose the model is. A model directory that is
+/// gone, or takes no more, changes nothing.
+pub(super) fn keep(facts: &Facts, file: &Path, owner: Owner) -> std::io::Result<()> {
     let snapshot =
         snapshot::take(facts).map_err(|error| std::io::Error::other(error.to_string()))?;
-    let directory = file.parent().unwrap_or(Path::new("/"));
-    match std::fs::DirBuilder::new().mode(0o755).create(directory) {
-        Err(err) if err.kind() != std::io::ErrorKind::AlreadyExists => return Err(err),
-        _ => {}
-    }
-    snapshot::write(file, &format!("{snapshot:#}\n"))
+    let (Some(directory), Some(name)) = (file.parent(), file.file_name()) else {
+        return Err(std::io::ErrorKind::InvalidInput.into());
+    };
+    let (Some(model), Some(below)) = (directory.parent(), directory.file_name()) else {
+        return Err(std::io::ErrorKind::InvalidInput.into());
+    };
+    let (below, name) = (below.to_string_lossy(), name.to_string_lossy());
+    let directory = Directory::of_a_program(model, owner)?.below_or_made(&below)?;
+    directory.write_by(&name, rustix::fs::Mode::from_raw_mode(0o644), |file| {
+        file.write_all(format!("{snapshot:#}\n").as_bytes())
+    })
 }
 
 /// What the model that is about to be served was trained with, held against what is here.

@@ -1,14 +1,12 @@
 //! The second stage: a process between PID 1 and the program, which it becomes.
 
 use std::ffi::OsString;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::usage::UsageFault;
 use crate::error::Error;
 use crate::facts::Facts;
-use crate::init::{self, Stage};
+use crate::init::{self, Stage, Way};
 
 pub(super) fn stage(words: &[OsString]) -> Result<u8, Error> {
     let Some((stage, file, argv)) = read(words) else {
@@ -18,6 +16,8 @@ pub(super) fn stage(words: &[OsString]) -> Result<u8, Error> {
         init::take_terminal();
     }
     init::let_stops_come(&stage.held);
+    // While this process may still open it.
+    let word = stage.word.as_ref().and_then(Way::open);
     let environment = Facts::capture(Vec::new());
     let become_it = || match &stage.user {
         Some(user) => init::become_user(user).map_or_else(
@@ -27,8 +27,9 @@ pub(super) fn stage(words: &[OsString]) -> Result<u8, Error> {
         None => init::become_program(&file, argv, environment.vars()),
     };
     let error = become_it();
-    if let Some(path) = &stage.not_started {
-        leave_word(path, &error.report());
+    // For PID 1, which cannot tell this exit code from the program's own.
+    if let Some(word) = word {
+        word.say(&error.report());
     }
     Err(error)
 }
@@ -39,16 +40,4 @@ fn read(words: &[OsString]) -> Option<(Stage, PathBuf, &[OsString])> {
     };
     let stage = serde_json::from_str(stage.to_str()?).ok()?;
     (!argv.is_empty()).then(|| (stage, PathBuf::from(file), argv))
-}
-
-/// For PID 1, which cannot tell this exit code from the program's own.
-fn leave_word(path: &Path, report: &str) {
-    let file = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path);
-    if let Ok(mut file) = file {
-        let _ = file.write_all(report.as_bytes());
-    }
 }

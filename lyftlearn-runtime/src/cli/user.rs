@@ -22,11 +22,15 @@ impl Account {
     }
 }
 
+/// As engines have it. 4294967295 is what the kernel takes for "as it is", which is root.
+const LARGEST: u32 = i32::MAX.unsigned_abs();
+
 #[derive(Debug)]
 enum UserFault {
     UnknownUser,
     UnknownGroup,
     NoGroup,
+    TooLarge,
     NotRoot { uid: u32, gid: u32 },
 }
 
@@ -48,6 +52,7 @@ impl fmt::Display for UserFault {
                 "cannot use the setting user: a number without an entry in {} has no group of its own",
                 linux::PASSWD
             ),
+            Self::TooLarge => write!(f, "cannot use the setting user: a number is over {LARGEST}"),
             Self::NotRoot { uid, gid } => {
                 write!(f, "cannot become user {uid}:{gid}: not started as root")
             }
@@ -69,6 +74,7 @@ impl Fault for UserFault {
                 Self::UnknownUser | Self::UnknownGroup => {
                     "give numbers, user = \"1000:100\", or add the name to the image"
                 }
+                Self::TooLarge => "look for what has made a negative number of it; give numbers like user = \"1000:100\"",
                 Self::NoGroup => "give the group as well, user = \"1000:100\"",
                 Self::NotRoot { .. } => "start the container as root, or without the setting user",
             }
@@ -123,6 +129,9 @@ fn read(facts: &Facts, setting: &str) -> Result<Account, Error> {
             .and_then(|row| field(row, 3))
             .ok_or(UserFault::NoGroup)?,
     };
+    if uid > LARGEST || gid > LARGEST {
+        return Err(UserFault::TooLarge.into());
+    }
     // A group that is given is all there is, as with docker run.
     let member = entry.as_ref().and_then(|row| row.first().copied());
     let supplementary = rows(&groups)
@@ -132,7 +141,8 @@ fn read(facts: &Facts, setting: &str) -> Result<Account, Error> {
                     member.is_some_and(|member| members.split(',').any(|name| name == member))
                 })
         })
-        .filter_map(|row| field(&row, 2));
+        .filter_map(|row| field(&row, 2))
+        .filter(|group| *group <= LARGEST);
     let mut all = vec![gid];
     all.extend(supplementary.filter(|other| *other != gid));
     let home = entry
@@ -207,6 +217,22 @@ mod tests {
         let (_root, facts) = image();
         let shown = read(&facts, setting).unwrap_err().report();
         assert_eq!(shown, report);
+    }
+
+    #[test]
+    fn no_number_means_as_it_is() {
+        let report = "lyftlearn-runtime: cannot use the setting user: a number is over 2147483647\n  \
+             hint: look for what has made a negative number of it; give numbers like user = \"1000:100\"\n";
+        refused("4294967295:100", report);
+        refused("1000:4294967295", report);
+        refused("2147483648:100", report);
+        check(
+            "2147483647:2147483647",
+            2_147_483_647,
+            2_147_483_647,
+            &[2_147_483_647],
+            "/",
+        );
     }
 
     #[test]

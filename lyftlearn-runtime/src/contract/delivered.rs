@@ -79,8 +79,8 @@ pub(crate) const SHUTDOWN_FILE: &str = "shutdown.json";
 pub(crate) const OUTCOME_FILE: &str = "outcome.json";
 /// In the run directory: a file for each exception that nobody caught.
 pub(crate) const EXCEPTIONS: &str = "exceptions";
-/// In the run directory: why a second stage could not become the program.
-pub(crate) const NOT_STARTED_FILE: &str = "not-started";
+/// In the run directory: which runtime has it.
+pub(crate) const RUNTIME_NOTE: &str = "runtime.json";
 /// In the run directory: the agent's socket.
 #[cfg(feature = "agent")]
 pub(crate) const AGENT_SOCKET: &str = "agent.sock";

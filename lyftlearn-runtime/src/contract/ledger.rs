@@ -15,5 +15,7 @@ pub(crate) const BY: usize = PROGRAM + 1;
 pub(crate) const ENDED: usize = BY + 1;
 pub(crate) const EXITED: u64 = 1;
 pub(crate) const SIGNALLED: u64 = 2;
+/// The second stage could not become the program.
+pub(crate) const NOT_STARTED: u64 = 3;
 /// All of them.
 pub(crate) const WORDS: usize = ENDED + 1;

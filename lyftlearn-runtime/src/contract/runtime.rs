@@ -52,3 +52,5 @@ pub(crate) const PROTECTED_PREFIXES: &[&str] =
     &["LD_", "KUBERNETES_", "TRAINING_JOB_", "AWS_CONTAINER_"];
 /// Where the run directory is made when it can be.
 pub(crate) const RUN_DIR: &str = "/run/lyftlearn";
+/// What it is called elsewhere: followed by the user, and by a number where containers share a place.
+pub(crate) const RUN_NAME: &str = "lyftlearn";

@@ -7,6 +7,8 @@ pub(crate) const PREFIX: &str = "CREDENTIALS_";
 pub(crate) const DIRECTORY: &str = "secrets";
 /// In that directory: the link to the set that counts, as in a kubelet's volume.
 pub(crate) const CURRENT: &str = "..data";
+/// In `/dev/shm`, followed by letters: the same where the run directory is not in memory.
+pub(crate) const ELSEWHERE: &str = "lyftlearn-secrets-";
 /// In the set: everything that was delivered, as one document.
 pub(crate) const ALL: &str = ".all.json";
 /// How often files of fetched secrets are brought up to date.

@@ -1,10 +1,11 @@
 //! The identity as variables: one means, and nothing that competes with it.
 
 use std::ffi::{OsStr, OsString};
-use std::path::{Path, PathBuf};
+use std::io::Write;
+use std::path::PathBuf;
 
-use super::files;
 use crate::contract::{aws, delivered as names};
+use crate::held::Directory;
 use crate::workload::Secret;
 
 /// How the program is given its identity.
@@ -159,19 +160,17 @@ impl Changes {
 
 /// Puts what clients without the environment need into the run directory. The token has no
 /// newline: some would send it.
-pub(crate) fn write(
-    run: &Path,
-    owner: Option<(u32, u32)>,
-    uri: &str,
-    token: &Secret,
-) -> std::io::Result<PathBuf> {
-    let directory = run.join(names::IDENTITY);
-    files::make_private(&directory, owner)?;
-    let path = directory.join(names::IDENTITY_TOKEN);
-    files::write_for_reading(&path, token.reveal().as_bytes(), owner)?;
-    let endpoint = directory.join(names::IDENTITY_ENDPOINT);
-    files::write_for_reading(&endpoint, uri.as_bytes(), owner)?;
-    Ok(path)
+pub(crate) fn write(run: &Directory, uri: &str, token: &Secret) -> std::io::Result<PathBuf> {
+    let directory = run.make(names::IDENTITY)?;
+    for (name, text) in [
+        (names::IDENTITY_TOKEN, token.reveal()),
+        (names::IDENTITY_ENDPOINT, uri),
+    ] {
+        directory.write_by(name, rustix::fs::Mode::RUSR, |file| {
+            file.write_all(text.as_bytes())
+        })?;
+    }
+    Ok(directory.path().join(names::IDENTITY_TOKEN))
 }
 
 #[cfg(test)]

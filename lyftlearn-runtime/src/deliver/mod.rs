@@ -20,7 +20,6 @@ mod variables;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
 
 pub use environment::{
     Environment, Layers, SecretVariable, Source, Variable, environment, layered,
@@ -39,6 +38,7 @@ pub(crate) use statsd::write as write_statsd;
 pub(crate) use statsd::{Pointed, Ports, point};
 
 use crate::contract::delivered as names;
+use crate::held::Directory;
 use crate::workload::{Texts, Workload};
 
 /// What was delivered. Dropping it removes a run directory that was made for this
@@ -53,30 +53,40 @@ pub struct Delivery {
     pub optional: Vec<(String, String)>,
     /// What could not be had, one sentence each.
     pub problems: Vec<String>,
-    _run_dir: Option<RunDir>,
+    #[cfg_attr(
+        not(feature = "cli"),
+        allow(dead_code, reason = "dropping it is what it is for")
+    )]
+    run_dir: Option<RunDir>,
 }
 
 /// What stays of a delivery once the program has it.
 #[cfg(feature = "cli")]
 #[derive(Debug)]
 pub(crate) struct Kept {
-    _run_dir: Option<RunDir>,
+    run_dir: Option<RunDir>,
+}
+
+#[cfg(feature = "cli")]
+impl Kept {
+    /// The run directory, which stays open: it is locked.
+    pub(crate) fn run(&self) -> Option<&Directory> {
+        Some(self.run_dir.as_ref()?.directory())
+    }
 }
 
 #[cfg(feature = "cli")]
 impl Delivery {
     pub(crate) fn kept(self) -> Kept {
         Kept {
-            _run_dir: self._run_dir,
+            run_dir: self.run_dir,
         }
     }
-}
 
-/// Where PID 1 delivered the container's workload, for those who come to stand beside
-/// its program; `None` when it did not, or for another user.
-#[must_use]
-pub fn delivered_beside(owner: Option<(u32, u32)>) -> Option<PathBuf> {
-    Some(RunDir::of_the_container(owner)?.join(names::WORKLOAD_FILE)).filter(|path| path.is_file())
+    /// The run directory, where there is one.
+    pub(crate) fn run(&self) -> Option<&Directory> {
+        Some(self.run_dir.as_ref()?.directory())
+    }
 }
 
 /// The variables that would be delivered; nothing is made or written. With `exceptions`,
@@ -114,22 +124,13 @@ pub fn deliver(
     let mut refused = Vec::new();
     let tmp = workload.paths.tmp.clone();
     let run_dir = RunDir::candidates(tmp.as_deref(), recipient).find(|dir| {
-        // A restarted container keeps its files: an end of then is none of now.
-        if recipient.keeper == Keeper::Container {
-            for of_an_end in [
-                names::SHUTDOWN_FILE,
-                names::OUTCOME_FILE,
-                names::NOT_STARTED_FILE,
-            ] {
-                let _ = std::fs::remove_file(dir.path().join(of_an_end));
-            }
-        }
         workload.paths.run = Some(dir.path().to_owned());
         workload.hyperparameters.path = Some(dir.path().join(names::HYPERPARAMETERS_DOCUMENT));
-        write_documents(dir.path(), &workload, values, &optional, owner)
+        write_documents(dir.directory(), &workload, values, &optional)
             .inspect_err(|err| refused.push(format!("{}: {}", dir.path().display(), err.kind())))
             .is_ok()
     });
+    problems.extend(run_dir.as_ref().and_then(RunDir::problem));
     if run_dir.is_none() {
         workload.paths.run = None;
         workload.hyperparameters.path = None;
@@ -143,13 +144,12 @@ pub fn deliver(
         ));
     }
     let mut variables = variables::variables(&workload);
-    if let Some(run) = workload.paths.run.as_ref().filter(|_| recipient.exceptions) {
-        let exceptions = run.join(names::EXCEPTIONS);
-        match files::make_private(&exceptions, owner) {
-            Ok(()) => variables.push((names::EXCEPTIONS_DIR.to_owned(), exceptions.into())),
+    if let Some(run) = run_dir.as_ref().filter(|_| recipient.exceptions) {
+        match run.directory().make(names::EXCEPTIONS) {
+            Ok(made) => variables.push((names::EXCEPTIONS_DIR.to_owned(), made.path().into())),
             Err(err) => problems.push(format!(
                 "cannot make {}: {}",
-                exceptions.display(),
+                run.path().join(names::EXCEPTIONS).display(),
                 err.kind()
             )),
         }
@@ -159,40 +159,27 @@ pub fn deliver(
         variables,
         optional,
         problems,
-        _run_dir: run_dir,
+        run_dir,
     }
-}
-
-/// Writes a file of the run directory that does not outlive it.
-#[cfg(all(feature = "agent", feature = "cli"))]
-pub(crate) fn write_note(
-    path: &Path,
-    bytes: &[u8],
-    owner: Option<(u32, u32)>,
-) -> std::io::Result<()> {
-    files::publish(path, bytes, owner)
 }
 
 /// Writes `outcome.json`.
 #[cfg(feature = "cli")]
-pub(crate) fn write_outcome(
-    run: &Path,
-    owner: Option<(u32, u32)>,
-    outcome: &outcome::Outcome,
-) -> std::io::Result<()> {
+pub(crate) fn write_outcome(run: &Directory, outcome: &outcome::Outcome) -> std::io::Result<()> {
     let text = serde_json::to_vec_pretty(outcome)?;
-    files::write(&run.join(names::OUTCOME_FILE), &text, owner)
+    run.write(names::OUTCOME_FILE, &text)
 }
 
 fn write_documents(
-    directory: &Path,
+    directory: &Directory,
     workload: &Workload,
     values: &Texts,
     optional: &[(String, String)],
-    owner: Option<(u32, u32)>,
 ) -> std::io::Result<()> {
-    let hyperparameters = directory.join(names::HYPERPARAMETERS_DOCUMENT);
-    files::write_by(&hyperparameters, owner, |file| values.write_document(file))?;
+    let private = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    directory.write_by(names::HYPERPARAMETERS_DOCUMENT, private, |file| {
+        values.write_document(file)
+    })?;
     let ours = variables::variables(workload);
     let ours = ours
         .iter()
@@ -201,8 +188,8 @@ fn write_documents(
     let optional = optional.map(|(name, value)| (name.as_str(), value.as_str()));
     let environment: BTreeMap<&str, &str> = ours.chain(optional).collect();
     let text = serde_json::to_vec(&environment)?;
-    files::write(&directory.join(names::ENVIRONMENT_DOCUMENT), &text, owner)?;
+    directory.write(names::ENVIRONMENT_DOCUMENT, &text)?;
     // Last: who finds it finds the others.
     let text = serde_json::to_vec(workload)?;
-    files::write(&directory.join(names::WORKLOAD_FILE), &text, owner)
+    directory.write(names::WORKLOAD_FILE, &text)
 }

@@ -1,9 +1,13 @@
 //! The platform's own place for a reason: one file, a limit, and the program's word first.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, RenameFlags};
+use rustix::io::Errno;
+
+use crate::held::{Directory, Owner};
 
 /// What became of a reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,44 +18,68 @@ pub(crate) enum Written {
 }
 
 /// Writes `text` to `path`, unless the program has. A file that exists is written in
-/// place: one that is mounted can be neither replaced nor removed.
-pub(crate) fn write(path: &Path, text: &str) -> io::Result<Written> {
-    match path.symlink_metadata() {
+/// place: one that is mounted can be neither replaced nor removed. With an `owner`, links on the
+/// way count only where the program cannot have put them there.
+pub(crate) fn write(path: &Path, text: &str, owner: Owner) -> io::Result<Written> {
+    let (Some(parent), Some(name)) = (
+        path.parent(),
+        path.file_name().and_then(|name| name.to_str()),
+    ) else {
+        return Err(io::ErrorKind::InvalidInput.into());
+    };
+    // Nobody but the platform has to read it: it stays this process's own.
+    let parent = Directory::of_a_program(parent, owner)?.for_owner(None);
+    match rustix::fs::statat(&parent, name, AtFlags::SYMLINK_NOFOLLOW) {
         // A link, a directory, a FIFO: whatever it is, the program made it.
-        Ok(meta) if !meta.is_file() || meta.len() > 0 => Ok(Written::Kept),
-        Ok(_) => in_place(path, text).map(|()| Written::Written),
-        Err(err) if err.kind() == io::ErrorKind::NotFound => match anew(path, text) {
+        Ok(stat) if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile => {
+            Ok(Written::Kept)
+        }
+        // So it is with another name of a file that lies elsewhere.
+        Ok(stat) if stat.st_size > 0 || stat.st_nlink > 1 => Ok(Written::Kept),
+        Ok(_) => in_place(&parent, name, text).map(|()| Written::Written),
+        Err(Errno::NOENT) => match anew(&parent, name, text) {
             // It came meanwhile.
             Err(err) if err.kind() == io::ErrorKind::AlreadyExists => Ok(Written::Kept),
             made => made.map(|()| Written::Written),
         },
-        Err(err) => Err(err),
+        Err(err) => Err(err.into()),
     }
 }
 
-fn in_place(path: &Path, text: &str) -> io::Result<()> {
-    let no_follow = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
-    let mut file: File = OpenOptions::new()
-        .write(true)
-        .custom_flags(no_follow)
-        .open(path)?;
+fn in_place(parent: &Directory, name: &str, text: &str) -> io::Result<()> {
+    let mut file = parent.open_with(Path::new(name), OFlags::WRONLY)?;
+    if rustix::fs::fstat(&file)?.st_nlink > 1 {
+        return Err(io::ErrorKind::PermissionDenied.into());
+    }
     file.write_all(text.as_bytes())?;
+    // It outlives the container, and its platform may read it from the disk.
     file.sync_all()
 }
 
 /// Whole or not at all: the platform may look at any time.
-fn anew(path: &Path, text: &str) -> io::Result<()> {
-    let mut draft = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new("/")))?;
-    draft.write_all(text.as_bytes())?;
+fn anew(parent: &Directory, name: &str, text: &str) -> io::Result<()> {
+    let draft = format!(".{name}.draft");
     // For the platform's agent, whoever that is.
-    draft
-        .as_file()
-        .set_permissions(std::fs::Permissions::from_mode(0o644))?;
-    draft.as_file().sync_all()?;
-    draft
-        .persist_noclobber(path)
-        .map(drop)
-        .map_err(|err| err.error)
+    let mut file: File = parent.new_file(&draft, Mode::from_raw_mode(0o644))?;
+    let written = file
+        .write_all(text.as_bytes())
+        .and_then(|()| file.sync_all())
+        .and_then(|()| in_its_place(parent, &draft, name));
+    if written.is_err() {
+        let _ = parent.remove(&draft);
+    }
+    written
+}
+
+fn in_its_place(parent: &Directory, draft: &str, name: &str) -> io::Result<()> {
+    match rustix::fs::renameat_with(parent, draft, parent, name, RenameFlags::NOREPLACE) {
+        // File systems of volumes may know no such rename.
+        Err(Errno::INVAL | Errno::NOSYS) => {
+            rustix::fs::linkat(parent, draft, parent, name, AtFlags::empty())?;
+            parent.remove(draft)
+        }
+        renamed => Ok(renamed?),
+    }
 }
 
 /// The beginning of `text`, of at most so many bytes, cut between characters.
@@ -75,8 +103,8 @@ mod tests {
     fn a_reason_is_written_once_and_never_over_the_programs() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("failure");
-        assert_eq!(write(&path, "first").unwrap(), Written::Written);
-        assert_eq!(write(&path, "second").unwrap(), Written::Kept);
+        assert_eq!(write(&path, "first", None).unwrap(), Written::Written);
+        assert_eq!(write(&path, "second", None).unwrap(), Written::Kept);
         assert_eq!(std::fs::read(&path).unwrap(), b"first");
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
     }
@@ -89,7 +117,7 @@ mod tests {
         let path = dir.path().join("termination-log");
         std::fs::write(&path, b"").unwrap();
         let before = std::fs::metadata(&path).unwrap().ino();
-        assert_eq!(write(&path, "why").unwrap(), Written::Written);
+        assert_eq!(write(&path, "why", None).unwrap(), Written::Written);
         assert_eq!(std::fs::metadata(&path).unwrap().ino(), before);
         assert_eq!(std::fs::read(&path).unwrap(), b"why");
     }
@@ -99,7 +127,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (path, target) = (dir.path().join("failure"), dir.path().join("target"));
         std::os::unix::fs::symlink(&target, &path).unwrap();
-        assert_eq!(write(&path, "why").unwrap(), Written::Kept);
+        assert_eq!(write(&path, "why", None).unwrap(), Written::Kept);
         assert!(!target.exists());
     }
 

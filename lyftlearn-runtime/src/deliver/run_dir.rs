@@ -1,10 +1,13 @@
-//! The runtime's own directory: one owner, mode 0700.
+//! The runtime's own directory: one owner, mode 0700, locked for as long as it is in use.
 
-use std::fs::DirBuilder;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::fs::FlockOperation;
+use rustix::io::Errno;
 
 use crate::contract::{linux, runtime};
+use crate::held::{Directory, Owner};
 
 /// For whom the directory is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,11 +42,27 @@ impl From<Keeper> for Recipient {
     }
 }
 
+/// So many containers of a pod may share the place of a run directory.
+const SHARING: usize = 16;
+
+/// Who only looks whether a directory is in use holds it for a moment.
+const LOOKS: usize = 4;
+const LOOK: Duration = Duration::from_millis(2);
+
 #[derive(Debug)]
 pub(super) struct RunDir {
-    path: PathBuf,
+    directory: Directory,
     /// Made for this process, and removed with it.
     private: bool,
+    /// The usual one, which another container has.
+    instead_of: Option<PathBuf>,
+}
+
+/// Why a directory is not taken.
+enum Refused {
+    /// Another runtime lives on it.
+    InUse,
+    Unusable,
 }
 
 impl RunDir {
@@ -53,91 +72,212 @@ impl RunDir {
         tmp: Option<&Path>,
         recipient: Recipient,
     ) -> impl Iterator<Item = Self> {
-        let keeper = recipient.keeper;
-        let usual = std::iter::once_with(move || Self::at(Path::new(runtime::RUN_DIR), recipient))
-            .flatten();
+        let usual = Path::new(runtime::RUN_DIR);
+        let usual = std::iter::once_with(move || {
+            let (parent, name) = (usual.parent()?, usual.file_name()?.to_str()?);
+            Self::in_directory(parent, name, recipient)
+        });
         let parents = [tmp.map(Path::to_owned), Some(PathBuf::from(linux::SHM))];
-        usual.chain(
-            parents
-                .into_iter()
-                .flatten()
-                .filter_map(move |parent| match keeper {
-                    Keeper::Process => {
-                        let path = nix::unistd::mkdtemp(&parent.join("lyftlearn-XXXXXX")).ok()?;
-                        give(&path, recipient.owner)?;
-                        Some(Self {
-                            path,
-                            private: true,
-                        })
-                    }
-                    // One for all of this user's: `exec` is called again and again.
-                    Keeper::Container | Keeper::Successor => {
-                        let (user, _) = recipient.owner.unwrap_or_else(itself);
-                        Self::at(&parent.join(format!("lyftlearn-{user}")), recipient)
-                    }
-                }),
-        )
+        let others = parents.into_iter().flatten().map(move |parent| {
+            if recipient.keeper == Keeper::Process {
+                return Self::of_this_process(&parent, recipient.owner);
+            }
+            // One for all of this user's: `exec` is called again and again.
+            let name = format!("{}-{}", runtime::RUN_NAME, user(recipient.owner));
+            Self::in_directory(&parent, &name, recipient)
+        });
+        usual.chain(others).flatten()
     }
 
-    fn at(path: &Path, recipient: Recipient) -> Option<Self> {
-        let Recipient { keeper, owner, .. } = recipient;
-        let made = DirBuilder::new().mode(0o700).create(path).is_ok();
-        if made {
-            give(path, owner)?;
+    /// `name` in `parent`, or, where containers of a pod share that and another one has it, the
+    /// same with the next number. Who has ended has left its own to whoever comes next.
+    fn in_directory(parent: &Path, name: &str, recipient: Recipient) -> Option<Self> {
+        let parent = Directory::open(parent, recipient.owner).ok()?;
+        for number in 1..=SHARING {
+            let numbered = match number {
+                1 => name.to_owned(),
+                _ => format!("{name}-{number}"),
+            };
+            match take(&parent, &numbered, recipient) {
+                Ok((directory, made)) => {
+                    return Some(Self {
+                        directory,
+                        private: made && recipient.keeper == Keeper::Process,
+                        instead_of: (number > 1).then(|| parent.path().join(name)),
+                    });
+                }
+                Err(Refused::InUse) => {}
+                Err(Refused::Unusable) => break,
+            }
+            // It stands beside others, who have theirs.
+            if recipient.keeper == Keeper::Process {
+                break;
+            }
         }
-        let usable = made || (keeper != Keeper::Process && private_to(path, owner));
-        usable.then(|| Self {
-            path: path.to_owned(),
-            private: made && keeper == Keeper::Process,
+        None
+    }
+
+    fn of_this_process(parent: &Path, owner: Owner) -> Option<Self> {
+        let parent = Directory::open(parent, owner).ok()?;
+        let prefix = format!("{}-", runtime::RUN_NAME);
+        let directory = parent.make_unique(&prefix).ok()?;
+        lock(&directory, Keeper::Process).ok()?;
+        Some(Self {
+            directory,
+            private: true,
+            instead_of: None,
         })
     }
 
-    /// The container's own directory, when it is there and `owner`'s alone.
-    pub(super) fn of_the_container(owner: Option<(u32, u32)>) -> Option<&'static Path> {
-        Some(Path::new(runtime::RUN_DIR)).filter(|path| private_to(path, owner))
+    pub(super) fn directory(&self) -> &Directory {
+        &self.directory
     }
 
     pub(super) fn path(&self) -> &Path {
-        &self.path
+        self.directory.path()
+    }
+
+    /// What is to be said of it.
+    pub(super) fn problem(&self) -> Option<String> {
+        let usual = self.instead_of.as_ref()?;
+        Some(format!(
+            "another lyftlearn-runtime uses {}; the run directory is {}",
+            usual.display(),
+            self.path().display()
+        ))
     }
 }
 
 impl Drop for RunDir {
     fn drop(&mut self) {
-        if self.private {
-            // Whatever stays is below a private directory and harms nobody.
-            let _ = std::fs::remove_dir_all(&self.path);
+        if !self.private {
+            return;
+        }
+        // Whatever stays is below a private directory and harms nobody.
+        let _ = self.directory.clear();
+        let path = self.directory.path();
+        if let (Some(parent), Some(name)) = (path.parent(), path.file_name())
+            && let Ok(parent) = Directory::open(parent, None)
+        {
+            let _ = parent.remove_all(name);
         }
     }
 }
 
-fn itself() -> (u32, u32) {
-    (
-        rustix::process::geteuid().as_raw(),
-        rustix::process::getegid().as_raw(),
-    )
-}
-
-/// Makes it the program's user's, if that is another one.
-fn give(path: &Path, owner: Option<(u32, u32)>) -> Option<()> {
-    let Some((user, group)) = owner else {
-        return Some(());
+/// The directory, and whether it was made just now. One that exists counts only if nobody else
+/// can have prepared it.
+fn take(
+    parent: &Directory,
+    name: &str,
+    recipient: Recipient,
+) -> Result<(Directory, bool), Refused> {
+    let unusable = |_| Refused::Unusable;
+    let made = match rustix::fs::mkdirat(parent, name, rustix::fs::Mode::RWXU) {
+        Ok(()) => true,
+        Err(Errno::EXIST) if recipient.keeper != Keeper::Process => false,
+        Err(_) => return Err(Refused::Unusable),
     };
-    std::os::unix::fs::lchown(path, Some(user), Some(group)).ok()
-}
-
-/// A directory that exists counts only if nobody else can have prepared it.
-fn private_to(path: &Path, owner: Option<(u32, u32)>) -> bool {
-    let Ok(meta) = path.symlink_metadata() else {
-        return false;
-    };
-    let (user, _) = owner.unwrap_or_else(itself);
-    if !meta.is_dir() || meta.uid() != user {
-        return false;
+    let directory = parent.below(name).map_err(unusable)?;
+    lock(&directory, recipient.keeper)?;
+    let stat = directory.stat().map_err(unusable)?;
+    // Who had it may have taken it away before the lock was ours.
+    if stat.st_nlink == 0 {
+        return Err(Refused::Unusable);
     }
-    let writable = rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_ok();
-    let private = meta.mode() & 0o077 == 0;
-    writable
-        && (private
-            || std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700)).is_ok())
+    if !made {
+        if ![user(recipient.owner), user(None)].contains(&stat.st_uid) {
+            return Err(Refused::Unusable);
+        }
+        // A restarted container keeps its files: what is of an earlier start is none of this
+        // one's.
+        if recipient.keeper == Keeper::Container {
+            let _ = directory.clear();
+        }
+    }
+    directory.make_private().map_err(unusable)?;
+    Ok((directory, made))
+}
+
+/// Holds it for as long as this process, or one that has inherited it, has it open. The kernel
+/// gives it back, however they end.
+fn lock(directory: &Directory, keeper: Keeper) -> Result<(), Refused> {
+    // Who becomes the program has it until then, and shares it with any number of its kind.
+    let how = match keeper {
+        Keeper::Successor => FlockOperation::NonBlockingLockShared,
+        _ => FlockOperation::NonBlockingLockExclusive,
+    };
+    for _ in 0..LOOKS {
+        match rustix::fs::flock(directory, how) {
+            Err(Errno::WOULDBLOCK) => std::thread::sleep(LOOK),
+            // A file system without locks is none that containers of a pod share.
+            _ => return Ok(()),
+        }
+    }
+    Err(Refused::InUse)
+}
+
+fn user(owner: Owner) -> u32 {
+    owner.map_or_else(|| rustix::process::geteuid().as_raw(), |(user, _)| user)
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "what was made is looked at")]
+mod tests {
+    use super::{Keeper, Recipient, RunDir};
+
+    fn had(parent: &std::path::Path, keeper: Keeper) -> Option<RunDir> {
+        RunDir::in_directory(parent, "lyftlearn", keeper.into())
+    }
+
+    #[test]
+    fn who_comes_second_takes_another_one_and_an_ended_ones_is_taken_again() {
+        let place = tempfile::tempdir().unwrap();
+        let first = had(place.path(), Keeper::Container).unwrap();
+        assert_eq!(first.path(), place.path().join("lyftlearn"));
+        assert_eq!(first.problem(), None);
+        first.directory().write("outcome.json", b"{}").unwrap();
+        let second = had(place.path(), Keeper::Container).unwrap();
+        assert_eq!(second.path(), place.path().join("lyftlearn-2"));
+        let usual = first.path().display();
+        assert_eq!(
+            second.problem(),
+            Some(format!(
+                "another lyftlearn-runtime uses {usual}; the run directory is {usual}-2"
+            ))
+        );
+        drop(first);
+        let third = had(place.path(), Keeper::Container).unwrap();
+        assert_eq!(third.path(), place.path().join("lyftlearn"));
+        assert!(third.directory().names().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_directory_of_a_process_goes_with_it() {
+        let place = tempfile::tempdir().unwrap();
+        let first = had(place.path(), Keeper::Process).unwrap();
+        first.directory().make("exceptions").unwrap();
+        assert!(had(place.path(), Keeper::Process).is_none());
+        let own = RunDir::of_this_process(place.path(), None).unwrap();
+        assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 2);
+        drop((first, own));
+        assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_somebody_else_has_prepared_does_not_count() {
+        let place = tempfile::tempdir().unwrap();
+        let elsewhere = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(elsewhere.path(), place.path().join("lyftlearn")).unwrap();
+        assert!(had(place.path(), Keeper::Container).is_none());
+        let recipient = Recipient {
+            owner: Some((1000, 1000)),
+            ..Keeper::Container.into()
+        };
+        if rustix::process::geteuid().is_root() {
+            std::fs::create_dir(place.path().join("own")).unwrap();
+            let theirs = place.path().join("own");
+            std::os::unix::fs::lchown(&theirs, Some(2000), None).unwrap();
+            assert!(RunDir::in_directory(place.path(), "own", recipient).is_none());
+        }
+    }
 }

@@ -1,18 +1,17 @@
 //! Secrets as files: a directory laid out and replaced as a kubelet does it with a volume, so
 //! that a whole set changes at once, kept in memory where that can be had.
 //!
-//! It may be the program's user's, and PID 1 may be root: everything is done by descriptors,
-//! and no link is followed.
+//! It is the program's user's, and PID 1 may be root: everything is done by descriptors, no link
+//! is followed, and only names of the form that is given here are believed.
 
-use std::fs::File;
+use std::ffi::OsString;
 use std::io::{self, Write};
-use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{self, AtFlags, CWD, Dir, Gid, Mode, OFlags, Uid};
-use rustix::io::Errno;
+use rustix::fs::Mode;
 
-use crate::contract::{linux, secrets as words};
+use crate::contract::{limits, linux, secrets as words};
+use crate::held::{Directory, LETTERS};
 
 /// A file's name, and what it holds.
 pub(crate) type Files<'a> = [(&'a str, &'a [u8])];
@@ -23,149 +22,158 @@ const IN_MEMORY: [i64; 2] = [0x0102_1994, 0x8584_58f6];
 /// The directory while the program runs. Dropping it removes everything.
 #[derive(Debug)]
 pub(crate) struct Kept {
-    /// In the run directory.
-    link: PathBuf,
-    /// Where that leads, when it is a link.
-    place: Option<PathBuf>,
+    run: Directory,
+    /// Its name in `/dev/shm`, when it lies there.
+    place: Option<OsString>,
 }
 
-/// Writes a set below `run`; with a problem where it can only lie on a disk.
-pub(crate) fn keep(
-    run: &Path,
-    files: &Files<'_>,
-    owner: Option<(u32, u32)>,
-) -> io::Result<(Kept, Option<String>)> {
-    let link = run.join(words::DIRECTORY);
-    forget(&link)?;
+/// Writes a set into `run`; with a problem where it can only lie on a disk.
+pub(crate) fn keep(run: &Directory, files: &Files<'_>) -> io::Result<(Kept, Option<String>)> {
+    // An earlier start's, which no PID 1 has taken away.
+    run.remove_all(words::DIRECTORY)?;
     let mut kept = Kept {
-        link: link.clone(),
+        run: run.clone(),
         place: None,
     };
     let mut problem = None;
+    let mut elsewhere = None;
     if !in_memory(run)? {
-        let place = in_memory(Path::new(linux::SHM))
-            .unwrap_or(false)
-            .then(|| nix::unistd::mkdtemp(&Path::new(linux::SHM).join("lyftlearn-secrets-XXXXXX")));
-        match place {
-            Some(Ok(place)) => kept.place = Some(place),
-            _ => {
+        match in_shared_memory(run) {
+            Some(directory) => {
+                kept.place = directory.path().file_name().map(ToOwned::to_owned);
+                elsewhere = Some(directory);
+            }
+            None => {
                 problem = Some(format!(
                     "secrets lie on a disk, in {}: neither it nor {} is in memory",
-                    run.display(),
+                    run.path().display(),
                     linux::SHM
                 ));
             }
         }
     }
-    let directory = match &kept.place {
-        Some(place) => {
-            std::os::unix::fs::symlink(place, &link)?;
-            place
+    let directory = match elsewhere {
+        Some(directory) => {
+            run.link(directory.path(), words::DIRECTORY)?;
+            directory
         }
-        None => {
-            fs::mkdirat(CWD, &link, Mode::RWXU)?;
-            &link
-        }
+        None => run.make(words::DIRECTORY)?,
     };
-    let directory = open(CWD, directory)?;
-    give(&directory, owner)?;
-    write_set(&directory, files, owner)?;
+    write_set(&directory, files)?;
     Ok((kept, problem))
 }
 
-/// Replaces the set below `run` as a whole.
-#[cfg(feature = "agent")]
-pub(crate) fn replace(run: &Path, files: &Files<'_>, owner: (u32, u32)) -> io::Result<()> {
-    let link = run.join(words::DIRECTORY);
-    let place = std::fs::read_link(&link).unwrap_or(link);
-    let directory = open(CWD, &place)?;
-    // What somebody else has put in its place is none of ours.
-    if fs::fstat(&directory)?.st_uid != owner.0 {
+/// A directory of our own in `/dev/shm`, where that is in memory.
+fn in_shared_memory(run: &Directory) -> Option<Directory> {
+    let shm = Directory::open(Path::new(linux::SHM), run.owner()).ok()?;
+    let in_memory = in_memory(&shm).unwrap_or(false);
+    in_memory.then(|| shm.make_unique(words::ELSEWHERE).ok())?
+}
+
+/// The directory of secrets in `run`: there, or where our link leads.
+fn opened(run: &Directory) -> io::Result<Directory> {
+    let Some(target) = run.link_target(words::DIRECTORY) else {
+        return run.below(words::DIRECTORY);
+    };
+    let name = target.strip_prefix(linux::SHM).ok().and_then(Path::to_str);
+    let ours = name.and_then(|name| name.strip_prefix(words::ELSEWHERE));
+    let (Some(name), Some(letters)) = (name, ours) else {
+        return Err(io::ErrorKind::PermissionDenied.into());
+    };
+    if letters.len() != LETTERS || !letters.bytes().all(|letter| letter.is_ascii_alphanumeric()) {
         return Err(io::ErrorKind::PermissionDenied.into());
     }
-    write_set(&directory, files, Some(owner))
+    Directory::open(Path::new(linux::SHM), run.owner())?.below(name)
+}
+
+/// What somebody else has put in its place is none of ours.
+fn of_the_program(directory: Directory) -> io::Result<Directory> {
+    let user = directory.stat()?.st_uid;
+    match directory.owner() {
+        Some((owner, _)) if owner != user => Err(io::ErrorKind::PermissionDenied.into()),
+        _ => Ok(directory),
+    }
+}
+
+/// The document of the set that counts; `None` when there is no set.
+pub(crate) fn read(run: &Directory) -> io::Result<Option<zeroize::Zeroizing<Vec<u8>>>> {
+    let directory = match opened(run) {
+        Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(None),
+        opened => opened?,
+    };
+    let Some(set) = current(&directory) else {
+        return Ok(None);
+    };
+    let document = directory.read(Path::new(&set).join(words::ALL), limits::DOCUMENT_BYTES)?;
+    Ok(document.map(zeroize::Zeroizing::new))
+}
+
+/// Replaces the set in `run` as a whole.
+#[cfg(feature = "agent")]
+pub(crate) fn replace(run: &Directory, files: &Files<'_>) -> io::Result<()> {
+    write_set(&of_the_program(opened(run)?)?, files)
 }
 
 impl Drop for Kept {
     fn drop(&mut self) {
         // Whatever stays is below a private directory.
-        let _ = forget(&self.link);
-        if let Some(place) = &self.place {
-            let _ = std::fs::remove_dir_all(place);
+        let _ = self.run.remove_all(words::DIRECTORY);
+        if let Some(place) = &self.place
+            && let Ok(shm) = Directory::open(Path::new(linux::SHM), None)
+        {
+            let _ = shm.remove_all(place);
         }
     }
 }
 
-/// Removes what an earlier start has left, or this one leaves.
-fn forget(link: &Path) -> io::Result<()> {
-    match link.symlink_metadata() {
-        Ok(meta) if meta.is_dir() => std::fs::remove_dir_all(link),
-        Ok(_) => std::fs::remove_file(link),
-        Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(err) => Err(err),
-    }
+fn in_memory(directory: &Directory) -> io::Result<bool> {
+    Ok(IN_MEMORY.contains(&rustix::fs::fstatfs(directory)?.f_type))
 }
 
-fn in_memory(path: &Path) -> io::Result<bool> {
-    Ok(IN_MEMORY.contains(&fs::statfs(path)?.f_type))
-}
-
-fn write_set(directory: &OwnedFd, files: &Files<'_>, owner: Option<(u32, u32)>) -> io::Result<()> {
+fn write_set(directory: &Directory, files: &Files<'_>) -> io::Result<()> {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
     let set = format!("..{}.{:09}", now.tv_sec, now.tv_nsec);
-    fs::mkdirat(directory, &set, Mode::RWXU)?;
-    let within = open(directory, Path::new(&set))?;
+    let within = directory.make(&set)?;
     for (name, bytes) in files {
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
-        let file = fs::openat(&within, *name, flags | OFlags::CLOEXEC, Mode::RUSR)?;
-        give(&file, owner)?;
-        File::from(file).write_all(bytes)?;
+        within.new_file_once(name, Mode::RUSR)?.write_all(bytes)?;
     }
-    give(&within, owner)?;
-    let before = fs::readlinkat(directory, words::CURRENT, Vec::new()).ok();
+    let before = current(directory);
     let draft = format!("{}_tmp", words::CURRENT);
-    let _ = fs::unlinkat(directory, &draft, AtFlags::empty());
-    fs::symlinkat(&set, directory, &draft)?;
-    fs::renameat(directory, &draft, directory, words::CURRENT)?;
+    let _ = directory.remove(&draft);
+    directory.link(Path::new(&set), &draft)?;
+    directory.rename(&draft, words::CURRENT)?;
     for (name, _) in files.iter().filter(|(name, _)| !name.starts_with('.')) {
-        let target = format!("{}/{name}", words::CURRENT);
-        match fs::symlinkat(target, directory, *name) {
-            Ok(()) | Err(Errno::EXIST) => {}
-            Err(err) => return Err(err.into()),
+        let target = PathBuf::from(format!("{}/{name}", words::CURRENT));
+        match directory.link(&target, name) {
+            Err(err) if err.kind() != io::ErrorKind::AlreadyExists => return Err(err),
+            _ => {}
         }
     }
-    // What is not ours to name by `..` is not ours to remove.
-    let before = before.as_deref().and_then(|before| before.to_str().ok());
-    if let Some(before) = before.filter(|before| before.starts_with("..") && !before.contains('/'))
+    if let Some(before) = before
+        && directory.below(&before).and_then(of_the_program).is_ok()
     {
-        remove_set(directory, before)?;
+        let _ = directory.remove_all(&before);
     }
     Ok(())
 }
 
-fn remove_set(directory: &OwnedFd, set: &str) -> io::Result<()> {
-    let within = open(directory, Path::new(set))?;
-    for entry in Dir::read_from(&within)? {
-        let entry = entry?;
-        if ![c".", c".."].contains(&entry.file_name()) {
-            fs::unlinkat(&within, entry.file_name(), AtFlags::empty())?;
-        }
-    }
-    fs::unlinkat(directory, set, AtFlags::REMOVEDIR)?;
-    Ok(())
+/// The set that counts, where the link names one as it is named here: what it says may be the
+/// program's word.
+fn current(directory: &Directory) -> Option<String> {
+    let target = directory.link_target(words::CURRENT)?;
+    let target = target.to_str()?;
+    is_set(target).then(|| target.to_owned())
 }
 
-fn open(at: impl AsFd, path: &Path) -> io::Result<OwnedFd> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    Ok(fs::openat(at, path, flags, Mode::empty())?)
-}
-
-fn give(file: &OwnedFd, owner: Option<(u32, u32)>) -> io::Result<()> {
-    let Some((user, group)) = owner else {
-        return Ok(());
-    };
-    fs::fchown(file, Some(Uid::from_raw(user)), Some(Gid::from_raw(group)))?;
-    Ok(())
+/// Seconds and nanoseconds, as `write_set` writes them.
+fn is_set(name: &str) -> bool {
+    let numbers = name
+        .strip_prefix("..")
+        .and_then(|name| name.split_once('.'));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    numbers.is_some_and(|(seconds, nanoseconds)| {
+        digits(seconds) && digits(nanoseconds) && nanoseconds.len() == 9
+    })
 }
 
 #[cfg(test)]
@@ -173,7 +181,12 @@ fn give(file: &OwnedFd, owner: Option<(u32, u32)>) -> io::Result<()> {
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
-    use super::{keep, open, write_set};
+    use super::{is_set, keep, opened, read, write_set};
+    use crate::held::Directory;
+
+    fn held(path: &std::path::Path) -> Directory {
+        Directory::open(path, None).unwrap()
+    }
 
     fn names(directory: &std::path::Path) -> Vec<String> {
         let mut names: Vec<String> = std::fs::read_dir(directory)
@@ -189,7 +202,7 @@ mod tests {
     fn a_set_is_replaced_as_a_whole_and_nothing_is_left_of_it() {
         let run = tempfile::tempdir().unwrap();
         let directory = run.path().join("secrets");
-        let (kept, _) = keep(run.path(), &[(".all.json", b"{}"), ("db", b"one")], None).unwrap();
+        let (kept, _) = keep(&held(run.path()), &[(".all.json", b"{}"), ("db", b"one")]).unwrap();
         assert_eq!(std::fs::read(directory.join("db")).unwrap(), b"one");
         let mode = std::fs::metadata(directory.join("db"))
             .unwrap()
@@ -198,8 +211,10 @@ mod tests {
         assert_eq!(names(&directory), ["..data", "db"]);
 
         let real = directory.canonicalize().unwrap();
-        let opened = open(rustix::fs::CWD, &real).unwrap();
-        write_set(&opened, &[(".all.json", b"{}"), ("db", b"two")], None).unwrap();
+        let opened = opened(&held(run.path())).unwrap();
+        write_set(&opened, &[(".all.json", b"[]"), ("db", b"two")]).unwrap();
+        let document = read(&held(run.path())).unwrap().unwrap();
+        assert_eq!(document.as_slice(), b"[]");
         assert_eq!(std::fs::read(directory.join("db")).unwrap(), b"two");
         // The link, the name and the one set that counts.
         assert_eq!(std::fs::read_dir(&directory).unwrap().count(), 3);
@@ -213,7 +228,38 @@ mod tests {
         let elsewhere = tempfile::tempdir().unwrap();
         std::fs::write(elsewhere.path().join("mine"), "").unwrap();
         std::os::unix::fs::symlink(elsewhere.path(), run.path().join("secrets")).unwrap();
-        drop(keep(run.path(), &[("db", b"one")], None).unwrap());
+        drop(keep(&held(run.path()), &[("db", b"one")]).unwrap());
         assert_eq!(names(elsewhere.path()), ["mine"]);
+    }
+
+    #[test]
+    fn only_a_set_of_ours_is_believed() {
+        assert!(is_set("..12.000000345"));
+        for name in [
+            "..",
+            "..data",
+            "../etc",
+            "..1.2",
+            "..1.0000000000",
+            "..1/2.000000000",
+            "",
+        ] {
+            assert!(!is_set(name), "{name}");
+        }
+        let run = tempfile::tempdir().unwrap();
+        let (_kept, _) = keep(&held(run.path()), &[(".all.json", b"{}")]).unwrap();
+        let directory = opened(&held(run.path())).unwrap();
+        let neighbour = directory.path().parent().unwrap().join("neighbour");
+        std::fs::write(&neighbour, "").unwrap();
+        directory.remove("..data").unwrap();
+        directory.link("..".as_ref(), "..data").unwrap();
+        write_set(&directory, &[(".all.json", b"[]")]).unwrap();
+        assert!(neighbour.exists());
+        std::fs::remove_file(neighbour).unwrap();
+        // A link to anywhere but our own place in /dev/shm.
+        let run = held(run.path());
+        run.remove_all("secrets").unwrap();
+        run.link("/dev/shm".as_ref(), "secrets").unwrap();
+        assert!(read(&run).is_err() && opened(&run).is_err());
     }
 }

@@ -1,12 +1,11 @@
 //! Word of a stop, for whoever asks: beside the signal, which has one handler only.
 
-use std::path::Path;
 use std::time::Duration;
 
 use serde::Serialize;
 
-use super::files;
 use crate::contract::delivered as names;
+use crate::held::Directory;
 
 /// Seconds on the monotonic clock, as Python's `time.monotonic()` shows them.
 #[derive(Serialize)]
@@ -17,19 +16,13 @@ struct Shutdown<'a> {
 }
 
 /// Writes `shutdown.json`. A disk that is full keeps nobody from stopping.
-pub(crate) fn announce(
-    run: &Path,
-    owner: Option<(u32, u32)>,
-    signal: &str,
-    requested: Duration,
-    deadline: Duration,
-) {
+pub(crate) fn announce(run: &Directory, signal: &str, requested: Duration, deadline: Duration) {
     let shutdown = Shutdown {
         signal,
         requested: requested.as_secs_f64(),
         deadline: deadline.as_secs_f64(),
     };
     if let Ok(text) = serde_json::to_vec(&shutdown) {
-        let _ = files::publish(&run.join(names::SHUTDOWN_FILE), &text, owner);
+        let _ = run.write(names::SHUTDOWN_FILE, &text);
     }
 }

@@ -1,13 +1,12 @@
 //! Where a program's StatsD clients send: variables that name this runtime.
 
 use std::ffi::OsStr;
-use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::files;
 use super::identity::Changes;
 use crate::contract::{delivered as names, statsd};
+use crate::held::Directory;
 
 /// What is heard, as clients are told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,9 +74,9 @@ pub(crate) fn point<'a>(
     not(feature = "agent"),
     allow(dead_code, reason = "without an agent nobody listens")
 )]
-pub(crate) fn write(run: &Path, owner: Option<(u32, u32)>, ports: &Ports) -> std::io::Result<()> {
+pub(crate) fn write(run: &Directory, ports: &Ports) -> std::io::Result<()> {
     let text = serde_json::to_vec(ports)?;
-    files::write(&run.join(names::STATSD_PORTS), &text, owner)
+    run.write(names::STATSD_PORTS, &text)
 }
 
 #[cfg(test)]

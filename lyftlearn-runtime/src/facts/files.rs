@@ -11,6 +11,7 @@ use rustix::fs::OFlags;
 
 use super::Facts;
 use crate::error::{Error, ErrorKind, Fault};
+use crate::held::Directory as Held;
 
 /// Something is there and cannot be read.
 #[derive(Debug)]
@@ -93,6 +94,11 @@ impl Facts {
         limit: u64,
     ) -> Result<Option<Vec<u8>>, Error> {
         let path = path.as_ref();
+        if let Some((held, below)) = self.in_held(path) {
+            return held.read(below, limit).map_err(|err| {
+                Error::from(ReadFault::unreadable(path, &err)).because(plain(&err))
+            });
+        }
         let Some(place) = self.below_root(path) else {
             return Ok(None);
         };
@@ -120,6 +126,9 @@ impl Facts {
     /// Whether anything is at `path`. What may not be looked at counts as there:
     /// whoever opens it next reports the reason.
     pub(crate) fn exists(&self, path: impl AsRef<Path>) -> bool {
+        if let Some((held, below)) = self.in_held(path.as_ref()) {
+            return held.open_file(below).is_ok();
+        }
         self.below_root(path.as_ref())
             .is_some_and(|place| match std::fs::symlink_metadata(place) {
                 Ok(_) => true,
@@ -223,6 +232,13 @@ impl Facts {
     pub(crate) fn file_system_bytes(&self, path: &str) -> Option<u64> {
         let stat = rustix::fs::statvfs(self.below_root(Path::new(path))?).ok()?;
         Some(stat.f_blocks.saturating_mul(stat.f_frsize))
+    }
+
+    /// What is to be read by the descriptor of a directory, and by which name there.
+    fn in_held<'a>(&'a self, path: &'a Path) -> Option<(&'a Held, &'a Path)> {
+        let held = self.held.as_ref()?;
+        let below = path.strip_prefix(held.path()).ok()?;
+        (!below.as_os_str().is_empty()).then_some((held, below))
     }
 
     /// Where `path` lies in this process's own file system; nowhere without a root.

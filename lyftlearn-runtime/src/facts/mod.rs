@@ -14,6 +14,7 @@ mod mounts;
 #[cfg(feature = "cli")]
 mod network;
 mod process;
+mod runtime;
 
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
@@ -25,9 +26,12 @@ pub(crate) use files::Directory;
 pub(crate) use mounts::Mount;
 #[cfg(feature = "cli")]
 pub(crate) use network::{Listening, Transport};
+#[cfg(any(feature = "agent", feature = "cli"))]
+pub(crate) use runtime::Whose;
 
 use crate::contract::{limits, linux};
 use crate::error::Error;
+use crate::held::Directory as Held;
 
 /// The world as it was found. Handed in, so that a test is a directory.
 ///
@@ -44,6 +48,8 @@ pub struct Facts {
     vars: Vec<(OsString, OsString)>,
     argv: Vec<OsString>,
     processors: usize,
+    /// What lies below its path is read by its descriptor.
+    held: Option<Held>,
 }
 
 impl Facts {
@@ -56,6 +62,7 @@ impl Facts {
             vars: std::env::vars_os().collect(),
             argv,
             processors: processors(),
+            held: None,
         }
     }
 
@@ -67,6 +74,7 @@ impl Facts {
             vars: Vec::new(),
             argv: Vec::new(),
             processors: 1,
+            held: None,
         }
     }
 
@@ -100,6 +108,13 @@ impl Facts {
         self
     }
 
+    /// Reads what lies below a directory that somebody else may change by its descriptor.
+    #[cfg(any(feature = "agent", feature = "cli"))]
+    pub(crate) fn with_held(mut self, held: Held) -> Self {
+        self.held = Some(held);
+        self
+    }
+
     /// Sets the number of processors that the affinity mask allows.
     #[must_use]
     pub fn with_processors(mut self, processors: usize) -> Self {
@@ -128,6 +143,18 @@ impl Facts {
             .find(|(known, _)| known == name)
             .filter(|(_, value)| !value.is_empty())
             .map(|(_, value)| value.to_string_lossy())
+    }
+
+    /// The place that a variable names. A relative one is where this process stands: it is told to
+    /// others, and PID 1 itself goes elsewhere.
+    pub(crate) fn path(&self, name: &str) -> Option<PathBuf> {
+        let path = PathBuf::from(self.text(name)?.as_ref());
+        if path.is_absolute() {
+            return Some(path);
+        }
+        // Below another root nobody stands anywhere.
+        let stands = self.root.as_deref() == Some(Path::new("/"));
+        stands.then(|| std::path::absolute(path).ok())?
     }
 
     /// How many processors the affinity mask allows.
@@ -241,6 +268,14 @@ mod tests {
         let shown = format!("{facts:?}");
         assert!(shown.contains("DB_PASSWORD"), "{shown}");
         assert!(!shown.contains("canary"), "{shown}");
+    }
+
+    #[test]
+    fn a_relative_place_is_where_this_process_stands() {
+        let facts = Facts::empty().with_var("TMPDIR", "tmp");
+        assert_eq!(facts.path("TMPDIR"), None);
+        let here = facts.with_root("/").path("TMPDIR").unwrap();
+        assert!(here.is_absolute() && here.ends_with("tmp"));
     }
 
     #[test]

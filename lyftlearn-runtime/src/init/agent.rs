@@ -2,6 +2,7 @@
 
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use nix::sys::signal::{SigSet, Signal};
@@ -32,6 +33,8 @@ pub(crate) struct Helper {
     pub(crate) argv: Vec<std::ffi::OsString>,
     pub(crate) environment: Vec<(std::ffi::OsString, std::ffi::OsString)>,
     pub(crate) sockets: Vec<OwnedFd>,
+    /// Its standard input.
+    pub(crate) directory: Option<Arc<OwnedFd>>,
     /// Which of them is none, but the memory in which it is told what is done here.
     pub(crate) ledger: Option<usize>,
     /// Whether it has something to do at the end, even where it was not there before.
@@ -42,6 +45,7 @@ pub(super) struct Agent {
     file: PathBuf,
     words: Words,
     sockets: Vec<OwnedFd>,
+    directory: Option<Arc<OwnedFd>>,
     mask: SigSet,
     pid: Option<Pid>,
     started: Duration,
@@ -65,6 +69,7 @@ impl Agent {
             words: Words::new(&helper.argv, &helper.environment)?,
             file: helper.file,
             sockets: sockets.collect(),
+            directory: helper.directory,
             mask,
             pid: None,
             started: Duration::ZERO,
@@ -79,10 +84,11 @@ impl Agent {
 
     /// A start that fails is one that is tried again later.
     pub(super) fn start(&mut self, now: Duration) {
-        let files: Vec<_> = (FIRST_SOCKET..)
+        let sockets = (FIRST_SOCKET..)
             .zip(&self.sockets)
-            .map(|(number, socket)| (socket.as_raw_fd(), number))
-            .collect();
+            .map(|(number, socket)| (socket.as_raw_fd(), number));
+        let directory = self.directory.iter().map(|file| (file.as_raw_fd(), 0));
+        let files: Vec<_> = directory.chain(sockets).collect();
         self.again = None;
         self.started = now;
         match spawn::spawn(&self.file, &self.words, &self.mask, &files, None) {
@@ -97,8 +103,10 @@ impl Agent {
         self.pid
     }
 
-    pub(super) fn sockets(&self) -> impl Iterator<Item = i32> + '_ {
-        self.sockets.iter().map(AsRawFd::as_raw_fd)
+    /// Every descriptor that it is handed.
+    pub(super) fn files(&self) -> impl Iterator<Item = i32> + '_ {
+        let directory = self.directory.iter().map(AsRawFd::as_raw_fd);
+        self.sockets.iter().map(AsRawFd::as_raw_fd).chain(directory)
     }
 
     /// The program was sent a signal.
@@ -112,8 +120,9 @@ impl Agent {
     }
 
     /// The program has ended.
-    pub(super) fn program_ended(&self, program: Pid, status: Status) {
+    pub(super) fn program_ended(&self, program: Pid, status: Status, not_started: bool) {
         let (ended, by) = match status {
+            Status::Exited(code) if not_started => (ledger::NOT_STARTED, code),
             Status::Exited(code) => (ledger::EXITED, code),
             Status::Signalled(signal) => (ledger::SIGNALLED, signal),
             Status::Unkillable => return,

@@ -13,6 +13,7 @@ mod spawn;
 mod stage;
 mod stopping;
 mod supervise;
+mod word;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,6 +27,7 @@ pub(crate) use stage::{
 };
 pub(crate) use stopping::{Budget, agents_time};
 pub(crate) use supervise::{Ending, Policy, Program, Scope, Status, now, supervise};
+pub(crate) use word::Way;
 
 use fault::InitFault;
 use nix::errno::Errno;
@@ -239,17 +241,24 @@ pub(crate) fn errand(
 }
 
 /// Starts this binary once more for what must not be able to hold PID 1 up, and waits for
-/// it, but not beyond `until`.
+/// it, but not beyond `until`. A `directory` is its standard input.
 pub(crate) fn last_errand(
     argv: &[std::ffi::OsString],
     environment: &[(std::ffi::OsString, std::ffi::OsString)],
+    directory: Option<&std::os::fd::OwnedFd>,
     until: Duration,
 ) {
+    use std::os::fd::AsRawFd;
+
     let Some(own) = own_path() else { return };
     let Ok(words) = spawn::Words::new(argv, environment) else {
         return;
     };
-    let Ok(errand) = spawn::spawn(&own, &words, &SigSet::empty(), &[], None) else {
+    let files: Vec<_> = directory
+        .map(|directory| (directory.as_raw_fd(), 0))
+        .into_iter()
+        .collect();
+    let Ok(errand) = spawn::spawn(&own, &words, &SigSet::empty(), &files, None) else {
         return;
     };
     let mut signals = SigSet::empty();

@@ -3,17 +3,18 @@
 
 use std::ffi::{CString, OsString};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
-use nix::unistd::{Gid, Uid, execve, setgroups, setresgid, setresuid};
+use nix::unistd::{Gid, Uid, execve, getresgid, getresuid, setgroups, setresgid, setresuid};
 use rustix::fd::{BorrowedFd, OwnedFd};
 use rustix::fs::{Mode, OFlags};
 use serde::{Deserialize, Serialize};
 
 use super::fault::InitFault;
 use super::spawn::{self, Words};
+use super::word::Way;
 use crate::error::Error;
 
 /// The word by which this binary knows that it is the second stage.
@@ -28,8 +29,8 @@ pub(crate) struct Stage {
     pub(crate) held: Vec<i32>,
     /// Become this user.
     pub(crate) user: Option<User>,
-    /// Where to write why it did not work.
-    pub(crate) not_started: Option<PathBuf>,
+    /// Where to say why it did not work.
+    pub(crate) word: Option<Way>,
 }
 
 impl Stage {
@@ -115,6 +116,7 @@ pub(crate) fn become_user(user: &User) -> Result<(), Error> {
     setgroups(&groups)
         .and_then(|()| setresgid(gid, gid, gid))
         .and_then(|()| setresuid(uid, uid, uid))
+        .and_then(|()| is_only(uid, gid))
         .map_err(|errno| {
             Error::from(InitFault::User {
                 uid: user.uid,
@@ -122,6 +124,31 @@ pub(crate) fn become_user(user: &User) -> Result<(), Error> {
             })
             .because(errno.desc().to_lowercase())
         })
+}
+
+/// For the kernel one number means "as it is", and a sandbox may mean anything: what counts is
+/// who this process is now. What an engine made inheritable is not for this user either.
+fn is_only(uid: Uid, gid: Gid) -> nix::Result<()> {
+    use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
+
+    let (users, groups) = (getresuid()?, getresgid()?);
+    let become_it = [users.real, users.effective, users.saved] == [uid; 3]
+        && [groups.real, groups.effective, groups.saved] == [gid; 3];
+    if !become_it {
+        return Err(Errno::EPERM);
+    }
+    let none = CapabilitySet::empty();
+    // Root of this container's own stays root.
+    if !uid.is_root() {
+        let none = CapabilitySets {
+            effective: none,
+            permitted: none,
+            inheritable: none,
+        };
+        // A sandbox that refuses even to give them up has none to give.
+        let _ = set_capabilities(None, none);
+    }
+    Ok(())
 }
 
 /// A pipe or a terminal that an engine made for root could be written to and not opened

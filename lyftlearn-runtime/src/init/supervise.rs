@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, WaitOptions, WaitStatus};
 use rustix::time::{ClockId, clock_gettime};
@@ -20,6 +20,7 @@ use super::signals::{self, Arrived, To};
 use super::spawn::{self, Words};
 use super::stage::{self, Stage, User};
 use super::stopping::{Act, Budget, Event, Machine, Stop};
+use super::word::Word;
 use super::{Armed, children, is_pid_one, memory, own};
 use crate::contract::ledger;
 use crate::error::Error;
@@ -43,8 +44,6 @@ pub(crate) struct Program {
     pub(crate) environment: Vec<(OsString, OsString)>,
     /// Whom it runs as, when not as this process.
     pub(crate) user: Option<User>,
-    /// Where a second stage writes why it could not become the program.
-    pub(crate) not_started: Option<PathBuf>,
 }
 
 /// What arriving signals mean, and how long things may take.
@@ -68,11 +67,13 @@ pub(crate) enum Status {
 }
 
 /// How the program ended, and what had been done about it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Ending {
     /// The program's process number.
     pub(crate) program: i32,
     pub(crate) status: Status,
+    /// Why the second stage could not become the program.
+    pub(crate) not_started: Option<String>,
     pub(crate) stop: Option<Stop>,
     /// Killed here, because its time was over.
     pub(crate) killed: bool,
@@ -112,12 +113,13 @@ pub(crate) fn now() -> Duration {
 }
 
 /// Starts `program`, forwards signals to it and reaps until it and what it left behind
-/// have ended.
+/// have ended. The descriptor `kept` stays open for as long.
 pub(crate) fn supervise(
     armed: Armed,
     program: Program,
     policy: &Policy,
     helper: Option<Helper>,
+    kept: Option<&OwnedFd>,
     started: Started<'_>,
     announce: Announce<'_>,
 ) -> Result<Ending, Error> {
@@ -129,13 +131,15 @@ pub(crate) fn supervise(
     let agent = helper
         .map(|helper| Agent::new(helper, armed.before))
         .transpose()?;
-    let child = start(&armed, &program)?;
+    let (child, word) = start(&armed, &program)?;
     drop(program);
     let mut supervisor = Supervisor {
         child,
         policy,
         machine: Machine::new(policy.budget, agent.is_some()),
         agent,
+        kept: kept.map(AsRawFd::as_raw_fd),
+        word,
         announce,
         shells: Shells::none(),
         orphans: Orphans::none(),
@@ -175,17 +179,19 @@ fn foreground() -> bool {
     })
 }
 
-fn start(armed: &Armed, program: &Program) -> Result<Pid, Error> {
+fn start(armed: &Armed, program: &Program) -> Result<(Pid, Option<Word>), Error> {
     let terminal = foreground();
     let needed = terminal || program.user.is_some();
     let mut mask = armed.before;
+    let mut word = None;
     let (file, words) = match own::path().filter(|_| needed) {
         Some(own) => {
+            word = Word::new();
             let stage = Stage {
                 terminal,
                 held: stage::hold_stops(&mut mask),
                 user: program.user.clone(),
-                not_started: program.not_started.clone(),
+                word: word.as_ref().and_then(Word::way),
             };
             let argv = stage.words(&program.file, &program.argv);
             (own, Words::new(&argv, &program.environment)?)
@@ -198,11 +204,11 @@ fn start(armed: &Armed, program: &Program) -> Result<Pid, Error> {
     };
     // The program's from its first moment on: it may unmount it, or move it away.
     let directory = WorkingDirectory::leave();
-    let child = spawn::spawn(&file, &words, &mask, &[], directory.fd());
-    child.map_err(|errno| {
+    let child = spawn::spawn(&file, &words, &mask, &[], directory.fd()).map_err(|errno| {
         directory.enter();
         spawn::not_started(&program.file, errno)
-    })
+    })?;
+    Ok((child, word))
 }
 
 /// The directory that this process was started in.
@@ -229,7 +235,7 @@ impl WorkingDirectory {
 
 /// What was the program's is its own now: files whose last reader waits for the last writer
 /// to close them, and a working directory that could not be left before.
-fn let_go(agent: Option<&Agent>) {
+fn let_go(agent: Option<&Agent>, kept: [Option<i32>; 2]) {
     let _ = rustix::process::chdir("/");
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::DIRECTORY;
     let Ok(directory) = rustix::fs::open("/proc/self/fd", flags, Mode::empty()) else {
@@ -250,7 +256,8 @@ fn let_go(agent: Option<&Agent>) {
     let ours = |number: i32| {
         number <= 2
             || number == own
-            || agent.is_some_and(|agent| agent.sockets().any(|socket| socket == number))
+            || kept.contains(&Some(number))
+            || agent.is_some_and(|agent| agent.files().any(|file| file == number))
     };
     for number in open {
         if !ours(number) {
@@ -264,6 +271,9 @@ struct Supervisor<'a> {
     policy: &'a Policy,
     machine: Machine,
     agent: Option<Agent>,
+    kept: Option<i32>,
+    /// Where a second stage says why it could not become the program.
+    word: Option<Word>,
     announce: Announce<'a>,
     shells: Shells,
     orphans: Orphans,
@@ -275,7 +285,8 @@ struct Supervisor<'a> {
 
 impl Supervisor<'_> {
     fn run(&mut self, armed: &Armed) {
-        let_go(self.agent.as_ref());
+        let word = self.word.as_ref().map(Word::number);
+        let_go(self.agent.as_ref(), [self.kept, word]);
         memory::give_back();
         for arrived in &armed.waiting {
             self.signal(*arrived);
@@ -414,8 +425,9 @@ impl Supervisor<'_> {
                     self.status = Some(status);
                     self.ended = Some(now());
                     self.shells.let_go();
+                    let not_started = self.word.as_ref().is_some_and(Word::is_there);
                     told(&mut self.agent, |agent| {
-                        agent.program_ended(pid, read(status))
+                        agent.program_ended(pid, read(status), not_started);
                     });
                     program_ended = true;
                 }
@@ -475,6 +487,7 @@ impl Supervisor<'_> {
         Ending {
             program: self.child.as_raw_nonzero().get(),
             status: self.status.map_or(Status::Unkillable, read),
+            not_started: self.word.as_ref().and_then(Word::heard),
             stop: self.machine.stop(),
             killed: self.machine.killed(),
             left_behind: self.orphans.left(),

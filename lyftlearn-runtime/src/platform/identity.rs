@@ -1,7 +1,6 @@
 //! Which source of identity the AWS SDKs would pick here, and all that asking it takes.
 
 use std::borrow::Cow;
-use std::path::PathBuf;
 
 use super::{Detection, Evidence, World};
 use crate::contract::{aws, kubernetes, limits, linux, sagemaker};
@@ -174,7 +173,7 @@ fn half_configured(world: &World<'_>) -> Vec<String> {
 /// All that asking `source` takes.
 fn origin(world: &World<'_>, source: CredentialSource) -> Origin {
     let token = || text(world, aws::AUTHORIZATION_TOKEN).map(Secret::new);
-    let token_file = || text(world, aws::AUTHORIZATION_TOKEN_FILE).map(PathBuf::from);
+    let token_file = || world.facts.path(aws::AUTHORIZATION_TOKEN_FILE);
     let full = || {
         text(world, aws::FULL_URI).map_or(Origin::None, |uri| Origin::Container {
             uri: Secret::new(uri),
@@ -188,11 +187,11 @@ fn origin(world: &World<'_>, source: CredentialSource) -> Origin {
         CredentialSource::Imds => Origin::Imds,
         CredentialSource::WebIdentity => {
             let role = text(world, aws::ROLE_ARN);
-            let token_file = text(world, aws::WEB_IDENTITY_TOKEN_FILE);
+            let token_file = world.facts.path(aws::WEB_IDENTITY_TOKEN_FILE);
             role.zip(token_file)
                 .map_or(Origin::None, |(role, token_file)| Origin::WebIdentity {
                     role,
-                    token_file: token_file.into(),
+                    token_file,
                 })
         }
         // The relative one is the platform's, and comes first in SDKs, too.

@@ -26,10 +26,8 @@ pub(super) fn usual(world: &World<'_>, flavor: Flavor, role: Role) -> Paths {
     let usable =
         |path: &Path| usable(world, path).filter(|path| may_make || world.facts.is_directory(path));
     let output = |name: &str| writes.then(|| usable(&base.join(name))).flatten();
-    let tmp = world.facts.text(linux::TMPDIR).map_or_else(
-        || PathBuf::from(linux::TMP),
-        |tmp| PathBuf::from(tmp.as_ref()),
-    );
+    let tmp = world.facts.path(linux::TMPDIR);
+    let tmp = tmp.unwrap_or_else(|| PathBuf::from(linux::TMP));
     let tmp = usable_now(world, &tmp).or_else(|| usable_now(world, Path::new(linux::TMP)));
     let model = world
         .settings
@@ -38,10 +36,7 @@ pub(super) fn usual(world: &World<'_>, flavor: Flavor, role: Role) -> Paths {
         .map_or_else(|| base.join("model"), PathBuf::from);
     // Only a directory that the platform gives: one in a shared temporary directory could
     // have been prepared by anybody.
-    let cache = world
-        .facts
-        .text(sagemaker::WARM_POOL_CACHE)
-        .map(|path| PathBuf::from(path.as_ref()));
+    let cache = world.facts.path(sagemaker::WARM_POOL_CACHE);
     Paths {
         // A server reads a model that must be there; a job makes one.
         model: if writes {

@@ -116,9 +116,7 @@ fn routes(export: &Export) -> Vec<String> {
 
 /// Where SageMaker looks for the job's metrics.
 fn sagemaker_directory(world: &World<'_>, problems: &mut Vec<String>) -> Option<PathBuf> {
-    let directory = world.facts.text(sagemaker::METRICS_DIRECTORY);
-    let directory = directory.map(|text| PathBuf::from(text.as_ref()));
-    let directory = directory.filter(|path| path.is_absolute());
+    let directory = world.facts.path(sagemaker::METRICS_DIRECTORY);
     if directory.is_none() {
         problems.push(
             "metrics.routes has sagemaker, and SAGEMAKER_METRICS_DIRECTORY names no directory"

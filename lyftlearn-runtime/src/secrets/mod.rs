@@ -44,7 +44,7 @@ use fault::{Failure, SecretsFault};
 pub(crate) use local::read as read_local;
 pub use watch::Watch;
 
-use crate::contract::{delivered, limits, secrets as words};
+use crate::contract::{limits, secrets as words};
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::resolve;
@@ -75,10 +75,7 @@ impl Secrets {
     ///
     /// Those of [`current`](crate::current()).
     pub fn of(facts: &Facts) -> Result<Self, Error> {
-        let run = facts
-            .text(delivered::RUN_DIR)
-            .map(|run| PathBuf::from(run.as_ref()));
-        let directory = run.map(|run| run.join(words::DIRECTORY));
+        let directory = facts.run_dir().map(|run| run.join(words::DIRECTORY));
         let delivered = directory
             .filter(|directory| facts.may_read(directory.join(words::CURRENT).join(words::ALL)));
         Ok(Self {
@@ -120,8 +117,12 @@ pub(crate) fn read_set(facts: &Facts, directory: &Path) -> Result<Set, Error> {
     let bytes = facts.file(&path, limits::DOCUMENT_BYTES)?;
     let broken = || SecretsFault::Broken { path: path.clone() };
     let bytes = zeroize::Zeroizing::new(bytes.ok_or_else(broken)?);
-    // The parser's own text quotes what it choked on.
-    serde_json::from_slice(&bytes).map_err(|_| broken().into())
+    parse(&bytes).ok_or_else(|| broken().into())
+}
+
+/// The document of a set. The parser's own text would quote what it choked on.
+pub(crate) fn parse(document: &[u8]) -> Option<Set> {
+    serde_json::from_slice(document).ok()
 }
 
 /// What lies within this container, and why the others are not there.

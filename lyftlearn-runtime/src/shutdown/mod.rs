@@ -95,12 +95,10 @@ impl Shutdown {
     /// ```
     #[must_use]
     pub fn of(facts: &Facts) -> Self {
-        let directory = facts.text(delivered::RUN_DIR);
-        let file = directory
-            .as_deref()
-            .map(Path::new)
+        let file = facts
+            .run_dir()
             // What inotify wants to watch it, and open(2) to read in it.
-            .filter(|directory| access(*directory, Access::READ_OK | Access::EXEC_OK).is_ok())
+            .filter(|directory| access(directory, Access::READ_OK | Access::EXEC_OK).is_ok())
             .map(|directory| directory.join(delivered::SHUTDOWN_FILE));
         Self {
             file,

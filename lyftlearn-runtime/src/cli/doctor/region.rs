@@ -1,37 +1,31 @@
 //! What all processes of the container count in: it is there, this user may count in it, and it
 //! has room.
 
-use std::path::{Path, PathBuf};
-
 use super::{Finding, Patient, Verdict};
-use crate::contract::{delivered, runtime};
-use crate::facts::Facts;
+use crate::contract::delivered;
+use crate::facts::{Facts, Whose};
+use crate::held::Directory;
 use crate::metrics::region::{Degraded, Reader, Region, Usage};
 
 /// Fuller than this, the next labels may not find room.
 const FULL_PERCENT: u64 = 80;
 
 pub(super) fn check(patient: &Patient) -> Vec<Finding> {
-    let told = patient.facts.text(delivered::RUN_DIR);
-    let run = told.map_or_else(
-        || runtime::RUN_DIR.into(),
-        |run| PathBuf::from(run.as_ref()),
-    );
     if patient.resolved.settings.region_bytes == Some(0) {
         let detail = "there is none: metrics.region_bytes is 0";
         return vec![Finding::new("region", Verdict::Skipped, detail)];
     }
-    if !patient.facts.exists(run.join(delivered::WORKLOAD_FILE)) {
+    let Some(run) = patient.facts.run_directory(Whose::Anybody) else {
         let detail = "nothing was started here by lyftlearn-runtime run";
         return vec![Finding::new("region", Verdict::Skipped, detail)];
-    }
+    };
     vec![looked_at(&run)]
 }
 
-fn looked_at(run: &Path) -> Finding {
+fn looked_at(run: &Directory) -> Finding {
     let facts = Facts::empty()
         .with_root("/")
-        .with_var(delivered::RUN_DIR, run);
+        .with_var(delivered::RUN_DIR, run.path());
     let failed = |detail: String| Finding::new("region", Verdict::Failed, detail);
     // As a program of this user would open it: to count in it.
     match Region::of(&facts).degraded() {
@@ -46,12 +40,11 @@ fn looked_at(run: &Path) -> Finding {
                 .fix("have one version of lyftlearn-runtime in the image, binary and package, and nothing else that writes to this file");
         }
         Some(_) => {
-            return failed(format!("there is no {} in {}", delivered::METRICS_REGION, run.display()))
+            return failed(format!("there is no {} in {}", delivered::METRICS_REGION, run.path().display()))
                 .fix("make room in the run directory or in /dev/shm, or set metrics.region_bytes to less; 0 switches it off");
         }
     }
-    let usage =
-        Reader::open(run).and_then(|reader| reader.map(|reader| reader.usage()).transpose());
+    let usage = Reader::of(run).and_then(|reader| reader.map(|reader| reader.usage()).transpose());
     match usage {
         Ok(Some(usage)) => told(&usage),
         Ok(None) => failed("it has gone meanwhile".to_owned()),
@@ -138,8 +131,9 @@ mod tests {
     fn what_is_no_region_is_said() {
         let run = tempfile::tempdir().unwrap();
         let path = run.path().display();
+        let held = Directory::open(run.path(), None).unwrap();
         assert_eq!(
-            line(&looked_at(run.path())),
+            line(&looked_at(&held)),
             format!(
                 "FAIL  region     there is no metrics.region in {path}\n      fix: make room in the run directory or in /dev/shm, or set metrics.region_bytes to less; 0 switches it off\n"
             )
@@ -147,7 +141,7 @@ mod tests {
         let region = run.path().join("metrics.region");
         std::fs::write(&region, [1; 4_096]).unwrap();
         assert_eq!(
-            line(&looked_at(run.path())),
+            line(&looked_at(&held)),
             format!(
                 "FAIL  region     {path}/metrics.region is not a region of this version and boot, or not all of it is there\n      fix: have one version of lyftlearn-runtime in the image, binary and package, and nothing else that writes to this file\n"
             )
@@ -156,7 +150,7 @@ mod tests {
         std::fs::remove_file(&region).unwrap();
         std::fs::create_dir(&region).unwrap();
         assert_eq!(
-            line(&looked_at(run.path())),
+            line(&looked_at(&held)),
             format!(
                 "FAIL  region     {path}/metrics.region is not this user's to open\n      fix: count as the program's user, whom the setting user names, or as root\n"
             )
@@ -165,7 +159,7 @@ mod tests {
         let mut place = create(run.path(), 65_536, None).unwrap();
         place.as_mut().map_or(Ok(()), Place::publish).unwrap();
         assert_eq!(
-            line(&looked_at(run.path())),
+            line(&looked_at(&held)),
             "ok    region     65536 bytes, 0 series, 0 % full\n"
         );
     }

@@ -1,13 +1,14 @@
 //! PID 1 makes the region: its place before there is a program, its pages while that starts.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::{FileExt, OpenOptionsExt, symlink};
-use std::path::{Path, PathBuf};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
-use rustix::fs::FallocateFlags;
+use rustix::fs::{FallocateFlags, Gid, Mode, OFlags, Uid};
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 
@@ -15,6 +16,7 @@ use super::layout::{self, header};
 use super::words::Words;
 use crate::contract::{delivered, linux};
 use crate::facts::Facts;
+use crate::held::{Directory, Owner};
 
 /// What is not worth having: some hundred series.
 pub(super) const LEAST_BYTES: u64 = 64 << 10;
@@ -26,8 +28,9 @@ const SPARSE_NAME: &str = "lyftlearn-metrics";
 /// A region's place. Dropping it removes what lies outside of the run directory.
 #[derive(Debug)]
 pub struct Place {
-    path: PathBuf,
-    outside: Option<PathBuf>,
+    run: Directory,
+    /// Its name in `/dev/shm`, when it lies there.
+    outside: Option<String>,
     file: Option<File>,
     bytes: u64,
 }
@@ -51,7 +54,7 @@ impl Place {
         };
         let published = allocated(&file, self.bytes).and_then(|()| say(&file, self.bytes));
         if published.is_err() {
-            let _ = std::fs::remove_file(&self.path);
+            let _ = self.run.remove(delivered::METRICS_REGION);
         }
         published
     }
@@ -59,9 +62,11 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        if let Some(path) = &self.outside {
+        if let Some(name) = &self.outside
+            && let Ok(shm) = Directory::open(Path::new(linux::SHM), None)
+        {
             // The container takes it along at the latest.
-            let _ = std::fs::remove_file(path);
+            let _ = shm.remove(name);
         }
     }
 }
@@ -74,44 +79,62 @@ impl Drop for Place {
 ///
 /// When not even the least of it can be had.
 pub fn create(run: &Path, bytes: u64, owner: Option<(u32, u32)>) -> io::Result<Option<Place>> {
-    let path = run.join(delivered::METRICS_REGION);
-    match std::fs::remove_file(&path) {
-        Err(err) if err.kind() != io::ErrorKind::NotFound => return Err(err),
-        _ => {}
-    }
+    create_in(&Directory::open(&std::path::absolute(run)?, owner)?, bytes)
+}
+
+/// The same in a directory that is open.
+pub(crate) fn create_in(run: &Directory, bytes: u64) -> io::Result<Option<Place>> {
+    run.remove_all(delivered::METRICS_REGION)?;
     if bytes == 0 {
         return Ok(None);
     }
     let shm = Path::new(linux::SHM);
-    let (file, outside) = if !in_memory(run) && in_memory(shm) {
-        match in_directory(shm) {
-            Ok((file, path)) => (file, Some(path)),
-            Err(_) => (new(&path)?, None),
-        }
-    } else {
-        (new(&path)?, None)
+    let elsewhere = || {
+        let shm = Directory::open(shm, None).ok()?;
+        let file = || shm.new_unique_file(delivered::METRICS_REGION_PREFIX).ok();
+        in_memory(&shm).then(file)?
+    };
+    let here = || run.new_file_once(delivered::METRICS_REGION, Mode::RUSR | Mode::WUSR);
+    let (file, outside) = match (!in_memory(run)).then(elsewhere).flatten() {
+        Some((file, name)) => (file, Some(name)),
+        None => (here()?, None),
     };
     let mut place = Place {
-        path,
+        run: run.clone(),
         outside,
         file: None,
         bytes: 0,
     };
     let made = room(&file, bytes).and_then(|bytes| {
         place.bytes = bytes;
-        prepare(&file, bytes, owner)?;
-        place
-            .outside
-            .as_ref()
-            .map_or(Ok(()), |outside| symlink(outside, &place.path))
+        prepare(&file, bytes, run.owner())?;
+        place.outside.as_ref().map_or(Ok(()), |name| {
+            run.link(&shm.join(name), delivered::METRICS_REGION)
+        })
     });
     if let Err(err) = made {
-        let _ = std::fs::remove_file(&place.path);
+        let _ = run.remove(delivered::METRICS_REGION);
         return Err(err);
     }
     place.file = Some(file);
     Ok(Some(place))
 }
+
+/// The file of the region in `run`: there, or where our link leads.
+pub(super) fn opened(run: &Directory, access: OFlags) -> io::Result<File> {
+    let Some(target) = run.link_target(delivered::METRICS_REGION) else {
+        return run.open_with(Path::new(delivered::METRICS_REGION), access);
+    };
+    // Any other link is none of ours.
+    let name = target
+        .strip_prefix(linux::SHM)
+        .ok()
+        .filter(|name| name.as_os_str().as_bytes().starts_with(PREFIX));
+    let name = name.ok_or(io::ErrorKind::PermissionDenied)?;
+    Directory::open(Path::new(linux::SHM), run.owner())?.open_with(name, access)
+}
+
+const PREFIX: &[u8] = delivered::METRICS_REGION_PREFIX.as_bytes();
 
 /// Makes a region of `bytes` bytes that no file system holds, to be handed over: it lives
 /// as long as somebody holds it. It is sealed, so that whoever maps it can trust its size,
@@ -133,9 +156,10 @@ pub(crate) fn create_sparse(bytes: u64) -> io::Result<File> {
     Ok(file)
 }
 
-fn prepare(file: &File, bytes: u64, owner: Option<(u32, u32)>) -> io::Result<()> {
+fn prepare(file: &File, bytes: u64, owner: Owner) -> io::Result<()> {
     if let Some((user, group)) = owner {
-        std::os::unix::fs::fchown(file, Some(user), Some(group))?;
+        let (user, group) = (Uid::from_raw(user), Gid::from_raw(group));
+        rustix::fs::fchown(file, Some(user), Some(group))?;
     }
     file.set_len(bytes)
 }
@@ -199,18 +223,6 @@ fn allocated(file: &File, bytes: u64) -> io::Result<()> {
     }
 }
 
-fn in_memory(directory: &Path) -> bool {
-    rustix::fs::statfs(directory).is_ok_and(|found| found.f_type as u64 == TMPFS)
-}
-
-fn new(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create_new(true).mode(0o600);
-    options.open(path)
-}
-
-fn in_directory(directory: &Path) -> io::Result<(File, PathBuf)> {
-    let mut name = tempfile::Builder::new();
-    name.prefix(delivered::METRICS_REGION_PREFIX);
-    name.tempfile_in(directory)?.keep().map_err(|err| err.error)
+fn in_memory(directory: &Directory) -> bool {
+    rustix::fs::fstatfs(directory).is_ok_and(|found| found.f_type as u64 == TMPFS)
 }

@@ -41,6 +41,8 @@ mod words;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
+#[cfg(feature = "cli")]
+pub(crate) use create::create_in;
 #[cfg(all(feature = "agent", feature = "cli"))]
 pub(crate) use create::create_sparse;
 pub use create::{Place, create};
@@ -123,6 +125,15 @@ impl Region {
         match open::shared(facts) {
             Ok((words, namespace)) => Self::over(words, namespace, None),
             Err(degraded) => Self::private(facts, degraded),
+        }
+    }
+
+    /// The one in a run directory that is open.
+    #[cfg(all(feature = "agent", feature = "cli"))]
+    pub(crate) fn in_directory(run: &crate::held::Directory) -> Self {
+        match open::shared_in(run) {
+            Ok((words, namespace)) => Self::over(words, namespace, None),
+            Err(degraded) => Self::private(&Facts::empty().with_root("/"), degraded),
         }
     }
 

@@ -1,19 +1,21 @@
 //! The container's region, as a process of the program finds it.
 
 use std::fmt;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use rustix::fs::OFlags;
 
+use super::create;
 use super::layout::{self, header};
 use super::memory;
 use crate::contract::delivered;
 use crate::facts::Facts;
+use crate::held::Directory;
 
 /// A region of one's own: a mebibyte of address space.
 pub(super) const PRIVATE_WORDS: usize = (1 << 20) / size_of::<AtomicU64>();
@@ -59,27 +61,24 @@ impl fmt::Display for Degraded {
     }
 }
 
-/// The words of the region that `facts` name, and its PID namespace.
-pub(super) fn shared(facts: &Facts) -> Result<(&'static [AtomicU64], u64), Degraded> {
-    let Some(run) = facts.text(delivered::RUN_DIR) else {
-        return Err(Degraded::Unsupervised);
-    };
-    let path = Path::new(run.as_ref()).join(delivered::METRICS_REGION);
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        // A FIFO in its place must not hang.
-        .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
-        .open(&path);
-    let file = file.map_err(|err| match err.kind() {
-        io::ErrorKind::NotFound => Degraded::Absent,
-        _ => Degraded::Denied(path.clone()),
-    })?;
+/// The words of a region, and its PID namespace.
+type Shared = (&'static [AtomicU64], u64);
+
+/// Those of the region in the run directory of `facts`.
+pub(super) fn shared(facts: &Facts) -> Result<Shared, Degraded> {
+    let run = facts.run_dir().ok_or(Degraded::Unsupervised)?;
+    let opened = std::path::absolute(&run).and_then(|run| Directory::open(&run, None));
+    let refused = |err: &io::Error| refused(err, run.join(delivered::METRICS_REGION));
+    shared_in(&opened.map_err(|err| refused(&err))?)
+}
+
+/// Those of the region in a directory that is open.
+pub(super) fn shared_in(run: &Directory) -> Result<Shared, Degraded> {
+    let path = run.path().join(delivered::METRICS_REGION);
+    let file = create::opened(run, OFlags::RDWR);
+    let file = file.map_err(|err| refused(&err, path.clone()))?;
     let broken = || Degraded::Broken(path.clone());
-    let until = Instant::now() + BEING_MADE;
-    while is_being_made(&file) && Instant::now() < until {
-        std::thread::sleep(STEP);
-    }
+    wait_until_made(&file);
     let (words, namespace) = checked(&file).ok_or_else(broken)?;
     let words = memory::map(&file, words).map_err(|_| broken())?;
     Ok((words, namespace))
@@ -103,6 +102,21 @@ pub(super) fn handed_over(file: &File) -> Option<(&'static [AtomicU64], u64)> {
 /// machine has none to spare.
 const BEING_MADE: Duration = Duration::from_millis(200);
 const STEP: Duration = Duration::from_micros(100);
+
+fn refused(err: &io::Error, path: PathBuf) -> Degraded {
+    match err.kind() {
+        io::ErrorKind::NotFound => Degraded::Absent,
+        _ => Degraded::Denied(path),
+    }
+}
+
+/// Waits while PID 1 makes it.
+pub(super) fn wait_until_made(file: &File) {
+    let until = Instant::now() + BEING_MADE;
+    while is_being_made(file) && Instant::now() < until {
+        std::thread::sleep(STEP);
+    }
+}
 
 /// Whether nobody has said yet what it is.
 fn is_being_made(file: &File) -> bool {

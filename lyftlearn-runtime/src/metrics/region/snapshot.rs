@@ -2,9 +2,8 @@
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
@@ -14,10 +13,11 @@ use super::image::{Image, Source};
 use super::key::Texts;
 use super::layout::{self, counter, gauge, header, histogram};
 use super::owner::Owner;
-use super::{Aggregate, buckets, kind};
+use super::{Aggregate, buckets, create, kind, open};
 use crate::contract::delivered;
 use crate::error::Error;
 use crate::facts::Facts;
+use crate::held::Directory;
 
 /// What a series is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -125,23 +125,33 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// The region in the directory `run`; `None` when there is none.
+    /// The region in the directory `run`; `None` when there is none. One that is just being made
+    /// is waited for, as long as that takes.
     ///
     /// # Errors
     ///
     /// When it cannot be opened.
     pub fn open(run: &Path) -> Result<Option<Self>, Error> {
-        let path = run.join(delivered::METRICS_REGION);
-        let mut options = OpenOptions::new();
-        options.read(true);
-        // A FIFO in its place must not hang.
-        options.custom_flags(OFlags::NONBLOCK.bits().cast_signed());
-        match options.open(&path) {
-            Ok(file) => Ok(Some(Self {
-                file,
-                path,
-                facts: Facts::empty().with_root("/"),
-            })),
+        let opened = std::path::absolute(run).and_then(|run| Directory::open(&run, None));
+        match opened {
+            Ok(run) => Self::of(&run),
+            Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(err) => Err(unreadable(&run.join(delivered::METRICS_REGION), &err)),
+        }
+    }
+
+    /// The same in a directory that is open.
+    pub(crate) fn of(run: &Directory) -> Result<Option<Self>, Error> {
+        let path = run.path().join(delivered::METRICS_REGION);
+        match create::opened(run, OFlags::RDONLY) {
+            Ok(file) => {
+                open::wait_until_made(&file);
+                Ok(Some(Self {
+                    file,
+                    path,
+                    facts: Facts::empty().with_root("/"),
+                }))
+            }
             Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(err) => Err(unreadable(&path, &err)),
         }

@@ -179,7 +179,8 @@ fn why_there_is_no_shared_region_is_said() {
 
 #[track_caller]
 fn check_report(run: &Path, expected: &str) {
-    let error = Reader::open(run).unwrap().unwrap().snapshot().unwrap_err();
+    let read = Reader::open(run).and_then(|reader| reader.unwrap().snapshot());
+    let error = read.unwrap_err();
     let shown = error.report();
     let shown = shown.replace(run.to_str().unwrap(), "/run/lyftlearn");
     assert_eq!(shown, format!("lyftlearn-runtime: {expected}"));

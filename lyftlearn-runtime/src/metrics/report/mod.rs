@@ -21,6 +21,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use super::gateway::{Counted, Keep};
 use super::region::Snapshot;
 use crate::facts::wall_clock;
+use crate::held::Owner;
 use crate::workload::{Emf, Otlp};
 
 /// One way to tell.
@@ -32,8 +33,8 @@ pub(crate) enum Way {
 
 impl Way {
     /// Files in the directory that SageMaker reads.
-    pub(crate) fn sagemaker(directory: PathBuf) -> Self {
-        Self::Sagemaker(sagemaker::Lines::new(directory))
+    pub(crate) fn sagemaker(directory: PathBuf, owner: Owner) -> Self {
+        Self::Sagemaker(sagemaker::Lines::new(directory, owner))
     }
 
     /// CloudWatch's Embedded Metric Format. `sent` is what an earlier process took down.

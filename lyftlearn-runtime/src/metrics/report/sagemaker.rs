@@ -5,15 +5,15 @@
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::fs::OFlags;
+use rustix::fs::{Mode, OFlags};
 use serde::Serialize;
 
+use crate::held::{self, Directory, Owner};
 use crate::metrics::region::{Series, Snapshot, Value};
 
 /// A metric's name is no longer (BatchPutMetrics).
@@ -32,14 +32,17 @@ struct Line<'a> {
 /// The file, and what it says already.
 pub(crate) struct Lines {
     directory: PathBuf,
+    /// The program's user, when that is not this process's own: what lies there is theirs.
+    owner: Owner,
     /// The last number of each name.
     told: HashMap<String, f64>,
 }
 
 impl Lines {
-    pub(super) fn new(directory: PathBuf) -> Self {
+    pub(super) fn new(directory: PathBuf, owner: Owner) -> Self {
         Self {
             directory,
+            owner,
             told: HashMap::new(),
         }
     }
@@ -80,7 +83,6 @@ impl Lines {
 
     /// All of it or nothing: the rest of a line that a full disk cut would spoil the next one.
     fn append(&self, text: &[u8]) -> io::Result<()> {
-        std::fs::create_dir_all(&self.directory)?;
         let mut file = self.opened()?;
         let length = file.metadata()?.len();
         file.write_all(text).inspect_err(|_| {
@@ -89,12 +91,22 @@ impl Lines {
     }
 
     fn opened(&self) -> io::Result<File> {
-        let path = self.directory.join(format!("{}.json", std::process::id()));
-        let mut options = OpenOptions::new();
-        options.append(true).create(true).mode(0o644);
-        // Neither a FIFO nor a link in its place is followed.
-        options.custom_flags((OFlags::NONBLOCK | OFlags::NOFOLLOW).bits().cast_signed());
-        options.open(path)
+        let directory = match self.owner {
+            Some(owner) => held::make_missing(&self.directory, owner)?,
+            None => {
+                std::fs::create_dir_all(&self.directory)?;
+                Directory::of_a_program(&self.directory, None)?
+            }
+        };
+        let name = format!("{}.json", std::process::id());
+        let access = OFlags::WRONLY | OFlags::APPEND;
+        match directory.open_with(Path::new(&name), access) {
+            Err(err) if err.kind() == io::ErrorKind::NotFound => {
+                directory.new_file_once(&name, Mode::from_raw_mode(0o644))?;
+                directory.open_with(Path::new(&name), access)
+            }
+            opened => opened,
+        }
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a count is told as a float")]

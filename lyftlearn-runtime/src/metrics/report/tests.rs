@@ -47,7 +47,7 @@ fn observed(positive: &[(i32, u64)], sum: f64) -> Value {
 #[test]
 fn a_file_gets_a_line_for_what_has_changed() {
     let directory = tempfile::tempdir().unwrap();
-    let mut lines = Lines::new(directory.path().join("metrics"));
+    let mut lines = Lines::new(directory.path().join("metrics"), None);
     let left = Cell::new(0);
     let mut all = [
         series("rows", &[("split", "train")], Value::Counter(3.0)),
@@ -88,7 +88,7 @@ fn lines_that_cannot_be_written_are_counted_and_come_later() {
     let directory = tempfile::tempdir().unwrap();
     let place = directory.path().join("taken");
     std::fs::write(&place, "").unwrap();
-    let mut lines = Lines::new(place.clone());
+    let mut lines = Lines::new(place.clone(), None);
     let left = Cell::new(0);
     let all = snapshot(&[series("rows", &[], Value::Counter(3.0))]);
     lines.tell(&all, NOW, &left);

@@ -79,6 +79,7 @@ pub(super) fn read(
             .and_then(|s3| s3.local_path.clone())
             .or(dataset)
             .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
         else {
             problems.push(format!(
                 "input {} has no LocalPath and is no channel",
@@ -105,7 +106,8 @@ pub(super) fn read(
     let mut outputs = outputs
         .unwrap_or_default()
         .into_iter()
-        .filter_map(|output| output.s3_output?.local_path);
+        .filter_map(|output| output.s3_output?.local_path)
+        .filter(|path| path.starts_with('/'));
     let output = match (outputs.next(), outputs.next()) {
         (Some(only), None) => PathBuf::from(only),
         // Several have no one place but the one they share.

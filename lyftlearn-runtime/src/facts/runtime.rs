@@ -1,0 +1,174 @@
+//! The runtime of this container, as who comes later finds it: by the variable that it sets, or,
+//! where the environment was lost (cron, sudo, ssh, `kubectl exec`), by what it leaves behind.
+//!
+//! Its run directory has a note of the PID namespace that it lives in, and is locked while it
+//! lives: containers of a pod may share the place, and an ended one leaves its own behind.
+
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::FlockOperation;
+use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
+
+use super::Facts;
+use crate::contract::{delivered, limits, linux, runtime};
+use crate::held::Directory;
+
+/// Which runtime has a run directory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Note {
+    /// This boot's identifier.
+    boot: Option<String>,
+    /// The number of its PID namespace.
+    pid_namespace: Option<u64>,
+    /// Its own there.
+    pid: u32,
+}
+
+/// Whose run directory may be believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// This user's: what lies there becomes part of a program.
+    User(u32),
+    /// Anybody's whose runtime is PID 1, or root's: it is only shown.
+    Anybody,
+}
+
+impl Facts {
+    /// What a runtime notes of itself.
+    #[cfg(feature = "cli")]
+    pub(crate) fn note(&self) -> Note {
+        Note {
+            pid: std::process::id(),
+            ..self.here()
+        }
+    }
+
+    fn here(&self) -> Note {
+        Note {
+            boot: self.boot().map(|boot| format!("{boot:032x}")),
+            pid_namespace: self.pid_namespace(),
+            pid: 0,
+        }
+    }
+
+    /// The run directory of the runtime that this process stands under or beside, if this user
+    /// owns it.
+    pub(crate) fn run_dir(&self) -> Option<PathBuf> {
+        if let Some(told) = self.path(delivered::RUN_DIR) {
+            return Some(told);
+        }
+        let user = rustix::process::geteuid().as_raw();
+        let found = self.runtime_beside(Whose::User(user))?;
+        Some(found.path().to_owned())
+    }
+
+    /// The same, opened, and of `whose` it may be. One that is told and not there is looked for.
+    #[cfg(feature = "cli")]
+    pub(crate) fn run_directory(&self, whose: Whose) -> Option<Directory> {
+        self.told_directory(whose)
+            .or_else(|| self.runtime_beside(whose))
+    }
+
+    /// The run directory that the environment names.
+    pub(crate) fn told_directory(&self, whose: Whose) -> Option<Directory> {
+        if !self.is_here() {
+            return None;
+        }
+        let told = self.path(delivered::RUN_DIR)?;
+        of(Directory::open(&told, None).ok()?, whose)
+    }
+
+    /// Locks, namespaces and descriptors are this machine's, wherever files are read.
+    fn is_here(&self) -> bool {
+        self.root.as_deref() == Some(Path::new("/"))
+    }
+
+    /// The run directory of a runtime that lives in this PID namespace. Of several it is the one
+    /// that the environment names: a program may have started one of its own.
+    pub(crate) fn runtime_beside(&self, whose: Whose) -> Option<Directory> {
+        if !self.is_here() {
+            return None;
+        }
+        let here = self.here();
+        let told = self.told_directory(whose);
+        if let Some(told) = told.filter(|told| lives(told, &here, whose)) {
+            return Some(told);
+        }
+        let usual = Path::new(runtime::RUN_DIR).parent()?;
+        let told = self.path(linux::TMPDIR);
+        let told = told.as_deref();
+        let mut parents = vec![usual, Path::new(linux::TMP), Path::new(linux::SHM)];
+        parents.extend(told.filter(|told| !parents.contains(told)));
+        parents.into_iter().find_map(|parent| {
+            let parent = Directory::open(parent, None).ok()?;
+            let names = parent.names().ok()?.into_iter();
+            let named = names.filter(|name| {
+                name.to_str()
+                    .is_some_and(|name| name.starts_with(runtime::RUN_NAME))
+            });
+            named
+                .filter_map(|name| of(parent.below(name).ok()?, whose))
+                .find(|directory| lives(directory, &here, whose))
+        })
+    }
+}
+
+/// The directory as one whose files are its owner's, where that may be believed at all.
+fn of(directory: Directory, whose: Whose) -> Option<Directory> {
+    let stat = directory.stat().ok()?;
+    match whose {
+        Whose::User(user) if user != stat.st_uid => return None,
+        _ => {}
+    }
+    let own = stat.st_uid == rustix::process::geteuid().as_raw();
+    Some(directory.for_owner((!own).then_some((stat.st_uid, stat.st_gid))))
+}
+
+/// Whether a runtime in this PID namespace has it.
+fn lives(directory: &Directory, here: &Note, whose: Whose) -> bool {
+    let note = directory.read(delivered::RUNTIME_NOTE, limits::KERNEL_FILE_BYTES);
+    let note: Option<Note> = note
+        .ok()
+        .flatten()
+        .and_then(|note| serde_json::from_slice(&note).ok());
+    let Some(note) = note else { return false };
+    let of_here = Note {
+        pid: 0,
+        ..note.clone()
+    };
+    of_here == *here
+        && is_locked(directory)
+        && (whose != Whose::Anybody || directory.owner().is_none() || is_held(directory, note.pid))
+}
+
+/// Looked at for a moment, which whoever starts meanwhile waits for.
+fn is_locked(directory: &Directory) -> bool {
+    let file = directory.as_fd();
+    match rustix::fs::flock(file, FlockOperation::NonBlockingLockShared) {
+        Err(errno) => errno == Errno::WOULDBLOCK,
+        Ok(()) => {
+            let _ = rustix::fs::flock(file, FlockOperation::Unlock);
+            false
+        }
+    }
+}
+
+/// Whether the process has this directory open, and is PID 1 or root's: another user may write
+/// any note.
+fn is_held(directory: &Directory, pid: u32) -> bool {
+    let process = PathBuf::from(format!("/proc/{pid}"));
+    let (Ok(stat), Ok(owner)) = (directory.stat(), process.symlink_metadata()) else {
+        return false;
+    };
+    let Ok(files) = std::fs::read_dir(process.join("fd")) else {
+        return false;
+    };
+    (pid == 1 || owner.uid() == 0)
+        && files.flatten().any(|file| {
+            std::fs::metadata(file.path())
+                .is_ok_and(|meta| (meta.dev(), meta.ino()) == (stat.st_dev, stat.st_ino))
+        })
+}

@@ -1,0 +1,442 @@
+//! Directories that somebody else may change, touched by a descriptor and never by a path.
+//!
+//! Root delivers to a program that may run as another user, and that user owns the run directory:
+//! a path into it leads wherever the program wants. So the directory is opened once, before there
+//! is a program, and everything in it is read, written, renamed, listed and removed relative to
+//! that descriptor. **No link beneath it is followed.**
+
+mod walk;
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, Read};
+#[cfg(all(feature = "agent", feature = "cli"))]
+use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::{self, AtFlags, Dir, FileType, Gid, Mode, OFlags, Stat, Uid};
+use rustix::io::Errno;
+
+pub(crate) use walk::make;
+#[cfg(feature = "cli")]
+pub(crate) use walk::make_missing;
+
+/// User and group of a program that runs as another user than this process.
+pub(crate) type Owner = Option<(u32, u32)>;
+
+/// More names are not listed: a program that makes so many has another problem.
+const NAMES: usize = 1 << 16;
+
+/// Directories below directories of ours are at most three; a program may make any number.
+const DEPTH: usize = 16;
+
+const DIRECTORY: OFlags = OFlags::RDONLY
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::CLOEXEC);
+
+/// An open directory. Clones share the descriptor.
+#[derive(Clone, Debug)]
+pub(crate) struct Directory {
+    file: Arc<OwnedFd>,
+    /// For messages, and for the program: nothing is done by it here.
+    path: PathBuf,
+    owner: Owner,
+}
+
+impl Directory {
+    /// Opens `path`, which is absolute. On the way to it a link is followed only where nobody but
+    /// root and this user can have put it.
+    pub(crate) fn open(path: &Path, owner: Owner) -> io::Result<Self> {
+        Ok(Self::of(walk::open(path)?, path, owner))
+    }
+
+    /// Opens `path`, which lies in what a program writes. Without an `owner` the program has this
+    /// process's user, and its links may lead anywhere.
+    #[cfg(feature = "cli")]
+    pub(crate) fn of_a_program(path: &Path, owner: Owner) -> io::Result<Self> {
+        match owner {
+            Some(_) => Self::open(path, owner),
+            None => Self::open(&path.canonicalize()?, None),
+        }
+    }
+
+    /// The directory that a parent process has handed over as standard input. There it needs no
+    /// /proc to become a descriptor again.
+    #[cfg(feature = "cli")]
+    pub(crate) fn handed_over(path: &Path, owner: Owner) -> io::Result<Self> {
+        let file = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)?;
+        let directory = Self::of(file, path, owner);
+        if FileType::from_raw_mode(directory.stat()?.st_mode) != FileType::Directory {
+            return Err(io::ErrorKind::NotADirectory.into());
+        }
+        Ok(directory)
+    }
+
+    fn of(file: OwnedFd, path: &Path, owner: Owner) -> Self {
+        Self {
+            file: Arc::new(file),
+            path: path.to_owned(),
+            owner,
+        }
+    }
+
+    /// Its path when it was opened.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn owner(&self) -> Owner {
+        self.owner
+    }
+
+    /// The same directory, where what is made is for `owner`.
+    pub(crate) fn for_owner(self, owner: Owner) -> Self {
+        Self { owner, ..self }
+    }
+
+    /// The descriptor, to be handed over or kept open.
+    #[cfg(feature = "cli")]
+    pub(crate) fn file(&self) -> Arc<OwnedFd> {
+        Arc::clone(&self.file)
+    }
+
+    pub(crate) fn stat(&self) -> io::Result<Stat> {
+        Ok(fs::fstat(&self.file)?)
+    }
+
+    /// A directory in this one.
+    pub(crate) fn below(&self, name: impl AsRef<OsStr>) -> io::Result<Self> {
+        let name = self::name(name.as_ref())?;
+        let file = fs::openat(&self.file, name, DIRECTORY, Mode::empty())?;
+        Ok(Self::of(file, &self.path.join(name), self.owner))
+    }
+
+    /// Makes a directory in this one that nobody but the program's user may look into.
+    pub(crate) fn make(&self, name: &str) -> io::Result<Self> {
+        fs::mkdirat(&self.file, self::name(name.as_ref())?, Mode::RWXU)?;
+        self.given(name)
+    }
+
+    /// A directory that was made just now, for the program's user.
+    fn given(&self, name: &str) -> io::Result<Self> {
+        let made = self.below(name)?;
+        // Another one has been put in its place.
+        if self.owner.is_some() && made.stat()?.st_uid != rustix::process::geteuid().as_raw() {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        made.give(&made.file)?;
+        Ok(made)
+    }
+
+    /// Makes one under a name that nobody can guess, which begins so.
+    pub(crate) fn make_unique(&self, prefix: &str) -> io::Result<Self> {
+        loop {
+            match self.make(&unique(prefix)?) {
+                Err(err) if err.kind() == io::ErrorKind::AlreadyExists => {}
+                made => return made,
+            }
+        }
+    }
+
+    /// The same with a file that only its owner may read, and its name.
+    pub(crate) fn new_unique_file(&self, prefix: &str) -> io::Result<(File, String)> {
+        loop {
+            let name = unique(prefix)?;
+            match self.new_file_once(&name, Mode::RUSR | Mode::WUSR) {
+                Err(err) if err.kind() == io::ErrorKind::AlreadyExists => {}
+                made => return Ok((made?, name)),
+            }
+        }
+    }
+
+    /// The same where it may be there already, and for everybody to look into.
+    #[cfg(feature = "cli")]
+    pub(crate) fn below_or_made(&self, name: &str) -> io::Result<Self> {
+        match fs::mkdirat(
+            &self.file,
+            self::name(name.as_ref())?,
+            Mode::from_raw_mode(0o755),
+        ) {
+            Err(Errno::EXIST) => self.below(name),
+            made => {
+                made?;
+                self.given(name)
+            }
+        }
+    }
+
+    /// Makes it the program's user's and nobody else's.
+    pub(crate) fn make_private(&self) -> io::Result<()> {
+        let stat = self.stat()?;
+        if stat.st_mode & 0o777 != 0o700 {
+            fs::fchmod(&self.file, Mode::RWXU)?;
+        }
+        match self.owner {
+            Some((user, _)) if stat.st_uid != user => self.give(&self.file),
+            _ => Ok(()),
+        }
+    }
+
+    /// A file's bytes; `None` when there is none. It has to be a plain file of the program's
+    /// user's: what root reads here may be published, and a file of somebody else's is none that
+    /// the program can give away.
+    pub(crate) fn read(&self, path: impl AsRef<Path>, limit: u64) -> io::Result<Option<Vec<u8>>> {
+        let Some(file) = absent(self.open_file(path.as_ref()))? else {
+            return Ok(None);
+        };
+        let size = file.metadata()?.len().min(limit);
+        let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
+        file.take(limit + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > limit {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        Ok(Some(bytes))
+    }
+
+    /// A file to read from, under the same conditions.
+    pub(crate) fn open_file(&self, path: &Path) -> io::Result<File> {
+        self.open_with(path, OFlags::RDONLY)
+    }
+
+    pub(crate) fn open_with(&self, path: &Path, access: OFlags) -> io::Result<File> {
+        let mut components = path.components();
+        let last = components.next_back().ok_or(io::ErrorKind::InvalidInput)?;
+        let mut directory = self.clone();
+        for component in components {
+            directory = directory.below(component)?;
+        }
+        // Without O_NONBLOCK, opening a FIFO waits for a writer that may never come.
+        let flags = access | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let last = name(last.as_os_str())?;
+        let file = fs::openat(&directory.file, last, flags, Mode::empty())?;
+        let stat = fs::fstat(&file)?;
+        if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
+            return Err(Errno::ISDIR.into());
+        }
+        let theirs = self.owner.is_none_or(|(user, _)| stat.st_uid == user);
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile || !theirs {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        Ok(File::from(file))
+    }
+
+    /// Writes a file that only its owner may read, whole or not at all: a new one, renamed into
+    /// place. Nobody reads it after a crash, so that no disk is waited for.
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        use io::Write;
+
+        self.write_by(name, Mode::RUSR | Mode::WUSR, |file| file.write_all(bytes))
+    }
+
+    /// The same for what is written piece by piece, or with another mode.
+    pub(crate) fn write_by(
+        &self,
+        name: &str,
+        mode: Mode,
+        content: impl FnOnce(&mut File) -> io::Result<()>,
+    ) -> io::Result<()> {
+        // Several may write the same at the same time.
+        let draft = format!(".{name}.{}", std::process::id());
+        let written = self.new_file(&draft, mode).and_then(|mut file| {
+            content(&mut file)?;
+            Ok(fs::renameat(&self.file, &draft, &self.file, name)?)
+        });
+        if written.is_err() {
+            let _ = self.remove(&draft);
+        }
+        written
+    }
+
+    /// A file that was not there, for the program's user. What an earlier process left under that
+    /// name goes.
+    pub(crate) fn new_file(&self, name: &str, mode: Mode) -> io::Result<File> {
+        let file = match self.new_file_once(name, mode) {
+            Err(err) if err.kind() == io::ErrorKind::AlreadyExists => {
+                self.remove_all(name)?;
+                self.new_file_once(name, mode)?
+            }
+            made => made?,
+        };
+        Ok(file)
+    }
+
+    /// A file that was not there; an error where there is one.
+    pub(crate) fn new_file_once(&self, name: &str, mode: Mode) -> io::Result<File> {
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL;
+        let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = fs::openat(&self.file, self::name(name.as_ref())?, flags, mode)?;
+        // The mask of this process is for what the program makes.
+        if mode.intersects(Mode::RWXG | Mode::RWXO) {
+            fs::fchmod(&file, mode)?;
+        }
+        self.give(&file)?;
+        Ok(File::from(file))
+    }
+
+    /// A link in this directory.
+    pub(crate) fn link(&self, target: &Path, name: &str) -> io::Result<()> {
+        fs::symlinkat(target, &self.file, self::name(name.as_ref())?)?;
+        Ok(())
+    }
+
+    /// Where a link in this directory says that it leads; `None` when it is none.
+    pub(crate) fn link_target(&self, name: &str) -> Option<PathBuf> {
+        let target = fs::readlinkat(&self.file, name, Vec::new()).ok()?;
+        Some(OsString::from_vec(target.into_bytes()).into())
+    }
+
+    /// A name passes to what another one names.
+    #[cfg(feature = "cli")]
+    pub(crate) fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        Ok(fs::renameat(&self.file, from, &self.file, to)?)
+    }
+
+    /// Takes a name away, whatever it names, unless that is a directory. One that is not there
+    /// is no failure.
+    pub(crate) fn remove(&self, name: impl AsRef<OsStr>) -> io::Result<()> {
+        let name = self::name(name.as_ref())?;
+        absent(fs::unlinkat(&self.file, name, AtFlags::empty()).map_err(io::Error::from)).map(drop)
+    }
+
+    /// The same, and a directory with everything in it.
+    pub(crate) fn remove_all(&self, name: impl AsRef<OsStr>) -> io::Result<()> {
+        self.remove_below(name.as_ref(), DEPTH)
+    }
+
+    fn remove_below(&self, name: &OsStr, depth: usize) -> io::Result<()> {
+        let removed = self.remove(name);
+        let is_directory = |err: &io::Error| {
+            [Errno::ISDIR, Errno::PERM]
+                .map(|errno| Some(errno.raw_os_error()))
+                .contains(&err.raw_os_error())
+        };
+        match removed {
+            Err(err) if is_directory(&err) && depth > 0 => {
+                let Ok(directory) = self.below(name) else {
+                    return Err(err);
+                };
+                directory.clear_to(depth - 1)?;
+                let removed = fs::unlinkat(&self.file, name, AtFlags::REMOVEDIR);
+                absent(removed.map_err(io::Error::from)).map(drop)
+            }
+            removed => removed,
+        }
+    }
+
+    /// Removes everything in it, as far as that can be done.
+    pub(crate) fn clear(&self) -> io::Result<()> {
+        self.clear_to(DEPTH)
+    }
+
+    fn clear_to(&self, depth: usize) -> io::Result<()> {
+        let mut done = Ok(());
+        for name in self.names()? {
+            done = done.and(self.remove_below(&name, depth));
+        }
+        done
+    }
+
+    /// The names in it, sorted.
+    pub(crate) fn names(&self) -> io::Result<Vec<OsString>> {
+        let mut names = Vec::new();
+        for entry in Dir::read_from(&self.file)? {
+            let entry = entry?;
+            let name = entry.file_name().to_bytes();
+            if ![&b"."[..], b".."].contains(&name) {
+                names.push(OsString::from_vec(name.to_vec()));
+            }
+            if names.len() == NAMES {
+                break;
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// A path to `name` for what takes nothing else, which is bind(2). Where somebody else could
+    /// change the path of the directory, it leads by the descriptor.
+    #[cfg(all(feature = "agent", feature = "cli"))]
+    pub(crate) fn path_to_bind(&self, name: &str) -> PathBuf {
+        let own_files = Path::new("/proc/self/fd");
+        match self.owner {
+            Some(_) if fs::access(own_files, fs::Access::EXISTS).is_ok() => {
+                let number = self.file.as_raw_fd().to_string();
+                own_files.join(number).join(name)
+            }
+            _ => self.path.join(name),
+        }
+    }
+
+    /// Gives a socket that was just bound here to the program's user.
+    #[cfg(all(feature = "agent", feature = "cli"))]
+    pub(crate) fn give_socket(&self, name: &str) -> io::Result<()> {
+        if self.owner.is_none() {
+            return Ok(());
+        }
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let socket = fs::openat(&self.file, name, flags, Mode::empty())?;
+        let stat = fs::fstat(&socket)?;
+        // Anything else has been put in its place.
+        if FileType::from_raw_mode(stat.st_mode) != FileType::Socket
+            || stat.st_uid != rustix::process::geteuid().as_raw()
+        {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        let (user, group) = self.ids();
+        fs::chownat(&socket, "", user, group, AtFlags::EMPTY_PATH)?;
+        Ok(())
+    }
+
+    fn give(&self, file: impl AsFd) -> io::Result<()> {
+        if self.owner.is_some() {
+            let (user, group) = self.ids();
+            fs::fchown(file, user, group)?;
+        }
+        Ok(())
+    }
+
+    fn ids(&self) -> (Option<Uid>, Option<Gid>) {
+        let user = self.owner.map(|(user, _)| Uid::from_raw(user));
+        (user, self.owner.map(|(_, group)| Gid::from_raw(group)))
+    }
+}
+
+impl AsFd for Directory {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
+/// One name, and no way to anywhere else.
+fn name(name: &OsStr) -> io::Result<&OsStr> {
+    let mut components = Path::new(name).components();
+    match (components.next(), components.next()) {
+        (Some(Component::Normal(only)), None) if only == name => Ok(name),
+        _ => Err(io::ErrorKind::InvalidInput.into()),
+    }
+}
+
+/// How many letters make a name that nobody can guess.
+pub(crate) const LETTERS: usize = 12;
+
+fn unique(prefix: &str) -> io::Result<String> {
+    let mut bytes = [0; LETTERS];
+    rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?;
+    let letters = bytes.map(|byte| char::from(b'a' + byte % 26));
+    Ok(prefix.chars().chain(letters).collect())
+}
+
+/// `None` for what is not there.
+fn absent<T>(found: io::Result<T>) -> io::Result<Option<T>> {
+    match found {
+        Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(None),
+        found => found.map(Some),
+    }
+}
+
+#[cfg(test)]
+mod tests;

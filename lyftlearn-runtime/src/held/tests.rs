@@ -1,0 +1,148 @@
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::Path;
+
+use super::{Directory, make};
+
+/// The owner of what a program of another user owns; tests run as root.
+const PROGRAM: Option<(u32, u32)> = Some((1000, 1000));
+
+fn held(owner: super::Owner) -> (tempfile::TempDir, Directory) {
+    let directory = tempfile::tempdir().unwrap();
+    let opened = Directory::open(directory.path(), owner).unwrap();
+    (directory, opened)
+}
+
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "what was written is read back")]
+fn a_file_is_written_whole_and_for_its_owner_only() {
+    let (place, directory) = held(None);
+    directory.write("workload.json", b"{}").unwrap();
+    directory.write("workload.json", b"{\"a\":1}").unwrap();
+    let path = place.path().join("workload.json");
+    assert_eq!(std::fs::read(&path).unwrap(), b"{\"a\":1}");
+    assert_eq!(path.metadata().unwrap().mode() & 0o777, 0o600);
+    assert_eq!(directory.names().unwrap(), ["workload.json"]);
+    assert_eq!(
+        directory.read("workload.json", 7).unwrap().unwrap(),
+        b"{\"a\":1}"
+    );
+    assert_eq!(directory.read("outcome.json", 7).unwrap(), None);
+}
+
+#[test]
+fn what_is_larger_than_its_limit_is_not_read() {
+    let (_place, directory) = held(None);
+    directory.write("note", b"12345").unwrap();
+    let error = directory.read("note", 4).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::FileTooLarge);
+}
+
+/// A directory stays what it was, whatever is put in the place of its path.
+#[test]
+fn a_directory_that_is_moved_away_is_still_the_one() {
+    let place = tempfile::tempdir().unwrap();
+    let (path, elsewhere) = (place.path().join("run"), place.path().join("elsewhere"));
+    std::fs::create_dir(&path).unwrap();
+    std::fs::create_dir(&elsewhere).unwrap();
+    let directory = Directory::open(&path, None).unwrap();
+    std::fs::rename(&path, place.path().join("moved")).unwrap();
+    symlink(&elsewhere, &path).unwrap();
+    directory.write("outcome.json", b"{}").unwrap();
+    directory.make("exceptions").unwrap();
+    assert!(place.path().join("moved/outcome.json").exists());
+    assert!(elsewhere.join("outcome.json").symlink_metadata().is_err());
+    directory.clear().unwrap();
+    assert!(directory.names().unwrap().is_empty());
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "what was written is read back")]
+fn no_link_is_followed() {
+    let (place, directory) = held(None);
+    let elsewhere = tempfile::tempdir().unwrap();
+    std::fs::write(elsewhere.path().join("mine"), "mine").unwrap();
+    symlink(elsewhere.path().join("mine"), place.path().join("note")).unwrap();
+    symlink(elsewhere.path(), place.path().join("directory")).unwrap();
+    assert!(directory.read("note", 100).is_err());
+    assert!(directory.read("directory/mine", 100).is_err());
+    assert!(directory.below("directory").is_err());
+    assert!(directory.below("..").is_err() && directory.remove_all("..").is_err());
+    assert!(directory.read("../note", 100).is_err());
+    directory.write("note", b"new").unwrap();
+    directory.remove_all("directory").unwrap();
+    let kept = elsewhere.path().join("mine");
+    assert_eq!(std::fs::read(kept).unwrap(), b"mine");
+    assert_eq!(std::fs::read(place.path().join("note")).unwrap(), b"new");
+}
+
+#[test]
+fn what_is_no_plain_file_is_not_read_and_not_waited_for() {
+    let (place, directory) = held(None);
+    nix::unistd::mkfifo(&place.path().join("note"), nix::sys::stat::Mode::S_IRUSR).unwrap();
+    assert!(directory.read("note", 100).is_err());
+    std::fs::create_dir(place.path().join("other")).unwrap();
+    assert!(directory.read("other", 100).is_err());
+}
+
+#[test]
+fn root_reads_only_what_is_the_programs() {
+    if !is_root() {
+        return;
+    }
+    let (place, directory) = held(PROGRAM);
+    directory.write("note", b"theirs").unwrap();
+    assert_eq!(place.path().join("note").metadata().unwrap().uid(), 1000);
+    assert_eq!(directory.read("note", 100).unwrap().unwrap(), b"theirs");
+    std::fs::write(place.path().join("roots"), "roots").unwrap();
+    std::fs::hard_link(place.path().join("roots"), place.path().join("link")).unwrap();
+    for name in ["roots", "link"] {
+        let error = directory.read(name, 100).unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::PermissionDenied, "{name}");
+    }
+}
+
+#[test]
+fn a_link_on_the_way_counts_only_if_nobody_else_can_have_put_it_there() {
+    let place = tempfile::tempdir().unwrap();
+    let (real, link) = (place.path().join("real"), place.path().join("link"));
+    std::fs::create_dir(&real).unwrap();
+    symlink("real", &link).unwrap();
+    assert!(Directory::open(&link, None).is_ok());
+    let mode = |mode| std::fs::Permissions::from_mode(mode);
+    std::fs::set_permissions(place.path(), mode(0o777)).unwrap();
+    assert!(Directory::open(&link, None).is_err());
+    assert!(Directory::open(&real, None).is_ok());
+    // In a sticky directory nobody replaces what is another's.
+    std::fs::set_permissions(place.path(), mode(0o1777)).unwrap();
+    assert!(Directory::open(&link, None).is_ok());
+    if is_root() {
+        std::os::unix::fs::lchown(&link, Some(1000), None).unwrap();
+        assert!(Directory::open(&link, None).is_err());
+    }
+    assert!(Directory::open(Path::new("real"), None).is_err());
+}
+
+#[test]
+fn directories_are_made_for_the_program_and_not_through_its_links() {
+    if !is_root() {
+        return;
+    }
+    let place = tempfile::tempdir().unwrap();
+    let base = place.path().join("ml");
+    make(&base.join("output/data"), (1000, 1000)).unwrap();
+    let owner = |path: &Path| path.symlink_metadata().unwrap().uid();
+    assert_eq!(owner(&base.join("output/data")), 1000);
+    let etc = place.path().join("etc");
+    std::fs::create_dir(&etc).unwrap();
+    symlink(&etc, base.join("model")).unwrap();
+    // `ml` is the program's, and so is what lies in it.
+    std::os::unix::fs::lchown(base.join("model"), Some(1000), None).unwrap();
+    assert!(make(&base.join("model"), (1000, 1000)).is_err());
+    assert!(make(&base.join("model/below"), (1000, 1000)).is_err());
+    assert_eq!(owner(&etc), 0);
+    assert!(!etc.join("below").exists());
+}
