@@ -12,10 +12,11 @@ use std::path::{Path, PathBuf};
 /// Who may know whom, from the ground up. A module without a line fails.
 const MAY_KNOW: &[(&str, &[&str])] = &[
     // ground
-    ("error", &[]),
+    ("error", &["visible"]),
     ("contract", &["error"]),
     ("workload", &["contract", "error"]),
     ("signal", &[]),
+    ("visible", &[]),
     // floor 1: reads, and what mechanism needs
     ("facts", &["contract", "error"]),
     ("settings", &["contract", "error", "signal"]),
@@ -36,7 +37,10 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     // another's words for the model
     ("toolkit", &["contract", "error", "workload"]),
     // floor 3: tells the program; cannot tell where it runs
-    ("deliver", &["contract", "error", "signal", "workload"]),
+    (
+        "deliver",
+        &["contract", "error", "signal", "visible", "workload"],
+    ),
     // doors
     (
         "resolve",
@@ -79,6 +83,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "settings",
             "signal",
             "toolkit",
+            "visible",
             "workload",
         ],
     ),

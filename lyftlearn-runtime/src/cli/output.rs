@@ -5,6 +5,7 @@ use std::fmt;
 use std::io::{self, Write};
 
 use crate::error::{Error, ErrorKind, Fault};
+use crate::visible::visible;
 
 /// Data cannot be written, to a full disk for example.
 #[derive(Debug)]
@@ -37,7 +38,12 @@ pub(super) fn data(bytes: &[u8]) -> Result<(), Error> {
     }
 }
 
+/// Data for people, who read it on a terminal.
+pub(super) fn page(text: &str) -> Result<(), Error> {
+    data(visible(text).as_bytes())
+}
+
 /// Words. With nobody to read them there is nobody to tell.
 pub(super) fn say(text: &str) {
-    let _ = io::stderr().write_all(text.as_bytes());
+    let _ = io::stderr().write_all(visible(text).as_bytes());
 }
