@@ -10,10 +10,12 @@ use super::layers::{Gathered, no_room};
 use super::usage::{self, UsageFault};
 use super::user::{self, Account};
 use super::{beside, identity, outcome, output, profile, program, required, secrets, skew};
-use crate::contract::delivered as names;
+use crate::contract::{delivered as names, linux};
 use crate::deliver::outcome::{End, How, Skew, Stopped};
 use crate::deliver::secrets::Kept as KeptSecrets;
-use crate::deliver::{Delivery, Keeper, Kept, Recipient, announce, deliver};
+use crate::deliver::{
+    Delivery, Keeper, Kept, Recipient, announce, deliver, directory_for_an_outcome, forget_reason,
+};
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::init::{self, Armed, Budget, Ending, Helper, Policy, Program, Scope, Status};
@@ -175,6 +177,8 @@ fn prepare_run(
         };
         platform::headers_by_secrets(otlp, secret, &mut delivery.problems);
     }
+    let stale = forget_earlier_reason(facts, delivery.workload.paths.failure.as_deref());
+    delivery.problems.extend(stale);
     let run = delivery.workload.paths.run.clone();
     let owner = account.as_ref().map(Account::owner);
     let (presented, endpoint) =
@@ -360,11 +364,28 @@ fn leave_before_the_start(facts: &Facts, signal: i32) {
 
 /// Where a reason goes when there is no model to ask.
 fn without_a_model(facts: &Facts) -> End {
+    let reason_file = platform::reason_file(facts).map(Path::to_owned);
+    // What cannot be taken away is kept as the program's own would be.
+    let _ = forget_earlier_reason(facts, reason_file.as_deref());
+    let run = init::is_pid_one().then(|| directory_for_an_outcome(Path::new(linux::TMP)));
     End {
-        reason_file: platform::reason_file(facts).map(Path::to_owned),
+        reason_file,
+        run: run.flatten(),
         quiet: true,
         ..End::default()
     }
+}
+
+/// An earlier run on the same volume may have left a reason. Below another `run` it is that
+/// one's program that wrote it.
+fn forget_earlier_reason(facts: &Facts, reason_file: Option<&Path>) -> Option<String> {
+    let path = reason_file.filter(|_| facts.text(names::RUN_DIR).is_none())?;
+    let err = forget_reason(path).err()?;
+    Some(format!(
+        "cannot remove {}, which an earlier run left: {}",
+        path.display(),
+        err.kind()
+    ))
 }
 
 fn report_not_started(facts: &Facts, end: End, error: &Error) {
@@ -409,6 +430,7 @@ fn ended(end: End, ending: &Ending, exit_remap: &[(u8, u8)]) -> End {
         killed: ending.killed,
         failed: ending.failed,
         seconds: ending.ended.saturating_sub(ending.started).as_secs_f64(),
+        ended: Some(ending.ended.as_secs_f64()),
         ..end
     }
 }
@@ -433,8 +455,8 @@ fn say(delivery: &Delivery, problems: usize, about_secrets: &[String], skew: Opt
         .map(|problem| format!("; {problem}"))
         .collect();
     let skew = skew.map(in_words).unwrap_or_default();
-    output::say(&format!(
-        "lyftlearn-runtime: {} ({}), {}{job}{problems}{secrets}{skew}\n",
+    output::line(&format!(
+        "lyftlearn-runtime: {} ({}), {}{job}{problems}{secrets}{skew}",
         workload.platform.as_str(),
         workload.flavor.as_str(),
         workload.role.as_str(),

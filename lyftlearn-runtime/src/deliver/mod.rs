@@ -28,7 +28,9 @@ pub use environment::{
 #[cfg(feature = "cli")]
 pub(crate) use identity::{Offer, Presented, changes, write as write_identity};
 #[cfg(feature = "cli")]
-pub(crate) use reason::{Written, first_bytes, first_characters, write as write_reason};
+pub(crate) use reason::{
+    Written, forget as forget_reason, within_bytes, within_characters, write as write_reason,
+};
 use run_dir::RunDir;
 pub use run_dir::{Keeper, Recipient};
 #[cfg(feature = "cli")]
@@ -114,15 +116,8 @@ pub fn deliver(
     let mut refused = Vec::new();
     let tmp = workload.paths.tmp.clone();
     let run_dir = RunDir::candidates(tmp.as_deref(), recipient).find(|dir| {
-        // A restarted container keeps its files: an end of then is none of now.
         if recipient.keeper == Keeper::Container {
-            for of_an_end in [
-                names::SHUTDOWN_FILE,
-                names::OUTCOME_FILE,
-                names::NOT_STARTED_FILE,
-            ] {
-                let _ = std::fs::remove_file(dir.path().join(of_an_end));
-            }
+            forget_an_end(dir.path());
         }
         workload.paths.run = Some(dir.path().to_owned());
         workload.hyperparameters.path = Some(dir.path().join(names::HYPERPARAMETERS_DOCUMENT));
@@ -161,6 +156,27 @@ pub fn deliver(
         problems,
         _run_dir: run_dir,
     }
+}
+
+/// Where the outcome of a start goes that failed before anything was delivered.
+#[cfg(feature = "cli")]
+pub(crate) fn directory_for_an_outcome(tmp: &Path) -> Option<PathBuf> {
+    // Another keeper's directory does not outlive it.
+    let directory = RunDir::candidates(Some(tmp), Keeper::Container.into()).next()?;
+    forget_an_end(directory.path());
+    Some(directory.path().to_owned())
+}
+
+/// A restarted container keeps its files: an end of then is none of now.
+fn forget_an_end(run: &Path) {
+    for of_an_end in [
+        names::SHUTDOWN_FILE,
+        names::OUTCOME_FILE,
+        names::NOT_STARTED_FILE,
+    ] {
+        let _ = std::fs::remove_file(run.join(of_an_end));
+    }
+    let _ = std::fs::remove_dir_all(run.join(names::EXCEPTIONS));
 }
 
 /// Writes a file of the run directory that does not outlive it.

@@ -350,9 +350,10 @@ impl Supervisor<'_> {
                 }
                 Ok(Some((pid, status))) if pid == self.child && self.status.is_none() => {
                     self.status = Some(status);
-                    self.ended = Some(now());
+                    let ended = now();
+                    self.ended = Some(ended);
                     told(&mut self.agent, |agent| {
-                        agent.program_ended(pid, read(status))
+                        agent.program_ended(pid, read(status), ended)
                     });
                     program_ended = true;
                 }
