@@ -9,7 +9,7 @@ pub(crate) use cause::Exception;
 use cause::{Last, Link, Root};
 use serde::{Deserialize, Serialize};
 
-use super::reason::within_characters;
+use super::reason::{LEFT_OUT, within_characters};
 use crate::signal;
 use crate::visible::{visible, visible_line};
 
@@ -335,6 +335,11 @@ pub(crate) struct Redact {
 /// A value shorter than this would take innocent text with it.
 const SHORTEST_SECRET: usize = 6;
 
+/// A part of one that is shorter than this tells nothing.
+const SHORTEST_PART: usize = 3;
+
+const REDACTED: &str = "[redacted]";
+
 /// Variables that hold secrets by their names.
 const SECRET_WORDS: &[&str] = &[
     "SECRET",
@@ -402,9 +407,41 @@ impl Redact {
     /// known again.
     pub(crate) fn text(&self, text: &str) -> String {
         let redacted = self.values.iter().fold(text.to_owned(), |text, value| {
-            text.replace(value.as_str(), "[redacted]")
+            text.replace(value.as_str(), REDACTED)
         });
+        let redacted = self.divided(&redacted);
         within_characters(&visible(&redacted), MESSAGE_CHARACTERS).into_owned()
+    }
+
+    /// The Python package keeps both ends of a long message, and may divide a value: what is left
+    /// of it on either side is taken out as well.
+    fn divided(&self, text: &str) -> String {
+        let mut parts: Vec<String> = text.split(LEFT_OUT).map(str::to_owned).collect();
+        for at in 1..parts.len() {
+            let lengths = |value: &str| (SHORTEST_PART..value.len()).rev();
+            let before = self.values.iter().filter_map(|value| {
+                lengths(value).find(|length| {
+                    let part = value.get(..*length);
+                    part.is_some_and(|part| parts[at - 1].ends_with(part))
+                })
+            });
+            let after = self.values.iter().filter_map(|value| {
+                lengths(value).find(|length| {
+                    let part = value.get(value.len() - length..);
+                    part.is_some_and(|part| parts[at].starts_with(part))
+                })
+            });
+            let (before, after) = (before.max(), after.max());
+            if let Some(length) = before {
+                let kept = parts[at - 1].len() - length;
+                parts[at - 1].truncate(kept);
+                parts[at - 1].push_str(REDACTED);
+            }
+            if let Some(length) = after {
+                parts[at].replace_range(..length, REDACTED);
+            }
+        }
+        parts.join(&LEFT_OUT.to_string())
     }
 
     fn exception(&self, exception: Exception) -> Exception {

@@ -75,7 +75,7 @@ fn anew(path: &Path, text: &str) -> io::Result<()> {
 }
 
 /// Between what is kept of the beginning and of the end.
-const LEFT_OUT: char = '\u{2026}';
+pub(super) const LEFT_OUT: char = '\u{2026}';
 
 /// `text` in at most so many bytes, cut between characters: its beginning, where the cause
 /// begins, and its end, where a long message has it.

@@ -314,6 +314,25 @@ fn secrets_are_taken_out_wherever_the_program_says_them() {
         redact.text("login hunter2hunter2 with declared-value at /etc/token for abc"),
         "login [redacted] with [redacted] at /etc/token for abc"
     );
+    // What the package's own limit has divided.
+    for (text, shown) in [
+        (
+            "login hunter2hu\u{2026} failed",
+            "login [redacted]\u{2026} failed",
+        ),
+        (
+            "login \u{2026}2hunter2 failed",
+            "login \u{2026}[redacted] failed",
+        ),
+        (
+            "login hunter2\u{2026}hunter2",
+            "login [redacted]\u{2026}[redacted]",
+        ),
+        ("wait\u{2026} done\u{2026}", "wait\u{2026} done\u{2026}"),
+        ("a hu\u{2026}r2", "a hu\u{2026}r2"),
+    ] {
+        assert_eq!(redact.text(text), shown);
+    }
     let mut noted = exception("ValueError", 7, 1.0);
     noted.message = format!("{}hunter2hunter2", "x".repeat(4090));
     let outcome = Outcome::of(&exited(1), vec![noted], None, &redact);
