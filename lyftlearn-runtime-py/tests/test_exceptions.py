@@ -88,6 +88,17 @@ SUBCLASS = "class Custom(Exception):\n    pass\n"
 THREAD = "import threading\ndef work():\n    {}\nthread = threading.Thread(target=work)\n"
 THREAD += "thread.start()\nthread.join()\n"
 
+MULTIPROCESSING = """
+import multiprocessing, sys
+def work():
+    {1}
+if __name__ == "__main__":
+    child = multiprocessing.get_context("{0}").Process(target=work)
+    child.start()
+    child.join()
+    sys.exit(child.exitcode)
+"""
+
 # A program, and the type of what it leaves a word of; none where there is nothing to say.
 PROGRAMS: Mapping[str, tuple[str, list[str]]] = {
     "nothing": ("print('done')", []),
@@ -129,6 +140,19 @@ PROGRAMS: Mapping[str, tuple[str, list[str]]] = {
         "import sys\nclass A:\n    def __str__(self): 1 / 0\nsys.exit(A())",
         ["SystemExit"],
     ),
+    "a child of multiprocessing": (MULTIPROCESSING.format("fork", "1 / 0"), ["ZeroDivisionError"]),
+    "a spawned child": (MULTIPROCESSING.format("spawn", "1 / 0"), ["ZeroDivisionError"]),
+    "a forkserver's child": (MULTIPROCESSING.format("forkserver", "1 / 0"), ["ZeroDivisionError"]),
+    "a child that ends with a text": (
+        MULTIPROCESSING.format("fork", "sys.exit('no table')"),
+        ["SystemExit"],
+    ),
+    "a spawned child that ends with a text": (
+        MULTIPROCESSING.format("spawn", "sys.exit('no table')"),
+        ["SystemExit"],
+    ),
+    "a child that ends with a code": (MULTIPROCESSING.format("fork", "sys.exit(3)"), []),
+    "a child that ends well": (MULTIPROCESSING.format("spawn", "print('done')"), []),
     "a wrong argument": (
         "import argparse\np = argparse.ArgumentParser(prog='train')\n"
         "p.add_argument('--lr', type=float)\np.parse_args(['--lr', 'fast'])",

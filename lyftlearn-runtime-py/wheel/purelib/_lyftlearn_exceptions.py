@@ -90,6 +90,9 @@ def _note_exit(arguments: "tuple[Any, ...]", caller: "Optional[FrameType]") -> N
     """Keeps the text of a sys.exit until the process ends: it may still be caught."""
     if hasattr(sys, "ps1") or _name_of_thread() is not None:
         return
+    if caller is not None and caller.f_globals.get("__name__") == "multiprocessing.spawn":
+        # It passes on what its child has ended by.
+        return
     process = _current()
     process.leaving = None
     text, exit_code = _text_of_exit(arguments, caller)
@@ -132,7 +135,7 @@ def _at_exit() -> None:
         if process.pid != os.getpid():
             return
         if process.leaving is not None:
-            note = process.leaving
+            note, process.leaving = process.leaving, None
             note["time"] = note["ended"] = time.monotonic()
             _write(process, note)
         elif process.last is not None:
@@ -434,6 +437,38 @@ def _name_of_thread() -> "Optional[str]":
     return str(threading.current_thread().name)
 
 
+def _watch_multiprocessing() -> None:
+    """Children of multiprocessing print their exceptions themselves and call no hook."""
+    module: Any
+    if "multiprocessing.util" not in sys.modules:
+        return
+    if sys.version_info >= (3, 13):
+        import traceback  # noqa: PLC0415 - in such a child only
+
+        module, name = traceback, "print_exc"
+    else:
+        # What a child calls while the exception is on its way.
+        module, name = sys.modules.get("multiprocessing.util"), "_exit_function"
+    before = getattr(module, name, None)
+    if before is None or getattr(before, "__module__", None) == __name__:
+        return
+
+    def noting(*arguments: "Any", **named: "Any") -> "Any":
+        try:
+            caller = sys._getframe(1)
+            kind, value, trace = sys.exc_info()
+            if caller.f_code.co_name == "_bootstrap" and kind is not None:
+                if issubclass(kind, SystemExit):
+                    _at_exit()
+                else:
+                    _note_exception(kind, value, trace, None)
+        except BaseException:
+            pass
+        return before(*arguments, **named)
+
+    setattr(module, name, noting)
+
+
 def _install() -> None:
     before = sys.excepthook
 
@@ -488,6 +523,13 @@ def _install() -> None:
 
     exit.__module__, exit.__qualname__ = "sys", "exit"
     sys.exit = exit
+
+    os.register_at_fork(after_in_child=_watch_multiprocessing)
+    if "--multiprocessing-fork" in getattr(sys, "argv", ()):
+        # A child that was not forked: its module is the next that would be loaded.
+        import multiprocessing.util  # noqa: F401, PLC0415 - only there
+
+        _watch_multiprocessing()
 
 
 _install()
