@@ -12,7 +12,7 @@ use crate::error::raise;
 use crate::hyperparameters::{or_default, part};
 
 /// All keys and values of live configuration of one moment, every value a text: a file's
-/// content but for one newline at its end. Types are what the caller declares, never guessed.
+/// content but for one line end at its end. Types are what the caller declares, never guessed.
 ///
 /// A read-only mapping that never changes. A value may be a secret, so repr and errors show
 /// names only.

@@ -1,7 +1,8 @@
 //! What PID 1 tells of a stop, for `_shutdown.py`, which holds everything that is Python's:
 //! handlers, callbacks, event loops.
 
-use std::os::fd::IntoRawFd;
+use std::os::fd::{AsRawFd, IntoRawFd};
+use std::sync::OnceLock;
 
 use lyftlearn_runtime::Facts;
 use lyftlearn_runtime::shutdown as rt;
@@ -11,19 +12,26 @@ use crate::error::raise;
 
 /// What PID 1 tells this process of a stop.
 #[pyclass(frozen, module = "lyftlearn_runtime._native")]
-pub(crate) struct Shutdown(rt::Shutdown);
+pub(crate) struct Shutdown {
+    told: rt::Shutdown,
+    /// The same with SIGTERM, once that is held.
+    held: OnceLock<rt::Shutdown>,
+}
 
 #[pymethods]
 impl Shutdown {
     #[new]
     fn new() -> Self {
-        Self(rt::Shutdown::of(&Facts::capture(Vec::new())))
+        Self {
+            told: rt::Shutdown::of(&Facts::capture(Vec::new())),
+            held: OnceLock::new(),
+        }
     }
 
     /// Whether a PID 1 of ours tells anything here.
     #[getter]
     fn supervised(&self) -> bool {
-        self.0.supervised()
+        self.told.supervised()
     }
 
     /// Signal, time of the request and deadline (both in time.monotonic's seconds), once a
@@ -31,7 +39,8 @@ impl Shutdown {
     ///
     /// Raises ContractError or UnreadableError when the file that says so is broken.
     fn requested(&self) -> PyResult<Option<(String, f64, Option<f64>)>> {
-        let request = self.0.requested().map_err(|error| raise(&error))?;
+        let told = self.held.get().unwrap_or(&self.told);
+        let request = told.requested().map_err(|error| raise(&error))?;
         Ok(request.map(|request| (request.signal, request.requested, request.deadline)))
     }
 
@@ -40,7 +49,21 @@ impl Shutdown {
     ///
     /// Raises LyftlearnRuntimeError when the kernel has none left.
     fn watch(&self) -> PyResult<Option<i32>> {
-        let watch = self.0.watch().map_err(|error| raise(&error))?;
+        let watch = self.told.watch().map_err(|error| raise(&error))?;
         Ok(watch.map(IntoRawFd::into_raw_fd))
+    }
+
+    /// Keeps SIGTERM from ending this process, from any thread, until somebody installs a
+    /// handler; returns a descriptor that becomes readable, for good, with the signal.
+    ///
+    /// Raises LyftlearnRuntimeError when the kernel has none left.
+    fn hold(&self) -> PyResult<i32> {
+        if self.held.get().is_none() {
+            let held = self.told.clone().listen();
+            // Of two threads at once one is enough.
+            let _ = self.held.set(held.map_err(|error| raise(&error))?);
+        }
+        let descriptor = self.held.get().and_then(rt::Shutdown::signalled);
+        Ok(descriptor.map_or(-1, |descriptor| descriptor.as_raw_fd()))
     }
 }

@@ -96,6 +96,22 @@ class Program:
             assert time.monotonic() < deadline, self.stderr
             time.sleep(0.01)
 
+    def until_held(self) -> None:
+        """Waits until the process has a handler for SIGTERM."""
+        deadline = time.monotonic() + DEADLINE
+        status = Path(f"/proc/{self.process.pid}/status")
+        while not int(status.read_text().split("SigCgt:")[1].split()[0], 16) >> 14 & 1:
+            assert time.monotonic() < deadline, self.stderr
+            time.sleep(0.001)
+
+    def until_in_the_kernel(self, argument: str) -> None:
+        """Waits until the main thread is in a system call with this argument."""
+        deadline = time.monotonic() + DEADLINE
+        call = Path(f"/proc/{self.process.pid}/syscall")
+        while argument not in call.read_text().split():
+            assert time.monotonic() < deadline, self.stderr
+            time.sleep(0.001)
+
     def ask(self, grace: float = 100.0, signal_name: str = "SIGTERM") -> None:
         """What PID 1 writes when it is asked to stop."""
         now = time.monotonic()

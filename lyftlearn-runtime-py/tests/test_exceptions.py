@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import re
 import shutil
 import stat
@@ -66,13 +67,13 @@ def test_the_word_says_what_where_and_when(tmp_path: Path) -> None:
     assert re.fullmatch(r"\d{20}-\d+\.json", path.name), path.name
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     (word,) = ended.words
-    assert list(word) == [
-        *("pid", "thread", "main_thread", "time", "type", "message"),
-        *("file", "line", "function"),
-    ]
     assert path.name.endswith(f"-{word.pop('pid')}.json")
-    assert int(path.name[:20]) / 1e9 == pytest.approx(word.pop("time"), abs=1)
+    assert int(path.name[:20]) / 1e9 == pytest.approx(word["time"], abs=1)
+    # In this order, and it was started by this process.
+    assert word.pop("started") <= word.pop("time") <= word.pop("ended")
+    assert word.pop("parents")[0] == os.getpid()
     assert word == {
+        "exit_code": 1,
         "thread": "MainThread",
         "main_thread": True,
         "type": "ValueError",
@@ -86,6 +87,17 @@ def test_the_word_says_what_where_and_when(tmp_path: Path) -> None:
 SUBCLASS = "class Custom(Exception):\n    pass\n"
 THREAD = "import threading\ndef work():\n    {}\nthread = threading.Thread(target=work)\n"
 THREAD += "thread.start()\nthread.join()\n"
+
+MULTIPROCESSING = """
+import multiprocessing, sys
+def work():
+    {1}
+if __name__ == "__main__":
+    child = multiprocessing.get_context("{0}").Process(target=work)
+    child.start()
+    child.join()
+    sys.exit(child.exitcode)
+"""
 
 # A program, and the type of what it leaves a word of; none where there is nothing to say.
 PROGRAMS: Mapping[str, tuple[str, list[str]]] = {
@@ -107,7 +119,49 @@ PROGRAMS: Mapping[str, tuple[str, list[str]]] = {
     "an interrupt": ("raise KeyboardInterrupt", ["KeyboardInterrupt"]),
     "an end": ("raise SystemExit", []),
     "an end with a code": ("import sys\nsys.exit(3)", []),
-    "an end with a text": ("import sys\nsys.exit('cannot go on')", []),
+    "an end with a text": ("import sys\nsys.exit('cannot go on')", ["SystemExit"]),
+    "an end with a text that is caught": (
+        "import sys\ntry: sys.exit('no')\nexcept SystemExit: print('goes on')",
+        ["SystemExit"],
+    ),
+    "an end with a text whose traceback is shown": (
+        "import sys, traceback\ntry: sys.exit('no')\n"
+        "except SystemExit: traceback.print_exc()\nsys.exit(3)",
+        [],
+    ),
+    "an end with too much": ("import sys\nsys.exit(1, 2)", ["TypeError"]),
+    "an end by a name": ("import sys\nsys.exit(status=1)", ["TypeError"]),
+    "an end with an object": ("import sys\nsys.exit(ValueError('a'))", ["SystemExit"]),
+    "an end within": (
+        "import sys\nclass A:\n    leave = sys.exit\nA().leave('now')",
+        ["SystemExit"],
+    ),
+    "an end of a text that fails": (
+        "import sys\nclass A:\n    def __str__(self): 1 / 0\nsys.exit(A())",
+        ["SystemExit"],
+    ),
+    "a child of multiprocessing": (MULTIPROCESSING.format("fork", "1 / 0"), ["ZeroDivisionError"]),
+    "a spawned child": (MULTIPROCESSING.format("spawn", "1 / 0"), ["ZeroDivisionError"]),
+    "a forkserver's child": (MULTIPROCESSING.format("forkserver", "1 / 0"), ["ZeroDivisionError"]),
+    "a child that ends with a text": (
+        MULTIPROCESSING.format("fork", "sys.exit('no table')"),
+        ["SystemExit"],
+    ),
+    "a spawned child that ends with a text": (
+        MULTIPROCESSING.format("spawn", "sys.exit('no table')"),
+        ["SystemExit"],
+    ),
+    "a child that ends with a code": (MULTIPROCESSING.format("fork", "sys.exit(3)"), []),
+    "a child that ends well": (MULTIPROCESSING.format("spawn", "print('done')"), []),
+    "a wrong argument": (
+        "import argparse\np = argparse.ArgumentParser(prog='train')\n"
+        "p.add_argument('--lr', type=float)\np.parse_args(['--lr', 'fast'])",
+        ["SystemExit"],
+    ),
+    "a question for help": (
+        "import argparse\nargparse.ArgumentParser(prog='train').parse_args(['-h'])",
+        [],
+    ),
     "a hard end": ("import os\nos._exit(4)", []),
     "an assertion": ("assert False, 'never'", ["AssertionError"]),
     "no memory": ("raise MemoryError", ["MemoryError"]),
@@ -207,9 +261,14 @@ def test_traceback_and_exit_code_are_as_without_a_hook(tmp_path: Path, case: str
         ("raise ValueError('a\"b\\\\c\\n\\t\\0\\x7f')", 'a"b\\c\n\t\0\x7f'),
         ("raise ValueError('caf\\xe9 \\U0001f525')", "café 🔥"),
         ("raise ValueError('half a pair: \\ud83d')", "half a pair: \\ud83d"),
-        ("raise ValueError('a' * 10**6)", "a" * 4096),
-        ("raise ValueError('\\udcff' * 10**6)", "\\udcff" * 682 + "\\udc"),
-        ("raise ValueError('\\U0001f525' * 10**4)", "🔥" * 4096),
+        ("raise ValueError('a' * 10**6)", "a" * 2048 + "…" + "a" * 2047),
+        ("raise ValueError('\\udcff' * 10**6)", "\\udcff" * 341 + "…" + "\\udcff" * 341),
+        ("raise ValueError('\\udcff' * 1000)", "\\udcff" * 341 + "…" + "\\udcff" * 341),
+        ("raise ValueError('\\U0001f525' * 10**4)", "🔥" * 2048 + "…" + "🔥" * 2047),
+        (
+            "raise ValueError('b' * 10**6 + ': the cause')",
+            "b" * 2048 + "…" + "b" * 2036 + ": the cause",
+        ),
         (PROGRAMS["a broken text"][0], "<exception str() failed>"),
         (PROGRAMS["no text at all"][0], "<exception str() failed>"),
         ("def main(:\n", "invalid syntax (train.py, line 1)"),
@@ -357,6 +416,143 @@ def failing_threads(count: int) -> str:
     )
 
 
+@pytest.mark.parametrize(
+    ("code", "message", "line", "exit_code"),
+    [
+        ("def main():\n    sys.exit('no table')\nmain()", "no table", 4, 1),
+        ("sys.exit(['no', 'table'])", "['no', 'table']", 3, 1),
+        ("sys.exit(('no table',))", "no table", 3, 1),
+        ("sys.exit(SystemExit('no table'))", "no table", 3, 1),
+        (
+            "p = argparse.ArgumentParser(prog='train')\n"
+            "p.add_argument('--lr', type=float)\np.parse_args(['--lr', 'fast'])",
+            "train: error: argument --lr: invalid float value: 'fast'",
+            5,
+            2,
+        ),
+        ("argparse.ArgumentParser(prog='train').error('no')", "train: error: no", 3, 2),
+        ("argparse.ArgumentParser(prog='train').exit(4, 'no')", "no", 3, 4),
+    ],
+)
+def test_a_text_to_end_with_is_a_word(
+    tmp_path: Path, code: str, message: str, line: int, exit_code: int
+) -> None:
+    ended = run(tmp_path, f"import argparse\nimport sys\n{code}\n")
+    assert ended.result.returncode == exit_code
+    (word,) = ended.words
+    assert (word["type"], word["message"]) == ("SystemExit", message)
+    assert (word["file"], word["line"]) == (str(tmp_path / "train.py"), line)
+    assert word["exit_code"] == exit_code
+    assert word["main_thread"]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "sys.exit(3)",
+        "sys.exit()",
+        "sys.exit(True)",
+        "sys.exit('')",
+        "os._exit(3)",
+        # The thread alone ends by it.
+        "threading.Thread(target=sys.exit, args=['no']).start()",
+        # Another exit follows.
+        "try: sys.exit('no')\nexcept SystemExit: os._exit(1)",
+        "try: sys.exit('no')\nexcept SystemExit: sys.exit(1)",
+    ],
+)
+def test_a_code_to_end_with_is_none(tmp_path: Path, code: str) -> None:
+    assert run(tmp_path, f"import os, sys, threading\n{code}\n").words == []
+
+
+def test_an_exception_after_a_text_that_was_caught_is_the_word(tmp_path: Path) -> None:
+    code = "import sys\ntry: sys.exit('no')\nexcept SystemExit: raise ValueError from None\n"
+    assert [word["type"] for word in run(tmp_path, code).words] == ["ValueError"]
+
+
+# Where it was: the last line of the program that is named, by a comment in it.
+LIBRARY = "import json\ndef load(): json.loads('{')  # here\nload()"
+POOL = """
+import sys
+import {module} as pools
+def load(_): raise ValueError('in a worker')  # here
+if __name__ == '__main__':
+    with pools.{pool} as pool: list(pool.map(load, [1]))
+"""
+PLACES: Mapping[str, str] = {
+    "a library's exception": LIBRARY,
+    "one of a generated file": "exec(compile('1 / 0', '<made>', 'exec'))  # here",
+    "another process, by concurrent.futures": POOL.format(
+        module="concurrent.futures", pool="ProcessPoolExecutor(1)"
+    ),
+    "another process, by multiprocessing": POOL.format(module="multiprocessing", pool="Pool(1)"),
+    "another process, by a message": """
+import traceback
+try:
+    raise ValueError('in a worker')  # here
+except ValueError:
+    told = 'Caught ValueError in worker 0.\\nOriginal ' + traceback.format_exc()
+raise RuntimeError(told)
+""",
+    "another thread": POOL.format(module="concurrent.futures", pool="ThreadPoolExecutor(1)"),
+    "a worker that died": POOL.format(module="concurrent.futures", pool="ProcessPoolExecutor(1)")
+    .replace("raise ValueError('in a worker')  # here", "__import__('os')._exit(1)")
+    .rstrip()
+    + "  # here",
+}
+
+
+@pytest.mark.parametrize("case", PLACES)
+def test_the_place_is_the_last_of_the_programs_own(tmp_path: Path, case: str) -> None:
+    code = PLACES[case]
+    word = run(tmp_path, code).words[-1]
+    (line,) = [number for number, text in enumerate(code.split("\n"), 1) if "# here" in text]
+    assert (word["file"], word["line"]) == (str(tmp_path / "train.py"), line)
+
+
+def test_what_an_exception_was_raised_from_is_told_with_it(tmp_path: Path) -> None:
+    code = """
+def load():
+    raise KeyError("label")
+def step():
+    try: load()
+    except KeyError as error: raise OSError("no step") from error
+try: step()
+except OSError as error: raise RuntimeError("no training") from error
+"""
+    (word,) = run(tmp_path, code).words
+    assert (word["type"], word["message"], word["line"]) == ("RuntimeError", "no training", 8)
+    assert word["cause"] == {
+        "type": "KeyError",
+        "message": "'label'",
+        "file": str(tmp_path / "train.py"),
+        "line": 3,
+        "function": "load",
+    }
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        # What was being handled need not have to do with it: the whole program may run there.
+        "try: import absent\nexcept ImportError: raise ValueError",
+        "try: 1 / 0\nexcept ZeroDivisionError: raise ValueError from None",
+        "raise ValueError",
+        "error = ValueError()\nerror.__cause__ = error\nraise error",
+    ],
+)
+def test_an_exception_without_a_cause_has_none(tmp_path: Path, code: str) -> None:
+    (word,) = run(tmp_path, code).words
+    assert "cause" not in word
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="groups are there from 3.11 on")
+def test_of_a_group_the_first_is_the_cause(tmp_path: Path) -> None:
+    code = "raise ExceptionGroup('2', [ExceptionGroup('1', [KeyError('a')]), OSError()])"
+    (word,) = run(tmp_path, code).words
+    assert (word["type"], word["cause"]["type"]) == ("ExceptionGroup", "KeyError")
+
+
 def test_a_process_leaves_eight_words_at_most(tmp_path: Path) -> None:
     fork = "import os\nchild = os.fork()\nif child: os.waitpid(child, 0)\n"
     ended = run(tmp_path, failing_threads(20) + fork + failing_threads(20))
@@ -365,17 +561,21 @@ def test_a_process_leaves_eight_words_at_most(tmp_path: Path) -> None:
     assert sorted(pids.count(pid) for pid in set(pids)) == [8, 8]
 
 
-@pytest.mark.parametrize(("present", "left"), [(62, 2), (64, 0), (1000, 0)])
-def test_a_directory_takes_64_words_at_most(tmp_path: Path, present: int, left: int) -> None:
+@pytest.mark.parametrize("present", [62, 64, 200])
+def test_a_directory_takes_64_words_at_most_and_keeps_the_newest(
+    tmp_path: Path, present: int
+) -> None:
     words = tmp_path / "exceptions"
     words.mkdir()
     for number in range(present):
         (words / f"{number:020d}-1.json").write_text("{}")
     for number in range(100):
         (words / f".{number}").touch()
-    run(tmp_path, failing_threads(10))
-    found = [path for path in words.iterdir() if not path.name.startswith(".")]
-    assert len(found) == present + left
+    ended = run(tmp_path, failing_threads(3) + "raise ValueError('last')\n")
+    found = [path for path in ended.files if not path.name.startswith(".")]
+    assert len(found) == 64
+    assert json.loads(found[-1].read_bytes())["message"] == "last"
+    assert [path.name[20:] for path in found].count("-1.json") == 60
 
 
 def test_somebody_at_a_prompt_leaves_none(tmp_path: Path) -> None:

@@ -123,16 +123,19 @@ except rt.SecretsError as error: say(str(error).replace(os.environ["LYFTLEARN_RU
 
 def test_without_a_shim_what_lies_here_is_read(tmp_path: Path) -> None:
     (tmp_path / "volume").mkdir()
-    (tmp_path / "volume" / "user").write_text("ranker")
+    (tmp_path / "volume" / "user").write_text("ranker\r\n")
+    (tmp_path / "file").write_text("canary\n")
     declared = {
         "db": {"from": f"file:{tmp_path}/volume"},
         "token": {"from": "env:TOKEN"},
+        "file": {"from": f"file:{tmp_path}/file"},
         "far": {"from": "aws-ssm:/far"},
         "elsewhere": {"from": {"sagemaker": "env:TOKEN"}, "required": False},
     }
     environ = {"LYFTLEARN_RUNTIME_SECRETS": json.dumps(declared), "TOKEN": "canary"}
     code = """
-assert list(rt.secrets) == ["db", "token"]
+assert list(rt.secrets) == ["db", "file", "token"]
+assert rt.secrets["file"].text == "canary"
 assert rt.secrets["db"]["user"] == "ranker" and rt.secrets["token"].text == "canary"
 for name in ("far", "elsewhere"):
     try: rt.secrets[name]

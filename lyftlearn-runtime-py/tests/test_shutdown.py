@@ -268,7 +268,7 @@ assert before and all(after[task] == count for task, count in before.items()), (
         assert program.end() == (0, []), program.stderr
 
 
-def test_a_signal_that_goes_elsewhere_is_made_up_for_at_half_time(start: Start) -> None:
+def test_a_signal_that_goes_elsewhere_is_made_up_for(start: Start) -> None:
     with start('rt.on_shutdown(callback("callback"))' + FOR_EVER) as program:
         program.until("ready")
         program.ask(grace=0.2)
@@ -580,20 +580,113 @@ rt.shutdown.wait()
         assert program.end() == (0, ["callback in MainThread"])
 
 
-def test_registering_in_a_thread_that_nobody_would_tell_is_a_warning(start: Start) -> None:
+@both
+def test_registering_in_a_thread_is_enough(start: Start, supervised: bool) -> None:
     code = """
 import warnings
-def register():
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        rt.on_shutdown(print)
-    (warning,) = caught
-    say(warning.category.__name__, os.path.basename(warning.filename))
-thread = threading.Thread(target=register)
+warnings.simplefilter("error")
+def save():
+    callback("callback")()
+    sys.exit(3)
+thread = threading.Thread(target=rt.on_shutdown, args=[save])
 thread.start(); thread.join()
 """
+    with start(code + FOR_EVER, supervised=supervised) as program:
+        program.until("ready")
+        stop(program, supervised)
+        assert program.end() == (3, ["callback in lyftlearn-shutdown"]), program.stderr
+
+
+@both
+def test_waiting_in_a_thread_keeps_the_signal_from_ending_the_program(
+    start: Start, supervised: bool
+) -> None:
+    code = """
+def watch():
+    say("ready")
+    assert rt.shutdown.wait()
+    say("waited")
+    stopped.set()
+stopped = threading.Event()
+thread = threading.Thread(target=watch)
+thread.start()
+stopped.wait()
+say("ends")
+"""
+    with start(code, supervised=supervised) as program:
+        program.until("ready")
+        program.until_held()
+        stop(program, supervised)
+        assert program.end() == (0, ["waited", "ends"]), program.stderr
+
+
+def test_a_handler_that_comes_after_a_thread_that_waits_is_the_only_one(start: Start) -> None:
+    code = """
+thread = threading.Thread(target=rt.shutdown.wait)
+thread.start()
+while rt._shutdown._process.held is None: time.sleep(0.001)
+signal.signal(signal.SIGTERM, lambda *_: say("handler"))
+say("ready")
+thread.join()
+"""
+    with start(code, supervised=False) as program:
+        program.until("ready")
+        program.term()
+        program.until("handler")
+        program.close()
+
+
+def test_a_child_of_a_process_whose_thread_waits_dies_of_the_signal(start: Start) -> None:
+    code = """
+thread = threading.Thread(target=rt.shutdown.wait, daemon=True)
+thread.start()
+while rt._shutdown._process.held is None: time.sleep(0.001)
+import warnings
+warnings.simplefilter("ignore")
+child = os.fork()
+if not child:
+    while True: time.sleep(0.001)
+os.kill(child, signal.SIGTERM)
+say(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), rt._shutdown._process.noted())
+os._exit(0)
+"""
     with start(code) as program:
-        assert program.end() == (0, ["RuntimeWarning program.py"]), program.stderr
+        assert program.end() == (0, ["-15 False"]), program.stderr
+
+
+# A call into native code that gives the interpreter up, as fit() does, until a lock is free;
+# signals do not interrupt it.
+IN_NATIVE_CODE = """
+import ctypes
+libc = ctypes.CDLL(None)
+lock = ctypes.create_string_buffer(64)
+libc.pthread_mutex_lock(lock)
+say("ready", hex(ctypes.addressof(lock)))
+libc.pthread_mutex_lock(lock)
+back.append(True)
+while True:
+    time.sleep(0.001)
+"""
+
+
+def test_a_main_thread_in_native_code_does_not_keep_a_callback_waiting(start: Start) -> None:
+    code = """
+def save():
+    callback("callback")()
+    libc.pthread_mutex_unlock(lock)
+    # The main thread is there again, and goes on.
+    while not back: time.sleep(0.001)
+    sys.exit(4)
+back = []
+rt.on_shutdown(save)
+"""
+    with start(code + IN_NATIVE_CODE) as program:
+        program.until_in_the_kernel(program.until("ready")[-1].split()[1])
+        program.ask(grace=3.0)
+        program.term()
+        code_and_lines = program.end()
+    # Once, and the main thread ends with what a callback said after it.
+    assert code_and_lines == (4, ["callback in lyftlearn-shutdown"]), program.stderr
 
 
 FORKED = """

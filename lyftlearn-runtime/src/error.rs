@@ -3,6 +3,8 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use crate::visible::visible;
+
 /// What went wrong, in the few kinds that callers treat differently. Each is a
 /// Python exception and a row in CONTRACTS.md.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,7 +111,8 @@ impl Error {
         if let Some(hint) = self.fault.hint() {
             text.push_str(&format!("  hint: {hint}\n"));
         }
-        text
+        // Names in it come from outside.
+        visible(&text)
     }
 }
 

@@ -82,6 +82,11 @@ mod stderr;
     )
 )]
 mod toolkit;
+#[cfg_attr(
+    not(feature = "cli"),
+    allow(dead_code, reason = "some of it is for what PID 1 says")
+)]
+mod visible;
 mod workload;
 
 pub use deliver::{

@@ -12,12 +12,13 @@ use std::path::{Path, PathBuf};
 /// Who may know whom, from the ground up. A module without a line fails.
 const MAY_KNOW: &[(&str, &[&str])] = &[
     // ground
-    ("error", &[]),
+    ("error", &["visible"]),
     ("contract", &["error"]),
     ("workload", &["contract", "error"]),
     ("signal", &[]),
     ("held", &[]),
     ("stderr", &[]),
+    ("visible", &[]),
     // floor 1: reads, and what mechanism needs
     ("facts", &["contract", "error", "held"]),
     ("settings", &["contract", "error", "signal"]),
@@ -43,7 +44,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     // floor 3: tells the program; cannot tell where it runs
     (
         "deliver",
-        &["contract", "error", "held", "signal", "workload"],
+        &["contract", "error", "held", "signal", "visible", "workload"],
     ),
     // doors
     (
@@ -89,6 +90,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "signal",
             "stderr",
             "toolkit",
+            "visible",
             "workload",
         ],
     ),

@@ -89,9 +89,7 @@ fn a_kill_without_a_shortage_is_not_out_of_memory() {
     let Some(container) = case.start() else {
         return;
     };
-    container
-        .end()
-        .check(137, "signalled", Some("SIGKILL ended the program"));
+    container.end().check(137, "signalled", Some(""));
 }
 
 #[test]

@@ -16,6 +16,7 @@ macro_rules! needs_namespaces {
 
 mod agent;
 mod broker;
+mod causes;
 mod delivery;
 mod doctor;
 mod documents;

@@ -111,24 +111,26 @@ fn a_pods_termination_log_is_written_in_place() {
     let container = world.pod("", "{}");
     let log = Pod::lay_out(&world.path("kubelet"), "digits-1", "trainer").termination_log();
     let before = std::fs::metadata(&log).unwrap().ino();
-    let left = left(world, &container, &["sh", "-c", "exit 4"]);
-    check_class(&left, 4, "user-error");
+    let left = left(world, &container, &["sh", "-c", &noted("no such column")]);
+    check_class(&left, 1, "user-error");
     assert_eq!(
         std::fs::read_to_string(&log).unwrap(),
-        "user error: the program ended with exit code 4"
+        "ValueError: no such column\n  at /app/train.py:12 in main\n\
+         user error: the program ended with exit code 1"
     );
     assert_eq!(std::fs::metadata(&log).unwrap().ino(), before);
 }
 
-/// As the Python package notes an exception that nobody caught.
+/// As the Python package of the program's own process notes an exception that nobody caught.
 fn noted(message: &str) -> String {
     let note = json!({
-        "pid": 2, "thread": "MainThread", "main_thread": true, "time": 1.0,
+        "pid": 0, "thread": "MainThread", "main_thread": true, "time": 1.0,
         "type": "ValueError", "message": message,
         "file": "/app/train.py", "line": 12, "function": "main",
     });
     format!(
-        "cat >$LYFTLEARN_EXCEPTIONS_DIR/00000000001000000000-2.json <<'EOF'\n{note}\nEOF\nexit 1"
+        "sed \"s/\\\"pid\\\":0/\\\"pid\\\":$$/\" \
+         >$LYFTLEARN_EXCEPTIONS_DIR/00000000001000000000-2.json <<'EOF'\n{note}\nEOF\nexit 1"
     )
 }
 
@@ -199,7 +201,7 @@ fn what_was_not_started_says_why_where_the_platform_looks() {
     let world = World::new();
     let container = world.training("xyzzy = 1\n", &json!({}));
     let broken = left(world, &container, &["true"]);
-    assert_eq!(broken.code, 125);
+    check_class(&broken, 125, "not-started");
     assert_eq!(
         broken.text("ml/output/failure"),
         "lyftlearn-runtime: cannot use these settings\n  \

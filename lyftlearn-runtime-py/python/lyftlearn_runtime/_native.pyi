@@ -418,7 +418,7 @@ class Hyperparameters(Mapping[str, str]):
 @final
 class ConfigSnapshot(Mapping[str, str]):
     """All keys and values of live configuration of one moment, every value a text: a file's
-    content but for one newline at its end. Types are what the caller declares, never guessed.
+    content but for one line end at its end. Types are what the caller declares, never guessed.
 
     A read-only mapping that never changes. A value may be a secret, so repr and errors show
     names only.
@@ -607,6 +607,12 @@ class Shutdown:
     def watch(self) -> int | None:
         """A new descriptor, the caller's to close, that becomes readable when PID 1 may have
         told of a stop; None where no PID 1 of ours does.
+
+        Raises LyftlearnRuntimeError when the kernel has none left.
+        """
+    def hold(self) -> int:
+        """Keeps SIGTERM from ending this process, from any thread, until somebody installs a
+        handler; returns a descriptor that becomes readable, for good, with the signal.
 
         Raises LyftlearnRuntimeError when the kernel has none left.
         """

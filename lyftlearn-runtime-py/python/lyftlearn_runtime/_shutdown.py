@@ -5,6 +5,10 @@ Two things may tell of it. PID 1 writes a file before it passes the stop signal 
 where nobody else has taken it. A handler of ours runs in the main thread between two
 bytecodes, possibly between two of this module's own: what it shares with the rest is
 changed by single operations (``append``, ``pop``, ``setdefault``) and under no lock.
+
+Python lets only the main thread install a handler, and runs it only between two bytecodes. So
+there is a second way for each: another thread that asks first has the kernel's signal held by
+native code, and callbacks that a busy main thread does not take are run by a thread of ours.
 """
 
 from __future__ import annotations
@@ -37,6 +41,12 @@ _LOOK_AGAIN = 0.2
 # How long to leave the main thread to what it is in the midst of, and how often.
 _PAUSE = 0.01
 _PAUSES = 100
+# How long the main thread has to take the callbacks: a part of the time until the deadline, but
+# this many seconds where there are twice as many.
+_PART = 3
+_LEAST = 1.0
+# How long it has after it was signalled once more.
+_TAKES = 0.25
 # How a shell, PID 1 and every platform spell an end by SIGTERM.
 _STOPPED = 128 + SIGTERM
 _COROUTINE = 0x80  # inspect.CO_COROUTINE; the module would take milliseconds
@@ -64,6 +74,10 @@ class _Process:
         # A program that looks ends itself.
         self.looked = False
         self.armed = False
+        # What becomes readable with SIGTERM where native code holds it.
+        self.held: int | None = None
+        # Signal masks of threads that are about to fork.
+        self.blocked: dict[int, set[int]] = {}
         # Somebody else's handler, which ours calls.
         self.chained: Callable[[int, FrameType | None], object] | None = None
         self.handled = False
@@ -77,6 +91,8 @@ class _Process:
         # Who runs the callbacks: whoever comes first.
         self.runners: dict[str, tuple[int, object]] = {}
         self.finished = threading.Event()
+        # The main thread has a signal to deal with after that.
+        self.awaited = False
         # Threads in the midst of a callback that came after those.
         self.late: list[int] = []
         self.threads: dict[str, threading.Thread] = {}
@@ -142,9 +158,9 @@ class _Process:
         read, watch = self.waiting()
         looks = watch is None and self.told.supervised
         poll = select.poll()
-        poll.register(read, select.POLLIN)
-        if watch is not None:
-            poll.register(watch, select.POLLIN)
+        for descriptor in (read, watch, self.held):
+            if descriptor is not None:
+                poll.register(descriptor, select.POLLIN)
         while True:
             # The watch first, then the file: what comes in between wakes us.
             _empty(watch)
@@ -167,11 +183,16 @@ class _Process:
 
     def arm(self) -> None:
         """Takes SIGTERM where nobody has; puts itself before whoever has, where nobody else
-        would tell. Only the main thread can."""
-        if self.armed or get_ident() != threading.main_thread().ident:
+        would tell. Only the main thread can; for another the signal is held."""
+        if self.armed:
+            return
+        handler = signal.getsignal(SIGTERM)
+        if get_ident() != threading.main_thread().ident:
+            if self.held is None and handler == signal.SIG_DFL:
+                with suppress(_native.LyftlearnRuntimeError):
+                    self.held = self.told.hold()
             return
         self.armed = True
-        handler = signal.getsignal(SIGTERM)
         try:
             if handler == signal.SIG_DFL:
                 signal.signal(SIGTERM, _on_signal)
@@ -185,7 +206,7 @@ class _Process:
 
     def watch(self) -> None:
         """Starts the thread that is told, where a handler of ours may not be."""
-        if not self.told.supervised and self.chained is None:
+        if not self.told.supervised and self.chained is None and self.held is None:
             return
         thread = threading.Thread(target=self.watched, name="lyftlearn-shutdown", daemon=True)
         if self.threads.setdefault("watch", thread) is thread:
@@ -198,18 +219,27 @@ class _Process:
             self.noted_for_sure()
         if signal.getsignal(SIGTERM) is _on_signal:
             # The signal is on its way to the main thread: PID 1 may hold it back a while
-            # (for load balancers), but one that has not come at half time went to another
-            # process group, or to a parent that keeps it to itself.
-            half = 0.0
-            if self.request is not None and self.request[2] is not None:
-                half = (self.request[1] + self.request[2]) / 2 - time.monotonic()
-            self.finished.wait(max(0.0, half))
+            # (for load balancers). One that has not come by then went to another process
+            # group, or to a parent that keeps it to itself.
+            self.finished.wait(self.patience())
             if not self.runners and signal.getsignal(SIGTERM) is _on_signal:
                 _signal_main_thread()
-                return
-        # What a callback would have the process end with is not for us to say: whoever
-        # owns SIGTERM ends it.
-        self.run()
+                # Or the main thread is in native code, and nobody knows for how long.
+                self.finished.wait(_TAKES)
+        leave = self.run()
+        handler = signal.getsignal(SIGTERM)
+        if self.held is not None and handler == signal.SIG_DFL and not self.looked:
+            # The main thread knows nothing of this.
+            _leave_at_once(leave or SystemExit(_STOPPED))
+        # Otherwise what a callback would have the process end with is not for us to say:
+        # whoever owns SIGTERM ends it.
+
+    def patience(self) -> float:
+        """How long to wait for the main thread."""
+        if self.request is None or self.request[2] is None:
+            return _LEAST
+        left = max(0.0, self.request[2] - time.monotonic())
+        return left / _PART if left < 2 * _LEAST else max(_LEAST, left / _PART)
 
     # Running.
 
@@ -227,8 +257,23 @@ class _Process:
                 error = self.call(self.entries.pop(0))
                 leave = leave or error
         finally:
+            main = get_ident() == threading.main_thread().ident
+            if not main and signal.getsignal(SIGTERM) is _on_signal:
+                # For the main thread, when it comes back.
+                self.to_end = self.to_end or leave
             self.finished.set()
+            if self.awaited and not main:
+                _signal_main_thread()
         return leave
+
+    def runs_elsewhere(self) -> bool:
+        """Whether another thread is in the midst of the callbacks; it signals the main thread
+        when it is through."""
+        runner = self.runners.get("callbacks")
+        if runner is None or runner[0] == get_ident():
+            return False
+        self.awaited = True
+        return not self.finished.is_set()
 
     def call(self, entry: _Entry) -> SystemExit | None:
         try:
@@ -249,6 +294,7 @@ class _Process:
 
     def end(self, frame: FrameType | None, leave: SystemExit | None) -> None:
         """Ends a program that does not do so itself."""
+        leave = leave or self.to_end
         if self.exiting or (leave is None and self.looked):
             return
         error = leave or SystemExit(_STOPPED)
@@ -298,7 +344,7 @@ class Shutdown:
     SIGTERM there. Without it a process knows by SIGTERM alone, if it came when a handler of
     ours was there.
 
-    The first use in the main thread arms: where SIGTERM has its default action, from then
+    The first use arms, in whichever thread: where SIGTERM has its default action, from then
     on it does not end the process any more, and the program ends itself in its own time.
     Where somebody else handles SIGTERM (gunicorn, uvicorn, asyncio's add_signal_handler, a
     handler of your own), that handler stays and works; only without ``lyftlearn-runtime run``
@@ -368,19 +414,20 @@ class Shutdown:
         # Of one's own for each who waits: a loop knows one reader for each descriptor.
         read = os.dup(shared_read)
         watch = None if shared_watch is None else os.dup(shared_watch)
+        held = None if process.held is None else os.dup(process.held)
         timers = {}
         try:
             if timeout is not None:
                 timers["timeout"] = loop.call_later(timeout, give_up)
-            loop.add_reader(read, look)
-            if watch is not None:
-                loop.add_reader(watch, look)
+            for descriptor in (read, watch, held):
+                if descriptor is not None:
+                    loop.add_reader(descriptor, look)
             look(again=watch is None and process.told.supervised)
             return await found
         finally:
             for timer in timers.values():
                 timer.cancel()
-            for descriptor in (read, watch):
+            for descriptor in (read, watch, held):
                 if descriptor is not None:
                     if not loop.is_closed():
                         loop.remove_reader(descriptor)
@@ -400,8 +447,12 @@ def on_shutdown(callback: _Callback, /) -> _Callback:
     Where it runs:
 
     * In a plain script, which leaves SIGTERM to us: in the main thread, between two
-      bytecodes. So it never runs beside a training step, and not before a call into native
-      code returns; it must not take a lock that the main thread may hold.
+      bytecodes. So it does not run beside a training step; it must not take a lock that the
+      main thread may hold.
+    * In a plain script whose main thread does not return from native code (a ``fit()`` of
+      minutes) within a third of the time until the deadline, and at least a second: in a
+      thread of its own, beside that call. A call that goes on until the deadline is killed.
+      This needs ``lyftlearn-runtime run``.
     * Where somebody else handles SIGTERM (gunicorn, uvicorn, asyncio's add_signal_handler, a
       handler of your own), before or after: in a thread of its own, while the other handler
       does its work. A process that ends by itself waits for it; one that ends by raising
@@ -419,9 +470,12 @@ def on_shutdown(callback: _Callback, /) -> _Callback:
     The callbacks belong to this process. A forked child has none of them, and SIGTERM does
     to it what it did before; data loaders' workers die as ever.
 
+    Registered in another thread than the main one, where the main thread has never asked for
+    a stop, callbacks run in a thread of their own, and then end the process with 143, without
+    ``finally`` and atexit.
+
     Without ``lyftlearn-runtime run`` SIGTERM alone tells of a stop: of another handler's
-    coming later nothing is known. From another thread than the main one no handler can be
-    installed: a RuntimeWarning says so where one is needed.
+    coming later nothing is known. A RuntimeWarning says where the callbacks may not be called.
     """
     if not callable(callback):
         raise TypeError(f"on_shutdown takes a function, not {type(callback).__name__}")
@@ -451,9 +505,10 @@ def on_shutdown(callback: _Callback, /) -> _Callback:
         return callback
     process.watch()
     handled = signal.getsignal(SIGTERM) != signal.SIG_DFL
-    if not process.armed and not (handled and process.told.supervised):
+    told = process.armed or process.held is not None or (handled and process.told.supervised)
+    if not told:
         warnings.warn(
-            "on_shutdown cannot take SIGTERM outside the main thread, and may not be told:"
+            "on_shutdown cannot take SIGTERM here, and may not be told of a stop:"
             " look at rt.shutdown.requested in the main thread once",
             RuntimeWarning,
             stacklevel=2,
@@ -487,6 +542,9 @@ def _on_signal(number: int, frame: FrameType | None) -> None:
     if process.entries and _is_printing() and process.postponed < _PAUSES:
         process.postponed += 1
         process.signal_again()
+        return
+    if process.runs_elsewhere():
+        # A callback may need what this thread holds: it goes on meanwhile.
         return
     process.handled = True
     leave = process.run()
@@ -523,15 +581,36 @@ def _at_exit() -> None:
 def _after_fork() -> None:
     """The child forgets, and SIGTERM does to it what it did before us."""
     global _process
-    parent, _process = _process, _Process(_process.told)
+    # What native code holds is the parent's signal.
+    told = _process.told if _process.held is None else _native.Shutdown()
+    parent, _process = _process, _Process(told)
     _process.request, _process.signalled = parent.request, parent.signalled
     handler = signal.getsignal(SIGTERM)
-    if handler is _on_signal:
+    if handler is _on_signal or (parent.held is not None and handler == signal.SIG_DFL):
         signal.signal(SIGTERM, signal.SIG_DFL)
     elif handler is _on_signal_of_another:
         signal.signal(SIGTERM, parent.chained)
     for descriptors in parent.descriptors.values():
         _close(descriptors)
+    _unblock(parent)
+
+
+def _before_fork() -> None:
+    """Native code cannot tell a signal that comes to the child from one to the parent: it
+    waits until the child has forgotten."""
+    if _process.held is not None:
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [SIGTERM])
+        _process.blocked[get_ident()] = blocked
+
+
+def _after_fork_in_parent() -> None:
+    _unblock(_process)
+
+
+def _unblock(process: _Process) -> None:
+    mask = process.blocked.pop(get_ident(), None)
+    if mask is not None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def _is_past_its_end(frame: FrameType | None) -> bool:
@@ -568,6 +647,16 @@ def _die() -> None:
     """Ends the process as SIGTERM would have without us."""
     signal.signal(SIGTERM, signal.SIG_DFL)
     os.kill(os.getpid(), SIGTERM)
+
+
+def _leave_at_once(error: SystemExit) -> None:
+    """Ends the process from a thread that is not the main one."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):
+            if stream is not None:
+                stream.flush()
+    code = error.code
+    os._exit(0 if code is None else code & 0xFF if isinstance(code, int) else 1)
 
 
 def _empty(watch: int | None) -> None:
@@ -608,4 +697,6 @@ def _report(what: object, error: BaseException) -> None:
 
 _process = _Process(_native.Shutdown())
 atexit.register(_at_exit)
-os.register_at_fork(after_in_child=_after_fork)
+os.register_at_fork(
+    before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork
+)

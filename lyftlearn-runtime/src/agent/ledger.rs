@@ -2,9 +2,10 @@
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
+use std::time::Duration;
 
 use crate::contract::ledger::{
-    BY, ENDED, EXITED, KILLED, NOT_STARTED, PROGRAM, SIGNALLED, SIGNALS, STOP, WORDS,
+    AT, BY, ENDED, EXITED, KILLED, NOT_STARTED, PROGRAM, SIGNALLED, SIGNALS, STOP, WORDS,
 };
 use crate::deliver::outcome::{End, How, Stopped};
 use crate::signal;
@@ -50,6 +51,7 @@ impl Ledger {
         Some(End {
             how,
             killed,
+            ended: Some(Duration::from_millis(words[AT]).as_secs_f64()),
             stop: stop.map(|signal| Stopped {
                 signal,
                 seconds: None,
@@ -105,6 +107,7 @@ mod tests {
                 (KILLED, 1),
                 (PROGRAM, 7),
                 (BY, 9),
+                (AT, 1_500),
                 (ENDED, SIGNALLED),
             ],
             Some((signalled, true, Some(15))),

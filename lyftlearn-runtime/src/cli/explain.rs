@@ -66,13 +66,13 @@ pub(super) fn explain(mut words: Parser) -> Result<u8, Error> {
             })
             .collect::<Result<_, Error>>()?
     };
-    let text = if json {
+    if json {
         let value = serde_json::to_string_pretty(&chosen).expect("texts have no failure to report");
-        format!("{value}\n")
+        output::data(format!("{value}\n").as_bytes())?;
     } else {
-        chosen.into_iter().map(Explained::lines).collect()
-    };
-    output::data(text.as_bytes())?;
+        let lines: String = chosen.into_iter().map(Explained::lines).collect();
+        output::page(&lines)?;
+    }
     Ok(0)
 }
 

@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::facts::Facts;
 use crate::platform::Evidence;
 use crate::resolve::{Resolved, resolve};
+use crate::visible::visible_line;
 use crate::workload::Workload;
 
 /// The workload's own fields first, as the contract names them.
@@ -44,12 +45,11 @@ pub(super) fn inspect(mut words: Parser) -> Result<u8, Error> {
         problems: &resolved.problems,
     };
     let value = serde_json::to_value(&report).expect("the model has no failure to report");
-    let text = if json {
-        format!("{value:#}\n")
+    if json {
+        output::data(format!("{value:#}\n").as_bytes())?;
     } else {
-        text(&resolved, &value, &listeners)
-    };
-    output::data(text.as_bytes())?;
+        output::page(&text(&resolved, &value, &listeners))?;
+    }
     Ok(0)
 }
 
@@ -97,7 +97,7 @@ fn text(resolved: &Resolved, value: &serde_json::Value, listeners: &[Listener]) 
     if !resolved.problems.is_empty() {
         text.push_str("\nproblems\n");
         for problem in &resolved.problems {
-            text.push_str(&format!("  {problem}\n"));
+            text.push_str(&format!("  {}\n", visible_line(problem)));
         }
     }
     text
@@ -111,7 +111,9 @@ fn lines(text: &mut String, name: &str, value: &serde_json::Value) {
             }
         }
         serde_json::Value::Null => {}
-        serde_json::Value::String(value) => text.push_str(&format!("{name:<28} {value}\n")),
+        serde_json::Value::String(value) => {
+            text.push_str(&format!("{name:<28} {}\n", visible_line(value)));
+        }
         other => text.push_str(&format!("{name:<28} {other}\n")),
     }
 }

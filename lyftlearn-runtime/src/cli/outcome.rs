@@ -10,19 +10,19 @@ use crate::contract::{delivered, limits};
 use crate::deliver::outcome::Class;
 use crate::deliver::outcome::{End, Exception, How, Outcome, Redact, Undelivered};
 use crate::deliver::{
-    Written, first_bytes, first_characters, secrets, write_outcome, write_reason,
+    Written, secrets, within_bytes, within_characters, write_outcome, write_reason,
 };
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::held::Directory;
 use crate::metrics::region::Reader;
-use crate::platform::ReasonLimit;
+use crate::platform::{ReasonLimit, shows_the_log_instead};
 use crate::secrets::parse;
 
 /// The word by which this binary knows that it is on this errand.
 pub(super) const WORD: &str = "--outcome";
 
-/// No program notes more.
+/// No more are kept; of more the newest are read.
 const EXCEPTIONS: usize = 64;
 
 /// What starts the errand, which is handed the run directory.
@@ -154,7 +154,11 @@ fn exceptions(run: Option<&Directory>) -> Vec<Exception> {
     let names = directory.names().unwrap_or_default();
     names
         .into_iter()
-        .filter(|name| name.to_str().is_some_and(|name| name.ends_with(".json")))
+        .rev()
+        .filter(|name| {
+            let name = name.to_str().unwrap_or_default();
+            name.ends_with(".json") && !name.starts_with('.')
+        })
         .take(EXCEPTIONS)
         .filter_map(|name| {
             let bytes = directory.read(name, limits::EXCEPTION_BYTES);
@@ -175,12 +179,13 @@ fn tell(end: &End, run: Option<&Directory>, outcome: &Outcome) {
     }
     if outcome.exit_code != 0
         && let Some(path) = &end.reason_file
+        && (outcome.says_more_than_its_code() || !shows_the_log_instead(path))
     {
         let reason = match ReasonLimit::of(path) {
-            ReasonLimit::Characters(limit) => first_characters(&outcome.reason, limit),
-            ReasonLimit::Bytes(limit) => first_bytes(&outcome.reason, limit),
+            ReasonLimit::Characters(limit) => within_characters(&outcome.reason, limit),
+            ReasonLimit::Bytes(limit) => within_bytes(&outcome.reason, limit),
         };
-        match write_reason(path, reason, end.owner) {
+        match write_reason(path, &reason, end.owner) {
             Ok(Written::Written | Written::Kept) => {}
             Err(err) => problems.push(format!("cannot write {}: {}", path.display(), err.kind())),
         }
@@ -190,11 +195,10 @@ fn tell(end: &End, run: Option<&Directory>, outcome: &Outcome) {
     }
     // A report has been said already, and what completed says so by its exit code.
     if outcome.is_of_note(end) {
-        let last = outcome.reason.lines().last().unwrap_or_default();
-        output::say(&format!("lyftlearn-runtime: {last}\n"));
+        output::line(&format!("lyftlearn-runtime: {}", outcome.ended));
     }
     problems.extend(outcome.metrics.as_ref().and_then(about_metrics));
     for problem in problems {
-        output::say(&format!("lyftlearn-runtime: {problem}\n"));
+        output::line(&format!("lyftlearn-runtime: {problem}"));
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::io::{self, Write};
 
 use crate::error::{Error, ErrorKind, Fault};
+use crate::visible::{visible, visible_line};
 
 /// Data cannot be written, to a full disk for example.
 #[derive(Debug)]
@@ -37,5 +38,17 @@ pub(super) fn data(bytes: &[u8]) -> Result<(), Error> {
     }
 }
 
+/// Data for people, who read it on a terminal.
+pub(super) fn page(text: &str) -> Result<(), Error> {
+    data(visible(text).as_bytes())
+}
+
+/// One line of words, whatever names in it hold.
+pub(super) fn line(text: &str) {
+    say(&format!("{}\n", visible_line(text)));
+}
+
 /// Words.
-pub(super) use crate::stderr::say;
+pub(super) fn say(text: &str) {
+    crate::stderr::say(&visible(text));
+}

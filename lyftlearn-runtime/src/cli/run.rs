@@ -10,13 +10,15 @@ use super::layers::{Gathered, no_room};
 use super::usage::{self, UsageFault};
 use super::user::{self, Account};
 use super::{beside, identity, outcome, output, profile, program, required, secrets, skew};
-use crate::contract::delivered as names;
+use crate::contract::{delivered as names, linux};
 use crate::deliver::outcome::{End, How, Orphans, Skew, Stopped};
 use crate::deliver::secrets::Kept as KeptSecrets;
-use crate::deliver::{Keeper, Kept, Recipient, announce, deliver};
+use crate::deliver::{
+    Keeper, Kept, Recipient, announce, deliver, directory_for_an_outcome, forget_reason,
+};
 use crate::error::Error;
 use crate::facts::Facts;
-use crate::held::Directory;
+use crate::held::{Directory, Owner};
 use crate::init::{
     self, Armed, Budget, Ending, Helper, LeftBehind, Policy, Program, Scope, Status,
 };
@@ -100,7 +102,14 @@ pub(super) fn run(mut words: Parser, mut armed: Armed) -> Result<u8, Error> {
     } = match prepared {
         Ok(prepared) => prepared,
         Err(error) => {
-            report_not_started(&facts, without_a_model(&facts), None, &error);
+            let run = init::is_pid_one()
+                .then(|| directory_for_an_outcome(Path::new(linux::TMP)))
+                .flatten();
+            let end = End {
+                run: run.as_ref().map(|run| run.path().to_owned()),
+                ..without_a_model(&facts)
+            };
+            report_not_started(&facts, end, run.as_ref(), &error);
             return Err(error);
         }
     };
@@ -190,6 +199,9 @@ fn prepare_run(
         };
         platform::headers_by_secrets(otlp, secret, &mut delivery.problems);
     }
+    let owner = account.as_ref().map(Account::owner);
+    let stale = forget_earlier_reason(facts, delivery.workload.paths.failure.as_deref(), owner);
+    delivery.problems.extend(stale);
     let run = delivery.run().cloned();
     note(facts, run.as_ref());
     let owner = account.as_ref().map(Account::owner);
@@ -386,11 +398,30 @@ fn leave_before_the_start(facts: &Facts, signal: i32) {
 
 /// Where a reason goes when there is no model to ask.
 fn without_a_model(facts: &Facts) -> End {
+    let reason_file = platform::reason_file(facts).map(Path::to_owned);
+    // What cannot be taken away is kept as the program's own would be.
+    let _ = forget_earlier_reason(facts, reason_file.as_deref(), None);
     End {
-        reason_file: platform::reason_file(facts).map(Path::to_owned),
+        reason_file,
         quiet: true,
         ..End::default()
     }
+}
+
+/// An earlier run on the same volume may have left a reason. Below another `run` it is that
+/// one's program that wrote it.
+fn forget_earlier_reason(
+    facts: &Facts,
+    reason_file: Option<&Path>,
+    owner: Owner,
+) -> Option<String> {
+    let path = reason_file.filter(|_| facts.text(names::RUN_DIR).is_none())?;
+    let err = forget_reason(path, owner).err()?;
+    Some(format!(
+        "cannot remove {}, which an earlier run left: {}",
+        path.display(),
+        err.kind()
+    ))
 }
 
 fn report_not_started(facts: &Facts, end: End, run: Option<&Directory>, error: &Error) {
@@ -442,6 +473,7 @@ fn ended(end: End, ending: &Ending, exit_remap: &[(u8, u8)]) -> End {
         no_stop: ending.no_stop,
         failed: ending.failed,
         seconds: ending.ended.saturating_sub(ending.started).as_secs_f64(),
+        ended: Some(ending.ended.as_secs_f64()),
         ..end
     }
 }
@@ -484,8 +516,8 @@ fn say(workload: &Workload, remarks: &[String]) {
         .map(|name| format!(", job {name}"))
         .unwrap_or_default();
     let remarks: String = remarks.iter().map(|remark| format!("; {remark}")).collect();
-    output::say(&format!(
-        "lyftlearn-runtime: {} ({}), {}{job}{remarks}\n",
+    output::line(&format!(
+        "lyftlearn-runtime: {} ({}), {}{job}{remarks}",
         workload.platform.as_str(),
         workload.flavor.as_str(),
         workload.role.as_str(),

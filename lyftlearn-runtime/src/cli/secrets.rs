@@ -182,7 +182,7 @@ impl<'a> Files<'a> {
         let document = serde_json::to_vec(set).expect("texts have no failure to report");
         let named = settings.secrets.iter().filter_map(|secret| {
             let content = set.get(&secret.name)?;
-            Some((secret.file.as_deref()?, content.text.bytes()))
+            Some((secret.file.as_deref()?, content.bytes_of_its_file()))
         });
         Self {
             document: document.into(),

@@ -20,6 +20,7 @@ use rustix::time::{ClockId, clock_gettime};
 use super::fault::{ConfigFault, Wrong};
 use crate::contract::{kubernetes, limits};
 use crate::error::Error;
+use crate::facts::one_value;
 
 /// How long to try to read what changes meanwhile; the kubelet changes a volume about once a
 /// minute, and a look takes less than a millisecond.
@@ -247,12 +248,10 @@ fn texts(top: &OwnedFd, entries: &[Entry], named: &Path) -> Result<Found, Stop> 
             wrong(expected);
             continue;
         }
-        let Ok(text) = std::str::from_utf8(&bytes) else {
+        let Ok(text) = std::str::from_utf8(one_value(&bytes)) else {
             wrong("UTF-8");
             continue;
         };
-        // What an editor and `kubectl create configmap --from-file` leave at the end.
-        let text = text.strip_suffix('\n').unwrap_or(text);
         if found.texts.contains_key(&key) {
             wrong("one file of this name");
         }

@@ -177,7 +177,7 @@ impl Snapshot {
             .collect()
     }
 
-    /// The text itself: the file's content, but for one newline at its end.
+    /// The text itself: the file's content, but for one line end at its end.
     ///
     /// # Errors
     ///

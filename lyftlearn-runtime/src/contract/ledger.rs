@@ -11,8 +11,10 @@ pub(crate) const KILLED: usize = STOP + 1;
 pub(crate) const PROGRAM: usize = KILLED + 1;
 /// Its exit code, or the signal that ended it.
 pub(crate) const BY: usize = PROGRAM + 1;
+/// When it ended, in milliseconds on the monotonic clock.
+pub(crate) const AT: usize = BY + 1;
 /// How the program ended; 0 while it has not. It is written last.
-pub(crate) const ENDED: usize = BY + 1;
+pub(crate) const ENDED: usize = AT + 1;
 pub(crate) const EXITED: u64 = 1;
 pub(crate) const SIGNALLED: u64 = 2;
 /// The second stage could not become the program.

@@ -14,8 +14,9 @@ pub(crate) const HYPERPARAMETERS_BYTES: u64 = 256 << 20;
 pub(crate) const LIVE_VALUE_BYTES: u64 = 1 << 20;
 /// A mount table or a cgroup file; a node with thousands of volumes stays below.
 pub(crate) const KERNEL_FILE_BYTES: u64 = 4 << 20;
-/// A note of an exception: a message of 4,096 characters and its place.
-pub(crate) const EXCEPTION_BYTES: u64 = 64 << 10;
+/// A note of an exception: two messages of 4,096 characters, each of which may take six bytes, and
+/// their places.
+pub(crate) const EXCEPTION_BYTES: u64 = 128 << 10;
 /// An answer of the container-credentials protocol; a long session token takes some kB.
 #[cfg(feature = "agent")]
 pub(crate) const CREDENTIALS_BYTES: usize = 256 << 10;

@@ -27,7 +27,9 @@ pub use environment::{
 #[cfg(feature = "cli")]
 pub(crate) use identity::{Offer, Presented, changes, write as write_identity};
 #[cfg(feature = "cli")]
-pub(crate) use reason::{Written, first_bytes, first_characters, write as write_reason};
+pub(crate) use reason::{
+    Written, forget as forget_reason, within_bytes, within_characters, write as write_reason,
+};
 use run_dir::RunDir;
 pub use run_dir::{Keeper, Recipient};
 #[cfg(feature = "cli")]
@@ -161,6 +163,14 @@ pub fn deliver(
         problems,
         run_dir,
     }
+}
+
+/// Where the outcome of a start goes that failed before anything was delivered.
+#[cfg(feature = "cli")]
+pub(crate) fn directory_for_an_outcome(tmp: &std::path::Path) -> Option<Directory> {
+    // Another keeper's directory does not outlive it.
+    let taken = RunDir::candidates(Some(tmp), Keeper::Container.into()).next()?;
+    Some(taken.directory().clone())
 }
 
 /// Writes `outcome.json`.

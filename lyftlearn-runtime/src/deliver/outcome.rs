@@ -1,14 +1,22 @@
 //! Why a workload ended: one class, cause first, from what PID 1 saw, what the kernel
 //! counted and what the program's own language noted.
 
+mod cause;
+
 use std::path::PathBuf;
 
+pub(crate) use cause::Exception;
+use cause::{Last, Link, Root};
 use serde::{Deserialize, Serialize};
 
+use super::reason::{LEFT_OUT, within_characters};
 use crate::signal;
+use crate::visible::{visible, visible_line};
 
 /// How long a name or a message from the program may be, in characters.
 const MESSAGE_CHARACTERS: usize = 4096;
+/// And a message that may have nothing to do with the end.
+const EARLIER_CHARACTERS: usize = 300;
 
 /// What PID 1 knows of an end. It crosses a process boundary as JSON, and holds no value
 /// of a variable.
@@ -28,6 +36,8 @@ pub(crate) struct End {
     pub(crate) failed: bool,
     /// How long the program ran.
     pub(crate) seconds: f64,
+    /// When it ended, in seconds on the monotonic clock, if that is known.
+    pub(crate) ended: Option<f64>,
     /// Where the kernel counts kills for memory, and how many they were at the start.
     pub(crate) oom_counter: Option<(PathBuf, u64)>,
     pub(crate) run: Option<PathBuf>,
@@ -148,31 +158,15 @@ impl Class {
     }
 }
 
-/// An exception that nobody caught, as the Python package notes it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Exception {
-    #[serde(rename = "type")]
-    pub(crate) kind: String,
-    #[serde(default)]
-    pub(crate) message: String,
-    pub(crate) file: Option<String>,
-    pub(crate) line: Option<u64>,
-    pub(crate) function: Option<String>,
-    pub(crate) pid: i32,
-    #[serde(default)]
-    pub(crate) thread: String,
-    #[serde(default)]
-    pub(crate) main_thread: bool,
-    /// Seconds on the monotonic clock.
-    pub(crate) time: f64,
-}
-
 /// `outcome.json`.
 #[derive(Debug, PartialEq, Serialize)]
 pub(crate) struct Outcome {
     pub(crate) class: Class,
     /// For people: the cause, then how it ended.
     pub(crate) reason: String,
+    /// How it ended, in one line.
+    #[serde(skip)]
+    pub(crate) ended: String,
     pub(crate) exit_code: u8,
     /// The program's own exit code, before any remapping.
     pub(crate) program_exit_code: Option<i32>,
@@ -193,33 +187,6 @@ pub(crate) struct Outcome {
     pub(crate) metrics: Option<Undelivered>,
 }
 
-/// Names of exceptions that only pass on that a child failed: the child's own tells more.
-const PASSED_ON: &[&str] = &[
-    "torch.distributed.elastic.multiprocessing.errors.ChildFailedError",
-    "torch.multiprocessing.spawn.ProcessRaisedException",
-    "torch.multiprocessing.spawn.ProcessExitedException",
-    "subprocess.CalledProcessError",
-    "concurrent.futures.process.BrokenProcessPool",
-];
-
-/// Of all that were noted the one that tells why: the program's own, unless it only
-/// passes on that a child failed; then the first.
-pub(crate) fn cause(exceptions: Vec<Exception>, program: Option<i32>) -> Option<Exception> {
-    let own = exceptions.iter().position(|exception| {
-        Some(exception.pid) == program
-            && exception.main_thread
-            && !PASSED_ON.contains(&exception.kind.as_str())
-    });
-    let first = || {
-        let times = exceptions.iter().enumerate();
-        times
-            .min_by(|(_, a), (_, b)| a.time.total_cmp(&b.time))
-            .map(|(at, _)| at)
-    };
-    let at = own.or_else(first)?;
-    exceptions.into_iter().nth(at)
-}
-
 impl Outcome {
     pub(crate) fn of(
         end: &End,
@@ -235,14 +202,29 @@ impl Outcome {
         let oom_kills = oom_kills_after
             .zip(end.oom_counter.as_ref())
             .map(|(after, (_, before))| after.saturating_sub(*before));
-        let exception = cause(exceptions, program)
-            .filter(|_| code.is_some_and(|code| code != 0))
-            .map(|exception| redact.exception(exception));
+        let link = code.filter(|code| *code != 0).and_then(|code| {
+            let time = end.ended;
+            cause::link(
+                exceptions,
+                Last {
+                    program,
+                    code,
+                    time,
+                },
+            )
+        });
+        let (exception, earlier) = match link {
+            Some(Link::Cause(exception)) => (Some(redact.exception(exception)), None),
+            Some(Link::Earlier(exception)) => (None, Some(redact.exception(exception))),
+            None => (None, None),
+        };
         let class = class(end, code, signal, oom_kills, exception.as_ref());
         let exception = exception.filter(|_| class == Class::UserError);
+        let earlier = earlier.filter(|_| class == Class::UserError);
         let mut outcome = Self {
             class,
             reason: String::new(),
+            ended: String::new(),
             exit_code: end.exit_code,
             program_exit_code: code,
             signal: signal.map(signal::name),
@@ -255,11 +237,21 @@ impl Outcome {
             skew: end.skew.clone(),
             metrics: None,
         };
-        outcome.reason = outcome.reason_of(end);
+        let mut ended = outcome.ended_by(end);
         for remark in outcome.remarks(end) {
-            outcome.reason.push_str("; ");
-            outcome.reason.push_str(&remark);
+            ended.push_str("; ");
+            ended.push_str(&remark);
         }
+        outcome.ended = visible(&ended);
+        // Cause first; what may have nothing to do with it last.
+        let cause = outcome.exception.as_ref().map(Exception::lines);
+        let earlier = earlier.map(|earlier| {
+            let earlier = visible_line(&earlier.earlier(program));
+            within_characters(&earlier, EARLIER_CHARACTERS).into_owned()
+        });
+        let parts = [cause, Some(outcome.ended.clone()), earlier];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        outcome.reason = parts.join("\n");
         outcome
     }
 
@@ -293,8 +285,21 @@ impl Outcome {
         !matches!(self.class, Class::Completed | Class::NotStarted) || !self.remarks(end).is_empty()
     }
 
-    /// Cause first: platforms cut from the end.
-    fn reason_of(&self, end: &End) -> String {
+    /// Whether the reason says more than the exit code does.
+    pub(crate) fn says_more_than_its_code(&self) -> bool {
+        match self.class {
+            Class::Completed | Class::Signalled => false,
+            Class::UserError => self.exception.is_some(),
+            Class::OutOfMemory
+            | Class::Stopped
+            | Class::BudgetExceeded
+            | Class::NotStarted
+            | Class::RuntimeFailure => true,
+        }
+    }
+
+    /// The class in words, and how it ended.
+    fn ended_by(&self, end: &End) -> String {
         let ended = match (&end.how, &self.signal) {
             (_, Some(signal)) => format!("{signal} ended the program"),
             (How::Exited { code, .. }, _) => format!("the program ended with exit code {code}"),
@@ -306,10 +311,7 @@ impl Outcome {
         let stop = self.stop_signal.as_deref().unwrap_or("a stop");
         match self.class {
             Class::Completed => "the program completed".to_owned(),
-            Class::UserError => match &self.exception {
-                Some(exception) => format!("{}\nuser error: {ended}", exception.lines()),
-                None => format!("user error: {ended}"),
-            },
+            Class::UserError => format!("user error: {ended}"),
             Class::Signalled => ended,
             Class::OutOfMemory => {
                 let kills = self.oom_kills.unwrap_or_default();
@@ -393,27 +395,6 @@ impl Orphans {
     }
 }
 
-impl Exception {
-    /// `ValueError: message`, and where.
-    fn lines(&self) -> String {
-        let mut text = self.kind.clone();
-        if !self.message.is_empty() {
-            text.push_str(": ");
-            text.push_str(&self.message);
-        }
-        if let Some(file) = &self.file {
-            text.push_str(&format!("\n  at {file}"));
-            if let Some(line) = self.line {
-                text.push_str(&format!(":{line}"));
-            }
-            if let Some(function) = &self.function {
-                text.push_str(&format!(" in {function}"));
-            }
-        }
-        text
-    }
-}
-
 impl End {
     /// Nothing happened but that the program did what it was there for.
     pub(crate) fn completed(&self) -> bool {
@@ -432,6 +413,11 @@ pub(crate) struct Redact {
 
 /// A value shorter than this would take innocent text with it.
 const SHORTEST_SECRET: usize = 6;
+
+/// A part of one that is shorter than this tells nothing.
+const SHORTEST_PART: usize = 3;
+
+const REDACTED: &str = "[redacted]";
 
 /// Variables that hold secrets by their names.
 const SECRET_WORDS: &[&str] = &[
@@ -500,9 +486,41 @@ impl Redact {
     /// known again.
     pub(crate) fn text(&self, text: &str) -> String {
         let redacted = self.values.iter().fold(text.to_owned(), |text, value| {
-            text.replace(value.as_str(), "[redacted]")
+            text.replace(value.as_str(), REDACTED)
         });
-        redacted.chars().take(MESSAGE_CHARACTERS).collect()
+        let redacted = self.divided(&redacted);
+        within_characters(&visible(&redacted), MESSAGE_CHARACTERS).into_owned()
+    }
+
+    /// The Python package keeps both ends of a long message, and may divide a value: what is left
+    /// of it on either side is taken out as well.
+    fn divided(&self, text: &str) -> String {
+        let mut parts: Vec<String> = text.split(LEFT_OUT).map(str::to_owned).collect();
+        for at in 1..parts.len() {
+            let lengths = |value: &str| (SHORTEST_PART..value.len()).rev();
+            let before = self.values.iter().filter_map(|value| {
+                lengths(value).find(|length| {
+                    let part = value.get(..*length);
+                    part.is_some_and(|part| parts[at - 1].ends_with(part))
+                })
+            });
+            let after = self.values.iter().filter_map(|value| {
+                lengths(value).find(|length| {
+                    let part = value.get(value.len() - length..);
+                    part.is_some_and(|part| parts[at].starts_with(part))
+                })
+            });
+            let (before, after) = (before.max(), after.max());
+            if let Some(length) = before {
+                let kept = parts[at - 1].len() - length;
+                parts[at - 1].truncate(kept);
+                parts[at - 1].push_str(REDACTED);
+            }
+            if let Some(length) = after {
+                parts[at].replace_range(..length, REDACTED);
+            }
+        }
+        parts.join(&LEFT_OUT.to_string())
     }
 
     fn exception(&self, exception: Exception) -> Exception {
@@ -512,6 +530,13 @@ impl Redact {
             file: exception.file.map(|file| self.text(&file)),
             function: exception.function.map(|function| self.text(&function)),
             thread: self.text(&exception.thread),
+            cause: exception.cause.map(|root| Root {
+                kind: self.text(&root.kind),
+                message: self.text(&root.message),
+                file: root.file.map(|file| self.text(&file)),
+                function: root.function.map(|function| self.text(&function)),
+                ..root
+            }),
             ..exception
         }
     }

@@ -1,5 +1,6 @@
 //! The platform's own place for a reason: one file, a limit, and the program's word first.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
@@ -46,11 +47,43 @@ pub(crate) fn write(path: &Path, text: &str, owner: Owner) -> io::Result<Written
     }
 }
 
+/// Takes away what lies there at the start: an earlier run on the same volume has left it, and
+/// it would be taken for this program's.
+pub(crate) fn forget(path: &Path, owner: Owner) -> io::Result<()> {
+    let (Some(parent), Some(name)) = (
+        path.parent(),
+        path.file_name().and_then(|name| name.to_str()),
+    ) else {
+        return Err(io::ErrorKind::InvalidInput.into());
+    };
+    let parent = match Directory::of_a_program(parent, owner) {
+        Ok(parent) => parent.for_owner(None),
+        Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(err) => return Err(err),
+    };
+    let stat = match rustix::fs::statat(&parent, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(stat) => stat,
+        Err(Errno::NOENT) => return Ok(()),
+        Err(err) => return Err(err.into()),
+    };
+    let kind = FileType::from_raw_mode(stat.st_mode);
+    let file = kind == FileType::RegularFile;
+    if kind != FileType::Symlink && (!file || stat.st_size == 0) {
+        return Ok(());
+    }
+    match parent.remove(name) {
+        // Mounted, or in a directory that is somebody else's.
+        Err(_) if file => in_place(&parent, name, ""),
+        removed => removed,
+    }
+}
+
 fn in_place(parent: &Directory, name: &str, text: &str) -> io::Result<()> {
     let mut file = parent.open_with(Path::new(name), OFlags::WRONLY)?;
     if rustix::fs::fstat(&file)?.st_nlink > 1 {
         return Err(io::ErrorKind::PermissionDenied.into());
     }
+    file.set_len(0)?;
     file.write_all(text.as_bytes())?;
     // It outlives the container, and its platform may read it from the disk.
     file.sync_all()
@@ -82,22 +115,43 @@ fn in_its_place(parent: &Directory, draft: &str, name: &str) -> io::Result<()> {
     }
 }
 
-/// The beginning of `text`, of at most so many bytes, cut between characters.
-pub(crate) fn first_bytes(text: &str, bytes: usize) -> &str {
-    &text[..text.floor_char_boundary(bytes)]
+/// Between what is kept of the beginning and of the end.
+pub(super) const LEFT_OUT: char = '\u{2026}';
+
+/// `text` in at most so many bytes, cut between characters: its beginning, where the cause
+/// begins, and its end, where a long message has it.
+pub(crate) fn within_bytes(text: &str, limit: usize) -> Cow<'_, str> {
+    if text.len() <= limit {
+        return Cow::Borrowed(text);
+    }
+    let Some(room) = limit.checked_sub(LEFT_OUT.len_utf8()) else {
+        return Cow::Borrowed(&text[..text.floor_char_boundary(limit)]);
+    };
+    let end = text.ceil_char_boundary(text.len() - room / 2);
+    let beginning = text.floor_char_boundary(room - room / 2);
+    Cow::Owned(format!("{}{LEFT_OUT}{}", &text[..beginning], &text[end..]))
 }
 
-/// The beginning of `text`, of at most so many characters.
-pub(crate) fn first_characters(text: &str, characters: usize) -> &str {
-    text.char_indices()
-        .nth(characters)
-        .map_or(text, |(end, _)| &text[..end])
+/// The same in at most so many characters.
+pub(crate) fn within_characters(text: &str, limit: usize) -> Cow<'_, str> {
+    if text.len() <= limit || text.chars().count() <= limit {
+        return Cow::Borrowed(text);
+    }
+    let room = limit.saturating_sub(1);
+    let at = |number| {
+        text.char_indices()
+            .nth(number)
+            .map_or(text.len(), |(at, _)| at)
+    };
+    let beginning = at(room - room / 2);
+    let end = at(text.chars().count() - room / 2);
+    Cow::Owned(format!("{}{LEFT_OUT}{}", &text[..beginning], &text[end..]))
 }
 
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "what was written is read back")]
 mod tests {
-    use super::{Written, first_bytes, first_characters, write};
+    use super::{Written, forget, within_bytes, within_characters, write};
 
     #[test]
     fn a_reason_is_written_once_and_never_over_the_programs() {
@@ -132,10 +186,49 @@ mod tests {
     }
 
     #[test]
-    fn limits_cut_between_characters() {
-        assert_eq!(first_bytes("aé", 2), "a");
-        assert_eq!(first_bytes("aé", 3), "aé");
-        assert_eq!(first_characters("aéx", 2), "aé");
-        assert_eq!(first_characters("aéx", 9), "aéx");
+    fn what_an_earlier_run_left_is_taken_away() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("failure");
+        forget(&path).unwrap();
+        std::fs::write(&path, "of an earlier run").unwrap();
+        forget(&path).unwrap();
+        assert!(!path.exists());
+        // A link is removed, and not what it leads to.
+        let target = dir.path().join("target");
+        std::fs::write(&target, "kept").unwrap();
+        std::os::unix::fs::symlink(&target, &path).unwrap();
+        forget(&path).unwrap();
+        assert!(!path.is_symlink());
+        assert_eq!(std::fs::read(&target).unwrap(), b"kept");
+        // An empty one may be mounted, and a directory is no reason.
+        std::fs::write(&path, "").unwrap();
+        forget(&path).unwrap();
+        assert!(path.exists());
+        forget(dir.path()).unwrap();
+    }
+
+    #[test]
+    fn what_does_not_fit_keeps_its_beginning_and_its_end() {
+        assert_eq!(within_bytes("aéx", 4), "aéx");
+        assert_eq!(within_bytes("0123456789", 9), "012…789");
+        assert_eq!(within_bytes("é".repeat(9).as_str(), 10), "éé…é");
+        assert_eq!(within_bytes("012345", 2), "01");
+        assert_eq!(within_characters("aéx", 3), "aéx");
+        assert_eq!(within_characters("ééé456789", 6), "ééé…89");
+        assert_eq!(within_characters("0123456789", 1), "…");
+    }
+
+    #[test]
+    fn no_limit_is_exceeded_and_no_character_divided() {
+        let text = "añ…🔥b".repeat(40);
+        for limit in 0..=text.len() {
+            let bytes = within_bytes(&text, limit);
+            assert!(bytes.len() <= limit, "{limit}: {bytes}");
+            // What a character divided in two leaves free.
+            assert!(bytes.len() + 6 >= limit, "{limit}: {bytes}");
+            let characters = within_characters(&text, limit).chars().count();
+            let expected = text.chars().count().min(limit.max(1));
+            assert_eq!(characters, expected);
+        }
     }
 }

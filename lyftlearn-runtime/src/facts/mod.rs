@@ -33,6 +33,18 @@ use crate::contract::{limits, linux};
 use crate::error::Error;
 use crate::held::Directory as Held;
 
+/// The value that a file holds, of files that hold one: a text without the line end that editors,
+/// `echo` and `kubectl create secret --from-file` leave behind it; other bytes as they are.
+pub(crate) fn one_value(bytes: &[u8]) -> &[u8] {
+    let Some(value) = bytes.strip_suffix(b"\n") else {
+        return bytes;
+    };
+    if std::str::from_utf8(value).is_err() {
+        return bytes;
+    }
+    value.strip_suffix(b"\r").unwrap_or(value)
+}
+
 /// The world as it was found. Handed in, so that a test is a directory.
 ///
 /// ```

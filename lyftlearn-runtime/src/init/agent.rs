@@ -120,7 +120,13 @@ impl Agent {
     }
 
     /// The program has ended.
-    pub(super) fn program_ended(&self, program: Pid, status: Status, not_started: bool) {
+    pub(super) fn program_ended(
+        &self,
+        program: Pid,
+        status: Status,
+        not_started: bool,
+        at: Duration,
+    ) {
         let (ended, by) = match status {
             Status::Exited(code) if not_started => (ledger::NOT_STARTED, code),
             Status::Exited(code) => (ledger::EXITED, code),
@@ -130,6 +136,8 @@ impl Agent {
         let number = |number: i32| u64::try_from(number).unwrap_or_default();
         self.tell(ledger::PROGRAM, number(program.as_raw_nonzero().get()));
         self.tell(ledger::BY, number(by));
+        let at = u64::try_from(at.as_millis()).unwrap_or_default();
+        self.tell(ledger::AT, at);
         self.tell(ledger::ENDED, ended);
     }
 

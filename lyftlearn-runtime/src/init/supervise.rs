@@ -423,11 +423,12 @@ impl Supervisor<'_> {
                 }
                 Ok(Some((pid, status))) if pid == self.child && self.status.is_none() => {
                     self.status = Some(status);
-                    self.ended = Some(now());
+                    let ended = now();
+                    self.ended = Some(ended);
                     self.shells.let_go();
                     let not_started = self.word.as_ref().is_some_and(Word::is_there);
                     told(&mut self.agent, |agent| {
-                        agent.program_ended(pid, read(status), not_started);
+                        agent.program_ended(pid, read(status), not_started, ended);
                     });
                     program_ended = true;
                 }

@@ -52,6 +52,15 @@ impl ReasonLimit {
     }
 }
 
+/// Whether the platform shows the log's last lines where this file stays empty: a pod's
+/// `terminationMessagePolicy: FallbackToLogsOnError`, which no pod is told.
+pub(crate) fn shows_the_log_instead(file: &Path) -> bool {
+    !matches!(
+        file.to_str(),
+        Some(sagemaker_words::FAILURE | sagemaker_words::PROCESSING_MESSAGE)
+    )
+}
+
 /// Where a reason goes when nothing could be understood: by the files that are there.
 pub(crate) fn reason_file(facts: &Facts) -> Option<&'static Path> {
     let found = [

@@ -32,7 +32,7 @@ pub(crate) use delivered::{
 pub(crate) use end::End;
 use end::{Grace, lifecycle};
 #[cfg(feature = "cli")]
-pub(crate) use end::{ReasonLimit, reason_file};
+pub(crate) use end::{ReasonLimit, reason_file, shows_the_log_instead};
 use hyperparameters::Encoding;
 pub(crate) use identity::region;
 #[cfg(feature = "cli")]

@@ -6,6 +6,8 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
 
+use crate::facts::one_value;
+
 /// Bytes that nobody is shown.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct Value(Zeroizing<Vec<u8>>);
@@ -60,12 +62,15 @@ impl<'de> Deserialize<'de> for Value {
 /// What a secret turned out to hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Content {
-    /// All of it, as its file has it.
+    /// All of it.
     pub(crate) text: Value,
     /// Its keys, where the source has several, in the source's order: of one name that comes
     /// twice the last is the key's value, and the first is the variable's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) pairs: Option<Vec<Pair>>,
+    /// The bytes of the file that it was read from, where they are not those of the text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) file: Option<Value>,
 }
 
 /// One key of a secret.
@@ -83,8 +88,25 @@ impl Content {
     pub(crate) fn one(bytes: impl Into<Vec<u8>>) -> Self {
         Self {
             text: Value::new(bytes),
+            ..Self::default()
+        }
+    }
+
+    /// What a file holds.
+    pub(crate) fn of_file(bytes: Vec<u8>) -> Self {
+        let file = Value::new(bytes);
+        let text = Value::new(one_value(file.bytes()));
+        Self {
+            file: (text != file).then_some(file),
+            text,
             pairs: None,
         }
+    }
+
+    /// What its own file has: of a file every byte, which some readers of keys want.
+    #[cfg(feature = "cli")]
+    pub(crate) fn bytes_of_its_file(&self) -> &[u8] {
+        self.file.as_ref().unwrap_or(&self.text).bytes()
     }
 
     /// Keys, and a JSON object of them as the text.
@@ -96,6 +118,7 @@ impl Content {
         Self {
             text: Value::new(text),
             pairs: Some(pairs),
+            file: None,
         }
     }
 
@@ -153,6 +176,26 @@ mod tests {
             prefix: None,
         }]);
         assert!(!format!("{content:?}").contains("canary"));
+    }
+
+    #[test]
+    fn a_line_end_behind_a_file_s_text_is_no_part_of_it() {
+        let cases: [(&[u8], &[u8]); 8] = [
+            (b"hunter2\n", b"hunter2"),
+            (b"hunter2\r\n", b"hunter2"),
+            (b"hunter2", b"hunter2"),
+            (b"hunter2\n\n", b"hunter2\n"),
+            (b" hunter2 \t\n", b" hunter2 \t"),
+            (b"a\nb\n", b"a\nb"),
+            (b"hunter2\r", b"hunter2\r"),
+            // Bytes that are no text.
+            (b"\xff\n", b"\xff\n"),
+        ];
+        for (file, text) in cases {
+            let content = Content::of_file(file.to_vec());
+            assert_eq!(content.text.bytes(), text);
+            assert_eq!(content.file.as_ref().unwrap_or(&content.text).bytes(), file);
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::content::{Content, Pair, Value};
 use super::fault::{Why, first_line};
 use crate::contract::secrets as words;
 use crate::error::Error;
-use crate::facts::Facts;
+use crate::facts::{Facts, one_value};
 use crate::settings::secrets::Source;
 
 /// A volume that is replaced between two looks is looked at again.
@@ -18,7 +18,7 @@ pub(crate) fn read(facts: &Facts, source: &Source) -> Result<Content, Why> {
         Source::Variable { name } => variable(facts, name),
         Source::File { path } if facts.is_directory(path) => directory(facts, Path::new(path)),
         Source::File { path } => match facts.file(path, words::SECRET_BYTES) {
-            Ok(Some(bytes)) => Ok(Content::one(bytes)),
+            Ok(Some(bytes)) => Ok(Content::of_file(bytes)),
             Ok(None) => Err(Why::NoFile { path: path.into() }),
             Err(err) => Err(unreadable(&err)),
         },
@@ -67,9 +67,10 @@ fn pairs(facts: &Facts, directory: &Path) -> Result<Vec<Pair>, Why> {
         }
         let bytes = facts.file(&path, words::SECRET_BYTES);
         let bytes = bytes.map_err(|err| unreadable(&err))?;
+        let file = Value::new(bytes.ok_or(Why::NoFile { path })?);
         pairs.push(Pair {
             key: key.to_owned(),
-            value: Value::new(bytes.ok_or(Why::NoFile { path })?),
+            value: Value::new(one_value(file.bytes())),
             prefix: None,
         });
     }

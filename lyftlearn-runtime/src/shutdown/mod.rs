@@ -22,7 +22,7 @@
 mod fault;
 mod wait;
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -188,6 +188,25 @@ impl Shutdown {
             .map(|file| wait::watch(file.parent().unwrap_or(file)))
             .transpose()
             .map_err(|err| ShutdownFault::system("watch the run directory", &err.into()))
+    }
+}
+
+impl Shutdown {
+    /// A descriptor that becomes readable, for good, when SIGTERM has come, for an event loop
+    /// of one's own; `None` without [`listen`](Self::listen). It lives as long as this.
+    ///
+    /// ```
+    /// use lyftlearn_runtime::{Facts, shutdown::Shutdown};
+    ///
+    /// let shutdown = Shutdown::of(&Facts::empty());
+    /// assert!(shutdown.signalled().is_none());
+    /// assert!(shutdown.listen()?.signalled().is_some());
+    /// # Ok::<(), lyftlearn_runtime::Error>(())
+    /// ```
+    #[must_use]
+    pub fn signalled(&self) -> Option<BorrowedFd<'_>> {
+        let listener = self.listener.as_ref()?;
+        Some(listener.signalled.as_fd())
     }
 }
 

@@ -79,6 +79,44 @@ fn every_source_of_aws_and_of_this_container_reaches_the_program() {
     assert_eq!(stderr(&output), "lyftlearn-runtime: local (host), job\n");
 }
 
+/// What an editor and `kubectl create secret --from-file` leave behind a value.
+#[test]
+fn a_line_end_behind_a_value_is_no_part_of_it_by_whichever_door() {
+    needs_namespaces!();
+    let world = World::new();
+    let settings = "[secrets.one]\nfrom = \"file:/etc/one\"\nfile = true\n\
+                    [secrets.volume]\nfrom = \"file:/etc/volume\"\nenv_prefix = \"VOLUME_\"\n";
+    world.file("one", "hunter2\n");
+    world.file("volume/key", "hunter3\r\n");
+    world.file("live/key", "hunter4\n");
+    let container = world
+        .sharing(settings)
+        .mount_read_only(world.path("one"), "/etc/one")
+        .mount_read_only(world.path("volume"), "/etc/volume")
+        .mount_read_only(world.path("live"), "/etc/lyftlearn/live");
+    let output = ended(&container, SHOW);
+    check_end(&output, 0);
+    check_variables(&output, &[("ONE", "hunter2"), ("VOLUME_KEY", "hunter3")]);
+    // The file is the source's, byte for byte: some readers of keys want the line end.
+    let output = ended(
+        &container,
+        &["sh", "-c", "cat $LYFTLEARN_RUN_DIR/secrets/one"],
+    );
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "hunter2\n");
+    let Some((container, python)) = super::super::export::packaged(container) else {
+        return;
+    };
+    let script = "import lyftlearn_runtime as rt\n\
+                  found = rt.secrets['one'].text, rt.secrets['volume']['key'], rt.config['key']\n\
+                  print(ascii(found))\n";
+    let output = ended(&container, &[python, "-c".into(), script.into()]);
+    check_end(&output, 0);
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        "('hunter2', 'hunter3', 'hunter4')\n"
+    );
+}
+
 #[test]
 fn files_are_the_programs_own_in_memory_and_gone_with_it() {
     needs_namespaces!();

@@ -13,6 +13,7 @@ use super::usage::{self, UsageFault};
 use crate::contract::{limits, runtime};
 use crate::error::{Error, ErrorKind, Fault};
 use crate::facts::Facts;
+use crate::visible::visible;
 use compare::Difference;
 pub(super) use compare::{Kind, compare};
 
@@ -88,7 +89,7 @@ pub(super) fn diff(mut words: Parser) -> Result<u8, Error> {
         &patterns,
     );
     let shown = match format {
-        Format::Text => text(&differences),
+        Format::Text => visible(&text(&differences)),
         Format::Json => format!(
             "{}\n",
             serde_json::to_string_pretty(&differences).expect("texts have no failure to report")

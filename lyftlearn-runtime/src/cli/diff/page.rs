@@ -1,6 +1,7 @@
 //! The same for a browser: one file, nothing loaded from anywhere.
 
 use super::compare::{Difference, Kind};
+use crate::visible::visible;
 
 const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#1c1e21}\
 h1{font-size:1.4rem}h2{font-size:1.1rem;margin-top:2rem}table{border-collapse:collapse;width:100%;table-layout:fixed}\
@@ -51,7 +52,8 @@ pub(super) fn page(a: &str, b: &str, differences: &[Difference]) -> String {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
+    visible(text)
+        .replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
         .replace('"', "&quot;")

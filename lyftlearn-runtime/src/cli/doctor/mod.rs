@@ -134,13 +134,12 @@ pub(super) fn doctor(mut words: Parser) -> Result<u8, Error> {
     let failed = findings
         .iter()
         .any(|finding| finding.verdict == Verdict::Failed);
-    let text = if json {
+    if json {
         let value = serde_json::to_value(&findings).expect("plain data has no failure to report");
-        format!("{value:#}\n")
+        output::data(format!("{value:#}\n").as_bytes())?;
     } else {
-        findings.iter().map(line).collect()
-    };
-    output::data(text.as_bytes())?;
+        output::page(&findings.iter().map(line).collect::<String>())?;
+    }
     Ok(u8::from(failed))
 }
 

@@ -1,6 +1,7 @@
 //! What is concluded from what PID 1 saw.
 
-use super::{Class, End, Exception, How, Outcome, Redact, Stopped, cause};
+use super::cause::{Origin, Root};
+use super::{Class, End, Exception, How, Outcome, Redact, Stopped};
 
 const TERM: i32 = 15;
 const KILL: i32 = 9;
@@ -50,6 +51,8 @@ fn exception(kind: &str, pid: i32, time: f64) -> Exception {
         thread: "MainThread".to_owned(),
         main_thread: true,
         time,
+        cause: None,
+        origin: Origin::default(),
     }
 }
 
@@ -208,27 +211,93 @@ fn without_counters_a_kill_is_a_signal() {
 }
 
 #[test]
-fn the_first_failure_wins_unless_the_program_has_one_of_its_own() {
-    const CHILD_FAILED: &str = "torch.distributed.elastic.multiprocessing.errors.ChildFailedError";
-    let found = |exceptions| cause(exceptions, Some(7)).map(|exception| exception.kind);
+fn what_an_exception_was_raised_from_is_told_with_its_place() {
+    let mut raised = exception("RuntimeError", 7, 1.0);
+    raised.cause = Some(Root {
+        kind: "KeyError".to_owned(),
+        message: "'label'".to_owned(),
+        file: Some("/app/data.py".to_owned()),
+        line: Some(7),
+        function: Some("load".to_owned()),
+    });
+    check(
+        &exited(1),
+        vec![raised],
+        1,
+        Class::UserError,
+        "RuntimeError: a message\n  at /app/train.py:12 in main\n\
+         caused by KeyError: 'label'\n  at /app/data.py:7 in load\n\
+         user error: the program ended with exit code 1",
+    );
+}
+
+#[test]
+fn another_process_s_exception_is_no_more_than_mentioned() {
+    let mut probe = exception("ImportError", 8, 1.0);
+    probe.message = "no\nmodule".to_owned();
+    let outcome = Outcome::of(&exited(2), vec![probe.clone()], None, &Redact::default());
+    assert_eq!(outcome.exception, None);
     assert_eq!(
-        found(vec![
-            exception(CHILD_FAILED, 7, 9.0),
-            exception("KeyError", 9, 5.0),
-            exception("ValueError", 8, 4.0),
-        ])
-        .as_deref(),
-        Some("ValueError")
+        outcome.ended,
+        "user error: the program ended with exit code 2"
     );
     assert_eq!(
-        found(vec![
-            exception("ValueError", 8, 4.0),
-            exception("OSError", 7, 9.0)
-        ])
-        .as_deref(),
-        Some("OSError")
+        outcome.reason,
+        "user error: the program ended with exit code 2\n\
+         earlier, in process 8: ImportError: no\\nmodule"
     );
-    assert_eq!(found(vec![]), None);
+    probe.message = "x".repeat(5000);
+    let outcome = Outcome::of(&exited(2), vec![probe.clone()], None, &Redact::default());
+    assert!(outcome.reason.len() < 400, "{}", outcome.reason);
+    // Nor does it make a stop something else.
+    let outcome = Outcome::of(&stopped(exited(2)), vec![probe], None, &Redact::default());
+    assert!(!outcome.reason.contains("earlier"), "{}", outcome.reason);
+}
+
+#[test]
+fn what_says_no_more_than_its_exit_code_is_known_as_such() {
+    let says_more = |end: &End, exceptions, kills| {
+        Outcome::of(end, exceptions, Some(kills), &Redact::default()).says_more_than_its_code()
+    };
+    let own = || vec![exception("ValueError", 7, 1.0)];
+    let others = || vec![exception("ValueError", 8, 1.0)];
+    assert!(!says_more(&exited(3), vec![], 1));
+    assert!(!says_more(&exited(3), others(), 1));
+    assert!(!says_more(&signalled(11), vec![], 1));
+    assert!(says_more(&exited(1), own(), 1));
+    assert!(says_more(&signalled(KILL), vec![], 2));
+    assert!(says_more(&stopped(exited(3)), vec![], 1));
+    let failed = true;
+    assert!(says_more(
+        &End {
+            failed,
+            ..exited(3)
+        },
+        vec![],
+        1
+    ));
+    let how = How::default();
+    assert!(says_more(&End { how, ..exited(127) }, vec![], 1));
+}
+
+#[test]
+fn nothing_in_an_outcome_moves_a_cursor() {
+    let mut red = exception("Value\u{1b}[1mError", 7, 1.0);
+    red.message = "\u{1b}[31mred\u{1b}[0m\rgone \u{202e}txt.exe\n".to_owned();
+    red.file = Some("/app/\u{7}.py".to_owned());
+    let outcome = Outcome::of(&exited(1), vec![red], None, &Redact::default());
+    let shown = serde_json::to_string(&outcome).unwrap();
+    for text in [&shown, &outcome.reason] {
+        assert!(
+            !text.contains(['\u{1b}', '\r', '\u{7}', '\u{202e}']) && !text.contains("\\u001b"),
+            "{text}"
+        );
+    }
+    assert!(
+        outcome.reason.contains("\\u{1b}[31mred"),
+        "{}",
+        outcome.reason
+    );
 }
 
 #[test]
@@ -245,6 +314,25 @@ fn secrets_are_taken_out_wherever_the_program_says_them() {
         redact.text("login hunter2hunter2 with declared-value at /etc/token for abc"),
         "login [redacted] with [redacted] at /etc/token for abc"
     );
+    // What the package's own limit has divided.
+    for (text, shown) in [
+        (
+            "login hunter2hu\u{2026} failed",
+            "login [redacted]\u{2026} failed",
+        ),
+        (
+            "login \u{2026}2hunter2 failed",
+            "login \u{2026}[redacted] failed",
+        ),
+        (
+            "login hunter2\u{2026}hunter2",
+            "login [redacted]\u{2026}[redacted]",
+        ),
+        ("wait\u{2026} done\u{2026}", "wait\u{2026} done\u{2026}"),
+        ("a hu\u{2026}r2", "a hu\u{2026}r2"),
+    ] {
+        assert_eq!(redact.text(text), shown);
+    }
     let mut noted = exception("ValueError", 7, 1.0);
     noted.message = format!("{}hunter2hunter2", "x".repeat(4090));
     let outcome = Outcome::of(&exited(1), vec![noted], None, &redact);

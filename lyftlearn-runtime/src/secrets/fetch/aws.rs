@@ -239,7 +239,7 @@ impl Aws {
 
 /// A text, or one key of the JSON object that it is.
 pub(super) fn chosen(text: Value, key: Option<&str>) -> Result<Content, Why> {
-    let content = Content { text, pairs: None };
+    let content = Content::one(text.bytes());
     let Some(key) = key else {
         return Ok(content);
     };
@@ -247,7 +247,7 @@ pub(super) fn chosen(text: Value, key: Option<&str>) -> Result<Content, Why> {
     let text = content.key(key).ok_or_else(|| Why::NoKey {
         key: key.to_owned(),
     })?;
-    Ok(Content { text, pairs: None })
+    Ok(Content::one(text.bytes()))
 }
 
 /// The clock, for what is signed by it.

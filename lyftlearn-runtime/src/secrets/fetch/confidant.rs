@@ -274,6 +274,7 @@ fn content(service: &Service, blind: &[BTreeMap<String, Value>]) -> Content {
     Content {
         text: Value::new(as_python(&combined)),
         pairs: Some(pairs),
+        file: None,
     }
 }
 

@@ -1,0 +1,250 @@
+//! Which of several failures is the reason, as real programs end.
+
+use std::path::Path;
+
+use lyftlearn_conformance::kubelet::Pod;
+use lyftlearn_conformance::programs;
+
+use super::*;
+
+/// Has Python do at its start what it does where the wheel is installed.
+const AS_INSTALLED: &str = "exec(open('/notes/lyftlearn_runtime.pth').read())\n";
+
+/// Tries another process's luck before it fails itself.
+const TRAINER: &str = r#"
+import subprocess, sys
+for number in range(int(sys.argv[1])):
+    subprocess.run([sys.executable, "-c", f"raise RuntimeError('probe {number}, tolerated')"],
+                   stderr=subprocess.DEVNULL)
+raise ValueError("shard 7 has no label column")
+"#;
+
+const ARGUMENTS: &str = r#"
+import argparse
+parser = argparse.ArgumentParser()
+parser.add_argument("--lr", type=float)
+parser.parse_args(["--lr", "fast"])
+"#;
+
+fn noting(world: &World, container: Sandbox) -> Sandbox {
+    let notes = Path::new(env!("CARGO_MANIFEST_DIR")).join("../lyftlearn-runtime-py/wheel/purelib");
+    world.file("start/sitecustomize.py", AS_INSTALLED);
+    world.file("programs/train.py", TRAINER);
+    world.file("programs/arguments.py", ARGUMENTS);
+    std::fs::create_dir_all(world.path("run")).unwrap();
+    container
+        .mount_read_only(notes.canonicalize().unwrap(), "/notes")
+        .mount_read_only(world.path("start"), "/start")
+        .mount_read_only(world.path("programs"), "/programs")
+        .mount(world.path("run"), "/run")
+        .variable("PYTHONPATH", "/start:/notes")
+        .variable("PYTHONDONTWRITEBYTECODE", "1")
+        .variable("PY", find_python())
+}
+
+/// What the platform's file says after `script` has ended with `code`.
+#[track_caller]
+fn failed(script: &str, code: i32) -> String {
+    let world = World::new();
+    let container = noting(&world, world.training("", &json!({})));
+    check_end(&ended(&container, &["sh", "-c", script]), code);
+    std::fs::read_to_string(world.path("ml/output/failure")).unwrap()
+}
+
+#[test]
+fn the_reason_is_what_led_to_the_end_and_not_what_was_tolerated_before() {
+    needs_namespaces!();
+    let own = "ValueError: shard 7 has no label column\n  at /programs/train.py:6 in <module>\n\
+               user error: the program ended with exit code 1";
+    let wrong = "SystemExit: arguments.py: error: argument --lr: invalid float value: 'fast'\n  \
+                 at /programs/arguments.py:5 in <module>\n\
+                 user error: the program ended with exit code 2";
+    let probe = r#"$PY -c "import absent_altogether" 2>/dev/null"#;
+    for (script, code, reason) in [
+        ("exec $PY /programs/train.py 3", 1, own),
+        ("$PY /programs/train.py 3; exit $?", 1, own),
+        ("exec $PY /programs/train.py 70", 1, own),
+        ("$PY /programs/train.py 0 | cat; exit 1", 1, own),
+        ("exec $PY /programs/arguments.py", 2, wrong),
+        ("$PY /programs/arguments.py; exit $?", 2, wrong),
+        (
+            &format!("{probe}; exec $PY /programs/arguments.py"),
+            2,
+            wrong,
+        ),
+        (
+            &format!("{probe}; exec $PY -c 'import sys; sys.exit(\"no table name\")'"),
+            1,
+            "SystemExit: no table name\n  at <string>:1 in <module>\n\
+             user error: the program ended with exit code 1",
+        ),
+    ] {
+        assert_eq!(failed(script, code), reason, "{script}");
+    }
+    // At most mentioned: the shell went on, and fails by itself.
+    let reason = failed(&format!("{probe}; ls /no/such/dataset"), 2);
+    let (first, earlier) = reason.split_once('\n').unwrap();
+    assert_eq!(first, "user error: the program ended with exit code 2");
+    assert!(
+        earlier.starts_with("earlier, in process ")
+            && earlier.ends_with(": ModuleNotFoundError: No module named 'absent_altogether'"),
+        "{earlier}"
+    );
+}
+
+#[test]
+fn a_long_message_keeps_its_end_where_a_notebooks_cause_is() {
+    needs_namespaces!();
+    let script = r#"$PY -c "
+raise RuntimeError('In [7]:\n' + 'a line of the cell\n' * 300 + 'ValueError: no label column')""#;
+    let reason = failed(script, 1);
+    assert_eq!(reason.chars().count(), 1024);
+    assert!(reason.starts_with("RuntimeError: In [7]:\n"), "{reason}");
+    assert!(
+        reason.ends_with(
+            "\nValueError: no label column\n  at <string>:2 in <module>\n\
+             user error: the program ended with exit code 1"
+        ),
+        "{reason}"
+    );
+}
+
+#[test]
+fn a_termination_log_stays_empty_where_there_is_no_more_to_say_than_the_exit_code() {
+    needs_namespaces!();
+    let exit = r#"exec $PY -c "import sys; sys.exit('no table name')""#;
+    for (script, code, expected) in [
+        ("exit 4", 4, ""),
+        ("$PY -c 'import absent_altogether'; exit 4", 4, ""),
+        ("kill -SEGV $$", 139, ""),
+        (
+            exit,
+            1,
+            "SystemExit: no table name\n  at <string>:1 in <module>\n\
+             user error: the program ended with exit code 1",
+        ),
+        ("exec /no/such/program", 127, ""),
+    ] {
+        let world = World::new();
+        let container = noting(&world, world.pod("", "{}"));
+        let log = Pod::lay_out(&world.path("kubelet"), "digits-1", "trainer").termination_log();
+        check_end(&ended(&container, &["sh", "-c", script]), code);
+        let written = std::fs::read_to_string(&log).unwrap();
+        assert_eq!(written, expected, "{script}");
+    }
+}
+
+/// What an earlier run on the same volume left is not this one's.
+#[test]
+fn a_reason_that_was_there_before_is_not_the_programs_own() {
+    needs_namespaces!();
+    let world = World::new();
+    let container = world.training("", &json!({}));
+    let failure = world.path("ml/output/failure");
+    let run = |script: &str, code: i32| {
+        check_end(&ended(&container, &["sh", "-c", script]), code);
+        std::fs::read_to_string(&failure).ok()
+    };
+    let told = |code: i32| {
+        Some(format!(
+            "user error: the program ended with exit code {code}"
+        ))
+    };
+    assert_eq!(run("exit 3", 3), told(3));
+    assert_eq!(run("exit 4", 4), told(4));
+    assert_eq!(
+        run("echo mine >/opt/ml/output/failure; exit 5", 5),
+        Some("mine\n".to_owned())
+    );
+    assert_eq!(run("test ! -e /opt/ml/output/failure", 0), None);
+    std::fs::write(&failure, "of an earlier run").unwrap();
+    check_end(&ended(&container, &["no-such-program"]), 127);
+    let told = std::fs::read_to_string(&failure).unwrap();
+    assert!(
+        told.contains("cannot find the program no-such-program"),
+        "{told}"
+    );
+
+    let world = World::new();
+    let container = world.pod("", "{}");
+    let log = Pod::lay_out(&world.path("kubelet"), "digits-1", "trainer").termination_log();
+    std::fs::write(&log, "of an earlier run").unwrap();
+    check_end(&ended(&container, &["true"]), 0);
+    assert_eq!(std::fs::read(&log).unwrap(), b"");
+    // Settings that cannot be used leave no model to ask.
+    let broken = World::new();
+    let container = broken.training("xyzzy = 1\n", &json!({}));
+    let failure = broken.file("ml/output/failure", "of an earlier run");
+    check_end(&ended(&container, &["true"]), 125);
+    let told = std::fs::read_to_string(&failure).unwrap();
+    assert!(told.contains("xyzzy"), "{told}");
+}
+
+#[test]
+fn what_a_message_would_do_to_a_terminal_is_shown() {
+    needs_namespaces!();
+    let script = r#"exec $PY -c "raise ValueError('\x1b[2Jgone\r\u202egnp.exe')""#;
+    let reason = failed(script, 1);
+    assert!(
+        reason.starts_with("ValueError: \\u{1b}[2Jgone\\r\\u{202e}gnp.exe\n"),
+        "{reason}"
+    );
+    let world = World::new();
+    let named = world.container("[job]\nname = \"a\\nb\\u001bc\"\n");
+    let output = ended(&named, &["true"]);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.ends_with(", job a\\nb\\u{1b}c\n"), "{stderr}");
+    let output = ended(&world.container(""), &["no\u{1b}[2Jsuch"]);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        stderr.contains("\\u{1b}[2J") && !stderr.contains('\u{1b}'),
+        "{stderr}"
+    );
+}
+
+const SERVED: &str = r#"
+async def app(scope, receive, send):
+    while (await receive())["type"] != "lifespan.shutdown":
+        await send({"type": "lifespan.startup.complete"})
+    open("/shared/drained", "w").close()
+    await send({"type": "lifespan.shutdown.complete"})
+"#;
+
+/// uvicorn raises the signal once more when it has drained.
+#[test]
+fn a_uvicorn_that_has_drained_was_stopped_and_may_end_with_0() {
+    needs_namespaces!();
+    let Some(python) = programs::python_with_wheel() else {
+        return;
+    };
+    let place = "import os, uvicorn; print(os.path.dirname(os.path.dirname(uvicorn.__file__)))";
+    let asked = std::process::Command::new(python)
+        .args(["-c", place])
+        .output()
+        .unwrap();
+    let packages = String::from_utf8(asked.stdout).unwrap();
+    for (settings, code) in [("", 143), ("[lifecycle]\nexit_remap = [\"143:0\"]\n", 0)] {
+        let world = World::new();
+        std::fs::create_dir_all(world.path("run")).unwrap();
+        world.file("app/served.py", SERVED);
+        let container = world
+            .sharing(settings)
+            .mount(world.path("run"), "/run")
+            .mount_read_only(packages.trim(), "/packages")
+            .mount_read_only(world.path("app"), "/app")
+            .variable("PYTHONPATH", "/packages:/app");
+        let argv = ["-m", "uvicorn", "--uds", "/shared/socket", "served:app"];
+        let mut words = vec![find_python()];
+        words.extend(argv.map(OsString::from));
+        let running = container.run(&words);
+        appears(&world.path("shared/socket"));
+        running.signal(Signal::SIGTERM);
+        check_end(&running.end(), code);
+        assert!(world.path("shared/drained").exists());
+        let text = std::fs::read(world.path("run/lyftlearn/outcome.json")).unwrap();
+        let outcome: Value = serde_json::from_slice(&text).unwrap();
+        assert_eq!(outcome["class"], "stopped", "{outcome:#}");
+        assert_eq!(outcome["exit_code"], code);
+        assert_eq!(outcome["signal"], "SIGTERM");
+    }
+}

@@ -1,0 +1,220 @@
+//! Which of the notes of a container's processes says why the program ended.
+//!
+//! A note alone proves nothing: programs try things in other processes and go on when they
+//! fail. It counts when the process that wrote it is the program, or when its end led to the
+//! program's.
+
+use serde::{Deserialize, Serialize};
+
+/// How long before the program's end another process ended that led to it, in seconds.
+const LED_TO_IT: f64 = 1.0;
+
+/// An exception that nobody caught, or a text to end with, as the Python package notes it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Exception {
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    #[serde(default)]
+    pub(crate) message: String,
+    pub(crate) file: Option<String>,
+    pub(crate) line: Option<u64>,
+    pub(crate) function: Option<String>,
+    pub(crate) pid: i32,
+    #[serde(default)]
+    pub(crate) thread: String,
+    #[serde(default)]
+    pub(crate) main_thread: bool,
+    /// Seconds on the monotonic clock.
+    pub(crate) time: f64,
+    /// The exception that this one was raised from, the first of the chain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) cause: Option<Root>,
+    /// What links it to the program's end.
+    #[serde(flatten, skip_serializing)]
+    pub(crate) origin: Origin,
+}
+
+/// The exception at the beginning of a chain.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Root {
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    #[serde(default)]
+    pub(crate) message: String,
+    pub(crate) file: Option<String>,
+    pub(crate) line: Option<u64>,
+    pub(crate) function: Option<String>,
+}
+
+/// The process that wrote a note.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+pub(crate) struct Origin {
+    /// Its ancestors, parent first.
+    #[serde(default)]
+    pub(crate) parents: Vec<i32>,
+    /// When it was started, on the monotonic clock.
+    pub(crate) started: Option<f64>,
+    /// When it began to end; absent in a process that was killed then.
+    pub(crate) ended: Option<f64>,
+    /// What it ends with; absent for a thread.
+    pub(crate) exit_code: Option<i32>,
+}
+
+/// How the program ended.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Last {
+    pub(super) program: Option<i32>,
+    pub(super) code: i32,
+    /// On the monotonic clock; `None` where it is not known.
+    pub(super) time: Option<f64>,
+}
+
+/// What a note has to do with the end.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Link {
+    Cause(Exception),
+    /// It may have nothing to do with it.
+    Earlier(Exception),
+}
+
+/// Exceptions that only report that a child failed: the child's own tells more.
+const PASSED_ON: &[&str] = &[
+    "torch.distributed.elastic.multiprocessing.errors.ChildFailedError",
+    "torch.multiprocessing.spawn.ProcessRaisedException",
+    "torch.multiprocessing.spawn.ProcessExitedException",
+    "subprocess.CalledProcessError",
+    "concurrent.futures.process.BrokenProcessPool",
+    "joblib.externals.loky.process_executor.TerminatedWorkerError",
+];
+
+/// Those of launchers, which stop the other workers first: that takes a while.
+const PASSED_ON_LATE: &str = "torch.";
+
+/// The note that tells most about the end; without one that led to it, the last.
+pub(super) fn link(notes: Vec<Exception>, last: Last) -> Option<Link> {
+    if let Some(cause) = cause(&notes, last) {
+        return Some(Link::Cause(cause.clone()));
+    }
+    let times = notes.into_iter().max_by(|a, b| a.time.total_cmp(&b.time));
+    times.map(Link::Earlier)
+}
+
+fn cause(notes: &[Exception], last: Last) -> Option<&Exception> {
+    let mut found = own(notes, last).or_else(|| childs(notes, last))?;
+    // A launcher may run under another one.
+    for _ in 0..notes.len() {
+        match passed_on(notes, found) {
+            Some(childs) => found = childs,
+            None => break,
+        }
+    }
+    Some(found)
+}
+
+/// The program's own: its main thread's, else that of a thread that has just died.
+fn own(notes: &[Exception], last: Last) -> Option<&Exception> {
+    let own = || notes.iter().filter(|note| Some(note.pid) == last.program);
+    let main = own()
+        .filter(|note| note.main_thread)
+        // A text to end with says nothing about another exit code.
+        .filter(|note| note.kind != "SystemExit" || note.origin.exit_code == Some(last.code))
+        .max_by(|a, b| a.time.total_cmp(&b.time));
+    main.or_else(|| first(own().filter(|note| !note.main_thread && just_before(note, last.time))))
+}
+
+/// That of a process below the program, which ended just before and with the same code.
+fn childs(notes: &[Exception], last: Last) -> Option<&Exception> {
+    let program = last.program?;
+    nearest(
+        notes
+            .iter()
+            .filter(|note| note.origin.exit_code == Some(last.code))
+            .filter(|note| just_before(note, last.time)),
+        program,
+    )
+}
+
+/// What `note` only passes on.
+fn passed_on<'a>(notes: &'a [Exception], note: &Exception) -> Option<&'a Exception> {
+    if !PASSED_ON.contains(&note.kind.as_str()) {
+        return None;
+    }
+    let late = note.kind.starts_with(PASSED_ON_LATE);
+    let before = notes
+        .iter()
+        .filter(|other| other.time <= note.time)
+        .filter(|other| late || just_before(other, Some(note.time)));
+    nearest(before, note.pid)
+}
+
+fn just_before(note: &Exception, end: Option<f64>) -> bool {
+    let ended = note.origin.ended.unwrap_or(note.time);
+    end.is_none_or(|end| end - ended <= LED_TO_IT)
+}
+
+/// Of notes of processes below `ancestor` that of the nearest: what is below those again was
+/// tolerated by them. Of several the last, or of those that ran together with it the first:
+/// its failure is why the others failed.
+fn nearest<'a>(notes: impl Iterator<Item = &'a Exception>, ancestor: i32) -> Option<&'a Exception> {
+    let below: Vec<_> = notes
+        .filter(|note| note.main_thread)
+        .filter_map(|note| {
+            let parents = &note.origin.parents;
+            let distance = parents.iter().position(|parent| *parent == ancestor)?;
+            Some((distance, note))
+        })
+        .collect();
+    let least = below.iter().map(|(distance, _)| *distance).min()?;
+    let nearest = || {
+        let of = below.iter().filter(|(distance, _)| *distance == least);
+        of.map(|(_, note)| *note)
+    };
+    let last = nearest().max_by(|a, b| a.time.total_cmp(&b.time))?;
+    first(nearest().filter(|note| last.origin.started.is_none_or(|since| note.time >= since)))
+}
+
+fn first<'a>(notes: impl Iterator<Item = &'a Exception>) -> Option<&'a Exception> {
+    notes.min_by(|a, b| a.time.total_cmp(&b.time))
+}
+
+impl Exception {
+    /// `ValueError: message`, where, and what it was raised from.
+    pub(super) fn lines(&self) -> String {
+        let what = headline(&self.kind, &self.message);
+        let at = place(self.file.as_deref(), self.line, self.function.as_deref());
+        let root = self.cause.as_ref().map(|root| {
+            let at = place(root.file.as_deref(), root.line, root.function.as_deref());
+            format!("\ncaused by {}{at}", headline(&root.kind, &root.message))
+        });
+        format!("{what}{at}{}", root.unwrap_or_default())
+    }
+
+    /// Where it was, in a line with what it was.
+    pub(super) fn earlier(&self, program: Option<i32>) -> String {
+        let headline = headline(&self.kind, &self.message);
+        match Some(self.pid) == program {
+            true if !self.main_thread => format!("earlier, in thread {}: {headline}", self.thread),
+            true => format!("earlier: {headline}"),
+            false => format!("earlier, in process {}: {headline}", self.pid),
+        }
+    }
+}
+
+fn headline(kind: &str, message: &str) -> String {
+    match message {
+        "" => kind.to_owned(),
+        message => format!("{kind}: {message}"),
+    }
+}
+
+fn place(file: Option<&str>, line: Option<u64>, function: Option<&str>) -> String {
+    let Some(file) = file else {
+        return String::new();
+    };
+    let line = line.map_or_else(String::new, |line| format!(":{line}"));
+    let function = function.map_or_else(String::new, |function| format!(" in {function}"));
+    format!("\n  at {file}{line}{function}")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,172 @@
+//! Which note is the cause.
+
+use super::{Exception, Last, Link, Origin, link};
+
+const PROGRAM: i32 = 7;
+/// When the program ended.
+const END: f64 = 100.0;
+const TORCHRUN: &str = "torch.distributed.elastic.multiprocessing.errors.ChildFailedError";
+
+/// A note of a process that was started at 0 and ends by its exception.
+fn note(kind: &str, pid: i32, parents: &[i32], time: f64) -> Exception {
+    Exception {
+        kind: kind.to_owned(),
+        message: String::new(),
+        file: None,
+        line: None,
+        function: None,
+        pid,
+        thread: "MainThread".to_owned(),
+        main_thread: true,
+        time,
+        cause: None,
+        origin: Origin {
+            parents: parents.to_vec(),
+            started: Some(0.0),
+            ended: Some(time),
+            exit_code: Some(1),
+        },
+    }
+}
+
+fn started(note: Exception, started: f64) -> Exception {
+    let started = Some(started);
+    let origin = Origin {
+        started,
+        ..note.origin
+    };
+    Exception { origin, ..note }
+}
+
+fn in_thread(note: Exception) -> Exception {
+    let origin = Origin {
+        ended: None,
+        exit_code: None,
+        ..note.origin
+    };
+    Exception {
+        thread: "loader".to_owned(),
+        main_thread: false,
+        origin,
+        ..note
+    }
+}
+
+/// `Ok` the cause, `Err` one that is only mentioned.
+#[track_caller]
+fn check_code(code: i32, notes: &[Exception], expected: Option<Result<&str, &str>>) {
+    let last = Last {
+        program: Some(PROGRAM),
+        code,
+        time: Some(END),
+    };
+    let found = link(notes.to_vec(), last);
+    let found = found.as_ref().map(|found| match found {
+        Link::Cause(note) => Ok(note.kind.as_str()),
+        Link::Earlier(note) => Err(note.kind.as_str()),
+    });
+    assert_eq!(found, expected);
+}
+
+#[track_caller]
+fn check(notes: &[Exception], expected: Option<Result<&str, &str>>) {
+    check_code(1, notes, expected);
+}
+
+#[test]
+fn the_programs_own_exception_is_the_cause_whatever_others_noted() {
+    check(&[], None);
+    let probe = |pid, time| note("ImportError", pid, &[PROGRAM, 1], time);
+    let own = note("ValueError", PROGRAM, &[1], 99.9);
+    check(
+        &[probe(8, 99.7), probe(9, 99.8), own.clone()],
+        Some(Ok("ValueError")),
+    );
+    // A cleanup that fails afterwards.
+    check(&[own.clone(), probe(8, 99.95)], Some(Ok("ValueError")));
+    // Its end may take a while.
+    check(
+        &[note("ValueError", PROGRAM, &[1], 40.0)],
+        Some(Ok("ValueError")),
+    );
+}
+
+#[test]
+fn another_process_counts_when_its_end_led_to_the_programs() {
+    let trainer = |time| note("ValueError", 8, &[PROGRAM, 1], time);
+    check(&[trainer(99.5)], Some(Ok("ValueError")));
+    check(&[trainer(98.5)], Some(Err("ValueError")));
+    // A teardown that takes seconds, after which it ends.
+    let mut slow = trainer(90.0);
+    slow.origin.ended = Some(99.9);
+    check(&[slow], Some(Ok("ValueError")));
+    // Another exit code, and a process of somebody else's.
+    check_code(2, &[trainer(99.9)], Some(Err("ValueError")));
+    let stranger = note("ValueError", 8, &[5, 1], 99.9);
+    check(&[stranger], Some(Err("ValueError")));
+}
+
+#[test]
+fn what_the_failing_process_tolerated_is_not_the_cause() {
+    let probe = |pid| note("ImportError", pid, &[8, PROGRAM, 1], 99.8);
+    let trainer = note("ValueError", 8, &[PROGRAM, 1], 99.9);
+    check(
+        &[probe(9), probe(10), probe(11), trainer],
+        Some(Ok("ValueError")),
+    );
+}
+
+#[test]
+fn of_commands_in_turn_the_last_counts_and_of_those_at_once_the_first() {
+    let one = note("KeyError", 8, &[PROGRAM, 1], 99.5);
+    let other = |started_at| started(note("OSError", 9, &[PROGRAM, 1], 99.9), started_at);
+    check(&[one.clone(), other(99.6)], Some(Ok("OSError")));
+    check(&[one, other(1.0)], Some(Ok("KeyError")));
+}
+
+#[test]
+fn a_launcher_passes_on_the_first_failure_of_its_last_attempt() {
+    let worker = |kind, pid, time, at| started(note(kind, pid, &[PROGRAM, 1], time), at);
+    let launcher = note(TORCHRUN, PROGRAM, &[1], 99.9);
+    let notes = [
+        worker("MemoryError", 8, 20.0, 10.0),
+        worker("KeyError", 9, 60.0, 50.0),
+        worker("OSError", 10, 61.0, 50.0),
+        launcher.clone(),
+    ];
+    check(&notes, Some(Ok("KeyError")));
+    check(&[launcher], Some(Ok(TORCHRUN)));
+    // Behind a shell that stays, with a child that a worker tolerated.
+    let notes = [
+        note("ImportError", 10, &[9, 8, PROGRAM, 1], 60.0),
+        note("KeyError", 9, &[8, PROGRAM, 1], 61.0),
+        note(TORCHRUN, 8, &[PROGRAM, 1], 99.9),
+    ];
+    check(&notes, Some(Ok("KeyError")));
+}
+
+#[test]
+fn a_command_that_failed_is_told_by_its_own_exception_if_that_has_just_come() {
+    const CHECKED: &str = "subprocess.CalledProcessError";
+    let own = note(CHECKED, PROGRAM, &[1], 99.9);
+    let child = |time| note("KeyError", 8, &[PROGRAM, 1], time);
+    check(&[child(99.8), own.clone()], Some(Ok("KeyError")));
+    check(&[child(50.0), own], Some(Ok(CHECKED)));
+}
+
+#[test]
+fn a_thread_counts_when_it_has_just_died() {
+    let thread = |time| in_thread(note("KeyError", PROGRAM, &[1], time));
+    check(&[thread(99.5)], Some(Ok("KeyError")));
+    check(&[thread(40.0)], Some(Err("KeyError")));
+    let own = note("ValueError", PROGRAM, &[1], 99.9);
+    check(&[thread(99.5), own], Some(Ok("ValueError")));
+}
+
+#[test]
+fn a_text_to_end_with_goes_with_its_own_exit_code() {
+    let mut text = note("SystemExit", PROGRAM, &[1], 99.9);
+    text.origin.exit_code = Some(2);
+    check_code(2, &[text.clone()], Some(Ok("SystemExit")));
+    check_code(3, &[text], Some(Err("SystemExit")));
+}
