@@ -27,6 +27,7 @@ mod neighbours;
 mod otlp;
 mod outcome;
 mod own;
+mod peers;
 mod prometheus;
 mod relay;
 mod secrets;
