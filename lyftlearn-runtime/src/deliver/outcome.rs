@@ -352,6 +352,12 @@ pub(crate) struct Redact {
     values: Vec<String>,
 }
 
+/// What stands where a secret was.
+const REDACTED: &str = "[redacted]";
+
+/// As long as the Python package's notes are at most: what is longer was cut there.
+const NOTED_CHARACTERS: usize = 4096;
+
 /// A value shorter than this would take innocent text with it.
 const SHORTEST_SECRET: usize = 6;
 
@@ -421,10 +427,30 @@ impl Redact {
     /// Redacted first and cut then: a value that the limit cut through would not be
     /// known again.
     pub(crate) fn text(&self, text: &str) -> String {
+        let was_cut = text.chars().nth(NOTED_CHARACTERS - 1).is_some();
         let redacted = self.values.iter().fold(text.to_owned(), |text, value| {
-            text.replace(value.as_str(), "[redacted]")
+            text.replace(value.as_str(), REDACTED)
         });
+        let redacted = self.without_parts(&redacted, was_cut);
         redacted.chars().take(MESSAGE_CHARACTERS).collect()
+    }
+
+    /// Without the part of a value that lies at an edge: whoever noted the text may have cut it
+    /// there. A text that is as long as notes are was cut, and then any part goes.
+    fn without_parts(&self, text: &str, was_cut: bool) -> String {
+        let least = if was_cut { 1 } else { SHORTEST_SECRET };
+        let values = || self.values.iter().map(|value| value.as_bytes());
+        let end = values().map(|value| overlap(text.bytes(), value.iter().copied(), value.len()));
+        let end = end.max().filter(|length| *length >= least);
+        let kept = &text[..text.len() - end.unwrap_or_default()];
+        let beginning = values().map(|value| {
+            let backwards = value.iter().rev().copied();
+            overlap(kept.bytes().rev(), backwards, value.len())
+        });
+        let beginning = beginning.max().filter(|length| *length >= SHORTEST_SECRET);
+        let rest = &kept[beginning.unwrap_or_default()..];
+        let mark = |found: Option<usize>| found.map_or("", |_| REDACTED);
+        format!("{}{rest}{}", mark(beginning), mark(end))
     }
 
     fn exception(&self, exception: Exception) -> Exception {
@@ -437,6 +463,30 @@ impl Redact {
             ..exception
         }
     }
+}
+
+/// How many bytes at the end of `text` are the beginning of a value, but not all of it (Knuth,
+/// Morris and Pratt: each byte is looked at once).
+fn overlap(
+    text: impl DoubleEndedIterator<Item = u8>,
+    value: impl Iterator<Item = u8>,
+    length: usize,
+) -> usize {
+    let value: Vec<u8> = value.collect();
+    let mut tail: Vec<u8> = text.rev().take(length.saturating_sub(1)).collect();
+    tail.reverse();
+    let mut shorter = vec![0; value.len()];
+    let extend = |shorter: &[usize], mut matched: usize, byte: u8| {
+        while matched > 0 && value.get(matched) != Some(&byte) {
+            matched = shorter[matched - 1];
+        }
+        matched + usize::from(value.get(matched) == Some(&byte))
+    };
+    for at in 1..value.len() {
+        shorter[at] = extend(&shorter, shorter[at - 1], value[at]);
+    }
+    tail.into_iter()
+        .fold(0, |matched, byte| extend(&shorter, matched, byte))
 }
 
 /// With everything escaped that RFC 3986 does not leave as it is.

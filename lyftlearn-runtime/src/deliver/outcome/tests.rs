@@ -268,3 +268,43 @@ fn a_class_is_shown_by_the_name_that_it_is_told_by() {
         assert_eq!(serde_json::json!(class), class.name());
     }
 }
+
+#[test]
+fn a_secret_that_was_cut_before_it_came_here_is_not_shown_in_part() {
+    let secret = "correct-horse-battery-staple-0123456789";
+    let redact = Redact::default().with(vec![secret.to_owned(), "é-ünïcödé-secret".to_owned()]);
+    for shown in 1..secret.len() {
+        // As the package cuts: at so many characters.
+        let before = "x".repeat(4096 - shown);
+        let noted: String = format!("{before}{secret} and more")
+            .chars()
+            .take(4096)
+            .collect();
+        let text = redact.text(&noted);
+        let rest = text.strip_prefix(&before).unwrap();
+        assert!("[redacted]".starts_with(rest), "{shown}");
+        // By somebody else, elsewhere: as far as it can be told from innocent text.
+        if shown >= 6 {
+            let text = redact.text(&format!("login {}", &secret[..shown]));
+            assert_eq!(text, "login [redacted]", "{shown}");
+            let text = redact.text(&format!("{} failed", &secret[secret.len() - shown..]));
+            assert_eq!(text, "[redacted] failed", "{shown}");
+        }
+    }
+    // Many values make a text shorter, and what lay beyond the limit comes into sight.
+    let many = format!("{secret} ").repeat(200);
+    let noted: String = many.chars().take(4096).collect();
+    assert!(!redact.text(&noted).contains("correct"));
+    assert_eq!(redact.text("with é-ünïcöd"), "with [redacted]");
+    assert_eq!(redact.text("a corrected text"), "a corrected text");
+    assert_eq!(redact.text("innocent"), "innocent");
+    assert_eq!(redact.text(""), "");
+}
+
+#[test]
+fn a_value_that_repeats_itself_takes_no_longer() {
+    let value = "a".repeat(100_000);
+    let redact = Redact::default().with(vec![format!("{value}b")]);
+    let text = redact.text(&value);
+    assert_eq!(text, "[redacted]");
+}
