@@ -99,7 +99,7 @@ impl Exporter {
     /// `store` has what came by StatsD.
     pub(super) fn start(orders: Metrics, own: Own, store: Option<Store>) -> Self {
         let shown = Rc::new(Shown {
-            sources: orders.run.iter().map(|run| region(run)).collect(),
+            sources: region(&orders).into_iter().collect(),
             store,
             own,
             labels: orders.export.labels.clone(),
@@ -227,10 +227,10 @@ fn reports(orders: &Metrics, shown: &Rc<Shown>) -> Vec<Report> {
         .collect()
 }
 
-fn region(run: &Path) -> Source {
-    let run = run.to_owned();
-    let reader = Reader::open(&run).ok().flatten();
-    Box::new(move || reader.as_ref()?.snapshot().ok())
+fn region(orders: &Metrics) -> Option<Source> {
+    let (run, bytes) = (orders.run.as_deref()?, orders.region_bytes?);
+    let reader = Reader::within(run, bytes).ok()??;
+    Some(Box::new(move || reader.snapshot().ok()))
 }
 
 /// What an agent before this one has sent, and where this one takes it down. A total must

@@ -42,6 +42,8 @@ pub(crate) struct Metrics {
     pub(crate) export: Export,
     /// The run directory, where the region is.
     pub(crate) run: Option<PathBuf>,
+    /// How long PID 1 has made the region; `None` where there is none.
+    pub(crate) region_bytes: Option<u64>,
     /// How long each part of the start took, in seconds.
     pub(crate) stages: Vec<(String, f64)>,
     /// The secrets that were there at the beginning.

@@ -1,7 +1,7 @@
 //! What the runtime counts of itself. CONTRACTS.md names all of it.
 
 use std::cell::Cell;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::endpoint::Refusals;
@@ -9,14 +9,10 @@ use super::ledger::Ledger;
 use super::orders::Metrics;
 use super::secrets::Ages;
 use crate::cli::outcome::class;
-use crate::contract::delivered;
 use crate::credentials::Broker;
 use crate::deliver::outcome::End;
 use crate::facts::{Facts, wall_clock};
-use crate::metrics::region::{Key, Kind, Region, Series, Snapshot, Value};
-
-/// Its starts are counted where they outlive it.
-const STARTS: &str = "lyftlearn_runtime_agent_starts_total";
+use crate::metrics::region::{Kind, Series, Snapshot, Value};
 
 /// All of its names begin so.
 pub(super) const PREFIX: &str = "lyftlearn_runtime_";
@@ -58,9 +54,6 @@ pub(super) struct Lost {
 
 impl Own {
     pub(super) fn new(orders: &Metrics, sources: Sources) -> Self {
-        if let Some(run) = &orders.run {
-            count_start(run);
-        }
         Self {
             stages: orders.stages.clone(),
             skew: orders.skew,
@@ -121,6 +114,10 @@ impl Own {
         if let Some(skew) = self.skew {
             let help = "How many undeclared differences there are from what trained the model.";
             found.push(gauge("skew_differences", &[], float(skew), help));
+        }
+        if let Some(starts) = self.sources.ledger.starts() {
+            let help = "How often the process beside the program was started.";
+            found.push(counter("agent_starts_total", &[], starts, help));
         }
         for (signal, count) in self.sources.ledger.signals() {
             let help = "Signals that were passed on to the program.";
@@ -199,20 +196,6 @@ pub(super) fn begins_anew(series: &Series) -> bool {
 
 fn order(series: &Series) -> (Kind, &str, &[(String, String)]) {
     (series.value.kind(), &series.name, &series.labels)
-}
-
-/// In the region, as everybody else counts: the next agent finds it there.
-fn count_start(run: &Path) {
-    let facts = Facts::empty()
-        .with_root("/")
-        .with_var(delivered::RUN_DIR, run);
-    let region = Region::of(&facts);
-    let help = "How often the process beside the program was started.";
-    // A region without room for it says so by itself.
-    let _ = region.describe(STARTS, "", help);
-    if let Ok(key) = Key::new(STARTS, []) {
-        region.counter(&key).add(1);
-    }
 }
 
 fn counter(name: &str, labels: &[(&str, &str)], count: u64, help: &str) -> Series {

@@ -155,6 +155,7 @@ fn metrics(needs: &mut Needs<'_>) -> Metrics {
     Metrics {
         export: needs.export.clone(),
         run: needs.run.map(Path::to_owned),
+        region_bytes: needs.region_bytes,
         stages: std::mem::take(&mut needs.stages),
         secrets: std::mem::take(&mut needs.secrets),
         oom_counter: needs.oom_counter.take(),

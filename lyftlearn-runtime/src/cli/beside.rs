@@ -26,6 +26,8 @@ pub(super) struct Needs<'a> {
     pub(super) settings: &'a Settings,
     /// Where its own socket goes; without a run directory nobody would find it.
     pub(super) run: Option<&'a Path>,
+    /// How long the region is that lies there.
+    pub(super) region_bytes: Option<u64>,
     pub(super) owner: Option<(u32, u32)>,
     pub(super) identity: &'a Identity,
     pub(super) endpoint: Option<identity::Bound>,

@@ -228,6 +228,7 @@ fn prepare_run(
             skew: skew.as_ref(),
             settings,
             run: run.as_deref(),
+            region_bytes: region.as_ref().map(region::Place::bytes),
             owner,
             identity: &resolved.identity,
             endpoint,

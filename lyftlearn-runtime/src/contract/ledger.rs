@@ -15,5 +15,7 @@ pub(crate) const BY: usize = PROGRAM + 1;
 pub(crate) const ENDED: usize = BY + 1;
 pub(crate) const EXITED: u64 = 1;
 pub(crate) const SIGNALLED: u64 = 2;
+/// How often the agent was started.
+pub(crate) const STARTS: usize = ENDED + 1;
 /// All of them.
-pub(crate) const WORDS: usize = ENDED + 1;
+pub(crate) const WORDS: usize = STARTS + 1;

@@ -51,6 +51,7 @@ pub(super) struct Agent {
     ending: bool,
     ledger: Option<usize>,
     last_words: bool,
+    starts: u64,
     /// How often each signal was passed on to the program.
     forwarded: [u64; ledger::SIGNALS],
 }
@@ -73,6 +74,7 @@ impl Agent {
             ending: false,
             ledger: helper.ledger,
             last_words: helper.last_words,
+            starts: 0,
             forwarded: [0; ledger::SIGNALS],
         })
     }
@@ -85,6 +87,9 @@ impl Agent {
             .collect();
         self.again = None;
         self.started = now;
+        self.starts += 1;
+        // Before it is there: it shows the number.
+        self.tell(ledger::STARTS, self.starts);
         match spawn::spawn(&self.file, &self.words, &self.mask, &files) {
             Ok(pid) => self.pid = Some(pid),
             Err(_) => {
