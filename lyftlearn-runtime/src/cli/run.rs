@@ -154,7 +154,7 @@ fn prepare_run(
     })?;
     let quiet = settings.log.as_deref() == Some("off");
     let skew = skew::guard(facts, &resolved)?;
-    let first = required::awaited(facts, &resolved)?;
+    let first = required::awaited(facts, &resolved, account.as_ref(), true)?;
     let obtained = secrets::obtain(facts, &resolved)?;
     stages.end("secrets");
     let noted = resolved.problems.len();
@@ -177,8 +177,14 @@ fn prepare_run(
     }
     let run = delivery.workload.paths.run.clone();
     let owner = account.as_ref().map(Account::owner);
-    let (presented, endpoint) =
-        identity::served(facts, &delivery.workload, owner, &mut delivery.problems);
+    let (presented, endpoint) = identity::served(
+        facts,
+        &delivery.workload,
+        settings,
+        account.as_ref(),
+        cfg!(feature = "agent"),
+        &mut delivery.problems,
+    );
     let (pointed, statsd) = beside::statsd(
         settings,
         &export.clients,
