@@ -177,12 +177,14 @@ fn prepare_run(
     }
     let run = delivery.workload.paths.run.clone();
     let owner = account.as_ref().map(Account::owner);
+    let descriptors =
+        beside::has_descriptors(&delivery.workload, &mut export, &mut delivery.problems);
     let (presented, endpoint) = identity::served(
         facts,
         &delivery.workload,
         settings,
         account.as_ref(),
-        cfg!(feature = "agent"),
+        descriptors,
         &mut delivery.problems,
     );
     let (pointed, statsd) = beside::statsd(
@@ -223,6 +225,7 @@ fn prepare_run(
     let export = beside::joined(&statsd, export);
     let pushes = export.pushes();
     let nowhere = beside::is_nowhere(&delivery.workload);
+    let mut ports = String::new();
     let helper = beside::helper(
         facts,
         beside::Needs {
@@ -234,18 +237,21 @@ fn prepare_run(
             skew: skew.as_ref(),
             settings,
             run: run.as_deref(),
+            descriptors,
             region_bytes: region.as_ref().map(region::Place::bytes),
             owner,
             identity: &resolved.identity,
             endpoint,
             first,
             statsd,
+            ports: &mut ports,
             problems: &mut delivery.problems,
         },
     );
     if !quiet {
         say(
             &delivery,
+            &ports,
             noted + delivery.problems.len(),
             &about_secrets,
             skew.as_ref(),
@@ -421,7 +427,13 @@ fn ended(end: End, ending: &Ending, exit_remap: &[(u8, u8)]) -> End {
 }
 
 /// One line, so that a log shows where it ran and nothing else.
-fn say(delivery: &Delivery, problems: usize, about_secrets: &[String], skew: Option<&Skew>) {
+fn say(
+    delivery: &Delivery,
+    ports: &str,
+    problems: usize,
+    about_secrets: &[String],
+    skew: Option<&Skew>,
+) {
     let workload = &delivery.workload;
     let job = workload
         .job
@@ -441,7 +453,7 @@ fn say(delivery: &Delivery, problems: usize, about_secrets: &[String], skew: Opt
         .collect();
     let skew = skew.map(in_words).unwrap_or_default();
     output::say(&format!(
-        "lyftlearn-runtime: {} ({}), {}{job}{problems}{secrets}{skew}\n",
+        "lyftlearn-runtime: {} ({}), {}{job}{ports}{problems}{secrets}{skew}\n",
         workload.platform.as_str(),
         workload.flavor.as_str(),
         workload.role.as_str(),
