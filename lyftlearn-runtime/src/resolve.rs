@@ -428,7 +428,7 @@ fn read(
 }
 
 fn file(facts: &Facts, path: &str) -> Result<Option<File>, Error> {
-    let bytes = facts.file(path, limits::DOCUMENT_BYTES)?;
+    let bytes = facts.file(path, limits::SETTINGS_BYTES)?;
     Ok(bytes.map(|bytes| File {
         path: path.to_owned(),
         bytes,

@@ -1,5 +1,10 @@
 //! Signals by name and number, 1 to 64 as Linux counts them (signal(7)).
 
+#[cfg(feature = "cli")]
+use std::sync::Arc;
+#[cfg(feature = "cli")]
+use std::sync::atomic::AtomicBool;
+
 use nix::sys::signal::Signal;
 
 /// The first real-time signal that programs may use: the C library keeps 32 and 33.
@@ -32,6 +37,17 @@ pub(crate) fn name(number: i32) -> String {
         Err(_) if (RTMIN..=LAST).contains(&number) => format!("SIGRTMIN+{}", number - RTMIN),
         Err(_) => format!("signal {number}"),
     }
+}
+
+/// A peer that leaves is an error of the write (EPIPE) from now on, and does not end this
+/// process. A handler and not `SIG_IGN`: exec takes it away, so that what this process starts
+/// finds the default. Not for a process that becomes the program: exec would also take away
+/// what was ignored before.
+#[cfg(feature = "cli")]
+pub(crate) fn survive_peers_that_leave() -> std::io::Result<()> {
+    let unread = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(Signal::SIGPIPE as i32, unread)?;
+    Ok(())
 }
 
 #[cfg(test)]

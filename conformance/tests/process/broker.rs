@@ -418,3 +418,88 @@ fn doctor_says_what_fails_and_what_to_do() {
     // Without an identity nothing fails.
     check_end(&asked(&World::new().container(""), ""), 0);
 }
+
+/// A pod without any source of credentials.
+fn bare_pod(world: &World, settings: &str) -> Sandbox {
+    world.pod(settings, "{}").variable("HOME", "/home")
+}
+
+#[test]
+fn where_no_source_is_found_the_metadata_service_stays_as_it_was() {
+    needs_namespaces!();
+    for settings in ["", "[credentials]\nmode = \"native\"\n"] {
+        let world = World::new();
+        let output = ended(&bare_pod(&world, settings), SHOW);
+        check_end(&output, 0);
+        let found = variables(&output);
+        assert!(!found.contains_key("AWS_EC2_METADATA_DISABLED"));
+    }
+    let both = ["inspect", "doctor"].map(|tool| {
+        let world = World::new();
+        let argv = [BINARY, tool].map(OsString::from);
+        let output = bare_pod(&world, "").start(&argv).end();
+        String::from_utf8(output.stdout).unwrap()
+    });
+    for text in both {
+        for way_out in [
+            "credentials.source = \"imds\"",
+            "AWS_EC2_METADATA_DISABLED=true",
+        ] {
+            assert!(text.contains(way_out), "{text}");
+        }
+    }
+}
+
+#[test]
+fn network_isolation_says_so_at_once_unless_nothing_is_to_be_set() {
+    needs_namespaces!();
+    for (settings, expected) in [
+        ("", Some("true")),
+        ("[credentials]\nmode = \"native\"\n", None),
+    ] {
+        let world = World::new();
+        let job = || {
+            world
+                .training(settings, &json!({}))
+                .variable("HOSTNAME", "x")
+        };
+        let found = variables(&ended(&job(), SHOW));
+        let found = found.get("AWS_EC2_METADATA_DISABLED");
+        assert_eq!(found.map(String::as_str), expected);
+        let user = job().variable("AWS_EC2_METADATA_DISABLED", "false");
+        let found = variables(&ended(&user, SHOW));
+        assert_eq!(found["AWS_EC2_METADATA_DISABLED"], "false");
+    }
+}
+
+#[test]
+fn a_profile_that_no_file_has_goes_where_credentials_are_served() {
+    needs_namespaces!();
+    for variable in ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"] {
+        let (world, upstream) = (World::new(), Upstream::new());
+        let lost = |settings: &str| {
+            container(&world, &upstream, settings)
+                .variable("HOME", "/home")
+                .variable(variable, "canary-of-a-name")
+        };
+        let output = ended(&lost("[credentials]\nrequired = true\n"), SHOW);
+        check_end(&output, 0);
+        assert!(!variables(&output).contains_key(variable));
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains("; 1 problem"), "{said}");
+        let argv = [BINARY, "doctor"].map(OsString::from);
+        let shown = lost("").start(&argv).end();
+        let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+        let sentence = format!("{variable} names a profile that no file has");
+        assert!(
+            shown.contains(&sentence) && !shown.contains("canary-of"),
+            "{shown}"
+        );
+        // The program asks by itself, and would end with that.
+        let native = lost("[credentials]\nmode = \"native\"\nrequired = true\n");
+        let output = ended(&native, SHOW);
+        check_end(&output, 125);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains(&sentence), "{said}");
+    }
+}

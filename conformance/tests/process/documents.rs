@@ -218,3 +218,55 @@ fn values_that_are_json_themselves_are_what_they_say_where_that_is_declared() {
         assert_eq!(String::from_utf8_lossy(&output.stdout), expected);
     }
 }
+
+#[test]
+fn documents_without_end_are_refused_in_a_few_lines() {
+    needs_namespaces!();
+    let names = |count: usize, prefix: &str| -> String {
+        let one = |n| format!("{prefix}{n:07}=x\n");
+        (0..count).map(one).collect()
+    };
+    for (text, expected, lines) in [
+        (
+            names(600_000, "N"),
+            "together they take more than 6291456 bytes, the most that Linux takes\n",
+            2,
+        ),
+        (names(100_000, "LD_"), "\n  and 99980 more\n", 22),
+    ] {
+        let world = World::new();
+        let config = world.file("config/environment.env", &text);
+        let container = world
+            .container("")
+            .variable("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+            .mount_read_only(config.parent().unwrap(), "/etc/lyftlearn/config");
+        let output = ended(&container, &["true"]);
+        check_end(&output, 125);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(
+            said.contains(expected),
+            "{}",
+            &said[..said.len().min(2_000)]
+        );
+        assert_eq!(said.lines().count(), lines);
+    }
+}
+
+#[test]
+fn a_directory_of_secrets_without_end_is_refused() {
+    needs_namespaces!();
+    let world = World::new();
+    for n in 0..10_001 {
+        world.file(&format!("keys/k{n}"), "v");
+    }
+    let container = world
+        .container("[secrets.db]\nfrom = \"file:/keys\"\n")
+        .mount_read_only(world.path("keys"), "/keys");
+    let output = ended(&container, &["true"]);
+    check_end(&output, 125);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        said.contains("/keys holds more than 10000 files, or 16777216 bytes"),
+        "{said}"
+    );
+}

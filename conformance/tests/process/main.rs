@@ -29,6 +29,7 @@ mod neighbours;
 mod otlp;
 mod outcome;
 mod own;
+mod peers;
 mod prometheus;
 mod relay;
 mod run_dir;

@@ -82,3 +82,58 @@ fn it_lies_in_memory_where_the_run_directory_does_not() {
     assert!(name.starts_with("lyftlearn-metrics-"), "{name}");
     assert_eq!(kind, "regular file 600 1048576");
 }
+
+#[test]
+fn a_program_that_writes_over_its_region_costs_the_agent_no_memory_and_no_life() {
+    needs_namespaces!();
+    let world = World::new();
+    let port = super::export::free_port();
+    // Longer than any memory, and saying so of itself; then full of anything; then cut off.
+    let script = "import os, struct, time\n\
+         path = os.environ['LYFTLEARN_RUN_DIR'] + '/metrics.region'\n\
+         f = open(path, 'r+b')\n\
+         def wait(name):\n\
+         \x20   open('/shared/at-' + name, 'w')\n\
+         \x20   while not os.path.exists('/shared/' + name): time.sleep(0.01)\n\
+         wait('long')\n\
+         f.truncate(1 << 40); f.seek(16); f.write(struct.pack('<Q', 1 << 37)); f.flush()\n\
+         wait('garbage')\n\
+         f.truncate(1 << 20); f.seek(64 * 8); f.write(os.urandom((1 << 20) - 512)); f.flush()\n\
+         f.seek(16); f.write(struct.pack('<Q', 1 << 17)); f.seek(128); f.write(b'\\xff' * 128); f.flush()\n\
+         wait('short')\n\
+         f.truncate(0)\n\
+         wait('end')\n";
+    let settings = format!("[metrics]\nlisten = \"127.0.0.1:{port}\"\n");
+    let running = (world.sharing(&settings)).run(&["/usr/bin/python3", "-c", script]);
+    appears(&world.path("shared/at-long"));
+    let one = running.pid_one();
+    let before = super::agent::agent(one, None);
+    for (step, next) in [("long", "garbage"), ("garbage", "short"), ("short", "end")] {
+        world.file(&format!("shared/{step}"), "");
+        appears(&world.path(&format!("shared/at-{next}")));
+        for _ in 0..3 {
+            let answer = super::export::get(port, "GET /metrics HTTP/1.1");
+            assert!(answer.starts_with("HTTP/1.1 200"), "{step}: {answer}");
+        }
+    }
+    assert_eq!(super::agent::agent(one, None), before);
+    let status = std::fs::read_to_string(format!("/proc/{before}/status")).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let peak: u64 = peak
+        .unwrap()
+        .trim()
+        .trim_end_matches(" kB")
+        .parse()
+        .unwrap();
+    assert!(peak < 64 << 10, "{peak} kB");
+    // One that is started on such a file goes on as well.
+    super::agent::kill(before, Signal::SIGKILL);
+    super::agent::agent(one, Some(before));
+    let answer = super::export::get(port, "GET /metrics HTTP/1.1");
+    assert!(
+        answer.contains("lyftlearn_runtime_agent_starts_total 2\n"),
+        "{answer}"
+    );
+    world.file("shared/end", "");
+    check_end(&running.end(), 0);
+}

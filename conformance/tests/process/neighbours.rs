@@ -119,3 +119,39 @@ fn what_a_start_would_want_is_told_before_there_is_one() {
         }
     }
 }
+
+#[test]
+fn the_line_of_the_start_names_a_port_that_others_may_want() {
+    needs_namespaces!();
+    let beginning = "lyftlearn-runtime: kubernetes (pod), job, job digits-1";
+    let container = |world: &World, listen: &str| {
+        (world.pod("", "{}"))
+            .own_network()
+            .variable("LYFTLEARN_RUNTIME_METRICS_LISTEN", listen)
+    };
+    for (listen, ports) in [
+        ("0.0.0.0:9102", ", metrics at :9102"),
+        ("[::]:9102", ", metrics at :9102"),
+        ("127.0.0.1:9102", ""),
+        ("off", ""),
+    ] {
+        let world = World::new();
+        let output = ended(&container(&world, listen), &["true"]);
+        check_end(&output, 0);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(said, format!("{beginning}{ports}\n"), "{listen}");
+    }
+    // Somebody else was first.
+    let script = format!(
+        "import socket, subprocess; taken = socket.create_server(('0.0.0.0', 9102)); \
+         print(subprocess.run(['{BINARY}', 'run', 'true']).returncode)"
+    );
+    let world = World::new();
+    let output = container(&world, "0.0.0.0:9102")
+        .start(&["/usr/bin/python3", "-c", &script].map(OsString::from))
+        .end();
+    check_end(&output, 0);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let taken = "; no metrics at :9102: the port is taken, metrics.listen takes another or off";
+    assert!(said.starts_with(&format!("{beginning}{taken};")), "{said}");
+}

@@ -143,6 +143,8 @@ fn served(world: &World, settings: &str, variables: &[(&str, &str)]) -> (Output,
         .mount(world.path("run"), "/run")
         .variable("KUBERNETES_SERVICE_HOST", "10.0.0.1")
         .variable("HOSTNAME", "digits-1")
+        // Tests share the machine's ports.
+        .variable("LYFTLEARN_RUNTIME_METRICS_LISTEN", "127.0.0.1:0")
         .variable("LYFTLEARN_RUNTIME_ROLE", "serving");
     let container = variables
         .iter()

@@ -510,3 +510,23 @@ fn an_argument_over_the_kernels_limit_is_refused_by_size() {
         "{shown}"
     );
 }
+
+#[test]
+fn any_limit_on_open_files_starts_and_what_does_without_an_agent_is_said() {
+    needs_namespaces!();
+    for limit in (6..=24).chain([32, 39, 40, 48]) {
+        let world = World::new();
+        let python = format!(
+            "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({limit}, {limit}))"
+        );
+        let container = (world.pod("metrics.statsd = \"on\"\n", "{}"))
+            .variable("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:9/c")
+            .inheriting(&python);
+        let output = ended(&container, &["sh", "-c", "ulimit -n; exit 7"]);
+        check_end(&output, 7);
+        let found = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(found, format!("{limit}\n"));
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(said.contains("problem"), limit < 40, "{limit}: {said}");
+    }
+}

@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::Full;
@@ -18,8 +17,8 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use subtle::ConstantTimeEq;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 
+use super::places::{Place, Places};
 use crate::contract::delivered::CREDENTIALS_PATH;
 use crate::credentials::{Broker, Unavailable};
 use crate::workload::Secret;
@@ -29,8 +28,9 @@ const HEAD: Duration = Duration::from_secs(5);
 /// The whole head; a token and a few headers take far less.
 const HEAD_BYTES: usize = 16 << 10;
 const HEADERS: usize = 64;
-/// At a time; more wait in the socket's queue.
+/// At a time; of more, those go that have asked nothing.
 const CONNECTIONS: usize = 256;
+const SHARES: u64 = 4;
 /// Descriptors have run out; they come back.
 pub(super) const NO_DESCRIPTOR: Duration = Duration::from_millis(100);
 
@@ -106,32 +106,35 @@ impl Refusal {
 impl Endpoint {
     /// Serves for ever.
     pub(super) async fn serve(self, listener: TcpListener) {
-        let places = Arc::new(Semaphore::new(CONNECTIONS));
+        let places = Places::new(CONNECTIONS, SHARES);
         loop {
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-                return;
-            };
             match listener.accept().await {
                 Ok((stream, peer)) => {
+                    let place = places.take().await;
                     let endpoint = self.clone();
                     tokio::task::spawn_local(async move {
-                        endpoint.connection(stream, peer).await;
-                        drop(place);
+                        let served = endpoint.connection(stream, peer, &place);
+                        place.hold(served).await;
                     });
                 }
-                Err(_) => tokio::time::sleep(NO_DESCRIPTOR).await,
+                Err(_) => {
+                    places.free_one();
+                    tokio::time::sleep(NO_DESCRIPTOR).await;
+                }
             }
         }
     }
 
-    async fn connection(&self, stream: TcpStream, peer: SocketAddr) {
+    async fn connection(&self, stream: TcpStream, peer: SocketAddr, place: &Place) {
         let _ = stream.set_nodelay(true);
         // Not even a route of somebody's making leads an answer off this machine.
         let _ = stream.set_ttl(1);
-        let service =
-            service_fn(
-                |request| async move { Ok::<_, Infallible>(self.answer(&request, peer).await) },
-            );
+        let service = service_fn(|request| async move {
+            place.seat().works();
+            let answer = self.answer(&request, peer).await;
+            place.seat().listens();
+            Ok::<_, Infallible>(answer)
+        });
         // What a peer does to its own connection is its own affair.
         let _ = http1::Builder::new()
             .timer(TokioTimer::new())

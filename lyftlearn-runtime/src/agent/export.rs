@@ -103,7 +103,9 @@ impl Exporter {
         store: Option<Store>,
     ) -> Self {
         let shown = Rc::new(Shown {
-            sources: run.iter().map(region).collect(),
+            sources: region(run.as_ref(), orders.region_bytes)
+                .into_iter()
+                .collect(),
             store,
             own,
             labels: orders.export.labels.clone(),
@@ -233,9 +235,9 @@ fn reports(orders: &Metrics, run: Option<&Directory>, shown: &Rc<Shown>) -> Vec<
         .collect()
 }
 
-fn region(run: &Directory) -> Source {
-    let reader = Reader::of(run).ok().flatten();
-    Box::new(move || reader.as_ref()?.snapshot().ok())
+fn region(run: Option<&Directory>, bytes: Option<u64>) -> Option<Source> {
+    let reader = Reader::within(run?, bytes?).ok()??;
+    Some(Box::new(move || reader.snapshot().ok()))
 }
 
 /// What an agent before this one has sent, and where this one takes it down. A total must

@@ -5,7 +5,7 @@ use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
 use crate::contract::ledger::{
-    AT, BY, ENDED, EXITED, KILLED, NOT_STARTED, PROGRAM, SIGNALLED, SIGNALS, STOP, WORDS,
+    AT, BY, ENDED, EXITED, KILLED, NOT_STARTED, PROGRAM, SIGNALLED, SIGNALS, STARTS, STOP, WORDS,
 };
 use crate::deliver::outcome::{End, How, Stopped};
 use crate::signal;
@@ -29,6 +29,11 @@ impl Ledger {
             .filter(|(_, count)| **count > 0)
             .map(|(number, count)| (signal::name(number), *count))
             .collect()
+    }
+
+    /// How often the agent was started.
+    pub(super) fn starts(&self) -> Option<u64> {
+        Some(self.words()?[STARTS])
     }
 
     /// How the program ended, as far as PID 1 has seen it; `None` while it runs.
@@ -113,6 +118,16 @@ mod tests {
             Some((signalled, true, Some(15))),
         );
         check(&[(KILLED, 1)], Some((How::Unkillable, true, None)));
+    }
+
+    #[test]
+    fn starts_are_told() {
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(WORDS as u64 * 8).unwrap();
+        file.write_all_at(&3u64.to_le_bytes(), STARTS as u64 * 8)
+            .unwrap();
+        assert_eq!(Ledger::new(Some(file)).starts(), Some(3));
+        assert_eq!(Ledger::new(None).starts(), None);
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod ledger;
 mod log;
 mod orders;
 mod own;
+mod places;
 mod scrape;
 mod secrets;
 
@@ -70,6 +71,7 @@ pub(crate) fn serve(parent: u32) -> Result<(), Error> {
     let orders = Orders::received(&Facts::capture(Vec::new()))?;
     // Before the next step, which makes its own files root's.
     let sockets = orders.take_sockets()?;
+    places::make_room();
     // It holds keys: no core dump, and no look into its memory or environment.
     nix::sys::prctl::set_dumpable(false)
         .map_err(|errno| Error::from(AgentFault::Runtime).because(errno.desc()))?;
@@ -86,6 +88,9 @@ pub(crate) fn serve(parent: u32) -> Result<(), Error> {
 /// starts it again.
 const HANGING_SECONDS: u32 = 10;
 const LIVING: Duration = Duration::from_secs(4);
+
+/// So long who asks for the state may take to read it.
+const UNREAD: Duration = Duration::from_secs(1);
 
 async fn stay_alive() {
     loop {
@@ -208,7 +213,11 @@ impl Service {
                     };
                     let mut line = serde_json::to_vec(&self.state())?;
                     line.push(b'\n');
-                    let _ = stream.write_all(&line).await;
+                    // A line that does not fit at once is for a peer that does not read.
+                    tokio::task::spawn_local(async move {
+                        let sent = stream.write_all(&line);
+                        let _ = tokio::time::timeout(UNREAD, sent).await;
+                    });
                 }
             }
         }

@@ -51,6 +51,8 @@ pub(crate) struct Run {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Metrics {
     pub(crate) export: Export,
+    /// How long PID 1 has made the region; `None` where there is none.
+    pub(crate) region_bytes: Option<u64>,
     /// How long each part of the start took, in seconds.
     pub(crate) stages: Vec<(String, f64)>,
     /// The secrets that were there at the beginning.

@@ -13,10 +13,7 @@ use crate::credentials::Broker;
 use crate::deliver::outcome::End;
 use crate::facts::{Facts, wall_clock};
 use crate::held::Directory;
-use crate::metrics::region::{Key, Kind, Region, Series, Snapshot, Value};
-
-/// Its starts are counted where they outlive it.
-const STARTS: &str = "lyftlearn_runtime_agent_starts_total";
+use crate::metrics::region::{Kind, Series, Snapshot, Value};
 
 /// All of its names begin so.
 pub(super) const PREFIX: &str = "lyftlearn_runtime_";
@@ -58,9 +55,6 @@ pub(super) struct Lost {
 
 impl Own {
     pub(super) fn new(orders: &Metrics, run: Option<Directory>, sources: Sources) -> Self {
-        if let Some(run) = &run {
-            count_start(run);
-        }
         Self {
             stages: orders.stages.clone(),
             skew: orders.skew,
@@ -121,6 +115,10 @@ impl Own {
         if let Some(skew) = self.skew {
             let help = "How many undeclared differences there are from what trained the model.";
             found.push(gauge("skew_differences", &[], float(skew), help));
+        }
+        if let Some(starts) = self.sources.ledger.starts() {
+            let help = "How often the process beside the program was started.";
+            found.push(counter("agent_starts_total", &[], starts, help));
         }
         for (signal, count) in self.sources.ledger.signals() {
             let help = "Signals that were passed on to the program.";
@@ -199,17 +197,6 @@ pub(super) fn begins_anew(series: &Series) -> bool {
 
 fn order(series: &Series) -> (Kind, &str, &[(String, String)]) {
     (series.value.kind(), &series.name, &series.labels)
-}
-
-/// In the region, as everybody else counts: the next agent finds it there.
-fn count_start(run: &Directory) {
-    let region = Region::in_directory(run);
-    let help = "How often the process beside the program was started.";
-    // A region without room for it says so by itself.
-    let _ = region.describe(STARTS, "", help);
-    if let Ok(key) = Key::new(STARTS, []) {
-        region.counter(&key).add(1);
-    }
 }
 
 fn counter(name: &str, labels: &[(&str, &str)], count: u64, help: &str) -> Series {

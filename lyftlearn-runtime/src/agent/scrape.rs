@@ -5,7 +5,6 @@ use std::convert::Infallible;
 use std::io::Write as _;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -21,11 +20,11 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::endpoint::NO_DESCRIPTOR;
 use super::export::Shown;
+use super::places::{Place, Places, Seat};
 use crate::contract::metrics::{PATH, SCRAPE_TIMEOUT};
 use crate::metrics::exposition::{Exposition, negotiate, takes_gzip};
 
@@ -36,51 +35,60 @@ const HEADERS: usize = 64;
 /// As Prometheus waits unless it says otherwise, and as long as anybody is waited for.
 const ANSWER: Duration = Duration::from_secs(10);
 const LONGEST_ANSWER: Duration = Duration::from_secs(120);
-/// At a time: each holds a snapshot. More wait in the socket's queue.
+/// At a time: each holds a snapshot. Of more, those go that have asked nothing, or take nothing
+/// of their answer.
 const CONNECTIONS: usize = 16;
+const SHARES: u64 = 1;
 /// Less is not worth packing.
 const PACKED_BYTES: usize = 1 << 10;
 
 pub(super) async fn outside(listener: TcpListener, shown: Rc<Shown>) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
-    while let Ok(place) = Arc::clone(&places).acquire_owned().await {
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                let _ = stream.set_nodelay(true);
-                let shown = Rc::clone(&shown);
-                tokio::task::spawn_local(async move {
-                    connection(stream, &shown).await;
-                    drop(place);
-                });
-            }
-            Err(_) => tokio::time::sleep(NO_DESCRIPTOR).await,
-        }
+    let places = Places::new(CONNECTIONS, SHARES);
+    loop {
+        let accepted = listener.accept().await;
+        let stream = accepted.map(|(stream, _)| {
+            let _ = stream.set_nodelay(true);
+            stream
+        });
+        seated(stream, &places, &shown).await;
     }
 }
 
 pub(super) async fn inside(listener: UnixListener, shown: Rc<Shown>) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
-    while let Ok(place) = Arc::clone(&places).acquire_owned().await {
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                let shown = Rc::clone(&shown);
-                tokio::task::spawn_local(async move {
-                    connection(stream, &shown).await;
-                    drop(place);
-                });
-            }
-            Err(_) => tokio::time::sleep(NO_DESCRIPTOR).await,
-        }
+    let places = Places::new(CONNECTIONS, SHARES);
+    loop {
+        let accepted = listener.accept().await;
+        seated(accepted.map(|(stream, _)| stream), &places, &shown).await;
     }
+}
+
+/// Serves a connection as soon as there is a place for it.
+async fn seated(
+    accepted: std::io::Result<impl AsyncRead + AsyncWrite + Unpin + 'static>,
+    places: &Rc<Places>,
+    shown: &Rc<Shown>,
+) {
+    let Ok(stream) = accepted else {
+        places.free_one();
+        tokio::time::sleep(NO_DESCRIPTOR).await;
+        return;
+    };
+    let place = places.take().await;
+    let shown = Rc::clone(shown);
+    tokio::task::spawn_local(async move {
+        place.hold(connection(stream, &shown, &place)).await;
+    });
 }
 
 /// One request each: who reads slowly, or not at all, has a connection for as long as
 /// Prometheus would wait, and no longer.
-async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin, shown: &Shown) {
+async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin, shown: &Shown, place: &Place) {
     let until = Rc::new(Cell::new(Instant::now() + HEAD));
     let service = service_fn(|request: Request<Incoming>| {
         until.set(Instant::now() + patience(request.headers()));
-        let answer = answer(&request, shown);
+        let seat = Rc::clone(place.seat());
+        seat.sends();
+        let answer = answer(&request, shown).map(|answer| Sent { answer, seat });
         async move { Ok::<_, Infallible>(answer) }
     });
     let served = http1::Builder::new()
@@ -199,7 +207,13 @@ impl Answer {
     }
 }
 
-impl Body for Answer {
+/// An answer on its way: each piece is asked for when there is room for it.
+struct Sent {
+    answer: Answer,
+    seat: Rc<Seat>,
+}
+
+impl Body for Sent {
     type Data = Bytes;
     type Error = Infallible;
 
@@ -207,12 +221,15 @@ impl Body for Answer {
         self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.get_mut().next().map(|bytes| Ok(Frame::data(bytes))))
+        let this = self.get_mut();
+        let piece = this.answer.next();
+        this.seat.sends();
+        Poll::Ready(piece.map(|bytes| Ok(Frame::data(bytes))))
     }
 
     fn size_hint(&self) -> hyper::body::SizeHint {
-        match self {
-            Self::Whole(text) => {
+        match &self.answer {
+            Answer::Whole(text) => {
                 hyper::body::SizeHint::with_exact(text.as_ref().map_or(0, Bytes::len) as u64)
             }
             _ => hyper::body::SizeHint::default(),
@@ -220,6 +237,6 @@ impl Body for Answer {
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self, Self::Whole(None))
+        matches!(self.answer, Answer::Whole(None))
     }
 }

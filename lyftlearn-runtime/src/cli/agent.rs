@@ -1,7 +1,7 @@
 //! The agent's start, and how `run` has it started.
 
 use std::ffi::OsString;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 
 use rustix::net::{SocketType, getsockname};
@@ -101,8 +101,10 @@ pub(super) fn helper(facts: &Facts, needs: &mut Needs<'_>) -> std::io::Result<Op
             sockets.push(memory);
         }
     }
+    let places = places(&orders.sockets, &sockets);
+    // Before what is not there, which the line has already.
+    needs.ports.insert_str(0, &for_others(&places));
     if let Some(run) = needs.run {
-        let places = places(&orders.sockets, &sockets);
         let note = serde_json::to_vec(&places).expect("plain data has no failure to report");
         // Without it `inspect` takes this runtime for a neighbour.
         let _ = run.write(delivered::LISTENERS, &note);
@@ -149,6 +151,33 @@ fn places(names: &[Socket], sockets: &[OwnedFd]) -> Vec<Place> {
         .collect()
 }
 
+/// Ports that are taken from whoever shares this network; on loopback nobody looks for them.
+fn for_others(places: &[Place]) -> String {
+    let mut said: Vec<String> = places
+        .iter()
+        .filter(|place| !place.address.ip().is_loopback())
+        .map(|place| {
+            let what = match place.listener.as_str() {
+                "prometheus" => "metrics",
+                "statsd" => "StatsD",
+                other => other,
+            };
+            format!(", {what} at {}", shown(place.address))
+        })
+        .collect();
+    // UDP and TCP of one port.
+    said.dedup();
+    said.concat()
+}
+
+/// A port of every address by its number alone.
+fn shown(address: SocketAddr) -> String {
+    if address.ip().is_unspecified() {
+        return format!(":{}", address.port());
+    }
+    address.to_string()
+}
+
 /// Memory in which PID 1 tells what it does, with room for all of it from the start.
 fn ledger() -> std::io::Result<OwnedFd> {
     let memory = rustix::fs::memfd_create("lyftlearn-ledger", rustix::fs::MemfdFlags::CLOEXEC)?;
@@ -160,6 +189,7 @@ fn ledger() -> std::io::Result<OwnedFd> {
 fn metrics(needs: &mut Needs<'_>) -> Metrics {
     Metrics {
         export: needs.export.clone(),
+        region_bytes: needs.region_bytes,
         stages: std::mem::take(&mut needs.stages),
         secrets: std::mem::take(&mut needs.secrets),
         oom_counter: needs.oom_counter.take(),
@@ -174,6 +204,14 @@ fn scrape_socket(needs: &mut Needs<'_>) -> Option<TcpListener> {
     let address = needs.export.listen?;
     TcpListener::bind(address)
         .inspect_err(|err| {
+            let why = match err.kind() {
+                std::io::ErrorKind::AddrInUse => "the port is taken".to_owned(),
+                kind => kind.to_string(),
+            };
+            let place = shown(address);
+            needs.ports.push_str(&format!(
+                "; no metrics at {place}: {why}, metrics.listen takes another or off"
+            ));
             needs.problems.push(format!(
                 "cannot listen on {address} for Prometheus: {}; metrics.listen takes another port, or off",
                 err.kind()

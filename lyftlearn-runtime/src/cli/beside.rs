@@ -27,6 +27,10 @@ pub(super) struct Needs<'a> {
     pub(super) settings: &'a Settings,
     /// Where its own socket goes; without a run directory nobody would find it.
     pub(super) run: Option<&'a Directory>,
+    /// Whether there are descriptors for it.
+    pub(super) descriptors: bool,
+    /// How long the region is that lies there.
+    pub(super) region_bytes: Option<u64>,
     pub(super) identity: &'a Identity,
     pub(super) endpoint: Option<identity::Bound>,
     /// Where the first credentials lie, when the start has waited for them.
@@ -40,6 +44,8 @@ pub(super) struct Needs<'a> {
     pub(super) secrets: Vec<String>,
     pub(super) oom_counter: Option<(PathBuf, u64)>,
     pub(super) skew: Option<&'a Skew>,
+    /// For the one line of the start: ports that others may want, and those that others have.
+    pub(super) ports: &'a mut String,
     pub(super) problems: &'a mut Vec<String>,
 }
 
@@ -120,8 +126,46 @@ pub(super) fn statsd(
     (Pointed::default(), ())
 }
 
+/// An agent's sockets lie above this number before it is there (see `init::agent`), and the rest
+/// of the start opens some files.
+#[cfg(feature = "agent")]
+const DESCRIPTORS: i32 = 40;
+
+/// Takes from `export` what an agent would listen to where there are too few descriptors for one:
+/// the program is started without it. Whether there are enough.
+#[cfg(feature = "agent")]
+pub(super) fn has_descriptors(
+    workload: &Workload,
+    export: &mut Export,
+    problems: &mut Vec<String>,
+) -> bool {
+    if rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stderr(), DESCRIPTORS - 1).is_ok() {
+        return true;
+    }
+    let wanted = workload.credentials.mode == crate::workload::CredentialMode::Broker
+        || export.listen.is_some()
+        || export.clients.heard
+        || export.pushes();
+    if wanted {
+        problems.push(format!(
+            "no agent, and so no credential endpoint, StatsD or metrics: the limit on open files is below {DESCRIPTORS}; raise it"
+        ));
+    }
+    export.listen = None;
+    export.clients.heard = false;
+    false
+}
+
+#[cfg(not(feature = "agent"))]
+pub(super) fn has_descriptors(_: &Workload, _: &mut Export, _: &mut Vec<String>) -> bool {
+    false
+}
+
 #[cfg(feature = "agent")]
 pub(super) fn helper(facts: &Facts, mut needs: Needs<'_>) -> Option<Helper> {
+    if !needs.descriptors {
+        return None;
+    }
     super::agent::helper(facts, &mut needs).unwrap_or_else(|err| {
         needs.problems.push(format!("no agent: {}", err.kind()));
         None

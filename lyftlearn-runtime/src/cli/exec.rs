@@ -57,7 +57,12 @@ pub(super) fn exec(mut words: Parser) -> Result<u8, Error> {
                 init::end_by_a_stop()?;
             }
             // No agent stays to serve them: the program asks the same source by itself.
-            drop(required::awaited(&facts, &resolved)?);
+            drop(required::awaited(
+                &facts,
+                &resolved,
+                account.as_ref(),
+                false,
+            )?);
             let obtained = secrets::obtain(&facts, &resolved)?;
             let settings = resolved.settings.clone();
             let recipient = recipient(Keeper::Successor, account.as_ref(), &resolved.settings);
@@ -79,7 +84,7 @@ pub(super) fn exec(mut words: Parser) -> Result<u8, Error> {
         let view = View::delivered(workload.clone());
         toolkit::arguments(&view.hyperparameters(&facts)?)
     })?;
-    let presented = identity::beside(&facts, &workload);
+    let presented = identity::beside(&facts, &workload, &settings, account.as_ref());
     let pointed = ingest::beside(&facts, &workload, &settings);
     let gathered = Gathered::new(
         &facts, &workload, &documents, &variables, &optional, &presented, &pointed,

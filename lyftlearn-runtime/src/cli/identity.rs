@@ -2,12 +2,14 @@
 
 use std::net::TcpListener;
 
+use super::user::Account;
 use crate::contract::delivered as names;
 use crate::deliver::{Offer, Presented, write_identity};
 use crate::facts::Facts;
 use crate::held::Directory;
-use crate::platform::identity_by_profile;
-use crate::resolve::endpoint;
+use crate::platform::{Competing, profiles_of_nowhere};
+use crate::resolve::{Resolved, endpoint};
+use crate::settings::Settings;
 use crate::workload::{CredentialMode, CredentialSource, Credentials, Platform, Secret, Workload};
 
 /// An endpoint that is bound, and waits for its agent.
@@ -20,18 +22,61 @@ pub(super) struct Bound {
     pub(super) token: Secret,
 }
 
+/// What the user has said of `credentials.mode`.
+pub(super) fn is_native(settings: &Settings) -> bool {
+    settings.identity.mode.as_deref() == Some("native")
+}
+
+/// What there is to say where no identity was found: SDKs find none by themselves, or may.
+pub(super) fn without(resolved: &Resolved) -> Option<&'static str> {
+    let credentials = &resolved.workload.credentials;
+    let none = credentials.source == CredentialSource::None
+        && credentials.mode != CredentialMode::Off
+        && resolved.workload.platform != Platform::Local;
+    none.then_some(match credentials.isolated {
+        true if is_native(&resolved.settings) => WITHOUT,
+        true => ISOLATED,
+        false => WITHOUT,
+    })
+}
+
+const ISOLATED: &str = "no identity, by network isolation: AWS_EC2_METADATA_DISABLED=true has SDKs say so \
+    at once. Where the metadata service gives one all the same, set credentials.source = \"imds\", or \
+    AWS_EC2_METADATA_DISABLED=false";
+const WITHOUT: &str = "no identity in the environment: SDKs may ask the node's metadata service. \
+    credentials.source = \"imds\" serves what that gives; AWS_EC2_METADATA_DISABLED=true has SDKs say at \
+    once that there is none, and =false lets them ask";
+
+/// Variables that choose a profile that no file of the program's has.
+pub(super) fn lost_profiles(facts: &Facts, account: Option<&Account>) -> Vec<&'static str> {
+    profiles_of_nowhere(facts, account.map(|account| account.home.as_str()))
+}
+
+/// What is said of each of them.
+pub(super) fn about_lost_profiles(lost: &[&'static str], served: bool) -> Vec<String> {
+    let what = if served {
+        "the program does not get it"
+    } else {
+        "most SDKs end with that; unset it, or mount the file that has the profile"
+    };
+    let each = lost.iter();
+    each.map(|name| format!("{name} names a profile that no file has: {what}"))
+        .collect()
+}
+
 /// What a program of this workload gets when nobody serves an identity.
-pub(super) fn unserved(workload: &Workload) -> Presented {
+pub(super) fn unserved(workload: &Workload, native: bool) -> Presented {
     match workload.credentials {
         Credentials {
             mode: CredentialMode::Off,
             ..
         } => Presented::Withheld,
-        // On a machine of one's own the node's role may be what is wanted.
+        // On a machine of one's own everything is the user's.
         Credentials {
             source: CredentialSource::None,
+            isolated,
             ..
-        } if workload.platform != Platform::Local => Presented::Absent,
+        } if workload.platform != Platform::Local && !native => Presented::Absent { isolated },
         _ => Presented::AsFound,
     }
 }
@@ -41,10 +86,17 @@ pub(super) fn served(
     facts: &Facts,
     workload: &Workload,
     run: Option<&Directory>,
+    settings: &Settings,
+    account: Option<&Account>,
+    may_serve: bool,
     problems: &mut Vec<String>,
 ) -> (Presented, Option<Bound>) {
-    if workload.credentials.mode != CredentialMode::Broker || cfg!(not(feature = "agent")) {
-        return (unserved(workload), None);
+    let lost = lost_profiles(facts, account);
+    if workload.credentials.mode != CredentialMode::Broker || !may_serve {
+        if workload.credentials.mode != CredentialMode::Off {
+            problems.extend(about_lost_profiles(&lost, false));
+        }
+        return (unserved(workload, is_native(settings)), None);
     }
     let bound = bind();
     let (bound, uri) = match bound {
@@ -57,6 +109,8 @@ pub(super) fn served(
             return (Presented::AsFound, None);
         }
     };
+    problems.extend(about_lost_profiles(&lost, true));
+    let competing = Competing::here(facts);
     let token_file = run.and_then(|run| {
         write_identity(run, &uri, &bound.token)
             .inspect_err(|err| {
@@ -71,7 +125,9 @@ pub(super) fn served(
         uri,
         token: bound.token.clone(),
         token_file,
-        instead_of_profile: identity_by_profile(facts),
+        instead_of_profile: competing.profile,
+        instead_of_boto: competing.boto,
+        lost_profiles: lost,
     };
     (Presented::Offered(offer), Some(bound))
 }
@@ -98,7 +154,13 @@ fn token() -> std::io::Result<Secret> {
 }
 
 /// The endpoint that PID 1 serves, for those beside its program.
-pub(super) fn beside(facts: &Facts, workload: &Workload) -> Presented {
+pub(super) fn beside(
+    facts: &Facts,
+    workload: &Workload,
+    settings: &Settings,
+    account: Option<&Account>,
+) -> Presented {
+    let competing = Competing::here(facts);
     let served = workload.paths.run.as_deref();
     let served = served.and_then(|run| endpoint(facts, run));
     match served {
@@ -107,9 +169,11 @@ pub(super) fn beside(facts: &Facts, workload: &Workload) -> Presented {
                 uri: served.uri,
                 token: served.token,
                 token_file: Some(served.token_file),
-                instead_of_profile: identity_by_profile(facts),
+                instead_of_profile: competing.profile,
+                instead_of_boto: competing.boto,
+                lost_profiles: lost_profiles(facts, account),
             })
         }
-        _ => unserved(workload),
+        _ => unserved(workload, is_native(settings)),
     }
 }

@@ -3,16 +3,17 @@
 use lexopt::Parser;
 use serde::Serialize;
 
+use super::identity;
 use super::layers::{Gathered, no_room};
 use super::listeners::{Listener, listeners};
 use super::output;
-use super::usage;
+use super::{usage, user};
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::platform::Evidence;
 use crate::resolve::{Resolved, resolve};
 use crate::visible::visible_line;
-use crate::workload::Workload;
+use crate::workload::{CredentialMode, Workload};
 
 /// The workload's own fields first, as the contract names them.
 #[derive(Serialize)]
@@ -37,6 +38,11 @@ pub(super) fn inspect(mut words: Parser) -> Result<u8, Error> {
     let mut resolved = resolve(&facts)?;
     let room = no_room_for(&facts, &resolved)?;
     resolved.problems.extend(room);
+    let account = user::account(&facts, resolved.settings.user.as_deref());
+    let lost = identity::lost_profiles(&facts, account.ok().flatten().as_ref());
+    let served = resolved.workload.credentials.mode == CredentialMode::Broker;
+    let about = identity::about_lost_profiles(&lost, served);
+    resolved.problems.extend(about);
     let listeners = listeners(&facts, &resolved);
     let report = Report {
         workload: &resolved.workload,
@@ -93,6 +99,10 @@ fn text(resolved: &Resolved, value: &serde_json::Value, listeners: &[Listener]) 
     for listener in listeners {
         let (name, rest) = listener.words();
         text.push_str(&format!("{:<28} {rest}\n", format!("listeners.{name}")));
+    }
+    // As it should be, and no problem; but it may surprise.
+    if let Some(note) = identity::without(resolved) {
+        text.push_str(&format!("\nnote\n  {note}\n"));
     }
     if !resolved.problems.is_empty() {
         text.push_str("\nproblems\n");

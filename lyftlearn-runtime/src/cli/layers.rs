@@ -82,7 +82,7 @@ impl Gathered {
             &resolved.variables,
             &ours,
             &resolved.toolkit.variables,
-            &identity::beside(facts, &resolved.workload),
+            &identity::beside(facts, &resolved.workload, &resolved.settings, None),
             &ingest::beside(facts, &resolved.workload, &resolved.settings),
         )
     }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lexopt::Parser;
 
@@ -19,6 +19,10 @@ use crate::metrics::region::Reader;
 
 /// An agent that does not answer has something else to do; the region lies beside it.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// All of its answer, which is text of what a region holds.
+const WHOLE: Duration = Duration::from_secs(10);
+const ANSWER_BYTES: usize = 256 << 20;
 
 /// Nothing counts here.
 #[derive(Debug)]
@@ -71,7 +75,18 @@ fn asked(run: &Directory) -> Option<Vec<u8>> {
     let request = format!("GET {} HTTP/1.0\r\nHost: localhost\r\n\r\n", words::PATH);
     stream.write_all(request.as_bytes()).ok()?;
     let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).ok()?;
+    let until = Instant::now() + WHOLE;
+    let mut part = [0; 64 << 10];
+    loop {
+        // Whoever listens there may be anybody who may write to the run directory.
+        if Instant::now() >= until || answer.len() > ANSWER_BYTES {
+            return None;
+        }
+        match stream.read(&mut part).ok()? {
+            0 => break,
+            length => answer.extend_from_slice(&part[..length]),
+        }
+    }
     let end = answer.windows(4).position(|four| four == b"\r\n\r\n")?;
     let body = answer.split_off(end + 4);
     let well = answer.starts_with(b"HTTP/1.0 200") && (body.is_empty() || body.ends_with(b"\n"));

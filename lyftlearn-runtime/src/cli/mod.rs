@@ -39,6 +39,7 @@ use std::ffi::OsString;
 
 use crate::error::Error;
 use crate::init;
+use crate::signal;
 
 /// Runs the command line, without the binary's name, and returns the exit code.
 #[must_use]
@@ -49,6 +50,10 @@ pub fn main(arguments: Vec<OsString>) -> u8 {
         _ => None,
     };
     streams::hold_closed();
+    if !becomes_a_program(&arguments) {
+        // Where the kernel refuses it, a peer that leaves can end this process, as before.
+        let _ = signal::survive_peers_that_leave();
+    }
     // The usual one shows the panic's text, which may hold anything.
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map_or_else(String::new, |place| {
@@ -65,6 +70,13 @@ pub fn main(arguments: Vec<OsString>) -> u8 {
             error.kind().exit_code()
         }
     }
+}
+
+/// Whether this process, or what it starts without an exec of its own, is the program in the
+/// end: that must find every signal's disposition as this process did.
+fn becomes_a_program(arguments: &[OsString]) -> bool {
+    let first = arguments.first().and_then(|word| word.to_str());
+    first.is_some_and(|word| ["run", "exec", init::STAGE].contains(&word))
 }
 
 fn command(

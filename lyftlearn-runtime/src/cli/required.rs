@@ -6,6 +6,8 @@ use std::os::unix::net::UnixDatagram;
 #[cfg(feature = "agent")]
 use listenfd::ListenFd;
 
+use super::identity;
+use super::user::Account;
 use crate::error::{Error, ErrorKind, Fault};
 use crate::facts::Facts;
 use crate::resolve::Resolved;
@@ -23,6 +25,10 @@ enum RequiredFault {
     /// By design: SageMaker gives an isolated container none.
     Isolated,
     NoSource,
+    /// What chooses a profile that no file has, where the program reads it.
+    LostProfile {
+        variable: &'static str,
+    },
     /// The source is there, and gave none in time.
     #[cfg_attr(
         not(feature = "agent"),
@@ -47,6 +53,9 @@ impl fmt::Display for RequiredFault {
             Self::Withheld => f.write_str("credentials.mode is off"),
             Self::Isolated => f.write_str("this container is isolated by design"),
             Self::NoSource => f.write_str("the environment names no source"),
+            Self::LostProfile { variable } => {
+                write!(f, "{variable} names a profile that no file has")
+            }
             Self::NotGiven { source, seconds } => {
                 write!(f, "the source {} gave none", source.as_str())?;
                 seconds.map_or(Ok(()), |seconds| write!(f, " within {seconds} s"))
@@ -70,6 +79,9 @@ impl Fault for RequiredFault {
             Self::NoSource => {
                 "give the pod a service account with a role, or the container AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
             }
+            Self::LostProfile { .. } => {
+                "unset the variable, or mount the file that has the profile; most SDKs look no further"
+            }
             Self::NotGiven {
                 seconds: Some(_), ..
             } => {
@@ -91,16 +103,28 @@ pub(super) fn waits(resolved: &Resolved) -> bool {
 
 /// Waits for the first credentials, where they are required, and returns where they lie for
 /// the agent: this process does not look at them.
-pub(super) fn awaited(facts: &Facts, resolved: &Resolved) -> Result<Option<UnixDatagram>, Error> {
+/// `serves` where this start serves what it gets.
+pub(super) fn awaited(
+    facts: &Facts,
+    resolved: &Resolved,
+    account: Option<&Account>,
+    serves: bool,
+) -> Result<Option<UnixDatagram>, Error> {
     if !resolved.identity.required {
         return Ok(None);
     }
     let credentials = &resolved.workload.credentials;
+    // A program that asks by itself would end with such a profile.
+    let by_itself = !serves || credentials.mode == CredentialMode::Native;
+    let lost = identity::lost_profiles(facts, account);
     let fault = match (credentials.mode, credentials.source) {
         (CredentialMode::Off, _) => RequiredFault::Withheld,
         (_, CredentialSource::None) if credentials.isolated => RequiredFault::Isolated,
         (_, CredentialSource::None) => RequiredFault::NoSource,
-        _ => return asked(facts, resolved),
+        _ => match lost.first() {
+            Some(variable) if by_itself => RequiredFault::LostProfile { variable },
+            _ => return asked(facts, resolved),
+        },
     };
     let missing = &resolved.problems;
     let error = Error::from(fault);

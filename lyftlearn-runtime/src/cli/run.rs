@@ -177,7 +177,7 @@ fn prepare_run(
     })?;
     let quiet = settings.log.as_deref() == Some("off");
     let skew = skew::guard(facts, &resolved)?;
-    let first = required::awaited(facts, &resolved)?;
+    let first = required::awaited(facts, &resolved, account.as_ref(), true)?;
     let obtained = secrets::obtain(facts, &resolved)?;
     stages.end("secrets");
     let noted = resolved.problems.clone();
@@ -204,11 +204,15 @@ fn prepare_run(
     delivery.problems.extend(stale);
     let run = delivery.run().cloned();
     note(facts, run.as_ref());
-    let owner = account.as_ref().map(Account::owner);
+    let descriptors =
+        beside::has_descriptors(&delivery.workload, &mut export, &mut delivery.problems);
     let (presented, endpoint) = identity::served(
         facts,
         &delivery.workload,
         run.as_ref(),
+        settings,
+        account.as_ref(),
+        descriptors,
         &mut delivery.problems,
     );
     let (pointed, statsd) = beside::statsd(
@@ -243,6 +247,7 @@ fn prepare_run(
     let export = beside::joined(&statsd, export);
     let pushes = export.pushes();
     let nowhere = beside::is_nowhere(&delivery.workload);
+    let mut ports = String::new();
     let helper = beside::helper(
         facts,
         beside::Needs {
@@ -254,10 +259,13 @@ fn prepare_run(
             skew: skew.as_ref(),
             settings,
             run: run.as_ref(),
+            descriptors,
+            region_bytes: region.as_ref().map(region::Place::bytes),
             identity: &resolved.identity,
             endpoint,
             first,
             statsd,
+            ports: &mut ports,
             problems: &mut delivery.problems,
         },
     );
@@ -267,7 +275,7 @@ fn prepare_run(
         // Nothing but a start finds these, so that `inspect` has none of them.
         remarks.extend(about_secrets);
         remarks.extend(skew.as_ref().and_then(in_words));
-        say(&delivery.workload, &remarks);
+        say(&delivery.workload, &ports, &remarks);
     }
     Ok(Prepared {
         program: Program {
@@ -507,8 +515,8 @@ fn shown<'a>(problems: impl Iterator<Item = &'a String>) -> Vec<String> {
     all
 }
 
-/// One line, so that a log shows where it ran and what is odd about it.
-fn say(workload: &Workload, remarks: &[String]) {
+/// One line, so that a log shows where it ran, which ports it took, and what is odd about it.
+fn say(workload: &Workload, ports: &str, remarks: &[String]) {
     let job = workload
         .job
         .name
@@ -517,7 +525,7 @@ fn say(workload: &Workload, remarks: &[String]) {
         .unwrap_or_default();
     let remarks: String = remarks.iter().map(|remark| format!("; {remark}")).collect();
     output::line(&format!(
-        "lyftlearn-runtime: {} ({}), {}{job}{remarks}",
+        "lyftlearn-runtime: {} ({}), {}{job}{ports}{remarks}",
         workload.platform.as_str(),
         workload.flavor.as_str(),
         workload.role.as_str(),

@@ -7,7 +7,21 @@ pub(crate) const CREDENTIAL_EXPIRATION: &str = "AWS_CREDENTIAL_EXPIRATION";
 pub(crate) const ROLE_ARN: &str = "AWS_ROLE_ARN";
 pub(crate) const WEB_IDENTITY_TOKEN_FILE: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
 pub(crate) const ROLE_SESSION_NAME: &str = "AWS_ROLE_SESSION_NAME";
-pub(crate) const PROFILE: &str = "AWS_PROFILE";
+/// What chooses a profile: all SDKs read the one, botocore the other before it.
+pub(crate) const PROFILES: &[&str] = &["AWS_PROFILE", "AWS_DEFAULT_PROFILE"];
+/// Other names for keys that older SDKs read (Go's and Java's first, boto's).
+pub(crate) const OTHER_KEYS: &[&str] = &["AWS_ACCESS_KEY", "AWS_SECRET_KEY", "AWS_SECURITY_TOKEN"];
+/// The file of keys of the first EC2 tools; botocore reads it before the endpoint.
+pub(crate) const CREDENTIAL_FILE: &str = "AWS_CREDENTIAL_FILE";
+/// Other names for a role, which Java's second SDK reads.
+pub(crate) const OTHER_ROLES: &[&str] = &["AWS_IAM_ROLE_ARN", "AWS_IAM_ROLE_SESSION_NAME"];
+/// What boto is configured by, which may hold keys: botocore reads it before the endpoint.
+pub(crate) const BOTO_CONFIG: &str = "BOTO_CONFIG";
+pub(crate) const BOTO_CONFIG_OF_ALL: &str = "/etc/boto.cfg";
+/// Below `HOME`.
+pub(crate) const USUAL_BOTO_CONFIG: &str = ".boto";
+/// Where Java's first SDK reads profiles.
+pub(crate) const OTHER_PROFILES_FILE: &str = "AWS_CREDENTIAL_PROFILES_FILE";
 pub(crate) const SHARED_CREDENTIALS_FILE: &str = "AWS_SHARED_CREDENTIALS_FILE";
 pub(crate) const FULL_URI: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
 pub(crate) const AUTHORIZATION_TOKEN_FILE: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";

@@ -19,5 +19,7 @@ pub(crate) const EXITED: u64 = 1;
 pub(crate) const SIGNALLED: u64 = 2;
 /// The second stage could not become the program.
 pub(crate) const NOT_STARTED: u64 = 3;
+/// How often the agent was started.
+pub(crate) const STARTS: usize = ENDED + 1;
 /// All of them.
-pub(crate) const WORDS: usize = ENDED + 1;
+pub(crate) const WORDS: usize = STARTS + 1;

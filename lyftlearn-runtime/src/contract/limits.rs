@@ -8,6 +8,15 @@ pub(crate) const ENVIRONMENT_BYTES: usize = 6 << 20;
 /// A settings or platform document; the largest real one, a resourceconfig.json
 /// of a thousand hosts, takes 60 kB.
 pub(crate) const DOCUMENT_BYTES: u64 = 16 << 20;
+/// Our own settings: a thousand secrets take a tenth of it.
+pub(crate) const SETTINGS_BYTES: u64 = 1 << 20;
+/// Mistakes of a document that a report names; it counts the others.
+pub(crate) const MISTAKES: usize = 20;
+/// Secrets that can be declared, and keys of one of them.
+pub(crate) const SECRETS: usize = 1_000;
+pub(crate) const SECRET_KEYS: usize = 10_000;
+/// All files of a directory of secrets; a Kubernetes Secret holds one mebibyte.
+pub(crate) const SECRET_DIRECTORY_BYTES: usize = 16 << 20;
 /// Hyperparameters travel as a file because they outgrow the platforms' limits.
 pub(crate) const HYPERPARAMETERS_BYTES: u64 = 256 << 20;
 /// One value of live configuration; a whole ConfigMap holds no more (Kubernetes' ConfigMaps).

@@ -13,6 +13,7 @@ pub(crate) const ENGINE_FILES: &[&str] = &[HOSTS_FILE, "/etc/resolv.conf", "/etc
 pub(crate) const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 pub(crate) const PID_NAMESPACE: &str = "/proc/self/ns/pid";
 /// A process's pid and start, its own here.
+pub(crate) const PROCESSES: &str = "/proc";
 pub(crate) const OWN_PROCESS: &str = "/proc/self/stat";
 pub(crate) const HOSTNAME_FILE: &str = "/proc/sys/kernel/hostname";
 pub(crate) const HOSTNAME: &str = "HOSTNAME";

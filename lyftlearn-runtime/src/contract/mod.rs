@@ -11,6 +11,7 @@ pub(crate) mod limits;
 pub(crate) mod linux;
 pub(crate) mod metrics;
 pub(crate) mod otlp;
+pub(crate) mod protected;
 pub(crate) mod runtime;
 pub(crate) mod sagemaker;
 pub(crate) mod secrets;

@@ -36,20 +36,6 @@ pub(crate) const IMAGE_ENVIRONMENT: &str = "/etc/lyftlearn/image-environment";
 pub(crate) const DECLARED_DIFFERENCES: &str = "/etc/lyftlearn/declared-differences";
 /// In a model's directory: what it was trained with.
 pub(crate) const MODEL_SNAPSHOT: &str = ".lyftlearn/snapshot.json";
-/// Names that a document may set only when they are allowed: they decide how programs are
-/// found and loaded, or belong to a platform or to the identity.
-pub(crate) const PROTECTED: &[&str] = &[
-    "PATH",
-    "AWS_ACCESS_KEY_ID",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-    "AWS_PROFILE",
-    "AWS_ROLE_ARN",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-];
-/// The same for whole families.
-pub(crate) const PROTECTED_PREFIXES: &[&str] =
-    &["LD_", "KUBERNETES_", "TRAINING_JOB_", "AWS_CONTAINER_"];
 /// Where the run directory is made when it can be.
 pub(crate) const RUN_DIR: &str = "/run/lyftlearn";
 /// What it is called elsewhere: followed by the user, and by a number where containers share a place.

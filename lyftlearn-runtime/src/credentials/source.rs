@@ -32,7 +32,7 @@ pub(crate) struct Source {
 #[derive(Debug)]
 enum Base {
     Environment(EnvironmentVariableCredentialsProvider),
-    Profile(SharedHttpClient),
+    Profile(SharedHttpClient, Option<String>),
     Imds(Box<ImdsCredentialsProvider>),
     WebIdentity {
         role: String,
@@ -53,7 +53,7 @@ impl Source {
     pub(crate) fn new(identity: &Identity) -> Option<Self> {
         let base = match &identity.origin {
             Origin::Environment => Base::Environment(EnvironmentVariableCredentialsProvider::new()),
-            Origin::Profile => Base::Profile(internet(identity)),
+            Origin::Profile { name } => Base::Profile(internet(identity), name.clone()),
             Origin::Imds => Base::Imds(Box::new(
                 ImdsCredentialsProvider::builder()
                     .configure(
@@ -126,7 +126,7 @@ impl Source {
             }
             Base::Environment(provider) => given(provider.provide_credentials().await)?,
             Base::Imds(provider) => given(provider.provide_credentials().await)?,
-            Base::Profile(client) => {
+            Base::Profile(client, name) => {
                 // The region is the one that the environment or the profile names: the SDK's
                 // default chain would go on to ask IMDS, which no container should.
                 let region =
@@ -136,7 +136,11 @@ impl Source {
                     .with_http_client(client.clone())
                     .with_region(region.region().await);
                 // Built anew: it reads its files once.
-                let provider = ProfileFileCredentialsProvider::builder().configure(&config);
+                let mut provider = ProfileFileCredentialsProvider::builder().configure(&config);
+                // The SDK reads one of the two variables that may choose it.
+                if let Some(name) = name {
+                    provider = provider.profile_name(name);
+                }
                 given(provider.build().provide_credentials().await)?
             }
         };

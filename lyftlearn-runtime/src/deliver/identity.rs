@@ -16,8 +16,9 @@ pub(crate) enum Presented {
     AsFound,
     /// By this runtime's endpoint.
     Offered(Offer),
-    /// There is none: SDKs are told so, instead of asking the node for its role.
-    Absent,
+    /// None was found. Where that is by design, SDKs are told so instead of waiting for a node
+    /// that does not answer; elsewhere the node's role may be what they are to find.
+    Absent { isolated: bool },
     /// There is none for this program, whatever was found.
     Withheld,
 }
@@ -31,6 +32,10 @@ pub(crate) struct Offer {
     pub(crate) token_file: Option<PathBuf>,
     /// A profile leads to an identity, too: to the one that is served, or to another.
     pub(crate) instead_of_profile: bool,
+    /// So does the configuration of boto.
+    pub(crate) instead_of_boto: bool,
+    /// Variables that choose a profile that no file has: most SDKs would end with that.
+    pub(crate) lost_profiles: Vec<&'static str>,
 }
 
 /// What becomes of the environment.
@@ -52,7 +57,11 @@ const COMPETITORS: &[&str] = &[
     aws::SECRET_ACCESS_KEY,
     aws::SESSION_TOKEN,
     aws::CREDENTIAL_EXPIRATION,
+    aws::CREDENTIAL_FILE,
 ];
+
+/// The same by other names, which some clients read as well.
+const ALIASES: [&[&str]; 2] = [aws::OTHER_KEYS, aws::OTHER_ROLES];
 
 /// `found` is every name and value that the program would have otherwise, low to high.
 pub(crate) fn changes<'a>(
@@ -66,16 +75,17 @@ pub(crate) fn changes<'a>(
             changes.offer(offer);
             changes.go_around_proxies(found.clone());
         }
-        Presented::Absent => changes.set(aws::METADATA_DISABLED, "true"),
+        Presented::Absent { isolated: true } => changes.set(aws::METADATA_DISABLED, "true"),
+        Presented::Absent { isolated: false } => {}
         Presented::Withheld => {
             changes.set(aws::METADATA_DISABLED, "true");
             let ours = [
                 aws::FULL_URI,
                 aws::AUTHORIZATION_TOKEN,
                 aws::AUTHORIZATION_TOKEN_FILE,
-                aws::PROFILE,
             ];
             changes.take(COMPETITORS.iter().chain(&ours));
+            changes.take(aws::PROFILES.iter().chain(ALIASES.into_iter().flatten()));
         }
     }
     changes.take_blank(found);
@@ -104,9 +114,21 @@ impl Changes {
             // Unset, the usual places would count.
             self.set(aws::CONFIG_FILE, aws::NO_FILE);
             self.set(aws::SHARED_CREDENTIALS_FILE, aws::NO_FILE);
-            self.take(&[aws::CONFIG_FILE, aws::SHARED_CREDENTIALS_FILE, aws::PROFILE]);
+            self.set(aws::OTHER_PROFILES_FILE, aws::NO_FILE);
+            self.take(&[
+                aws::CONFIG_FILE,
+                aws::SHARED_CREDENTIALS_FILE,
+                aws::OTHER_PROFILES_FILE,
+            ]);
+            self.take(aws::PROFILES);
         }
+        if offer.instead_of_boto {
+            self.set(aws::BOTO_CONFIG, aws::NO_FILE);
+            self.take(&[aws::BOTO_CONFIG]);
+        }
+        self.take(&offer.lost_profiles);
         self.take(COMPETITORS);
+        self.take(ALIASES.into_iter().flatten());
         self.take(&[
             aws::FULL_URI,
             aws::AUTHORIZATION_TOKEN,
@@ -129,22 +151,10 @@ impl Changes {
         if !aws::PROXIES.iter().any(|name| value_of(name).is_some()) {
             return;
         }
-        let mut hosts: Vec<OsString> = Vec::new();
-        if let Some(value) = aws::NO_PROXY.iter().find_map(|name| value_of(name)) {
-            hosts.push(value.to_owned());
-        }
-        let listed = hosts
-            .first()
-            .map(|value| value.to_string_lossy().into_owned())
-            .unwrap_or_default();
-        let listed: Vec<&str> = listed.split(',').map(str::trim).collect();
-        let missing = aws::NEVER_BY_PROXY
-            .iter()
-            .filter(|host| !listed.contains(host));
-        hosts.extend(missing.map(|host| OsString::from(*host)));
-        let value = hosts.join(OsStr::new(","));
+        // Each stays what it says: some clients read the one, some the other.
+        let either = aws::NO_PROXY.iter().find_map(|name| value_of(name));
         for name in aws::NO_PROXY {
-            self.set(name, &value);
+            self.set(name, without_proxy(value_of(name).or(either)));
         }
         self.take(aws::NO_PROXY);
     }
@@ -156,6 +166,21 @@ impl Changes {
             .filter(|name| name.starts_with(aws::PREFIX));
         self.taken.extend(blank.map(ToOwned::to_owned));
     }
+}
+
+/// A list of hosts that no proxy reaches, with ours at its end. A star that stands alone is all
+/// hosts; in a list it would be none.
+fn without_proxy(told: Option<&OsStr>) -> OsString {
+    let text = told.map(OsStr::to_string_lossy).unwrap_or_default();
+    if text.trim() == "*" {
+        return told.unwrap_or_default().to_owned();
+    }
+    let listed: Vec<&str> = text.split([',', ' ']).map(str::trim).collect();
+    let missing = aws::NEVER_BY_PROXY
+        .iter()
+        .filter(|host| !listed.contains(host));
+    let all = told.into_iter().chain(missing.map(OsStr::new));
+    all.collect::<Vec<_>>().join(OsStr::new(","))
 }
 
 /// Puts what clients without the environment need into the run directory. The token has no
@@ -193,12 +218,90 @@ mod tests {
     }
 
     fn offered_beside_a_profile(instead_of_profile: bool) -> Presented {
-        Presented::Offered(Offer {
+        Presented::Offered(offer(instead_of_profile))
+    }
+
+    fn offer(instead_of_profile: bool) -> Offer {
+        Offer {
             uri: "http://127.0.0.1:4711/v1/credentials".to_owned(),
             token: Secret::new("token".to_owned()),
             token_file: Some("/run/lyftlearn/aws/token".into()),
             instead_of_profile,
-        })
+            instead_of_boto: false,
+            lost_profiles: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_leads_nowhere_and_what_competes_by_another_name_is_gone() {
+        let found = [("AWS_PROFILE", "region"), ("AWS_DEFAULT_PROFILE", "dev")];
+        let presented = Presented::Offered(Offer {
+            instead_of_boto: true,
+            lost_profiles: vec!["AWS_DEFAULT_PROFILE"],
+            ..offer(false)
+        });
+        let changes = made(&presented, &found);
+        assert_eq!(value(&changes, "BOTO_CONFIG"), Some("/dev/null"));
+        let gone = |name: &str| changes.taken.iter().any(|taken| taken == name);
+        for name in [
+            "AWS_DEFAULT_PROFILE",
+            "AWS_CREDENTIAL_FILE",
+            "AWS_SECURITY_TOKEN",
+            "AWS_ACCESS_KEY",
+            "AWS_SECRET_KEY",
+            "AWS_IAM_ROLE_ARN",
+        ] {
+            assert!(gone(name), "{name}");
+        }
+        assert!(!gone("AWS_PROFILE"));
+        assert!(
+            made(&Presented::Withheld, &found)
+                .taken
+                .contains(&"AWS_DEFAULT_PROFILE".into())
+        );
+    }
+
+    #[test]
+    fn what_the_user_says_of_proxies_stays() {
+        let proxy = ("HTTPS_PROXY", "http://proxy:3128");
+        let ours =
+            "127.0.0.1,localhost,::1,169.254.170.2,169.254.170.23,169.254.169.254,fd00:ec2::23";
+        for (found, upper, lower) in [
+            (vec![("NO_PROXY", "*")], "*".to_owned(), "*".to_owned()),
+            (
+                vec![("no_proxy", " * ")],
+                " * ".to_owned(),
+                " * ".to_owned(),
+            ),
+            (
+                vec![("NO_PROXY", "a.b"), ("no_proxy", "c")],
+                format!("a.b,{ours}"),
+                format!("c,{ours}"),
+            ),
+            (
+                vec![("NO_PROXY", "*"), ("no_proxy", "c")],
+                "*".to_owned(),
+                format!("c,{ours}"),
+            ),
+            (
+                vec![("NO_PROXY", ""), ("no_proxy", "c")],
+                format!("c,{ours}"),
+                format!("c,{ours}"),
+            ),
+        ] {
+            let found: Vec<_> = found.into_iter().chain([proxy]).collect();
+            let changes = made(&offered(), &found);
+            assert_eq!(
+                value(&changes, "NO_PROXY"),
+                Some(upper.as_str()),
+                "{found:?}"
+            );
+            assert_eq!(
+                value(&changes, "no_proxy"),
+                Some(lower.as_str()),
+                "{found:?}"
+            );
+        }
     }
 
     fn value<'a>(changes: &'a Changes, name: &str) -> Option<&'a str> {
@@ -270,9 +373,11 @@ mod tests {
     fn what_is_as_found_stays_and_what_is_absent_is_said() {
         let found = [("AWS_ROLE_ARN", "")];
         assert!(made(&Presented::AsFound, &found).taken.is_empty());
-        let absent = made(&Presented::Absent, &found);
-        assert_eq!(value(&absent, "AWS_EC2_METADATA_DISABLED"), Some("true"));
-        assert_eq!(absent.taken, ["AWS_ROLE_ARN"]);
+        for (isolated, expected) in [(true, Some("true")), (false, None)] {
+            let absent = made(&Presented::Absent { isolated }, &found);
+            assert_eq!(value(&absent, "AWS_EC2_METADATA_DISABLED"), expected);
+            assert_eq!(absent.taken, ["AWS_ROLE_ARN"]);
+        }
         let withheld = made(&Presented::Withheld, &[]);
         assert!(
             withheld

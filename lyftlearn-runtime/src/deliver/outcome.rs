@@ -411,13 +411,14 @@ pub(crate) struct Redact {
     values: Vec<String>,
 }
 
+/// What stands where a secret was.
+const REDACTED: &str = "[redacted]";
+
 /// A value shorter than this would take innocent text with it.
 const SHORTEST_SECRET: usize = 6;
 
 /// A part of one that is shorter than this tells nothing.
 const SHORTEST_PART: usize = 3;
-
-const REDACTED: &str = "[redacted]";
 
 /// Variables that hold secrets by their names.
 const SECRET_WORDS: &[&str] = &[
@@ -496,21 +497,16 @@ impl Redact {
     /// of it on either side is taken out as well.
     fn divided(&self, text: &str) -> String {
         let mut parts: Vec<String> = text.split(LEFT_OUT).map(str::to_owned).collect();
+        let values = || self.values.iter().map(|value| value.as_bytes());
         for at in 1..parts.len() {
-            let lengths = |value: &str| (SHORTEST_PART..value.len()).rev();
-            let before = self.values.iter().filter_map(|value| {
-                lengths(value).find(|length| {
-                    let part = value.get(..*length);
-                    part.is_some_and(|part| parts[at - 1].ends_with(part))
-                })
+            let before = values()
+                .map(|value| overlap(parts[at - 1].bytes(), value.iter().copied(), value.len()));
+            let before = before.max().filter(|length| *length >= SHORTEST_PART);
+            let after = values().map(|value| {
+                let backwards = value.iter().rev().copied();
+                overlap(parts[at].bytes().rev(), backwards, value.len())
             });
-            let after = self.values.iter().filter_map(|value| {
-                lengths(value).find(|length| {
-                    let part = value.get(value.len() - length..);
-                    part.is_some_and(|part| parts[at].starts_with(part))
-                })
-            });
-            let (before, after) = (before.max(), after.max());
+            let after = after.max().filter(|length| *length >= SHORTEST_PART);
             if let Some(length) = before {
                 let kept = parts[at - 1].len() - length;
                 parts[at - 1].truncate(kept);
@@ -540,6 +536,30 @@ impl Redact {
             ..exception
         }
     }
+}
+
+/// How many bytes at the end of `text` are the beginning of a value, but not all of it (Knuth,
+/// Morris and Pratt: each byte is looked at once).
+fn overlap(
+    text: impl DoubleEndedIterator<Item = u8>,
+    value: impl Iterator<Item = u8>,
+    length: usize,
+) -> usize {
+    let value: Vec<u8> = value.collect();
+    let mut tail: Vec<u8> = text.rev().take(length.saturating_sub(1)).collect();
+    tail.reverse();
+    let mut shorter = vec![0; value.len()];
+    let extend = |shorter: &[usize], mut matched: usize, byte: u8| {
+        while matched > 0 && value.get(matched) != Some(&byte) {
+            matched = shorter[matched - 1];
+        }
+        matched + usize::from(value.get(matched) == Some(&byte))
+    };
+    for at in 1..value.len() {
+        shorter[at] = extend(&shorter, shorter[at - 1], value[at]);
+    }
+    tail.into_iter()
+        .fold(0, |matched, byte| extend(&shorter, matched, byte))
 }
 
 /// With everything escaped that RFC 3986 does not leave as it is.

@@ -189,22 +189,22 @@ mod tests {
     fn what_an_earlier_run_left_is_taken_away() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("failure");
-        forget(&path).unwrap();
+        forget(&path, None).unwrap();
         std::fs::write(&path, "of an earlier run").unwrap();
-        forget(&path).unwrap();
+        forget(&path, None).unwrap();
         assert!(!path.exists());
         // A link is removed, and not what it leads to.
         let target = dir.path().join("target");
         std::fs::write(&target, "kept").unwrap();
         std::os::unix::fs::symlink(&target, &path).unwrap();
-        forget(&path).unwrap();
+        forget(&path, None).unwrap();
         assert!(!path.is_symlink());
         assert_eq!(std::fs::read(&target).unwrap(), b"kept");
         // An empty one may be mounted, and a directory is no reason.
         std::fs::write(&path, "").unwrap();
-        forget(&path).unwrap();
+        forget(&path, None).unwrap();
         assert!(path.exists());
-        forget(dir.path()).unwrap();
+        forget(dir.path(), None).unwrap();
     }
 
     #[test]

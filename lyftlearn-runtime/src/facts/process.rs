@@ -1,5 +1,7 @@
 //! Processes, told from each other for as long as a machine runs.
 
+use std::collections::HashSet;
+
 use super::Facts;
 use crate::contract::{limits, linux};
 
@@ -33,6 +35,14 @@ impl Facts {
         }
     }
 
+    /// The numbers of all processes; `None` where they cannot be listed.
+    pub(crate) fn processes(&self) -> Option<HashSet<u32>> {
+        let names = self.entries(linux::PROCESSES).ok()?;
+        let numbers = names.iter().filter_map(|name| name.to_str()?.parse().ok());
+        // This process is one of them, or there is no /proc.
+        Some(numbers.collect::<HashSet<u32>>()).filter(|numbers| !numbers.is_empty())
+    }
+
     fn kernel_text(&self, path: &str) -> Option<String> {
         // A name within it may be anything.
         let bytes = self.file(path, limits::KERNEL_FILE_BYTES).ok()??;
@@ -64,6 +74,7 @@ mod tests {
         assert!(here.has_ended(pid, started + 1));
         // Larger than any pid.
         assert!(here.has_ended(1 << 22, started));
+        assert!(here.processes().unwrap().contains(&pid));
         assert!(here.boot().is_some() && here.pid_namespace().is_some());
         assert_eq!(Facts::empty().own_process(), None);
     }

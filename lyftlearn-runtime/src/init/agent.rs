@@ -55,6 +55,7 @@ pub(super) struct Agent {
     ending: bool,
     ledger: Option<usize>,
     last_words: bool,
+    starts: u64,
     /// How often each signal was passed on to the program.
     forwarded: [u64; ledger::SIGNALS],
 }
@@ -78,6 +79,7 @@ impl Agent {
             ending: false,
             ledger: helper.ledger,
             last_words: helper.last_words,
+            starts: 0,
             forwarded: [0; ledger::SIGNALS],
         })
     }
@@ -91,6 +93,9 @@ impl Agent {
         let files: Vec<_> = directory.chain(sockets).collect();
         self.again = None;
         self.started = now;
+        self.starts += 1;
+        // Before it is there: it shows the number.
+        self.tell(ledger::STARTS, self.starts);
         match spawn::spawn(&self.file, &self.words, &self.mask, &files, None) {
             Ok(pid) => self.pid = Some(pid),
             Err(_) => {

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::{Detection, Evidence, World};
-use crate::contract::{aws, kubernetes, limits, linux, sagemaker};
+use super::{Detection, Evidence, World, profile};
+use crate::contract::{aws, kubernetes, linux, sagemaker};
 use crate::facts::Facts;
 use crate::settings::{self, AssumeRole};
 use crate::workload::{
@@ -123,7 +123,7 @@ fn found(world: &World<'_>) -> CredentialSource {
         () if set(aws::ROLE_ARN) && set(aws::WEB_IDENTITY_TOKEN_FILE) => {
             CredentialSource::WebIdentity
         }
-        () if profile(world.facts) => CredentialSource::Profile,
+        () if profile::leading(world.facts).is_some() => CredentialSource::Profile,
         () if set(aws::RELATIVE_URI) => CredentialSource::Container,
         () if pod_identity(world) => CredentialSource::PodIdentity,
         () if set(aws::FULL_URI) => CredentialSource::Container,
@@ -183,7 +183,9 @@ fn origin(world: &World<'_>, source: CredentialSource) -> Origin {
     };
     match source {
         CredentialSource::Static => Origin::Environment,
-        CredentialSource::Profile => Origin::Profile,
+        CredentialSource::Profile => Origin::Profile {
+            name: profile::leading(world.facts),
+        },
         CredentialSource::Imds => Origin::Imds,
         CredentialSource::WebIdentity => {
             let role = text(world, aws::ROLE_ARN);
@@ -266,56 +268,4 @@ pub(super) fn pod_identity_evidence(world: &World<'_>) -> Option<Evidence> {
     token
         .starts_with(kubernetes::POD_IDENTITY_TOKEN_DIR)
         .then(|| Evidence::new(format!("variable {}", aws::AUTHORIZATION_TOKEN_FILE), means))
-}
-
-/// Whether the chosen profile holds, or leads to, an identity. A file that is there and
-/// may not be read counts: the SDK that opens it says so.
-pub(crate) fn profile(facts: &Facts) -> bool {
-    let place = |variable: &str, usual: &str| match facts.text(variable) {
-        Some(path) => Some(path.into_owned()),
-        None => facts
-            .text(aws::HOME)
-            .map(|home| format!("{}/{usual}", home.trim_end_matches('/'))),
-    };
-    let profile = facts
-        .text(aws::PROFILE)
-        .map_or("default".to_owned(), |name| name.into_owned());
-    let in_config = if profile == "default" {
-        profile.clone()
-    } else {
-        format!("profile {profile}")
-    };
-    let files = [
-        (
-            place(aws::SHARED_CREDENTIALS_FILE, aws::CREDENTIALS_FILE),
-            profile,
-        ),
-        (place(aws::CONFIG_FILE, aws::USUAL_CONFIG_FILE), in_config),
-    ];
-    files.into_iter().any(|(path, section)| {
-        let Some(path) = path else { return false };
-        match facts.file(&path, limits::DOCUMENT_BYTES) {
-            Ok(bytes) => bytes.is_some_and(|bytes| leads_to_an_identity(&bytes, &section)),
-            Err(_) => true,
-        }
-    })
-}
-
-/// Only the names of keys are looked at.
-fn leads_to_an_identity(file: &[u8], section: &str) -> bool {
-    if file.starts_with(aws::OWN_PROFILE.as_bytes()) {
-        return false;
-    }
-    let text = String::from_utf8_lossy(file);
-    let mut inside = false;
-    text.lines().map(str::trim).any(|line| {
-        if let Some(name) = line
-            .strip_prefix('[')
-            .and_then(|line| line.split(']').next())
-        {
-            inside = name.split_whitespace().eq(section.split_whitespace());
-        }
-        let key = line.split('=').next().unwrap_or_default().trim();
-        inside && aws::IDENTITY_KEYS.contains(&key)
-    })
 }

@@ -14,6 +14,7 @@ mod misplaced;
 mod originals;
 mod otlp;
 mod paths;
+mod profile;
 mod resources;
 mod routes;
 mod sagemaker;
@@ -34,12 +35,14 @@ use end::{Grace, lifecycle};
 #[cfg(feature = "cli")]
 pub(crate) use end::{ReasonLimit, reason_file, shows_the_log_instead};
 use hyperparameters::Encoding;
-pub(crate) use identity::region;
 #[cfg(feature = "cli")]
-pub(crate) use identity::{NO_IDENTITY, profile as identity_by_profile};
+pub(crate) use identity::NO_IDENTITY;
+pub(crate) use identity::region;
 pub(crate) use originals::Originals;
 #[cfg(feature = "cli")]
 pub(crate) use otlp::headers_by_secrets;
+#[cfg(feature = "cli")]
+pub(crate) use profile::{Competing, of_nowhere as profiles_of_nowhere};
 pub use variables::DocumentVariable;
 #[cfg(feature = "cli")]
 pub(crate) use variables::image as image_variables;

@@ -11,7 +11,7 @@ use super::documents;
 use crate::contract::{delivered, limits, runtime};
 use crate::error::{Error, ErrorKind, Fault};
 use crate::facts::Facts;
-use crate::settings::Settings;
+use crate::settings::{Settings, is_protected};
 
 /// A variable, and the document that it stands in.
 #[derive(Clone, PartialEq, Eq)]
@@ -38,7 +38,59 @@ impl fmt::Debug for DocumentVariable {
 #[derive(Debug)]
 struct VariablesFault {
     path: String,
-    mistakes: Vec<(String, Mistake)>,
+    mistakes: Mistakes,
+}
+
+/// The first of them by name, and how many more there are.
+#[derive(Debug, Default)]
+struct Mistakes {
+    named: Vec<(String, Mistake)>,
+    more: usize,
+}
+
+impl Mistakes {
+    fn add(&mut self, name: impl Into<String>, mistake: Mistake) {
+        if self.named.len() < limits::MISTAKES {
+            self.named.push((name.into(), mistake));
+        } else {
+            self.more += 1;
+        }
+    }
+
+    fn then(mut self, others: Self) -> Self {
+        self.more += others.more;
+        for (name, mistake) in others.named {
+            self.add(name, mistake);
+        }
+        self
+    }
+}
+
+/// More variables than any program could be started with.
+#[derive(Debug)]
+struct TooManyFault {
+    path: String,
+}
+
+impl fmt::Display for TooManyFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "cannot use the variables of {}: together they take more than {} bytes, the most that Linux takes",
+            self.path,
+            limits::ENVIRONMENT_BYTES
+        )
+    }
+}
+
+impl Fault for TooManyFault {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Settings
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("deliver large values as a file".to_owned())
+    }
 }
 
 #[derive(Debug)]
@@ -56,7 +108,7 @@ enum Mistake {
 impl fmt::Display for VariablesFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cannot use the variables of {}", self.path)?;
-        for (name, mistake) in &self.mistakes {
+        for (name, mistake) in &self.mistakes.named {
             let why = match mistake {
                 Mistake::Line(number) => {
                     write!(f, "\n  line {number}: expected NAME=VALUE")?;
@@ -81,7 +133,10 @@ impl fmt::Display for VariablesFault {
             };
             write!(f, "\n  {}: {why}", visible(name))?;
         }
-        Ok(())
+        match self.mistakes.more {
+            0 => Ok(()),
+            more => write!(f, "\n  and {more} more"),
+        }
     }
 }
 
@@ -117,21 +172,33 @@ pub(crate) fn read(
         (runtime::ENVIRONMENT_LINES, parse_lines),
     ] {
         let path = format!("{config_dir}/{file}");
-        let Some(bytes) = documents::checked(facts, &path, limits::HYPERPARAMETERS_BYTES)? else {
+        let Some(bytes) = documents::checked(facts, &path, limits::DOCUMENT_BYTES)? else {
             continue;
         };
-        let mut mistakes = Vec::new();
-        for (name, value) in parse(&path, bytes, &mut mistakes)? {
-            match mistake(&name, &value, settings) {
-                Some(mistake) => mistakes.push((name, mistake)),
-                None => {
-                    let document = PathBuf::from(&path);
-                    variables.insert(name, (value, document));
-                }
+        let (mut of_form, mut others) = (Mistakes::default(), Mistakes::default());
+        let mut left = Some(limits::ENVIRONMENT_BYTES);
+        parse(&path, bytes, &mut |name, value| {
+            let value = match value {
+                Ok(value) => value,
+                Err(mistake) => return of_form.add(name, mistake),
+            };
+            if let Some(mistake) = mistake(&name, &value, settings) {
+                return others.add(name, mistake);
             }
-        }
-        if !mistakes.is_empty() {
+            // Each is a string with its NUL and `=`, and its address.
+            let taken = name.len() + value.len() + 2 + size_of::<usize>();
+            left = left.and_then(|left| left.checked_sub(taken));
+            if left.is_some() {
+                let variable = (value.into_owned(), PathBuf::from(&path));
+                variables.insert(name.into_owned(), variable);
+            }
+        })?;
+        let mistakes = of_form.then(others);
+        if !mistakes.named.is_empty() {
             return Err(VariablesFault { path, mistakes }.into());
+        }
+        if left.is_none() {
+            return Err(TooManyFault { path }.into());
         }
     }
     let named = |(name, (value, document))| DocumentVariable {
@@ -154,34 +221,22 @@ pub(crate) fn image(facts: &Facts) -> Result<Vec<(OsString, OsString)>, Error> {
     Ok(bytes.split(|byte| *byte == 0).filter_map(pair).collect())
 }
 
-type Pairs = Vec<(String, String)>;
-type Parse = fn(&str, Vec<u8>, &mut Vec<(String, Mistake)>) -> Result<Pairs, Error>;
+/// Looks at each variable, or at what is in a variable's place.
+type Look<'a> = dyn FnMut(Cow<'_, str>, Result<Cow<'_, str>, Mistake>) + 'a;
+type Parse = fn(&str, Vec<u8>, &mut Look<'_>) -> Result<(), Error>;
 
-fn parse_json(
-    path: &str,
-    bytes: Vec<u8>,
-    mistakes: &mut Vec<(String, Mistake)>,
-) -> Result<Pairs, Error> {
-    let mut pairs = Vec::new();
+fn parse_json(path: &str, bytes: Vec<u8>, look: &mut Look<'_>) -> Result<(), Error> {
     let text = documents::utf8(path, bytes)?;
     documents::entries(path, &text, |name, raw| match documents::text(raw) {
-        Some(text) if !raw.get().starts_with(['{', '[', 'n']) => {
-            pairs.push((name.into_owned(), text.into_owned()));
-        }
-        _ => mistakes.push((name.into_owned(), Mistake::Text)),
-    })?;
-    Ok(pairs)
+        Some(text) if !raw.get().starts_with(['{', '[', 'n']) => look(name, Ok(text)),
+        _ => look(name, Err(Mistake::Text)),
+    })
 }
 
 /// As `docker run --env-file` reads lines: all after the first `=` is the value, nothing is
 /// quoted or replaced; `#` begins a comment's line. A byte order mark before the first line
 /// is skipped, and a name with white space is an error.
-fn parse_lines(
-    _: &str,
-    bytes: Vec<u8>,
-    mistakes: &mut Vec<(String, Mistake)>,
-) -> Result<Pairs, Error> {
-    let mut pairs = Vec::new();
+fn parse_lines(_: &str, bytes: Vec<u8>, look: &mut Look<'_>) -> Result<(), Error> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     for (number, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -192,15 +247,13 @@ fn parse_lines(
         }
         match text.split_once('=') {
             Some((name, _)) if name.contains(char::is_whitespace) => {
-                mistakes.push((String::new(), Mistake::Blank(number + 1)));
+                look("".into(), Err(Mistake::Blank(number + 1)));
             }
-            Some((name, value)) if !name.is_empty() => {
-                pairs.push((name.to_owned(), value.to_owned()));
-            }
-            _ => mistakes.push((String::new(), Mistake::Line(number + 1))),
+            Some((name, value)) if !name.is_empty() => look(name.into(), Ok(value.into())),
+            _ => look("".into(), Err(Mistake::Line(number + 1))),
         }
     }
-    Ok(pairs)
+    Ok(())
 }
 
 /// What no program could ask for by a name.
@@ -209,11 +262,6 @@ fn no_name(letter: char) -> bool {
 }
 
 fn mistake(name: &str, value: &str, settings: &Settings) -> Option<Mistake> {
-    let allowed = settings.allowed_variables.iter().any(|known| known == name);
-    let protected = runtime::PROTECTED.contains(&name)
-        || runtime::PROTECTED_PREFIXES
-            .iter()
-            .any(|prefix| name.starts_with(prefix));
     match () {
         () if name.is_empty() || name.contains(no_name) => Some(Mistake::Name),
         () if value.contains('\0') => Some(Mistake::Nul),
@@ -221,7 +269,7 @@ fn mistake(name: &str, value: &str, settings: &Settings) -> Option<Mistake> {
             Some(Mistake::Setting)
         }
         () if delivered::reserved(name) => Some(Mistake::Reserved),
-        () if protected && !allowed => Some(Mistake::Protected),
+        () if is_protected(name, &settings.allowed_variables) => Some(Mistake::Protected),
         () => None,
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::content::{Content, Pair, Value};
 use super::fault::{Why, first_line};
-use crate::contract::secrets as words;
+use crate::contract::{limits, secrets as words};
 use crate::error::Error;
 use crate::facts::{Facts, one_value};
 use crate::settings::secrets::Source;
@@ -56,7 +56,19 @@ fn directory(facts: &Facts, path: &Path) -> Result<Content, Why> {
 
 fn pairs(facts: &Facts, directory: &Path) -> Result<Vec<Pair>, Why> {
     let names = facts.entries(directory).map_err(|err| unreadable(&err))?;
+    let too_much = || Why::Unreadable {
+        report: format!(
+            "{} holds more than {} files, or {} bytes",
+            directory.display(),
+            limits::SECRET_KEYS,
+            limits::SECRET_DIRECTORY_BYTES
+        ),
+    };
+    if names.len() > limits::SECRET_KEYS {
+        return Err(too_much());
+    }
     let mut pairs = Vec::new();
+    let mut left = limits::SECRET_DIRECTORY_BYTES;
     for name in names {
         let Some(key) = name.to_str().filter(|name| !name.starts_with('.')) else {
             continue;
@@ -67,6 +79,8 @@ fn pairs(facts: &Facts, directory: &Path) -> Result<Vec<Pair>, Why> {
         }
         let bytes = facts.file(&path, words::SECRET_BYTES);
         let bytes = bytes.map_err(|err| unreadable(&err))?;
+        let length = bytes.as_ref().map_or(0, Vec::len);
+        left = left.checked_sub(length).ok_or_else(too_much)?;
         let file = Value::new(bytes.ok_or(Why::NoFile { path })?);
         pairs.push(Pair {
             key: key.to_owned(),

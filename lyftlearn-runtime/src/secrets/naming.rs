@@ -1,8 +1,11 @@
 //! Which variables a secret becomes, by the rules of confidant-format 2.7.1.
 
+use std::collections::HashSet;
+
 use super::content::{Content, Value};
 use super::fault::Why;
-use crate::settings::secrets::{Declared, may_set};
+use crate::contract::limits;
+use crate::settings::secrets::{Declared, Refused};
 
 /// The variables of one secret, in order, and what of it is none, one sentence each.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -36,24 +39,44 @@ pub(crate) fn variables(declared: &Declared, content: &Content) -> Result<Named,
 
 fn of_keys(declared: &Declared, content: &Content, prefix: &str) -> Result<Named, Why> {
     let mut named = Named::default();
+    let mut known = HashSet::new();
+    let mut left_out = 0;
     for pair in content.keys().ok_or(Why::NoKeys)? {
         let name = &declared.name;
         let key = &pair.key;
         let prefix = pair.prefix.as_deref().unwrap_or(prefix);
         let variable = format!("{}{}", prefix.to_uppercase(), key.to_uppercase());
+        let mut problem = |why: String| {
+            if named.problems.len() < limits::MISTAKES {
+                named.problems.push(why);
+            } else {
+                left_out += 1;
+            }
+        };
         if !valid(key) {
-            let why = format!("secret {name}: its key {key:?} makes no variable's name");
-            named.problems.push(why);
-        } else if !may_set(&variable) {
-            let why = format!("secret {name}: {variable} is no name that a secret may set");
-            named.problems.push(why);
+            problem(format!(
+                "secret {name}: its key {key:?} makes no variable's name"
+            ));
+        } else if let Err(refused) = declared.may_set(&variable) {
+            let why = match refused {
+                Refused::Name => "is no name that a secret may set",
+                Refused::Protected => {
+                    "is protected; name it in the setting environment.allow if it is meant"
+                }
+            };
+            problem(format!("secret {name}: {variable} {why}"));
         } else if !fits(&pair.value) {
-            let why = format!("secret {name}: the value of its key {key} fits no variable");
-            named.problems.push(why);
-        } else if !named.variables.iter().any(|(known, _)| *known == variable) {
+            problem(format!(
+                "secret {name}: the value of its key {key} fits no variable"
+            ));
+        } else if known.insert(variable.clone()) {
             // `: ${NAME=value}`: the first one stands.
             named.variables.push((variable, pair.value));
         }
+    }
+    if left_out > 0 {
+        let why = format!("secret {}: and {left_out} more of its keys", declared.name);
+        named.problems.push(why);
     }
     Ok(named)
 }
@@ -143,9 +166,24 @@ mod tests {
             &[
                 "secret db: its key \"a-b\" makes no variable's name",
                 "secret db: its key \"1a\" makes no variable's name",
-                "secret db: LD_PRELOAD is no name that a secret may set",
+                "secret db: LD_PRELOAD is protected; name it in the setting environment.allow if it is meant",
                 "secret db: CREDENTIALS_SPÄSSE is no name that a secret may set",
             ],
         );
+    }
+
+    #[test]
+    fn keys_without_end_are_named_once_each_and_mistakes_are_counted() {
+        let keys = (0..50_000).map(|n| format!("\"k{}\":\"v\"", n % 25_000));
+        let text = format!("{{{}}}", keys.collect::<Vec<_>>().join(","));
+        let json = r#"{"db": {"from": "file:/db", "env_prefix": "DB_"}}"#;
+        let facts = Facts::empty().with_var("LYFTLEARN_RUNTIME_SECRETS", json);
+        let (declared, _) = resolve::secrets(&facts).unwrap();
+        let named = variables(&declared[0], &Content::one(text.into_bytes())).unwrap();
+        assert_eq!((named.variables.len(), named.problems.len()), (25_000, 0));
+        let bad = (0..50_000).map(|n| pair(&format!("a-{n}"), None)).collect();
+        let named = variables(&declared[0], &Content::many(bad)).unwrap();
+        assert_eq!((named.variables.len(), named.problems.len()), (0, 21));
+        assert_eq!(named.problems[20], "secret db: and 49980 more of its keys");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::contract::limits;
 use crate::error::{ErrorKind, Fault};
 
 /// Settings that cannot be used.
@@ -54,10 +55,13 @@ impl SettingsFault {
 impl fmt::Display for SettingsFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("cannot use these settings")?;
-        for (shown, mistake) in &self.mistakes {
+        for (shown, mistake) in self.mistakes.iter().take(limits::MISTAKES) {
             write!(f, "\n  {shown}: {mistake}")?;
         }
-        Ok(())
+        match self.mistakes.len().saturating_sub(limits::MISTAKES) {
+            0 => Ok(()),
+            more => write!(f, "\n  and {more} more"),
+        }
     }
 }
 

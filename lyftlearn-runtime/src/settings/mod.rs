@@ -8,6 +8,7 @@ mod fault;
 mod identity;
 mod keys;
 mod metrics;
+mod protected;
 pub(crate) mod secrets;
 mod service_links;
 mod statsd;
@@ -23,12 +24,13 @@ pub(crate) use fault::SettingsFault;
 pub(crate) use identity::{AssumeRole, Identity};
 pub use keys::{KEYS, Key};
 pub(crate) use metrics::{EmfTo, Listen, Metrics, otlp_endpoint};
+pub(crate) use protected::is_protected;
 #[cfg(feature = "cli")]
 pub(crate) use service_links::Services;
 pub(crate) use statsd::Intercept;
 pub(crate) use statsd::Statsd;
 
-use crate::contract::runtime;
+use crate::contract::{limits, runtime};
 use crate::error::Error;
 
 /// A settings file: its path, for reports, and what it holds.
@@ -312,7 +314,10 @@ impl Reader {
     }
 
     fn unknown(&mut self, shown: String, key: &str, spell: impl Fn(&str) -> String) {
-        let nearest = keys::nearest(key).map(spell);
+        // Of so many the report names no more.
+        let few = self.mistakes.len() < limits::MISTAKES;
+        let nearest = if few { keys::nearest(key) } else { None };
+        let nearest = nearest.map(spell);
         self.mistakes
             .push((shown, Mistake::NotASetting { nearest }));
     }
@@ -332,10 +337,12 @@ impl Reader {
     }
 
     fn finish(mut self) -> Result<Settings, Error> {
-        let secrets = std::mem::take(&mut self.secrets).finish(&mut self.mistakes);
         let mut layers = self.figment.data().unwrap_or_default();
         let layers = layers.remove(&Profile::Default).unwrap_or_default();
         self.merged = Value::from(layers);
+        let allowed_variables = self.words("environment.allow").unwrap_or_default();
+        let secrets = std::mem::take(&mut self.secrets);
+        let secrets = secrets.finish(&allowed_variables, &mut self.mistakes);
         if (self.value("secrets")).is_some_and(|value| value.as_dict().is_none()) {
             self.wrong("secrets", "tables, such as [secrets.db]");
         }
@@ -367,7 +374,7 @@ impl Reader {
             identity: self.identity(),
             hyperparameter_encoding: self.choice("hyperparameters.encoding"),
             podinfo_dir: self.path("job.podinfo_dir"),
-            allowed_variables: self.words("environment.allow").unwrap_or_default(),
+            allowed_variables,
             live_dirs: self.paths("live.dirs"),
             skew_guard: self.choice("skew.guard"),
             region_bytes: self.region_bytes("metrics.region_bytes"),

@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::fault::Mistake;
+pub(crate) use super::protected::Refused;
+use super::protected::{begins_protected, may_begin, may_set};
 use super::{Layer, Reader};
-use crate::contract::{delivered, runtime, secrets as words};
+use crate::contract::{limits, secrets as words};
 use crate::signal;
 
 /// What can be said of a secret, after its name.
@@ -29,6 +31,9 @@ pub(crate) const FIELDS: &[&str] = &[
 const A_SOURCE: &str = "confidant://SERVICE, aws-secretsmanager:NAME[?stage=STAGE|?version=ID][#KEY], \
                         aws-ssm:/NAME[#KEY], aws-ssm:/PATH/, file:/PATH or env:NAME";
 const A_VARIABLE: &str = "a variable's name that is the program's own, or false";
+const PROTECTED: &str =
+    "no protected variable; name it in the setting environment.allow if it is meant";
+const AT_MOST: &str = "at most 1000 secrets; a bundle has many keys in one";
 const A_FILE: &str = "true, false, or a file's name";
 const A_PREFIX: &str = "the beginning of variables' names, such as CREDENTIALS_";
 const A_SIGNAL: &str = "a signal that a program may be sent without being stopped, such as SIGHUP";
@@ -66,6 +71,8 @@ pub(crate) struct Declared {
     sources: BTreeMap<&'static str, Source>,
     /// The variable of its whole text; none for one that is delivered key by key.
     pub(crate) env: Env,
+    /// Protected variables that documents and secrets may set.
+    allowed: Vec<String>,
     /// What its keys' variables begin with.
     pub(crate) prefix: Option<String>,
     /// The name of its file.
@@ -171,6 +178,11 @@ impl Declared {
         }
     }
 
+    /// Whether one of its keys may be delivered as this variable.
+    pub(crate) fn may_set(&self, variable: &str) -> Result<(), Refused> {
+        may_set(variable, &self.allowed)
+    }
+
     /// Whether a variable may be one of its own: which keys it has is known when it is there.
     pub(crate) fn may_bring(&self, variable: &str) -> bool {
         let by_key = match (&self.prefix, &self.env) {
@@ -256,7 +268,9 @@ impl Words {
                         set.push((*field, shown));
                     }
                     None => {
-                        let nearest = nearest(&field).map(|near| format!("secrets.{name}.{near}"));
+                        let few = mistakes.len() < limits::MISTAKES;
+                        let nearest = if few { nearest(&field) } else { None };
+                        let nearest = nearest.map(|near| format!("secrets.{name}.{near}"));
                         mistakes.push((shown, Mistake::NotASetting { nearest }));
                     }
                 }
@@ -266,11 +280,20 @@ impl Words {
     }
 
     /// What they come to.
-    pub(super) fn finish(self, mistakes: &mut Vec<(String, Mistake)>) -> Vec<Declared> {
+    pub(super) fn finish(
+        self,
+        allowed: &[String],
+        mistakes: &mut Vec<(String, Mistake)>,
+    ) -> Vec<Declared> {
         let mut all: Vec<Declared> = Vec::new();
+        if self.0.len() > limits::SECRETS {
+            mistakes.push(("secrets".to_owned(), Mistake::Expected(AT_MOST)));
+            return all;
+        }
         for (name, words) in self.0 {
             let mut reader = Fields {
                 words: &words,
+                allowed,
                 mistakes,
             };
             let declared = reader.declared(&name);
@@ -399,6 +422,8 @@ impl Reader {
 /// The fields of one secret, and what is wrong with them.
 struct Fields<'a> {
     words: &'a BTreeMap<&'static str, (String, Value)>,
+    /// Protected variables that are meant.
+    allowed: &'a [String],
     mistakes: &'a mut Vec<(String, Mistake)>,
 }
 
@@ -427,11 +452,18 @@ impl Fields<'_> {
             self.mistakes
                 .push((format!("secrets.{name}"), Mistake::Expected(expected)));
         }
-        let env = self.read("env", A_VARIABLE, |value| match value {
+        let allowed = self.allowed;
+        let expected = match self.words.get("env").and_then(|(_, value)| value.as_str()) {
+            Some(name) if may_set(name, allowed) == Err(Refused::Protected) => PROTECTED,
+            _ => A_VARIABLE,
+        };
+        let env = self.read("env", expected, |value| match value {
             Value::Bool(false) => Some(Env::None),
-            value => Some(Env::Named(
-                value.as_str().filter(|name| may_set(name))?.to_owned(),
-            )),
+            value => {
+                let name = value.as_str();
+                let name = name.filter(|name| may_set(name, allowed).is_ok())?;
+                Some(Env::Named(name.to_owned()))
+            }
         });
         let bundle = sources
             .values()
@@ -440,7 +472,7 @@ impl Fields<'_> {
         let prefix = self.read("env_prefix", A_PREFIX, |value| {
             value
                 .as_str()
-                .filter(|prefix| may_begin(prefix))
+                .filter(|prefix| may_begin(prefix) && !begins_protected(prefix, allowed))
                 .map(str::to_owned)
         });
         let usual = (bundle && env == Env::ByName).then(|| words::PREFIX.to_owned());
@@ -454,7 +486,7 @@ impl Fields<'_> {
         if matches!(&env, Env::ByName)
             && prefix.is_none()
             && usual.is_none()
-            && !may_set(&suggested(name))
+            && may_set(&suggested(name), allowed).is_err()
         {
             self.mistakes.push((
                 format!("secrets.{name}"),
@@ -466,6 +498,7 @@ impl Fields<'_> {
             name: name.to_owned(),
             sources,
             env,
+            allowed: allowed.to_vec(),
             prefix: prefix.or(usual),
             file: file.flatten(),
             required: self
@@ -506,24 +539,6 @@ impl Fields<'_> {
 fn file_name(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     !name.is_empty() && name.len() <= 128 && !name.starts_with('.') && name.bytes().all(plain)
-}
-
-/// Whether a secret may be delivered as this variable: not what is ours, and not what decides
-/// how programs are found and loaded or who they are.
-pub(crate) fn may_set(name: &str) -> bool {
-    let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    !name.is_empty() && name.bytes().all(word) && may_begin(name)
-}
-
-fn may_begin(name: &str) -> bool {
-    let protected = runtime::PROTECTED_PREFIXES.iter();
-    let known = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    name.bytes().all(known)
-        && !name.starts_with(|letter: char| letter.is_ascii_digit())
-        && !name.starts_with("LYFTLEARN_")
-        && !delivered::reserved(name)
-        && !runtime::PROTECTED.contains(&name)
-        && !protected.clone().any(|prefix| name.starts_with(prefix))
 }
 
 #[cfg(test)]

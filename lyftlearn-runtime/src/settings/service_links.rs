@@ -2,11 +2,12 @@
 //! makes `LYFTLEARN_RUNTIME_PORT=tcp://10.0.0.1:80` in every pod of its namespace.
 
 /// Whether the kubelet made the variable for a Service, by the names it makes
-/// (pkg/kubelet/envvars) or by a value that only it writes.
+/// (pkg/kubelet/envvars). A value alone proves nothing: settings have URLs, too.
 pub(crate) fn made(suffix: &str, value: &str) -> bool {
-    ["tcp://", "udp://", "sctp://"]
+    let is_url = ["tcp://", "udp://", "sctp://"]
         .iter()
-        .any(|scheme| value.starts_with(scheme))
+        .any(|scheme| value.starts_with(scheme));
+    (is_url && (suffix == "PORT" || suffix.ends_with("_PORT")))
         || suffix == "SERVICE_HOST"
         || suffix.ends_with("_SERVICE_HOST")
         || service_port(suffix)
@@ -23,11 +24,14 @@ fn service_port(suffix: &str) -> bool {
 /// `PORT_80_TCP`, `PORT_80_TCP_ADDR`, `X_PORT_80_UDP_PROTO`.
 fn port_detail(suffix: &str) -> bool {
     let words: Vec<&str> = suffix.split('_').collect();
-    words.windows(3).any(|window| {
-        window[0] == "PORT"
-            && window[1].bytes().all(|byte| byte.is_ascii_digit())
-            && matches!(window[2], "TCP" | "UDP" | "SCTP")
-    })
+    let words = match words.as_slice() {
+        [all @ .., "ADDR" | "PORT" | "PROTO"] if all.len() >= 3 => all,
+        all => all,
+    };
+    let [.., "PORT", number, "TCP" | "UDP" | "SCTP"] = words else {
+        return false;
+    };
+    !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Which of these were made for Services, by what the kubelet makes of each: its address, and

@@ -1,5 +1,7 @@
 //! Settings as people get them wrong.
 
+mod doors;
+
 use super::{File, read};
 
 fn file(path: &str, text: &str) -> File {
@@ -174,7 +176,12 @@ fn variables_that_kubernetes_made_for_a_service_are_not_settings() {
         ("LYFTLEARN_RUNTIME_SERVICE_HOST", "10.0.0.1"),
         ("LYFTLEARN_RUNTIME_SERVICE_PORT", "80"),
         ("LYFTLEARN_RUNTIME_SERVICE_PORT_HTTP", "80"),
-        ("LYFTLEARN_RUNTIME_ROLE", "tcp://10.0.0.1:80"),
+        ("LYFTLEARN_RUNTIME_ROLE_PORT", "udp://10.0.0.1:80"),
+        ("LYFTLEARN_RUNTIME_ROLE_PORT_80_UDP", "udp://10.0.0.1:80"),
+        (
+            "LYFTLEARN_RUNTIME_METRICS_GATEWAY_PORT",
+            "tcp://10.0.0.1:80",
+        ),
         ("LYFTLEARN_RUNTIME_ROLE_SERVICE_HOST", "10.0.0.1"),
     ];
     let settings = read(
@@ -185,6 +192,26 @@ fn variables_that_kubernetes_made_for_a_service_are_not_settings() {
     .unwrap();
     assert_eq!(settings.role, None);
     assert_eq!(settings.service_links, made.map(|(name, _)| name));
+}
+
+#[test]
+fn a_value_that_looks_like_a_services_is_a_settings_all_the_same() {
+    let variables = [
+        ("LYFTLEARN_RUNTIME_METRICS_EMF_TO", "tcp://127.0.0.1:25888"),
+        ("LYFTLEARN_RUNTIME_JOB_NAME", "udp://job"),
+        ("LYFTLEARN_RUNTIME_METRICS_GATEWAY_PORT", "8125"),
+    ];
+    let variables = variables.map(|(name, value)| (name, Some(value)));
+    let settings = read(&[], variables.into_iter(), &[]).unwrap();
+    assert!(settings.metrics.emf_to.is_some() && settings.job_name.is_some());
+    assert_eq!(settings.metrics.gateway_port, Some(8125));
+    assert_eq!(settings.service_links, Vec::<String>::new());
+    // It names no Service, so it is a mistake.
+    let shown = report(&[], &[("LYFTLEARN_RUNTIME_ROLE", "tcp://10.0.0.1:80")]);
+    assert!(
+        shown.contains("$LYFTLEARN_RUNTIME_ROLE: expected training"),
+        "{shown}"
+    );
 }
 
 #[test]
@@ -371,4 +398,27 @@ proptest::proptest! {
             }
         }
     }
+}
+
+#[test]
+fn mistakes_without_end_are_counted_and_the_first_are_named() {
+    let text: String = (0..20_000).map(|n| format!("k{n} = 1\n")).collect();
+    let shown = report(&[file("/etc/lyftlearn/runtime.toml", &text)], &[]);
+    assert_eq!(shown.lines().count(), 22);
+    assert!(shown.ends_with("\n  and 19980 more\n"), "{shown}");
+}
+
+#[test]
+fn secrets_without_end_are_refused() {
+    let table = |count: usize| -> String {
+        let secret = |n| format!("[secrets.s{n}]\nfrom = \"env:A\"\n");
+        (0..count).map(secret).collect()
+    };
+    let path = "/etc/lyftlearn/runtime.toml";
+    assert!(read(&[file(path, &table(1_000))], std::iter::empty(), &[]).is_ok());
+    assert_eq!(
+        report(&[file(path, &table(20_000))], &[]),
+        "lyftlearn-runtime: cannot use these settings\n  \
+         secrets: expected at most 1000 secrets; a bundle has many keys in one\n"
+    );
 }

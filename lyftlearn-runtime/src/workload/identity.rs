@@ -89,8 +89,8 @@ impl fmt::Debug for Identity {
 pub(crate) enum Origin {
     /// Keys in the environment.
     Environment,
-    /// A shared profile, whatever it leads to.
-    Profile,
+    /// A shared profile, whatever it leads to; `None` where it is the SDK's to choose.
+    Profile { name: Option<String> },
     /// A token file that STS takes.
     WebIdentity { role: String, token_file: PathBuf },
     /// An endpoint in the container-credentials protocol.

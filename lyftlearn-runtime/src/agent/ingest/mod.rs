@@ -18,6 +18,7 @@ use std::time::Duration;
 use rustix::net::sockopt;
 use serde::Serialize;
 
+use super::places::{Place, Places};
 use crate::metrics::statsd::Listener;
 use crate::metrics::store::{self, Received, Store};
 use datagrams::Datagrams;
@@ -26,6 +27,10 @@ use streams::Connection;
 
 /// How long a set's members are counted, and how often the kernel is asked what it dropped.
 const WINDOW: Duration = Duration::from_secs(10);
+
+/// Connections at a time of each listener; of more, the one goes that has been silent longest.
+const CONNECTIONS: usize = 512;
+const SHARES: u64 = 2;
 
 /// Lines, as they came: whole ones, and a packet's with no more than the packet.
 pub(super) type Tap = Rc<dyn Fn(&[u8])>;
@@ -39,6 +44,8 @@ struct Shared {
     store: Store,
     tap: Option<Tap>,
     sockets: Vec<(Listener, Socket)>,
+    /// Of each of them, for connections.
+    places: Vec<Rc<Places>>,
     /// Every datagram is read into the same memory.
     datagrams: RefCell<Datagrams>,
     connections: RefCell<Vec<Weak<Connection>>>,
@@ -63,8 +70,11 @@ pub(super) fn start(
         store.note(listener, Received::Buffer(bytes));
         Ok((listener, Socket::new(listener, socket)?))
     });
+    let sockets = sockets.collect::<io::Result<Vec<_>>>()?;
+    let places = sockets.iter().map(|_| Places::new(CONNECTIONS, SHARES));
     let shared = Rc::new(Shared {
-        sockets: sockets.collect::<io::Result<_>>()?,
+        places: places.collect(),
+        sockets,
         datagrams: RefCell::new(Datagrams::new()),
         connections: RefCell::default(),
         store,
@@ -158,29 +168,47 @@ impl Shared {
 
     async fn accept(self: Rc<Self>, index: usize) {
         let (listener, socket) = &self.sockets[index];
+        let places = &self.places[index];
         loop {
             match socket.accept().await {
-                Ok(stream) => self.serve(*listener, stream),
+                Ok(stream) => {
+                    let connection = self.known(*listener, stream);
+                    let place = places.take().await;
+                    tokio::task::spawn_local(Rc::clone(&self).serve(connection, place));
+                }
                 // Descriptors have run out; they come back.
-                Err(_) => tokio::time::sleep(super::endpoint::NO_DESCRIPTOR).await,
+                Err(_) => {
+                    places.free_one();
+                    tokio::time::sleep(super::endpoint::NO_DESCRIPTOR).await;
+                }
             }
         }
     }
 
-    fn serve(self: &Rc<Self>, from: Listener, stream: Stream) {
+    /// A connection that the end does not forget.
+    fn known(&self, from: Listener, stream: Stream) -> Rc<Connection> {
         let connection = Rc::new(Connection::new(from, stream));
         let mut connections = self.connections.borrow_mut();
         connections.retain(|known| known.strong_count() > 0);
         connections.push(Rc::downgrade(&connection));
-        let shared = Rc::clone(self);
-        tokio::task::spawn_local(async move { connection.serve(&shared).await });
+        connection
+    }
+
+    async fn serve(self: Rc<Self>, connection: Rc<Connection>, place: Place) {
+        place.hold(connection.serve(&self, place.seat())).await;
+        connection.finish(&self);
     }
 
     fn drain(self: &Rc<Self>) {
-        for (listener, socket) in &self.sockets {
+        for (index, (listener, socket)) in self.sockets.iter().enumerate() {
             if socket.connects() {
                 while let Ok(Some(stream)) = socket.accepted() {
-                    self.serve(*listener, stream);
+                    let connection = self.known(*listener, stream);
+                    let shared = Rc::clone(self);
+                    tokio::task::spawn_local(async move {
+                        let place = shared.places[index].take().await;
+                        shared.serve(connection, place).await;
+                    });
                 }
             } else {
                 while self.receive_some(*listener, socket) {}

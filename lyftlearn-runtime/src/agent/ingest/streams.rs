@@ -6,6 +6,7 @@ use std::cell::RefCell;
 use rustix::io::Errno;
 use rustix::net::RecvFlags;
 
+use super::super::places::Seat;
 use super::Shared;
 use super::sockets::Stream;
 use crate::metrics::statsd::{LINE_BYTES, Listener, Refusal};
@@ -51,14 +52,25 @@ impl Connection {
     }
 
     /// Until who sends has ended.
-    pub(super) async fn serve(&self, shared: &Shared) {
+    pub(super) async fn serve(&self, shared: &Shared, seat: &Seat) {
         while !self.rest.borrow().ended {
             if self.stream.readable().await.is_err() {
                 return;
             }
+            seat.listens();
             if self.stream.received(|| self.receive_some(shared)) {
                 tokio::task::yield_now().await;
             }
+        }
+    }
+
+    /// Counts what has arrived, and what of it is a line without its newline.
+    pub(super) fn finish(&self, shared: &Shared) {
+        while self.receive_some(shared) {}
+        let mut rest = self.rest.borrow_mut();
+        if !rest.ended {
+            let take = |lines: &[u8]| shared.take(lines, self.from);
+            rest.end(take, |refusal| shared.store.refuse(refusal));
         }
     }
 

@@ -11,6 +11,7 @@ pub(super) fn check(_: &Patient) -> Vec<Finding> {
 #[cfg(feature = "agent")]
 pub(super) fn check(patient: &Patient) -> Vec<Finding> {
     let mut findings = vec![told(patient)];
+    findings.extend(lost_profiles(patient));
     let runtime = match super::super::credentials::runtime() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -22,19 +23,41 @@ pub(super) fn check(patient: &Patient) -> Vec<Finding> {
     findings
 }
 
+/// Variables that choose a profile that no file has.
+#[cfg(feature = "agent")]
+fn lost_profiles(patient: &Patient) -> Vec<Finding> {
+    use super::super::{identity, user};
+    use crate::workload::CredentialMode;
+
+    let account = user::account(&patient.facts, patient.resolved.settings.user.as_deref());
+    let lost = identity::lost_profiles(&patient.facts, account.ok().flatten().as_ref());
+    let mode = patient.resolved.workload.credentials.mode;
+    let finding = |detail: String| match mode {
+        CredentialMode::Broker => Finding::new("identity", Verdict::Note, detail).of("profile"),
+        _ => Finding::new("identity", Verdict::Failed, detail)
+            .of("profile")
+            .fix("unset the variable, or mount the file that has the profile"),
+    };
+    let about = identity::about_lost_profiles(&lost, mode == CredentialMode::Broker);
+    let about = about.into_iter().filter(|_| mode != CredentialMode::Off);
+    about.map(finding).collect()
+}
+
 /// What the environment offers, and what becomes of it.
 #[cfg(feature = "agent")]
 fn told(patient: &Patient) -> Finding {
+    use super::super::identity;
     use crate::workload::{CredentialMode, CredentialSource};
 
     let credentials = &patient.resolved.workload.credentials;
     let source = credentials.source.as_str();
     let (verdict, detail) = match (credentials.mode, credentials.source) {
         (CredentialMode::Off, _) => (Verdict::Note, "withheld by credentials.mode".to_owned()),
-        (_, CredentialSource::None) if credentials.isolated => {
-            (Verdict::Note, "isolated by design".to_owned())
+        (_, CredentialSource::None) => {
+            let without = identity::without(&patient.resolved);
+            let detail = without.unwrap_or("the environment names none");
+            (Verdict::Note, detail.to_owned())
         }
-        (_, CredentialSource::None) => (Verdict::Note, "the environment names none".to_owned()),
         (CredentialMode::Broker, _) => (Verdict::Ok, format!("{source}, served on loopback")),
         (CredentialMode::Native, CredentialSource::Static | CredentialSource::Profile) => (
             Verdict::Ok,

@@ -356,3 +356,11 @@ fn a_class_is_shown_by_the_name_that_it_is_told_by() {
         assert_eq!(serde_json::json!(class), class.name());
     }
 }
+
+#[test]
+fn a_value_that_repeats_itself_takes_no_longer() {
+    let value = "a".repeat(100_000);
+    let redact = Redact::default().with(vec![format!("{value}b")]);
+    let text = redact.text(&format!("{value}\u{2026}end"));
+    assert_eq!(text, "[redacted]\u{2026}end");
+}

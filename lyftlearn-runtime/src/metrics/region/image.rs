@@ -8,24 +8,38 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Acquire;
 
 use super::directory;
-use super::key::Texts;
+use super::key::{TEXT_BYTES, Texts};
 use super::layout::{self, Layout, header, slot};
+use super::open::is_all_there;
 
-/// Where words can be copied from. A file is read and never mapped: one that is made shorter
-/// meanwhile is an error then, and no signal.
+/// Where words can be copied from.
 pub(super) trait Source {
     fn words(&self) -> io::Result<usize>;
     fn copy(&self, from: usize, count: usize) -> io::Result<Vec<u64>>;
 }
 
-impl Source for File {
+/// A file that the program may write to, lengthen and shorten. It is read and never mapped: one
+/// that is made shorter meanwhile is an error then, and no signal.
+#[derive(Debug)]
+pub(super) struct Written {
+    pub(super) file: File,
+    /// As long as PID 1 has made it, where that is known: what follows is not looked at.
+    pub(super) bytes: Option<u64>,
+}
+
+impl Source for Written {
     fn words(&self) -> io::Result<usize> {
-        Ok((self.metadata()?.len() / 8) as usize)
+        let meta = self.file.metadata()?;
+        Ok(match self.bytes {
+            Some(bytes) if meta.len() >= bytes => (bytes / 8) as usize,
+            None if is_all_there(&meta) => (meta.len() / 8) as usize,
+            _ => 0,
+        })
     }
 
     fn copy(&self, from: usize, count: usize) -> io::Result<Vec<u64>> {
         let mut bytes = vec![0; count * 8];
-        self.read_exact_at(&mut bytes, from as u64 * 8)?;
+        self.file.read_exact_at(&mut bytes, from as u64 * 8)?;
         let (words, _) = bytes.as_chunks();
         Ok(words.iter().map(|word| u64::from_le_bytes(*word)).collect())
     }
@@ -105,10 +119,18 @@ impl Image {
         both.filter_map(|(kind, slot)| Some(((*kind)?, slot)))
     }
 
+    /// How much the keys take, in bytes, and the cells, in words.
+    pub(super) fn used(&self) -> (usize, usize) {
+        (self.keys.len(), self.cells.len())
+    }
+
     /// A slot's key, when it is one.
     pub(super) fn key(&self, kind: u8, slot: &[u64]) -> Option<Texts<'_>> {
         let place = slot[slot::KEY];
         let (from, bytes) = (place as u32 as usize * 8, (place >> 32) as usize);
+        if bytes > TEXT_BYTES {
+            return None;
+        }
         let encoded = from..from.checked_add(bytes.next_multiple_of(8))?;
         let encoded = self.keys.get(encoded)?;
         let (words, _) = encoded.as_chunks();

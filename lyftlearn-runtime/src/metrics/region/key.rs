@@ -137,6 +137,10 @@ impl<'a> Texts<'a> {
         (bytes > 0).then_some(texts)
     }
 
+    pub(super) fn bytes(self) -> usize {
+        self.0.len()
+    }
+
     /// Each of them, in bytes: these are in the same order as the texts.
     pub(super) fn parts(self) -> impl Iterator<Item = &'a [u8]> {
         let mut rest = self.0;

@@ -6,6 +6,9 @@
 
 use std::ops::Range;
 
+/// No region is larger; a file that is has been made so by somebody else.
+pub(super) const MOST_BYTES: u64 = 1 << 30;
+
 /// "lyftmetr", as the bytes lie in memory.
 pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"lyftmetr");
 /// Of everything below; another layout, another number.

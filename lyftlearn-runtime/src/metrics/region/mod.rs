@@ -128,15 +128,6 @@ impl Region {
         }
     }
 
-    /// The one in a run directory that is open.
-    #[cfg(all(feature = "agent", feature = "cli"))]
-    pub(crate) fn in_directory(run: &crate::held::Directory) -> Self {
-        match open::shared_in(run) {
-            Ok((words, namespace)) => Self::over(words, namespace, None),
-            Err(degraded) => Self::private(&Facts::empty().with_root("/"), degraded),
-        }
-    }
-
     /// One that [`create_sparse`] made and somebody handed over; one of this process's own
     /// where that cannot be had, or is none.
     #[cfg(all(feature = "agent", feature = "cli"))]

@@ -129,10 +129,16 @@ fn is_being_made(file: &File) -> bool {
 fn checked(file: &File) -> Option<(usize, u64)> {
     let meta = file.metadata().ok()?;
     // A page that is not allocated could be refused when it is touched, with SIGBUS.
-    if !meta.is_file() || meta.blocks() * 512 < meta.len() {
+    if !meta.is_file() || !is_all_there(&meta) {
         return None;
     }
     header_of(file, &meta)
+}
+
+/// Whether every page is allocated, as PID 1 does it, and no more than there may be: a file
+/// that was made longer since is not.
+pub(super) fn is_all_there(meta: &std::fs::Metadata) -> bool {
+    meta.len() <= layout::MOST_BYTES && meta.blocks() * 512 >= meta.len()
 }
 
 fn header_of(file: &File, meta: &std::fs::Metadata) -> Option<(usize, u64)> {

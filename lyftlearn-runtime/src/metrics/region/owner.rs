@@ -1,6 +1,7 @@
 //! Whose a gauge's cell is: a process, told from every other that there was or will be
 //! while the region lives by its pid and the time at which it started.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -37,6 +38,12 @@ impl Owner {
         self != self.set()
     }
 
+    /// Its process number, as far as it is one that a reader knows.
+    fn pid(self) -> Option<u32> {
+        let owner = self.set();
+        (owner.0 != FOREIGN).then_some((owner.0 >> START_BITS) as u32)
+    }
+
     pub(super) fn is_alive(self, facts: &Facts) -> bool {
         let owner = self.set();
         if owner.0 == FOREIGN {
@@ -44,6 +51,46 @@ impl Owner {
         }
         let pid = (owner.0 >> START_BITS) as u32;
         !facts.has_ended(pid, owner.0 & ((1 << START_BITS) - 1))
+    }
+}
+
+/// Who of the owners lives, asked once of each. Owners are what the program's processes wrote:
+/// any number of numbers that no process has.
+pub(super) struct Living<'a> {
+    facts: &'a Facts,
+    known: HashMap<u64, bool>,
+    /// Every process that there is, once many have been asked for.
+    all: Option<HashSet<u32>>,
+}
+
+/// A container's gauges have fewer processes, mostly.
+const ASKED_ONE_BY_ONE: usize = 256;
+/// Owners who claim one process at different times; it started once.
+const ASKED_AT_ALL: usize = 65_536;
+
+impl<'a> Living<'a> {
+    pub(super) fn of(facts: &'a Facts) -> Self {
+        Self {
+            facts,
+            known: HashMap::new(),
+            all: None,
+        }
+    }
+
+    pub(super) fn has(&mut self, owner: Owner) -> bool {
+        if let Some(lives) = self.known.get(&owner.0) {
+            return *lives;
+        }
+        if self.known.len() >= ASKED_AT_ALL {
+            return false;
+        }
+        if self.known.len() == ASKED_ONE_BY_ONE {
+            self.all = self.facts.processes();
+        }
+        let known = |pid| self.all.as_ref().is_none_or(|all| all.contains(&pid));
+        let lives = owner.pid().is_none_or(known) && owner.is_alive(self.facts);
+        self.known.insert(owner.0, lives);
+        lives
     }
 }
 

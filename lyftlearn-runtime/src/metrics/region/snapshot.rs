@@ -2,22 +2,24 @@
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
 use super::fault::RegionFault;
-use super::image::{Image, Source};
+use super::image::{Image, Source, Written};
 use super::key::Texts;
 use super::layout::{self, counter, gauge, header, histogram};
-use super::owner::Owner;
+use super::owner::{Living, Owner};
 use super::{Aggregate, buckets, create, kind, open};
 use crate::contract::delivered;
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::held::Directory;
+
+/// How often what is said about metrics may be repeated, in all that a region holds.
+const ABOUT_TIMES: usize = 4;
 
 /// What a series is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -119,7 +121,7 @@ pub struct Snapshot {
 /// file can kill who reads it.
 #[derive(Debug)]
 pub struct Reader {
-    file: File,
+    file: Written,
     path: PathBuf,
     facts: Facts,
 }
@@ -142,12 +144,23 @@ impl Reader {
 
     /// The same in a directory that is open.
     pub(crate) fn of(run: &Directory) -> Result<Option<Self>, Error> {
+        Self::opened(run, None)
+    }
+
+    /// The same, for a caller that knows how long PID 1 has made it. The program may write to
+    /// it and lengthen it, and a longer one is more memory for each reader.
+    #[cfg(all(feature = "agent", feature = "cli"))]
+    pub(crate) fn within(run: &Directory, bytes: u64) -> Result<Option<Self>, Error> {
+        Self::opened(run, Some(bytes))
+    }
+
+    fn opened(run: &Directory, bytes: Option<u64>) -> Result<Option<Self>, Error> {
         let path = run.path().join(delivered::METRICS_REGION);
         match create::opened(run, OFlags::RDONLY) {
             Ok(file) => {
                 open::wait_until_made(&file);
                 Ok(Some(Self {
-                    file,
+                    file: Written { file, bytes },
                     path,
                     facts: Facts::empty().with_root("/"),
                 }))
@@ -158,7 +171,7 @@ impl Reader {
     }
 
     #[cfg(feature = "cli")]
-    pub(super) fn file(&self) -> &File {
+    pub(super) fn file(&self) -> &Written {
         &self.file
     }
 
@@ -235,10 +248,14 @@ impl Snapshot {
     /// `facts` tell which processes live.
     pub(super) fn read<S: Source + ?Sized>(source: &S, facts: &Facts) -> io::Result<Option<Self>> {
         Ok(Image::of(source)?.map(|image| {
+            let (keys, cells) = image.used();
             // As much as there is, at once: what grows is copied, and leaves holes.
             let mut found = Found {
                 slots: Vec::with_capacity(image.published().count()),
-                ..Found::default()
+                about: HashMap::new(),
+                damaged: 0,
+                keys,
+                cells,
             };
             for (kind, slot) in image.published() {
                 if found.slot(&image, kind, slot).is_none() {
@@ -251,12 +268,15 @@ impl Snapshot {
 }
 
 /// What has been seen so far, slot by slot. Of one series there may be several.
-#[derive(Default)]
 struct Found<'a> {
     slots: Vec<Slot<'a>>,
     /// By a metric's name, its unit and what it is about.
     about: HashMap<&'a [u8], (&'a [u8], &'a [u8])>,
     damaged: u64,
+    /// What is left of the keys, in bytes, and of the cells, in words. Each belongs to one slot,
+    /// so that what is shown is no more than what the region holds, whatever slots claim.
+    keys: usize,
+    cells: usize,
 }
 
 struct Slot<'a> {
@@ -285,6 +305,7 @@ struct Reading {
 impl<'a> Found<'a> {
     fn slot(&mut self, image: &'a Image, kind: u8, slot: &'a [u64]) -> Option<()> {
         let texts = image.key(kind, slot)?;
+        self.keys = self.keys.checked_sub(texts.bytes())?;
         if kind == kind::ABOUT {
             let [name, unit, help] = texts.parts().collect::<Vec<_>>().try_into().ok()?;
             self.about.entry(name).or_insert((unit, help));
@@ -301,6 +322,7 @@ impl<'a> Found<'a> {
             (Kind::Counter, Says::Counter(total))
         } else if kind == kind::HISTOGRAM {
             let cell = image.cell(slot, histogram::LEN)?;
+            self.cells = self.cells.checked_sub(cell.len())?;
             (Kind::Histogram, Says::Histogram(cell))
         } else {
             let aggregate = kind::aggregate(kind)?;
@@ -318,11 +340,11 @@ impl<'a> Found<'a> {
     }
 
     fn snapshot(mut self, image: &Image, facts: &Facts) -> Snapshot {
-        let mut living = HashMap::new();
-        let mut lives = |owner: Owner| {
-            let known = living.entry(owner.0);
-            *known.or_insert_with(|| owner.is_alive(facts))
-        };
+        let mut living = Living::of(facts);
+        let mut lives = |owner: Owner| living.has(owner);
+        // A text about a metric is shown with each series of it.
+        let (keys, cells) = image.used();
+        let mut texts_left = (keys + cells * 8) * ABOUT_TIMES;
         // Those of one series stay in their order.
         (self.slots).sort_by(|a, b| {
             (a.kind.cmp(&b.kind)).then_with(|| a.texts.parts().cmp(b.texts.parts()))
@@ -334,7 +356,8 @@ impl<'a> Found<'a> {
             let value = together(slots, &mut lives)?;
             let about = self.about.get(texts.parts().next()?);
             let (unit, help) = about.copied().unwrap_or_default();
-            let told = |text: &[u8]| {
+            let mut told = |text: &[u8]| {
+                texts_left = texts_left.checked_sub(text.len())?;
                 (!text.is_empty()).then(|| String::from_utf8_lossy(text).into_owned())
             };
             let mut labels = Vec::with_capacity(texts.parts().count() / 2);
@@ -385,14 +408,11 @@ fn together(slots: &[Slot<'_>], lives: &mut impl FnMut(Owner) -> bool) -> Option
 /// One number for all processes'; `None` when nobody who counts has set it.
 fn shown(mut readings: Vec<Reading>, lives: &mut impl FnMut(Owner) -> bool) -> Option<f64> {
     readings.retain(|reading| !reading.owner.is_unset());
-    readings.sort_by_key(|reading| std::cmp::Reverse(reading.stamp));
+    let newest_first = |reading: &Reading| std::cmp::Reverse(reading.stamp);
     // Of two cells of one process the newer one counts.
-    let mut seen = Vec::new();
-    readings.retain(|reading| {
-        let new = !seen.contains(&reading.owner);
-        seen.push(reading.owner);
-        new
-    });
+    readings.sort_by_key(|reading| (reading.owner.0, newest_first(reading)));
+    readings.dedup_by_key(|reading| reading.owner);
+    readings.sort_by_key(newest_first);
     let newest = *readings.first()?;
     let aggregate = newest.aggregate;
     let values = readings

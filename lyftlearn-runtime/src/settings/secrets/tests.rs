@@ -39,7 +39,7 @@ fn every_mistake_shows_at_once_and_no_value_does() {
             "secrets.c d.from.kubernets in /etc/lyftlearn/runtime.toml: not a setting; did you mean secrets.c d.from.kubernetes?",
             "secrets.a.from in /etc/lyftlearn/runtime.toml: expected confidant://SERVICE, aws-secretsmanager:NAME[?stage=STAGE|?version=ID][#KEY], aws-ssm:/NAME[#KEY], aws-ssm:/PATH/, file:/PATH or env:NAME",
             "secrets.a.required in /etc/lyftlearn/runtime.toml: expected true or false",
-            "secrets.b.env in /etc/lyftlearn/runtime.toml: expected a variable's name that is the program's own, or false",
+            "secrets.b.env in /etc/lyftlearn/runtime.toml: expected no protected variable; name it in the setting environment.allow if it is meant",
             "secrets.b.file in /etc/lyftlearn/runtime.toml: expected true, false, or a file's name",
             "secrets.b.on_change in /etc/lyftlearn/runtime.toml: expected a signal that a program may be sent without being stopped, such as SIGHUP",
             "secrets.c d: expected letters, digits, -, _ and . in a secret's name",

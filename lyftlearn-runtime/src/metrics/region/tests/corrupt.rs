@@ -1,12 +1,17 @@
 //! A reader survives any bytes: the region is the program's to write to.
 
+use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::Ordering::Relaxed;
 
 use proptest::prelude::*;
 
 use super::{Aggregate, here, key, region};
-use crate::metrics::region::{Region, Snapshot};
+use crate::metrics::exposition::{Exposition, Format};
+use crate::metrics::region::image::Written;
+use crate::metrics::region::key::hash;
+use crate::metrics::region::layout::{header, histogram, slot};
+use crate::metrics::region::{Layout, Region, Snapshot, Value, kind};
 
 /// A region with a little of everything, as words.
 fn valid() -> Vec<u64> {
@@ -23,11 +28,54 @@ fn valid() -> Vec<u64> {
         .collect()
 }
 
-fn read(words: &[u64]) -> Option<Snapshot> {
+fn file(words: &[u64]) -> File {
     let file = tempfile::tempfile().unwrap();
     let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
     file.write_all_at(&bytes, 0).unwrap();
-    Snapshot::of(&file, &here())
+    file
+}
+
+/// As a tool that does not know how long the region was made, and then as the agent, which does.
+fn read(words: &[u64]) -> Option<Snapshot> {
+    let known = Written {
+        file: file(words),
+        bytes: Some(words.len() as u64 * 8),
+    };
+    let of_agent = Snapshot::of(&known, &here());
+    let unknown = Written {
+        file: known.file,
+        bytes: None,
+    };
+    assert_eq!(
+        format!("{:?}", Snapshot::of(&unknown, &here())),
+        format!("{of_agent:?}")
+    );
+    of_agent
+}
+
+/// How many bytes of text and numbers it holds.
+fn held(snapshot: &Snapshot) -> usize {
+    let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    let series = snapshot.series.iter();
+    series
+        .map(|series| {
+            let labels = series.labels.iter();
+            let labels: usize = labels.map(|(name, value)| name.len() + value.len()).sum();
+            let buckets = match &series.value {
+                Value::Histogram(buckets) => buckets.positive.len() * 16,
+                _ => 8,
+            };
+            series.name.len() + labels + buckets + text(&series.unit) + text(&series.help)
+        })
+        .sum()
+}
+
+/// What every reader makes of it: no more than a few times what was there.
+fn shown(snapshot: &Snapshot, words: &[u64]) {
+    assert!(held(snapshot) <= words.len() * 8 * 8, "{}", held(snapshot));
+    for format in [Format::Text, Format::OpenMetrics] {
+        let _ = Exposition::new(snapshot.clone(), &[], format).text();
+    }
 }
 
 /// A writer that maps such words must survive them as well.
@@ -67,7 +115,9 @@ proptest! {
         // The directory, and some of the keys.
         let mut all = valid();
         all[64..664].copy_from_slice(&words);
-        prop_assert!(read(&all).is_some());
+        let found = read(&all);
+        prop_assert!(found.is_some());
+        shown(&found.unwrap(), &all);
     }
 
     #[test]
@@ -80,7 +130,9 @@ proptest! {
         for (at, word) in near.into_iter().chain(changes) {
             words[at] = word;
         }
-        read(&words);
+        if let Some(found) = read(&words) {
+            shown(&found, &words);
+        }
         write(&words);
     }
 
@@ -100,4 +152,59 @@ fn what_is_damaged_is_counted_and_the_rest_is_read() {
     words[keys.start] ^= 1 << 40;
     let damaged = read(&words).unwrap();
     assert_eq!((damaged.series.len(), damaged.damaged_series), (2, 1));
+}
+
+/// Slots that all claim the same key and the same cell, of the greatest kind.
+#[test]
+fn what_many_slots_claim_is_shown_once() {
+    let mut words = valid();
+    let layout = Layout::of(words.len());
+    words[header::KEYS_USED] = layout.keys.len() as u64;
+    words[header::CELLS_USED] = layout.cells.len() as u64;
+    // Keys of 4,096 bytes that overlap: at each word a text begins, and ends where all do.
+    let texts = 511;
+    for (n, word) in words[layout.keys.start..][..texts + 1]
+        .iter_mut()
+        .enumerate()
+    {
+        // A name, one label and its value, all of six letters, over and over.
+        *word = 6 | 0x6161_6161_6161_0000 | (n as u64 % 13) << 16;
+    }
+    words[layout.cells.start..].fill(u64::MAX >> 20);
+    for number in 0..layout.slots {
+        let from = number % 400;
+        let length = (texts - from).min(510) | 1;
+        let key = words[layout.keys.start + from..][..length].to_vec();
+        let hash = hash(kind::HISTOGRAM, key.iter().copied());
+        let at = layout.slot(number);
+        words[at + slot::STATE] = 2 | u64::from(kind::HISTOGRAM) << 8 | hash & !u64::from(u32::MAX);
+        words[at + slot::KEY] = from as u64 | (length as u64 * 8) << 32;
+        words[at + slot::CELL] = layout.cells.start as u64;
+        words[at + slot::HASH] = hash;
+    }
+    let found = read(&words).unwrap();
+    assert!(!found.series.is_empty() && found.damaged_series > 0);
+    assert!(found.series.len() * histogram::LEN <= layout.cells.len());
+    shown(&found, &words);
+}
+
+#[test]
+fn a_file_that_was_made_longer_is_read_as_long_as_it_was_made() {
+    let words = valid();
+    let bytes = words.len() as u64 * 8;
+    let file = file(&words);
+    // Sparse: a gigabyte that takes no room.
+    file.set_len(1 << 40).unwrap();
+    let written = (1_u64 << 37).to_le_bytes();
+    let known = Written {
+        file: file.try_clone().unwrap(),
+        bytes: Some(bytes),
+    };
+    assert_eq!(Snapshot::of(&known, &here()).unwrap().series.len(), 3);
+    // What it says of itself is the program's as well.
+    file.write_all_at(&written, header::WORDS as u64 * 8)
+        .unwrap();
+    assert_eq!(Snapshot::of(&known, &here()), None);
+    let unknown = Written { file, bytes: None };
+    assert_eq!(Snapshot::of(&unknown, &here()), None);
 }
