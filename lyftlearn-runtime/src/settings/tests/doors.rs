@@ -28,8 +28,10 @@ fn documented(name: &str) -> &'static [&'static str] {
         }
         "lifecycle.grace_seconds"
         | "lifecycle.drain_seconds"
+        | "lifecycle.orphan_seconds"
         | "credentials.startup_seconds"
         | "secrets.deadline" => &["30", "\"30\"", "0"],
+        "lifecycle.stop_on" => &["[\"SIGTERM\", \"QUIT\"]", "[\"15\"]"],
         "lifecycle.stop_signal" => &["\"SIGINT\"", "\"INT\"", "2", "\"2\"", "\"SIGRTMIN+3\""],
         "lifecycle.exit_remap" => &["[\"143:0\", \"3:1\"]", "[]"],
         "credentials.profile_files" => &["[\"/root/.aws/config\"]", "[]"],
