@@ -193,7 +193,8 @@ ERRORS: Mapping[str, Error] = {
         {"etc/lyftlearn/runtime.toml": 'role = "job"\nlog = canary\n'},
         {},
         rt.SettingsError,
-        "cannot use these settings\n  /etc/lyftlearn/runtime.toml: not TOML at line 2, column 7: string values must be quoted",
+        "cannot use these settings\n  /etc/lyftlearn/runtime.toml:"
+        " not TOML at line 2, column 7: string values must be quoted",
     ),
     "a platform's file that is not JSON": (
         {f"{CONFIG}/resourceconfig.json": '{"current_host":\n  canary}'},

@@ -486,7 +486,8 @@ fn a_profile_that_no_file_has_goes_where_credentials_are_served() {
         check_end(&output, 0);
         assert!(!variables(&output).contains_key(variable));
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(said.contains("; 1 problem"), "{said}");
+        let problem = format!("; {variable} names a profile that no file has");
+        assert!(said.contains(&problem), "{said}");
         let argv = [BINARY, "doctor"].map(OsString::from);
         let shown = lost("").start(&argv).end();
         let shown = String::from_utf8_lossy(&shown.stdout).into_owned();

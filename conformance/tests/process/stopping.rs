@@ -260,7 +260,8 @@ fn how_long_orphans_have_is_a_setting() {
                   while ! [ -e /shared/ready ]; do :; done";
     let began = Instant::now();
     check_end(&container.run(&["sh", "-c", script]).end(), 0);
-    assert_eq!(outcome(&world)["left_behind"]["killed"], 1);
+    // What it waits for is its orphan, or ended with it.
+    assert!(outcome(&world)["left_behind"]["killed"].as_u64() >= Some(1));
     // Not the five seconds that they have by default.
     assert!(began.elapsed() < Duration::from_secs(5));
 }

@@ -76,6 +76,8 @@ class _Process:
         self.armed = False
         # What becomes readable with SIGTERM where native code holds it.
         self.held: int | None = None
+        # What becomes readable with any signal that Python handles: both ends of a pipe.
+        self.woken: tuple[int, int] | None = None
         # Signal masks of threads that are about to fork.
         self.blocked: dict[int, set[int]] = {}
         # Somebody else's handler, which ours calls.
@@ -158,12 +160,17 @@ class _Process:
         read, watch = self.waiting()
         looks = watch is None and self.told.supervised
         poll = select.poll()
-        for descriptor in (read, watch, self.held):
+        main = get_ident() == threading.main_thread().ident
+        if main and self.woken is None and signal.getsignal(SIGTERM) is _on_signal:
+            self.wake_up_by_signals()
+        woken = self.woken[0] if main and self.woken is not None else None
+        for descriptor in (read, watch, self.held, woken):
             if descriptor is not None:
                 poll.register(descriptor, select.POLLIN)
         while True:
             # The watch first, then the file: what comes in between wakes us.
             _empty(watch)
+            _empty(woken)
             if self.noted():
                 return True
             left = None if end is None else end - time.monotonic()
@@ -203,6 +210,20 @@ class _Process:
                     self.watch()
         except ValueError:
             pass  # A subinterpreter: signals are the first one's.
+
+    def wake_up_by_signals(self) -> None:
+        """Python runs a handler between two bytecodes. A signal that comes after the last of
+        them and before the main thread sleeps would wait until it wakes up; C's handler writes
+        to this pipe at once. Not where somebody else (asyncio) has it."""
+        read, write = os.pipe()
+        os.set_blocking(read, False)
+        os.set_blocking(write, False)
+        before = signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+        if before == -1:
+            self.woken = (read, write)
+        else:
+            signal.set_wakeup_fd(before)
+            _close((read, write, None))
 
     def watch(self) -> None:
         """Starts the thread that is told, where a handler of ours may not be."""
@@ -592,6 +613,11 @@ def _after_fork() -> None:
         signal.signal(SIGTERM, parent.chained)
     for descriptors in parent.descriptors.values():
         _close(descriptors)
+    if parent.woken is not None:
+        found = signal.set_wakeup_fd(-1)
+        if found not in (-1, parent.woken[1]):
+            signal.set_wakeup_fd(found)
+        _close((*parent.woken, None))
     _unblock(parent)
 
 

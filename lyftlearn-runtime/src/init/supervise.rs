@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Mode, OFlags};
@@ -204,10 +205,15 @@ fn start(armed: &Armed, program: &Program) -> Result<(Pid, Option<Word>), Error>
     };
     // The program's from its first moment on: it may unmount it, or move it away.
     let directory = WorkingDirectory::leave();
-    let child = spawn::spawn(&file, &words, &mask, &[], directory.fd()).map_err(|errno| {
+    let mut child = spawn::spawn(&file, &words, &mask, &[], directory.fd());
+    if child.is_err() {
         directory.enter();
-        spawn::not_started(&program.file, errno)
-    })?;
+    }
+    if child == Err(Errno::EMFILE) {
+        // Without a descriptor for it, it is left once the program is there.
+        child = spawn::spawn(&file, &words, &mask, &[], None);
+    }
+    let child = child.map_err(|errno| spawn::not_started(&program.file, errno))?;
     Ok((child, word))
 }
 
@@ -226,8 +232,8 @@ impl WorkingDirectory {
         self.0.as_ref().map(AsFd::as_fd)
     }
 
-    fn enter(&self) {
-        if let Some(directory) = &self.0 {
+    fn enter(self) {
+        if let Some(directory) = self.0 {
             let _ = rustix::process::fchdir(directory);
         }
     }
