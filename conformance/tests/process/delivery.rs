@@ -316,3 +316,35 @@ fn a_shim_beside_others_takes_its_directory_away_with_it() {
         "/run:\nlyftlearn\n\n/tmp:\n"
     );
 }
+
+/// `ENTRYPOINT ["/entry.sh", "lyftlearn-runtime", "run", "--"]`, where the script activates an
+/// environment; then `kubectl exec`, which knows of the image's variables alone.
+#[test]
+fn exec_has_what_a_script_before_the_runtime_has_activated() {
+    needs_namespaces!();
+    for user in [None, Some(12_345)] {
+        let world = World::new();
+        let tool = world.file("env/bin/tool", "#!/bin/sh\necho \"tool of $ACTIVATED\"\n");
+        let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(tool, executable).unwrap();
+        let mut container = world
+            .container("")
+            .mount_read_only(world.path("env"), "/env");
+        if let Some(user) = user {
+            container = container.user(user);
+        }
+        let bare = "env -i PATH=/usr/bin:/bin GIVEN=mine";
+        let script = format!(
+            "export PATH=/env/bin:/usr/bin:/bin ACTIVATED=/env GIVEN=others\n\
+             exec {BINARY} run -- sh -c '{bare} {BINARY} exec -- tool; {bare} {BINARY} exec -- sh -c \"echo \\$GIVEN\"'"
+        );
+        let output = container
+            .start(&["sh", "-c", &script].map(OsString::from))
+            .end();
+        check_end(&output, 0);
+        assert_eq!(
+            String::from_utf8_lossy(&output.stdout),
+            "tool of /env\nmine\n"
+        );
+    }
+}

@@ -102,6 +102,34 @@ fn explain(container: &Sandbox, words: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// In the container everything is in the environment, and `explain` still knows whence.
+#[test]
+fn explain_beside_the_program_names_the_layers_of_its_start() {
+    needs_namespaces!();
+    let world = World::new();
+    let document = world.file("environment.json", r#"{"FROM_DOCUMENT": "1"}"#);
+    let container = world
+        .container("")
+        .mount_read_only(document, "/etc/lyftlearn/config/environment.json")
+        .variable("FROM_OUTSIDE", "1");
+    let explain = format!("{BINARY} explain FROM_DOCUMENT FROM_OUTSIDE LYFTLEARN_ROLE");
+    for script in [explain.clone(), format!("env -i {explain}")] {
+        let output = ended(&container, &["sh", "-c", &script]);
+        check_end(&output, 0);
+        let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+        for line in [
+            "/etc/lyftlearn/config/environment.json",
+            "the environment",
+            "lyftlearn-runtime",
+        ] {
+            assert!(
+                shown.contains(&format!(": {line}\n")) || shown.contains(&format!("from {line}\n")),
+                "{line} in {shown}"
+            );
+        }
+    }
+}
+
 #[test]
 fn explain_shows_all_and_no_secret() {
     needs_namespaces!();

@@ -39,7 +39,7 @@ pub(super) fn exec(mut words: Parser) -> Result<u8, Error> {
     let beside = facts.runtime_beside(Whose::User(user));
     // What lies there is the program's, and read by this process, which may be root.
     let facts = match &beside {
-        Some(run) => facts.with_held(run.clone()),
+        Some(run) => facts.with_held(run.clone()).with_those_of(run),
         None => facts,
     };
     let (workload, variables, optional, obtained) = match beside {

@@ -53,6 +53,12 @@ pub(super) fn explain(mut words: Parser) -> Result<u8, Error> {
         .collect();
     // The words are names here, and no program's.
     let facts = facts.with_argv::<String>([]);
+    // What a start has delivered stands in this environment like everything else: the layers
+    // are those of the runtime's own.
+    let facts = match facts.run_directory(Whose::Anybody) {
+        Some(run) => facts.as_at_the_start(&run),
+        None => facts,
+    };
     let all = all(&facts)?;
     let chosen: Vec<&Explained> = if names.is_empty() {
         all.iter().collect()

@@ -8,6 +8,8 @@
     reason = "this is the module that reads the world"
 )]
 
+#[cfg(feature = "cli")]
+mod beside;
 mod cgroup;
 mod files;
 mod mounts;

@@ -24,7 +24,7 @@ pub(crate) struct Note {
     /// The number of its PID namespace.
     pid_namespace: Option<u64>,
     /// Its own there.
-    pid: u32,
+    pub(super) pid: u32,
 }
 
 /// Whose run directory may be believed.
@@ -127,14 +127,17 @@ fn of(directory: Directory, whose: Whose) -> Option<Directory> {
     Some(directory.for_owner((!own).then_some((stat.st_uid, stat.st_gid))))
 }
 
+/// Which runtime says that it has a directory.
+pub(super) fn note_of(directory: &Directory) -> Option<Note> {
+    let note = directory.read(delivered::RUNTIME_NOTE, limits::KERNEL_FILE_BYTES);
+    serde_json::from_slice(&note.ok()??).ok()
+}
+
 /// Whether a runtime in this PID namespace has it.
 fn lives(directory: &Directory, here: &Note, whose: Whose) -> bool {
-    let note = directory.read(delivered::RUNTIME_NOTE, limits::KERNEL_FILE_BYTES);
-    let note: Option<Note> = note
-        .ok()
-        .flatten()
-        .and_then(|note| serde_json::from_slice(&note).ok());
-    let Some(note) = note else { return false };
+    let Some(note) = note_of(directory) else {
+        return false;
+    };
     let of_here = Note {
         pid: 0,
         ..note.clone()
