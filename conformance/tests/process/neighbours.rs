@@ -152,6 +152,6 @@ fn the_line_of_the_start_names_a_port_that_others_may_want() {
         .end();
     check_end(&output, 0);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    let taken = "; no metrics at :9102: the port is taken, metrics.listen takes another or off";
-    assert!(said.starts_with(&format!("{beginning}{taken};")), "{said}");
+    let taken = "; cannot listen on 0.0.0.0:9102 for Prometheus: address in use; metrics.listen takes another port, or off";
+    assert_eq!(said, format!("{beginning}{taken}\n"));
 }

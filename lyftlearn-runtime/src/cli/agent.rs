@@ -102,8 +102,7 @@ pub(super) fn helper(facts: &Facts, needs: &mut Needs<'_>) -> std::io::Result<Op
         }
     }
     let places = places(&orders.sockets, &sockets);
-    // Before what is not there, which the line has already.
-    needs.ports.insert_str(0, &for_others(&places));
+    needs.ports.push_str(&for_others(&places));
     if let Some(run) = needs.run {
         let note = serde_json::to_vec(&places).expect("plain data has no failure to report");
         // Without it `inspect` takes this runtime for a neighbour.
@@ -204,14 +203,6 @@ fn scrape_socket(needs: &mut Needs<'_>) -> Option<TcpListener> {
     let address = needs.export.listen?;
     TcpListener::bind(address)
         .inspect_err(|err| {
-            let why = match err.kind() {
-                std::io::ErrorKind::AddrInUse => "the port is taken".to_owned(),
-                kind => kind.to_string(),
-            };
-            let place = shown(address);
-            needs.ports.push_str(&format!(
-                "; no metrics at {place}: {why}, metrics.listen takes another or off"
-            ));
             needs.problems.push(format!(
                 "cannot listen on {address} for Prometheus: {}; metrics.listen takes another port, or off",
                 err.kind()

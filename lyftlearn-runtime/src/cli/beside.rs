@@ -44,7 +44,7 @@ pub(super) struct Needs<'a> {
     pub(super) secrets: Vec<String>,
     pub(super) oom_counter: Option<(PathBuf, u64)>,
     pub(super) skew: Option<&'a Skew>,
-    /// For the one line of the start: ports that others may want, and those that others have.
+    /// For the one line of the start: ports that others may want.
     pub(super) ports: &'a mut String,
     pub(super) problems: &'a mut Vec<String>,
 }
