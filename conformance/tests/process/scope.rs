@@ -122,6 +122,51 @@ fn a_stop_leaves_torchs_loaders_to_the_program() {
     check_saved(&container, &world, &argv, 0);
 }
 
+/// gunicorn stops its workers itself: told directly, they would drop what they are doing.
+#[test]
+fn a_servers_workers_finish_the_requests_that_they_have() {
+    use std::io::{Read, Write};
+
+    needs_namespaces!();
+    let Some(python) = programs::python_with_wheel() else {
+        return;
+    };
+    let (world, container) = with_trainer("", "");
+    let app = "
+import time
+def app(environ, start_response):
+    open('/shared/asked', 'w').close()
+    time.sleep(1)
+    start_response('200 OK', [('Content-Length', '8')])
+    return [b'answered']
+";
+    world.file("shared/app.py", app);
+    let container = programs::mount_python(container, &python).working_directory("/shared");
+    let server = [
+        "-m",
+        "gunicorn",
+        "-w",
+        "2",
+        "-b",
+        "unix:/shared/socket",
+        "app:app",
+    ];
+    let argv: Vec<OsString> = std::iter::once(python.into_os_string())
+        .chain(server.map(OsString::from))
+        .collect();
+    let running = container.run(&argv);
+    let connected = || std::os::unix::net::UnixStream::connect(world.path("shared/socket")).ok();
+    let mut client = wait::until(Duration::from_secs(20), connected).expect("it listens");
+    client.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
+    appears(&world.path("shared/asked"));
+    running.signal(Signal::SIGTERM);
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).unwrap();
+    assert!(answer.ends_with("answered"), "{answer}");
+    check_end(&running.end(), 0);
+    assert_eq!(outcome(&world)["class"], "stopped");
+}
+
 /// The group is told where that is asked for, and then the workers die first.
 #[test]
 fn the_group_is_told_where_a_setting_says_so() {
