@@ -54,9 +54,11 @@ fn endpoint(world: &World<'_>) -> Option<Recognised> {
     let variable = sagemaker::HOSTING_VARIABLES
         .iter()
         .find_map(|name| world.variable(name, "set for SageMaker endpoints"));
-    // Anybody mounts a model there, to try the image: Docker Compose, podman.
+    // Anybody mounts a model there, to try the image: Docker Compose, podman. The SDK's local
+    // mode mounts it writable, whichever engine runs that; the platform does not use podman.
+    let writable = model.is_some_and(|mount| !mount.read_only);
     let weak = variable.is_none() && !platform_runs_it(world);
-    if weak && world.podman() {
+    if weak && !writable && world.podman() {
         return None;
     }
     let mut evidence: Vec<Evidence> = model
@@ -78,8 +80,6 @@ fn endpoint(world: &World<'_>) -> Option<Recognised> {
         "a server's argument"
     };
     evidence.insert(0, Evidence::new("argument serve", argument));
-    // The platform mounts the model read-only, local mode does not.
-    let writable = model.is_some_and(|mount| !mount.read_only);
     let flavor = if writable && !platform_runs_it(world) {
         evidence.push(Evidence::new(
             "the model's mount is writable",
