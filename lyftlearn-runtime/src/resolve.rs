@@ -434,3 +434,6 @@ fn file(facts: &Facts, path: &str) -> Result<Option<File>, Error> {
         bytes,
     }))
 }
+
+#[cfg(test)]
+mod tests;
