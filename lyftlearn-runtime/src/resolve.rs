@@ -436,4 +436,6 @@ fn file(facts: &Facts, path: &str) -> Result<Option<File>, Error> {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;

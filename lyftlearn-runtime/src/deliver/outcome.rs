@@ -2,6 +2,8 @@
 //! counted and what the program's own language noted.
 
 mod cause;
+#[cfg(test)]
+mod fuzz;
 
 use std::path::PathBuf;
 

@@ -183,6 +183,8 @@ fn length(bytes: &[u8]) -> Option<usize> {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests {
     use std::cell::RefCell;
 

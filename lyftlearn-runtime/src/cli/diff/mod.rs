@@ -1,6 +1,8 @@
 //! `diff`: what differs between two snapshots, and whether anybody said that it may.
 
 mod compare;
+#[cfg(test)]
+mod fuzz;
 mod page;
 
 use std::path::{Path, PathBuf};
