@@ -16,7 +16,7 @@ ENTER := conformance/engine/enter.sh $(LAYER)/storage
 # A cloned checkout's own; nothing of another's counts.
 export CARGO_TARGET_DIR := $(CURDIR)/target
 
-.PHONY: demo test fresh build peers setup context lint test-rust test-python deny bench clean
+.PHONY: demo test fresh build peers setup context lint test-rust test-python fuzz deny bench clean
 
 demo: build context
 	cargo build --quiet -p lyftlearn-conformance
@@ -86,6 +86,14 @@ test-rust:
 
 test-python:
 	cd lyftlearn-runtime-py && ../$(PYTHON) -m pytest -q
+
+# Each fuzz target for so many seconds, two at a time; one alone: make fuzz TARGET=settings::fuzz.
+# An input that fails is printed with its seed: BOLERO_RANDOM_SEED=... cargo test TARGET has it again.
+SECONDS := 60
+TARGET := fuzz_
+fuzz:
+	BOLERO_RANDOM_TEST_TIME_MS=$$(($(SECONDS) * 1000)) BOLERO_RANDOM_ITERATIONS=1000000000 \
+	    cargo test --locked -p lyftlearn-runtime --lib -- $(TARGET) --nocapture --test-threads 2
 
 # Licences, duplicate crates and sources; wants cargo-deny.
 deny:

@@ -46,6 +46,8 @@ pub mod credentials;
 mod deliver;
 mod error;
 mod facts;
+#[cfg(test)]
+mod fuzz;
 mod held;
 #[cfg(feature = "cli")]
 mod init;

@@ -434,3 +434,8 @@ fn file(facts: &Facts, path: &str) -> Result<Option<File>, Error> {
         bytes,
     }))
 }
+
+#[cfg(test)]
+mod fuzz;
+#[cfg(test)]
+mod tests;

@@ -16,7 +16,8 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use subtle::ConstantTimeEq;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 
 use super::places::{Place, Places};
 use crate::contract::delivered::CREDENTIALS_PATH;
@@ -110,6 +111,9 @@ impl Endpoint {
         loop {
             match listener.accept().await {
                 Ok((stream, peer)) => {
+                    let _ = stream.set_nodelay(true);
+                    // Not even a route of somebody's making leads an answer off this machine.
+                    let _ = stream.set_ttl(1);
                     let place = places.take().await;
                     let endpoint = self.clone();
                     tokio::task::spawn_local(async move {
@@ -125,10 +129,12 @@ impl Endpoint {
         }
     }
 
-    async fn connection(&self, stream: TcpStream, peer: SocketAddr, place: &Place) {
-        let _ = stream.set_nodelay(true);
-        // Not even a route of somebody's making leads an answer off this machine.
-        let _ = stream.set_ttl(1);
+    async fn connection(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin,
+        peer: SocketAddr,
+        place: &Place,
+    ) {
         let service = service_fn(|request| async move {
             place.seat().works();
             let answer = self.answer(&request, peer).await;
@@ -271,5 +277,7 @@ fn answer(status: StatusCode, body: Bytes) -> Response<Full<Bytes>> {
     answer
 }
 
+#[cfg(test)]
+pub(super) mod fuzz;
 #[cfg(test)]
 mod tests;

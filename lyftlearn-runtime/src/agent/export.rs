@@ -89,6 +89,19 @@ impl Shown {
         snapshot
     }
 
+    /// Of a program that counts nowhere.
+    #[cfg(test)]
+    pub(super) fn of_snapshot(snapshot: Snapshot, own: Own) -> Self {
+        Self {
+            sources: vec![Box::new(move || Some(snapshot.clone()))],
+            store: None,
+            own,
+            labels: Vec::new(),
+            relay: std::cell::OnceCell::new(),
+            refused: Rc::default(),
+        }
+    }
+
     pub(super) fn exposition(&self, format: Format) -> Exposition {
         Exposition::new(self.snapshot(), &self.labels, format)
     }

@@ -240,3 +240,6 @@ impl Body for Sent {
         matches!(self.answer, Answer::Whole(None))
     }
 }
+
+#[cfg(test)]
+mod fuzz;

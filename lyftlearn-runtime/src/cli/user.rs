@@ -31,6 +31,7 @@ enum UserFault {
     UnknownGroup,
     NoGroup,
     TooLarge,
+    TooManyGroups,
     NotRoot { uid: u32, gid: u32 },
 }
 
@@ -53,6 +54,12 @@ impl fmt::Display for UserFault {
                 linux::PASSWD
             ),
             Self::TooLarge => write!(f, "cannot use the setting user: a number is over {LARGEST}"),
+            Self::TooManyGroups => write!(
+                f,
+                "cannot use the setting user: it is in more than {} groups of {}",
+                limits::GROUPS,
+                linux::GROUP
+            ),
             Self::NotRoot { uid, gid } => {
                 write!(f, "cannot become user {uid}:{gid}: not started as root")
             }
@@ -76,6 +83,7 @@ impl Fault for UserFault {
                 }
                 Self::TooLarge => "look for what has made a negative number of it; give numbers like user = \"1000:100\"",
                 Self::NoGroup => "give the group as well, user = \"1000:100\"",
+                Self::TooManyGroups => "give the group that it needs, user = \"NAME:GROUP\"",
                 Self::NotRoot { .. } => "start the container as root, or without the setting user",
             }
             .to_owned(),
@@ -144,7 +152,14 @@ fn read(facts: &Facts, setting: &str) -> Result<Account, Error> {
         .filter_map(|row| field(&row, 2))
         .filter(|group| *group <= LARGEST);
     let mut all = vec![gid];
-    all.extend(supplementary.filter(|other| *other != gid));
+    all.extend(
+        supplementary
+            .filter(|other| *other != gid)
+            .take(limits::GROUPS + 1),
+    );
+    if all.len() > limits::GROUPS {
+        return Err(UserFault::TooManyGroups.into());
+    }
     let home = entry
         .and_then(|row| row.get(5).map(|home| (*home).to_owned()))
         .filter(|home| !home.is_empty())
@@ -232,6 +247,23 @@ mod tests {
             2_147_483_647,
             &[2_147_483_647],
             "/",
+        );
+    }
+
+    #[test]
+    fn groups_without_end_are_refused() {
+        let (root, facts) = image();
+        let of = |count: u32| {
+            let group = (0..count).map(|n| format!("g{n}:x:{}:ml\n", n + 1_000));
+            std::fs::write(root.path().join("etc/group"), group.collect::<String>()).unwrap();
+            read(&facts, "ml")
+        };
+        // Its own comes first.
+        assert_eq!(of(9_999).unwrap().user.groups.len(), 10_000);
+        assert_eq!(
+            of(200_000).unwrap_err().report(),
+            "lyftlearn-runtime: cannot use the setting user: it is in more than 10000 groups of /etc/group\n  \
+             hint: give the group that it needs, user = \"NAME:GROUP\"\n"
         );
     }
 

@@ -22,6 +22,8 @@
 
 mod directory;
 mod fault;
+#[cfg(test)]
+mod fuzz;
 mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};

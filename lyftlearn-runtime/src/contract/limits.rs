@@ -17,6 +17,18 @@ pub(crate) const SECRETS: usize = 1_000;
 pub(crate) const SECRET_KEYS: usize = 10_000;
 /// All files of a directory of secrets; a Kubernetes Secret holds one mebibyte.
 pub(crate) const SECRET_DIRECTORY_BYTES: usize = 16 << 20;
+/// Nodes of a job, and groups of them: ten times the largest job there is.
+pub(crate) const NODES: usize = 10_000;
+/// Channels of a job; SageMaker takes 20.
+pub(crate) const CHANNELS: usize = 1_000;
+/// Labels or annotations of a pod; all annotations together hold 256 KiB (Kubernetes).
+pub(crate) const LABELS: usize = 10_000;
+/// Supplementary groups of a user: they reach the second stage as one word, which Linux limits.
+#[cfg(feature = "cli")]
+pub(crate) const GROUPS: usize = 10_000;
+/// Declared differences with a star in them. People write each of them.
+#[cfg(feature = "cli")]
+pub(crate) const WILDCARDS: usize = 1_000;
 /// Hyperparameters travel as a file because they outgrow the platforms' limits.
 pub(crate) const HYPERPARAMETERS_BYTES: u64 = 256 << 20;
 /// One value of live configuration; a whole ConfigMap holds no more (Kubernetes' ConfigMaps).

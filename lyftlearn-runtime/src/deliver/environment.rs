@@ -1,6 +1,6 @@
 //! The program's whole environment: what was found, with ours in it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::PathBuf;
@@ -178,20 +178,26 @@ pub fn layered(layers: &Layers<'_>) -> Vec<Variable> {
             merged.extend(top(name, vec![from_document(document)]));
         }
     }
+    // A bundle may have thousands of keys, and an environment as many variables.
+    let mut places: HashMap<OsString, usize> = HashMap::new();
+    if !layers.secrets.is_empty() {
+        for (place, variable) in merged.iter().enumerate() {
+            places.entry(variable.name.clone()).or_insert(place);
+        }
+    }
     for secret in layers.secrets {
-        lay(secret, &mut merged);
+        let name = OsString::from(secret.name.clone());
+        let place = *places.entry(name).or_insert(merged.len());
+        lay(secret, place, &mut merged);
     }
     merged
 }
 
 /// A secret below everything, or above it. What is set to nothing is set: whoever injects
 /// secrets in another way (`: ${NAME=value}`) has it so.
-fn lay(secret: &SecretVariable, merged: &mut Vec<Variable>) {
+fn lay(secret: &SecretVariable, place: usize, merged: &mut Vec<Variable>) {
     let value = (Source::Secret(secret.secret.clone()), secret.value.clone());
-    let known = merged
-        .iter_mut()
-        .find(|variable| variable.name == *secret.name);
-    match known {
+    match merged.get_mut(place) {
         Some(variable) if secret.overrides => {
             let before = std::mem::replace(&mut variable.value, value);
             variable.shadowed.insert(0, before);

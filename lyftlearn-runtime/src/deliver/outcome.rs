@@ -2,6 +2,8 @@
 //! counted and what the program's own language noted.
 
 mod cause;
+#[cfg(test)]
+mod fuzz;
 
 use std::path::PathBuf;
 
@@ -452,7 +454,9 @@ impl Redact {
                 };
                 !value.is_empty() && (declared.iter().any(|known| known == name) || by_name())
             })
-            .map(|(_, value)| value.to_owned())
+            // A program takes the line end from it before it uses it.
+            .map(|(_, value)| value.trim_end_matches(['\n', '\r']).to_owned())
+            .filter(|value| !value.is_empty())
             .collect();
         // The longest first: one may hold another.
         values.sort_by_key(|value| std::cmp::Reverse(value.len()));
@@ -467,7 +471,7 @@ impl Redact {
         };
 
         for secret in secrets {
-            let secret = secret.trim_end_matches('\n');
+            let secret = secret.trim_end_matches(['\n', '\r']);
             if secret.len() < SHORTEST_SECRET {
                 continue;
             }
@@ -486,36 +490,59 @@ impl Redact {
     /// Redacted first and cut then: a value that the limit cut through would not be
     /// known again.
     pub(crate) fn text(&self, text: &str) -> String {
-        let redacted = self.values.iter().fold(text.to_owned(), |text, value| {
-            text.replace(value.as_str(), REDACTED)
-        });
-        let redacted = self.divided(&redacted);
+        let redacted = self.divided(&self.whole(text));
         within_characters(&visible(&redacted), MESSAGE_CHARACTERS).into_owned()
+    }
+
+    /// Without every place where a value is, also where two of them overlap: what one leaves of
+    /// another would tell a part of it.
+    fn whole(&self, text: &str) -> String {
+        let mut found: Vec<(usize, usize)> = Vec::new();
+        for value in &self.values {
+            let mut from = 0;
+            while let Some(at) = text.get(from..).and_then(|rest| rest.find(value.as_str())) {
+                let at = from + at;
+                found.push((at, at + value.len()));
+                from = text.ceil_char_boundary(at + 1);
+            }
+        }
+        found.sort_unstable();
+        let mut whole = String::with_capacity(text.len());
+        let mut done = 0;
+        for (start, end) in found {
+            if start >= done {
+                whole.push_str(&text[done..start]);
+                whole.push_str(REDACTED);
+            }
+            done = done.max(end);
+        }
+        whole.push_str(&text[done..]);
+        whole
     }
 
     /// The Python package keeps both ends of a long message, and may divide a value: what is left
     /// of it on either side is taken out as well.
     fn divided(&self, text: &str) -> String {
-        let mut parts: Vec<String> = text.split(LEFT_OUT).map(str::to_owned).collect();
         let values = || self.values.iter().map(|value| value.as_bytes());
-        for at in 1..parts.len() {
-            let before = values()
-                .map(|value| overlap(parts[at - 1].bytes(), value.iter().copied(), value.len()));
-            let before = before.max().filter(|length| *length >= SHORTEST_PART);
+        let told = |length: &usize| *length >= SHORTEST_PART;
+        let parts: Vec<&str> = text.split(LEFT_OUT).collect();
+        let parts = parts.iter().enumerate().map(|(at, part)| {
             let after = values().map(|value| {
                 let backwards = value.iter().rev().copied();
-                overlap(parts[at].bytes().rev(), backwards, value.len())
+                overlap(part.bytes().rev(), backwards, value.len())
             });
-            let after = after.max().filter(|length| *length >= SHORTEST_PART);
-            if let Some(length) = before {
-                let kept = parts[at - 1].len() - length;
-                parts[at - 1].truncate(kept);
-                parts[at - 1].push_str(REDACTED);
-            }
-            if let Some(length) = after {
-                parts[at].replace_range(..length, REDACTED);
-            }
-        }
+            let before =
+                values().map(|value| overlap(part.bytes(), value.iter().copied(), value.len()));
+            // Both of the part as it is: two values may have some of it in common.
+            let after = after.max().filter(told).filter(|_| at > 0);
+            let before = before.max().filter(told).filter(|_| at + 1 < parts.len());
+            let from = after.unwrap_or_default();
+            let to = part.len() - before.unwrap_or_default();
+            let mark = |length: Option<usize>| length.map_or("", |_| REDACTED);
+            let kept = part.get(from..to).unwrap_or_default();
+            format!("{}{kept}{}", mark(after), mark(before))
+        });
+        let parts: Vec<String> = parts.collect();
         parts.join(&LEFT_OUT.to_string())
     }
 

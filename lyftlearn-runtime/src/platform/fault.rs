@@ -39,6 +39,12 @@ pub(super) enum ContractFault {
     NulByte { path: PathBuf },
     /// A document without a key that it must have.
     Missing { path: PathBuf, key: &'static str },
+    /// A document with more of something than any platform makes.
+    TooMany {
+        path: PathBuf,
+        what: &'static str,
+        most: usize,
+    },
     /// A node that is not in its own list of nodes.
     UnknownHost { path: PathBuf },
     /// A variable that should hold a number.
@@ -48,6 +54,20 @@ pub(super) enum ContractFault {
         rank: &'static str,
         nodes: &'static str,
     },
+}
+
+impl ContractFault {
+    /// Refuses what is more than `most`.
+    pub(super) fn unless(
+        count: usize,
+        most: usize,
+        what: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> Result<(), Self> {
+        let path = path.into();
+        let fits = count <= most;
+        fits.then_some(()).ok_or(Self::TooMany { path, what, most })
+    }
 }
 
 impl fmt::Display for ContractFault {
@@ -102,6 +122,13 @@ impl fmt::Display for ContractFault {
             ),
             Self::Gone { path } => write!(f, "cannot find {}, which was delivered", path.display()),
             Self::Missing { path, key } => write!(f, "cannot find {key} in {}", path.display()),
+            Self::TooMany { path, what, most } => {
+                write!(
+                    f,
+                    "cannot use {}: it has more than {most} {what}",
+                    path.display()
+                )
+            }
             Self::UnknownHost { path } => {
                 write!(
                     f,
@@ -158,6 +185,7 @@ impl Fault for ContractFault {
             Self::NoLabel { .. } => {
                 "mount labels and annotations there as a downwardAPI volume writes them".to_owned()
             }
+            Self::TooMany { .. } => "check what writes it: no platform makes so many".to_owned(),
             Self::NulByte { .. } => "remove \\u0000 from the file".to_owned(),
             Self::Gone { .. } => {
                 "keep LYFTLEARN_RUN_DIR as it was made while the program runs".to_owned()

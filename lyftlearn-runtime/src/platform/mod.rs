@@ -5,6 +5,8 @@ mod delivered;
 mod documents;
 mod end;
 mod fault;
+#[cfg(test)]
+mod fuzz;
 mod gateway;
 mod hyperparameters;
 mod identity;

@@ -1,13 +1,14 @@
 //! The directories of a job, laid out alike on every platform: what SageMaker
 //! calls `/opt/ml`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use super::World;
-use crate::contract::{linux, runtime, sagemaker};
+use super::fault::ContractFault;
+use crate::contract::{limits, linux, runtime, sagemaker};
 use crate::error::Error;
-use crate::facts::Directory;
+use crate::facts::{Directory, Mount};
 use crate::workload::{Channel, ChannelMode, Flavor, Paths, Role};
 
 /// File systems that fetch over the network what is read: FSx, EFS, FUSE mounts.
@@ -87,6 +88,7 @@ pub(super) fn present(world: &World<'_>, path: &Path) -> Option<PathBuf> {
 /// it out; the runtime's own is not the program's.
 pub(super) fn channels_by_directory(world: &World<'_>) -> Result<BTreeMap<String, Channel>, Error> {
     let data = base(world).join("input/data");
+    let modes = Modes::of(world);
     let mut channels = BTreeMap::new();
     for name in world.facts.entries(&data)? {
         let Some(name) = name.to_str() else { continue };
@@ -97,7 +99,7 @@ pub(super) fn channels_by_directory(world: &World<'_>) -> Result<BTreeMap<String
         {
             continue;
         }
-        let mode = mode_of(world, &path);
+        let mode = modes.of_directory(&path);
         let channel = Channel {
             path,
             mode,
@@ -107,22 +109,31 @@ pub(super) fn channels_by_directory(world: &World<'_>) -> Result<BTreeMap<String
         };
         channels.insert(name.to_owned(), channel);
     }
+    ContractFault::unless(channels.len(), limits::CHANNELS, "directories", data)?;
     Ok(channels)
 }
 
-/// `mount` where a network file system holds the directory, else `file`.
-pub(super) fn mode_of(world: &World<'_>, path: &Path) -> ChannelMode {
-    let network = world
-        .mounts
-        .iter()
-        .filter(|mount| path.starts_with(&mount.point))
-        .max_by_key(|mount| mount.point.components().count());
-    let network = network.is_some_and(|mount| {
-        NETWORK_FILE_SYSTEMS.contains(&mount.kind.as_str()) || mount.kind.starts_with("fuse.")
-    });
-    if network {
-        ChannelMode::Mount
-    } else {
-        ChannelMode::File
+/// How channels are delivered, by the mounts: a node may have thousands, and each is looked at
+/// once.
+pub(super) struct Modes<'a>(HashMap<&'a Path, &'a Mount>);
+
+impl<'a> Modes<'a> {
+    pub(super) fn of(world: &World<'a>) -> Self {
+        // Of two at one place the later one covers the other.
+        let mounts = world.mounts.iter();
+        Self(mounts.map(|mount| (mount.point.as_path(), mount)).collect())
+    }
+
+    /// `mount` where a network file system holds the directory, else `file`.
+    pub(super) fn of_directory(&self, path: &Path) -> ChannelMode {
+        let mount = path.ancestors().find_map(|above| self.0.get(above));
+        let network = mount.is_some_and(|mount| {
+            NETWORK_FILE_SYSTEMS.contains(&mount.kind.as_str()) || mount.kind.starts_with("fuse.")
+        });
+        if network {
+            ChannelMode::Mount
+        } else {
+            ChannelMode::File
+        }
     }
 }

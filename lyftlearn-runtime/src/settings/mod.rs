@@ -5,6 +5,8 @@
 //! `runtime.toml`, `LYFTLEARN_RUNTIME_*`, the command line.
 
 mod fault;
+#[cfg(test)]
+mod fuzz;
 mod identity;
 mod keys;
 mod metrics;

@@ -110,8 +110,7 @@ impl Rest {
             (None, Listener::Stream) => match length(&self.bytes) {
                 Some(length) if length <= FRAME_BYTES => Framing::Lengths,
                 Some(_) => Framing::Lines,
-                // A line may be shorter than a length.
-                None if self.bytes.contains(&b'\n') => Framing::Lines,
+                // No line is shorter than a length; ten begins with a newline.
                 None => return,
             },
             (None, _) => Framing::Lines,
@@ -184,6 +183,8 @@ fn length(bytes: &[u8]) -> Option<usize> {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests {
     use std::cell::RefCell;
 
@@ -236,6 +237,8 @@ mod tests {
             &[Refusal::Frame],
         );
         check(&[b"\x05\0\0\0a:"], b"", &[Refusal::Frame]);
+        // The first byte of a length of ten is a newline.
+        check(&[b"\n", b"\0\0\0a:1|c|#k:v"], b"a:1|c|#k:v\n", &[]);
         check(&[b"a\n"], b"a\n", &[]);
         check(&[b"a"], b"a\n", &[]);
     }

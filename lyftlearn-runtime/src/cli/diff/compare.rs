@@ -1,6 +1,6 @@
 //! Two snapshots, path by path.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -115,17 +115,19 @@ const BETWEEN_PLATFORMS: &[&str] = &[
 pub(in crate::cli) fn compare(a: &Value, b: &Value, declared: &[&str]) -> Vec<Difference> {
     let platforms = a["platform"] != b["platform"];
     let (a, b) = (leaves(a), leaves(b));
-    let paths: std::collections::BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+    let paths: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+    let of = |patterns: &[&'static str]| Patterns::of(patterns);
+    let (declared, harmless) = (Patterns::of(declared), of(HARMLESS));
+    let between = of(BETWEEN_PLATFORMS);
     let absent = || "absent".to_owned();
     let mut found: Vec<Difference> = paths
         .into_iter()
         .filter(|path| a.get(*path) != b.get(*path))
         .map(|path| {
-            let named = |patterns: &[&str]| patterns.iter().any(|pattern| matches(pattern, path));
             let kind = match () {
-                () if named(declared) => Kind::Declared,
-                () if named(HARMLESS) => Kind::Harmless,
-                () if platforms && named(BETWEEN_PLATFORMS) => Kind::Platforms,
+                () if declared.name(path) => Kind::Declared,
+                () if harmless.name(path) => Kind::Harmless,
+                () if platforms && between.name(path) => Kind::Platforms,
                 () => Kind::Undeclared,
             };
             Difference {
@@ -141,43 +143,121 @@ pub(in crate::cli) fn compare(a: &Value, b: &Value, declared: &[&str]) -> Vec<Di
 }
 
 fn leaves(value: &Value) -> BTreeMap<String, String> {
-    fn walk(at: &str, value: &Value, found: &mut BTreeMap<String, String>) {
+    fn walk(at: Option<&str>, value: &Value, found: &mut BTreeMap<String, String>) {
         match value {
             Value::Object(object) if !object.is_empty() => {
                 for (name, value) in object {
-                    let below = if at.is_empty() {
-                        name.clone()
-                    } else {
-                        format!("{at}.{name}")
-                    };
-                    walk(&below, value, found);
+                    // The first name may be empty as well.
+                    let below = at.map_or_else(|| name.clone(), |at| format!("{at}.{name}"));
+                    walk(Some(&below), value, found);
                 }
             }
             leaf => {
-                found.insert(at.to_owned(), leaf.to_string());
+                let leaf = leaf.to_string();
+                // Names may have dots in them: two values of one path are both compared.
+                found
+                    .entry(at.unwrap_or_default().to_owned())
+                    .and_modify(|known: &mut String| {
+                        known.push_str(" and ");
+                        known.push_str(&leaf);
+                    })
+                    .or_insert(leaf);
             }
         }
     }
 
     let mut found = BTreeMap::new();
-    walk("", value, &mut found);
+    walk(None, value, &mut found);
     found
 }
 
-fn matches(pattern: &str, path: &str) -> bool {
-    match pattern.split_once('*') {
-        None => pattern == path,
-        Some((before, after)) => path.strip_prefix(before).is_some_and(|rest| {
-            (0..=rest.len()).any(|at| rest.is_char_boundary(at) && matches(after, &rest[at..]))
-        }),
+/// Patterns, found by the text that a path has to begin or to end with: a file may have a
+/// thousand, and a snapshot some hundred thousand paths.
+struct Patterns<'a> {
+    exact: HashSet<&'a str>,
+    beginning: Literals<'a>,
+    end: Literals<'a>,
+}
+
+/// Patterns by a literal text, and the lengths that such texts have.
+#[derive(Default)]
+struct Literals<'a> {
+    patterns: HashMap<&'a str, Vec<&'a str>>,
+    lengths: BTreeSet<usize>,
+}
+
+impl<'a> Literals<'a> {
+    fn add(&mut self, literal: &'a str, pattern: &'a str) {
+        self.lengths.insert(literal.len());
+        self.patterns.entry(literal).or_default().push(pattern);
     }
+
+    /// Those whose literal text is a part of `path`, as `part` takes one of a length.
+    fn of(&self, part: impl Fn(usize) -> Option<&'a str>) -> impl Iterator<Item = &'a str> {
+        let lengths = self.lengths.iter();
+        let found = lengths.filter_map(move |length| self.patterns.get(part(*length)?));
+        found.flatten().copied()
+    }
+}
+
+impl<'a> Patterns<'a> {
+    fn of(patterns: &[&'a str]) -> Self {
+        let mut all = Self {
+            exact: HashSet::new(),
+            beginning: Literals::default(),
+            end: Literals::default(),
+        };
+        for pattern in patterns {
+            let ends = pattern.split_once('*').zip(pattern.rsplit_once('*'));
+            match ends {
+                None => drop(all.exact.insert(pattern)),
+                // The longer one tells more.
+                Some(((beginning, _), (_, end))) if beginning.len() >= end.len() => {
+                    all.beginning.add(beginning, pattern);
+                }
+                Some((_, (_, end))) => all.end.add(end, pattern),
+            }
+        }
+        all
+    }
+
+    /// Patterns that have to be looked at for a path.
+    fn candidates(&self, path: &'a str) -> impl Iterator<Item = &'a str> {
+        let beginning = self.beginning.of(|length| path.get(..length));
+        let end = move |length: usize| path.get(path.len().checked_sub(length)?..);
+        beginning.chain(self.end.of(end))
+    }
+
+    fn name(&self, path: &'a str) -> bool {
+        self.exact.contains(path) || self.candidates(path).any(|pattern| matches(pattern, path))
+    }
+}
+
+/// Each part between stars is looked for once, from where the one before it ends.
+fn matches(pattern: &str, path: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let beginning = parts.next().unwrap_or_default();
+    let Some(rest) = path.strip_prefix(beginning) else {
+        return false;
+    };
+    let Some(end) = parts.next_back() else {
+        return rest.is_empty();
+    };
+    let Some(mut rest) = rest.strip_suffix(end) else {
+        return false;
+    };
+    parts.all(|part| {
+        let found = rest.find(part).map(|at| &rest[at + part.len()..]);
+        rest = found.unwrap_or_default();
+        found.is_some()
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
-    use super::{Difference, Kind, compare, matches};
+    use super::{Difference, Kind, Patterns, compare, matches};
 
     #[test]
     fn a_star_stands_for_any_characters() {
@@ -185,6 +265,39 @@ mod tests {
         assert!(matches("a*c*e", "abcde"));
         assert!(!matches("a*c", "abcd"));
         assert!(!matches("a", "ab"));
+    }
+
+    #[test]
+    fn a_pattern_of_many_stars_is_looked_at_once() {
+        let path = "a".repeat(10_000);
+        assert!(!matches(&format!("{}b", "*a".repeat(5_000)), &path));
+        assert!(matches(&"*a".repeat(5_000), &path));
+    }
+
+    #[test]
+    fn of_many_patterns_few_are_looked_at_for_a_path() {
+        let written: Vec<String> = (0..1_000)
+            .flat_map(|n| [format!("a.{n}.*"), format!("*.b{n}"), format!("c.{n}.*.d")])
+            .collect();
+        let written: Vec<&str> = written.iter().map(String::as_str).collect();
+        let patterns = Patterns::of(&written);
+        for path in ["a.17.x", "x.b99", "c.5.x.d", "x", "a.1.b1"] {
+            let looked_at = patterns.candidates(path).count();
+            assert!(looked_at <= 3, "{looked_at} for {path}");
+            assert_eq!(patterns.name(path), path != "x", "{path}");
+        }
+    }
+
+    #[test]
+    fn names_with_dots_hide_no_difference() {
+        let (a, b) = (
+            json!({"a.b": 1, "a": {"b": 2}}),
+            json!({"a.b": 1, "a": {"b": 3}}),
+        );
+        let [found] = &compare(&a, &b, &[])[..] else {
+            panic!("one difference");
+        };
+        assert_eq!((&*found.a, &*found.b), ("2 and 1", "3 and 1"));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! `diff`: what differs between two snapshots, and whether anybody said that it may.
 
 mod compare;
+#[cfg(test)]
+mod fuzz;
 mod page;
 
 use std::path::{Path, PathBuf};
@@ -13,7 +15,7 @@ use super::usage::{self, UsageFault};
 use crate::contract::{limits, runtime};
 use crate::error::{Error, ErrorKind, Fault};
 use crate::facts::Facts;
-use crate::visible::visible;
+use crate::visible::visible_line;
 use compare::Difference;
 pub(super) use compare::{Kind, compare};
 
@@ -27,8 +29,16 @@ enum Format {
 /// A file that cannot be compared.
 #[derive(Debug)]
 enum SnapshotFault {
-    Absent { path: String },
-    NoSnapshot { path: String },
+    Absent {
+        path: String,
+    },
+    NoSnapshot {
+        path: String,
+    },
+    /// Of declarations with a star.
+    TooMany {
+        path: String,
+    },
 }
 
 impl std::fmt::Display for SnapshotFault {
@@ -36,6 +46,10 @@ impl std::fmt::Display for SnapshotFault {
         match self {
             Self::Absent { path } => write!(f, "cannot compare {path}: it is not there"),
             Self::NoSnapshot { path } => write!(f, "cannot compare {path}: it is no snapshot"),
+            Self::TooMany { path } => {
+                let most = limits::WILDCARDS;
+                write!(f, "cannot use {path}: more than {most} lines have a *")
+            }
         }
     }
 }
@@ -46,7 +60,12 @@ impl Fault for SnapshotFault {
     }
 
     fn hint(&self) -> Option<String> {
-        Some("lyftlearn-runtime snapshot --output FILE makes one".to_owned())
+        Some(match self {
+            Self::Absent { .. } | Self::NoSnapshot { .. } => {
+                "lyftlearn-runtime snapshot --output FILE makes one".to_owned()
+            }
+            Self::TooMany { .. } => "declare a whole section by one line, such as a.b.*".to_owned(),
+        })
     }
 }
 
@@ -89,7 +108,7 @@ pub(super) fn diff(mut words: Parser) -> Result<u8, Error> {
         &patterns,
     );
     let shown = match format {
-        Format::Text => visible(&text(&differences)),
+        Format::Text => text(&differences),
         Format::Json => format!(
             "{}\n",
             serde_json::to_string_pretty(&differences).expect("texts have no failure to report")
@@ -117,12 +136,18 @@ pub(super) fn read(facts: &Facts, file: &Path) -> Result<Value, Error> {
 pub(super) fn declared(facts: &Facts, file: &Path) -> Result<Vec<String>, Error> {
     let text = facts.file(file, limits::DOCUMENT_BYTES)?;
     let text = String::from_utf8_lossy(&text.unwrap_or_default()).into_owned();
-    Ok(text
+    let patterns: Vec<String> = text
         .lines()
         .map(str::trim)
         .filter(|line| !line.is_empty() && !line.starts_with('#'))
         .map(ToOwned::to_owned)
-        .collect())
+        .collect();
+    let wildcards = patterns.iter().filter(|line| line.contains('*')).count();
+    if wildcards > limits::WILDCARDS {
+        let path = file.display().to_string();
+        return Err(SnapshotFault::TooMany { path }.into());
+    }
+    Ok(patterns)
 }
 
 fn text(differences: &[Difference]) -> String {
@@ -131,8 +156,34 @@ fn text(differences: &[Difference]) -> String {
         let group: Vec<&Difference> = differences.iter().filter(|one| one.kind == kind).collect();
         text.push_str(&format!("{title}: {}\n", group.len()));
         for one in group {
-            text.push_str(&format!("  {}: {} -> {}\n", one.path, one.a, one.b));
+            // Names of a snapshot may have line ends in them.
+            let line = format!("{}: {} -> {}", one.path, one.a, one.b);
+            text.push_str(&format!("  {}\n", visible_line(&line)));
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::declared;
+    use crate::facts::Facts;
+
+    #[test]
+    fn wildcards_without_end_are_refused() {
+        let root = tempfile::tempdir().unwrap();
+        let facts = Facts::empty().with_root(root.path());
+        let read = |wildcards: usize| {
+            let lines = (0..wildcards).map(|n| format!("a{n}.*\n"));
+            let text: String = lines.chain(["exact\n".to_owned()]).collect();
+            std::fs::write(root.path().join("declared"), text).unwrap();
+            declared(&facts, "/declared".as_ref())
+        };
+        assert_eq!(read(1_000).unwrap().len(), 1_001);
+        assert_eq!(
+            read(10_000).unwrap_err().report(),
+            "lyftlearn-runtime: cannot use /declared: more than 1000 lines have a *\n  \
+             hint: declare a whole section by one line, such as a.b.*\n"
+        );
+    }
 }

@@ -364,3 +364,28 @@ fn a_value_that_repeats_itself_takes_no_longer() {
     let text = redact.text(&format!("{value}\u{2026}end"));
     assert_eq!(text, "[redacted]\u{2026}end");
 }
+
+#[test]
+fn values_that_overlap_leave_nothing_of_each_other() {
+    let secrets = ["canary7391qzx", "1qzx-overlaps-it"].map(str::to_owned);
+    let redact = Redact::default().with(secrets.to_vec());
+    for (said, shown) in [
+        ("<canary7391qzx-overlaps-it>", "<[redacted]>"),
+        ("<canary7391qzxcanary7391qzx>", "<[redacted][redacted]>"),
+        // A part of both, between two places where something is left out.
+        ("…1qzx-over…", "…[redacted][redacted]…"),
+        ("…1qzx…", "…[redacted][redacted]…"),
+    ] {
+        assert_eq!(redact.text(said), shown);
+    }
+    // What repeats itself is found where it overlaps itself.
+    let redact = Redact::default().with(vec!["abcdefgabcdefg".to_owned()]);
+    assert_eq!(redact.text("<abcdefgabcdefgabcdefg>"), "<[redacted]>");
+}
+
+#[test]
+fn the_line_end_of_a_variable_is_no_part_of_the_secret() {
+    let variables = [("API_TOKEN", "canary7391qzx\n")];
+    let redact = Redact::new(variables.into_iter(), &[]);
+    assert_eq!(redact.text("refused: canary7391qzx"), "refused: [redacted]");
+}

@@ -33,7 +33,7 @@ mod open;
 mod owner;
 mod snapshot;
 #[cfg(test)]
-mod tests;
+pub(in crate::metrics) mod tests;
 #[cfg(feature = "cli")]
 mod usage;
 mod words;

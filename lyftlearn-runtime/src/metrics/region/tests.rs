@@ -1,8 +1,9 @@
 //! What several processes do to a region, and what a reader makes of any bytes. Endings of
 //! real processes are in `tests/metrics.rs` and with the Python package.
 
-mod corrupt;
+pub(in crate::metrics) mod corrupt;
 mod crash;
+mod fuzz;
 mod interleaved;
 
 use std::path::Path;

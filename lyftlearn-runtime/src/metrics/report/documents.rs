@@ -172,10 +172,12 @@ impl Deltas {
 impl Metric {
     /// Of two series whose difference is no dimension.
     fn add(&mut self, other: Self) {
-        self.sum += other.sum;
+        // What programs write may be anything; JSON has no infinity.
+        self.sum = (self.sum + other.sum).clamp(f64::MIN, f64::MAX);
         self.gauges.extend(other.gauges);
         for (bucket, count) in other.buckets {
-            *self.buckets.entry(bucket).or_default() += count;
+            let known = self.buckets.entry(bucket).or_default();
+            *known = known.saturating_add(count);
         }
         self.unit = other.unit;
         self.told.extend(other.told);
@@ -201,7 +203,7 @@ impl Metric {
                 vec![target("", self.unit, json!(values))]
             }
             Kind::Histogram => {
-                let count: u64 = self.buckets.values().sum();
+                let count: u128 = self.buckets.values().map(|count| u128::from(*count)).sum();
                 vec![
                     target("", self.unit, json!(sample(&self.buckets, count))),
                     target("_count", "Count", json!(count as f64)),
@@ -347,14 +349,14 @@ fn thinned(values: &[f64]) -> Vec<f64> {
 }
 
 /// Values that are distributed as the observations: each of them where there is room.
-fn sample(buckets: &BTreeMap<i32, u64>, count: u64) -> Vec<f64> {
-    let taken = count.min(MOST_VALUES);
+fn sample(buckets: &BTreeMap<i32, u64>, count: u128) -> Vec<f64> {
+    let taken = count.min(u128::from(MOST_VALUES));
     let mut values = Vec::new();
     let mut passed: u128 = 0;
     for (bucket, more) in buckets {
         passed += u128::from(*more);
         // The middle of each of as many equal parts.
-        while (values.len() as u128 * 2 + 1) * u128::from(count) < passed * 2 * u128::from(taken) {
+        while (values.len() as u128 * 2 + 1) * count < passed * 2 * taken {
             values.push(rounded(middle(*bucket)));
         }
     }

@@ -3,6 +3,8 @@
 
 mod documents;
 mod emf;
+#[cfg(test)]
+mod fuzz;
 pub(crate) mod otlp;
 mod sagemaker;
 mod stdout;

@@ -248,3 +248,32 @@ fn the_largest_document_still_fits_into_a_packet() {
         assert_eq!(sets[0].as_array().unwrap().len(), 30);
     }
 }
+
+#[test]
+fn counts_that_no_number_holds_are_told_all_the_same() {
+    let observed_of = |positive: &[(i32, u64)]| {
+        Value::Histogram(Buckets {
+            positive: positive.to_vec(),
+            count: u64::MAX,
+            sum: f64::MAX,
+            ..Buckets::default()
+        })
+    };
+    let all = snapshot(&[
+        series("t", &[("k", "a")], observed_of(&[(0, u64::MAX), (1, 1)])),
+        series(
+            "t",
+            &[("k", "b")],
+            observed_of(&[(0, u64::MAX), (9, u64::MAX)]),
+        ),
+    ]);
+    let documents = Deltas::default().documents(&all, (&emf(&[]), &[]), NOW, 60_000);
+    let document: Json = serde_json::from_str(&documents[0].text).unwrap();
+    assert_eq!(document["t"].as_array().unwrap().len(), 100);
+    assert_eq!(document["t_sum"].as_f64(), Some(f64::MAX));
+    // Twice 2^64, nearly: of one bucket no more than a number holds.
+    assert_eq!(
+        document["t_count"].as_f64(),
+        Some(36_893_488_147_419_103_232.0)
+    );
+}

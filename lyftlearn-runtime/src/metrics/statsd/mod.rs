@@ -4,6 +4,8 @@
 //! Where servers disagree about a line, `conformance/statsd/vectors.tsv` has what each makes
 //! of it and what this one does; CONTRACTS.md says why.
 
+#[cfg(test)]
+mod fuzz;
 mod name;
 mod number;
 mod refusal;

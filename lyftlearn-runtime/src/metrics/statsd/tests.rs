@@ -1,5 +1,4 @@
-//! The grammar, by bytes that nobody chose. proptest is the fuzzer: cargo-fuzz wants a nightly
-//! compiler.
+//! The grammar, by cases and by random lines; `fuzz.rs` has the fuzz targets.
 
 use proptest::prelude::*;
 

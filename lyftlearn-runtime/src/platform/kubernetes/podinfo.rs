@@ -14,6 +14,8 @@ pub(super) fn read(world: &World<'_>, file: &str) -> Result<BTreeMap<String, Str
     let bytes = world.facts.file(&path, limits::DOCUMENT_BYTES)?;
     let bytes = bytes.unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);
+    let lines = text.lines().filter(|line| !line.is_empty()).count();
+    ContractFault::unless(lines, limits::LABELS, "lines", &path)?;
     text.lines()
         .enumerate()
         .filter(|(_, line)| !line.is_empty())

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use super::{Detection, Documents, Evidence, Part, Recognised, World, documents, grace, training};
-use crate::contract::{runtime, sagemaker};
+use crate::contract::{limits, runtime, sagemaker};
 use crate::error::Error;
-use crate::platform::paths;
+use crate::platform::fault::ContractFault;
+use crate::platform::paths::{self, Modes};
 use crate::workload::{Channel, ChannelMode, Flavor, Job, Resources, Role};
 
 /// Inputs and outputs lie below it (dev guide: build your own processing container).
@@ -66,8 +67,12 @@ pub(super) fn read(
                 .and_then(|outputs| outputs.outputs),
         )
     });
+    let inputs = inputs.unwrap_or_default();
+    let path = sagemaker::PROCESSING_CONFIG;
+    ContractFault::unless(inputs.len(), limits::CHANNELS, "ProcessingInputs", path)?;
+    let modes = Modes::of(world);
     let mut channels = std::collections::BTreeMap::new();
-    for input in inputs.unwrap_or_default() {
+    for input in inputs {
         if input.input_name == runtime::CONFIG_CHANNEL {
             continue;
         }
@@ -89,7 +94,7 @@ pub(super) fn read(
         };
         let mode = match s3.and_then(|s3| s3.mode.as_deref()) {
             Some("Pipe") => ChannelMode::Pipe,
-            _ => paths::mode_of(world, &path),
+            _ => modes.of_directory(&path),
         };
         let sharded = training::sharded(s3.and_then(|s3| s3.distribution.as_deref()));
         channels.insert(

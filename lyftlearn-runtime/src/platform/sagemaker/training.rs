@@ -10,6 +10,7 @@ use super::{
 use crate::contract::{limits, runtime, sagemaker};
 use crate::error::Error;
 use crate::platform::fault::ContractFault;
+use crate::platform::paths::Modes;
 use crate::platform::{paths, topology};
 use crate::workload::{Channel, ChannelMode, Flavor, Group, Job, Resources, Role, Topology};
 
@@ -147,20 +148,19 @@ pub(super) fn nodes(
     };
     let host = config.current_host.ok_or_else(|| missing("current_host"))?;
     let hosts = config.hosts.ok_or_else(|| missing("hosts"))?;
+    let groups = config.instance_groups.unwrap_or_default();
+    ContractFault::unless(hosts.len(), limits::NODES, "hosts", path)?;
+    ContractFault::unless(groups.len(), limits::NODES, "instance_groups", path)?;
     let rank = hosts
         .iter()
         .position(|known| *known == host)
         .ok_or_else(|| ContractFault::UnknownHost { path: path.into() })?;
-    let groups = config
-        .instance_groups
-        .unwrap_or_default()
-        .into_iter()
-        .map(|group| Group {
-            current: Some(&group.instance_group_name) == config.current_group_name.as_ref(),
-            name: group.instance_group_name,
-            instance_type: group.instance_type,
-            hosts: group.hosts,
-        });
+    let groups = groups.into_iter().map(|group| Group {
+        current: Some(&group.instance_group_name) == config.current_group_name.as_ref(),
+        name: group.instance_group_name,
+        instance_type: group.instance_type,
+        hosts: group.hosts,
+    });
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     Ok(Topology {
         node_rank: count(rank),
@@ -187,7 +187,10 @@ fn channels(
     else {
         return paths::channels_by_directory(world);
     };
+    let path = sagemaker::INPUT_DATA_CONFIG;
+    ContractFault::unless(config.len(), limits::CHANNELS, "channels", path)?;
     let data = paths::base(world).join("input/data");
+    let modes = Modes::of(world);
     let mut channels = BTreeMap::new();
     for (name, input) in config {
         if name == runtime::CONFIG_CHANNEL {
@@ -197,7 +200,7 @@ fn channels(
         let mode = match input.training_input_mode.as_deref() {
             Some("Pipe") => ChannelMode::Pipe,
             Some("FastFile") => ChannelMode::FastFile,
-            Some("File") | None => paths::mode_of(world, &path),
+            Some("File") | None => modes.of_directory(&path),
             Some(_) => {
                 problems.push(format!(
                     "channel {name} has a mode that this version does not know; taken as file"

@@ -14,7 +14,7 @@ use crate::metrics::region::layout::{header, histogram, slot};
 use crate::metrics::region::{Layout, Region, Snapshot, Value, kind};
 
 /// A region with a little of everything, as words.
-fn valid() -> Vec<u64> {
+pub(in crate::metrics) fn valid() -> Vec<u64> {
     let region = region();
     region.counter(&key("rows")).add(3);
     region.gauge(key("loss"), Aggregate::Sum).set(0.5);
@@ -36,7 +36,7 @@ fn file(words: &[u64]) -> File {
 }
 
 /// As a tool that does not know how long the region was made, and then as the agent, which does.
-fn read(words: &[u64]) -> Option<Snapshot> {
+pub(in crate::metrics) fn read(words: &[u64]) -> Option<Snapshot> {
     let known = Written {
         file: file(words),
         bytes: Some(words.len() as u64 * 8),
@@ -71,7 +71,7 @@ fn held(snapshot: &Snapshot) -> usize {
 }
 
 /// What every reader makes of it: no more than a few times what was there.
-fn shown(snapshot: &Snapshot, words: &[u64]) {
+pub(in crate::metrics) fn shown(snapshot: &Snapshot, words: &[u64]) {
     assert!(held(snapshot) <= words.len() * 8 * 8, "{}", held(snapshot));
     for format in [Format::Text, Format::OpenMetrics] {
         let _ = Exposition::new(snapshot.clone(), &[], format).text();

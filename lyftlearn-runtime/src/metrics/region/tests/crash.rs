@@ -12,12 +12,12 @@ use crate::metrics::region::words::Words;
 use crate::metrics::region::{Snapshot, Value, kind};
 
 /// Memory whose writer dies when it has done so many things to it.
-struct Dying {
-    words: &'static [AtomicU64],
-    left: Cell<usize>,
+pub(super) struct Dying {
+    pub(super) words: &'static [AtomicU64],
+    pub(super) left: Cell<usize>,
 }
 
-struct Died;
+pub(super) struct Died;
 
 impl Dying {
     fn step(&self) {
@@ -50,7 +50,7 @@ impl Words for Dying {
     }
 }
 
-fn count<W: Words + ?Sized>(words: &W, layout: &Layout, name: &str) {
+pub(super) fn count<W: Words + ?Sized>(words: &W, layout: &Layout, name: &str) {
     let key = key(name);
     let wanted = Wanted {
         key: &key,

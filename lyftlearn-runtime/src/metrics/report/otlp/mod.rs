@@ -3,7 +3,7 @@
 
 mod request;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::cell::{Cell, OnceCell};
 use std::io::Write as _;

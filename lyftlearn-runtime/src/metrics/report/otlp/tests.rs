@@ -45,7 +45,9 @@ fn snapshot(series: &[Series]) -> Snapshot {
     }
 }
 
-fn sent(snapshot: &Snapshot) -> Vec<(ExportMetricsServiceRequest, u64)> {
+pub(in crate::metrics::report) fn sent(
+    snapshot: &Snapshot,
+) -> Vec<(ExportMetricsServiceRequest, u64)> {
     let (resource, labels) = (pairs(&[("service.name", "churn")]), pairs(&[("rank", "0")]));
     let common = Common {
         resource: &resource,

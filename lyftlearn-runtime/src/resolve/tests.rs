@@ -1,0 +1,106 @@
+//! What no platform makes is refused before anything is made of it.
+
+use super::resolve;
+use crate::facts::Facts;
+
+#[track_caller]
+fn refused(path: &str, document: &str, says: &str) {
+    let root = tempfile::tempdir().unwrap();
+    let place = root.path().join(&path[1..]);
+    std::fs::create_dir_all(place.parent().unwrap()).unwrap();
+    std::fs::write(place, document).unwrap();
+    let mut facts = Facts::empty().with_root(root.path()).with_argv(["train"]);
+    if path.starts_with("/etc/podinfo") {
+        facts = facts.with_var("KUBERNETES_SERVICE_HOST", "10.0.0.1");
+    } else if path.ends_with("inputdataconfig.json") {
+        let arn = "arn:aws:sagemaker:eu-west-1:123456789012:training-job/x";
+        facts = facts.with_var("TRAINING_JOB_ARN", arn);
+    }
+    assert_eq!(
+        resolve(&facts).unwrap_err().report(),
+        format!(
+            "lyftlearn-runtime: cannot use {path}: it has more than {says}\n  \
+             hint: check what writes it: no platform makes so many\n"
+        )
+    );
+}
+
+fn list(count: usize, each: impl Fn(usize) -> String) -> String {
+    let all: Vec<String> = (0..count).map(each).collect();
+    all.join(",")
+}
+
+#[test]
+fn a_cluster_without_end_is_refused() {
+    let path = "/opt/ml/input/config/resourceconfig.json";
+    let hosts = list(100_000, |n| format!("\"algo-{n}\""));
+    let config = format!("{{\"current_host\": \"algo-1\", \"hosts\": [{hosts}]}}");
+    refused(path, &config, "10000 hosts");
+    let groups = list(100_000, |n| {
+        format!("{{\"instance_group_name\": \"g{n}\", \"hosts\": []}}")
+    });
+    let config =
+        format!("{{\"current_host\": \"a\", \"hosts\": [\"a\"], \"instance_groups\": [{groups}]}}");
+    refused(path, &config, "10000 instance_groups");
+}
+
+#[test]
+fn channels_without_end_are_refused() {
+    let channels = list(100_000, |n| format!("\"c{n}\": {{}}"));
+    refused(
+        "/opt/ml/input/config/inputdataconfig.json",
+        &format!("{{{channels}}}"),
+        "1000 channels",
+    );
+    let inputs = list(100_000, |n| format!("{{\"InputName\": \"i{n}\"}}"));
+    refused(
+        "/opt/ml/config/processingjobconfig.json",
+        &format!("{{\"ProcessingInputs\": [{inputs}]}}"),
+        "1000 ProcessingInputs",
+    );
+}
+
+#[test]
+fn labels_without_end_are_refused() {
+    let labels: String = (0..500_000).map(|n| format!("l{n}=\"v\"\n")).collect();
+    refused("/etc/podinfo/labels", &labels, "10000 lines");
+}
+
+/// As many mounts as the kernel lets a namespace have, and as many channels as there may be.
+#[test]
+fn each_channel_finds_its_mount_among_all() {
+    use crate::workload::ChannelMode;
+
+    let root = tempfile::tempdir().unwrap();
+    let write = |path: &str, text: &str| {
+        let place = root.path().join(path);
+        std::fs::create_dir_all(place.parent().unwrap()).unwrap();
+        std::fs::write(place, text).unwrap();
+    };
+    let mounts: String = (0..100_000)
+        .map(|n| format!("1 1 0:1 / /m/{n} rw - nfs4 a rw\n"))
+        .chain([
+            "1 1 0:1 / /opt/ml/input/data/c7 rw - ext4 a rw\n".to_owned(),
+            "1 1 0:1 / /opt/ml/input/data/c7 rw - lustre a rw\n".to_owned(),
+            "1 1 0:1 / /opt/ml/input/data/c8/below rw - lustre a rw\n".to_owned(),
+        ])
+        .collect();
+    write("proc/self/mountinfo", &mounts);
+    let channels = list(1_000, |n| format!("\"c{n}\": {{}}"));
+    let config = "opt/ml/input/config";
+    write(
+        &format!("{config}/inputdataconfig.json"),
+        &format!("{{{channels}}}"),
+    );
+    write(
+        &format!("{config}/resourceconfig.json"),
+        "{\"current_host\": \"a\", \"hosts\": [\"a\"]}",
+    );
+    let facts = Facts::empty().with_root(root.path()).with_argv(["train"]);
+    let channels = resolve(&facts).unwrap().workload.channels;
+    let mounted = channels
+        .iter()
+        .filter(|(_, channel)| channel.mode == ChannelMode::Mount);
+    let mounted: Vec<&String> = mounted.map(|(name, _)| name).collect();
+    assert_eq!((channels.len(), mounted), (1_000, vec![&"c7".to_owned()]));
+}
