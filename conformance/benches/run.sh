@@ -1,6 +1,6 @@
 #!/bin/sh
-# The figures of report.py, in namespaces of their own as in a container: /run in memory,
-# and neither a file nor a process left on the machine.
+# The figures of report.py, in namespaces of their own as in a container: /run in memory (the subject
+# start puts it on a disk, too), and neither a file nor a process left on the machine.
 #
 #   run.sh BINARY [PYTHON-WITH-THE-WHEEL WHEEL [EMPTY-EXTENSION]]
 set -eu

@@ -5,7 +5,8 @@ program's first act (programs/leaver.c). The whole run: with /bin/true, until it
 been waited for, so a shim's own end is in it. Both the median of the paired differences to
 the bare program of the same round. All on one processor, so that a shim's work counts even
 where another processor could do it meanwhile. Neither as PID 1 nor in a namespace: making
-one would cost more than what is measured.
+one would cost more than what is measured. Once with /run in memory, as run.sh has made it, and
+once with /run on the disk that the binary is on.
 """
 
 import os
@@ -14,12 +15,14 @@ import signal
 import statistics
 import struct
 import subprocess
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from common import BARE, Shims, added_median, added_ratio, compiled, in_turn, table
+from common import BARE, OURS, Shims, added_median, added_ratio, compiled, in_turn, table
 
 ROUNDS = 1000
 PROGRAM = "/bin/true"
@@ -68,13 +71,33 @@ def opened(shim: list[str]) -> int:
     return len(re.findall(r"\bopen(?:at2?)?[( ].* = \d+$", calls, re.MULTILINE))
 
 
+@contextmanager
+def on_disk(binary: str) -> Iterator[str]:
+    """A directory beside the binary at /run; its file system's type."""
+    with tempfile.TemporaryDirectory(dir=Path(binary).parent) as place:
+        subprocess.run(["mount", "--bind", place, "/run"], check=True)
+        try:
+            Path(tempfile.gettempdir()).mkdir(exist_ok=True)
+            kind = ["stat", "--file-system", "--format", "%T", "/run"]
+            yield subprocess.run(kind, check=True, capture_output=True, text=True).stdout.strip()
+        finally:
+            subprocess.run(["umount", "/run"], check=True)
+
+
 def report(shims: Shims) -> str:
+    tables = [measured(shims, "in memory")]
+    with on_disk(shims[OURS][0]) as kind:
+        tables.append(measured(shims, f"on a disk ({kind})"))
+    return "\n\n".join(tables)
+
+
+def measured(shims: Shims, run: str) -> str:
     starts = against_bare(partial(before, os.pipe()), shims, compiled("leaver"))
     runs = against_bare(whole, shims, PROGRAM)
     bare_start, bare_run = (statistics.median(times[BARE]) for times in (starts, runs))
     return table(
-        f"Added to a start: {ROUNDS} starts each in turn; without a shim {bare_start:.0f} µs"
-        f" before the program, {bare_run:.0f} µs for a whole run of {PROGRAM}.",
+        f"Added to a start, /run {run}: {ROUNDS} starts each in turn; without a shim"
+        f" {bare_start:.0f} µs before the program, {bare_run:.0f} µs for a whole run of {PROGRAM}.",
         [
             "",
             "before the program, µs (95 %)",

@@ -289,7 +289,6 @@ const BY_PATH_ALL_THE_SAME: &[(&str, &str)] = &[
     ("metrics/report/sagemaker.rs", "create_dir"),
     // The kernel's, the terminal, and the pipe that PID 1 has made, found by its number.
     ("init/children.rs", "rustix::fs::open("),
-    ("init/memory.rs", "rustix::fs::open("),
     ("init/procfs.rs", "CWD"),
     ("init/procfs.rs", "rustix::fs::open("),
     ("init/supervise.rs", "rustix::fs::open("),

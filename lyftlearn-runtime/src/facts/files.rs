@@ -2,12 +2,12 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::OFlags;
+use rustix::fs::{Mode, OFlags};
 
 use super::Facts;
 use crate::error::{Error, ErrorKind, Fault};
@@ -255,11 +255,11 @@ enum Failure {
 
 fn read(place: &Path, path: &Path, limit: u64) -> Result<Vec<u8>, Failure> {
     // Without O_NONBLOCK, opening a FIFO waits for a writer that may never come.
-    let file: File = OpenOptions::new()
-        .read(true)
-        .custom_flags((OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed())
-        .open(place)
-        .map_err(Failure::Io)?;
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file = rustix::fs::open(place, flags, Mode::empty());
+    let file = file
+        .map(File::from)
+        .map_err(|errno| Failure::Io(errno.into()))?;
     let meta = file.metadata().map_err(Failure::Io)?;
     let kind = meta.file_type();
     let is = match () {

@@ -36,7 +36,8 @@ impl Texts {
     /// letter by letter again.
     pub(crate) fn write_document(&self, to: &mut impl Write) -> io::Result<()> {
         const AT_ONCE: usize = 64 << 10;
-        let mut to = BufWriter::with_capacity(AT_ONCE, to);
+        const LEAST: usize = 4 << 10;
+        let mut to = BufWriter::with_capacity(self.all.len().clamp(LEAST, AT_ONCE), to);
         let mut before: &[u8] = b"{";
         for (name, text) in &self.pairs {
             to.write_all(before)?;
