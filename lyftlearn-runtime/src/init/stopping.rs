@@ -212,14 +212,13 @@ impl Machine {
             (State::Settling, Event::Time) if late => {
                 act(Act::TermOthers);
                 let until = now + self.budget.orphans;
+                // A program that took all of its time leaves them what is kept for them.
+                let least = now + self.slice() / 2;
                 let until = match self.stop {
-                    Some(stop) => until.min(stop.at + self.budget.program),
+                    Some(stop) => until.min((stop.at + self.budget.program).max(least)),
                     None => until,
                 };
-                self.enter(
-                    State::Clearing { killed: false },
-                    until.max(now + self.slice() / 2),
-                );
+                self.enter(State::Clearing { killed: false }, until);
             }
             (_, Event::ProgramEnded { others: false }) if self.program_runs() => {
                 self.finish_agent(now, act);
