@@ -25,10 +25,10 @@ command -v npm >/dev/null && npm= || npm=npm
 command -v java >/dev/null && java= || java=default-jre-headless
 
 # A missing package is all that apt-get is called for: a machine that has them all
-# needs neither root nor a network here.
+# needs neither root nor a network here. The SDK ends its local mode with pgrep (procps).
 missing=
 for package in \
-    gcc libc6-dev musl-tools util-linux mmdebstrap \
+    gcc libc6-dev musl-tools procps util-linux mmdebstrap \
     podman crun catatonit netavark aardvark-dns iptables iproute2 docker-compose \
     python3 $development $venv python3-torch prometheus rclone sudo nodejs $npm $java; do
     dpkg-query --show --showformat='${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed ||

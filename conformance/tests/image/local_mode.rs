@@ -45,7 +45,11 @@ fn drive(line: u8, driver: &str) -> Option<Driven> {
     let canary = Canary::plant();
     let conformance = programs::repository().join("conformance");
     let text = |path: &Path| path.to_string_lossy().into_owned();
+    // A driver that fails before its endpoint is deleted waits for that endpoint for ever.
     let words = [
+        "timeout".to_owned(),
+        "--kill-after=10".to_owned(),
+        "300".to_owned(),
         text(&python),
         text(&conformance.join("tests/image/sdk").join(driver)),
         text(work.path()),
