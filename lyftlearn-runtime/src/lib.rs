@@ -44,6 +44,7 @@ mod contract;
 #[cfg(feature = "agent")]
 pub mod credentials;
 mod deliver;
+mod delivered;
 mod error;
 mod facts;
 #[cfg(test)]
@@ -51,7 +52,11 @@ mod fuzz;
 mod held;
 #[cfg(feature = "cli")]
 mod init;
+#[cfg(feature = "cli")]
+mod launch;
 pub mod metrics;
+#[cfg(feature = "cli")]
+mod outcome;
 #[cfg_attr(
     not(feature = "cli"),
     allow(dead_code, reason = "some of it is told to PID 1 alone")
@@ -95,10 +100,11 @@ pub use deliver::{
     Delivery, Environment, Keeper, Layers, Recipient, SecretVariable, Source, Variable, deliver,
     delivered, environment, layered,
 };
+pub use delivered::{View, current};
 pub use error::{Error, ErrorKind};
 pub use facts::Facts;
 pub use platform::{DocumentVariable, Evidence};
-pub use resolve::{Resolved, View, current, resolve, switched_off};
+pub use resolve::{Resolved, resolve, switched_off};
 pub use settings::{KEYS as SETTINGS, Key as Setting};
 pub use workload::{
     Channel, ChannelMode, CredentialMode, CredentialSource, Credentials, Flavor, Group,

@@ -1,27 +1,19 @@
 //! Facts in, workload out: what every door calls.
 
 use std::borrow::Cow;
-#[cfg(feature = "cli")]
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::contract::{delivered, limits, runtime};
+use crate::contract::{limits, runtime};
 use crate::error::Error;
-#[cfg(feature = "agent")]
-use crate::facts::Whose;
 use crate::facts::{Facts, Mount};
-#[cfg(feature = "agent")]
-use crate::held::Directory;
 use crate::platform::{self, Detection, DocumentVariable, Evidence};
 use crate::settings::secrets::Declared;
 use crate::settings::{self, File, Settings};
 use crate::toolkit;
+#[cfg(feature = "agent")]
+use crate::workload::Credentials;
 #[cfg(feature = "cli")]
 use crate::workload::Export;
-#[cfg(any(feature = "agent", feature = "cli"))]
-use crate::workload::Secret;
-#[cfg(feature = "agent")]
-use crate::workload::{Credentials, Origin};
 use crate::workload::{Identity, Platform, Role, Texts, Workload};
 
 /// The workload, what it was concluded from, and what people should know.
@@ -52,6 +44,14 @@ pub struct Resolved {
     /// Where kills for memory are counted, and how many they were.
     #[cfg(feature = "cli")]
     pub(crate) oom_counter: Option<(PathBuf, u64)>,
+}
+
+#[cfg(all(feature = "agent", feature = "cli"))]
+impl Resolved {
+    /// The region in which AWS's services are called.
+    pub(crate) fn region(&self, facts: &Facts) -> Option<String> {
+        platform::region(facts, self.workload.job.arn.as_deref())
+    }
 }
 
 /// Reads settings, detects the platform and fills the model. Pure but for reading
@@ -154,58 +154,6 @@ pub(crate) fn identity(facts: &Facts) -> Result<(Credentials, Identity), Error> 
     ))
 }
 
-/// The endpoint that this runtime serves, as the run directory tells it.
-#[cfg(any(feature = "agent", feature = "cli"))]
-pub(crate) fn endpoint(facts: &Facts, run: &Path) -> Option<Endpoint> {
-    let directory = run.join(delivered::IDENTITY);
-    let text = |path: &Path| {
-        let bytes = facts.file(path, limits::KERNEL_FILE_BYTES).ok().flatten()?;
-        String::from_utf8(bytes).ok()
-    };
-    let token_file = directory.join(delivered::IDENTITY_TOKEN);
-    Some(Endpoint {
-        token: Secret::new(text(&token_file)?),
-        uri: text(&directory.join(delivered::IDENTITY_ENDPOINT))?,
-        #[cfg(feature = "cli")]
-        token_file,
-    })
-}
-
-/// Where it is, and what it wants to see.
-#[cfg(any(feature = "agent", feature = "cli"))]
-pub(crate) struct Endpoint {
-    pub(crate) uri: String,
-    pub(crate) token: Secret,
-    #[cfg(feature = "cli")]
-    pub(crate) token_file: PathBuf,
-}
-
-#[cfg(feature = "agent")]
-impl Endpoint {
-    /// In this container's run directory, whosever program it belongs to: a child that has become
-    /// root asks, too.
-    pub(crate) fn here(facts: &Facts) -> Option<Self> {
-        let of = |run: Directory| {
-            let path = run.path().to_owned();
-            endpoint(&facts.clone().with_held(run), &path)
-        };
-        let told = facts.told_directory(Whose::Anybody).and_then(of);
-        told.or_else(|| facts.runtime_beside(Whose::Anybody).and_then(of))
-    }
-
-    /// As a source of credentials, which has every role assumed already.
-    pub(crate) fn identity(self) -> Identity {
-        Identity {
-            origin: Origin::Container {
-                uri: Secret::new(self.uri),
-                token: Some(self.token),
-                token_file: None,
-            },
-            ..Identity::default()
-        }
-    }
-}
-
 /// Settings with every layer, and the deployment's variables: for those to whom the
 /// workload was told already.
 #[cfg(feature = "cli")]
@@ -292,108 +240,6 @@ fn ground(facts: &Facts, arguments: &[(&'static str, String)]) -> Result<Ground,
         mounts,
         config_dir,
     })
-}
-
-/// What a program sees: the view that `run` or `exec` delivered to it, or, where
-/// nothing did (a bypassed ENTRYPOINT), the same view resolved here.
-///
-/// ```
-/// use lyftlearn_runtime::{Facts, Platform, current};
-///
-/// let facts = Facts::empty().with_var("KUBERNETES_SERVICE_HOST", "10.0.0.1");
-/// assert_eq!(current(&facts)?.workload.platform, Platform::Kubernetes);
-/// # Ok::<(), lyftlearn_runtime::Error>(())
-/// ```
-///
-/// # Errors
-///
-/// As [`resolve`]; or when a delivered document does not say what it should.
-pub fn current(facts: &Facts) -> Result<View, Error> {
-    if let Some(workload) = delivered_workload(facts)? {
-        return Ok(View {
-            workload,
-            values: Values::Delivered,
-        });
-    }
-    resolve(facts).map(View::from)
-}
-
-/// A workload, and its hyperparameters when they are asked for.
-#[derive(Clone, Debug)]
-pub struct View {
-    /// What this container is asked to run.
-    pub workload: Workload,
-    values: Values,
-}
-
-#[derive(Clone, Debug)]
-enum Values {
-    /// In the document that the workload names.
-    Delivered,
-    Resolved(Texts),
-}
-
-impl From<Resolved> for View {
-    fn from(resolved: Resolved) -> Self {
-        Self {
-            workload: resolved.workload,
-            values: Values::Resolved(resolved.values),
-        }
-    }
-}
-
-impl View {
-    /// What a shim delivered, and nothing of which has been read yet.
-    #[cfg(feature = "cli")]
-    pub(crate) fn delivered(workload: Workload) -> Self {
-        Self {
-            workload,
-            values: Values::Delivered,
-        }
-    }
-
-    /// The hyperparameters' values, as texts.
-    ///
-    /// # Errors
-    ///
-    /// When the delivered document is gone or broken.
-    pub fn hyperparameters(&self, facts: &Facts) -> Result<Texts, Error> {
-        match &self.values {
-            Values::Resolved(values) => Ok(values.clone()),
-            Values::Delivered => match &self.workload.hyperparameters.path {
-                Some(path) => platform::delivered_hyperparameters(facts, path),
-                None => Ok(Texts::default()),
-            },
-        }
-    }
-}
-
-/// The `workload.json` that the environment points at, or that a runtime beside has delivered. One that another user's shim
-/// keeps to itself (after `sudo`), or that stayed behind on another node, is no view
-/// of ours: then the place is asked again.
-fn delivered_workload(facts: &Facts) -> Result<Option<Workload>, Error> {
-    let Some(directory) = facts.run_dir() else {
-        return Ok(None);
-    };
-    let path = directory.join(delivered::WORKLOAD_FILE);
-    if !facts.may_read(&path) {
-        return Ok(None);
-    }
-    workload_at(facts, &path).map(Some)
-}
-
-/// Variables that a shim delivered, read back; `None` where it wrote none.
-#[cfg(feature = "cli")]
-pub(crate) fn variables_at(
-    facts: &Facts,
-    path: &Path,
-) -> Result<Option<BTreeMap<String, String>>, Error> {
-    platform::delivered_variables(facts, path)
-}
-
-/// A workload that a shim delivered, read back.
-pub(crate) fn workload_at(facts: &Facts, path: &Path) -> Result<Workload, Error> {
-    platform::delivered_workload(facts, path)
 }
 
 /// Whether the kill switch, `LYFTLEARN_RUNTIME`, says `off`.

@@ -9,6 +9,8 @@ use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{FileType, Mode, OFlags, fstat, open};
 use rustix::io::{Errno, write};
 
+use crate::visible::{visible, visible_line};
+
 /// How long a line may wait for its reader; all lines of a process together not much longer,
 /// because after the first one that was dropped none waits any more.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -18,8 +20,17 @@ const PART: usize = 4096;
 
 static NOBODY_READS: AtomicBool = AtomicBool::new(false);
 
-/// Writes a line, or as much of it as its reader takes.
+/// Words for people, whatever bytes they hold, or as much of them as their reader takes.
 pub(crate) fn say(text: &str) {
+    write_all(&visible(text));
+}
+
+/// One line, whatever the names in it hold.
+pub(crate) fn line(text: &str) {
+    write_all(&format!("{}\n", visible_line(text)));
+}
+
+fn write_all(text: &str) {
     let stderr = rustix::stdio::stderr();
     let own = own_end(stderr);
     let file = own.as_ref().map_or(stderr, AsFd::as_fd);

@@ -17,7 +17,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("workload", &["contract", "error"]),
     ("signal", &[]),
     ("held", &[]),
-    ("stderr", &[]),
+    ("stderr", &["visible"]),
     ("visible", &[]),
     // floor 1: reads, and what mechanism needs
     ("facts", &["contract", "error", "held"]),
@@ -29,7 +29,14 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     // its one public function resolves for programs that have nothing at hand
     (
         "credentials",
-        &["contract", "error", "facts", "resolve", "workload"],
+        &[
+            "contract",
+            "delivered",
+            "error",
+            "facts",
+            "resolve",
+            "workload",
+        ],
     ),
     (
         "metrics",
@@ -41,16 +48,30 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ),
     // another's words for the model
     ("toolkit", &["contract", "error", "workload"]),
+    // why a program ended
+    (
+        "outcome",
+        &["contract", "facts", "held", "signal", "visible"],
+    ),
     // floor 3: tells the program; cannot tell where it runs
     (
         "deliver",
-        &["contract", "error", "held", "signal", "visible", "workload"],
+        &[
+            "contract", "error", "held", "outcome", "signal", "visible", "workload",
+        ],
     ),
     // doors
     (
         "resolve",
         &[
             "contract", "error", "facts", "held", "platform", "settings", "toolkit", "workload",
+        ],
+    ),
+    // what a start has delivered, read back
+    (
+        "delivered",
+        &[
+            "contract", "error", "facts", "held", "platform", "resolve", "workload",
         ],
     ),
     // what nobody else may know: declared by settings, asked for by the identity
@@ -72,17 +93,39 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
         &["contract", "error", "facts", "resolve", "workload"],
     ),
     (
-        "cli",
+        "agent",
         &[
-            "agent",
             "contract",
             "credentials",
             "deliver",
             "error",
             "facts",
             "held",
+            "metrics",
+            "outcome",
+            "resolve",
+            "secrets",
+            "settings",
+            "signal",
+            "stderr",
+            "workload",
+        ],
+    ),
+    // starts a container, and its agent
+    (
+        "launch",
+        &[
+            "agent",
+            "contract",
+            "credentials",
+            "deliver",
+            "delivered",
+            "error",
+            "facts",
+            "held",
             "init",
             "metrics",
+            "outcome",
             "platform",
             "resolve",
             "secrets",
@@ -90,26 +133,29 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "signal",
             "stderr",
             "toolkit",
-            "visible",
             "workload",
         ],
     ),
+    // the only voice
     (
-        "agent",
+        "cli",
         &[
-            "cli",
             "contract",
             "credentials",
             "deliver",
             "error",
             "facts",
             "held",
+            "init",
+            "launch",
             "metrics",
+            "outcome",
+            "platform",
             "resolve",
-            "secrets",
             "settings",
             "signal",
             "stderr",
+            "visible",
             "workload",
         ],
     ),
@@ -236,16 +282,9 @@ fn unsafe_code_is_where_it_has_earned_its_place() {
 /// changed any path. They touch files by `held::Directory` alone.
 const BESIDE_THE_PROGRAM: &[&str] = &[
     "agent/",
-    "cli/agent.rs",
-    "cli/beside.rs",
-    "cli/listen.rs",
-    "cli/outcome.rs",
-    "cli/profile.rs",
-    "cli/run.rs",
-    "cli/skew.rs",
-    "cli/stage.rs",
     "deliver/",
     "init/",
+    "launch/",
     "metrics/gateway/",
     "metrics/region/",
     "metrics/report/",
@@ -284,7 +323,17 @@ const BY_PATH_ALL_THE_SAME: &[(&str, &str)] = &[
     // The kernel's own files of this process.
     ("agent/orders.rs", "OpenOptions"),
     // Without another user there is nobody else.
-    ("cli/profile.rs", "create_dir"),
+    ("launch/profile.rs", "create_dir"),
+    // Before the program.
+    ("launch/account.rs", "facts.file"),
+    // Before the program, or as its user.
+    ("launch/snapshot/declared.rs", "facts.file"),
+    ("launch/snapshot/mod.rs", "facts.file"),
+    ("launch/snapshot/mod.rs", "facts.ownership"),
+    ("launch/snapshot/python.rs", "facts.entries"),
+    ("launch/snapshot/python.rs", "facts.file"),
+    // In the run directory, which these facts hold by its descriptor.
+    ("launch/statsd.rs", "facts.file"),
     ("deliver/files.rs", "DirBuilder"),
     ("metrics/report/sagemaker.rs", "create_dir"),
     // The kernel's, the terminal, and the pipe that PID 1 has made, found by its number.

@@ -15,7 +15,6 @@ use super::orders::Metrics;
 use super::own::{self, Lost, Own};
 use super::scrape;
 use crate::contract::{delivered, limits};
-use crate::deliver::outcome::Undelivered;
 use crate::facts::wall_clock;
 use crate::held::Directory;
 use crate::metrics::exposition::{Exposition, Format};
@@ -23,6 +22,7 @@ use crate::metrics::gateway::{Counted, Keep, Relay, Sender};
 use crate::metrics::region::{Reader, Series, Snapshot};
 use crate::metrics::report::{Report, Way};
 use crate::metrics::store::Store;
+use crate::outcome::Undelivered;
 
 /// One that counts; `None` when it cannot be read.
 type Source = Box<dyn Fn() -> Option<Snapshot>>;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::contract::ledger::{
     AT, BY, ENDED, EXITED, KILLED, NOT_STARTED, PROGRAM, SIGNALLED, SIGNALS, STARTS, STOP, WORDS,
 };
-use crate::deliver::outcome::{End, How, Stopped};
+use crate::outcome::{End, How, Stopped};
 use crate::signal;
 
 /// Without one nothing is known.

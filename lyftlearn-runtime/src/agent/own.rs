@@ -8,12 +8,12 @@ use super::endpoint::Refusals;
 use super::ledger::Ledger;
 use super::orders::Metrics;
 use super::secrets::Ages;
-use crate::cli::outcome::class;
 use crate::credentials::Broker;
-use crate::deliver::outcome::End;
+
 use crate::facts::{Facts, wall_clock};
 use crate::held::Directory;
 use crate::metrics::region::{Kind, Series, Snapshot, Value};
+use crate::outcome::{End, class_of};
 
 /// All of its names begin so.
 pub(super) const PREFIX: &str = "lyftlearn_runtime_";
@@ -77,7 +77,7 @@ impl Own {
             ..end
         };
         let facts = Facts::empty().with_root("/");
-        let class = class(&facts, &end, self.run.as_ref());
+        let class = class_of(&facts, &end, self.run.as_ref());
         self.outcome.set(Some(class.name()));
     }
 

@@ -10,13 +10,12 @@ use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 use tokio::time::Instant;
 
-use crate::cli::secrets::{Files, request};
 use crate::deliver::secrets::{read, replace};
 use crate::facts::{Facts, wall_clock};
 use crate::held::Directory;
 use crate::resolve::{Resolved, resolve};
-use crate::secrets::fetch::fetch;
-use crate::secrets::{Content, parse, read_local};
+use crate::secrets::fetch::{fetch, request};
+use crate::secrets::{Content, Files, parse, read_local};
 use crate::settings::secrets::Declared;
 use crate::signal;
 

@@ -5,12 +5,13 @@ use std::os::unix::ffi::OsStrExt;
 
 use lexopt::Parser;
 
-use super::layers::Gathered;
+use super::output;
 use super::usage::{self, UsageFault};
-use super::{output, secrets};
 use crate::contract::aws;
 use crate::deliver::{Layers, Source, layered};
 use crate::error::Error;
+use crate::launch::environment::Gathered;
+use crate::launch::secrets;
 use crate::resolve::resolve;
 
 #[derive(Clone, Copy)]
@@ -76,7 +77,7 @@ pub(super) fn env(mut words: Parser) -> Result<u8, Error> {
             _ => "no shell can take the name; --format json and --format nul have them",
         };
         let names = left_out.join(", ");
-        output::say(&format!("lyftlearn-runtime: left out: {names}: {why}\n"));
+        crate::stderr::say(&format!("lyftlearn-runtime: left out: {names}: {why}\n"));
     }
     Ok(0)
 }

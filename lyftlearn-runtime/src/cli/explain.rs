@@ -7,15 +7,15 @@ use lexopt::Parser;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::layers::Gathered;
 use super::output;
-use super::secrets::{self, Obtained};
 use super::usage::{self, UsageFault};
 use crate::contract::toolkit as toolkit_words;
-use crate::deliver::outcome::named_secret;
 use crate::deliver::{Source, layered};
 use crate::error::Error;
 use crate::facts::{Facts, Whose};
+use crate::launch::environment::Gathered;
+use crate::launch::secrets::{self, Obtained};
+use crate::outcome::named_secret;
 use crate::resolve::{Resolved, resolve};
 use crate::settings::Settings;
 

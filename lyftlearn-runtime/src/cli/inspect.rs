@@ -3,13 +3,13 @@
 use lexopt::Parser;
 use serde::Serialize;
 
-use super::identity;
-use super::layers::{Gathered, no_room};
-use super::listeners::{Listener, listeners};
 use super::output;
-use super::{usage, user};
+use super::usage;
 use crate::error::Error;
 use crate::facts::Facts;
+use crate::launch::environment::{Gathered, no_room};
+use crate::launch::listeners::{Listener, listeners};
+use crate::launch::{account, credentials};
 use crate::platform::Evidence;
 use crate::resolve::{Resolved, resolve};
 use crate::visible::visible_line;
@@ -38,10 +38,10 @@ pub(super) fn inspect(mut words: Parser) -> Result<u8, Error> {
     let mut resolved = resolve(&facts)?;
     let room = no_room_for(&facts, &resolved)?;
     resolved.problems.extend(room);
-    let account = user::account(&facts, resolved.settings.user.as_deref());
-    let lost = identity::lost_profiles(&facts, account.ok().flatten().as_ref());
+    let account = account::account(&facts, resolved.settings.user.as_deref());
+    let lost = credentials::lost_profiles(&facts, account.ok().flatten().as_ref());
     let served = resolved.workload.credentials.mode == CredentialMode::Broker;
-    let about = identity::about_lost_profiles(&lost, served);
+    let about = credentials::about_lost_profiles(&lost, served);
     resolved.problems.extend(about);
     let listeners = listeners(&facts, &resolved);
     let report = Report {
@@ -101,7 +101,7 @@ fn text(resolved: &Resolved, value: &serde_json::Value, listeners: &[Listener]) 
         text.push_str(&format!("{:<28} {rest}\n", format!("listeners.{name}")));
     }
     // As it should be, and no problem; but it may surprise.
-    if let Some(note) = identity::without(resolved) {
+    if let Some(note) = credentials::without(resolved) {
         text.push_str(&format!("\nnote\n  {note}\n"));
     }
     if !resolved.problems.is_empty() {

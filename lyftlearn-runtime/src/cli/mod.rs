@@ -1,45 +1,28 @@
 //! The command line: the only voice. Data goes to stdout, words to stderr.
 
 #[cfg(feature = "agent")]
-mod agent;
-mod beside;
-#[cfg(feature = "agent")]
 mod credentials;
 mod diff;
 mod doctor;
 mod env;
-#[cfg(feature = "agent")]
-mod errand;
 mod exec;
 mod explain;
-mod identity;
-mod ingest;
 mod inspect;
-mod layers;
-#[cfg(feature = "agent")]
-mod listen;
-mod listeners;
 #[cfg(feature = "agent")]
 mod metrics;
-pub(crate) mod outcome;
 mod output;
-mod profile;
-mod program;
-mod required;
 mod run;
-pub(crate) mod secrets;
-mod skew;
 mod snapshot;
-mod stage;
 mod streams;
 mod usage;
-mod user;
 
 use std::ffi::OsString;
 
 use crate::error::Error;
 use crate::init;
+use crate::launch;
 use crate::signal;
+use crate::stderr;
 
 /// Runs the command line, without the binary's name, and returns the exit code.
 #[must_use]
@@ -50,7 +33,7 @@ pub fn main(arguments: Vec<OsString>) -> u8 {
         _ => None,
     };
     streams::hold_closed();
-    if !becomes_a_program(&arguments) {
+    if !launch::becomes_a_program(&arguments) {
         // Where the kernel refuses it, a peer that leaves can end this process, as before.
         let _ = signal::survive_peers_that_leave();
     }
@@ -59,24 +42,17 @@ pub fn main(arguments: Vec<OsString>) -> u8 {
         let place = panic.location().map_or_else(String::new, |place| {
             format!(" at {}:{}", place.file(), place.line())
         });
-        output::say(&format!(
+        stderr::say(&format!(
             "lyftlearn-runtime: a bug of its own{place}; please report it\n"
         ));
     }));
     match command(arguments, armed) {
         Ok(code) => code,
         Err(error) => {
-            output::say(&error.report());
+            stderr::say(&error.report());
             error.kind().exit_code()
         }
     }
-}
-
-/// Whether this process, or what it starts without an exec of its own, is the program in the
-/// end: that must find every signal's disposition as this process did.
-fn becomes_a_program(arguments: &[OsString]) -> bool {
-    let first = arguments.first().and_then(|word| word.to_str());
-    first.is_some_and(|word| ["run", "exec", init::STAGE].contains(&word))
 }
 
 fn command(
@@ -84,16 +60,8 @@ fn command(
     armed: Option<Result<init::Armed, Error>>,
 ) -> Result<u8, Error> {
     // This binary's own words to itself; nothing else may stand before them.
-    match arguments.first().and_then(|word| word.to_str()) {
-        Some(init::STAGE) => return stage::stage(&arguments[1..]),
-        Some(outcome::WORD) => return outcome::outcome(&arguments[1..]),
-        #[cfg(feature = "agent")]
-        Some(secrets::WORD) => return secrets::errand(&arguments[1..]),
-        #[cfg(feature = "agent")]
-        Some(required::WORD) => return required::errand(&arguments[1..]),
-        #[cfg(feature = "agent")]
-        Some(agent::WORD) => return agent::agent(&arguments[1..]),
-        _ => {}
+    if let Some(ended) = launch::helper(&arguments) {
+        return ended;
     }
     let mut words = lexopt::Parser::from_args(arguments);
     match usage::subcommand(&mut words)? {

@@ -1,11 +1,10 @@
-//! Data to stdout, words to stderr. Neither may end PID 1: a reader that has gone is
-//! no failure of the container.
+//! Data to stdout. A reader that has gone is no failure.
 
 use std::fmt;
 use std::io::{self, Write};
 
 use crate::error::{Error, ErrorKind, Fault};
-use crate::visible::{visible, visible_line};
+use crate::visible::visible;
 
 /// Data cannot be written, to a full disk for example.
 #[derive(Debug)]
@@ -41,14 +40,4 @@ pub(super) fn data(bytes: &[u8]) -> Result<(), Error> {
 /// Data for people, who read it on a terminal.
 pub(super) fn page(text: &str) -> Result<(), Error> {
     data(visible(text).as_bytes())
-}
-
-/// One line of words, whatever names in it hold.
-pub(super) fn line(text: &str) {
-    say(&format!("{}\n", visible_line(text)));
-}
-
-/// Words.
-pub(super) fn say(text: &str) {
-    crate::stderr::say(&visible(text));
 }

@@ -6,8 +6,10 @@ use std::path::Path;
 
 use lexopt::{Arg, Parser};
 
+use crate::contract::runtime::SUBCOMMANDS;
 use crate::error::{Error, ErrorKind, Fault};
 use crate::facts::Facts;
+use crate::launch::HELP_HINT;
 
 pub(super) const HELP: &str = "\
 One view of an ML workload, whichever platform started its container.
@@ -65,19 +67,6 @@ pub(super) enum Subcommand {
     Version,
 }
 
-const SUBCOMMANDS: &[&str] = &[
-    "run",
-    "exec",
-    "inspect",
-    "env",
-    "explain",
-    "snapshot",
-    "diff",
-    "doctor",
-    "credentials",
-    "metrics",
-];
-
 /// The command line of `lyftlearn-runtime` itself is wrong.
 #[derive(Debug)]
 pub(super) enum UsageFault {
@@ -109,11 +98,6 @@ pub(super) enum UsageFault {
     UnknownName {
         name: String,
     },
-    /// A word of this binary to itself.
-    NotForPeople {
-        word: &'static str,
-    },
-    NoProgram,
 }
 
 impl fmt::Display for UsageFault {
@@ -151,10 +135,6 @@ impl fmt::Display for UsageFault {
                     "cannot explain {name}: no variable of the program's, and no setting that is set"
                 )
             }
-            Self::NotForPeople { word } => {
-                write!(f, "cannot use {word}: only lyftlearn-runtime run calls it")
-            }
-            Self::NoProgram => f.write_str("cannot run: no program given"),
         }
     }
 }
@@ -167,22 +147,16 @@ impl Fault for UsageFault {
     fn hint(&self) -> Option<String> {
         Some(
             match self {
-                Self::NoProgram => {
-                    "give one after run --, or set commands.default in /etc/lyftlearn/runtime.toml"
+                Self::NotTwo => {
+                    "lyftlearn-runtime diff A B, each made by lyftlearn-runtime snapshot"
                 }
-                Self::NotTwo => "lyftlearn-runtime diff A B, each made by lyftlearn-runtime snapshot",
                 Self::Unwritable { .. } => "check the directory: is it there, and is there room?",
                 Self::UnknownName { .. } => "lyftlearn-runtime explain shows all that there are",
-                _ => "lyftlearn-runtime --help shows all; an image's ENTRYPOINT is [\"lyftlearn-runtime\", \"run\", \"--\"]",
+                _ => HELP_HINT,
             }
             .to_owned(),
         )
     }
-}
-
-/// Whether a word is one of this command line's own.
-pub(super) fn is_subcommand(word: &str) -> bool {
-    SUBCOMMANDS.contains(&word)
 }
 
 pub(super) fn subcommand(words: &mut Parser) -> Result<Subcommand, Error> {

@@ -36,6 +36,19 @@ pub(crate) const IMAGE_ENVIRONMENT: &str = "/etc/lyftlearn/image-environment";
 pub(crate) const DECLARED_DIFFERENCES: &str = "/etc/lyftlearn/declared-differences";
 /// In a model's directory: what it was trained with.
 pub(crate) const MODEL_SNAPSHOT: &str = ".lyftlearn/snapshot.json";
+/// What the command line can be asked to do.
+pub(crate) const SUBCOMMANDS: &[&str] = &[
+    "run",
+    "exec",
+    "inspect",
+    "env",
+    "explain",
+    "snapshot",
+    "diff",
+    "doctor",
+    "credentials",
+    "metrics",
+];
 /// Where the run directory is made when it can be.
 pub(crate) const RUN_DIR: &str = "/run/lyftlearn";
 /// What it is called elsewhere: followed by the user, and by a number where containers share a place.

@@ -37,9 +37,10 @@ use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::{SharedHttpClient, http_client_fn};
 
+use crate::delivered::Endpoint;
 use crate::error::Error;
 use crate::facts::Facts;
-use crate::resolve::{Endpoint, identity};
+use crate::resolve::identity;
 use crate::workload::{CredentialMode, CredentialSource, Credentials, Identity};
 use fault::CredentialsFault;
 

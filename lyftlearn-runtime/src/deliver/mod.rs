@@ -6,8 +6,6 @@ mod files;
 #[cfg(feature = "cli")]
 mod identity;
 #[cfg(feature = "cli")]
-pub(crate) mod outcome;
-#[cfg(feature = "cli")]
 mod reason;
 mod run_dir;
 #[cfg(feature = "cli")]
@@ -27,9 +25,7 @@ pub use environment::{
 #[cfg(feature = "cli")]
 pub(crate) use identity::{Offer, Presented, changes, write as write_identity};
 #[cfg(feature = "cli")]
-pub(crate) use reason::{
-    Written, forget as forget_reason, within_bytes, within_characters, write as write_reason,
-};
+pub(crate) use reason::{Written, forget as forget_reason, write as write_reason};
 use run_dir::RunDir;
 pub use run_dir::{Keeper, Recipient};
 #[cfg(feature = "cli")]
@@ -41,6 +37,8 @@ pub(crate) use statsd::{Pointed, Ports, point};
 
 use crate::contract::delivered as names;
 use crate::held::Directory;
+#[cfg(feature = "cli")]
+use crate::outcome::Outcome;
 use crate::workload::{Texts, Workload};
 
 /// What was delivered. Dropping it removes a run directory that was made for this
@@ -175,7 +173,7 @@ pub(crate) fn directory_for_an_outcome(tmp: &std::path::Path) -> Option<Director
 
 /// Writes `outcome.json`.
 #[cfg(feature = "cli")]
-pub(crate) fn write_outcome(run: &Directory, outcome: &outcome::Outcome) -> std::io::Result<()> {
+pub(crate) fn write_outcome(run: &Directory, outcome: &Outcome) -> std::io::Result<()> {
     let text = serde_json::to_vec_pretty(outcome)?;
     run.write(names::OUTCOME_FILE, &text)
 }

@@ -1,6 +1,5 @@
 //! The platform's own place for a reason: one file, a limit, and the program's word first.
 
-use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
@@ -115,43 +114,10 @@ fn in_its_place(parent: &Directory, draft: &str, name: &str) -> io::Result<()> {
     }
 }
 
-/// Between what is kept of the beginning and of the end.
-pub(super) const LEFT_OUT: char = '\u{2026}';
-
-/// `text` in at most so many bytes, cut between characters: its beginning, where the cause
-/// begins, and its end, where a long message has it.
-pub(crate) fn within_bytes(text: &str, limit: usize) -> Cow<'_, str> {
-    if text.len() <= limit {
-        return Cow::Borrowed(text);
-    }
-    let Some(room) = limit.checked_sub(LEFT_OUT.len_utf8()) else {
-        return Cow::Borrowed(&text[..text.floor_char_boundary(limit)]);
-    };
-    let end = text.ceil_char_boundary(text.len() - room / 2);
-    let beginning = text.floor_char_boundary(room - room / 2);
-    Cow::Owned(format!("{}{LEFT_OUT}{}", &text[..beginning], &text[end..]))
-}
-
-/// The same in at most so many characters.
-pub(crate) fn within_characters(text: &str, limit: usize) -> Cow<'_, str> {
-    if text.len() <= limit || text.chars().count() <= limit {
-        return Cow::Borrowed(text);
-    }
-    let room = limit.saturating_sub(1);
-    let at = |number| {
-        text.char_indices()
-            .nth(number)
-            .map_or(text.len(), |(at, _)| at)
-    };
-    let beginning = at(room - room / 2);
-    let end = at(text.chars().count() - room / 2);
-    Cow::Owned(format!("{}{LEFT_OUT}{}", &text[..beginning], &text[end..]))
-}
-
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "what was written is read back")]
 mod tests {
-    use super::{Written, forget, within_bytes, within_characters, write};
+    use super::{Written, forget, write};
 
     #[test]
     fn a_reason_is_written_once_and_never_over_the_programs() {
@@ -205,30 +171,5 @@ mod tests {
         forget(&path, None).unwrap();
         assert!(path.exists());
         forget(dir.path(), None).unwrap();
-    }
-
-    #[test]
-    fn what_does_not_fit_keeps_its_beginning_and_its_end() {
-        assert_eq!(within_bytes("aéx", 4), "aéx");
-        assert_eq!(within_bytes("0123456789", 9), "012…789");
-        assert_eq!(within_bytes("é".repeat(9).as_str(), 10), "éé…é");
-        assert_eq!(within_bytes("012345", 2), "01");
-        assert_eq!(within_characters("aéx", 3), "aéx");
-        assert_eq!(within_characters("ééé456789", 6), "ééé…89");
-        assert_eq!(within_characters("0123456789", 1), "…");
-    }
-
-    #[test]
-    fn no_limit_is_exceeded_and_no_character_divided() {
-        let text = "añ…🔥b".repeat(40);
-        for limit in 0..=text.len() {
-            let bytes = within_bytes(&text, limit);
-            assert!(bytes.len() <= limit, "{limit}: {bytes}");
-            // What a character divided in two leaves free.
-            assert!(bytes.len() + 6 >= limit, "{limit}: {bytes}");
-            let characters = within_characters(&text, limit).chars().count();
-            let expected = text.chars().count().min(limit.max(1));
-            assert_eq!(characters, expected);
-        }
     }
 }

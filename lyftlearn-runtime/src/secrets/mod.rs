@@ -19,6 +19,7 @@
 //! | `content` | a value, and how it is kept from being seen |
 //! | `local` | sources within this container |
 //! | `fetch` | (feature `agent`) sources over a network |
+//! | `files` | a set as the files that are delivered |
 //! | `naming` | which variables a secret becomes |
 //! | `watch` | waiting for a change |
 
@@ -26,6 +27,8 @@ mod content;
 pub(crate) mod fault;
 #[cfg(all(feature = "agent", feature = "cli"))]
 pub(crate) mod fetch;
+#[cfg(feature = "cli")]
+mod files;
 mod local;
 #[cfg(feature = "cli")]
 pub(crate) mod naming;
@@ -40,6 +43,8 @@ pub(crate) use content::Content;
 #[cfg(feature = "cli")]
 pub(crate) use content::{Pair, Value};
 use fault::{Failure, SecretsFault};
+#[cfg(feature = "cli")]
+pub(crate) use files::Files;
 #[cfg(feature = "cli")]
 pub(crate) use local::read as read_local;
 pub use watch::Watch;

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::compare::{Kind, compare};
 use super::{page, text};
 use crate::fuzz::{Draw, target};
+use crate::launch::snapshot::{Kind, compare};
 
 const WORDS: &[&str] = &[
     "platform",

@@ -1,72 +1,26 @@
 //! `diff`: what differs between two snapshots, and whether anybody said that it may.
 
-mod compare;
 #[cfg(test)]
 mod fuzz;
 mod page;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use lexopt::Parser;
-use serde_json::Value;
 
 use super::output;
 use super::usage::{self, UsageFault};
-use crate::contract::{limits, runtime};
-use crate::error::{Error, ErrorKind, Fault};
+use crate::contract::runtime;
+use crate::error::Error;
 use crate::facts::Facts;
+use crate::launch::snapshot::{Difference, Kind, compare, declared, read};
 use crate::visible::visible_line;
-use compare::Difference;
-pub(super) use compare::{Kind, compare};
 
 #[derive(Clone, Copy)]
 enum Format {
     Text,
     Json,
     Html,
-}
-
-/// A file that cannot be compared.
-#[derive(Debug)]
-enum SnapshotFault {
-    Absent {
-        path: String,
-    },
-    NoSnapshot {
-        path: String,
-    },
-    /// Of declarations with a star.
-    TooMany {
-        path: String,
-    },
-}
-
-impl std::fmt::Display for SnapshotFault {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Absent { path } => write!(f, "cannot compare {path}: it is not there"),
-            Self::NoSnapshot { path } => write!(f, "cannot compare {path}: it is no snapshot"),
-            Self::TooMany { path } => {
-                let most = limits::WILDCARDS;
-                write!(f, "cannot use {path}: more than {most} lines have a *")
-            }
-        }
-    }
-}
-
-impl Fault for SnapshotFault {
-    fn kind(&self) -> ErrorKind {
-        ErrorKind::Contract
-    }
-
-    fn hint(&self) -> Option<String> {
-        Some(match self {
-            Self::Absent { .. } | Self::NoSnapshot { .. } => {
-                "lyftlearn-runtime snapshot --output FILE makes one".to_owned()
-            }
-            Self::TooMany { .. } => "declare a whole section by one line, such as a.b.*".to_owned(),
-        })
-    }
 }
 
 pub(super) fn diff(mut words: Parser) -> Result<u8, Error> {
@@ -120,36 +74,6 @@ pub(super) fn diff(mut words: Parser) -> Result<u8, Error> {
     Ok(u8::from(undeclared))
 }
 
-/// A snapshot that was written.
-pub(super) fn read(facts: &Facts, file: &Path) -> Result<Value, Error> {
-    let path = file.display().to_string();
-    let Some(bytes) = facts.file(file, limits::HYPERPARAMETERS_BYTES)? else {
-        return Err(SnapshotFault::Absent { path }.into());
-    };
-    serde_json::from_slice(&bytes)
-        .ok()
-        .filter(|snapshot: &Value| snapshot["format"] == 1)
-        .ok_or_else(|| SnapshotFault::NoSnapshot { path }.into())
-}
-
-/// The patterns of a file; none when it is absent.
-pub(super) fn declared(facts: &Facts, file: &Path) -> Result<Vec<String>, Error> {
-    let text = facts.file(file, limits::DOCUMENT_BYTES)?;
-    let text = String::from_utf8_lossy(&text.unwrap_or_default()).into_owned();
-    let patterns: Vec<String> = text
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty() && !line.starts_with('#'))
-        .map(ToOwned::to_owned)
-        .collect();
-    let wildcards = patterns.iter().filter(|line| line.contains('*')).count();
-    if wildcards > limits::WILDCARDS {
-        let path = file.display().to_string();
-        return Err(SnapshotFault::TooMany { path }.into());
-    }
-    Ok(patterns)
-}
-
 fn text(differences: &[Difference]) -> String {
     let mut text = String::new();
     for (kind, title) in Kind::ALL {
@@ -162,28 +86,4 @@ fn text(differences: &[Difference]) -> String {
         }
     }
     text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::declared;
-    use crate::facts::Facts;
-
-    #[test]
-    fn wildcards_without_end_are_refused() {
-        let root = tempfile::tempdir().unwrap();
-        let facts = Facts::empty().with_root(root.path());
-        let read = |wildcards: usize| {
-            let lines = (0..wildcards).map(|n| format!("a{n}.*\n"));
-            let text: String = lines.chain(["exact\n".to_owned()]).collect();
-            std::fs::write(root.path().join("declared"), text).unwrap();
-            declared(&facts, "/declared".as_ref())
-        };
-        assert_eq!(read(1_000).unwrap().len(), 1_001);
-        assert_eq!(
-            read(10_000).unwrap_err().report(),
-            "lyftlearn-runtime: cannot use /declared: more than 1000 lines have a *\n  \
-             hint: declare a whole section by one line, such as a.b.*\n"
-        );
-    }
 }

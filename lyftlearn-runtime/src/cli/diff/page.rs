@@ -1,6 +1,6 @@
 //! The same for a browser: one file, nothing loaded from anywhere.
 
-use super::compare::{Difference, Kind};
+use crate::launch::snapshot::{Difference, Kind};
 use crate::visible::visible;
 
 const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#1c1e21}\

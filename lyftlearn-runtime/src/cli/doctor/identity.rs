@@ -26,11 +26,11 @@ pub(super) fn check(patient: &Patient) -> Vec<Finding> {
 /// Variables that choose a profile that no file has.
 #[cfg(feature = "agent")]
 fn lost_profiles(patient: &Patient) -> Vec<Finding> {
-    use super::super::{identity, user};
+    use crate::launch::{account, credentials};
     use crate::workload::CredentialMode;
 
-    let account = user::account(&patient.facts, patient.resolved.settings.user.as_deref());
-    let lost = identity::lost_profiles(&patient.facts, account.ok().flatten().as_ref());
+    let account = account::account(&patient.facts, patient.resolved.settings.user.as_deref());
+    let lost = credentials::lost_profiles(&patient.facts, account.ok().flatten().as_ref());
     let mode = patient.resolved.workload.credentials.mode;
     let finding = |detail: String| match mode {
         CredentialMode::Broker => Finding::new("identity", Verdict::Note, detail).of("profile"),
@@ -38,7 +38,7 @@ fn lost_profiles(patient: &Patient) -> Vec<Finding> {
             .of("profile")
             .fix("unset the variable, or mount the file that has the profile"),
     };
-    let about = identity::about_lost_profiles(&lost, mode == CredentialMode::Broker);
+    let about = credentials::about_lost_profiles(&lost, mode == CredentialMode::Broker);
     let about = about.into_iter().filter(|_| mode != CredentialMode::Off);
     about.map(finding).collect()
 }
@@ -46,7 +46,7 @@ fn lost_profiles(patient: &Patient) -> Vec<Finding> {
 /// What the environment offers, and what becomes of it.
 #[cfg(feature = "agent")]
 fn told(patient: &Patient) -> Finding {
-    use super::super::identity;
+    use crate::launch::credentials;
     use crate::workload::{CredentialMode, CredentialSource};
 
     let credentials = &patient.resolved.workload.credentials;
@@ -54,7 +54,7 @@ fn told(patient: &Patient) -> Finding {
     let (verdict, detail) = match (credentials.mode, credentials.source) {
         (CredentialMode::Off, _) => (Verdict::Note, "withheld by credentials.mode".to_owned()),
         (_, CredentialSource::None) => {
-            let without = identity::without(&patient.resolved);
+            let without = credentials::without(&patient.resolved);
             let detail = without.unwrap_or("the environment names none");
             (Verdict::Note, detail.to_owned())
         }

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs, UdpSock
 use std::time::{Duration, Instant};
 
 use super::{Finding, Patient, Verdict};
-use crate::cli::listeners::ours;
+use crate::launch::listeners::ours;
 use crate::workload::{Gateway, Protocol};
 
 /// A server of the deployment's own is near.

@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use super::super::secrets::looked_for;
 use super::{Finding, Patient, Verdict};
+use crate::launch::secrets::looked_for;
 
 pub(super) fn check(patient: &Patient) -> Vec<Finding> {
     if patient.resolved.settings.secrets.is_empty() {

@@ -17,6 +17,9 @@ use tokio::time::Instant;
 
 use super::content::Content;
 use super::fault::{Failure, Server, Why};
+use crate::contract::secrets as words;
+use crate::facts::Facts;
+use crate::resolve::Resolved;
 use crate::settings::secrets::{Confidant, Source};
 use crate::workload::{Credentials, Identity};
 
@@ -33,6 +36,34 @@ pub(crate) struct Request {
     /// Where services are called instead, by the variable that says so.
     pub(crate) endpoints: BTreeMap<String, String>,
     pub(crate) deadline_seconds: u32,
+}
+
+/// What has to be fetched for a workload, and by what.
+pub(crate) fn request(
+    facts: &Facts,
+    resolved: &Resolved,
+    wanted: Vec<(String, Source)>,
+) -> Request {
+    let settings = &resolved.settings;
+    let workload = &resolved.workload;
+    let endpoints = [
+        words::ENDPOINT,
+        words::SECRETS_MANAGER_ENDPOINT,
+        words::SSM_ENDPOINT,
+        words::KMS_ENDPOINT,
+    ];
+    let endpoints = endpoints
+        .into_iter()
+        .filter_map(|name| Some((name.to_owned(), facts.text(name)?.into_owned())));
+    Request {
+        wanted,
+        confidant: settings.confidant.clone(),
+        credentials: workload.credentials.clone(),
+        identity: resolved.identity.clone(),
+        region: resolved.region(facts),
+        endpoints: endpoints.collect(),
+        deadline_seconds: settings.secrets_deadline.unwrap_or(words::DEADLINE_SECONDS),
+    }
 }
 
 /// What came of it; in any order.

@@ -3,27 +3,23 @@
 
 use std::ffi::OsString;
 
-use super::usage::UsageFault;
-use super::{output, skew};
+use super::fault::not_for_people;
+use super::skew;
 use crate::contract::{delivered, limits};
-#[cfg(feature = "agent")]
-use crate::deliver::outcome::Class;
-use crate::deliver::outcome::{End, Exception, How, Outcome, Redact, Undelivered};
-use crate::deliver::{
-    Written, secrets, within_bytes, within_characters, write_outcome, write_reason,
-};
+use crate::deliver::{Written, secrets, write_outcome, write_reason};
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::held::Directory;
 use crate::metrics::region::Reader;
+use crate::outcome::{
+    End, How, Outcome, Redact, Undelivered, exceptions, oom_kills, within_bytes, within_characters,
+};
 use crate::platform::{ReasonLimit, shows_the_log_instead};
 use crate::secrets::parse;
+use crate::stderr;
 
 /// The word by which this binary knows that it is on this errand.
 pub(super) const WORD: &str = "--outcome";
-
-/// No more are kept; of more the newest are read.
-const EXCEPTIONS: usize = 64;
 
 /// What starts the errand, which is handed the run directory.
 pub(super) fn words(end: &End) -> Vec<OsString> {
@@ -36,7 +32,7 @@ pub(super) fn outcome(words: &[OsString]) -> Result<u8, Error> {
         .first()
         .and_then(|word| serde_json::from_str(word.to_str()?).ok());
     let Some(end) = end else {
-        return Err(UsageFault::NotForPeople { word: WORD }.into());
+        return Err(not_for_people(WORD));
     };
     let facts = Facts::capture(Vec::new());
     let variables = facts
@@ -52,23 +48,16 @@ pub(super) fn outcome(words: &[OsString]) -> Result<u8, Error> {
     outcome.metrics = metrics(&end, run);
     tell(&end, run, &outcome);
     if let Some(file) = end.snapshot.as_deref().filter(|_| end.completed())
-        && let Err(err) = skew::keep(&facts, file, end.owner)
+        && let Err(err) = skew::keep(&facts, file, end.owner, &end.groups)
         && !end.quiet
     {
         let path = file.display();
-        output::say(&format!(
+        stderr::say(&format!(
             "lyftlearn-runtime: cannot write {path}: {}\n",
             err.kind()
         ));
     }
     Ok(0)
-}
-
-/// The class alone, for whoever shows it before it is told.
-#[cfg(feature = "agent")]
-pub(crate) fn class(facts: &Facts, end: &End, run: Option<&Directory>) -> Class {
-    let kills = oom_kills(facts, end);
-    Outcome::of(end, exceptions(run), kills, &Redact::default()).class
 }
 
 /// The values that this start delivered; a set that cannot be read has none that we know.
@@ -139,34 +128,6 @@ fn about_metrics(metrics: &Undelivered) -> Option<String> {
     Some(format!("{count} {metrics} {what}"))
 }
 
-fn oom_kills(facts: &Facts, end: &End) -> Option<u64> {
-    let (counter, _) = end.oom_counter.as_ref()?;
-    facts.oom_kills(counter)
-}
-
-/// Exceptions that the program's processes noted. What cannot be understood of them was
-/// not written by the package.
-fn exceptions(run: Option<&Directory>) -> Vec<Exception> {
-    let directory = run.and_then(|run| run.below(delivered::EXCEPTIONS).ok());
-    let Some(directory) = directory else {
-        return Vec::new();
-    };
-    let names = directory.names().unwrap_or_default();
-    names
-        .into_iter()
-        .rev()
-        .filter(|name| {
-            let name = name.to_str().unwrap_or_default();
-            name.ends_with(".json") && !name.starts_with('.')
-        })
-        .take(EXCEPTIONS)
-        .filter_map(|name| {
-            let bytes = directory.read(name, limits::EXCEPTION_BYTES);
-            serde_json::from_slice(&bytes.ok()??).ok()
-        })
-        .collect()
-}
-
 /// `outcome.json` first, which is near; then the platform's file, which may be far; then
 /// a line for the log.
 fn tell(end: &End, run: Option<&Directory>, outcome: &Outcome) {
@@ -195,10 +156,10 @@ fn tell(end: &End, run: Option<&Directory>, outcome: &Outcome) {
     }
     // A report has been said already, and what completed says so by its exit code.
     if outcome.is_of_note(end) {
-        output::line(&format!("lyftlearn-runtime: {}", outcome.ended));
+        stderr::line(&format!("lyftlearn-runtime: {}", outcome.ended));
     }
     problems.extend(outcome.metrics.as_ref().and_then(about_metrics));
     for problem in problems {
-        output::line(&format!("lyftlearn-runtime: {problem}"));
+        stderr::line(&format!("lyftlearn-runtime: {problem}"));
     }
 }

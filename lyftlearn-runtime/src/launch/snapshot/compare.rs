@@ -8,7 +8,7 @@ use serde_json::Value;
 /// Whether a difference matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(in crate::cli) enum Kind {
+pub(crate) enum Kind {
     /// Nobody said that it may be.
     Undeclared,
     /// Named by somebody who meant it.
@@ -21,7 +21,7 @@ pub(in crate::cli) enum Kind {
 
 impl Kind {
     /// Worst first.
-    pub(super) const ALL: [(Self, &'static str); 4] = [
+    pub(crate) const ALL: [(Self, &'static str); 4] = [
         (Self::Undeclared, "undeclared differences"),
         (Self::Declared, "declared differences"),
         (Self::Platforms, "differences of the two platforms"),
@@ -30,13 +30,13 @@ impl Kind {
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize)]
-pub(in crate::cli) struct Difference {
-    pub(in crate::cli) kind: Kind,
+pub(crate) struct Difference {
+    pub(crate) kind: Kind,
     /// Dotted, as in `paths.model.mode`.
-    pub(in crate::cli) path: String,
+    pub(crate) path: String,
     /// JSON; `absent` where there is nothing.
-    pub(super) a: String,
-    pub(super) b: String,
+    pub(crate) a: String,
+    pub(crate) b: String,
 }
 
 /// What names the place: the platform itself, the job's names, hosts, and what a platform
@@ -112,7 +112,7 @@ const BETWEEN_PLATFORMS: &[&str] = &[
 
 /// Every difference, undeclared ones first. A pattern is a path; `*` stands for any
 /// characters.
-pub(in crate::cli) fn compare(a: &Value, b: &Value, declared: &[&str]) -> Vec<Difference> {
+pub(crate) fn compare(a: &Value, b: &Value, declared: &[&str]) -> Vec<Difference> {
     let platforms = a["platform"] != b["platform"];
     let (a, b) = (leaves(a), leaves(b));
     let paths: BTreeSet<&String> = a.keys().chain(b.keys()).collect();

@@ -2,33 +2,35 @@
 
 use std::net::TcpListener;
 
-use super::user::Account;
+use super::account::Account;
 use crate::contract::delivered as names;
 use crate::deliver::{Offer, Presented, write_identity};
+use crate::delivered::endpoint;
 use crate::facts::Facts;
 use crate::held::Directory;
 use crate::platform::{Competing, profiles_of_nowhere};
-use crate::resolve::{Resolved, endpoint};
+use crate::resolve::Resolved;
 use crate::settings::Settings;
 use crate::workload::{CredentialMode, CredentialSource, Credentials, Platform, Secret, Workload};
 
 /// An endpoint that is bound, and waits for its agent.
 #[cfg_attr(
     not(feature = "agent"),
-    allow(dead_code, reason = "without an agent nobody serves it")
+    expect(dead_code, reason = "without an agent nobody serves it")
 )]
 pub(super) struct Bound {
     pub(super) listener: TcpListener,
     pub(super) token: Secret,
+    uri: String,
 }
 
 /// What the user has said of `credentials.mode`.
-pub(super) fn is_native(settings: &Settings) -> bool {
+pub(crate) fn is_native(settings: &Settings) -> bool {
     settings.identity.mode.as_deref() == Some("native")
 }
 
 /// What there is to say where no identity was found: SDKs find none by themselves, or may.
-pub(super) fn without(resolved: &Resolved) -> Option<&'static str> {
+pub(crate) fn without(resolved: &Resolved) -> Option<&'static str> {
     let credentials = &resolved.workload.credentials;
     let none = credentials.source == CredentialSource::None
         && credentials.mode != CredentialMode::Off
@@ -48,12 +50,12 @@ const WITHOUT: &str = "no identity in the environment: SDKs may ask the node's m
     once that there is none, and =false lets them ask";
 
 /// Variables that choose a profile that no file of the program's has.
-pub(super) fn lost_profiles(facts: &Facts, account: Option<&Account>) -> Vec<&'static str> {
+pub(crate) fn lost_profiles(facts: &Facts, account: Option<&Account>) -> Vec<&'static str> {
     profiles_of_nowhere(facts, account.map(|account| account.home.as_str()))
 }
 
 /// What is said of each of them.
-pub(super) fn about_lost_profiles(lost: &[&'static str], served: bool) -> Vec<String> {
+pub(crate) fn about_lost_profiles(lost: &[&'static str], served: bool) -> Vec<String> {
     let what = if served {
         "the program does not get it"
     } else {
@@ -65,7 +67,7 @@ pub(super) fn about_lost_profiles(lost: &[&'static str], served: bool) -> Vec<St
 }
 
 /// What a program of this workload gets when nobody serves an identity.
-pub(super) fn unserved(workload: &Workload, native: bool) -> Presented {
+pub(crate) fn unserved(workload: &Workload, native: bool) -> Presented {
     match workload.credentials {
         Credentials {
             mode: CredentialMode::Off,
@@ -81,25 +83,30 @@ pub(super) fn unserved(workload: &Workload, native: bool) -> Presented {
     }
 }
 
-/// The same with an endpoint of this start's own, where the identity is to be had by one.
-pub(super) fn served(
+/// Binds the endpoint, where credentials are to be served by one.
+pub(super) fn bound(workload: &Workload, may_serve: bool) -> Option<std::io::Result<Bound>> {
+    let serves = workload.credentials.mode == CredentialMode::Broker && may_serve;
+    serves.then(bind)
+}
+
+/// How a program gets its credentials, with the endpoint's token written into the run directory.
+pub(super) fn presented(
     facts: &Facts,
     workload: &Workload,
     run: Option<&Directory>,
     settings: &Settings,
     account: Option<&Account>,
-    may_serve: bool,
+    bound: Option<std::io::Result<Bound>>,
     problems: &mut Vec<String>,
 ) -> (Presented, Option<Bound>) {
     let lost = lost_profiles(facts, account);
-    if workload.credentials.mode != CredentialMode::Broker || !may_serve {
+    let Some(bound) = bound else {
         if workload.credentials.mode != CredentialMode::Off {
             problems.extend(about_lost_profiles(&lost, false));
         }
         return (unserved(workload, is_native(settings)), None);
-    }
-    let bound = bind();
-    let (bound, uri) = match bound {
+    };
+    let bound = match bound {
         Ok(bound) => bound,
         Err(err) => {
             problems.push(format!(
@@ -112,7 +119,7 @@ pub(super) fn served(
     problems.extend(about_lost_profiles(&lost, true));
     let competing = Competing::here(facts);
     let token_file = run.and_then(|run| {
-        write_identity(run, &uri, &bound.token)
+        write_identity(run, &bound.uri, &bound.token)
             .inspect_err(|err| {
                 problems.push(format!(
                     "cannot write the credential endpoint's token: {}; some clients read it only from a file",
@@ -122,7 +129,7 @@ pub(super) fn served(
             .ok()
     });
     let offer = Offer {
-        uri,
+        uri: bound.uri.clone(),
         token: bound.token.clone(),
         token_file,
         instead_of_profile: competing.profile,
@@ -132,13 +139,17 @@ pub(super) fn served(
     (Presented::Offered(offer), Some(bound))
 }
 
-fn bind() -> std::io::Result<(Bound, String)> {
+fn bind() -> std::io::Result<Bound> {
     // IPv4 and a literal address: some clients know nothing else.
     let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0))?;
     let port = listener.local_addr()?.port();
     let uri = format!("http://127.0.0.1:{port}{}", names::CREDENTIALS_PATH);
     let token = token()?;
-    Ok((Bound { listener, token }, uri))
+    Ok(Bound {
+        listener,
+        token,
+        uri,
+    })
 }
 
 /// 256 bits nobody can guess, in what every header takes.
@@ -154,7 +165,7 @@ fn token() -> std::io::Result<Secret> {
 }
 
 /// The endpoint that PID 1 serves, for those beside its program.
-pub(super) fn beside(
+pub(crate) fn beside(
     facts: &Facts,
     workload: &Workload,
     settings: &Settings,

@@ -3,14 +3,14 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use super::usage::UsageFault;
+use super::fault::not_for_people;
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::init::{self, Stage, Way};
 
 pub(super) fn stage(words: &[OsString]) -> Result<u8, Error> {
     let Some((stage, file, argv)) = read(words) else {
-        return Err(UsageFault::NotForPeople { word: init::STAGE }.into());
+        return Err(not_for_people(init::STAGE));
     };
     if stage.terminal {
         init::take_terminal();

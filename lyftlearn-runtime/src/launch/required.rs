@@ -6,8 +6,8 @@ use std::os::unix::net::UnixDatagram;
 #[cfg(feature = "agent")]
 use listenfd::ListenFd;
 
-use super::identity;
-use super::user::Account;
+use super::account::Account;
+use super::credentials;
 use crate::error::{Error, ErrorKind, Fault};
 use crate::facts::Facts;
 use crate::resolve::Resolved;
@@ -116,7 +116,7 @@ pub(super) fn awaited(
     let credentials = &resolved.workload.credentials;
     // A program that asks by itself would end with such a profile.
     let by_itself = !serves || credentials.mode == CredentialMode::Native;
-    let lost = identity::lost_profiles(facts, account);
+    let lost = credentials::lost_profiles(facts, account);
     let fault = match (credentials.mode, credentials.source) {
         (CredentialMode::Off, _) => RequiredFault::Withheld,
         (_, CredentialSource::None) if credentials.isolated => RequiredFault::Isolated,
@@ -147,7 +147,8 @@ fn asked(facts: &Facts, resolved: &Resolved) -> Result<Option<UnixDatagram>, Err
     let patience = std::time::Duration::from_secs(identity.startup_seconds.into());
     // Without them the agent asks once more.
     let (agents, errands) = UnixDatagram::pair().ok().unzip();
-    let answer: Option<Answer> = super::errand::ask(facts, WORD, identity, patience, errands);
+    let answer: Option<Answer> =
+        super::helper_process::ask(facts, WORD, identity, patience, errands);
     let (cause, waited) = match answer {
         Some(Answer { cause: None, .. }) => return Ok(agents),
         Some(Answer {
@@ -175,8 +176,8 @@ struct Answer {
 
 /// The errand.
 #[cfg(feature = "agent")]
-pub(super) fn errand(arguments: &[std::ffi::OsString]) -> Result<u8, Error> {
-    super::errand::run(WORD, arguments, async |identity| {
+pub(super) fn helper(arguments: &[std::ffi::OsString]) -> Result<u8, Error> {
+    super::helper_process::run(WORD, arguments, async |identity| {
         // Taken first: a process that the source starts must not get it.
         let socket = ListenFd::from_env().take_unix_datagram(0).ok().flatten();
         let cause = match crate::credentials::first(&identity).await {

@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::diff::{self, Kind, compare, declared};
-use super::snapshot;
+use super::snapshot::{self, Kind, compare, declared};
 use crate::contract::runtime;
-use crate::deliver::outcome::Skew;
 use crate::error::{Error, ErrorKind, Fault};
 use crate::facts::Facts;
 use crate::held::{Directory, Owner};
+use crate::init::{self, User};
+use crate::outcome::Skew;
 use crate::resolve::Resolved;
 use crate::workload::{Role, Workload};
 
@@ -67,9 +67,20 @@ pub(super) fn kept_at(workload: &Workload, guard: Option<&str>) -> Option<PathBu
     (workload.role == Role::Training && guard != Some("off")).then(|| place(model))
 }
 
-/// Writes it, as a file of the program's user's, whose the model is. A model directory that is
-/// gone, or takes no more, changes nothing.
-pub(super) fn keep(facts: &Facts, file: &Path, owner: Owner) -> std::io::Result<()> {
+/// Writes it, as a file of the program's user's, whose the model is. This process becomes that
+/// user first: the paths that a snapshot reads may be links by now. A model directory that is gone,
+/// or takes no more, changes nothing.
+pub(super) fn keep(
+    facts: &Facts,
+    file: &Path,
+    owner: Owner,
+    groups: &[u32],
+) -> std::io::Result<()> {
+    if let Some((uid, gid)) = owner {
+        let groups = groups.to_vec();
+        let user = User { uid, gid, groups };
+        init::become_user(&user).map_err(|error| std::io::Error::other(error.to_string()))?;
+    }
     let snapshot =
         snapshot::take(facts).map_err(|error| std::io::Error::other(error.to_string()))?;
     let (Some(directory), Some(name)) = (file.parent(), file.file_name()) else {
@@ -96,7 +107,7 @@ pub(super) fn guard(facts: &Facts, resolved: &Resolved) -> Result<Option<Skew>, 
     if !serving || guard == Some("off") || !facts.exists(&file) {
         return Ok(None);
     }
-    let kept = match diff::read(facts, &file) {
+    let kept = match snapshot::read(facts, &file) {
         Ok(kept) => kept,
         // What cannot be read guards nothing; that is said, or stops the start.
         Err(error) if guard == Some("fail") => return Err(error),

@@ -1,27 +1,26 @@
 //! `snapshot`: what a program sees here, as canonical JSON: names, hashes and versions, in a
 //! stable order, and never a secret.
 
+mod compare;
+mod declared;
 mod machine;
 mod python;
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
-use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+pub(crate) use compare::{Difference, Kind, compare};
+pub(crate) use declared::{declared, read};
 use digest_io::IoWrapper;
-use lexopt::Parser;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::layers::Gathered;
-use super::output;
-use super::usage::{self, UsageFault};
+use super::environment::Gathered;
 use crate::deliver::layered;
-use crate::deliver::outcome::named_secret;
 use crate::error::Error;
 use crate::facts::Facts;
+use crate::outcome::named_secret;
 use crate::resolve::{Resolved, resolve};
 use crate::workload::{Paths, Texts};
 
@@ -29,33 +28,13 @@ use crate::workload::{Paths, Texts};
 /// secret would not survive.
 const SECRET: &str = "secret";
 
-pub(super) fn snapshot(mut words: Parser) -> Result<u8, Error> {
-    let mut file = None;
-    let facts = usage::looked_at(&mut words, |option, words| match option {
-        "--output" => {
-            file = Some(PathBuf::from(usage::value(words, "--output")?));
-            Ok(true)
-        }
-        _ => Ok(false),
-    })?;
-    let text = format!("{:#}\n", take(&facts)?);
-    match file {
-        None => output::data(text.as_bytes())?,
-        Some(file) => write(&file, &text).map_err(|err| {
-            let path = file.display().to_string();
-            Error::from(UsageFault::Unwritable { path }).because(err.kind())
-        })?,
-    }
-    Ok(0)
-}
-
 /// Everything that may make a program compute something else here than there.
-pub(super) fn take(facts: &Facts) -> Result<Value, Error> {
+pub(crate) fn take(facts: &Facts) -> Result<Value, Error> {
     of(facts, &resolve(facts)?)
 }
 
 /// The same for what has been resolved already.
-pub(super) fn of(facts: &Facts, resolved: &Resolved) -> Result<Value, Error> {
+pub(crate) fn of(facts: &Facts, resolved: &Resolved) -> Result<Value, Error> {
     let variables = variables(facts, resolved)?;
     Ok(json!({
         "format": 1,
@@ -161,14 +140,4 @@ fn hex(digest: &[u8]) -> String {
 fn text(facts: &Facts, path: impl AsRef<Path>) -> Option<String> {
     let bytes = facts.file(path, crate::contract::limits::DOCUMENT_BYTES);
     Some(String::from_utf8_lossy(&bytes.ok()??).into_owned())
-}
-
-/// Whole or not at all, and for whoever may read what lies beside it.
-pub(super) fn write(file: &Path, text: &str) -> std::io::Result<()> {
-    let parent = file.parent().filter(|parent| *parent != OsStr::new(""));
-    let mut draft = tempfile::NamedTempFile::new_in(parent.unwrap_or(Path::new(".")))?;
-    draft.write_all(text.as_bytes())?;
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-    draft.as_file().set_permissions(mode)?;
-    draft.persist(file).map(drop).map_err(|err| err.error)
 }

@@ -12,16 +12,16 @@ use crate::workload::Platform;
 
 /// A place, and what comes in there.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(super) struct Place {
+pub(crate) struct Place {
     /// The route's name; of the endpoint for credentials its own.
-    pub(super) listener: String,
-    pub(super) protocol: Protocol,
-    pub(super) address: SocketAddr,
+    pub(crate) listener: String,
+    pub(crate) protocol: Protocol,
+    pub(crate) address: SocketAddr,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Protocol {
+pub(crate) enum Protocol {
     Tcp,
     Udp,
 }
@@ -29,7 +29,7 @@ pub(super) enum Protocol {
 /// Whose a place is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Holder {
+pub(crate) enum Holder {
     /// The container's PID 1, or whoever started this program, holds it.
     Ours,
     /// A neighbour: this runtime has another place, or none.
@@ -39,15 +39,15 @@ pub(super) enum Holder {
 
 /// As `inspect` tells it.
 #[derive(Debug, Serialize)]
-pub(super) struct Listener {
+pub(crate) struct Listener {
     #[serde(flatten)]
     place: Place,
-    pub(super) holder: Holder,
+    pub(crate) holder: Holder,
 }
 
 impl Listener {
     /// Its name, and the rest in words.
-    pub(super) fn words(&self) -> (&str, String) {
+    pub(crate) fn words(&self) -> (&str, String) {
         let Place {
             listener,
             protocol,
@@ -68,7 +68,7 @@ impl Listener {
 
 /// Every place of ours, every one that a start would want, and the usual ones that somebody
 /// else has. Nothing where the kernel does not tell who listens.
-pub(super) fn listeners(facts: &Facts, resolved: &Resolved) -> Vec<Listener> {
+pub(crate) fn listeners(facts: &Facts, resolved: &Resolved) -> Vec<Listener> {
     let Some(all) = facts.listening() else {
         return Vec::new();
     };
@@ -99,7 +99,7 @@ pub(super) fn listeners(facts: &Facts, resolved: &Resolved) -> Vec<Listener> {
 }
 
 /// What PID 1, or whoever started this program, has bound.
-pub(super) fn ours(facts: &Facts) -> Vec<Place> {
+pub(crate) fn ours(facts: &Facts) -> Vec<Place> {
     let run = facts.run_directory(Whose::Anybody);
     let note = run.and_then(|run| {
         run.read(delivered::LISTENERS, limits::KERNEL_FILE_BYTES)

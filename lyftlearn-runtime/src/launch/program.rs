@@ -5,7 +5,7 @@ use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::usage::{self, UsageFault};
+use super::fault::LaunchFault;
 use crate::contract::runtime;
 use crate::error::{Error, ErrorKind, Fault};
 use crate::facts::Facts;
@@ -103,13 +103,13 @@ pub(super) fn resolve(
     hyperparameters: impl FnOnce() -> Result<Vec<OsString>, Error>,
 ) -> Result<Vec<OsString>, Error> {
     let Some(first) = argv.first() else {
-        let default = commands.default.as_deref().ok_or(UsageFault::NoProgram)?;
+        let default = commands.default.as_deref().ok_or(LaunchFault::NoProgram)?;
         return Ok(default.iter().map(OsString::from).collect());
     };
     let (word, command) = match first.to_str() {
         Some("train") => ("train", &commands.train),
         Some("serve") => ("serve", &commands.serve),
-        Some(word) if usage::is_subcommand(word) && on_path(facts, first).is_none() => {
+        Some(word) if runtime::SUBCOMMANDS.contains(&word) && on_path(facts, first).is_none() => {
             return Err(OwnCommand {
                 word: word.to_owned(),
             }

@@ -14,21 +14,21 @@ use crate::held::Directory;
 use crate::resolve::Resolved;
 use crate::secrets::fault::{Failure, SecretsFault, Why};
 use crate::secrets::naming::{self, Named};
-use crate::secrets::{Content, Set, parse, read_local};
+use crate::secrets::{Content, Files, Set, parse, read_local};
 use crate::settings::secrets::{Declared, Source};
 use crate::settings::{Services, Settings};
 use crate::workload::Platform;
 
 /// The word by which this binary knows that it is to fetch.
 #[cfg(feature = "agent")]
-pub(super) const WORD: &str = "--secrets";
+pub(crate) const WORD: &str = "--secrets";
 
 /// Everything that is to be delivered.
 #[derive(Debug, Default)]
-pub(super) struct Obtained {
-    pub(super) set: Set,
-    pub(super) variables: Vec<SecretVariable>,
-    pub(super) problems: Vec<String>,
+pub(crate) struct Obtained {
+    pub(crate) set: Set,
+    pub(crate) variables: Vec<SecretVariable>,
+    pub(crate) problems: Vec<String>,
 }
 
 /// What is known before anything is fetched.
@@ -41,12 +41,12 @@ struct Plan<'a> {
 }
 
 /// Whether something has to be fetched.
-pub(super) fn fetches(facts: &Facts, resolved: &Resolved) -> bool {
+pub(crate) fn fetches(facts: &Facts, resolved: &Resolved) -> bool {
     !plan(facts, resolved).wanted.is_empty()
 }
 
 /// Reads and fetches everything; what is required and not there ends the start.
-pub(super) fn obtain(facts: &Facts, resolved: &Resolved) -> Result<Obtained, Error> {
+pub(crate) fn obtain(facts: &Facts, resolved: &Resolved) -> Result<Obtained, Error> {
     let mut obtained = Obtained::default();
     let mut missing = Vec::new();
     for (secret, found) in looked_for(facts, resolved) {
@@ -71,10 +71,10 @@ pub(super) fn obtain(facts: &Facts, resolved: &Resolved) -> Result<Obtained, Err
 }
 
 /// A secret and its variables, or why there is none.
-pub(super) type LookedFor = Result<(Content, Named), Why>;
+pub(crate) type LookedFor = Result<(Content, Named), Why>;
 
 /// Each that is declared for this platform, and what came of it.
-pub(super) fn looked_for<'a>(
+pub(crate) fn looked_for<'a>(
     facts: &Facts,
     resolved: &'a Resolved,
 ) -> Vec<(&'a Declared, LookedFor)> {
@@ -103,7 +103,7 @@ pub(super) fn looked_for<'a>(
 }
 
 /// Those that need no network, for who only shows names; what is not there is left out.
-pub(super) fn at_hand(facts: &Facts, resolved: &Resolved) -> Obtained {
+pub(crate) fn at_hand(facts: &Facts, resolved: &Resolved) -> Obtained {
     let mut plan = plan(facts, resolved);
     let mut obtained = Obtained::default();
     for secret in &resolved.settings.secrets {
@@ -118,7 +118,7 @@ pub(super) fn at_hand(facts: &Facts, resolved: &Resolved) -> Obtained {
 }
 
 /// Those that PID 1 delivered, for who comes to stand beside its program.
-pub(super) fn beside(settings: &Settings, run: &Directory) -> Result<Obtained, Error> {
+pub(crate) fn beside(settings: &Settings, run: &Directory) -> Result<Obtained, Error> {
     let mut obtained = Obtained::default();
     if settings.secrets.is_empty() {
         return Ok(obtained);
@@ -141,7 +141,7 @@ pub(super) fn beside(settings: &Settings, run: &Directory) -> Result<Obtained, E
 }
 
 /// The set as files in the run directory; `None` where there is none.
-pub(super) fn keep_set(
+pub(crate) fn keep_set(
     settings: &Settings,
     obtained: &Obtained,
     run: Option<&Directory>,
@@ -168,37 +168,6 @@ pub(super) fn keep_set(
             ));
             Ok(None)
         }
-    }
-}
-
-/// A set as it is written.
-pub(crate) struct Files<'a> {
-    document: zeroize::Zeroizing<Vec<u8>>,
-    named: Vec<(&'a str, &'a [u8])>,
-}
-
-impl<'a> Files<'a> {
-    pub(crate) fn of(settings: &'a Settings, set: &'a Set) -> Self {
-        let document = serde_json::to_vec(set).expect("texts have no failure to report");
-        let named = settings.secrets.iter().filter_map(|secret| {
-            let content = set.get(&secret.name)?;
-            Some((secret.file.as_deref()?, content.bytes_of_its_file()))
-        });
-        Self {
-            document: document.into(),
-            named: named.collect(),
-        }
-    }
-
-    pub(crate) fn all(&self) -> Vec<(&str, &[u8])> {
-        let document = (words::ALL, self.document.as_slice());
-        std::iter::once(document)
-            .chain(self.named.iter().copied())
-            .collect()
-    }
-
-    fn asked_for(&self) -> bool {
-        !self.named.is_empty()
     }
 }
 
@@ -324,13 +293,13 @@ fn fetch(_: &Facts, _: &Resolved, wanted: Vec<(String, Source)>) -> Fetched {
 /// Has the errand fetch, and waits for it.
 #[cfg(feature = "agent")]
 fn fetch(facts: &Facts, resolved: &Resolved, wanted: Vec<(String, Source)>) -> Fetched {
-    use crate::secrets::fetch::Answer;
+    use crate::secrets::fetch::{Answer, request};
 
     let lost = |(name, _): &(String, Source)| (name.clone(), Err(Why::Lost));
     let mut fetched: Fetched = wanted.iter().map(lost).collect();
     let request = request(facts, resolved, wanted);
     let patience = std::time::Duration::from_secs(request.deadline_seconds.into());
-    let answer: Option<Answer> = super::errand::ask(facts, WORD, &request, patience, None);
+    let answer: Option<Answer> = super::helper_process::ask(facts, WORD, &request, patience, None);
     let answer = answer.unwrap_or_default();
     fetched.extend(
         answer
@@ -343,37 +312,8 @@ fn fetch(facts: &Facts, resolved: &Resolved, wanted: Vec<(String, Source)>) -> F
     fetched
 }
 
-/// What has to be fetched for a workload, and by what.
-#[cfg(feature = "agent")]
-pub(crate) fn request(
-    facts: &Facts,
-    resolved: &Resolved,
-    wanted: Vec<(String, Source)>,
-) -> crate::secrets::fetch::Request {
-    let settings = &resolved.settings;
-    let workload = &resolved.workload;
-    let endpoints = [
-        words::ENDPOINT,
-        words::SECRETS_MANAGER_ENDPOINT,
-        words::SSM_ENDPOINT,
-        words::KMS_ENDPOINT,
-    ];
-    let endpoints = endpoints
-        .into_iter()
-        .filter_map(|name| Some((name.to_owned(), facts.text(name)?.into_owned())));
-    crate::secrets::fetch::Request {
-        wanted,
-        confidant: settings.confidant.clone(),
-        credentials: workload.credentials.clone(),
-        identity: resolved.identity.clone(),
-        region: crate::platform::region(facts, workload.job.arn.as_deref()),
-        endpoints: endpoints.collect(),
-        deadline_seconds: settings.secrets_deadline.unwrap_or(words::DEADLINE_SECONDS),
-    }
-}
-
 /// The errand.
 #[cfg(feature = "agent")]
-pub(super) fn errand(arguments: &[OsString]) -> Result<u8, Error> {
-    super::errand::run(WORD, arguments, crate::secrets::fetch::fetch)
+pub(crate) fn helper(arguments: &[OsString]) -> Result<u8, Error> {
+    super::helper_process::run(WORD, arguments, crate::secrets::fetch::fetch)
 }

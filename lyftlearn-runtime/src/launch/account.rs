@@ -10,14 +10,14 @@ use crate::init::User;
 
 /// A user to become, and where that one is at home.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Account {
-    pub(super) user: User,
-    pub(super) home: String,
+pub(crate) struct Account {
+    pub(crate) user: User,
+    pub(crate) home: String,
 }
 
 impl Account {
     /// Whose the program's files are.
-    pub(super) fn owner(&self) -> (u32, u32) {
+    pub(crate) fn owner(&self) -> (u32, u32) {
         (self.user.uid, self.user.gid)
     }
 }
@@ -92,7 +92,7 @@ impl Fault for UserFault {
 }
 
 /// Whom the program is to run as; `None` when as this process.
-pub(super) fn account(facts: &Facts, setting: Option<&str>) -> Result<Option<Account>, Error> {
+pub(crate) fn account(facts: &Facts, setting: Option<&str>) -> Result<Option<Account>, Error> {
     let Some(setting) = setting else {
         return Ok(None);
     };

@@ -43,7 +43,7 @@ fn text(draw: &mut Draw<'_>) -> String {
             0 => text.push_str(secret),
             1 => text.push_str("canary7391qzx-overlaps-it"),
             2 => text.push_str(&base64(secret)),
-            3 => text.push_str(&super::in_a_url(secret)),
+            3 => text.push_str(&super::redact::in_a_url(secret)),
             4 => {
                 let letters: Vec<char> = secret.chars().collect();
                 let cut = draw.below(letters.len() + 1);
@@ -117,7 +117,7 @@ fn notes(draw: &mut Draw<'_>) {
         for text in [&outcome.reason, &outcome.ended] {
             check_hidden(text, secret, 6);
         }
-        for encoded in [base64(secret), super::in_a_url(secret)] {
+        for encoded in [base64(secret), super::redact::in_a_url(secret)] {
             check_hidden(&document, &encoded, encoded.len());
         }
     }
@@ -128,7 +128,7 @@ fn notes(draw: &mut Draw<'_>) {
             exception.file.as_ref(),
         ];
         for text in texts.into_iter().flatten() {
-            assert!(text.chars().count() <= super::MESSAGE_CHARACTERS);
+            assert!(text.chars().count() <= super::redact::MESSAGE_CHARACTERS);
             SECRETS
                 .iter()
                 .for_each(|secret| check_hidden(text, secret, 6));
@@ -136,7 +136,7 @@ fn notes(draw: &mut Draw<'_>) {
     }
     let unseen = |letter: char| letter.is_control() && !"\n\t".contains(letter);
     assert!(!outcome.reason.contains(unseen), "{:?}", outcome.reason);
-    assert!(outcome.reason.chars().count() < 10 * super::MESSAGE_CHARACTERS);
+    assert!(outcome.reason.chars().count() < 10 * super::redact::MESSAGE_CHARACTERS);
 }
 
 #[test]

@@ -1,23 +1,28 @@
-//! What stands beside the program: the agent with its sockets, and what all processes count in.
+//! The agent beside the program: what it is for in this start, and whether there is room for it.
 
+#[cfg(feature = "agent")]
+mod start;
+
+use std::net::TcpListener;
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::identity;
 #[cfg(feature = "agent")]
-use super::listen;
-use crate::deliver::Pointed;
-use crate::deliver::outcome::Skew;
+pub(super) use start::{WORD, agent};
+
+use super::credentials;
+use super::statsd::Listening;
 use crate::facts::Facts;
 use crate::held::Directory;
 use crate::init::{self, Helper, Policy};
-use crate::metrics::region;
+use crate::outcome::Skew;
 use crate::settings::Settings;
-use crate::workload::{Clients, Export, Identity, Platform, Role, Workload};
+use crate::workload::{Export, Identity, Workload};
 
 /// A server that has not taken it by then will not.
 const LONGEST_FLUSH: Duration = Duration::from_secs(2);
+
 /// What the agent is for in this start.
 #[cfg_attr(
     not(feature = "agent"),
@@ -27,15 +32,14 @@ pub(super) struct Needs<'a> {
     pub(super) settings: &'a Settings,
     /// Where its own socket goes; without a run directory nobody would find it.
     pub(super) run: Option<&'a Directory>,
-    /// Whether there are descriptors for it.
-    pub(super) descriptors: bool,
     /// How long the region is that lies there.
     pub(super) region_bytes: Option<u64>,
     pub(super) identity: &'a Identity,
-    pub(super) endpoint: Option<identity::Bound>,
+    pub(super) endpoint: Option<credentials::Bound>,
     /// Where the first credentials lie, when the start has waited for them.
     pub(super) first: Option<UnixDatagram>,
     pub(super) statsd: Listening,
+    pub(super) scrape: Option<TcpListener>,
     pub(super) export: &'a Export,
     /// How long what is left at the end may take to be sent.
     pub(super) flush: Duration,
@@ -49,81 +53,11 @@ pub(super) struct Needs<'a> {
     pub(super) problems: &'a mut Vec<String>,
 }
 
-/// Whether what a program counts here is shown to nobody. On a machine of one's own that is
-/// no surprise.
-pub(super) fn is_nowhere(workload: &Workload) -> bool {
-    workload.metrics.routes.is_empty()
-        && workload.platform != Platform::Local
-        && workload.role != Role::Notebook
-}
-
 /// The agent's part of what is kept from the program, with room to say how it went.
 pub(super) fn flush_time(policy: &Policy) -> Duration {
     init::agents_time(policy.budget)
         .mul_f64(0.8)
         .min(LONGEST_FLUSH)
-}
-
-/// StatsD's sockets, where there are any.
-#[cfg(feature = "agent")]
-pub(super) type Listening = Option<listen::Bound>;
-#[cfg(not(feature = "agent"))]
-pub(super) type Listening = ();
-
-#[cfg(feature = "agent")]
-pub(super) fn joined(statsd: &Listening, mut export: Export) -> Export {
-    match statsd {
-        Some(bound) => bound.joined(export),
-        // Nobody is heard: nothing is passed on, and nothing is missing at the end.
-        None => {
-            export.push.relays = false;
-            export
-        }
-    }
-}
-
-#[cfg(not(feature = "agent"))]
-pub(super) fn joined((): &Listening, export: Export) -> Export {
-    export
-}
-
-pub(super) fn make_region(
-    run: &Directory,
-    bytes: u64,
-    problems: &mut Vec<String>,
-) -> Option<region::Place> {
-    let place = region::create_in(run, bytes)
-        .inspect_err(|err| problems.push(format!("cannot make metrics.region: {}", err.kind())))
-        .ok()??;
-    let made = place.bytes();
-    if made < bytes {
-        problems.push(format!(
-            "metrics.region has {made} bytes: there was no room for {bytes}"
-        ));
-    }
-    Some(place)
-}
-
-#[cfg(feature = "agent")]
-pub(super) fn statsd(
-    settings: &Settings,
-    clients: &Clients,
-    workload: &Workload,
-    run: Option<&Directory>,
-    problems: &mut Vec<String>,
-) -> (Pointed, Listening) {
-    listen::bound(settings, clients, workload.platform, run, problems)
-}
-
-#[cfg(not(feature = "agent"))]
-pub(super) fn statsd(
-    _: &Settings,
-    _: &Clients,
-    _: &Workload,
-    _: Option<&Directory>,
-    _: &mut Vec<String>,
-) -> (Pointed, Listening) {
-    (Pointed::default(), ())
 }
 
 /// An agent's sockets lie above this number before it is there (see `init::agent`), and the rest
@@ -161,18 +95,38 @@ pub(super) fn has_descriptors(_: &Workload, _: &mut Export, _: &mut Vec<String>)
     false
 }
 
+/// Where Prometheus asks. A port that is somebody else's stops nothing.
 #[cfg(feature = "agent")]
-pub(super) fn helper(facts: &Facts, mut needs: Needs<'_>) -> Option<Helper> {
-    if !needs.descriptors {
+pub(super) fn scrape(export: &Export, problems: &mut Vec<String>) -> Option<TcpListener> {
+    let address = export.listen?;
+    TcpListener::bind(address)
+        .inspect_err(|err| {
+            problems.push(format!(
+                "cannot listen on {address} for Prometheus: {}; metrics.listen takes another port, or off",
+                err.kind()
+            ));
+        })
+        .ok()
+}
+
+#[cfg(not(feature = "agent"))]
+pub(super) fn scrape(_: &Export, _: &mut Vec<String>) -> Option<TcpListener> {
+    None
+}
+
+/// The agent, ready to be started, where `descriptors` are there for one.
+#[cfg(feature = "agent")]
+pub(super) fn helper(facts: &Facts, descriptors: bool, mut needs: Needs<'_>) -> Option<Helper> {
+    if !descriptors {
         return None;
     }
-    super::agent::helper(facts, &mut needs).unwrap_or_else(|err| {
+    start::helper(facts, &mut needs).unwrap_or_else(|err| {
         needs.problems.push(format!("no agent: {}", err.kind()));
         None
     })
 }
 
 #[cfg(not(feature = "agent"))]
-pub(super) fn helper(_: &Facts, _: Needs<'_>) -> Option<Helper> {
+pub(super) fn helper(_: &Facts, _: bool, _: Needs<'_>) -> Option<Helper> {
     None
 }

@@ -4,10 +4,10 @@ use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
-use super::identity;
-use super::ingest;
+use super::account::Account;
+use super::credentials;
 use super::secrets::Obtained;
-use super::user::Account;
+use super::statsd;
 use crate::contract::{aws, linux};
 use crate::deliver::{
     Environment, Layers, Pointed, Presented, SecretVariable, changes, delivered, environment, point,
@@ -19,7 +19,7 @@ use crate::resolve::Resolved;
 use crate::toolkit;
 use crate::workload::Workload;
 
-pub(super) struct Gathered {
+pub(crate) struct Gathered {
     image: Vec<(OsString, OsString)>,
     documents: Vec<(OsString, OsString, PathBuf)>,
     ours: Vec<(String, OsString)>,
@@ -31,7 +31,7 @@ pub(super) struct Gathered {
 impl Gathered {
     /// `delivered` is what delivery named for `workload`, `optional` what it names where
     /// there is room.
-    pub(super) fn new(
+    pub(crate) fn new(
         facts: &Facts,
         workload: &Workload,
         variables: &[DocumentVariable],
@@ -67,14 +67,14 @@ impl Gathered {
     }
 
     /// The same, with secrets.
-    pub(super) fn with(mut self, obtained: Obtained) -> Self {
+    pub(crate) fn with(mut self, obtained: Obtained) -> Self {
         self.secrets = obtained.variables;
         self
     }
 
     /// What a start of what was resolved would deliver; beside one that serves an identity,
     /// that identity.
-    pub(super) fn planned(facts: &Facts, resolved: &Resolved) -> Result<Self, Error> {
+    pub(crate) fn planned(facts: &Facts, resolved: &Resolved) -> Result<Self, Error> {
         let ours = delivered(&resolved.workload, resolved.settings.notes_exceptions());
         Self::new(
             facts,
@@ -82,13 +82,13 @@ impl Gathered {
             &resolved.variables,
             &ours,
             &resolved.toolkit.variables,
-            &identity::beside(facts, &resolved.workload, &resolved.settings, None),
-            &ingest::beside(facts, &resolved.workload, &resolved.settings),
+            &credentials::beside(facts, &resolved.workload, &resolved.settings, None),
+            &statsd::beside(facts, &resolved.workload, &resolved.settings),
         )
     }
 
     /// Names of what was found that the program does not get.
-    pub(super) fn gone(&self, facts: &Facts) -> Vec<String> {
+    pub(crate) fn gone(&self, facts: &Facts) -> Vec<String> {
         let found = facts.vars().iter();
         found
             .filter_map(|(name, _)| name.to_str())
@@ -99,7 +99,7 @@ impl Gathered {
     }
 
     /// The whole environment of a program that runs as `account`.
-    pub(super) fn environment(
+    pub(crate) fn environment(
         &self,
         facts: &Facts,
         argv: &[OsString],
@@ -115,7 +115,7 @@ impl Gathered {
         Ok(environment)
     }
 
-    pub(super) fn layers<'a>(&'a self, facts: &'a Facts) -> Layers<'a> {
+    pub(crate) fn layers<'a>(&'a self, facts: &'a Facts) -> Layers<'a> {
         Layers {
             found: facts.vars(),
             image: &self.image,
@@ -145,7 +145,7 @@ fn found<'a>(
 }
 
 /// What the program does without, in a sentence.
-pub(super) fn no_room(left_out: &[String]) -> Option<String> {
+pub(crate) fn no_room(left_out: &[String]) -> Option<String> {
     const LISTED: usize = 4;
     let first = left_out.get(..LISTED.min(left_out.len()))?.join(", ");
     let more = match left_out.len().checked_sub(LISTED) {

@@ -1,17 +1,16 @@
 //! The agent's start, and how `run` has it started.
 
 use std::ffi::OsString;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 
 use rustix::net::{SocketType, getsockname};
 
-use super::beside::Needs;
-use super::errand;
-use super::identity;
-use super::listen::{Bound, bound_in};
-use super::listeners::{Place, Protocol};
-use super::usage::UsageFault;
+use super::super::fault::not_for_people;
+use super::super::helper_process;
+use super::super::listeners::{Place, Protocol};
+use super::super::statsd::listen::{Bound, bound_in};
+use super::{Needs, credentials};
 use crate::agent::{Metrics, ORDERS, Orders, Run, Socket};
 use crate::contract::delivered;
 use crate::contract::ledger::WORDS;
@@ -23,12 +22,12 @@ use crate::metrics::statsd::Listener as Heard;
 use crate::settings::secrets::Declared;
 
 /// The word by which this binary knows that it is the agent.
-pub(super) const WORD: &str = "--agent";
+pub(in crate::launch) const WORD: &str = "--agent";
 
-pub(super) fn agent(words: &[OsString]) -> Result<u8, Error> {
+pub(in crate::launch) fn agent(words: &[OsString]) -> Result<u8, Error> {
     let parent = words.first().and_then(|word| word.to_str()?.parse().ok());
     let Some(parent) = parent else {
-        return Err(UsageFault::NotForPeople { word: WORD }.into());
+        return Err(not_for_people(WORD));
     };
     crate::agent::serve(parent)?;
     Ok(0)
@@ -39,7 +38,7 @@ pub(super) fn helper(facts: &Facts, needs: &mut Needs<'_>) -> std::io::Result<Op
     let follows = needs.settings.secrets.iter().any(Declared::is_followed);
     let secrets = follows && needs.run.is_some();
     let asked = needs.settings.agent.as_deref() == Some("on");
-    let scrape = scrape_socket(needs);
+    let scrape = needs.scrape.take();
     let goes_out = needs.export.push.values || needs.export.reports();
     let exports = scrape.is_some() || goes_out || needs.statsd.is_some();
     if !asked && needs.endpoint.is_none() && !secrets && !exports {
@@ -60,7 +59,10 @@ pub(super) fn helper(facts: &Facts, needs: &mut Needs<'_>) -> std::io::Result<Op
         orders.sockets.push(Socket::State);
         sockets.push(bound_in(run, delivered::AGENT_SOCKET, SocketType::STREAM)?);
     }
-    if let Some(identity::Bound { listener, token }) = needs.endpoint.take() {
+    if let Some(credentials::Bound {
+        listener, token, ..
+    }) = needs.endpoint.take()
+    {
         orders.sockets.push(Socket::Credentials);
         sockets.push(OwnedFd::from(listener));
         orders.identity = Some((needs.identity.clone(), token));
@@ -109,7 +111,7 @@ pub(super) fn helper(facts: &Facts, needs: &mut Needs<'_>) -> std::io::Result<Op
         let _ = run.write(delivered::LISTENERS, &note);
     }
     let file = init::own_path().ok_or(std::io::ErrorKind::NotFound)?;
-    let mut environment = errand::environment(facts, sockets.len());
+    let mut environment = helper_process::environment(facts, sockets.len());
     let text = serde_json::to_string(&orders).expect("plain data has no failure to report");
     environment.push((ORDERS.into(), text.into()));
     Ok(Some(Helper {
@@ -196,17 +198,4 @@ fn metrics(needs: &mut Needs<'_>) -> Metrics {
         begun: wall_clock().as_secs_f64(),
         flush_seconds: needs.flush.as_secs_f64(),
     }
-}
-
-/// Where Prometheus asks. A port that is somebody else's stops nothing.
-fn scrape_socket(needs: &mut Needs<'_>) -> Option<TcpListener> {
-    let address = needs.export.listen?;
-    TcpListener::bind(address)
-        .inspect_err(|err| {
-            needs.problems.push(format!(
-                "cannot listen on {address} for Prometheus: {}; metrics.listen takes another port, or off",
-                err.kind()
-            ));
-        })
-        .ok()
 }

@@ -8,15 +8,14 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::fs::Mode;
 use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketFlags, SocketType, sockopt};
 
-use super::ingest;
 use crate::agent::Socket;
 use crate::contract::{delivered as names, statsd};
-use crate::deliver::{Pointed, Ports, write_statsd};
+use crate::deliver::{Ports, write_statsd};
 use crate::held::Directory;
 use crate::metrics::region;
 use crate::metrics::statsd::{Dialect, Listener, Rules, Sign};
 use crate::settings::Settings;
-use crate::workload::{Clients, Export, Platform};
+use crate::workload::{Export, Platform};
 
 /// The totals: tens of thousands of counters, or three thousand histograms. A page is made
 /// when it is first counted in.
@@ -31,61 +30,57 @@ const LEAST_RECEIVE_BYTES: usize = 1 << 20;
 const TRIES: usize = 8;
 
 /// Sockets that wait for their agent.
-pub(super) struct Bound {
-    pub(super) sockets: Vec<(Socket, OwnedFd)>,
-    pub(super) rules: Rules,
+pub(in crate::launch) struct Bound {
+    pub(in crate::launch) sockets: Vec<(Socket, OwnedFd)>,
+    pub(in crate::launch) rules: Rules,
     ports: Ports,
 }
 
 impl Bound {
+    /// What clients are told of.
+    pub(super) fn ports(&self) -> Ports {
+        self.ports.clone()
+    }
+
+    /// Binds what lies in the run directory, and notes the ports there.
+    pub(super) fn within(&mut self, run: &Directory, problems: &mut Vec<String>) {
+        unix(run, &mut self.sockets, problems);
+        if let Err(err) = write_statsd(run, &self.ports) {
+            problems.push(format!(
+                "cannot write {}: {}",
+                names::STATSD_PORTS,
+                err.kind()
+            ));
+        }
+    }
+
     /// Where metrics go, now that it is known where this runtime itself listens.
     pub(super) fn joined(&self, export: Export) -> Export {
         export.heard_at(Some(self.ports.port))
     }
 }
 
-/// Listens where clients are to be heard.
-pub(super) fn bound(
+/// Binds every address; the totals' memory goes with the sockets. `None` when nothing can be bound.
+pub(super) fn bind(
     settings: &Settings,
-    clients: &Clients,
     platform: Platform,
-    run: Option<&Directory>,
     problems: &mut Vec<String>,
-) -> (Pointed, Option<Bound>) {
-    if !clients.heard {
-        return (Pointed::default(), None);
+) -> Option<Bound> {
+    let (ports, mut sockets) = listen(settings, platform, problems)
+        .inspect_err(|err| problems.push(format!("StatsD is not listened to: {}", err.kind())))
+        .ok()?;
+    match region::create_sparse(settings.statsd.bytes.unwrap_or(STORE_BYTES)) {
+        Ok(store) => sockets.push((Socket::Store, store.into())),
+        Err(err) => problems.push(format!(
+            "an agent that is started again forgets what came by StatsD: {}",
+            err.kind()
+        )),
     }
-    match listen(settings, platform, run, problems) {
-        Ok((ports, mut sockets)) => {
-            match region::create_sparse(settings.statsd.bytes.unwrap_or(STORE_BYTES)) {
-                Ok(store) => sockets.push((Socket::Store, store.into())),
-                Err(err) => problems.push(format!(
-                    "an agent that is started again forgets what came by StatsD: {}",
-                    err.kind()
-                )),
-            }
-            if let Some(run) = run
-                && let Err(err) = write_statsd(run, &ports)
-            {
-                problems.push(format!(
-                    "cannot write {}: {}",
-                    names::STATSD_PORTS,
-                    err.kind()
-                ));
-            }
-            let pointed = ingest::pointed(settings, Some(ports.clone()));
-            let bound = Bound {
-                sockets,
-                rules: rules(settings),
-                ports,
-            };
-            (pointed, Some(bound))
-        }
-        Err(err) => {
-            problems.push(format!("StatsD is not listened to: {}", err.kind()));
-            (Pointed::default(), None)
-        }
-    }
+    Some(Bound {
+        sockets,
+        rules: rules(settings),
+        ports,
+    })
 }
 
 fn rules(settings: &Settings) -> Rules {
@@ -118,7 +113,6 @@ type Sockets = Vec<(Socket, OwnedFd)>;
 fn listen(
     settings: &Settings,
     platform: Platform,
-    run: Option<&Directory>,
     problems: &mut Vec<String>,
 ) -> std::io::Result<(Ports, Sockets)> {
     // In a pod a sidecar may want the usual port later than this runtime, and would fail.
@@ -176,9 +170,6 @@ fn listen(
              net.core.rmem_max or CAP_NET_ADMIN would give more",
             receive.unwrap_or_default()
         ));
-    }
-    if let Some(run) = run {
-        unix(run, &mut sockets, problems);
     }
     Ok((ports, sockets))
 }
@@ -263,7 +254,11 @@ fn unix(run: &Directory, sockets: &mut Sockets, problems: &mut Vec<String>) {
 }
 
 /// A socket in the run directory, for the program's user alone.
-pub(super) fn bound_in(run: &Directory, name: &str, kind: SocketType) -> std::io::Result<OwnedFd> {
+pub(in crate::launch) fn bound_in(
+    run: &Directory,
+    name: &str,
+    kind: SocketType,
+) -> std::io::Result<OwnedFd> {
     // What an earlier start left behind.
     run.remove_all(name)?;
     let socket = net::socket_with(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None)?;

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
-use super::usage::UsageFault;
+use super::fault::not_for_people;
 use crate::contract::aws;
 use crate::error::Error;
 use crate::facts::Facts;
@@ -72,7 +72,7 @@ pub(super) fn run<Q: DeserializeOwned, A: Serialize>(
     let parent = arguments
         .first()
         .and_then(|word| word.to_str()?.parse().ok());
-    let not_for_people = || Error::from(UsageFault::NotForPeople { word });
+    let not_for_people = || not_for_people(word);
     let parent: u32 = parent.ok_or_else(not_for_people)?;
     init::belongs_to(parent).ok_or_else(not_for_people)?;
     // It holds what nobody may read, neither from its memory nor from a core dump.

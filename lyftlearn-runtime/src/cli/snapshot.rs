@@ -1,0 +1,42 @@
+//! `snapshot`: prints it, or writes it into a file.
+
+use std::ffi::OsStr;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use lexopt::Parser;
+
+use super::output;
+use super::usage::{self, UsageFault};
+use crate::error::Error;
+use crate::launch::snapshot::take;
+
+pub(super) fn snapshot(mut words: Parser) -> Result<u8, Error> {
+    let mut file = None;
+    let facts = usage::looked_at(&mut words, |option, words| match option {
+        "--output" => {
+            file = Some(PathBuf::from(usage::value(words, "--output")?));
+            Ok(true)
+        }
+        _ => Ok(false),
+    })?;
+    let text = format!("{:#}\n", take(&facts)?);
+    match file {
+        None => output::data(text.as_bytes())?,
+        Some(file) => write(&file, &text).map_err(|err| {
+            let path = file.display().to_string();
+            Error::from(UsageFault::Unwritable { path }).because(err.kind())
+        })?,
+    }
+    Ok(0)
+}
+
+/// Whole or not at all, and for whoever may read what lies beside it.
+fn write(file: &Path, text: &str) -> std::io::Result<()> {
+    let parent = file.parent().filter(|parent| *parent != OsStr::new(""));
+    let mut draft = tempfile::NamedTempFile::new_in(parent.unwrap_or(Path::new(".")))?;
+    draft.write_all(text.as_bytes())?;
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+    draft.as_file().set_permissions(mode)?;
+    draft.persist(file).map(drop).map_err(|err| err.error)
+}

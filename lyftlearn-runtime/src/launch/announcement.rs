@@ -1,0 +1,65 @@
+//! The one line at the start: where this runs, which ports it took, and what is odd about it.
+
+use crate::outcome::Skew;
+use crate::stderr;
+use crate::workload::Workload;
+
+/// Writes it. `file` is the file that a platform's word stands for; `about_secrets` are problems
+/// that nothing but a start finds, so that `inspect` has none of them.
+pub(super) fn say<'a>(
+    workload: &Workload,
+    ports: &str,
+    file: Option<String>,
+    problems: impl Iterator<Item = &'a String>,
+    about_secrets: Vec<String>,
+    skew: Option<&Skew>,
+) {
+    let job = workload.job.name.as_deref();
+    let job = job.map_or_else(String::new, |name| format!(", job {name}"));
+    let mut remarks: Vec<String> = file.into_iter().collect();
+    remarks.extend(shown(problems));
+    remarks.extend(about_secrets);
+    remarks.extend(skew.and_then(in_words));
+    let remarks: String = remarks.iter().map(|remark| format!("; {remark}")).collect();
+    stderr::line(&format!(
+        "lyftlearn-runtime: {} ({}), {}{job}{ports}{remarks}",
+        workload.platform.as_str(),
+        workload.flavor.as_str(),
+        workload.role.as_str(),
+    ));
+}
+
+/// So many problems are told in the one line; `inspect` shows all, where somebody can run it.
+const TOLD: usize = 3;
+
+fn shown<'a>(problems: impl Iterator<Item = &'a String>) -> Vec<String> {
+    let mut all: Vec<String> = problems.cloned().collect();
+    let more = all.len().saturating_sub(TOLD);
+    all.truncate(TOLD);
+    if more > 0 {
+        let problems = if more == 1 { "problem" } else { "problems" };
+        all.push(format!(
+            "{more} more {problems}, see lyftlearn-runtime inspect"
+        ));
+    }
+    all
+}
+
+/// What the skew guard found, where there is something to say.
+fn in_words(skew: &Skew) -> Option<String> {
+    match (&skew.unreadable, skew.undeclared) {
+        (Some(why), _) => Some(why.clone()),
+        (None, 0) => None,
+        (None, count) => {
+            let first = skew.differences.first().map_or("", String::as_str);
+            let differences = if count == 1 {
+                "difference"
+            } else {
+                "differences"
+            };
+            Some(format!(
+                "{count} {differences} from what trained the model, {first} first"
+            ))
+        }
+    }
+}

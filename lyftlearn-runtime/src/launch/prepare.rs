@@ -1,0 +1,410 @@
+//! Everything before the program: decide, bind, write.
+
+use std::ffi::OsString;
+use std::net::TcpListener;
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use super::account::{self, Account};
+use super::agent::{self, Needs};
+use super::announcement;
+use super::credentials;
+use super::environment::{Gathered, no_room};
+use super::profile;
+use super::program;
+use super::required;
+use super::run::locked;
+use super::secrets::{self, Obtained};
+use super::skew;
+use super::statsd::{self, Listening};
+use crate::contract::delivered as names;
+use crate::deliver::secrets::Kept as KeptSecrets;
+use crate::deliver::{Delivery, Keeper, Kept, Recipient, deliver, forget_reason};
+use crate::error::Error;
+use crate::facts::Facts;
+use crate::held::{Directory, Owner};
+use crate::init::{self, Budget, Helper, Policy, Program, Scope};
+use crate::metrics::region;
+use crate::outcome::{End, Skew};
+use crate::platform;
+use crate::resolve::Resolved;
+use crate::settings::Settings;
+use crate::signal;
+use crate::toolkit;
+use crate::workload::{Export, Platform, Role, Workload};
+
+/// Some two thousand series. A quarter of a millisecond of the start: every page is made
+/// before the program is there.
+const REGION_BYTES: u64 = 1 << 20;
+
+/// How long processes that a program leaves behind have by default.
+const ORPHAN_SECONDS: u32 = 5;
+
+/// Everything that is ready when the program can start.
+pub(super) struct Prepared {
+    pub(super) program: Program,
+    /// Its directory goes with it, where it is this process's own.
+    pub(super) delivery: Kept,
+    /// What it counts in.
+    pub(super) region: Option<region::Place>,
+    pub(super) policy: Policy,
+    pub(super) helper: Option<Helper>,
+    pub(super) exit_remap: Vec<(u8, u8)>,
+    /// What the outcome's report will need.
+    pub(super) end: End,
+}
+
+/// What was read, asked and decided. Whatever can refuse a start has done so.
+struct Decided {
+    account: Option<Account>,
+    argv: Vec<OsString>,
+    policy: Policy,
+    skew: Option<Skew>,
+    /// The first credentials, where the start has waited for them.
+    first: Option<UnixDatagram>,
+    obtained: Obtained,
+    /// Problems that nothing but a start finds.
+    about_secrets: Vec<String>,
+    problems: Vec<String>,
+}
+
+/// Sockets that wait for their agent. Nothing is written yet.
+struct Bound {
+    /// Whether there are descriptors for an agent.
+    descriptors: bool,
+    endpoint: Option<std::io::Result<credentials::Bound>>,
+    statsd: Listening,
+    scrape: Option<TcpListener>,
+    problems: Vec<String>,
+}
+
+/// Prepares a start. `kept` holds the files of secrets, which go with whoever ends this process.
+pub(super) fn prepare(
+    facts: &Facts,
+    mut resolved: Resolved,
+    kept: &Mutex<Option<KeptSecrets>>,
+    mut stages: Stages,
+) -> Result<Prepared, Error> {
+    stages.end("resolve");
+    let decided = decide(facts, &mut resolved)?;
+    stages.end("secrets");
+    let bound = bind(&mut resolved);
+    write(facts, resolved, decided, bound, kept, stages)
+}
+
+fn decide(facts: &Facts, resolved: &mut Resolved) -> Result<Decided, Error> {
+    let settings = &resolved.settings;
+    let account = account::account(facts, settings.user.as_deref())?;
+    let argv = program::resolve(facts, &settings.commands, facts.argv(), || {
+        toolkit::arguments(&resolved.values)
+    })?;
+    let skew = skew::guard(facts, resolved)?;
+    let first = required::awaited(facts, resolved, account.as_ref(), true)?;
+    let obtained = secrets::obtain(facts, resolved)?;
+    let policy = policy(settings, &resolved.end);
+    let mut problems = Vec::new();
+    if let Some(otlp) = &mut resolved.export.otlp {
+        let secret = |name: &str| {
+            let mut all = obtained.variables.iter();
+            let found = all.find(|variable| variable.name == name)?;
+            Some((found.value.as_os_str(), found.overrides))
+        };
+        platform::headers_by_secrets(otlp, secret, &mut problems);
+    }
+    Ok(Decided {
+        account,
+        argv,
+        policy,
+        skew,
+        first,
+        about_secrets: obtained.problems.clone(),
+        obtained,
+        problems,
+    })
+}
+
+fn bind(resolved: &mut Resolved) -> Bound {
+    let mut problems = Vec::new();
+    let workload = &resolved.workload;
+    let descriptors = agent::has_descriptors(workload, &mut resolved.export, &mut problems);
+    let clients = &resolved.export.clients;
+    Bound {
+        descriptors,
+        endpoint: credentials::bound(workload, descriptors),
+        statsd: statsd::bound(
+            &resolved.settings,
+            clients,
+            workload.platform,
+            &mut problems,
+        ),
+        scrape: agent::scrape(&resolved.export, &mut problems),
+        problems,
+    }
+}
+
+fn write(
+    facts: &Facts,
+    resolved: Resolved,
+    decided: Decided,
+    bound: Bound,
+    kept: &Mutex<Option<KeptSecrets>>,
+    mut stages: Stages,
+) -> Result<Prepared, Error> {
+    let Bound {
+        descriptors,
+        endpoint,
+        statsd: mut listening,
+        scrape,
+        problems: about_sockets,
+    } = bound;
+    let settings = &resolved.settings;
+    let account = decided.account;
+    let owner = account.as_ref().map(Account::owner);
+    let mut delivery = deliver(
+        resolved.workload,
+        &resolved.values,
+        resolved.toolkit.variables,
+        recipient(keeper(), account.as_ref(), settings),
+    );
+    let run = delivery.run().cloned();
+    delivery.problems.extend(decided.problems);
+    let stale = forget_earlier_reason(facts, delivery.workload.paths.failure.as_deref(), owner);
+    delivery.problems.extend(stale);
+    delivery.problems.extend(about_sockets);
+    note(facts, run.as_ref());
+    let (presented, endpoint) = credentials::presented(
+        facts,
+        &delivery.workload,
+        run.as_ref(),
+        settings,
+        account.as_ref(),
+        endpoint,
+        &mut delivery.problems,
+    );
+    let pointed = statsd::presented(
+        settings,
+        &mut listening,
+        run.as_ref(),
+        &mut delivery.problems,
+    );
+    let profiles = profile::write(&settings.identity.profile_files, owner);
+    delivery.problems.extend(profiles);
+    let obtained = decided.obtained;
+    *locked(kept) = secrets::keep_set(settings, &obtained, run.as_ref(), &mut delivery.problems)?;
+    let secrets = obtained.set.keys().cloned().collect();
+    let gathered = Gathered::new(
+        facts,
+        &delivery.workload,
+        &resolved.variables,
+        &delivery.variables,
+        &delivery.optional,
+        &presented,
+        &pointed,
+    )?
+    .with(obtained);
+    let environment = gathered.environment(facts, &decided.argv, account.as_ref())?;
+    delivery.problems.extend(no_room(&environment.left_out));
+    let bytes = settings.region_bytes.unwrap_or(REGION_BYTES);
+    let region = run
+        .as_ref()
+        .and_then(|run| make_region(run, bytes, &mut delivery.problems));
+    stages.end("deliver");
+    let export = statsd::joined(&listening, resolved.export);
+    let mut ports = String::new();
+    let helper = agent::helper(
+        facts,
+        descriptors,
+        Needs {
+            export: &export,
+            flush: agent::flush_time(&decided.policy),
+            stages: stages.all,
+            secrets,
+            oom_counter: resolved.oom_counter.clone(),
+            skew: decided.skew.as_ref(),
+            settings,
+            run: run.as_ref(),
+            region_bytes: region.as_ref().map(region::Place::bytes),
+            identity: &resolved.identity,
+            endpoint,
+            first: decided.first,
+            statsd: listening,
+            scrape,
+            ports: &mut ports,
+            problems: &mut delivery.problems,
+        },
+    );
+    let end = End {
+        oom_counter: resolved.oom_counter,
+        owner,
+        groups: groups(account.as_ref()),
+        ..end(facts, settings, &delivery, &export, decided.skew)
+    };
+    if !end.quiet {
+        announcement::say(
+            &delivery.workload,
+            &ports,
+            program::found_for_a_word(facts, &settings.commands),
+            resolved.problems.iter().chain(&delivery.problems),
+            decided.about_secrets,
+            end.skew.as_ref(),
+        );
+    }
+    Ok(Prepared {
+        program: Program {
+            file: program::file(facts, &decided.argv),
+            argv: decided.argv,
+            environment: environment.variables,
+            user: account.map(|account| account.user),
+        },
+        policy: decided.policy,
+        helper,
+        exit_remap: settings.exit_remap.clone(),
+        end,
+        delivery: delivery.kept(),
+        region,
+    })
+}
+
+fn end(
+    facts: &Facts,
+    settings: &Settings,
+    delivery: &Delivery,
+    export: &Export,
+    skew: Option<Skew>,
+) -> End {
+    let workload = &delivery.workload;
+    End {
+        reason_file: workload.paths.failure.clone(),
+        redact: settings.redact.clone(),
+        run: delivery.run().map(|run| run.path().to_owned()),
+        quiet: settings.log.as_deref() == Some("off"),
+        snapshot: skew::kept_at(workload, settings.skew_guard.as_deref()),
+        skew,
+        pushes: export.pushes(),
+        nowhere: is_nowhere(workload),
+        serves: workload.role == Role::Serving,
+        wrapped: program::wrapped(facts, &settings.commands).map(str::to_owned),
+        ..End::default()
+    }
+}
+
+fn groups(account: Option<&Account>) -> Vec<u32> {
+    account.map_or_else(Vec::new, |account| account.user.groups.clone())
+}
+
+fn keeper() -> Keeper {
+    if init::is_pid_one() {
+        Keeper::Container
+    } else {
+        Keeper::Process
+    }
+}
+
+pub(super) fn recipient(
+    keeper: Keeper,
+    account: Option<&Account>,
+    settings: &Settings,
+) -> Recipient {
+    Recipient {
+        keeper,
+        owner: account.map(Account::owner),
+        // `exec` stands beside the program: a failure there is not the program's.
+        exceptions: keeper != Keeper::Successor && settings.notes_exceptions(),
+    }
+}
+
+fn policy(settings: &Settings, end: &platform::End) -> Policy {
+    let seconds = |seconds: u32| Duration::from_secs(seconds.into());
+    let reserve = end.reserve_seconds();
+    Policy {
+        scope: match settings.signal_scope.as_deref() {
+            Some("group") => Scope::Group,
+            Some("child") => Scope::Child,
+            _ => Scope::Auto,
+        },
+        asked_by: end
+            .asked_by
+            .iter()
+            .filter_map(|name| signal::number(name))
+            .collect(),
+        stop_signal: settings
+            .stop_signal
+            .as_deref()
+            .and_then(signal::number)
+            .unwrap_or(nix::sys::signal::Signal::SIGTERM as i32),
+        budget: Budget {
+            drain: seconds(end.drain_seconds),
+            program: seconds(end.grace_seconds - reserve),
+            orphans: seconds(settings.orphan_seconds.unwrap_or(ORPHAN_SECONDS)),
+            whole: seconds(end.grace_seconds),
+        },
+    }
+}
+
+/// Whether what a program counts here is shown to nobody. On a machine of one's own that is
+/// no surprise.
+fn is_nowhere(workload: &Workload) -> bool {
+    workload.metrics.routes.is_empty()
+        && workload.platform != Platform::Local
+        && workload.role != Role::Notebook
+}
+
+fn make_region(run: &Directory, bytes: u64, problems: &mut Vec<String>) -> Option<region::Place> {
+    let place = region::create_in(run, bytes)
+        .inspect_err(|err| problems.push(format!("cannot make metrics.region: {}", err.kind())))
+        .ok()??;
+    let made = place.bytes();
+    if made < bytes {
+        problems.push(format!(
+            "metrics.region has {made} bytes: there was no room for {bytes}"
+        ));
+    }
+    Some(place)
+}
+
+/// Whose the run directory is, for those who come later without an environment.
+fn note(facts: &Facts, run: Option<&Directory>) {
+    let note = serde_json::to_vec(&facts.note()).expect("plain data has no failure to report");
+    // Without it they resolve anew.
+    let _ = run.map(|run| run.write(names::RUNTIME_NOTE, &note));
+}
+
+/// An earlier run on the same volume may have left a reason. Below another `run` it is that
+/// one's program that wrote it.
+pub(super) fn forget_earlier_reason(
+    facts: &Facts,
+    reason_file: Option<&Path>,
+    owner: Owner,
+) -> Option<String> {
+    let path = reason_file.filter(|_| facts.text(names::RUN_DIR).is_none())?;
+    let err = forget_reason(path, owner).err()?;
+    Some(format!(
+        "cannot remove {}, which an earlier run left: {}",
+        path.display(),
+        err.kind()
+    ))
+}
+
+/// How long each part of a start takes.
+pub(super) struct Stages {
+    all: Vec<(String, f64)>,
+    last: Duration,
+}
+
+impl Stages {
+    pub(super) fn since(begun: Duration) -> Self {
+        Self {
+            all: Vec::new(),
+            last: begun,
+        }
+    }
+
+    fn end(&mut self, stage: &str) {
+        let now = init::now();
+        let seconds = now.saturating_sub(self.last).as_secs_f64();
+        self.all.push((stage.to_owned(), seconds));
+        self.last = now;
+    }
+}

@@ -1,0 +1,224 @@
+//! `run`: the view delivered, the program supervised, its end told.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
+
+use super::prepare::{Prepared, Stages, forget_earlier_reason, prepare};
+use super::{outcome, program, required, secrets};
+use crate::contract::linux;
+use crate::deliver::secrets::Kept as KeptSecrets;
+use crate::deliver::{announce, directory_for_an_outcome};
+use crate::error::Error;
+use crate::facts::Facts;
+use crate::held::Directory;
+use crate::init::{self, Armed, Ending, LeftBehind, Status};
+use crate::metrics::region;
+use crate::outcome::{End, How, Orphans, Stopped};
+use crate::platform;
+use crate::resolve::{resolve_with, switched_off};
+use crate::signal;
+
+/// For the report of a start that came to nothing; no platform's patience is at stake yet.
+const NOT_STARTED_REPORT: Duration = Duration::from_secs(5);
+
+/// Address space that no page stands behind until it is used.
+const RESERVE_BYTES: usize = 1 << 20;
+
+/// Delivers the view, runs the program and reports its end. `arguments` are settings from the
+/// command line; the result is the exit code.
+pub(crate) fn run(
+    argv: Vec<OsString>,
+    arguments: &[(&'static str, String)],
+    mut armed: Armed,
+) -> Result<u8, Error> {
+    let begun = init::now();
+    let facts = Facts::capture(argv);
+    if switched_off(&facts)? {
+        armed.disarm()?;
+        return Err(program::pass_through(&facts)?);
+    }
+    let long = platform::takes_long(&facts);
+    // Taken away by whoever ends this start or this process.
+    let kept: Mutex<Option<KeptSecrets>> = Mutex::new(None);
+    let stopped = |signal| {
+        drop(locked(&kept).take());
+        leave_before_the_start(&facts, signal);
+    };
+    let resolved = armed.while_starting(long, stopped, || resolve_with(&facts, arguments));
+    let prepared = resolved.and_then(|resolved| {
+        let long = long || required::waits(&resolved) || secrets::fetches(&facts, &resolved);
+        armed.while_starting(long, stopped, || {
+            prepare(&facts, resolved, &kept, Stages::since(begun))
+        })
+    });
+    let Prepared {
+        program,
+        delivery,
+        region,
+        policy,
+        helper,
+        exit_remap,
+        end,
+    } = match prepared {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            let run = init::is_pid_one()
+                .then(|| directory_for_an_outcome(Path::new(linux::TMP)))
+                .flatten();
+            let end = End {
+                run: run.as_ref().map(|run| run.path().to_owned()),
+                ..without_a_model(&facts)
+            };
+            report_not_started(&facts, end, run.as_ref(), &error);
+            return Err(error);
+        }
+    };
+    let run = delivery.run();
+    let mut announce = |number: i32, requested: Duration, deadline: Duration| {
+        if let Some(run) = run {
+            announce(run, &signal::name(number), requested, deadline);
+        }
+    };
+    // Given back at the end: by then memory may have run out, and the end still has to be
+    // told.
+    let reserve: Vec<u8> = Vec::with_capacity(RESERVE_BYTES);
+    let mut region = region;
+    let mut started = || {
+        // Without room there is none, and whoever counts says so.
+        let _ = region.as_mut().map_or(Ok(()), region::Place::publish);
+    };
+    let file = run.map(Directory::file);
+    let supervised = init::supervise(
+        armed,
+        program,
+        &policy,
+        helper,
+        file.as_deref(),
+        &mut started,
+        &mut announce,
+    );
+    let ending = match supervised {
+        Ok(ending) => ending,
+        Err(error) => {
+            report_not_started(&facts, end, run, &error);
+            return Err(error);
+        }
+    };
+    drop(reserve);
+    let end = ended(end, &ending, &exit_remap);
+    if end.completed() && end.snapshot.is_none() {
+        outcome::completed(&facts, &end, run);
+    } else {
+        let words = outcome::words(&end);
+        init::last_errand(&words, facts.vars(), file.as_deref(), ending.report_until);
+    }
+    drop(region);
+    drop(locked(&kept).take());
+    drop(delivery);
+    Ok(end.exit_code)
+}
+
+pub(super) fn locked(kept: &Mutex<Option<KeptSecrets>>) -> MutexGuard<'_, Option<KeptSecrets>> {
+    kept.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// A stop came while the start was being prepared: nothing is started any more.
+#[expect(
+    clippy::disallowed_methods,
+    clippy::exit,
+    reason = "the main thread is still preparing, and that may take long"
+)]
+fn leave_before_the_start(facts: &Facts, signal: i32) {
+    let exit_code = u8::try_from(128 + signal).unwrap_or(u8::MAX);
+    let end = End {
+        stop: Some(Stopped {
+            signal,
+            seconds: None,
+        }),
+        exit_code,
+        ..without_a_model(facts)
+    };
+    report(facts, &end, None);
+    std::process::exit(exit_code.into());
+}
+
+/// Where a reason goes when there is no model to ask.
+fn without_a_model(facts: &Facts) -> End {
+    let reason_file = platform::reason_file(facts).map(Path::to_owned);
+    // What cannot be taken away is kept as the program's own would be.
+    let _ = forget_earlier_reason(facts, reason_file.as_deref(), None);
+    End {
+        reason_file,
+        quiet: true,
+        ..End::default()
+    }
+}
+
+fn report_not_started(facts: &Facts, end: End, run: Option<&Directory>, error: &Error) {
+    let end = End {
+        how: How::NotStarted {
+            report: error.report(),
+        },
+        exit_code: error.kind().exit_code(),
+        ..end
+    };
+    report(facts, &end, run);
+}
+
+fn report(facts: &Facts, end: &End, run: Option<&Directory>) {
+    init::last_errand(
+        &outcome::words(end),
+        facts.vars(),
+        run.map(Directory::file).as_deref(),
+        init::now() + NOT_STARTED_REPORT,
+    );
+}
+
+fn ended(end: End, ending: &Ending, exit_remap: &[(u8, u8)]) -> End {
+    let program = Some(ending.program);
+    let (how, code) = match ending.status {
+        Status::Exited(code) if ending.not_started.is_some() => {
+            let report = ending.not_started.clone().unwrap_or_default();
+            (How::NotStarted { report }, code)
+        }
+        Status::Exited(code) => (How::Exited { code, program }, code),
+        Status::Signalled(signal) => (How::Signalled { signal, program }, 128 + signal),
+        // What the kernel will make of it.
+        Status::Unkillable => (
+            How::Unkillable,
+            128 + nix::sys::signal::Signal::SIGKILL as i32,
+        ),
+    };
+    let code = u8::try_from(code).unwrap_or(u8::MAX);
+    let remapped = exit_remap.iter().find(|(from, _)| *from == code);
+    End {
+        how,
+        exit_code: remapped.map_or(code, |(_, to)| *to),
+        stop: ending.stop.map(|stop| Stopped {
+            signal: stop.signal,
+            seconds: Some(ending.ended.saturating_sub(stop.at).as_secs_f64()),
+        }),
+        killed: ending.killed,
+        left_behind: left_behind(&ending.left_behind),
+        no_stop: ending.no_stop,
+        failed: ending.failed,
+        seconds: ending.ended.saturating_sub(ending.started).as_secs_f64(),
+        ended: Some(ending.ended.as_secs_f64()),
+        ..end
+    }
+}
+
+fn left_behind(left: &LeftBehind) -> Option<Orphans> {
+    let names = left.names.iter().filter(|name| name[0] != 0);
+    let name = |name: &[u8; 16]| {
+        let end = name.iter().position(|byte| *byte == 0).unwrap_or(16);
+        String::from_utf8_lossy(&name[..end]).into_owned()
+    };
+    (left.count > 0).then(|| Orphans {
+        count: left.count,
+        killed: left.killed,
+        names: names.map(name).collect(),
+    })
+}

@@ -1,0 +1,98 @@
+//! Whether the program's StatsD clients are heard here, and how they are told: decided here,
+//! bound in `listen`, delivered below.
+
+#[cfg(feature = "agent")]
+pub(super) mod listen;
+
+use crate::contract::{delivered as names, limits};
+use crate::deliver::{Pointed, Ports};
+use crate::facts::Facts;
+use crate::held::Directory;
+use crate::settings::{Intercept, Settings};
+use crate::workload::{Clients, Export, Platform, Workload};
+
+/// StatsD's sockets, where there are any.
+#[cfg(feature = "agent")]
+pub(super) type Listening = Option<listen::Bound>;
+#[cfg(not(feature = "agent"))]
+pub(super) type Listening = ();
+
+/// Listens where clients are to be heard.
+#[cfg(feature = "agent")]
+pub(super) fn bound(
+    settings: &Settings,
+    clients: &Clients,
+    platform: Platform,
+    problems: &mut Vec<String>,
+) -> Listening {
+    clients
+        .heard
+        .then(|| listen::bind(settings, platform, problems))?
+}
+
+#[cfg(not(feature = "agent"))]
+pub(super) fn bound(_: &Settings, _: &Clients, _: Platform, _: &mut Vec<String>) -> Listening {}
+
+/// What clients are told, with the sockets and the note that lie in the run directory.
+#[cfg(feature = "agent")]
+pub(super) fn presented(
+    settings: &Settings,
+    listening: &mut Listening,
+    run: Option<&Directory>,
+    problems: &mut Vec<String>,
+) -> Pointed {
+    let Some(bound) = listening else {
+        return Pointed::default();
+    };
+    if let Some(run) = run {
+        bound.within(run, problems);
+    }
+    pointed(settings, Some(bound.ports()))
+}
+
+#[cfg(not(feature = "agent"))]
+pub(super) fn presented(
+    _: &Settings,
+    (): &mut Listening,
+    _: Option<&Directory>,
+    _: &mut Vec<String>,
+) -> Pointed {
+    Pointed::default()
+}
+
+/// Where metrics go, now that it is known where this runtime itself listens.
+#[cfg(feature = "agent")]
+pub(super) fn joined(listening: &Listening, mut export: Export) -> Export {
+    match listening {
+        Some(bound) => bound.joined(export),
+        // Nobody is heard: nothing is passed on, and nothing is missing at the end.
+        None => {
+            export.push.relays = false;
+            export
+        }
+    }
+}
+
+#[cfg(not(feature = "agent"))]
+pub(super) fn joined((): &Listening, export: Export) -> Export {
+    export
+}
+
+/// Who is told of `ports`.
+fn pointed(settings: &Settings, ports: Option<Ports>) -> Pointed {
+    let intercept = settings.statsd.intercept;
+    Pointed {
+        at: ports.filter(|_| intercept != Intercept::Nobody),
+        all: intercept == Intercept::All,
+    }
+}
+
+/// The same for those who come beside the program of a PID 1 that listens.
+pub(crate) fn beside(facts: &Facts, workload: &Workload, settings: &Settings) -> Pointed {
+    let ports = workload.paths.run.as_deref().and_then(|run| {
+        let path = run.join(names::STATSD_PORTS);
+        let bytes = facts.file(path, limits::KERNEL_FILE_BYTES).ok().flatten()?;
+        serde_json::from_slice(&bytes).ok()
+    });
+    pointed(settings, ports)
+}
