@@ -54,6 +54,11 @@ mod held;
 mod init;
 #[cfg(feature = "cli")]
 mod launch;
+#[cfg_attr(
+    not(feature = "cli"),
+    allow(dead_code, reason = "some of it is for what PID 1 says")
+)]
+mod layers;
 pub mod metrics;
 #[cfg(feature = "cli")]
 mod outcome;
@@ -103,9 +108,10 @@ pub use deliver::{
 pub use delivered::{View, current};
 pub use error::{Error, ErrorKind};
 pub use facts::Facts;
+pub use layers::Key as Setting;
 pub use platform::{DocumentVariable, Evidence};
 pub use resolve::{Resolved, resolve, switched_off};
-pub use settings::{KEYS as SETTINGS, Key as Setting};
+pub use settings::KEYS as SETTINGS;
 pub use workload::{
     Channel, ChannelMode, CredentialMode, CredentialSource, Credentials, Flavor, Group,
     Hyperparameters, Identity, Job, Lifecycle, Metrics, Paths, Platform, Resources, Role, Secrets,

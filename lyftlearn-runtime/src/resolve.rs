@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use crate::contract::{limits, runtime};
 use crate::error::Error;
 use crate::facts::{Facts, Mount};
+use crate::layers::File;
 use crate::platform::{self, Detection, DocumentVariable, Evidence};
 use crate::settings::secrets::Declared;
-use crate::settings::{self, File, Settings};
+use crate::settings::{self, Settings};
 use crate::toolkit;
 #[cfg(feature = "agent")]
 use crate::workload::Credentials;
