@@ -1,7 +1,7 @@
 //! Facts in, workload out: what every door calls.
 
 use std::borrow::Cow;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::contract::{limits, runtime};
 use crate::error::Error;
@@ -179,10 +179,9 @@ pub(crate) fn live(facts: &Facts) -> Result<(Vec<PathBuf>, Vec<String>), Error> 
 }
 
 fn live_dirs(settings: &Settings, detection: &Detection, config_dir: &str) -> Vec<PathBuf> {
-    match (&settings.live_dirs, detection.platform) {
-        (Some(live_dirs), _) => live_dirs.iter().map(PathBuf::from).collect(),
-        (None, Platform::SageMaker) => vec![Path::new(config_dir).join(runtime::LIVE_NAME)],
-        (None, _) => vec![PathBuf::from(runtime::LIVE_DIR)],
+    match &settings.live_dirs {
+        Some(live_dirs) => live_dirs.iter().map(PathBuf::from).collect(),
+        None => vec![platform::conventions(detection.platform).live_dir_in(config_dir)],
     }
 }
 
@@ -222,7 +221,7 @@ fn ground(facts: &Facts, arguments: &[(&'static str, String)]) -> Result<Ground,
     let mut detection = platform::detect(facts, &early, &mounts)?;
 
     // The deployment's own file lies where the platform puts it, so it comes second.
-    let usual = platform::config_dir(detection.platform);
+    let usual = platform::conventions(detection.platform).config_dir;
     let config_dir = early.config_dir.clone().unwrap_or_else(|| usual.to_owned());
     let settings = match file(facts, &format!("{config_dir}/{}", runtime::SETTINGS_FILE))? {
         Some(deployment) => {

@@ -254,6 +254,28 @@ fn nobody_knows_whom_they_must_not() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Where code may ask which platform this is. Everywhere else it asks `Conventions`.
+const MAY_ASK_THE_PLATFORM: &[&str] = &["platform/", "workload/"];
+
+#[test]
+fn only_the_platform_room_asks_which_platform_this_is() {
+    let mut paths = Vec::new();
+    files(&source(), &mut paths);
+    let mut found = Vec::new();
+    for path in paths {
+        let name = path.strip_prefix(source()).unwrap().display().to_string();
+        let asks = |line: &str| line.contains("Platform::") && !line.trim_start().starts_with("//");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let code = text.split("#[cfg(test)]\n#[expect").next().unwrap();
+        let code = code.split("#[cfg(test)]\nmod tests").next().unwrap();
+        let may = MAY_ASK_THE_PLATFORM.iter().any(|of| name.starts_with(of));
+        if !may && !name.contains("tests") && !name.contains("fuzz") && code.lines().any(asks) {
+            found.push(name);
+        }
+    }
+    assert!(found.is_empty(), "use workload::Conventions: {found:?}");
+}
+
 /// Where unsafe code has earned its place; a file more is a discussion.
 const UNSAFE: &[&str] = &[
     "init/memory.rs",

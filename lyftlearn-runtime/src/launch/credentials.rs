@@ -8,10 +8,10 @@ use crate::deliver::{Offer, Presented, write_identity};
 use crate::delivered::endpoint;
 use crate::facts::Facts;
 use crate::held::Directory;
-use crate::platform::{Competing, profiles_of_nowhere};
+use crate::platform::{Competing, conventions, profiles_of_nowhere};
 use crate::resolve::Resolved;
 use crate::settings::Settings;
-use crate::workload::{CredentialMode, CredentialSource, Credentials, Platform, Secret, Workload};
+use crate::workload::{CredentialMode, CredentialSource, Credentials, Secret, Workload};
 
 /// An endpoint that is bound, and waits for its agent.
 #[cfg_attr(
@@ -34,7 +34,7 @@ pub(crate) fn without(resolved: &Resolved) -> Option<&'static str> {
     let credentials = &resolved.workload.credentials;
     let none = credentials.source == CredentialSource::None
         && credentials.mode != CredentialMode::Off
-        && resolved.workload.platform != Platform::Local;
+        && conventions(resolved.workload.platform).metadata_service;
     none.then_some(match credentials.isolated {
         true if is_native(&resolved.settings) => WITHOUT,
         true => ISOLATED,
@@ -73,12 +73,13 @@ pub(crate) fn unserved(workload: &Workload, native: bool) -> Presented {
             mode: CredentialMode::Off,
             ..
         } => Presented::Withheld,
-        // On a machine of one's own everything is the user's.
         Credentials {
             source: CredentialSource::None,
             isolated,
             ..
-        } if workload.platform != Platform::Local && !native => Presented::Absent { isolated },
+        } if conventions(workload.platform).metadata_service && !native => {
+            Presented::Absent { isolated }
+        }
         _ => Presented::AsFound,
     }
 }

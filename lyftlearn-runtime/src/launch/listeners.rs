@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::contract::{delivered, limits, metrics, statsd};
 use crate::facts::{Facts, Listening, Transport, Whose};
+use crate::platform::conventions;
 use crate::resolve::Resolved;
-use crate::workload::Platform;
 
 /// A place, and what comes in there.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -134,8 +134,8 @@ fn wanted(resolved: &Resolved) -> Vec<Place> {
         protocol: Protocol::Tcp,
         address,
     });
-    let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, statsd::DEFAULT_PORT));
-    let usual = (resolved.workload.platform != Platform::Kubernetes).then_some(usual);
+    let usual = conventions(resolved.workload.platform).statsd_port;
+    let usual = usual.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
     let asked = resolved.settings.statsd.listen.or(usual);
     let asked = asked.filter(|_| export.clients.heard);
     let statsd = asked.into_iter().flat_map(|address| {

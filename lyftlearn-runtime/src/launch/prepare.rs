@@ -33,7 +33,7 @@ use crate::resolve::Resolved;
 use crate::settings::Settings;
 use crate::signal;
 use crate::toolkit;
-use crate::workload::{Export, Platform, Role, Workload};
+use crate::workload::{Export, Role, Workload};
 
 /// Some two thousand series. A quarter of a millisecond of the start: every page is made
 /// before the program is there.
@@ -347,7 +347,7 @@ fn policy(settings: &Settings, end: &platform::End) -> Policy {
 /// no surprise.
 fn is_nowhere(workload: &Workload) -> bool {
     workload.metrics.routes.is_empty()
-        && workload.platform != Platform::Local
+        && platform::conventions(workload.platform).expects_metrics
         && workload.role != Role::Notebook
 }
 

@@ -12,13 +12,13 @@ use crate::error::Error;
 use crate::facts::Facts;
 use crate::held::Directory;
 use crate::layers::Services;
+use crate::platform::conventions;
 use crate::resolve::Resolved;
 use crate::secrets::fault::{Failure, SecretsFault, Why};
 use crate::secrets::naming::{self, Named};
 use crate::secrets::{Content, Files, Set, parse, read_local};
 use crate::settings::Settings;
 use crate::settings::secrets::{Declared, Source};
-use crate::workload::Platform;
 
 /// The word by which this binary knows that it is to fetch.
 #[cfg(feature = "agent")]
@@ -261,7 +261,7 @@ fn injected(facts: &Facts, resolved: &Resolved, secret: &Declared) -> Option<Con
         secret.source(platform.as_str()),
         None | Some(Source::Confidant { .. })
     );
-    if platform != Platform::Kubernetes || !by_webhook {
+    if !conventions(platform).injects_secrets || !by_webhook {
         return None;
     }
     let of_prefix: Vec<_> = (facts.vars().iter())

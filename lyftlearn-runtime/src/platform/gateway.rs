@@ -1,7 +1,7 @@
 //! The StatsD server that the deployment's variables name, read once for all who ask: those who
 //! push to it, and those who are heard in its place.
 
-use super::World;
+use super::{World, conventions};
 use crate::contract::statsd;
 use crate::settings::Intercept;
 use crate::workload::{Clients, Gateway, Platform, Protocol};
@@ -94,7 +94,7 @@ pub(super) fn clients(
 /// The port to be heard at: the usual one, which an image's own setting for a sidecar may name.
 /// In a pod the sidecar may be there, and this runtime listens elsewhere.
 fn wanted(world: &World<'_>, platform: Platform) -> Option<u16> {
-    let usual = (platform != Platform::Kubernetes).then_some(statsd::DEFAULT_PORT);
+    let usual = conventions(platform).statsd_port;
     let listen = world.settings.statsd.listen;
     listen.map(|address| address.port()).or(usual)
 }

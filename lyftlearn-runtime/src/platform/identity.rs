@@ -2,13 +2,13 @@
 
 use std::borrow::Cow;
 
-use super::{Detection, Evidence, World, profile};
+use super::{Detection, Evidence, World, conventions, profile};
 use crate::contract::{aws, kubernetes, linux, sagemaker};
 use crate::facts::Facts;
 use crate::settings::{self, AssumeRole};
 use crate::workload::{
     Assumption, CredentialMode, CredentialSource, Credentials, Flavor, Identity, Job, Origin,
-    Platform, Roots, Secret,
+    Roots, Secret,
 };
 
 /// What the model says of the identity, and how it is obtained.
@@ -37,7 +37,7 @@ pub(super) fn read(
     // Every engine sets HOSTNAME; where it is gone, a wrapper emptied the environment
     // and took the identity along.
     let told = set(world, linux::HOSTNAME) || set(world, sagemaker::TRAINING_JOB_ARN);
-    let isolated = detection.platform == Platform::SageMaker
+    let isolated = conventions(detection.platform).always_has_credentials
         && given
         && told
         && source == CredentialSource::None;

@@ -1,6 +1,7 @@
 //! Facts in, workload out. One file per platform and job kind; adding a platform
 //! adds a file here and touches nothing below the model.
 
+mod conventions;
 mod delivered;
 mod documents;
 mod end;
@@ -25,7 +26,7 @@ mod variables;
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+pub(crate) use conventions::of as conventions;
 
 #[cfg(feature = "cli")]
 pub(crate) use delivered::variables as delivered_variables;
@@ -50,6 +51,8 @@ pub use variables::DocumentVariable;
 pub(crate) use variables::image as image_variables;
 #[cfg(feature = "cli")]
 pub(crate) use variables::read as variables;
+
+use serde::Serialize;
 
 #[cfg(feature = "cli")]
 use crate::contract::sagemaker as sagemaker_words;
@@ -194,14 +197,6 @@ impl Detection {
             self.evidence
                 .push(setting_evidence(settings, "role", role.as_str()));
         }
-    }
-}
-
-/// Where the config directory is, unless a setting moves it.
-pub(crate) fn config_dir(platform: Platform) -> &'static str {
-    match platform {
-        Platform::SageMaker => runtime::CONFIG_CHANNEL_DIR,
-        Platform::Kubernetes | Platform::Local => runtime::CONFIG_DIR,
     }
 }
 

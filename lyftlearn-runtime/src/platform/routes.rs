@@ -5,12 +5,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use super::gateway::{self, Named};
-use super::{Detection, World, otlp};
+use super::{Detection, World, conventions, otlp};
 use crate::contract::{aws, metrics as words, sagemaker, statsd};
 use crate::settings::{EmfTo, Intercept, Listen};
-use crate::workload::{
-    Emf, Export, Gateway, Job, Metrics, Platform, Protocol, Push, Role, Tags, Topology,
-};
+use crate::workload::{Emf, Export, Gateway, Job, Metrics, Protocol, Push, Role, Tags, Topology};
 
 /// As often as gostats flushes.
 const FLUSH_SECONDS: u32 = 5;
@@ -34,7 +32,7 @@ pub(super) fn read(
         Some(Listen::At(address)) => Some(address).filter(|_| asked("prometheus") != Some(false)),
         Some(Listen::Off) => None,
         None => asked("prometheus")
-            .unwrap_or(detection.platform == Platform::Kubernetes)
+            .unwrap_or(conventions(detection.platform).scraped)
             .then_some(SocketAddr::from((Ipv4Addr::UNSPECIFIED, words::PORT))),
     };
     let named = gateway::named(world, problems);
@@ -49,7 +47,7 @@ pub(super) fn read(
     // A job of SageMaker's is scraped by nobody; elsewhere a server that the environment
     // names is whoever's, and what is pulled must not arrive twice.
     let ours = settings.gateway_host.is_some();
-    let pushed = detection.platform == Platform::SageMaker
+    let pushed = conventions(detection.platform).jobs_push
         && matches!(detection.role, Role::Training | Role::Processing);
     let values = server.is_some() && asked("statsd").unwrap_or(ours || pushed);
     // Whoever is stood in for gets what was meant for it, in one form or the other.

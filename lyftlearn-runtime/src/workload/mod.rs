@@ -2,6 +2,7 @@
 //! words on every platform. Pure data; `inspect --json` and `workload.json` show
 //! these field names.
 
+mod conventions;
 mod export;
 mod hyperparameters;
 mod identity;
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use conventions::Conventions;
 pub(crate) use export::{
     Clients, Emf, Export, Gateway, HeadersVariable, Otlp, Protocol, Push, Tags,
 };

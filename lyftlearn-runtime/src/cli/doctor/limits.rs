@@ -1,7 +1,7 @@
 //! What the kernel and the container allow.
 
 use super::{Finding, Patient, Verdict};
-use crate::workload::Platform;
+use crate::platform::conventions;
 
 /// Below this, data loaders and servers run out.
 const FILES: u64 = 1024;
@@ -9,21 +9,13 @@ const FILES: u64 = 1024;
 const SHM_BYTES: u64 = 64 << 20;
 
 pub(super) fn check(patient: &Patient) -> Vec<Finding> {
-    let platform = patient.resolved.workload.platform;
+    let conventions = conventions(patient.resolved.workload.platform);
     let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
     let files = match files {
-        Some(files) if files < FILES => Finding::new(
-            "limits",
-            Verdict::Failed,
-            format!("{files} open files"),
-        )
-        .fix(match platform {
-            Platform::SageMaker => "SageMaker sets this limit: open fewer files at once",
-            Platform::Kubernetes => {
-                "the node's container runtime sets this limit: raise it to 1024 or more there"
-            }
-            Platform::Local => "raise it to 1024 or more: docker run --ulimit nofile=65536",
-        }),
+        Some(files) if files < FILES => {
+            Finding::new("limits", Verdict::Failed, format!("{files} open files"))
+                .fix(conventions.raise_open_files)
+        }
         Some(files) => Finding::new("limits", Verdict::Ok, format!("{files} open files")),
         None => Finding::new("limits", Verdict::Ok, "any number of open files"),
     };
@@ -38,13 +30,7 @@ pub(super) fn check(patient: &Patient) -> Vec<Finding> {
                 bytes >> 20
             ),
         )
-        .fix(match platform {
-            Platform::SageMaker => {
-                "SageMaker has no setting for it: use fewer workers, or torch.multiprocessing's file_system strategy"
-            }
-            Platform::Kubernetes => "mount an emptyDir with medium: Memory at /dev/shm",
-            Platform::Local => "docker run --shm-size=1g, or shm_size in a compose file",
-        }),
+        .fix(conventions.raise_shared_memory),
         Some(bytes) => Finding::new(
             "limits",
             Verdict::Ok,

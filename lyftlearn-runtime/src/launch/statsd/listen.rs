@@ -9,11 +9,12 @@ use rustix::fs::Mode;
 use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketFlags, SocketType, sockopt};
 
 use crate::agent::Socket;
-use crate::contract::{delivered as names, statsd};
+use crate::contract::delivered as names;
 use crate::deliver::{Ports, write_statsd};
 use crate::held::Directory;
 use crate::metrics::region;
 use crate::metrics::statsd::{Dialect, Listener, Rules, Sign};
+use crate::platform::conventions;
 use crate::settings::Settings;
 use crate::workload::{Export, Platform};
 
@@ -115,11 +116,8 @@ fn listen(
     platform: Platform,
     problems: &mut Vec<String>,
 ) -> std::io::Result<(Ports, Sockets)> {
-    // In a pod a sidecar may want the usual port later than this runtime, and would fail.
-    let usual = (platform != Platform::Kubernetes).then_some(SocketAddr::from((
-        Ipv4Addr::LOCALHOST,
-        statsd::DEFAULT_PORT,
-    )));
+    let usual = conventions(platform).statsd_port;
+    let usual = usual.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
     let asked = settings.statsd.listen.or(usual);
     // Any port that is free, as everywhere else.
     let asked = asked.filter(|address| address.port() != 0);
