@@ -43,7 +43,7 @@ fn costs(recorder: &dyn metrics::Recorder) -> [f64; 6] {
 
 fn main() {
     let run = tempfile::tempdir().unwrap();
-    let mut place = create(run.path(), 1 << 20, None).unwrap().unwrap();
+    let mut place = create(run.path(), 1 << 20).unwrap().unwrap();
     place.publish().unwrap();
     let facts = Facts::empty()
         .with_root("/")

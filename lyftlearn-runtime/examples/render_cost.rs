@@ -97,7 +97,7 @@ fn main() {
         let run = tempfile::tempdir().unwrap();
         // A directory that is half full, and cells that are twice as large as they have to be.
         let each = if kind == "counters" { 1_024 } else { 8_192 };
-        let mut place = create(run.path(), (series * each) as u64 + (1 << 20), None)
+        let mut place = create(run.path(), (series * each) as u64 + (1 << 20))
             .unwrap()
             .unwrap();
         place.publish().unwrap();

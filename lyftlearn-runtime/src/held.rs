@@ -6,12 +6,12 @@
 //! that descriptor. **No link beneath it is followed.**
 
 mod walk;
+#[cfg(feature = "cli")]
+mod write;
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read};
-#[cfg(all(feature = "agent", feature = "cli"))]
-use std::os::fd::AsRawFd;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Component, Path, PathBuf};
@@ -19,13 +19,17 @@ use std::sync::Arc;
 
 use rustix::fs::{self, AtFlags, Dir, FileType, Gid, Mode, OFlags, Stat, Uid};
 use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
 
-pub(crate) use walk::make;
 #[cfg(feature = "cli")]
-pub(crate) use walk::make_missing;
+pub(crate) use walk::{make, make_missing};
 
 /// User and group of a program that runs as another user than this process.
-pub(crate) type Owner = Option<(u32, u32)>;
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Owner {
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+}
 
 /// More names are not listed: a program that makes so many has another problem.
 const NAMES: usize = 1 << 16;
@@ -44,20 +48,20 @@ pub(crate) struct Directory {
     file: Arc<OwnedFd>,
     /// For messages, and for the program: nothing is done by it here.
     path: PathBuf,
-    owner: Owner,
+    owner: Option<Owner>,
 }
 
 impl Directory {
     /// Opens `path`, which is absolute. On the way to it a link is followed only where nobody but
     /// root and this user can have put it.
-    pub(crate) fn open(path: &Path, owner: Owner) -> io::Result<Self> {
+    pub(crate) fn open(path: &Path, owner: Option<Owner>) -> io::Result<Self> {
         Ok(Self::of(walk::open(path)?, path, owner))
     }
 
     /// Opens `path`, which lies in what a program writes. Without an `owner` the program has this
     /// process's user, and its links may lead anywhere.
     #[cfg(feature = "cli")]
-    pub(crate) fn of_a_program(path: &Path, owner: Owner) -> io::Result<Self> {
+    pub(crate) fn of_a_program(path: &Path, owner: Option<Owner>) -> io::Result<Self> {
         match owner {
             Some(_) => Self::open(path, owner),
             None => Self::open(&path.canonicalize()?, None),
@@ -67,7 +71,7 @@ impl Directory {
     /// The directory that a parent process has handed over as standard input. There it needs no
     /// /proc to become a descriptor again.
     #[cfg(feature = "cli")]
-    pub(crate) fn handed_over(path: &Path, owner: Owner) -> io::Result<Self> {
+    pub(crate) fn handed_over(path: &Path, owner: Option<Owner>) -> io::Result<Self> {
         let file = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)?;
         let directory = Self::of(file, path, owner);
         if FileType::from_raw_mode(directory.stat()?.st_mode) != FileType::Directory {
@@ -76,7 +80,7 @@ impl Directory {
         Ok(directory)
     }
 
-    fn of(file: OwnedFd, path: &Path, owner: Owner) -> Self {
+    fn of(file: OwnedFd, path: &Path, owner: Option<Owner>) -> Self {
         Self {
             file: Arc::new(file),
             path: path.to_owned(),
@@ -89,12 +93,12 @@ impl Directory {
         &self.path
     }
 
-    pub(crate) fn owner(&self) -> Owner {
+    pub(crate) fn owner(&self) -> Option<Owner> {
         self.owner
     }
 
     /// The same directory, where what is made is for `owner`.
-    pub(crate) fn for_owner(self, owner: Owner) -> Self {
+    pub(crate) fn for_owner(self, owner: Option<Owner>) -> Self {
         Self { owner, ..self }
     }
 
@@ -115,33 +119,6 @@ impl Directory {
         Ok(Self::of(file, &self.path.join(name), self.owner))
     }
 
-    /// Makes a directory in this one that nobody but the program's user may look into.
-    pub(crate) fn make(&self, name: &str) -> io::Result<Self> {
-        fs::mkdirat(&self.file, self::name(name.as_ref())?, Mode::RWXU)?;
-        self.given(name)
-    }
-
-    /// A directory that was made just now, for the program's user.
-    fn given(&self, name: &str) -> io::Result<Self> {
-        let made = self.below(name)?;
-        // Another one has been put in its place.
-        if self.owner.is_some() && made.stat()?.st_uid != rustix::process::geteuid().as_raw() {
-            return Err(io::ErrorKind::PermissionDenied.into());
-        }
-        made.give(&made.file)?;
-        Ok(made)
-    }
-
-    /// Makes one under a name that nobody can guess, which begins so.
-    pub(crate) fn make_unique(&self, prefix: &str) -> io::Result<Self> {
-        loop {
-            match self.make(&unique(prefix)?) {
-                Err(err) if err.kind() == io::ErrorKind::AlreadyExists => {}
-                made => return made,
-            }
-        }
-    }
-
     /// The same with a file that only its owner may read, and its name.
     pub(crate) fn new_unique_file(&self, prefix: &str) -> io::Result<(File, String)> {
         loop {
@@ -150,34 +127,6 @@ impl Directory {
                 Err(err) if err.kind() == io::ErrorKind::AlreadyExists => {}
                 made => return Ok((made?, name)),
             }
-        }
-    }
-
-    /// The same where it may be there already, and for everybody to look into.
-    #[cfg(feature = "cli")]
-    pub(crate) fn below_or_made(&self, name: &str) -> io::Result<Self> {
-        match fs::mkdirat(
-            &self.file,
-            self::name(name.as_ref())?,
-            Mode::from_raw_mode(0o755),
-        ) {
-            Err(Errno::EXIST) => self.below(name),
-            made => {
-                made?;
-                self.given(name)
-            }
-        }
-    }
-
-    /// Makes it the program's user's and nobody else's.
-    pub(crate) fn make_private(&self) -> io::Result<()> {
-        let stat = self.stat()?;
-        if stat.st_mode & 0o777 != 0o700 {
-            fs::fchmod(&self.file, Mode::RWXU)?;
-        }
-        match self.owner {
-            Some((user, _)) if stat.st_uid != user => self.give(&self.file),
-            _ => Ok(()),
         }
     }
 
@@ -217,51 +166,11 @@ impl Directory {
         if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
             return Err(Errno::ISDIR.into());
         }
-        let theirs = self.owner.is_none_or(|(user, _)| stat.st_uid == user);
+        let theirs = self.owner.is_none_or(|owner| stat.st_uid == owner.uid);
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile || !theirs {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
         Ok(File::from(file))
-    }
-
-    /// Writes a file that only its owner may read, whole or not at all: a new one, renamed into
-    /// place. Nobody reads it after a crash, so that no disk is waited for.
-    pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        use io::Write;
-
-        self.write_by(name, Mode::RUSR | Mode::WUSR, |file| file.write_all(bytes))
-    }
-
-    /// The same for what is written piece by piece, or with another mode.
-    pub(crate) fn write_by(
-        &self,
-        name: &str,
-        mode: Mode,
-        content: impl FnOnce(&mut File) -> io::Result<()>,
-    ) -> io::Result<()> {
-        // Several may write the same at the same time.
-        let draft = format!(".{name}.{}", std::process::id());
-        let written = self.new_file(&draft, mode).and_then(|mut file| {
-            content(&mut file)?;
-            Ok(fs::renameat(&self.file, &draft, &self.file, name)?)
-        });
-        if written.is_err() {
-            let _ = self.remove(&draft);
-        }
-        written
-    }
-
-    /// A file that was not there, for the program's user. What an earlier process left under that
-    /// name goes.
-    pub(crate) fn new_file(&self, name: &str, mode: Mode) -> io::Result<File> {
-        let file = match self.new_file_once(name, mode) {
-            Err(err) if err.kind() == io::ErrorKind::AlreadyExists => {
-                self.remove_all(name)?;
-                self.new_file_once(name, mode)?
-            }
-            made => made?,
-        };
-        Ok(file)
     }
 
     /// A file that was not there; an error where there is one.
@@ -287,12 +196,6 @@ impl Directory {
     pub(crate) fn link_target(&self, name: &str) -> Option<PathBuf> {
         let target = fs::readlinkat(&self.file, name, Vec::new()).ok()?;
         Some(OsString::from_vec(target.into_bytes()).into())
-    }
-
-    /// A name passes to what another one names.
-    #[cfg(feature = "cli")]
-    pub(crate) fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        Ok(fs::renameat(&self.file, from, &self.file, to)?)
     }
 
     /// Takes a name away, whatever it names, unless that is a directory. One that is not there
@@ -327,11 +230,6 @@ impl Directory {
         }
     }
 
-    /// Removes everything in it, as far as that can be done.
-    pub(crate) fn clear(&self) -> io::Result<()> {
-        self.clear_to(DEPTH)
-    }
-
     fn clear_to(&self, depth: usize) -> io::Result<()> {
         let mut done = Ok(());
         for name in self.names()? {
@@ -357,40 +255,6 @@ impl Directory {
         Ok(names)
     }
 
-    /// A path to `name` for what takes nothing else, which is bind(2). Where somebody else could
-    /// change the path of the directory, it leads by the descriptor.
-    #[cfg(all(feature = "agent", feature = "cli"))]
-    pub(crate) fn path_to_bind(&self, name: &str) -> PathBuf {
-        let own_files = Path::new("/proc/self/fd");
-        match self.owner {
-            Some(_) if fs::access(own_files, fs::Access::EXISTS).is_ok() => {
-                let number = self.file.as_raw_fd().to_string();
-                own_files.join(number).join(name)
-            }
-            _ => self.path.join(name),
-        }
-    }
-
-    /// Gives a socket that was just bound here to the program's user.
-    #[cfg(all(feature = "agent", feature = "cli"))]
-    pub(crate) fn give_socket(&self, name: &str) -> io::Result<()> {
-        if self.owner.is_none() {
-            return Ok(());
-        }
-        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let socket = fs::openat(&self.file, name, flags, Mode::empty())?;
-        let stat = fs::fstat(&socket)?;
-        // Anything else has been put in its place.
-        if FileType::from_raw_mode(stat.st_mode) != FileType::Socket
-            || stat.st_uid != rustix::process::geteuid().as_raw()
-        {
-            return Err(io::ErrorKind::PermissionDenied.into());
-        }
-        let (user, group) = self.ids();
-        fs::chownat(&socket, "", user, group, AtFlags::EMPTY_PATH)?;
-        Ok(())
-    }
-
     fn give(&self, file: impl AsFd) -> io::Result<()> {
         if self.owner.is_some() {
             let (user, group) = self.ids();
@@ -400,8 +264,8 @@ impl Directory {
     }
 
     fn ids(&self) -> (Option<Uid>, Option<Gid>) {
-        let user = self.owner.map(|(user, _)| Uid::from_raw(user));
-        (user, self.owner.map(|(_, group)| Gid::from_raw(group)))
+        let user = self.owner.map(|owner| Uid::from_raw(owner.uid));
+        (user, self.owner.map(|owner| Gid::from_raw(owner.gid)))
     }
 }
 

@@ -18,7 +18,6 @@
 //! | see what a program sees | [`current`] |
 //! | detect the platform and fill the model | [`resolve`] |
 //! | know what the container is asked to run | [`Workload`] |
-//! | deliver it to a program | [`deliver`](crate::deliver()) |
 //! | read hyperparameters with types | [`Texts`] |
 //! | follow live configuration | [`config::Config`] |
 //! | read secrets | [`secrets::Secrets`] |
@@ -38,11 +37,15 @@ pub mod cli;
 pub mod config;
 #[cfg_attr(
     not(all(feature = "agent", feature = "cli")),
-    allow(dead_code, reason = "some of it is told to PID 1 and its agent alone")
+    allow(
+        dead_code,
+        reason = "names are the same whichever of them a build needs"
+    )
 )]
 mod contract;
 #[cfg(feature = "agent")]
 pub mod credentials;
+#[cfg(feature = "cli")]
 mod deliver;
 mod delivered;
 mod error;
@@ -54,63 +57,28 @@ mod held;
 mod init;
 #[cfg(feature = "cli")]
 mod launch;
-#[cfg_attr(
-    not(feature = "cli"),
-    allow(dead_code, reason = "some of it is for what PID 1 says")
-)]
 mod layers;
 pub mod metrics;
 #[cfg(feature = "cli")]
 mod outcome;
-#[cfg_attr(
-    not(feature = "cli"),
-    allow(dead_code, reason = "some of it is told to PID 1 alone")
-)]
 mod platform;
 mod resolve;
-#[cfg_attr(
-    not(feature = "cli"),
-    allow(dead_code, reason = "what is fetched and delivered is PID 1's alone")
-)]
 pub mod secrets;
-#[cfg_attr(
-    not(feature = "cli"),
-    allow(dead_code, reason = "some of it is told to PID 1 alone")
-)]
 mod settings;
 pub mod shutdown;
-#[cfg_attr(
-    not(feature = "cli"),
-    allow(dead_code, reason = "some of it is told to PID 1 alone")
-)]
 mod signal;
 #[cfg(feature = "cli")]
 mod stderr;
-#[cfg_attr(
-    not(feature = "cli"),
-    allow(
-        dead_code,
-        reason = "the program's variables are delivered by PID 1 alone"
-    )
-)]
 mod toolkit;
-#[cfg_attr(
-    not(feature = "cli"),
-    allow(dead_code, reason = "some of it is for what PID 1 says")
-)]
 mod visible;
 mod workload;
 
-pub use deliver::{
-    Delivery, Environment, Keeper, Layers, Recipient, SecretVariable, Source, Variable, deliver,
-    delivered, environment, layered,
-};
 pub use delivered::{View, current};
 pub use error::{Error, ErrorKind};
 pub use facts::Facts;
 pub use layers::Key as Setting;
 pub use platform::{DocumentVariable, Evidence};
-pub use resolve::{Resolved, resolve, switched_off};
+pub use resolve::{Resolved, resolve};
 pub use settings::KEYS as SETTINGS;
 pub use workload::{
     Channel, ChannelMode, CredentialMode, CredentialSource, Credentials, Flavor, Group,

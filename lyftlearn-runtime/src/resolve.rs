@@ -247,7 +247,8 @@ fn ground(facts: &Facts, arguments: &[(&'static str, String)]) -> Result<Ground,
 /// # Errors
 ///
 /// When it is neither `on` nor `off`.
-pub fn switched_off(facts: &Facts) -> Result<bool, Error> {
+#[cfg(feature = "cli")]
+pub(crate) fn switched_off(facts: &Facts) -> Result<bool, Error> {
     settings::switched_off(facts.text(runtime::SWITCH).as_deref())
 }
 

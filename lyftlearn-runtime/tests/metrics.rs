@@ -7,7 +7,7 @@ use lyftlearn_runtime::{Facts, metrics, resolve};
 #[test]
 fn where_there_is_a_region_the_facade_counts_in_it() {
     let run = tempfile::tempdir().unwrap();
-    let mut place = create(run.path(), 1 << 20, None).unwrap().unwrap();
+    let mut place = create(run.path(), 1 << 20).unwrap().unwrap();
     place.publish().unwrap();
     let facts = Facts::empty()
         .with_root("/")

@@ -44,7 +44,7 @@ pub(crate) struct Orders {
 pub(crate) struct Run {
     pub(crate) path: PathBuf,
     /// The program's user and group, when they are not this process's own.
-    pub(crate) owner: Owner,
+    pub(crate) owner: Option<Owner>,
 }
 
 /// What there is to export.

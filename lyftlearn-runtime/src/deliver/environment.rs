@@ -11,34 +11,34 @@ use crate::error::Error;
 
 /// What an environment is made of, low to high but for the names that are reserved to us.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Layers<'a> {
+pub(crate) struct Layers<'a> {
     /// What this process was started with: the image's and the platform's together.
-    pub found: &'a [(OsString, OsString)],
+    pub(crate) found: &'a [(OsString, OsString)],
     /// What the image alone would have given, where it is known.
-    pub image: &'a [(OsString, OsString)],
+    pub(crate) image: &'a [(OsString, OsString)],
     /// What the deployment gives by document: name, value, document.
-    pub documents: &'a [(OsString, OsString, PathBuf)],
+    pub(crate) documents: &'a [(OsString, OsString, PathBuf)],
     /// What this runtime sets.
-    pub ours: &'a [(String, OsString)],
+    pub(crate) ours: &'a [(String, OsString)],
     /// What it sets where there is room: the largest are left out before anything is refused.
-    pub optional: &'a [(String, String)],
+    pub(crate) optional: &'a [(String, String)],
     /// Names that are ours in this start: what is not set by us is gone.
-    pub taken: &'a [String],
+    pub(crate) taken: &'a [String],
     /// Secrets: where nobody else sets the name, or over everybody.
-    pub secrets: &'a [SecretVariable],
+    pub(crate) secrets: &'a [SecretVariable],
 }
 
 /// A secret's value under a variable's name.
 #[derive(Clone, PartialEq, Eq)]
-pub struct SecretVariable {
+pub(crate) struct SecretVariable {
     /// The variable's name.
-    pub name: String,
+    pub(crate) name: String,
     /// Its value.
-    pub value: OsString,
+    pub(crate) value: OsString,
     /// The secret's name.
-    pub secret: String,
+    pub(crate) secret: String,
     /// Whether it stands over what is set.
-    pub overrides: bool,
+    pub(crate) overrides: bool,
 }
 
 /// No value.
@@ -54,11 +54,11 @@ impl fmt::Debug for SecretVariable {
 
 /// The whole environment of a program.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Environment {
+pub(crate) struct Environment {
     /// Names and values, in order.
-    pub variables: Vec<(OsString, OsString)>,
+    pub(crate) variables: Vec<(OsString, OsString)>,
     /// Names for which there was no room.
-    pub left_out: Vec<String>,
+    pub(crate) left_out: Vec<String>,
 }
 
 /// No values: they may be secrets.
@@ -77,7 +77,7 @@ const POINTER: usize = size_of::<usize>();
 
 /// Where a variable's value comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
+pub(crate) enum Source {
     /// The image's `ENV`.
     Image,
     /// The platform's API or the pod spec; where the image's own environment is not known,
@@ -93,13 +93,13 @@ pub enum Source {
 
 /// One variable of the program's, and what it stands over.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Variable {
+pub(crate) struct Variable {
     /// Its name.
-    pub name: OsString,
+    pub(crate) name: OsString,
     /// Its value, and where that comes from.
-    pub value: (Source, OsString),
+    pub(crate) value: (Source, OsString),
     /// What would stand there otherwise, highest first.
-    pub shadowed: Vec<(Source, OsString)>,
+    pub(crate) shadowed: Vec<(Source, OsString)>,
 }
 
 /// No value: it may be a secret.
@@ -116,7 +116,7 @@ impl fmt::Debug for Variable {
 /// the end. A name that is reserved to us is ours or is gone; of any other the highest
 /// layer wins that is not blank: ours, document, environment.
 #[must_use]
-pub fn layered(layers: &Layers<'_>) -> Vec<Variable> {
+pub(crate) fn layered(layers: &Layers<'_>) -> Vec<Variable> {
     let image: BTreeMap<_, _> = pairs(layers.image);
     let mut documents: BTreeMap<&OsStr, &(OsString, OsString, PathBuf)> = layers
         .documents
@@ -217,7 +217,7 @@ fn lay(secret: &SecretVariable, place: usize, merged: &mut Vec<Variable>) {
 /// # Errors
 ///
 /// When a variable or the whole is over the kernel's limit.
-pub fn environment(layers: &Layers<'_>, argv: &[OsString]) -> Result<Environment, Error> {
+pub(crate) fn environment(layers: &Layers<'_>, argv: &[OsString]) -> Result<Environment, Error> {
     let mut merged = layered(layers);
     let left_out = make_room(layers, &mut merged, argv);
     let variables: Vec<_> = merged

@@ -10,7 +10,7 @@ use crate::workload::Paths;
 /// Makes what does not exist yet, for the program's user. What cannot be made is taken
 /// out of the model, and said. An existing one is given to that user, too: not what lies in
 /// it, which may be much, and somebody's.
-pub(super) fn make_directories(paths: &mut Paths, owner: Owner) -> Vec<String> {
+pub(super) fn make_directories(paths: &mut Paths, owner: Option<Owner>) -> Vec<String> {
     let mut problems = Vec::new();
     for directory in [
         &mut paths.model,

@@ -3,56 +3,44 @@
 mod environment;
 mod fault;
 mod files;
-#[cfg(feature = "cli")]
 mod identity;
-#[cfg(feature = "cli")]
 mod reason;
 mod run_dir;
-#[cfg(feature = "cli")]
 pub(crate) mod secrets;
-#[cfg(feature = "cli")]
 mod shutdown;
-#[cfg(feature = "cli")]
 mod statsd;
 mod variables;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
-pub use environment::{
-    Environment, Layers, SecretVariable, Source, Variable, environment, layered,
-};
-#[cfg(feature = "cli")]
+pub(crate) use environment::{Environment, Layers, SecretVariable, Source, environment, layered};
 pub(crate) use identity::{Offer, Presented, changes, write as write_identity};
-#[cfg(feature = "cli")]
 pub(crate) use reason::{Written, forget as forget_reason, write as write_reason};
 use run_dir::RunDir;
-pub use run_dir::{Keeper, Recipient};
-#[cfg(feature = "cli")]
+pub(crate) use run_dir::{Keeper, Recipient};
 pub(crate) use shutdown::announce;
 #[cfg(all(feature = "agent", feature = "cli"))]
 pub(crate) use statsd::write as write_statsd;
-#[cfg(feature = "cli")]
 pub(crate) use statsd::{Pointed, Ports, point};
 
 use crate::contract::delivered as names;
 use crate::held::Directory;
-#[cfg(feature = "cli")]
 use crate::outcome::Outcome;
 use crate::workload::{Texts, Workload};
 
 /// What was delivered. Dropping it removes a run directory that was made for this
 /// process alone.
 #[derive(Debug)]
-pub struct Delivery {
+pub(crate) struct Delivery {
     /// The workload, with the places that delivery chose.
-    pub workload: Workload,
+    pub(crate) workload: Workload,
     /// The variables to set, in the order of the contract.
-    pub variables: Vec<(String, OsString)>,
+    pub(crate) variables: Vec<(String, OsString)>,
     /// Those that are left out where there is no room for all.
-    pub optional: Vec<(String, String)>,
+    pub(crate) optional: Vec<(String, String)>,
     /// What could not be had, one sentence each.
-    pub problems: Vec<String>,
+    pub(crate) problems: Vec<String>,
     #[cfg_attr(
         not(feature = "cli"),
         allow(dead_code, reason = "dropping it is what it is for")
@@ -61,13 +49,11 @@ pub struct Delivery {
 }
 
 /// What stays of a delivery once the program has it.
-#[cfg(feature = "cli")]
 #[derive(Debug)]
 pub(crate) struct Kept {
     run_dir: Option<RunDir>,
 }
 
-#[cfg(feature = "cli")]
 impl Kept {
     /// The run directory, which stays open: it is locked.
     pub(crate) fn run(&self) -> Option<&Directory> {
@@ -75,7 +61,6 @@ impl Kept {
     }
 }
 
-#[cfg(feature = "cli")]
 impl Delivery {
     pub(crate) fn kept(self) -> Kept {
         Kept {
@@ -92,7 +77,7 @@ impl Delivery {
 /// The variables that would be delivered; nothing is made or written. With `exceptions`,
 /// those that only the program itself receives, too.
 #[must_use]
-pub fn delivered(workload: &Workload, exceptions: bool) -> Vec<(String, OsString)> {
+pub(crate) fn delivered(workload: &Workload, exceptions: bool) -> Vec<(String, OsString)> {
     let mut planned = workload.clone();
     if let (None, Some(run)) = (&planned.hyperparameters.path, &planned.paths.run) {
         planned.hyperparameters.path = Some(run.join(names::HYPERPARAMETERS_DOCUMENT));
@@ -112,7 +97,7 @@ pub fn delivered(workload: &Workload, exceptions: bool) -> Vec<(String, OsString
 /// What cannot be made or written (a read-only root without a writable `/run`, `/tmp` or
 /// `/dev/shm`, a full one) is not delivered, and said; the program starts all the same.
 #[must_use]
-pub fn deliver(
+pub(crate) fn deliver(
     workload: Workload,
     values: &Texts,
     optional: Vec<(String, String)>,
@@ -164,7 +149,6 @@ pub fn deliver(
 }
 
 /// Where the outcome of a start goes that failed before anything was delivered.
-#[cfg(feature = "cli")]
 pub(crate) fn directory_for_an_outcome(tmp: &std::path::Path) -> Option<Directory> {
     // Another keeper's directory does not outlive it.
     let taken = RunDir::candidates(Some(tmp), Keeper::Container.into()).next()?;
@@ -172,7 +156,6 @@ pub(crate) fn directory_for_an_outcome(tmp: &std::path::Path) -> Option<Director
 }
 
 /// Writes `outcome.json`.
-#[cfg(feature = "cli")]
 pub(crate) fn write_outcome(run: &Directory, outcome: &Outcome) -> std::io::Result<()> {
     let text = serde_json::to_vec_pretty(outcome)?;
     run.write(names::OUTCOME_FILE, &text)

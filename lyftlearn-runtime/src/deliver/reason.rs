@@ -20,7 +20,7 @@ pub(crate) enum Written {
 /// Writes `text` to `path`, unless the program has. A file that exists is written in
 /// place: one that is mounted can be neither replaced nor removed. With an `owner`, links on the
 /// way count only where the program cannot have put them there.
-pub(crate) fn write(path: &Path, text: &str, owner: Owner) -> io::Result<Written> {
+pub(crate) fn write(path: &Path, text: &str, owner: Option<Owner>) -> io::Result<Written> {
     let (Some(parent), Some(name)) = (
         path.parent(),
         path.file_name().and_then(|name| name.to_str()),
@@ -48,7 +48,7 @@ pub(crate) fn write(path: &Path, text: &str, owner: Owner) -> io::Result<Written
 
 /// Takes away what lies there at the start: an earlier run on the same volume has left it, and
 /// it would be taken for this program's.
-pub(crate) fn forget(path: &Path, owner: Owner) -> io::Result<()> {
+pub(crate) fn forget(path: &Path, owner: Option<Owner>) -> io::Result<()> {
     let (Some(parent), Some(name)) = (
         path.parent(),
         path.file_name().and_then(|name| name.to_str()),

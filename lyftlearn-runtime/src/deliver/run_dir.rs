@@ -11,7 +11,7 @@ use crate::held::{Directory, Owner};
 
 /// For whom the directory is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Keeper {
+pub(crate) enum Keeper {
     /// PID 1: the container's one directory, left behind for whoever looks after the end.
     Container,
     /// A program beside others: the container's directory if nobody has it, else one
@@ -23,13 +23,13 @@ pub enum Keeper {
 
 /// Who receives a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Recipient {
+pub(crate) struct Recipient {
     /// For whom the run directory is kept.
-    pub keeper: Keeper,
+    pub(crate) keeper: Keeper,
     /// The program's user and group, when they are not this process's own.
-    pub owner: Option<(u32, u32)>,
+    pub(crate) owner: Option<Owner>,
     /// Whether exceptions that nobody caught are to be noted.
-    pub exceptions: bool,
+    pub(crate) exceptions: bool,
 }
 
 impl From<Keeper> for Recipient {
@@ -117,7 +117,7 @@ impl RunDir {
         None
     }
 
-    fn of_this_process(parent: &Path, owner: Owner) -> Option<Self> {
+    fn of_this_process(parent: &Path, owner: Option<Owner>) -> Option<Self> {
         let parent = Directory::open(parent, owner).ok()?;
         let prefix = format!("{}-", runtime::RUN_NAME);
         let directory = parent.make_unique(&prefix).ok()?;
@@ -216,14 +216,14 @@ fn lock(directory: &Directory, keeper: Keeper) -> Result<(), Refused> {
     Err(Refused::InUse)
 }
 
-fn user(owner: Owner) -> u32 {
-    owner.map_or_else(|| rustix::process::geteuid().as_raw(), |(user, _)| user)
+fn user(owner: Option<Owner>) -> u32 {
+    owner.map_or_else(|| rustix::process::geteuid().as_raw(), |owner| owner.uid)
 }
 
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "what was made is looked at")]
 mod tests {
-    use super::{Keeper, Recipient, RunDir};
+    use super::{Keeper, Owner, Recipient, RunDir};
 
     fn had(parent: &std::path::Path, keeper: Keeper) -> Option<RunDir> {
         RunDir::in_directory(parent, "lyftlearn", keeper.into())
@@ -270,7 +270,10 @@ mod tests {
         std::os::unix::fs::symlink(elsewhere.path(), place.path().join("lyftlearn")).unwrap();
         assert!(had(place.path(), Keeper::Container).is_none());
         let recipient = Recipient {
-            owner: Some((1000, 1000)),
+            owner: Some(Owner {
+                uid: 1000,
+                gid: 1000,
+            }),
             ..Keeper::Container.into()
         };
         if rustix::process::geteuid().is_root() {

@@ -90,7 +90,7 @@ fn opened(run: &Directory) -> io::Result<Directory> {
 fn of_the_program(directory: Directory) -> io::Result<Directory> {
     let user = directory.stat()?.st_uid;
     match directory.owner() {
-        Some((owner, _)) if owner != user => Err(io::ErrorKind::PermissionDenied.into()),
+        Some(owner) if owner.uid != user => Err(io::ErrorKind::PermissionDenied.into()),
         _ => Ok(directory),
     }
 }

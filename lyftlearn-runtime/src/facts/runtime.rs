@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Facts;
 use crate::contract::{delivered, limits, linux, runtime};
-use crate::held::Directory;
+use crate::held::{Directory, Owner};
 
 /// Which runtime has a run directory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,7 +124,10 @@ fn of(directory: Directory, whose: Whose) -> Option<Directory> {
         _ => {}
     }
     let own = stat.st_uid == rustix::process::geteuid().as_raw();
-    Some(directory.for_owner((!own).then_some((stat.st_uid, stat.st_gid))))
+    Some(directory.for_owner((!own).then_some(Owner {
+        uid: stat.st_uid,
+        gid: stat.st_gid,
+    })))
 }
 
 /// Which runtime says that it has a directory.

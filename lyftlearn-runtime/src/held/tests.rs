@@ -1,12 +1,15 @@
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 
-use super::{Directory, make};
+use super::{Directory, Owner, make};
 
 /// The owner of what a program of another user owns; tests run as root.
-const PROGRAM: Option<(u32, u32)> = Some((1000, 1000));
+const PROGRAM: Option<Owner> = Some(Owner {
+    uid: 1000,
+    gid: 1000,
+});
 
-fn held(owner: super::Owner) -> (tempfile::TempDir, Directory) {
+fn held(owner: Option<Owner>) -> (tempfile::TempDir, Directory) {
     let directory = tempfile::tempdir().unwrap();
     let opened = Directory::open(directory.path(), owner).unwrap();
     (directory, opened)
@@ -133,7 +136,7 @@ fn directories_are_made_for_the_program_and_not_through_its_links() {
     }
     let place = tempfile::tempdir().unwrap();
     let base = place.path().join("ml");
-    make(&base.join("output/data"), (1000, 1000)).unwrap();
+    make(&base.join("output/data"), PROGRAM.unwrap()).unwrap();
     let owner = |path: &Path| path.symlink_metadata().unwrap().uid();
     assert_eq!(owner(&base.join("output/data")), 1000);
     let etc = place.path().join("etc");
@@ -141,8 +144,8 @@ fn directories_are_made_for_the_program_and_not_through_its_links() {
     symlink(&etc, base.join("model")).unwrap();
     // `ml` is the program's, and so is what lies in it.
     std::os::unix::fs::lchown(base.join("model"), Some(1000), None).unwrap();
-    assert!(make(&base.join("model"), (1000, 1000)).is_err());
-    assert!(make(&base.join("model/below"), (1000, 1000)).is_err());
+    assert!(make(&base.join("model"), PROGRAM.unwrap()).is_err());
+    assert!(make(&base.join("model/below"), PROGRAM.unwrap()).is_err());
     assert_eq!(owner(&etc), 0);
     assert!(!etc.join("below").exists());
 }

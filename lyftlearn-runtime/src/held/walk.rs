@@ -10,7 +10,9 @@ use std::path::{Component, Path};
 use rustix::fs::{self, CWD, FileType, Gid, Mode, OFlags, ResolveFlags, Stat, Uid};
 use rustix::io::Errno;
 
-use super::{Directory, Owner};
+#[cfg(feature = "cli")]
+use super::Directory;
+use super::Owner;
 
 /// As many links as the kernel follows.
 const LINKS: usize = 40;
@@ -36,18 +38,20 @@ pub(super) fn open(path: &Path) -> io::Result<OwnedFd> {
 
 /// Makes what is missing on the way to the directory at `path`, mode 0755, for `owner`, and
 /// opens it.
-pub(crate) fn make_missing(path: &Path, owner: (u32, u32)) -> io::Result<Directory> {
+#[cfg(feature = "cli")]
+pub(crate) fn make_missing(path: &Path, owner: Owner) -> io::Result<Directory> {
     Ok(Directory::of(walk(path, Some(owner))?, path, Some(owner)))
 }
 
 /// The same, and gives the last one to that user even if it was there.
-pub(crate) fn make(path: &Path, owner: (u32, u32)) -> io::Result<Directory> {
+#[cfg(feature = "cli")]
+pub(crate) fn make(path: &Path, owner: Owner) -> io::Result<Directory> {
     let directory = make_missing(path, owner)?;
     directory.give(&directory)?;
     Ok(directory)
 }
 
-fn walk(path: &Path, missing: Owner) -> io::Result<OwnedFd> {
+fn walk(path: &Path, missing: Option<Owner>) -> io::Result<OwnedFd> {
     let mut at = fs::openat(CWD, "/", ON_THE_WAY | OFlags::DIRECTORY, Mode::empty())?;
     let mut left: Vec<OsString> = reversed(path);
     let mut links = 0;
@@ -110,7 +114,7 @@ fn is_safe(directory: &Stat) -> bool {
     ours(directory) && (!open_to_others || sticky)
 }
 
-fn give(file: &OwnedFd, (user, group): (u32, u32)) -> io::Result<()> {
-    let (user, group) = (Uid::from_raw(user), Gid::from_raw(group));
+fn give(file: &OwnedFd, Owner { uid, gid }: Owner) -> io::Result<()> {
+    let (user, group) = (Uid::from_raw(uid), Gid::from_raw(gid));
     Ok(fs::fchown(file, Some(user), Some(group))?)
 }

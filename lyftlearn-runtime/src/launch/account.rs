@@ -6,6 +6,7 @@ use std::fmt;
 use crate::contract::{limits, linux};
 use crate::error::{Error, ErrorKind, Fault};
 use crate::facts::Facts;
+use crate::held::Owner;
 use crate::init::User;
 
 /// A user to become, and where that one is at home.
@@ -17,8 +18,9 @@ pub(crate) struct Account {
 
 impl Account {
     /// Whose the program's files are.
-    pub(crate) fn owner(&self) -> (u32, u32) {
-        (self.user.uid, self.user.gid)
+    pub(crate) fn owner(&self) -> Owner {
+        let User { uid, gid, .. } = self.user;
+        Owner { uid, gid }
     }
 }
 

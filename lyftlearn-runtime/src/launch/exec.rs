@@ -34,7 +34,7 @@ pub(crate) fn exec(argv: Vec<OsString>) -> Result<u8, Error> {
     let (settings, documents) = told_beside(&facts)?;
     let account = account::account(&facts, settings.user.as_deref())?;
     let owner = account.as_ref().map(Account::owner);
-    let user = owner.map_or_else(|| rustix::process::geteuid().as_raw(), |(user, _)| user);
+    let user = owner.map_or_else(|| rustix::process::geteuid().as_raw(), |owner| owner.uid);
     let beside = facts.runtime_beside(Whose::User(user));
     // What lies there is the program's, and read by this process, which may be root.
     let facts = match &beside {

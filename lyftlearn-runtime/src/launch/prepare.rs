@@ -376,7 +376,7 @@ fn note(facts: &Facts, run: Option<&Directory>) {
 pub(super) fn forget_earlier_reason(
     facts: &Facts,
     reason_file: Option<&Path>,
-    owner: Owner,
+    owner: Option<Owner>,
 ) -> Option<String> {
     let path = reason_file.filter(|_| facts.text(names::RUN_DIR).is_none())?;
     let err = forget_reason(path, owner).err()?;

@@ -11,7 +11,7 @@ use crate::contract::{aws, limits};
 use crate::held::{self, Directory, Owner};
 
 /// Writes each file that does not exist yet; a sentence for each that cannot be.
-pub(super) fn write(files: &[String], owner: Owner) -> Vec<String> {
+pub(super) fn write(files: &[String], owner: Option<Owner>) -> Vec<String> {
     if files.is_empty() {
         return Vec::new();
     }
@@ -34,7 +34,7 @@ pub(super) fn write(files: &[String], owner: Owner) -> Vec<String> {
         .collect()
 }
 
-fn write_one(path: &Path, text: &str, owner: Owner) -> Option<String> {
+fn write_one(path: &Path, text: &str, owner: Option<Owner>) -> Option<String> {
     let exists = || {
         Some(format!(
             "the profile file {} exists and is left alone",
@@ -70,7 +70,7 @@ fn write_one(path: &Path, text: &str, owner: Owner) -> Option<String> {
 }
 
 /// The program's home, in which it may have put links, or another place.
-fn directory(path: &Path, owner: Owner) -> std::io::Result<Directory> {
+fn directory(path: &Path, owner: Option<Owner>) -> std::io::Result<Directory> {
     match owner {
         Some(owner) => held::make_missing(path, owner),
         None => {

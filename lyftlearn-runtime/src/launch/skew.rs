@@ -73,10 +73,10 @@ pub(super) fn kept_at(workload: &Workload, guard: Option<&str>) -> Option<PathBu
 pub(super) fn keep(
     facts: &Facts,
     file: &Path,
-    owner: Owner,
+    owner: Option<Owner>,
     groups: &[u32],
 ) -> std::io::Result<()> {
-    if let Some((uid, gid)) = owner {
+    if let Some(Owner { uid, gid }) = owner {
         let groups = groups.to_vec();
         let user = User { uid, gid, groups };
         init::become_user(&user).map_err(|error| std::io::Error::other(error.to_string()))?;

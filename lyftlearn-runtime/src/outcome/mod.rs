@@ -19,6 +19,7 @@ pub(crate) use length::{within_bytes, within_characters};
 pub(crate) use redact::{Redact, named_secret};
 use serde::{Deserialize, Serialize};
 
+use crate::held::Owner;
 use crate::signal;
 use crate::visible::{visible, visible_line};
 
@@ -48,7 +49,7 @@ pub(crate) struct End {
     /// Where the kernel counts kills for memory, and how many they were at the start.
     pub(crate) oom_counter: Option<(PathBuf, u64)>,
     pub(crate) run: Option<PathBuf>,
-    pub(crate) owner: Option<(u32, u32)>,
+    pub(crate) owner: Option<Owner>,
     /// All groups of the program's user, where that is another one.
     pub(crate) groups: Vec<u32>,
     pub(crate) reason_file: Option<PathBuf>,

@@ -1,10 +1,6 @@
-//! How a platform ends a container, and where it looks for the reason.
+//! How a platform ends a container.
 
-use std::path::Path;
-
-use crate::contract::{kubernetes as kubernetes_words, sagemaker as sagemaker_words};
 use crate::error::Error;
-use crate::facts::Facts;
 use crate::settings::Settings;
 use crate::workload::Lifecycle;
 
@@ -31,52 +27,6 @@ impl End {
     pub(crate) fn reserve_seconds(&self) -> u32 {
         self.grace_seconds.div_ceil(6).min(10)
     }
-}
-
-/// How much a file takes in which a platform looks for a failure's reason.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ReasonLimit {
-    Characters(usize),
-    Bytes(usize),
-}
-
-impl ReasonLimit {
-    pub(crate) fn of(file: &Path) -> Self {
-        match file.to_str() {
-            Some(sagemaker_words::FAILURE) => Self::Characters(sagemaker_words::FAILURE_CHARACTERS),
-            Some(sagemaker_words::PROCESSING_MESSAGE) => {
-                Self::Bytes(sagemaker_words::MESSAGE_BYTES)
-            }
-            _ => Self::Bytes(kubernetes_words::TERMINATION_MESSAGE_BYTES),
-        }
-    }
-}
-
-/// Whether the platform shows the log's last lines where this file stays empty: a pod's
-/// `terminationMessagePolicy: FallbackToLogsOnError`, which no pod is told.
-pub(crate) fn shows_the_log_instead(file: &Path) -> bool {
-    !matches!(
-        file.to_str(),
-        Some(sagemaker_words::FAILURE | sagemaker_words::PROCESSING_MESSAGE)
-    )
-}
-
-/// Where a reason goes when nothing could be understood: by the files that are there.
-pub(crate) fn reason_file(facts: &Facts) -> Option<&'static Path> {
-    let found = [
-        (
-            kubernetes_words::TERMINATION_LOG,
-            kubernetes_words::TERMINATION_LOG,
-        ),
-        (
-            sagemaker_words::PROCESSING_CONFIG,
-            sagemaker_words::PROCESSING_MESSAGE,
-        ),
-        (sagemaker_words::RESOURCE_CONFIG, sagemaker_words::FAILURE),
-    ]
-    .into_iter()
-    .find(|(sign, _)| facts.exists(Path::new(sign)));
-    found.map(|(_, file)| Path::new(file))
 }
 
 /// The stop signal and what of the platform's grace is left for the program: the

@@ -18,6 +18,8 @@ mod originals;
 mod otlp;
 mod paths;
 mod profile;
+#[cfg(feature = "cli")]
+mod reason;
 mod resources;
 mod routes;
 mod sagemaker;
@@ -35,8 +37,7 @@ pub(crate) use delivered::{
 };
 pub(crate) use end::End;
 use end::{Grace, lifecycle};
-#[cfg(feature = "cli")]
-pub(crate) use end::{ReasonLimit, reason_file, shows_the_log_instead};
+
 use hyperparameters::Encoding;
 #[cfg(feature = "cli")]
 pub(crate) use identity::NO_IDENTITY;
@@ -46,6 +47,8 @@ pub(crate) use originals::Originals;
 pub(crate) use otlp::headers_by_secrets;
 #[cfg(feature = "cli")]
 pub(crate) use profile::{Competing, of_nowhere as profiles_of_nowhere};
+#[cfg(feature = "cli")]
+pub(crate) use reason::{ReasonLimit, reason_file, shows_the_log_instead};
 pub use variables::DocumentVariable;
 #[cfg(feature = "cli")]
 pub(crate) use variables::image as image_variables;
@@ -93,9 +96,11 @@ pub(crate) struct Reading {
     pub(crate) values: Texts,
     /// Variables of the deployment's own, for the program.
     pub(crate) variables: Vec<DocumentVariable>,
+    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "a start needs it"))]
     pub(crate) end: End,
     pub(crate) originals: Originals,
     pub(crate) identity: Identity,
+    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "a start needs it"))]
     pub(crate) export: Export,
     pub(crate) problems: Vec<String>,
 }

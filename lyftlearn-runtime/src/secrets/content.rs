@@ -149,6 +149,7 @@ impl Content {
     }
 
     /// Every value that must not be seen anywhere.
+    #[cfg(feature = "cli")]
     pub(crate) fn values(&self) -> impl Iterator<Item = Value> {
         let keys = self.keys().unwrap_or_default();
         std::iter::once(self.text.clone()).chain(keys.into_iter().map(|pair| pair.value))

@@ -185,6 +185,7 @@ pub(crate) enum SecretsFault {
     /// Required ones, all of them.
     Missing { failures: Vec<Failure> },
     /// Their directory.
+    #[cfg(feature = "cli")]
     Undelivered { reason: String },
     /// There is none of that name.
     Unknown {
@@ -211,6 +212,7 @@ impl fmt::Display for SecretsFault {
                 }
                 Ok(())
             }
+            #[cfg(feature = "cli")]
             Self::Undelivered { reason } => write!(f, "cannot deliver the secrets: {reason}"),
             Self::Unknown { name, nearest } => {
                 write!(f, "cannot find the secret {name}")?;
@@ -249,6 +251,7 @@ impl Fault for SecretsFault {
                  identity asks"
                     .to_owned(),
             ),
+            #[cfg(feature = "cli")]
             Self::Undelivered { .. } => Some(
                 "give the container a writable /run, or secrets variables instead of files"
                     .to_owned(),

@@ -22,6 +22,7 @@ pub(crate) use protected::is_protected;
 pub(crate) use statsd::Intercept;
 pub(crate) use statsd::Statsd;
 
+#[cfg(feature = "cli")]
 use crate::contract::runtime;
 use crate::error::Error;
 use crate::layers::{
@@ -126,6 +127,7 @@ pub(crate) fn commands_of(file: &File) -> Commands {
 
 /// Whether the kill switch says `off`. Read apart from all settings: it must work
 /// when they are what is broken.
+#[cfg(feature = "cli")]
 pub(crate) fn switched_off(value: Option<&str>) -> Result<bool, Error> {
     match value {
         None | Some("on") => Ok(false),

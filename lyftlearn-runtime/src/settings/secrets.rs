@@ -100,6 +100,7 @@ pub(crate) enum Env {
 
 impl Source {
     /// Whether it is asked for over a network.
+    #[cfg(feature = "cli")]
     pub(crate) fn is_remote(&self) -> bool {
         !matches!(self, Self::File { .. } | Self::Variable { .. })
     }
@@ -181,6 +182,7 @@ impl Declared {
     }
 
     /// Whether one of its keys may be delivered as this variable.
+    #[cfg(feature = "cli")]
     pub(crate) fn may_set(&self, variable: &str) -> Result<(), Refused> {
         may_set(variable, &self.allowed)
     }

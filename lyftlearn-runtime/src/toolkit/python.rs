@@ -42,6 +42,7 @@ impl Text {
         std::str::from_utf8(&self.0).ok()
     }
 
+    #[cfg(feature = "cli")]
     pub(super) fn into_string(self) -> Option<String> {
         String::from_utf8(self.0).ok()
     }

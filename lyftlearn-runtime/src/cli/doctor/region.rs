@@ -156,7 +156,7 @@ mod tests {
             )
         );
         std::fs::remove_dir(&region).unwrap();
-        let mut place = create(run.path(), 65_536, None).unwrap();
+        let mut place = create(run.path(), 65_536).unwrap();
         place.as_mut().map_or(Ok(()), Place::publish).unwrap();
         assert_eq!(
             line(&looked_at(&held)),

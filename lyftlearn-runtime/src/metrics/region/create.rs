@@ -71,15 +71,14 @@ impl Drop for Place {
     }
 }
 
-/// Makes the place of a region of `bytes` bytes in the directory `run`, for `owner` when that
-/// is not this process's user; `None` for 0 bytes. One that is there is an earlier start's,
-/// and goes. [`Place::publish`] makes it a region.
+/// Makes the place of a region of `bytes` bytes in the directory `run`; `None` for 0 bytes. One
+/// that an earlier start left there is removed. [`Place::publish`] makes it a region.
 ///
 /// # Errors
 ///
 /// When not even the least of it can be had.
-pub fn create(run: &Path, bytes: u64, owner: Option<(u32, u32)>) -> io::Result<Option<Place>> {
-    create_in(&Directory::open(&std::path::absolute(run)?, owner)?, bytes)
+pub fn create(run: &Path, bytes: u64) -> io::Result<Option<Place>> {
+    create_in(&Directory::open(&std::path::absolute(run)?, None)?, bytes)
 }
 
 /// The same in a directory that is open.
@@ -156,9 +155,9 @@ pub(crate) fn create_sparse(bytes: u64) -> io::Result<File> {
     Ok(file)
 }
 
-fn prepare(file: &File, bytes: u64, owner: Owner) -> io::Result<()> {
-    if let Some((user, group)) = owner {
-        let (user, group) = (Uid::from_raw(user), Gid::from_raw(group));
+fn prepare(file: &File, bytes: u64, owner: Option<Owner>) -> io::Result<()> {
+    if let Some(Owner { uid, gid }) = owner {
+        let (user, group) = (Uid::from_raw(uid), Gid::from_raw(gid));
         rustix::fs::fchown(file, Some(user), Some(group))?;
     }
     file.set_len(bytes)

@@ -50,7 +50,7 @@ fn region() -> Region {
 }
 
 fn made(run: &Path) -> Place {
-    let mut place = create(run, 1 << 20, None).unwrap().unwrap();
+    let mut place = create(run, 1 << 20).unwrap().unwrap();
     place.publish().unwrap();
     place
 }
@@ -58,7 +58,7 @@ fn made(run: &Path) -> Place {
 #[test]
 fn who_is_faster_than_its_pages_waits_for_them() {
     let run = tempfile::tempdir().unwrap();
-    let mut place = create(run.path(), 1 << 20, None).unwrap().unwrap();
+    let mut place = create(run.path(), 1 << 20).unwrap().unwrap();
     let facts = in_directory(run.path());
     let region = std::thread::scope(|scope| {
         let early = scope.spawn(|| Region::of(&facts));
@@ -136,7 +136,7 @@ fn a_region_is_its_owners_alone_and_a_new_start_begins_at_nothing() {
     drop((place, second));
     // What is outside of the run directory goes, what is inside goes with it.
     assert_eq!(link, !target.exists());
-    assert!(create(run.path(), 0, None).unwrap().is_none());
+    assert!(create(run.path(), 0).unwrap().is_none());
     assert!(Reader::open(run.path()).unwrap().is_none());
     assert!(path.symlink_metadata().is_err());
 }

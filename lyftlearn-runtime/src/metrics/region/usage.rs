@@ -70,7 +70,7 @@ mod tests {
     #[test]
     fn a_region_fills_and_says_so() {
         let run = tempfile::tempdir().unwrap();
-        let mut place = create(run.path(), 65_536, None).unwrap();
+        let mut place = create(run.path(), 65_536).unwrap();
         place.as_mut().map_or(Ok(()), Place::publish).unwrap();
         let reader = Reader::open(run.path()).unwrap().unwrap();
         let before = reader.usage().unwrap();

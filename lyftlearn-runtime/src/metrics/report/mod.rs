@@ -35,7 +35,7 @@ pub(crate) enum Way {
 
 impl Way {
     /// Files in the directory that SageMaker reads.
-    pub(crate) fn sagemaker(directory: PathBuf, owner: Owner) -> Self {
+    pub(crate) fn sagemaker(directory: PathBuf, owner: Option<Owner>) -> Self {
         Self::Sagemaker(sagemaker::Lines::new(directory, owner))
     }
 

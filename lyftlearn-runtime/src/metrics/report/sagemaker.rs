@@ -33,13 +33,13 @@ struct Line<'a> {
 pub(crate) struct Lines {
     directory: PathBuf,
     /// The program's user, when that is not this process's own: what lies there is theirs.
-    owner: Owner,
+    owner: Option<Owner>,
     /// The last number of each name.
     told: HashMap<String, f64>,
 }
 
 impl Lines {
-    pub(super) fn new(directory: PathBuf, owner: Owner) -> Self {
+    pub(super) fn new(directory: PathBuf, owner: Option<Owner>) -> Self {
         Self {
             directory,
             owner,

@@ -1,0 +1,153 @@
+//! What PID 1 and its helpers make and write in a directory; a library only reads.
+
+use std::fs::File;
+use std::io::{self, Write};
+#[cfg(feature = "agent")]
+use std::os::fd::AsRawFd;
+#[cfg(feature = "agent")]
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{self, Mode};
+#[cfg(feature = "agent")]
+use rustix::fs::{AtFlags, FileType, OFlags};
+use rustix::io::Errno;
+
+use super::{Directory, Owner, unique};
+
+impl Directory {
+    /// Makes a directory in this one that nobody but the program's user may look into.
+    pub(crate) fn make(&self, name: &str) -> io::Result<Self> {
+        fs::mkdirat(&self.file, super::name(name.as_ref())?, Mode::RWXU)?;
+        self.given(name)
+    }
+
+    /// A directory that was made just now, for the program's user.
+    fn given(&self, name: &str) -> io::Result<Self> {
+        let made = self.below(name)?;
+        // Another one has been put in its place.
+        if self.owner.is_some() && made.stat()?.st_uid != rustix::process::geteuid().as_raw() {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        made.give(&made.file)?;
+        Ok(made)
+    }
+
+    /// Makes one under a name that nobody can guess, which begins so.
+    pub(crate) fn make_unique(&self, prefix: &str) -> io::Result<Self> {
+        loop {
+            match self.make(&unique(prefix)?) {
+                Err(err) if err.kind() == io::ErrorKind::AlreadyExists => {}
+                made => return made,
+            }
+        }
+    }
+
+    /// The same where it may be there already, and for everybody to look into.
+    pub(crate) fn below_or_made(&self, name: &str) -> io::Result<Self> {
+        match fs::mkdirat(
+            &self.file,
+            super::name(name.as_ref())?,
+            Mode::from_raw_mode(0o755),
+        ) {
+            Err(Errno::EXIST) => self.below(name),
+            made => {
+                made?;
+                self.given(name)
+            }
+        }
+    }
+
+    /// Makes it the program's user's and nobody else's.
+    pub(crate) fn make_private(&self) -> io::Result<()> {
+        let stat = self.stat()?;
+        if stat.st_mode & 0o777 != 0o700 {
+            fs::fchmod(&self.file, Mode::RWXU)?;
+        }
+        match self.owner {
+            Some(Owner { uid, .. }) if stat.st_uid != uid => self.give(&self.file),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes a file that only its owner may read, whole or not at all: a new one, renamed into
+    /// place. Nobody reads it after a crash, so that no disk is waited for.
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        self.write_by(name, Mode::RUSR | Mode::WUSR, |file| file.write_all(bytes))
+    }
+
+    /// The same for what is written piece by piece, or with another mode.
+    pub(crate) fn write_by(
+        &self,
+        name: &str,
+        mode: Mode,
+        content: impl FnOnce(&mut File) -> io::Result<()>,
+    ) -> io::Result<()> {
+        // Several may write the same at the same time.
+        let draft = format!(".{name}.{}", std::process::id());
+        let written = self.new_file(&draft, mode).and_then(|mut file| {
+            content(&mut file)?;
+            Ok(fs::renameat(&self.file, &draft, &self.file, name)?)
+        });
+        if written.is_err() {
+            let _ = self.remove(&draft);
+        }
+        written
+    }
+
+    /// A file that was not there, for the program's user. What an earlier process left under that
+    /// name goes.
+    pub(crate) fn new_file(&self, name: &str, mode: Mode) -> io::Result<File> {
+        let file = match self.new_file_once(name, mode) {
+            Err(err) if err.kind() == io::ErrorKind::AlreadyExists => {
+                self.remove_all(name)?;
+                self.new_file_once(name, mode)?
+            }
+            made => made?,
+        };
+        Ok(file)
+    }
+
+    /// A name passes to what another one names.
+    pub(crate) fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        Ok(fs::renameat(&self.file, from, &self.file, to)?)
+    }
+
+    /// Removes everything in it, as far as that can be done.
+    pub(crate) fn clear(&self) -> io::Result<()> {
+        self.clear_to(super::DEPTH)
+    }
+
+    /// A path to `name` for what takes nothing else, which is bind(2). Where somebody else could
+    /// change the path of the directory, it leads by the descriptor.
+    #[cfg(feature = "agent")]
+    pub(crate) fn path_to_bind(&self, name: &str) -> PathBuf {
+        let own_files = Path::new("/proc/self/fd");
+        match self.owner {
+            Some(_) if fs::access(own_files, fs::Access::EXISTS).is_ok() => {
+                let number = self.file.as_raw_fd().to_string();
+                own_files.join(number).join(name)
+            }
+            _ => self.path.join(name),
+        }
+    }
+
+    /// Gives a socket that was just bound here to the program's user.
+    #[cfg(feature = "agent")]
+    pub(crate) fn give_socket(&self, name: &str) -> io::Result<()> {
+        if self.owner.is_none() {
+            return Ok(());
+        }
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let socket = fs::openat(&self.file, name, flags, Mode::empty())?;
+        let stat = fs::fstat(&socket)?;
+        // Anything else has been put in its place.
+        if FileType::from_raw_mode(stat.st_mode) != FileType::Socket
+            || stat.st_uid != rustix::process::geteuid().as_raw()
+        {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        let (user, group) = self.ids();
+        fs::chownat(&socket, "", user, group, AtFlags::EMPTY_PATH)?;
+        Ok(())
+    }
+}
