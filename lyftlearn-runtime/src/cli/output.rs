@@ -52,3 +52,20 @@ pub(super) fn line(text: &str) {
 pub(super) fn say(text: &str) {
     crate::stderr::say(&visible(text));
 }
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::Unwritten;
+    use crate::error::reports;
+
+    #[test]
+    fn a_full_disk_has_its_report() {
+        expect![[r#"
+            System: cannot write to standard output
+              hint: check where the output goes to: is there room?
+        "#]]
+        .assert_eq(&reports([Unwritten]));
+    }
+}

@@ -1,5 +1,7 @@
 //! What is fetched, and what is here already, as the program sees it.
 
+use expect_test::expect;
+
 use super::*;
 
 const EVERY_SOURCE: &str = r#"
@@ -76,7 +78,10 @@ fn every_source_of_aws_and_of_this_container_reaches_the_program() {
         found.keys().filter(|name| name.starts_with("APP_")).count(),
         26
     );
-    assert_eq!(stderr(&output), "lyftlearn-runtime: local (host), job\n");
+    expect![[r#"
+        lyftlearn-runtime: local (host), job
+    "#]]
+    .assert_eq(&stderr(&output));
 }
 
 /// What an editor and `kubectl create secret --from-file` leave behind a value.
@@ -238,14 +243,9 @@ fn confidants_service_is_what_confidant_format_makes_of_it() {
     // kmsauth found nothing wrong with any request.
     assert_eq!(servers.seen()["wrong"], json!([]));
     // Three keys that make no variable's name.
-    assert_eq!(
-        stderr(&output),
-        "lyftlearn-runtime: local (host), job\
-         ; secret ranking: its key \"2nd\" makes no variable's name\
-         ; secret ranking: its key \"with-dash\" makes no variable's name\
-         ; secret ranking: its key \"bad key\" makes no variable's name
-"
-    );
+    expect![[r#"
+        lyftlearn-runtime: local (host), job; secret ranking: its key "2nd" makes no variable's name; secret ranking: its key "with-dash" makes no variable's name; secret ranking: its key "bad key" makes no variable's name
+    "#]].assert_eq(&stderr(&output));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What the errand holds is nobody's to look at, not even its own user's.
 
+use expect_test::expect;
+
 use super::*;
 
 /// What the container's user can do to a process, as another process of the same user: whether
@@ -65,8 +67,11 @@ fn the_errand_is_neither_looked_into_nor_dumped() {
     nix::sys::signal::kill(errand, Signal::SIGSEGV).unwrap();
     let output = running.end();
     check_end(&output, 125);
-    let said = "\n  it: fetching it came to no end\n";
-    assert!(stderr(&output).contains(said), "{}", stderr(&output));
+    expect![[r#"
+        lyftlearn-runtime: cannot get the secrets that are required
+          it: fetching it came to no end
+          hint: required = false starts without one; lyftlearn-runtime inspect shows which identity asks
+    "#]].assert_eq(&stderr(&output));
     assert_eq!(std::fs::read_dir(&cores).unwrap().count(), 0);
 }
 
