@@ -45,7 +45,17 @@ fn what_sts_says_and_does_not_say_has_a_sentence_each() {
     });
     let nowhere = container.variable("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:9");
     let nowhere = sentence(&stage, &nowhere);
-    expect![[""]].assert_eq(&(sentences.concat() + &nowhere));
+    expect![[r#"
+        STS refused AssumeRoleWithWebIdentity: AccessDenied: the role's trust policy does not name this container
+        STS refused AssumeRoleWithWebIdentity: ExpiredTokenException: what it was shown is over
+        STS refused AssumeRoleWithWebIdentity: InvalidIdentityToken: the account does not know who made the token
+        STS refused AssumeRoleWithWebIdentity: Throttling: it is asked too often
+        STS failed at AssumeRoleWithWebIdentity: ServiceUnavailable
+        no AssumeRoleWithWebIdentity by STS: its endpoint answered 502: it failed
+        no AssumeRoleWithWebIdentity by STS: its endpoint answered with something that is no credentials
+        no AssumeRoleWithWebIdentity by STS: its endpoint did not answer in time
+        no AssumeRoleWithWebIdentity by STS: nothing listens where its endpoint should be
+    "#]].assert_eq(&(sentences.concat() + &nowhere));
 }
 
 /// Why there are none.
@@ -97,7 +107,18 @@ fn every_platform_s_endpoint_that_fails_has_a_sentence_for_it() {
         });
         all.concat()
     });
-    expect![[""]].assert_eq(&the_same(sentences));
+    expect![[r#"
+        its endpoint answered 400: it refused
+        its endpoint answered 401: it does not accept this container or its token
+        its endpoint answered 403: it does not accept this container or its token
+        its endpoint answered 404: it knows no credentials for this container
+        its endpoint answered 429: it is asked too often
+        its endpoint answered 500: it failed
+        its endpoint answered with something that is no credentials
+        what it gave was over when it came: check this machine's clock
+        its endpoint did not answer in time
+    "#]]
+    .assert_eq(&the_same(sentences));
     let nowhere = [
         "http://169.254.170.23:9/v1/credentials",
         "http://169.254.169.1/v1/credentials",
@@ -107,7 +128,11 @@ fn every_platform_s_endpoint_that_fails_has_a_sentence_for_it() {
         let container = container.variable("AWS_CONTAINER_CREDENTIALS_FULL_URI", uri);
         sentence(&stage, &container)
     });
-    expect![[""]].assert_eq(&sentences.concat());
+    expect![[r#"
+        nothing listens where its endpoint should be
+        there is no way to its endpoint
+    "#]]
+    .assert_eq(&sentences.concat());
 }
 
 #[test]
@@ -135,7 +160,10 @@ fn a_role_that_may_not_be_assumed_is_told_from_a_source_that_fails() {
     let container = stage
         .container(&settings)
         .variable("AWS_ENDPOINT_URL", stage.url("aws"));
-    expect![[""]].assert_eq(&sentence(&stage, &container));
+    expect![[r#"
+        STS refused AssumeRole: AccessDenied: the role's trust policy does not name this container
+    "#]]
+    .assert_eq(&sentence(&stage, &container));
 }
 
 #[test]
@@ -156,7 +184,12 @@ fn a_token_file_that_is_not_there_is_named() {
         let of = |path| sentence(&stage, &container.clone().variable(name, path));
         files.map(of).concat()
     });
-    expect![[""]].assert_eq(&the_same(sentences));
+    expect![[r#"
+        the token file /shared/none does not exist
+        the token file /shared/empty is empty
+        cannot read the token file /shared/directory: is a directory
+    "#]]
+    .assert_eq(&the_same(sentences));
 }
 
 #[test]
@@ -171,7 +204,7 @@ fn a_source_that_is_asked_too_often_is_left_alone_whoever_asks_us() {
         let document: Value = serde_json::from_str(line).unwrap();
         document["message"].as_str().unwrap().to_owned()
     });
-    expect![[""]].assert_eq(&the_same(messages));
+    expect!["its endpoint answered 429: it is asked too often"].assert_eq(&the_same(messages));
     // Six answers take some four seconds, in which it could have been asked four times.
     assert_eq!(stage.asked().len(), 1);
 }

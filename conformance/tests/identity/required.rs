@@ -73,7 +73,11 @@ fn without_credentials_in_time_nothing_is_started() {
     let output = ended(&stage.container(&settings(2)), TOUCH);
     check_end(&output, 125);
     assert!(since.elapsed() < Duration::from_secs(6));
-    expect![[""]].assert_eq(&stderr(&output));
+    expect![[r#"
+        lyftlearn-runtime: cannot start without the credentials that credentials.required asks for: the source container gave none within 2 s
+          because: its endpoint answered 404: it knows no credentials for this container
+          hint: lyftlearn-runtime doctor shows each step of it; credentials.startup_seconds waits longer
+    "#]].assert_eq(&stderr(&output));
     assert!(!stage.world.path("shared/ran").exists());
     let asked = stage.asked().len();
     assert!((3..20).contains(&asked), "{asked} questions in 2 s");
@@ -156,24 +160,54 @@ fn check_hopeless(stage: &Stage, container: &Sandbox, report: Expect) {
 fn where_there_is_no_source_nothing_is_waited_for() {
     let stage = stage!();
     let container = stage.bare(&settings(60));
-    check_hopeless(&stage, &container, expect![[""]]);
+    check_hopeless(
+        &stage,
+        &container,
+        expect![[r#"
+        lyftlearn-runtime: cannot start without the credentials that credentials.required asks for: the environment names no source
+          hint: give the pod a service account with a role, or the container AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
+    "#]],
+    );
     // Half of what a service account's role takes.
     let container = container.variable("AWS_WEB_IDENTITY_TOKEN_FILE", "/shared/token");
-    check_hopeless(&stage, &container, expect![[""]]);
+    check_hopeless(
+        &stage,
+        &container,
+        expect![[r#"
+        lyftlearn-runtime: cannot start without the credentials that credentials.required asks for: the environment names no source
+          because: AWS_WEB_IDENTITY_TOKEN_FILE is set, AWS_ROLE_ARN is not; annotate the service account with eks.amazonaws.com/role-arn
+          hint: give the pod a service account with a role, or the container AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
+    "#]],
+    );
 }
 
 #[test]
 fn what_no_waiting_heals_is_said_at_once() {
     let stage = stage!();
     let withheld = format!("{}mode = \"off\"\n", settings(60));
-    check_hopeless(&stage, &stage.container(&withheld), expect![[""]]);
+    check_hopeless(
+        &stage,
+        &stage.container(&withheld),
+        expect![[r#"
+        lyftlearn-runtime: cannot start without the credentials that credentials.required asks for: credentials.mode is off
+          hint: take one of the two settings away
+    "#]],
+    );
     // A role is assumed, and nobody knows where.
     let assumed = format!(
         "{}[credentials.assume_role]\narn = \"arn:aws:iam::123456789012:role/ranking\"\n",
         settings(60)
     );
     let nowhere = stage.container(&assumed).variable("AWS_REGION", "");
-    check_hopeless(&stage, &nowhere, expect![[""]]);
+    check_hopeless(
+        &stage,
+        &nowhere,
+        expect![[r#"
+        lyftlearn-runtime: cannot start without the credentials that credentials.required asks for: the source container gave none
+          because: STS is regional and the region is not known: set AWS_REGION
+          hint: lyftlearn-runtime doctor shows each step of it
+    "#]],
+    );
 }
 
 #[test]
@@ -187,5 +221,8 @@ fn an_isolated_job_is_told_that_it_is() {
         .variable("HOSTNAME", "algo-1");
     let output = ended(&job, TOUCH);
     check_end(&output, 125);
-    expect![[""]].assert_eq(&stderr(&output));
+    expect![[r#"
+        lyftlearn-runtime: cannot start without the credentials that credentials.required asks for: this container is isolated by design
+          hint: turn EnableNetworkIsolation off, or credentials.required where the job runs isolated
+    "#]].assert_eq(&stderr(&output));
 }

@@ -129,7 +129,12 @@ fn without_another_process_it_ends_and_says_so() {
         .inheriting("import resource\nresource.setrlimit(resource.RLIMIT_NPROC, (1, 1))");
     let output = ended(&container, &["true"]);
     check_end(&output, 125);
-    expect![[""]].assert_eq(&String::from_utf8(output.stderr).unwrap());
+    expect![[r#"
+        lyftlearn-runtime: cannot start the program
+          because: try again
+          hint: raise the container's limits on processes, memory or files
+    "#]]
+    .assert_eq(&String::from_utf8(output.stderr).unwrap());
 }
 
 #[track_caller]

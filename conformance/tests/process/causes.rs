@@ -215,11 +215,7 @@ fn a_uvicorn_that_has_drained_was_stopped_and_may_end_with_0() {
         return;
     };
     let place = "import os, uvicorn; print(os.path.dirname(os.path.dirname(uvicorn.__file__)))";
-    let asked = std::process::Command::new(python)
-        .args(["-c", place])
-        .output()
-        .unwrap();
-    let packages = String::from_utf8(asked.stdout).unwrap();
+    let packages = programs::asked(&python, place);
     for (settings, code) in [("", 143), ("[lifecycle]\nexit_remap = [\"143:0\"]\n", 0)] {
         let world = World::new();
         std::fs::create_dir_all(world.path("run")).unwrap();
@@ -227,7 +223,7 @@ fn a_uvicorn_that_has_drained_was_stopped_and_may_end_with_0() {
         let container = world
             .sharing(settings)
             .mount(world.path("run"), "/run")
-            .mount_read_only(packages.trim(), "/packages")
+            .mount_read_only(packages.as_str(), "/packages")
             .mount_read_only(world.path("app"), "/app")
             .variable("PYTHONPATH", "/packages:/app");
         let argv = ["-m", "uvicorn", "--uds", "/shared/socket", "served:app"];

@@ -80,13 +80,9 @@ fn with_python(world: &World, settings: &str) -> Option<(Sandbox, OsString)> {
 pub(super) fn packaged(container: Sandbox) -> Option<(Sandbox, OsString)> {
     let python = programs::python_with_wheel()?;
     let place = "import os, lyftlearn_runtime as rt; print(os.path.dirname(rt.__file__))";
-    let place = std::process::Command::new(python)
-        .args(["-c", place])
-        .output()
-        .unwrap();
-    let place = String::from_utf8(place.stdout).unwrap();
+    let place = programs::asked(&python, place);
     let container = container
-        .mount_read_only(place.trim(), "/site/lyftlearn_runtime")
+        .mount_read_only(place, "/site/lyftlearn_runtime")
         .variable("PYTHONPATH", "/site");
     Some((container, find_python()))
 }

@@ -49,6 +49,7 @@ use std::process::Output;
 use std::time::Duration;
 
 use expect_test::Expect;
+use lyftlearn_conformance::command;
 use lyftlearn_conformance::sandbox::{self, BINARY, Sandbox};
 use lyftlearn_conformance::wait;
 use lyftlearn_conformance::world::{World, appears, check_end, ended, find_python, the_same};

@@ -464,15 +464,14 @@ fn the_python_package_has_what_was_delivered_and_hears_of_changes() {
     };
     let mut servers = servers!();
     let place = "import os, lyftlearn_runtime as rt; print(os.path.dirname(rt.__file__))";
-    let place = Command::new(python).args(["-c", place]).output().unwrap();
-    let place = String::from_utf8(place.stdout).unwrap();
+    let place = programs::asked(&python, place);
     let world = World::new();
     let settings = "[secrets.token]\nfrom = \"aws-secretsmanager:prod/token\"\nfile = true\nrefresh = 1\n\
                     [secrets.db]\nfrom = \"aws-secretsmanager:prod/db\"\n\
                     [secrets.ranking]\nfrom = \"confidant://ranking-prod\"\n";
     let container = servers
         .container(&world, settings)
-        .mount_read_only(place.trim(), "/site/lyftlearn_runtime")
+        .mount_read_only(place, "/site/lyftlearn_runtime")
         .variable("PYTHONPATH", "/site");
     let script = "import threading, lyftlearn_runtime as rt\n\
          changed = threading.Event()\n\
