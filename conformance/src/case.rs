@@ -6,8 +6,12 @@
 //!   argv.json     the program's argv; none without it
 //!   fs/           files, as they lie below /
 //!   make.json     what a repository cannot hold: fifos, empty directories, symlinks
-//!   expect.json   why, and either workload (a subset), evidence, problems, or error
+//!   expect.json   why, and either workload (a subset), evidence and problems, or error
 //! ```
+//!
+//! With `UPDATE_EXPECT` set, [`Case::rewritten`] puts the messages of today into expect.json.
+
+mod messages;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -28,7 +32,7 @@ pub struct Expectation {
     /// What must be among the evidence.
     #[serde(default)]
     pub evidence: Vec<String>,
-    /// What some problem must say.
+    /// Every problem.
     #[serde(default)]
     pub problems: Vec<String>,
     /// The report's lines, when the world is broken.
@@ -56,6 +60,8 @@ pub struct Case {
     pub expect: Expectation,
     /// The planted secret.
     pub canary: Canary,
+    /// Where it was read from.
+    directory: PathBuf,
     root: tempfile::TempDir,
 }
 
@@ -101,6 +107,7 @@ impl Case {
             expect,
             name,
             canary,
+            directory: directory.to_owned(),
             root,
         }
     }
@@ -152,23 +159,40 @@ impl Case {
                 "{place}: no evidence {expected:?} in {evidence:?}"
             );
         }
-        for expected in &self.expect.problems {
-            assert!(
-                problems.iter().any(|problem| problem.contains(expected)),
-                "{place}: no problem says {expected:?} in {problems:?}"
-            );
+        assert_eq!(problems, self.expect.problems, "{place}: other problems");
+    }
+
+    /// Whether its messages were put into `expect.json`: where they are others, and
+    /// `UPDATE_EXPECT` is set as for `expect!`.
+    ///
+    /// # Panics
+    ///
+    /// When the file cannot be written.
+    #[must_use]
+    pub fn rewritten(&self, shown: Result<&[String], &str>) -> bool {
+        std::env::var_os("UPDATE_EXPECT").is_some() && self.replaced(shown)
+    }
+
+    /// A report never takes the place of a workload, nor the other way round.
+    fn replaced(&self, shown: Result<&[String], &str>) -> bool {
+        let (member, expected, messages) = match (shown, &self.expect.error) {
+            (Err(report), Some(expected)) => {
+                let lines = report.lines().map(ToOwned::to_owned).collect();
+                ("error", expected, lines)
+            }
+            (Ok(problems), None) => ("problems", &self.expect.problems, problems.to_vec()),
+            _ => return false,
+        };
+        if messages == *expected {
+            return false;
         }
-        for problem in problems {
-            let foreseen = self
-                .expect
-                .problems
-                .iter()
-                .any(|expected| problem.contains(expected));
-            assert!(
-                foreseen,
-                "{place}: a problem that nothing foresees: {problem}"
-            );
+        let file = self.directory.join("expect.json");
+        let text = std::fs::read_to_string(&file).expect("a case was read");
+        let replaced = messages::replaced(&text, member, &messages);
+        if let Some(text) = &replaced {
+            std::fs::write(&file, text).expect("a case can be written");
         }
+        replaced.is_some()
     }
 }
 
@@ -331,4 +355,59 @@ fn parent_made(path: PathBuf) -> PathBuf {
         std::fs::create_dir_all(parent).expect("a case's directory can be made");
     }
     path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Case;
+
+    const EXPECT: &str = r#"{
+  "why": "It is rewritten.",
+  "problems": [
+    "one",
+    "two"
+  ],
+  "evidence": []
+}
+"#;
+
+    /// A case of its own with these expectations.
+    fn case(expect: &str) -> (tempfile::TempDir, Case) {
+        let directory = tempfile::tempdir().unwrap();
+        let env = format!(r#"{{"KEY": "{}"}}"#, super::canary::PLACE);
+        std::fs::write(directory.path().join("env.json"), env).unwrap();
+        std::fs::write(directory.path().join("expect.json"), expect).unwrap();
+        let case = Case::make("a/case".to_owned(), directory.path());
+        (directory, case)
+    }
+
+    #[track_caller]
+    fn check(expect: &str, shown: Result<&[&str], &str>, after: Option<(&str, &str)>) {
+        let (directory, case) = case(expect);
+        let problems = shown.map(|all| all.iter().map(|&one| one.to_owned()).collect::<Vec<_>>());
+        let rewritten = case.replaced(problems.as_deref().map_err(|report| *report));
+        assert_eq!(rewritten, after.is_some());
+        let (was, is) = after.unwrap_or_default();
+        let text = std::fs::read_to_string(directory.path().join("expect.json")).unwrap();
+        assert_eq!(text, expect.replace(was, is));
+    }
+
+    #[test]
+    fn messages_are_replaced_where_they_stand() {
+        check(EXPECT, Ok(&["one", "2"]), Some(("two", "2")));
+        let broken = EXPECT.replace("problems", "error");
+        check(&broken, Err("one\nand two"), Some(("two", "and two")));
+    }
+
+    #[test]
+    fn what_is_as_it_was_or_of_another_kind_is_left_alone() {
+        check(EXPECT, Ok(&["one", "two"]), None);
+        check(EXPECT, Err("one\ntwo"), None);
+        check(
+            &EXPECT.replace("problems", "error"),
+            Ok(&["one", "2"]),
+            None,
+        );
+        check(r#"{"why": "No list of problems."}"#, Ok(&["one"]), None);
+    }
 }

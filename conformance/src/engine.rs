@@ -8,10 +8,14 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::command;
 use crate::wait;
 
 /// What a step of an emulation may fail with: a sentence for the person who runs it.
 pub type Outcome<T> = Result<T, String>;
+
+/// The longest of its commands builds an image, with a wheelhouse to install from.
+const LONGEST: Duration = Duration::from_secs(600);
 
 /// An engine that answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,12 +77,9 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// When it cannot be started.
+    /// When it cannot be started, or does not end.
     pub fn output<W: AsRef<OsStr>>(self, words: &[W]) -> Outcome<Output> {
-        Command::new(self.program())
-            .args(words)
-            .output()
-            .map_err(|err| format!("cannot start {}: {err}", self.program()))
+        command::tried(Command::new(self.program()).args(words), LONGEST)
     }
 
     /// Makes the base image from a tar unless it is there, and the image from its

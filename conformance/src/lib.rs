@@ -17,6 +17,7 @@
 
 pub mod canary;
 pub mod case;
+pub mod command;
 pub mod engine;
 pub mod kubelet;
 pub mod network;

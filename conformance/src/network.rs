@@ -1,11 +1,12 @@
 //! A network without a machine's: the link-local addresses at which AWS gives credentials, and
 //! servers of a test's own, which a sandbox joins.
 
-use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::Command;
 
 use serde_json::Value;
+
+use crate::command::Server;
 
 /// Loopback, where AWS gives credentials (SageMaker and ECS, EKS Pod Identity by IPv4 and
 /// IPv6), and an address that is none of them.
@@ -17,9 +18,7 @@ const SETUP: &str = "ip link set lo up\n\
 /// A namespace, alive as long as the program that serves in it.
 #[derive(Debug)]
 pub struct Network {
-    process: Child,
-    stdin: Option<ChildStdin>,
-    stdout: BufReader<ChildStdout>,
+    server: Server,
     /// The first line that the program said.
     pub ready: Value,
 }
@@ -33,24 +32,14 @@ impl Network {
     /// When it cannot be started, or says something else.
     #[must_use]
     pub fn serving(python: &Path, script: &Path, arguments: &[&str]) -> Self {
-        let mut process = Command::new("unshare")
+        let mut command = Command::new("unshare");
+        command
             .args(["--net", "--", "sh", "-euc", SETUP, "network"])
             .args([python, script])
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("unshare (util-linux) is installed");
-        let stdin = process.stdin.take();
-        let stdout = process.stdout.take().expect("it is piped");
-        let mut network = Self {
-            process,
-            stdin,
-            stdout: BufReader::new(stdout),
-            ready: Value::Null,
-        };
-        network.ready = network.line();
-        network
+            .args(arguments);
+        let mut server = Server::answering(&mut command);
+        let ready = read(&server.line());
+        Self { server, ready }
     }
 
     /// Says a line to the program, and returns what it answers.
@@ -60,30 +49,17 @@ impl Network {
     /// When it is gone.
     #[track_caller]
     pub fn ask(&mut self, question: &Value) -> Value {
-        let stdin = self.stdin.as_mut().expect("it is piped");
-        writeln!(stdin, "{question}").expect("the servers are there");
-        self.line()
+        read(&self.server.ask(question))
     }
 
     /// For who is to join it.
     #[must_use]
     pub fn namespace(&self) -> PathBuf {
-        format!("/proc/{}/ns/net", self.process.id()).into()
-    }
-
-    #[track_caller]
-    fn line(&mut self) -> Value {
-        let mut line = String::new();
-        let read = self.stdout.read_line(&mut line);
-        read.expect("the servers are there");
-        serde_json::from_str(&line).expect("the servers answer with a line of JSON")
+        format!("/proc/{}/ns/net", self.server.id()).into()
     }
 }
 
-impl Drop for Network {
-    fn drop(&mut self) {
-        drop(self.stdin.take());
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
+#[track_caller]
+fn read(line: &str) -> Value {
+    serde_json::from_str(line).expect("the servers answer with a line of JSON")
 }

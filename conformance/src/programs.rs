@@ -1,8 +1,9 @@
 //! The programs under test, where the build leaves them.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
+use crate::command;
 use crate::sandbox::Sandbox;
 
 /// The repository.
@@ -39,11 +40,21 @@ fn the_builds_python() -> PathBuf {
 
 /// That Python, when it is there and runs this.
 fn works(python: PathBuf, code: &str) -> Option<PathBuf> {
-    let ran = Command::new(&python)
-        .args(["-c", code])
-        .stderr(Stdio::null())
-        .status();
-    ran.is_ok_and(|status| status.success()).then_some(python)
+    command::succeeds(Command::new(&python).args(["-c", code])).then_some(python)
+}
+
+/// What `code` prints there.
+///
+/// # Panics
+///
+/// When it fails.
+#[must_use]
+#[track_caller]
+pub fn asked(python: &Path, code: &str) -> String {
+    let output = command::output(Command::new(python).args(["-c", code]));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
 /// A Python that has the wheel, from `LYFTLEARN_CONFORMANCE_PYTHON` or where the

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
+use crate::command;
 use crate::network::Network;
 use crate::programs;
 use crate::wait;
@@ -375,21 +376,22 @@ impl Running {
     #[track_caller]
     pub fn send(&self, numbers: &[i32]) {
         // A shell, because nothing else knows all 64.
-        let sent = Command::new("sh")
+        let mut shell = Command::new("sh");
+        shell
             .args(["-euc", "pid=$1; shift; for n; do kill -$n $pid; done", "sh"])
             .arg(self.pid_one().to_string())
-            .args(numbers.iter().map(ToString::to_string))
-            .status();
-        assert!(sent.is_ok_and(|status| status.success()), "PID 1 is there");
+            .args(numbers.iter().map(ToString::to_string));
+        assert!(command::succeeds(&mut shell), "PID 1 is there");
     }
 
     /// Runs a command beside PID 1, with the container's environment, as `docker exec` does.
     ///
     /// # Errors
     ///
-    /// When it cannot be started.
+    /// When it cannot be started, or does not end.
     pub fn enter(&self, argv: &[&str]) -> Result<Output, String> {
-        Command::new("nsenter")
+        let mut entering = Command::new("nsenter");
+        entering
             .args([
                 "--target",
                 &self.pid_one().to_string(),
@@ -401,9 +403,8 @@ impl Running {
             ])
             .args(argv)
             .env_clear()
-            .envs(self.environment.iter().map(|(name, value)| (name, value)))
-            .output()
-            .map_err(|err| format!("cannot start nsenter (util-linux): {err}"))
+            .envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command::tried(&mut entering, command::USUAL)
     }
 
     /// Waits for the end.
@@ -458,7 +459,7 @@ impl Running {
             let _ = nix::sys::signal::kill(first, nix::sys::signal::Signal::SIGKILL);
         }
         let _ = self.outer.kill();
-        let _ = self.outer.wait();
+        command::reap(&mut self.outer);
     }
 }
 
@@ -482,10 +483,8 @@ fn drain(pipe: Option<impl std::io::Read + Send + 'static>) -> std::thread::Join
 /// lets CI pass without them.
 #[must_use]
 pub fn possible() -> bool {
-    let tried = Command::new("unshare")
-        .args(["--mount", "--pid", "--fork", "true"])
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success());
-    tried || programs::skipped::<()>("this machine lets nobody make namespaces").is_some()
+    let mut tried = Command::new("unshare");
+    tried.args(["--mount", "--pid", "--fork", "true"]);
+    command::succeeds(&mut tried)
+        || programs::skipped::<()>("this machine lets nobody make namespaces").is_some()
 }

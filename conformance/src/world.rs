@@ -137,6 +137,22 @@ pub fn check_end(output: &Output, code: i32) {
     );
 }
 
+/// What each of them says. An `expect!` is rewritten wherever it is asserted, and so once only:
+/// never in a loop.
+///
+/// # Panics
+///
+/// When they differ.
+#[track_caller]
+pub fn the_same(messages: impl IntoIterator<Item = String>) -> String {
+    let mut messages = messages.into_iter();
+    let first = messages.next().unwrap_or_default();
+    for other in messages {
+        assert_eq!(first, other);
+    }
+    first
+}
+
 /// Waits for a file.
 ///
 /// # Panics

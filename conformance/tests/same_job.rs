@@ -2,10 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use lyftlearn_conformance::case::{self, Case, Job};
+use lyftlearn_conformance::command::{self, Server};
 use lyftlearn_conformance::programs;
 use lyftlearn_conformance::same_job::{PLACE, PLACE_VARIABLES};
 use lyftlearn_runtime::{Facts, resolve};
@@ -78,16 +78,16 @@ fn through_the_library() {
 
 /// What the binary shows of a world.
 fn shown(case: &Case, words: &[&str], argv: &[String]) -> Value {
-    let output = Command::new(programs::binary())
+    let mut showing = Command::new(programs::binary());
+    showing
         .args(&words[..2])
         .arg("--root")
         .arg(case.root())
         .args(&words[2..])
         .args(argv)
         .env_clear()
-        .envs(&case.environment)
-        .output()
-        .unwrap();
+        .envs(&case.environment);
+    let output = command::output(&mut showing);
     assert!(
         output.status.success(),
         "{}: {}",
@@ -149,24 +149,13 @@ fn through_the_wheel() {
     let Some(python) = programs::python_with_wheel() else {
         return;
     };
-    let mut driver = Command::new(python)
-        .args(["-c", DRIVER])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut questions = driver.stdin.take().unwrap();
-    let mut answers = BufReader::new(driver.stdout.take().unwrap()).lines();
+    let mut driver = Server::answering(Command::new(python).args(["-c", DRIVER]));
     let mut places = BTreeSet::new();
     for_each_job(|job| {
         let worlds = [&job.sagemaker, &job.kubernetes].map(
             |case| json!({"root": case.root(), "environ": case.environment, "argv": case.argv}),
         );
-        writeln!(questions, "{}", json!(worlds)).unwrap();
-        let answer = answers
-            .next()
-            .unwrap_or_else(|| panic!("{}: Python ended", job.name))
-            .unwrap();
+        let answer = driver.ask(json!(worlds));
         let found: BTreeSet<String> = serde_json::from_str(&answer).unwrap();
         places.extend(found.iter().cloned());
         found
@@ -175,8 +164,7 @@ fn through_the_wheel() {
     for known in ["platform", "job.id", "topology.host"] {
         assert!(places.contains(known), "{known} is not among {places:?}");
     }
-    drop(questions);
-    assert!(driver.wait().unwrap().success());
+    assert!(driver.end().success());
 }
 
 /// The program's variables: each value, and whether it was not simply found.

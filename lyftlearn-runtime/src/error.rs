@@ -132,3 +132,35 @@ impl fmt::Debug for Error {
 }
 
 impl StdError for Error {}
+
+/// For tables of all messages in tests: each fault's kind and report.
+#[cfg(test)]
+pub(crate) fn reports<F: Fault>(faults: impl IntoIterator<Item = F>) -> String {
+    let faults = faults.into_iter().map(Error::from);
+    faults
+        .map(|error| {
+            let report = error.report();
+            let sentence = report.strip_prefix("lyftlearn-runtime").unwrap_or(&report);
+            format!("{:?}{sentence}", error.kind())
+        })
+        .collect()
+}
+
+/// The same for what has a sentence only.
+#[cfg(test)]
+pub(crate) fn sentences<T: fmt::Display>(all: impl IntoIterator<Item = T>) -> String {
+    all.into_iter().map(|one| format!("{one}\n")).collect()
+}
+
+/// What each of them says. An `expect!` is rewritten wherever it is asserted, and so once only:
+/// never in a loop.
+#[cfg(test)]
+#[track_caller]
+pub(crate) fn the_same(reports: impl IntoIterator<Item = String>) -> String {
+    let mut reports = reports.into_iter();
+    let first = reports.next().unwrap_or_default();
+    for other in reports {
+        assert_eq!(first, other);
+    }
+    first
+}

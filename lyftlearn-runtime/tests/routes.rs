@@ -1,24 +1,51 @@
 //! Where metrics go from which world.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use expect_test::{Expect, expect};
 use lyftlearn_runtime::{Facts, resolve};
 
-#[track_caller]
-fn check(variables: &[(&str, &str)], routes: &[&str], problem: Option<&str>) {
+/// Which problems are about metrics.
+fn about_metrics(problems: &[String]) -> String {
+    let words = [
+        "STATSD",
+        "OTEL",
+        "otlp",
+        "emf",
+        "COLLECTOR",
+        "metrics.",
+        "$",
+    ];
+    let about = problems
+        .iter()
+        .filter(|problem| words.iter().any(|word| problem.contains(word)));
+    about.map(|problem| format!("{problem}\n")).collect()
+}
+
+/// Where metrics go, and what is said of it.
+fn resolved(variables: &[(&str, &str)]) -> (Vec<String>, String) {
     let mut facts = Facts::empty();
     for (name, value) in variables {
         facts = facts.with_var(*name, *value);
     }
     let resolved = resolve(&facts).unwrap();
-    assert_eq!(resolved.workload.metrics.routes, routes);
-    match problem {
-        Some(problem) => assert!(resolved.problems.iter().any(|said| said == problem)),
-        None => assert!(!resolved.problems.iter().any(|said| {
-            ["STATSD", "OTEL", "otlp", "COLLECTOR", "$"]
-                .iter()
-                .any(|word| said.contains(word))
-        })),
-    }
+    let routes = resolved.workload.metrics.routes;
+    (routes, about_metrics(&resolved.problems))
+}
+
+#[track_caller]
+fn check(variables: &[(&str, &str)], routes: &[&str]) {
+    let (found, problems) = resolved(variables);
+    assert_eq!(
+        (found, problems.as_str()),
+        (routes.iter().map(|&route| route.to_owned()).collect(), "")
+    );
+}
+
+#[track_caller]
+fn check_problem(variables: &[(&str, &str)], routes: &[&str], problem: Expect) {
+    let (found, problems) = resolved(variables);
+    assert_eq!(found, routes);
+    problem.assert_eq(&problems);
 }
 
 #[test]
@@ -29,34 +56,45 @@ fn what_is_pulled_is_not_pushed_too_unless_asked() {
         "LYFTLEARN_RUNTIME_METRICS_ROUTES",
         r#"["prometheus", "statsd"]"#,
     );
-    check(&[], &[], None);
-    check(&[found], &["relay"], None);
-    check(&[pod, found], &["prometheus", "relay"], None);
-    check(
-        &[pod, found, both],
-        &["prometheus", "statsd", "relay"],
-        None,
-    );
+    check(&[], &[]);
+    check(&[found], &["relay"]);
+    check(&[pod, found], &["prometheus", "relay"]);
+    check(&[pod, found, both], &["prometheus", "statsd", "relay"]);
     check(
         &[("LYFTLEARN_RUNTIME_METRICS_GATEWAY_HOST", "g")],
         &["statsd"],
-        None,
     );
 }
 
 #[test]
 fn what_cannot_be_is_said() {
     let statsd = ("LYFTLEARN_RUNTIME_METRICS_ROUTES", r#"["statsd"]"#);
-    let none =
-        "metrics.routes has statsd, and neither metrics.gateway.host nor STATSD_HOST says where";
-    check(&[statsd], &[], Some(none));
+    check_problem(
+        &[statsd],
+        &[],
+        expect![[r#"
+        metrics.routes has statsd, and neither metrics.gateway.host nor STATSD_HOST says where
+    "#]],
+    );
     let found = ("STATSD_HOST", "10.0.0.1");
-    let port = "STATSD_PORT is ignored: expected a port, 1 to 65535";
     let linked = ("STATSD_PORT", "tcp://10.0.0.2:8125");
-    check(&[statsd, found, linked], &["statsd"], Some(port));
-    let protocol = "STATSD_PROTOCOL is ignored: expected udp or tcp";
+    check_problem(
+        &[statsd, found, linked],
+        &["statsd"],
+        expect![[r#"
+        STATSD_PORT is ignored: expected a port, 1 to 65535
+        $STATSD_PORT names no gateway for metrics, and is left as it is
+    "#]],
+    );
     let odd = ("STATSD_PROTOCOL", "sctp");
-    check(&[statsd, found, odd], &["statsd"], Some(protocol));
+    check_problem(
+        &[statsd, found, odd],
+        &["statsd"],
+        expect![[r#"
+        STATSD_PROTOCOL is ignored: expected udp or tcp
+        $STATSD_PROTOCOL names no gateway for metrics, and is left as it is
+    "#]],
+    );
 }
 
 #[test]
@@ -70,60 +108,69 @@ fn whoever_is_stood_in_for_gets_what_was_meant_for_it() {
     let statsd = ("STATSD_HOST", "10.0.0.1");
     let node = ("DD_AGENT_HOST", "10.0.0.1");
     let url = ("DD_DOGSTATSD_URL", "udp://10.0.0.1:8126");
-    check(&[pod, node], &["prometheus"], None);
-    check(&[pod, all, node], &["prometheus", "relay"], None);
-    check(&[pod, all, url], &["prometheus", "relay"], None);
-    check(&[pod, all, node, totals], &["prometheus", "statsd"], None);
-    check(&[pod, all, node, off], &["prometheus"], None);
-    check(&[pod, statsd, totals], &["prometheus", "statsd"], None);
-    check(&[pod, statsd, nobody], &["prometheus"], None);
-    check(&[pod, statsd, off], &["prometheus"], None);
-    check(&[statsd, own], &["statsd", "relay"], None);
+    check(&[pod, node], &["prometheus"]);
+    check(&[pod, all, node], &["prometheus", "relay"]);
+    check(&[pod, all, url], &["prometheus", "relay"]);
+    check(&[pod, all, node, totals], &["prometheus", "statsd"]);
+    check(&[pod, all, node, off], &["prometheus"]);
+    check(&[pod, statsd, totals], &["prometheus", "statsd"]);
+    check(&[pod, statsd, nobody], &["prometheus"]);
+    check(&[pod, statsd, off], &["prometheus"]);
+    check(&[statsd, own], &["statsd", "relay"]);
     // A sidecar that is not there: this runtime is heard in its place, and it is nobody's.
     let sidecar = ("STATSD_HOST", "localhost");
     let elsewhere = ("STATSD_PORT", "9125");
     let here = ("LYFTLEARN_RUNTIME_METRICS_STATSD_LISTEN", "127.0.0.1:9125");
-    check(&[sidecar], &[], None);
-    check(&[pod, sidecar], &["prometheus", "relay"], None);
-    check(&[sidecar, elsewhere], &["relay"], None);
-    check(&[sidecar, elsewhere, here], &[], None);
-    check(&[sidecar, own], &["statsd", "relay"], None);
-    check(&[sidecar, totals], &[], None);
+    check(&[sidecar], &[]);
+    check(&[pod, sidecar], &["prometheus", "relay"]);
+    check(&[sidecar, elsewhere], &["relay"]);
+    check(&[sidecar, elsewhere, here], &[]);
+    check(&[sidecar, own], &["statsd", "relay"]);
+    check(&[sidecar, totals], &[]);
     let asked = ("LYFTLEARN_RUNTIME_METRICS_ROUTES", r#"["statsd"]"#);
-    let said =
-        "metrics.routes has statsd, and its server is where this runtime is to listen itself";
-    check(&[sidecar, asked], &[], Some(said));
-    check(&[sidecar, asked, off], &["statsd"], None);
+    check_problem(
+        &[sidecar, asked],
+        &[],
+        expect![[r#"
+        metrics.routes has statsd, and its server is where this runtime is to listen itself
+    "#]],
+    );
+    check(&[sidecar, asked, off], &["statsd"]);
 }
 
 #[test]
 fn who_sends_by_what_is_not_understood_is_left_alone() {
-    let said = |name| format!("${name} names no gateway for metrics, and is left as it is");
     let all = ("LYFTLEARN_RUNTIME_METRICS_INTERCEPT", "all");
     let host = ("STATSD_HOST", "10.0.0.1");
     let node = ("DD_AGENT_HOST", "10.0.0.1");
-    for (found, variables) in [
-        ("STATSD_PORT", vec![host, ("STATSD_PORT", "x")]),
-        ("STATSD_PORT", vec![host, ("STATSD_PORT", "0")]),
-        ("STATSD_PROTOCOL", vec![host, ("STATSD_PROTOCOL", "sctp")]),
-        (
-            "DD_DOGSTATSD_PORT",
-            vec![all, node, ("DD_DOGSTATSD_PORT", "x")],
-        ),
-        (
-            "DD_DOGSTATSD_URL",
-            vec![all, node, ("DD_DOGSTATSD_URL", "unix:///run/dsd.socket")],
-        ),
-        (
-            "DD_DOGSTATSD_URL",
-            vec![all, ("DD_DOGSTATSD_URL", "udp://10.0.0.1:x")],
-        ),
-    ] {
-        check(&variables, &[], Some(&said(found)));
-    }
+    let problems = [
+        vec![host, ("STATSD_PORT", "x")],
+        vec![host, ("STATSD_PORT", "0")],
+        vec![host, ("STATSD_PROTOCOL", "sctp")],
+        vec![all, node, ("DD_DOGSTATSD_PORT", "x")],
+        vec![all, node, ("DD_DOGSTATSD_URL", "unix:///run/dsd.socket")],
+        vec![all, ("DD_DOGSTATSD_URL", "udp://10.0.0.1:x")],
+    ]
+    .map(|variables| {
+        let (routes, problem) = resolved(&variables);
+        assert!(routes.is_empty(), "{routes:?}");
+        problem
+    });
+    expect![[r#"
+        STATSD_PORT is ignored: expected a port, 1 to 65535
+        $STATSD_PORT names no gateway for metrics, and is left as it is
+        STATSD_PORT is ignored: expected a port, 1 to 65535
+        $STATSD_PORT names no gateway for metrics, and is left as it is
+        STATSD_PROTOCOL is ignored: expected udp or tcp
+        $STATSD_PROTOCOL names no gateway for metrics, and is left as it is
+        $DD_DOGSTATSD_PORT names no gateway for metrics, and is left as it is
+        $DD_DOGSTATSD_URL names no gateway for metrics, and is left as it is
+        $DD_DOGSTATSD_URL names no gateway for metrics, and is left as it is
+    "#]]
+    .assert_eq(&problems.concat());
     let off = ("LYFTLEARN_RUNTIME_METRICS_STATSD_MODE", "off");
     let socket = ("DD_DOGSTATSD_URL", "unix:///run/dsd.socket");
-    check(&[all, off, socket], &[], None);
+    check(&[all, off, socket], &[]);
 }
 
 #[test]
@@ -134,9 +181,12 @@ fn a_document_names_a_server_where_no_variable_does() {
     let document = r#"{"STATSD_HOST": "10.0.0.1", "STATSD_PROTOCOL": "sctp"}"#;
     std::fs::write(place.join("environment.json"), document).unwrap();
     let facts = Facts::empty().with_root(root.path());
-    let said = "$STATSD_PROTOCOL names no gateway for metrics, and is left as it is";
     let resolved = resolve(&facts).unwrap();
-    assert!(resolved.problems.iter().any(|problem| problem == said));
+    expect![[r#"
+        STATSD_PROTOCOL is ignored: expected udp or tcp
+        $STATSD_PROTOCOL names no gateway for metrics, and is left as it is
+    "#]]
+    .assert_eq(&about_metrics(&resolved.problems));
     let facts = facts.with_var("STATSD_PROTOCOL", "udp");
     let routes = resolve(&facts).unwrap().workload.metrics.routes;
     assert_eq!(routes, ["relay"]);
@@ -167,22 +217,31 @@ fn a_document_stands_over_what_only_the_image_says() {
 fn what_is_asked_for_only_goes_where_it_can() {
     let routes = |text| ("LYFTLEARN_RUNTIME_METRICS_ROUTES", text);
     let sagemaker = routes(r#"["sagemaker"]"#);
-    let none = "metrics.routes has sagemaker, and SAGEMAKER_METRICS_DIRECTORY names no directory";
-    check(&[sagemaker], &[], Some(none));
+    check_problem(
+        &[sagemaker],
+        &[],
+        expect![[r#"
+        metrics.routes has sagemaker, and SAGEMAKER_METRICS_DIRECTORY names no directory
+    "#]],
+    );
     let directory = (
         "SAGEMAKER_METRICS_DIRECTORY",
         "/opt/ml/output/metrics/sagemaker",
     );
-    check(&[directory], &[], None);
-    check(&[directory, sagemaker], &["sagemaker"], None);
+    check(&[directory], &[]);
+    check(&[directory, sagemaker], &["sagemaker"]);
     let emf = routes(r#"["emf"]"#);
-    check(&[emf], &["emf"], None);
+    check(&[emf], &["emf"]);
     let agent = ("AWS_EMF_AGENT_ENDPOINT", "tcp://127.0.0.1:25888");
-    check(&[emf, agent], &["emf"], None);
+    check(&[emf, agent], &["emf"]);
     let odd = ("AWS_EMF_AGENT_ENDPOINT", "http://127.0.0.1");
-    let said = "metrics.routes has emf, and AWS_EMF_AGENT_ENDPOINT names no agent: \
-                expected tcp://host:port or udp://host:port";
-    check(&[emf, odd], &[], Some(said));
+    check_problem(
+        &[emf, odd],
+        &[],
+        expect![[r#"
+        metrics.routes has emf, and AWS_EMF_AGENT_ENDPOINT names no agent: expected tcp://host:port or udp://host:port
+    "#]],
+    );
 }
 
 #[test]
@@ -193,34 +252,53 @@ fn what_the_environment_says_to_an_sdk_counts_only_when_asked() {
         "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
         "https://collector/own",
     );
-    check(&[all, own], &[], None);
-    check(&[routes, all], &["otlp"], None);
-    check(&[routes, own], &["otlp"], None);
-    let none = "metrics.routes has otlp, and neither metrics.otlp.endpoint nor OTEL_EXPORTER_OTLP_ENDPOINT says where";
-    check(&[routes], &[], Some(none));
-    check(
+    check(&[all, own], &[]);
+    check(&[routes, all], &["otlp"]);
+    check(&[routes, own], &["otlp"]);
+    check_problem(
+        &[routes],
+        &[],
+        expect![[r#"
+        metrics.routes has otlp, and neither metrics.otlp.endpoint nor OTEL_EXPORTER_OTLP_ENDPOINT says where
+    "#]],
+    );
+    check_problem(
         &[routes, ("OTEL_EXPORTER_OTLP_ENDPOINT", "")],
         &[],
-        Some(none),
+        expect![[r#"
+            metrics.routes has otlp, and neither metrics.otlp.endpoint nor OTEL_EXPORTER_OTLP_ENDPOINT says where
+        "#]],
     );
     let odd = ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318");
-    let said = "metrics.routes has otlp, and OTEL_EXPORTER_OTLP_ENDPOINT names no server: \
-                expected a URL, such as http://collector:4318";
-    check(&[routes, odd], &[], Some(said));
+    check_problem(
+        &[routes, odd],
+        &[],
+        expect![[r#"
+        metrics.routes has otlp, and OTEL_EXPORTER_OTLP_ENDPOINT names no server: expected a URL, such as http://collector:4318
+    "#]],
+    );
     let grpc = ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc");
-    let said = "metrics.routes has otlp, and OTEL_EXPORTER_OTLP_PROTOCOL asks for grpc: \
-                metrics.otlp.endpoint names a server that takes HTTP";
-    check(&[routes, all, grpc], &[], Some(said));
+    check_problem(
+        &[routes, all, grpc],
+        &[],
+        expect![[r#"
+        metrics.routes has otlp, and OTEL_EXPORTER_OTLP_PROTOCOL asks for grpc: metrics.otlp.endpoint names a server that takes HTTP
+    "#]],
+    );
     let http = ("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "http/protobuf");
-    check(&[routes, all, grpc, http], &["otlp"], None);
+    check(&[routes, all, grpc, http], &["otlp"]);
     let timeout = ("OTEL_EXPORTER_OTLP_TIMEOUT", "10s");
-    let said = "OTEL_EXPORTER_OTLP_TIMEOUT is ignored: expected milliseconds";
-    check(&[routes, all, timeout], &["otlp"], Some(said));
+    check_problem(
+        &[routes, all, timeout],
+        &["otlp"],
+        expect![[r#"
+        OTEL_EXPORTER_OTLP_TIMEOUT is ignored: expected milliseconds
+    "#]],
+    );
 }
 
 #[test]
 fn a_collectors_key_may_be_a_secret_that_is_still_to_come() {
-    let said = "metrics.otlp.headers_variable names a variable that is not set";
     for (secret, may_come) in [
         (
             "secrets.collector]\nfrom = \"file:/key\"\nenv = \"COLLECTOR_KEY\"",
@@ -243,7 +321,8 @@ fn a_collectors_key_may_be_a_secret_that_is_still_to_come() {
         let otlp = "[metrics.otlp]\nendpoint = \"http://collector:4318\"\nheaders_variable = \"COLLECTOR_KEY\"";
         std::fs::write(place.join("runtime.toml"), format!("{otlp}\n[{secret}\n")).unwrap();
         let resolved = resolve(&Facts::empty().with_root(root.path())).unwrap();
-        let found = resolved.problems.iter().any(|problem| problem == said);
+        let about = |problem: &String| problem.starts_with("metrics.otlp.headers_variable ");
+        let found = resolved.problems.iter().any(about);
         assert_eq!(found, !may_come, "{secret}: {:?}", resolved.problems);
     }
 }
@@ -254,26 +333,43 @@ fn a_collector_of_this_runtimes_own_is_named_by_a_setting() {
         "LYFTLEARN_RUNTIME_METRICS_OTLP_ENDPOINT",
         "http://collector:4318",
     );
-    check(&[endpoint], &["otlp"], None);
+    check(&[endpoint], &["otlp"]);
     let elsewhere = ("LYFTLEARN_RUNTIME_METRICS_ROUTES", r#"["prometheus"]"#);
-    check(&[endpoint, elsewhere], &["prometheus"], None);
+    check(&[endpoint, elsewhere], &["prometheus"]);
     // What is meant for an SDK's server is not shown to another.
     let headers = ("OTEL_EXPORTER_OTLP_HEADERS", "no headers");
-    check(&[endpoint, headers], &["otlp"], None);
+    check(&[endpoint, headers], &["otlp"]);
     let variable = (
         "LYFTLEARN_RUNTIME_METRICS_OTLP_HEADERS_VARIABLE",
         "COLLECTOR_KEY",
     );
-    let said = "metrics.otlp.headers_variable names a variable that is not set";
-    check(&[endpoint, variable], &["otlp"], Some(said));
-    let said = "COLLECTOR_KEY is ignored: expected name=value,name=value";
-    for odd in ["secret", "a b=secret", "=secret", "a=%ff", "a=%0asecret"] {
+    check_problem(
+        &[endpoint, variable],
+        &["otlp"],
+        expect![[r#"
+        metrics.otlp.headers_variable names a variable that is not set
+    "#]],
+    );
+    let odd = ["secret", "a b=secret", "=secret", "a=%ff", "a=%0asecret"];
+    let problems = odd.map(|odd| {
         let key = ("COLLECTOR_KEY", odd);
-        check(&[endpoint, variable, key], &["otlp"], Some(said));
-    }
+        let (routes, problem) = resolved(&[endpoint, variable, key]);
+        assert_eq!(routes, ["otlp"]);
+        problem
+    });
+    assert_eq!(problems, [(); 5].map(|()| problems[0].clone()));
+    expect![[r#"
+        COLLECTOR_KEY is ignored: expected name=value,name=value
+    "#]]
+    .assert_eq(&problems[0]);
     let key = ("COLLECTOR_KEY", "api-key=s%20t,, other = x=y");
-    check(&[endpoint, variable, key], &["otlp"], None);
+    check(&[endpoint, variable, key], &["otlp"]);
     let odd = ("OTEL_RESOURCE_ATTRIBUTES", "no pairs");
-    let said = "OTEL_RESOURCE_ATTRIBUTES is ignored: expected name=value,name=value";
-    check(&[endpoint, odd], &["otlp"], Some(said));
+    check_problem(
+        &[endpoint, odd],
+        &["otlp"],
+        expect![[r#"
+        OTEL_RESOURCE_ATTRIBUTES is ignored: expected name=value,name=value
+    "#]],
+    );
 }

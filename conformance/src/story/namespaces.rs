@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::containers::pod_of;
 use super::{Server, Stage, example};
+use crate::command;
 use crate::engine::Outcome;
 use crate::programs;
 use crate::sagemaker::{TrainingJob, platform_variables};
@@ -28,17 +29,9 @@ impl Namespaces {
             return Err("this machine lets nobody make namespaces; run as root".to_owned());
         }
         let python = programs::python_with_wheel().ok_or("no Python with the wheel")?;
-        let output = Command::new(&python)
-            .args([
-                "-c",
-                "import sys; print(sys.prefix); print(sys.base_prefix)",
-            ])
-            .output()
-            .map_err(|err| format!("cannot start {}: {err}", python.display()))?;
-        let prefixes = String::from_utf8_lossy(&output.stdout)
-            .lines()
-            .map(PathBuf::from)
-            .collect();
+        let code = "import sys; print(sys.prefix); print(sys.base_prefix)";
+        let prefixes = programs::asked(&python, code);
+        let prefixes = prefixes.lines().map(PathBuf::from).collect();
         Ok(Self { python, prefixes })
     }
 
@@ -93,11 +86,9 @@ impl Namespaces {
 
 impl Stage for Namespaces {
     fn data(&self, directory: &Path) -> Outcome<()> {
-        let output = Command::new(&self.python)
-            .arg(example().join("make_data.py"))
-            .arg(directory)
-            .output()
-            .map_err(|err| err.to_string())?;
+        let mut making = Command::new(&self.python);
+        making.arg(example().join("make_data.py")).arg(directory);
+        let output = command::tried(&mut making, command::USUAL)?;
         if output.status.success() {
             Ok(())
         } else {

@@ -1,5 +1,7 @@
 //! What goes wrong in the field, a sentence each.
 
+use expect_test::expect;
+
 use super::*;
 
 const ROLE: &str = "arn:aws:iam::123456789012:role/ranking";
@@ -27,56 +29,41 @@ fn irsa(stage: &Stage) -> Sandbox {
 fn what_sts_says_and_does_not_say_has_a_sentence_each() {
     let mut stage = stage!();
     let container = irsa(&stage);
-    for (mood, sentence) in [
-        (
-            json!({"status": 400, "code": "AccessDenied"}),
-            "STS refused AssumeRoleWithWebIdentity: AccessDenied: the role's trust policy does not name this container",
-        ),
-        (
-            json!({"status": 400, "code": "ExpiredTokenException"}),
-            "STS refused AssumeRoleWithWebIdentity: ExpiredTokenException: what it was shown is over",
-        ),
-        (
-            json!({"status": 400, "code": "InvalidIdentityToken"}),
-            "STS refused AssumeRoleWithWebIdentity: InvalidIdentityToken: the account does not know who made the token",
-        ),
-        (
-            json!({"status": 400, "code": "Throttling"}),
-            "STS refused AssumeRoleWithWebIdentity: Throttling: it is asked too often",
-        ),
-        (
-            json!({"status": 503, "code": "ServiceUnavailable"}),
-            "STS failed at AssumeRoleWithWebIdentity: ServiceUnavailable",
-        ),
-        (
-            json!({"status": 502}),
-            "no AssumeRoleWithWebIdentity by STS: its endpoint answered 502: it failed",
-        ),
-        (
-            json!({"status": 200}),
-            "no AssumeRoleWithWebIdentity by STS: its endpoint answered with something that is no credentials",
-        ),
-        (
-            json!({"hangs": true}),
-            "no AssumeRoleWithWebIdentity by STS: its endpoint did not answer in time",
-        ),
-    ] {
+    let moods = [
+        json!({"status": 400, "code": "AccessDenied"}),
+        json!({"status": 400, "code": "ExpiredTokenException"}),
+        json!({"status": 400, "code": "InvalidIdentityToken"}),
+        json!({"status": 400, "code": "Throttling"}),
+        json!({"status": 503, "code": "ServiceUnavailable"}),
+        json!({"status": 502}),
+        json!({"status": 200}),
+        json!({"hangs": true}),
+    ];
+    let sentences = moods.map(|mood| {
         stage.network.ask(&json!({ "sts": mood }));
-        check_said(&stage, &container, sentence);
-    }
+        sentence(&stage, &container)
+    });
     let nowhere = container.variable("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:9");
-    check_said(
-        &stage,
-        &nowhere,
-        "no AssumeRoleWithWebIdentity by STS: nothing listens where its endpoint should be",
-    );
+    let nowhere = sentence(&stage, &nowhere);
+    expect![[r#"
+        STS refused AssumeRoleWithWebIdentity: AccessDenied: the role's trust policy does not name this container
+        STS refused AssumeRoleWithWebIdentity: ExpiredTokenException: what it was shown is over
+        STS refused AssumeRoleWithWebIdentity: InvalidIdentityToken: the account does not know who made the token
+        STS refused AssumeRoleWithWebIdentity: Throttling: it is asked too often
+        STS failed at AssumeRoleWithWebIdentity: ServiceUnavailable
+        no AssumeRoleWithWebIdentity by STS: its endpoint answered 502: it failed
+        no AssumeRoleWithWebIdentity by STS: its endpoint answered with something that is no credentials
+        no AssumeRoleWithWebIdentity by STS: its endpoint did not answer in time
+        no AssumeRoleWithWebIdentity by STS: nothing listens where its endpoint should be
+    "#]].assert_eq(&(sentences.concat() + &nowhere));
 }
 
+/// Why there are none.
 #[track_caller]
-fn check_said(stage: &Stage, container: &Sandbox, sentence: &str) {
+fn sentence(stage: &Stage, container: &Sandbox) -> String {
     let (document, _) = said(stage, container);
     assert_eq!(document["code"], "CredentialsUnavailable");
-    assert_eq!(document["message"], sentence);
+    format!("{}\n", document["message"].as_str().unwrap())
 }
 
 /// SageMaker's and ECS's endpoint, and those of EKS Pod Identity.
@@ -101,63 +88,51 @@ fn endpoints(stage: &Stage) -> Vec<Sandbox> {
 #[test]
 fn every_platform_s_endpoint_that_fails_has_a_sentence_for_it() {
     let mut stage = stage!();
-    for container in endpoints(&stage) {
-        for (mood, sentence) in [
-            (
-                json!({"status": 400}),
-                "its endpoint answered 400: it refused",
-            ),
-            (
-                json!({"status": 401}),
-                "its endpoint answered 401: it does not accept this container or its token",
-            ),
-            (
-                json!({"status": 403}),
-                "its endpoint answered 403: it does not accept this container or its token",
-            ),
-            (
-                json!({"status": 404}),
-                "its endpoint answered 404: it knows no credentials for this container",
-            ),
-            (
-                json!({"status": 429}),
-                "its endpoint answered 429: it is asked too often",
-            ),
-            (
-                json!({"status": 500}),
-                "its endpoint answered 500: it failed",
-            ),
-            (
-                json!({"life": 3600, "garbage": true}),
-                "its endpoint answered with something that is no credentials",
-            ),
-            (
-                json!({"life": -1}),
-                "what it gave was over when it came: check this machine's clock",
-            ),
-            (
-                json!({"hangs": true}),
-                "its endpoint did not answer in time",
-            ),
-        ] {
-            stage.mood(&mood);
-            check_said(&stage, &container, sentence);
-        }
-    }
-    let nowhere = stage.bare("").variable(
-        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    let moods = [
+        json!({"status": 400}),
+        json!({"status": 401}),
+        json!({"status": 403}),
+        json!({"status": 404}),
+        json!({"status": 429}),
+        json!({"status": 500}),
+        json!({"life": 3600, "garbage": true}),
+        json!({"life": -1}),
+        json!({"hangs": true}),
+    ];
+    let containers = endpoints(&stage);
+    let sentences = containers.iter().map(|container| {
+        let all = moods.each_ref().map(|mood| {
+            stage.mood(mood);
+            sentence(&stage, container)
+        });
+        all.concat()
+    });
+    expect![[r#"
+        its endpoint answered 400: it refused
+        its endpoint answered 401: it does not accept this container or its token
+        its endpoint answered 403: it does not accept this container or its token
+        its endpoint answered 404: it knows no credentials for this container
+        its endpoint answered 429: it is asked too often
+        its endpoint answered 500: it failed
+        its endpoint answered with something that is no credentials
+        what it gave was over when it came: check this machine's clock
+        its endpoint did not answer in time
+    "#]]
+    .assert_eq(&the_same(sentences));
+    let nowhere = [
         "http://169.254.170.23:9/v1/credentials",
-    );
-    check_said(
-        &stage,
-        &nowhere,
-        "nothing listens where its endpoint should be",
-    );
-    let unknown = stage.bare("").variable(
-        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
         "http://169.254.169.1/v1/credentials",
-    );
-    check_said(&stage, &unknown, "there is no way to its endpoint");
+    ];
+    let sentences = nowhere.map(|uri| {
+        let container = stage.bare("");
+        let container = container.variable("AWS_CONTAINER_CREDENTIALS_FULL_URI", uri);
+        sentence(&stage, &container)
+    });
+    expect![[r#"
+        nothing listens where its endpoint should be
+        there is no way to its endpoint
+    "#]]
+    .assert_eq(&sentences.concat());
 }
 
 #[test]
@@ -185,11 +160,10 @@ fn a_role_that_may_not_be_assumed_is_told_from_a_source_that_fails() {
     let container = stage
         .container(&settings)
         .variable("AWS_ENDPOINT_URL", stage.url("aws"));
-    let (document, _) = said(&stage, &container);
-    assert_eq!(
-        document["message"],
-        "STS refused AssumeRole: AccessDenied: the role's trust policy does not name this container"
-    );
+    expect![[r#"
+        STS refused AssumeRole: AccessDenied: the role's trust policy does not name this container
+    "#]]
+    .assert_eq(&sentence(&stage, &container));
 }
 
 #[test]
@@ -198,25 +172,24 @@ fn a_token_file_that_is_not_there_is_named() {
     stage.world.file("shared/empty", "\n");
     std::fs::create_dir_all(stage.world.path("shared/directory")).unwrap();
     // Of a service account's role, and of EKS Pod Identity.
-    for (container, name) in [
+    let both = [
         (irsa(&stage), "AWS_WEB_IDENTITY_TOKEN_FILE"),
         (
             endpoints(&stage).remove(1),
             "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
         ),
-    ] {
-        for (path, sentence) in [
-            ("/shared/none", "the token file /shared/none does not exist"),
-            ("/shared/empty", "the token file /shared/empty is empty"),
-            (
-                "/shared/directory",
-                "cannot read the token file /shared/directory: is a directory",
-            ),
-        ] {
-            let container = container.clone().variable(name, path);
-            check_said(&stage, &container, sentence);
-        }
-    }
+    ];
+    let sentences = both.map(|(container, name)| {
+        let files = ["/shared/none", "/shared/empty", "/shared/directory"];
+        let of = |path| sentence(&stage, &container.clone().variable(name, path));
+        files.map(of).concat()
+    });
+    expect![[r#"
+        the token file /shared/none does not exist
+        the token file /shared/empty is empty
+        cannot read the token file /shared/directory: is a directory
+    "#]]
+    .assert_eq(&the_same(sentences));
 }
 
 #[test]
@@ -227,13 +200,11 @@ fn a_source_that_is_asked_too_often_is_left_alone_whoever_asks_us() {
     let output = ended(&stage.container(""), &argv);
     check_end(&output, 0);
     let shown = String::from_utf8(output.stdout).unwrap();
-    for line in shown.lines() {
+    let messages = shown.lines().map(|line| {
         let document: Value = serde_json::from_str(line).unwrap();
-        assert_eq!(
-            document["message"],
-            "its endpoint answered 429: it is asked too often"
-        );
-    }
+        document["message"].as_str().unwrap().to_owned()
+    });
+    expect!["its endpoint answered 429: it is asked too often"].assert_eq(&the_same(messages));
     // Six answers take some four seconds, in which it could have been asked four times.
     assert_eq!(stage.asked().len(), 1);
 }

@@ -22,7 +22,7 @@ use lyftlearn_conformance::network::Network;
 use lyftlearn_conformance::programs::{self, Clients};
 use lyftlearn_conformance::sandbox::{self, BINARY, Sandbox};
 use lyftlearn_conformance::wait;
-use lyftlearn_conformance::world::{World, appears, check_end, ended};
+use lyftlearn_conformance::world::{World, appears, check_end, ended, the_same};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 

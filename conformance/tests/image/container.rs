@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use lyftlearn_conformance::canary::Canary;
+use lyftlearn_conformance::command;
 use lyftlearn_conformance::kubelet::{Manifest, Pod};
 use lyftlearn_conformance::sagemaker::TrainingJob;
 use lyftlearn_conformance::{programs, wait};
@@ -202,11 +203,7 @@ impl Container {
 
     /// What it has printed until now.
     pub(crate) fn log(&self) -> String {
-        let output = self
-            .place
-            .command("podman", &["logs", &self.name])
-            .output()
-            .unwrap();
+        let output = command::output(&mut self.place.command("podman", &["logs", &self.name]));
         String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
     }
 
@@ -225,11 +222,8 @@ impl Container {
     /// it printed.
     pub(crate) fn exec(&self, user: &str, argv: &[&str]) -> (bool, String) {
         let ours = ["exec", "--user", user, &self.name];
-        let output = self
-            .place
-            .command("podman", &[&ours, argv].concat())
-            .output()
-            .unwrap();
+        let words = [&ours, argv].concat();
+        let output = command::output(&mut self.place.command("podman", &words));
         let said = [output.stdout, output.stderr].concat();
         (
             output.status.success(),
@@ -242,14 +236,8 @@ impl Container {
     #[track_caller]
     pub(crate) fn stop(&self, grace: u32) -> Duration {
         let started = Instant::now();
-        let output = self
-            .place
-            .command(
-                "podman",
-                &["stop", "--time", &grace.to_string(), &self.name],
-            )
-            .output()
-            .unwrap();
+        let words = ["stop", "--time", &grace.to_string(), &self.name];
+        let output = command::output(&mut self.place.command("podman", &words));
         let took = started.elapsed();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{said}");
@@ -317,7 +305,8 @@ impl Drop for Container {
             Some(yaml) => vec!["kube", "down", yaml],
             None => vec!["rm", "--force", "--time", "0", &self.name],
         };
-        let _ = self.place.command("podman", &words).output();
+        let mut removing = self.place.command("podman", &words);
+        let _ = command::tried(&mut removing, command::USUAL);
     }
 }
 

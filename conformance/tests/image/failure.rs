@@ -1,5 +1,7 @@
 //! Failures: each platform learns why, in its own place.
 
+use lyftlearn_conformance::command;
+
 use crate::container::{As, Case};
 
 /// A program whose message would show a secret; its own traceback is not looked at.
@@ -21,11 +23,8 @@ fn an_exception_that_nobody_caught_is_the_reason_of_a_training_job() {
     let hook = "import sys; from pathlib import Path; import lyftlearn_runtime as rt; \
                 sys.exit(not (Path(rt.__file__).parents[1] / 'lyftlearn_runtime.pth').exists())";
     let image = crate::place::IMAGE;
-    let hooked = container
-        .place
-        .command("podman", &["run", "--rm", image, "python3", "-c", hook])
-        .output()
-        .unwrap();
+    let words = ["run", "--rm", image, "python3", "-c", hook];
+    let hooked = command::output(&mut container.place.command("podman", &words));
     if hooked.status.success() {
         let reason = "ValueError: 4095 rows from [redacted], expected 4096\n  \
                       at /opt/tests/raises.py:7 in load\n\

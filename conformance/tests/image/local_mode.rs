@@ -7,9 +7,10 @@
 
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use lyftlearn_conformance::canary::Canary;
+use lyftlearn_conformance::command;
 use lyftlearn_conformance::programs;
 use serde_json::{Value, json};
 
@@ -45,11 +46,7 @@ fn drive(line: u8, driver: &str) -> Option<Driven> {
     let canary = Canary::plant();
     let conformance = programs::repository().join("conformance");
     let text = |path: &Path| path.to_string_lossy().into_owned();
-    // A driver that fails before its endpoint is deleted waits for that endpoint for ever.
     let words = [
-        "timeout".to_owned(),
-        "--kill-after=10".to_owned(),
-        "300".to_owned(),
         text(&python),
         text(&conformance.join("tests/image/sdk").join(driver)),
         text(work.path()),
@@ -57,16 +54,16 @@ fn drive(line: u8, driver: &str) -> Option<Driven> {
     ];
     let as_docker = text(&conformance.join("engine/as-docker.sh"));
     let started = Instant::now();
-    let output = place
-        .command(&as_docker, &words)
+    let mut driving = place.command(&as_docker, &words);
+    driving
         .env("HOME", &home)
         .env("SAGEMAKER_USER_CONFIG_OVERRIDE", &config)
         .env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
         .env("AWS_SECRET_ACCESS_KEY", canary.value())
         .env("AWS_EC2_METADATA_DISABLED", "true")
-        .env("PYTHONDONTWRITEBYTECODE", "1")
-        .output()
-        .unwrap();
+        .env("PYTHONDONTWRITEBYTECODE", "1");
+    // A driver that fails before its endpoint is deleted waits for that endpoint for ever.
+    let output = command::output_within(&mut driving, Duration::from_secs(300));
     eprintln!("{driver} took {:.1?}", started.elapsed());
     let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
     let log = format!("{stdout}{}", String::from_utf8_lossy(&output.stderr));
@@ -85,7 +82,7 @@ fn drive(line: u8, driver: &str) -> Option<Driven> {
     assert!(output.status.success(), "{log}");
     for (name, _) in &containers {
         let words = ["logs", name];
-        let output = place.command("podman", &words).output().unwrap();
+        let output = command::output(&mut place.command("podman", &words));
         canary.assert_unseen(name, &[output.stdout, output.stderr].concat());
         place.podman(&["rm", "--force", name]);
     }

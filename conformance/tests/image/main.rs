@@ -19,6 +19,7 @@ mod stop;
 
 use std::process::Command;
 
+use lyftlearn_conformance::command;
 use lyftlearn_conformance::{programs, sandbox};
 use place::{IMAGE, Place};
 use serde_json::{Value, json};
@@ -154,6 +155,7 @@ fn the_same_story_is_told_in_namespaces() {
         return;
     }
     let words = ["demo", "--layer", "process", "--json"];
-    let told = Command::new(place::STORY).args(words).output().unwrap();
+    let mut telling = Command::new(place::STORY);
+    let told = command::output_within(telling.args(words), place::STORYS_TIME);
     check_story(&place::told_by(&told));
 }

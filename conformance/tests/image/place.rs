@@ -1,15 +1,19 @@
 //! Where podman runs: the namespaces of one `enter.sh`, held open for all tests.
 
-use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
-use std::process::{Child, ChildStdin, Command, Output, Stdio};
+use std::process::{Command, Output};
 use std::sync::OnceLock;
+use std::time::Duration;
 
+use lyftlearn_conformance::command::{self, Server};
 use lyftlearn_conformance::programs;
 use serde_json::Value;
 
 /// What tells the story.
 pub(crate) const STORY: &str = env!("CARGO_BIN_EXE_lyftlearn-conformance");
+
+/// In which the story is told, where an image has to be built for it.
+pub(crate) const STORYS_TIME: Duration = Duration::from_secs(900);
 
 /// The image that the story built.
 pub(crate) const IMAGE: &str = "localhost/digits:latest";
@@ -22,9 +26,8 @@ pub(crate) struct Place {
     pub(crate) mounts_before: String,
     /// The story, which built the image.
     pub(crate) told: Value,
-    _outer: Child,
-    /// Closed when this process ends, however it does: then everything there does.
-    _held: ChildStdin,
+    /// Its stdin is closed when this process ends, however it does: then everything there does.
+    _outer: Server,
 }
 
 impl Place {
@@ -37,18 +40,12 @@ impl Place {
 
     fn open() -> Self {
         let mounts_before = mounts();
-        let mut outer = Command::new(engine("enter.sh"))
+        let mut entering = Command::new(engine("enter.sh"));
+        entering
             .arg(storage())
-            .args(["sh", "-c", "echo entered && exec cat"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let held = outer.stdin.take().unwrap();
-        let mut said = String::new();
-        let stdout = outer.stdout.take().unwrap();
-        BufReader::new(stdout).read_line(&mut said).unwrap();
-        assert_eq!(said, "entered\n", "enter.sh failed");
+            .args(["sh", "-c", "echo entered && exec cat"]);
+        let mut outer = Server::answering(&mut entering);
+        assert_eq!(outer.line(), "entered", "enter.sh failed");
         // The script's child makes the namespaces, that one's child is their PID 1.
         let inside = only_child(only_child(outer.id()));
         let mut place = Self {
@@ -56,13 +53,9 @@ impl Place {
             mounts_before,
             told: Value::Null,
             _outer: outer,
-            _held: held,
         };
-        let told = place
-            .command(STORY, &["demo", "--layer", "image", "--json"])
-            .output()
-            .unwrap();
-        place.told = told_by(&told);
+        let mut telling = place.command(STORY, &["demo", "--layer", "image", "--json"]);
+        place.told = told_by(&command::output_within(&mut telling, STORYS_TIME));
         place
     }
 
@@ -80,7 +73,7 @@ impl Place {
     /// What a command of podman's said, when it succeeds.
     #[track_caller]
     pub(crate) fn podman<W: AsRef<str>>(&self, words: &[W]) -> String {
-        let output = self.command("podman", words).output().unwrap();
+        let output = command::output(&mut self.command("podman", words));
         let line: Vec<_> = words.iter().map(AsRef::as_ref).collect();
         assert!(
             output.status.success(),
@@ -123,9 +116,7 @@ fn storage() -> PathBuf {
 }
 
 fn possible() -> bool {
-    let usable = Command::new(engine("usable.sh"))
-        .status()
-        .is_ok_and(|status| status.success());
+    let usable = command::succeeds(&mut Command::new(engine("usable.sh")));
     let built = programs::repository()
         .join("target/image-layer/context/Dockerfile")
         .is_file();

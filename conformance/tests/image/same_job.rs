@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use lyftlearn_conformance::case::{self, Case};
+use lyftlearn_conformance::command;
 use lyftlearn_conformance::kubelet::Pod;
 use lyftlearn_conformance::same_job::PLACE_VARIABLES;
 use serde_json::{Value, json};
@@ -83,7 +84,7 @@ fn inside(place: &Place, case: &Case, in_a_pod: bool, options: &[&str]) -> Value
         .collect();
     let id = place.podman(&words);
     let code = place.podman(&["wait", &id]);
-    let output = place.command("podman", &["logs", &id]).output().unwrap();
+    let output = command::output(&mut place.command("podman", &["logs", &id]));
     place.podman(&["rm", &id]);
     let log = [output.stdout, output.stderr].concat();
     case.canary.assert_unseen(&case.name, &log);

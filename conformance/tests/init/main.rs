@@ -30,6 +30,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use lyftlearn_conformance::command;
 use lyftlearn_conformance::sandbox::{self, BINARY, Running, Sandbox};
 use lyftlearn_conformance::wait;
 use lyftlearn_conformance::world::{World, appears, check_end, ended, find_python};
@@ -54,11 +55,11 @@ fn actor() -> &'static Path {
     BUILT.get_or_init(|| {
         let built = Path::new(env!("CARGO_TARGET_TMPDIR")).join("actor");
         let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/init/programs/actor.c");
-        let compiled = Command::new("cc")
+        let mut compiling = Command::new("cc");
+        compiling
             .args(["-O1", "-Wall", "-Werror", source, "-o"])
-            .arg(&built)
-            .status();
-        assert!(compiled.unwrap().success(), "cc compiles the actor");
+            .arg(&built);
+        assert!(command::succeeds(&mut compiling), "cc compiles the actor");
         built
     })
 }

@@ -13,10 +13,9 @@ fn starve(one: i32, limit: &str) {
         "as" => pages[0] * 4096,
         _ => 0,
     };
-    let set = Command::new("prlimit")
-        .args(["--pid", &one.to_string(), &format!("--{limit}={has}:{has}")])
-        .status();
-    assert!(set.unwrap().success());
+    let mut limiting = Command::new("prlimit");
+    limiting.args(["--pid", &one.to_string(), &format!("--{limit}={has}:{has}")]);
+    assert!(command::succeeds(&mut limiting));
 }
 
 /// What a program does that is told what to do by signals: make an orphan, count those

@@ -1,5 +1,7 @@
 //! Containers that may do little, and kernels that can do little.
 
+use expect_test::expect;
+
 use super::*;
 
 /// A seccomp filter that answers some system calls with an errno, by their numbers.
@@ -127,11 +129,12 @@ fn without_another_process_it_ends_and_says_so() {
         .inheriting("import resource\nresource.setrlimit(resource.RLIMIT_NPROC, (1, 1))");
     let output = ended(&container, &["true"]);
     check_end(&output, 125);
-    assert_eq!(
-        String::from_utf8(output.stderr).unwrap(),
-        "lyftlearn-runtime: cannot start the program\n  because: try again\n  \
-         hint: raise the container's limits on processes, memory or files\n"
-    );
+    expect![[r#"
+        lyftlearn-runtime: cannot start the program
+          because: try again
+          hint: raise the container's limits on processes, memory or files
+    "#]]
+    .assert_eq(&String::from_utf8(output.stderr).unwrap());
 }
 
 #[track_caller]

@@ -1,5 +1,6 @@
 //! The process beside the program: kept alive, and never in its way.
 
+use expect_test::expect;
 use std::io::Read;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -141,34 +142,27 @@ fn without_need_there_is_none_and_by_hand_it_does_not_start() {
         String::from_utf8_lossy(&output.stdout),
         "environment.json\nexceptions\nhyperparameters.json\nmetrics.region\nruntime.json\nworkload.json\n"
     );
-    for (argv, report) in [
-        (
-            vec!["--agent"],
-            "cannot use --agent: only lyftlearn-runtime run calls it",
-        ),
-        (
-            vec!["--agent", "4711"],
-            "cannot serve as agent: not started by lyftlearn-runtime run",
-        ),
-        (
-            vec!["--outcome", "x"],
-            "cannot use --outcome: only lyftlearn-runtime run calls it",
-        ),
-        (
-            vec!["--second-stage"],
-            "cannot use --second-stage: only lyftlearn-runtime run calls it",
-        ),
-    ] {
-        let argv: Vec<OsString> = std::iter::once(BINARY)
-            .chain(argv)
-            .map(Into::into)
-            .collect();
+    let by_hand: [&[&str]; 4] = [
+        &["--agent"],
+        &["--agent", "4711"],
+        &["--outcome", "x"],
+        &["--second-stage"],
+    ];
+    let said = by_hand.map(|argv| {
+        let argv = std::iter::once(&BINARY).chain(argv);
+        let argv: Vec<OsString> = argv.map(Into::into).collect();
         let output = world.container("").start(&argv).end();
         check_end(&output, 125);
-        let shown = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(
-            shown.starts_with(&format!("lyftlearn-runtime: {report}\n")),
-            "{shown}"
-        );
-    }
+        String::from_utf8(output.stderr).unwrap()
+    });
+    expect![[r#"
+        lyftlearn-runtime: cannot use --agent: only lyftlearn-runtime run calls it
+          hint: lyftlearn-runtime --help shows all; an image's ENTRYPOINT is ["lyftlearn-runtime", "run", "--"]
+        lyftlearn-runtime: cannot serve as agent: not started by lyftlearn-runtime run
+          hint: lyftlearn-runtime run starts it by itself; see the setting agent
+        lyftlearn-runtime: cannot use --outcome: only lyftlearn-runtime run calls it
+          hint: lyftlearn-runtime --help shows all; an image's ENTRYPOINT is ["lyftlearn-runtime", "run", "--"]
+        lyftlearn-runtime: cannot use --second-stage: only lyftlearn-runtime run calls it
+          hint: lyftlearn-runtime --help shows all; an image's ENTRYPOINT is ["lyftlearn-runtime", "run", "--"]
+    "#]].assert_eq(&said.concat());
 }

@@ -1,5 +1,7 @@
 //! What the program receives.
 
+use expect_test::expect;
+
 use super::*;
 
 #[test]
@@ -46,10 +48,10 @@ fn a_training_job_gets_its_variables_and_its_word_gets_its_command() {
             ("LYFTLEARN_GRACE_SECONDS", "110"),
         ],
     );
-    assert_eq!(
-        String::from_utf8(output.stderr.clone()).unwrap(),
-        "lyftlearn-runtime: sagemaker (training), training, job digits-1\n"
-    );
+    expect![[r#"
+        lyftlearn-runtime: sagemaker (training), training, job digits-1
+    "#]]
+    .assert_eq(&String::from_utf8(output.stderr.clone()).unwrap());
     world.canary.assert_unseen("stderr", &output.stderr);
     assert!(world.path("ml/checkpoints").is_dir());
 }

@@ -1,5 +1,7 @@
 //! Variables that a deployment gives by document, and where each one comes from.
 
+use expect_test::{Expect, expect};
+
 use super::*;
 
 /// A pod whose config directory holds these files.
@@ -163,13 +165,13 @@ fn explain_shows_all_and_no_secret() {
 }
 
 #[track_caller]
-fn check_refused(files: &[(&str, &str)], settings: &str, report: &str) {
+fn check_refused(files: &[(&str, &str)], settings: &str, report: Expect) {
     let world = World::new();
     let mut files = files.to_vec();
     files.push(("runtime.toml", settings));
     let output = ended(&configured(&world, &files), &["true"]);
-    assert_eq!(String::from_utf8_lossy(&output.stderr), report);
-    check_end(&output, if report.is_empty() { 0 } else { 125 });
+    check_end(&output, 125);
+    report.assert_eq(&String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]
@@ -178,34 +180,42 @@ fn every_mistake_of_a_document_shows_at_once() {
     let mistaken = r#"{"LD_PRELOAD": "/x.so", "PATH": "/x", "KUBERNETES_SERVICE_HOST": "x", "TRAINING_JOB_NAME": "x",
         "AWS_CONTAINER_CREDENTIALS_FULL_URI": "x", "LYFTLEARN_ROLE": "x", "LYFTLEARN_RUNTIME_LOG": "off",
         "LIST": [1], "NULL": null, "NUL": "a\u0000b", "A=B": "x", "": "x"}"#;
-    let protected = "protected; name it in the setting environment.allow if it is meant";
     check_refused(
         &[("environment.json", mistaken)],
         "",
-        &format!(
-            "lyftlearn-runtime: cannot use the variables of /etc/lyftlearn/config/environment.json\n  \
-             LIST: expected a text, a number or a truth value\n  \
-             NULL: expected a text, a number or a truth value\n  \
-             LD_PRELOAD: {protected}\n  PATH: {protected}\n  KUBERNETES_SERVICE_HOST: {protected}\n  \
-             TRAINING_JOB_NAME: {protected}\n  AWS_CONTAINER_CREDENTIALS_FULL_URI: {protected}\n  \
-             LYFTLEARN_ROLE: reserved: this runtime sets it\n  \
-             LYFTLEARN_RUNTIME_LOG: a setting; put it into runtime.toml\n  \
-             NUL: its value holds a NUL byte\n  \
-             A=B: not a name that a variable can have\n  \
-             \"\": not a name that a variable can have\n"
-        ),
+        expect![[r#"
+        lyftlearn-runtime: cannot use the variables of /etc/lyftlearn/config/environment.json
+          LIST: expected a text, a number or a truth value
+          NULL: expected a text, a number or a truth value
+          LD_PRELOAD: protected; name it in the setting environment.allow if it is meant
+          PATH: protected; name it in the setting environment.allow if it is meant
+          KUBERNETES_SERVICE_HOST: protected; name it in the setting environment.allow if it is meant
+          TRAINING_JOB_NAME: protected; name it in the setting environment.allow if it is meant
+          AWS_CONTAINER_CREDENTIALS_FULL_URI: protected; name it in the setting environment.allow if it is meant
+          LYFTLEARN_ROLE: reserved: this runtime sets it
+          LYFTLEARN_RUNTIME_LOG: a setting; put it into runtime.toml
+          NUL: its value holds a NUL byte
+          A=B: not a name that a variable can have
+          "": not a name that a variable can have
+    "#]],
     );
     check_refused(
         &[("environment.env", "GOOD=1\nno equals sign\n=nameless\n")],
         "",
-        "lyftlearn-runtime: cannot use the variables of /etc/lyftlearn/config/environment.env\n  \
-         line 2: expected NAME=VALUE\n  line 3: expected NAME=VALUE\n",
+        expect![[r#"
+            lyftlearn-runtime: cannot use the variables of /etc/lyftlearn/config/environment.env
+              line 2: expected NAME=VALUE
+              line 3: expected NAME=VALUE
+        "#]],
     );
-    check_refused(
-        &[("environment.env", "LD_LIBRARY_PATH=/x\n")],
-        "[environment]\nallow = [\"LD_LIBRARY_PATH\"]\n",
-        "",
-    );
+    let allowed = "[environment]\nallow = [\"LD_LIBRARY_PATH\"]\n";
+    let meant = [
+        ("environment.env", "LD_LIBRARY_PATH=/x\n"),
+        ("runtime.toml", allowed),
+    ];
+    let output = ended(&configured(&World::new(), &meant), &["true"]);
+    check_end(&output, 0);
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
 }
 
 #[test]
@@ -218,11 +228,11 @@ fn a_value_over_the_kernels_limit_is_refused_by_name_and_size() {
         &["true"],
     );
     check_end(&output, 125);
-    assert_eq!(
-        String::from_utf8_lossy(&output.stderr),
-        "lyftlearn-runtime: cannot pass $BIG on: 140005 bytes with its name, the kernel takes 131072\n  \
-         hint: deliver large values as a file in the config directory, and read that\n"
-    );
+    expect![[r#"
+        lyftlearn-runtime: cannot pass $BIG on: 140005 bytes with its name, the kernel takes 131072
+          hint: deliver large values as a file in the config directory, and read that
+    "#]]
+    .assert_eq(&String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]
@@ -254,30 +264,24 @@ fn documents_without_end_are_refused_in_a_few_lines() {
         let one = |n| format!("{prefix}{n:07}=x\n");
         (0..count).map(one).collect()
     };
-    for (text, expected, lines) in [
-        (
-            names(600_000, "N"),
-            "together they take more than 6291456 bytes, the most that Linux takes\n",
-            2,
-        ),
-        (names(100_000, "LD_"), "\n  and 99980 more\n", 22),
-    ] {
+    let refused = |text: &str| {
         let world = World::new();
-        let config = world.file("config/environment.env", &text);
+        let config = world.file("config/environment.env", text);
         let container = world
             .container("")
             .variable("KUBERNETES_SERVICE_HOST", "10.0.0.1")
             .mount_read_only(config.parent().unwrap(), "/etc/lyftlearn/config");
         let output = ended(&container, &["true"]);
         check_end(&output, 125);
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(
-            said.contains(expected),
-            "{}",
-            &said[..said.len().min(2_000)]
-        );
-        assert_eq!(said.lines().count(), lines);
-    }
+        String::from_utf8(output.stderr).unwrap()
+    };
+    expect![[r#"
+        lyftlearn-runtime: cannot use the variables of /etc/lyftlearn/config/environment.env: together they take more than 6291456 bytes, the most that Linux takes
+          hint: deliver large values as a file
+    "#]].assert_eq(&refused(&names(600_000, "N")));
+    let protected = refused(&names(100_000, "LD_"));
+    assert_eq!(protected.lines().count(), 22);
+    expect!["  and 99980 more"].assert_eq(protected.lines().last().unwrap());
 }
 
 #[test]
@@ -292,9 +296,9 @@ fn a_directory_of_secrets_without_end_is_refused() {
         .mount_read_only(world.path("keys"), "/keys");
     let output = ended(&container, &["true"]);
     check_end(&output, 125);
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(
-        said.contains("/keys holds more than 10000 files, or 16777216 bytes"),
-        "{said}"
-    );
+    expect![[r#"
+        lyftlearn-runtime: cannot get the secrets that are required
+          db: /keys holds more than 10000 files, or 16777216 bytes
+          hint: required = false starts without one; lyftlearn-runtime inspect shows which identity asks
+    "#]].assert_eq(&String::from_utf8_lossy(&output.stderr));
 }

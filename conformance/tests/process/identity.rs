@@ -1,5 +1,6 @@
 //! The identity, by the one source that the model names.
 
+use expect_test::{Expect, expect};
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 
@@ -81,12 +82,12 @@ fn static_keys_are_used_as_they_are() {
 }
 
 #[track_caller]
-fn check_refused(container: &Sandbox, report: &str) -> Vec<u8> {
+fn check_refused(container: &Sandbox, report: Expect) -> Vec<u8> {
     let output = asked(container);
     check_end(&output, 125);
     assert_eq!(output.stdout, b"");
     let shown = String::from_utf8_lossy(&output.stderr);
-    assert!(shown.starts_with(report), "{shown}");
+    report.assert_eq(&shown);
     output.stderr
 }
 
@@ -95,7 +96,10 @@ fn without_an_identity_it_is_said_why() {
     needs_namespaces!();
     check_refused(
         &World::new().container(""),
-        "lyftlearn-runtime: cannot give credentials: the environment names no source\n  hint: give the pod",
+        expect![[r#"
+        lyftlearn-runtime: cannot give credentials: the environment names no source
+          hint: give the pod a service account with a role, or the container AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
+    "#]],
     );
     let world = World::new();
     let isolated = world
@@ -103,7 +107,10 @@ fn without_an_identity_it_is_said_why() {
         .variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "");
     check_refused(
         &isolated,
-        "lyftlearn-runtime: cannot give credentials: this container is isolated by design\n  hint: data comes in",
+        expect![[r#"
+        lyftlearn-runtime: cannot give credentials: this container is isolated by design
+          hint: data comes in by channels; turn EnableNetworkIsolation off if the program must call AWS
+    "#]],
     );
     let world = World::new();
     let dead = world.container("").variable(
@@ -112,8 +119,11 @@ fn without_an_identity_it_is_said_why() {
     );
     check_refused(
         &dead,
-        "lyftlearn-runtime: cannot get credentials from the source container\n  \
-         because: nothing listens where its endpoint should be\n",
+        expect![[r#"
+        lyftlearn-runtime: cannot get credentials from the source container
+          because: nothing listens where its endpoint should be
+          hint: lyftlearn-runtime doctor shows each step of it
+    "#]],
     );
     let tokenless = world
         .container("")
@@ -122,8 +132,11 @@ fn without_an_identity_it_is_said_why() {
         .variable("AWS_WEB_IDENTITY_TOKEN_FILE", "/absent");
     check_refused(
         &tokenless,
-        "lyftlearn-runtime: cannot get credentials from the source web-identity\n  \
-         because: the token file /absent does not exist\n",
+        expect![[r#"
+        lyftlearn-runtime: cannot get credentials from the source web-identity
+          because: the token file /absent does not exist
+          hint: lyftlearn-runtime doctor shows each step of it
+    "#]],
     );
     // No part of the address may show: people put passwords there.
     let world = World::new();
@@ -135,8 +148,11 @@ fn without_an_identity_it_is_said_why() {
     );
     let report = check_refused(
         &refusing,
-        "lyftlearn-runtime: cannot get credentials from the source container\n  \
-         because: its endpoint answered 404: it knows no credentials for this container\n",
+        expect![[r#"
+        lyftlearn-runtime: cannot get credentials from the source container
+          because: its endpoint answered 404: it knows no credentials for this container
+          hint: lyftlearn-runtime doctor shows each step of it
+    "#]],
     );
     world.canary.assert_unseen("the report", &report);
 }

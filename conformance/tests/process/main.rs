@@ -48,9 +48,11 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::Output;
 use std::time::Duration;
 
+use expect_test::Expect;
+use lyftlearn_conformance::command;
 use lyftlearn_conformance::sandbox::{self, BINARY, Sandbox};
 use lyftlearn_conformance::wait;
-use lyftlearn_conformance::world::{World, appears, check_end, ended, find_python};
+use lyftlearn_conformance::world::{World, appears, check_end, ended, find_python, the_same};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
@@ -75,6 +77,15 @@ fn check_variables(output: &Output, expected: &[(&str, &str)]) {
             "{name} in {found:#?}"
         );
     }
+}
+
+/// The outcome's reason is the log's last line, too.
+#[track_caller]
+fn check_reason(outcome: &Value, output: &Output, expected: Expect) {
+    let reason = outcome["reason"].as_str().unwrap();
+    let last = format!("lyftlearn-runtime: {reason}\n");
+    assert!(String::from_utf8_lossy(&output.stderr).ends_with(&last));
+    expected.assert_eq(reason);
 }
 
 /// What a program would read: the document in the run directory.

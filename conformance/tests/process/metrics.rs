@@ -1,6 +1,8 @@
 //! The region that all processes of a container count in: made before the program, and gone
 //! with it.
 
+use expect_test::expect;
+
 use super::*;
 
 const SHOW_REGION: &str = "stat -c '%F %a %u %s' $LYFTLEARN_RUN_DIR/metrics.region";
@@ -47,7 +49,9 @@ fn it_is_smaller_where_there_is_no_room_and_that_is_a_problem() {
     let shown = String::from_utf8(output.stdout).unwrap();
     assert_eq!(shown, "regular file 600 0 299008\n");
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("; metrics.region has 299008 bytes"), "{said}");
+    expect![[r#"
+        lyftlearn-runtime: local (host), job; metrics.region has 299008 bytes: there was no room for 1048576
+    "#]].assert_eq(&said);
     let none = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))";
     let container = world.container("").inheriting(none);
     let script = "test ! -e $LYFTLEARN_RUN_DIR/metrics.region";

@@ -1,5 +1,7 @@
 //! Containers and servers that share a network: whose a port is, as `inspect` tells it.
 
+use expect_test::expect;
+
 use super::export::free_port;
 use super::*;
 
@@ -123,24 +125,29 @@ fn what_a_start_would_want_is_told_before_there_is_one() {
 #[test]
 fn the_line_of_the_start_names_a_port_that_others_may_want() {
     needs_namespaces!();
-    let beginning = "lyftlearn-runtime: kubernetes (pod), job, job digits-1";
     let container = |world: &World, listen: &str| {
         (world.pod("", "{}"))
             .own_network()
             .variable("LYFTLEARN_RUNTIME_METRICS_LISTEN", listen)
     };
-    for (listen, ports) in [
-        ("0.0.0.0:9102", ", metrics at :9102"),
-        ("[::]:9102", ", metrics at :9102"),
-        ("127.0.0.1:9102", ""),
-        ("off", ""),
-    ] {
-        let world = World::new();
-        let output = ended(&container(&world, listen), &["true"]);
+    let listens = ["0.0.0.0:9102", "[::]:9102", "127.0.0.1:9102", "off"];
+    let lines = listens.map(|listen| {
+        let output = ended(&container(&World::new(), listen), &["true"]);
         check_end(&output, 0);
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(said, format!("{beginning}{ports}\n"), "{listen}");
-    }
+        let said = String::from_utf8(output.stderr).unwrap();
+        format!("{listen}\n  {said}")
+    });
+    expect![[r#"
+        0.0.0.0:9102
+          lyftlearn-runtime: kubernetes (pod), job, job digits-1, metrics at :9102
+        [::]:9102
+          lyftlearn-runtime: kubernetes (pod), job, job digits-1, metrics at :9102
+        127.0.0.1:9102
+          lyftlearn-runtime: kubernetes (pod), job, job digits-1
+        off
+          lyftlearn-runtime: kubernetes (pod), job, job digits-1
+    "#]]
+    .assert_eq(&lines.concat());
     // Somebody else was first.
     let script = format!(
         "import socket, subprocess; taken = socket.create_server(('0.0.0.0', 9102)); \
@@ -151,7 +158,7 @@ fn the_line_of_the_start_names_a_port_that_others_may_want() {
         .start(&["/usr/bin/python3", "-c", &script].map(OsString::from))
         .end();
     check_end(&output, 0);
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    let taken = "; cannot listen on 0.0.0.0:9102 for Prometheus: address in use; metrics.listen takes another port, or off";
-    assert_eq!(said, format!("{beginning}{taken}\n"));
+    expect![[r#"
+        lyftlearn-runtime: kubernetes (pod), job, job digits-1; cannot listen on 0.0.0.0:9102 for Prometheus: address in use; metrics.listen takes another port, or off
+    "#]].assert_eq(&String::from_utf8_lossy(&output.stderr));
 }

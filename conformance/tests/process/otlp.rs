@@ -1,24 +1,14 @@
 //! Metrics by OpenTelemetry's protocol: to a collector that decodes them with the protocol's own
 //! package, and through one that people run.
 
-use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
+use lyftlearn_conformance::command::Server;
 use lyftlearn_conformance::programs;
 
 use super::export::{free_port, outcome};
 use super::*;
-
-/// Ends with the test, by its own pid.
-struct Server(Child);
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 /// A collector that answers with `status`, and its port.
 fn collector(world: &World, status: u16) -> Option<(Server, u16)> {
@@ -29,28 +19,25 @@ fn collector(world: &World, status: u16) -> Option<(Server, u16)> {
 fn collector_with(world: &World, status: &str, root: Option<PathBuf>) -> Option<(Server, u16)> {
     let python = programs::python_with_collector()?;
     let program = programs::repository().join("conformance/tests/process/programs/collector.py");
-    let mut server = Command::new(python)
+    let mut command = Command::new(python);
+    command
         .arg(program)
         .arg(world.path("received"))
         .arg(status)
-        .args(root)
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    let output = server.stdout.take().unwrap();
-    BufReader::new(output).read_line(&mut line).unwrap();
-    Some((Server(server), line.trim().parse().unwrap()))
+        .args(root);
+    let mut server = Server::answering(&mut command);
+    let port = server.line().parse().unwrap();
+    Some((server, port))
 }
 
 /// Rotel, as it comes from PyPI, which sends on to `port` what it receives.
 fn rotel(port: u16) -> Option<(Server, u16)> {
     let python = programs::python_with_collector()?;
     let place = "import os, rotel; print(os.path.dirname(rotel.__file__))";
-    let place = Command::new(python).args(["-c", place]).output().unwrap();
-    let place = String::from_utf8(place.stdout).unwrap();
+    let place = programs::asked(&python, place);
     let (http, grpc) = (free_port(), free_port());
-    let server = Command::new(PathBuf::from(place.trim()).join("rotel-agent"))
+    let mut command = Command::new(PathBuf::from(place).join("rotel-agent"));
+    command
         .arg("start")
         .arg(format!("--otlp-http-endpoint=127.0.0.1:{http}"))
         .arg(format!("--otlp-grpc-endpoint=127.0.0.1:{grpc}"))
@@ -58,10 +45,8 @@ fn rotel(port: u16) -> Option<(Server, u16)> {
         .arg(format!("--otlp-exporter-endpoint=http://127.0.0.1:{port}"))
         .args(["--batch-timeout=100ms"])
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let server = Server(server);
+        .stderr(Stdio::null());
+    let server = Server::start(&mut command).unwrap();
     let listens = wait::until(Duration::from_secs(20), || {
         std::net::TcpStream::connect(("127.0.0.1", http)).ok()
     });
@@ -291,8 +276,8 @@ fn what_no_collector_takes_is_counted_and_costs_no_time() {
         let left = outcome(&world)["metrics"]["undelivered"].as_u64().unwrap();
         assert!(left > 4, "{why}");
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        let line = format!("lyftlearn-runtime: {left} metrics were not delivered\n");
-        assert!(said.contains(&line), "{why}: {said}");
+        let count = format!(": {left} metrics ");
+        assert!(said.contains(&count), "{why}: {said}");
         world.canary.assert_unseen(why, said.as_bytes());
         // Who is busy is asked again; who refuses is not.
         let asked = received(&world).len();

@@ -1,5 +1,6 @@
 //! Why it ended, where each platform looks.
 
+use expect_test::expect;
 use lyftlearn_conformance::kubelet::Pod;
 
 use super::*;
@@ -72,9 +73,9 @@ fn a_failure_is_told_to_sagemaker_and_in_the_log() {
     needs_namespaces!();
     let left = trained("", "exit 3");
     check_class(&left, 3, "user-error");
-    let reason = "user error: the program ended with exit code 3";
-    assert_eq!(left.text("ml/output/failure"), reason);
-    assert_eq!(left.outcome["reason"], reason);
+    let reason = left.text("ml/output/failure");
+    expect!["user error: the program ended with exit code 3"].assert_eq(&reason);
+    assert_eq!(left.outcome["reason"], reason.as_str());
     assert!(
         left.stderr
             .ends_with(&format!("lyftlearn-runtime: {reason}\n")),
@@ -89,7 +90,7 @@ fn a_signals_end_is_told_by_its_name() {
     let left = trained("", "kill -SEGV $$");
     check_class(&left, 139, "signalled");
     assert_eq!(left.outcome["signal"], "SIGSEGV");
-    assert_eq!(left.text("ml/output/failure"), "SIGSEGV ended the program");
+    expect!["SIGSEGV ended the program"].assert_eq(&left.text("ml/output/failure"));
     // A kill that nobody counted as one for memory is a signal like any other.
     check_class(&trained("", "kill -KILL $$"), 137, "signalled");
 }
@@ -113,11 +114,11 @@ fn a_pods_termination_log_is_written_in_place() {
     let before = std::fs::metadata(&log).unwrap().ino();
     let left = left(world, &container, &["sh", "-c", &noted("no such column")]);
     check_class(&left, 1, "user-error");
-    assert_eq!(
-        std::fs::read_to_string(&log).unwrap(),
-        "ValueError: no such column\n  at /app/train.py:12 in main\n\
-         user error: the program ended with exit code 1"
-    );
+    expect![[r#"
+        ValueError: no such column
+          at /app/train.py:12 in main
+        user error: the program ended with exit code 1"#]]
+    .assert_eq(&std::fs::read_to_string(&log).unwrap());
     assert_eq!(std::fs::metadata(&log).unwrap().ino(), before);
 }
 
@@ -141,11 +142,11 @@ fn an_exception_is_the_reason_with_its_message_and_its_place() {
     check_class(&left, 1, "user-error");
     assert_eq!(left.outcome["exception"]["type"], "ValueError");
     assert_eq!(left.outcome["exception"]["line"], 12);
-    assert_eq!(
-        left.text("ml/output/failure"),
-        "ValueError: no such column\n  at /app/train.py:12 in main\n\
-         user error: the program ended with exit code 1"
-    );
+    expect![[r#"
+        ValueError: no such column
+          at /app/train.py:12 in main
+        user error: the program ended with exit code 1"#]]
+    .assert_eq(&left.text("ml/output/failure"));
 }
 
 #[test]
@@ -192,21 +193,19 @@ fn what_was_not_started_says_why_where_the_platform_looks() {
     let container = world.training("", &json!({}));
     let unfound = left(world, &container, &["no-such-program"]);
     check_class(&unfound, 127, "not-started");
-    assert!(
-        unfound
-            .text("ml/output/failure")
-            .starts_with("lyftlearn-runtime: cannot find the program no-such-program\n"),
-    );
+    expect![[r#"
+        lyftlearn-runtime: cannot find the program no-such-program
+          hint: give a path, or a name that an executable on PATH has"#]]
+    .assert_eq(&unfound.text("ml/output/failure"));
     // Settings that cannot be used leave no model to ask where to write.
     let world = World::new();
     let container = world.training("xyzzy = 1\n", &json!({}));
     let broken = left(world, &container, &["true"]);
     check_class(&broken, 125, "not-started");
-    assert_eq!(
-        broken.text("ml/output/failure"),
-        "lyftlearn-runtime: cannot use these settings\n  \
-         xyzzy in /etc/lyftlearn/runtime.toml: not a setting"
-    );
+    expect![[r#"
+        lyftlearn-runtime: cannot use these settings
+          xyzzy in /etc/lyftlearn/runtime.toml: not a setting"#]]
+    .assert_eq(&broken.text("ml/output/failure"));
 }
 
 #[test]
@@ -288,9 +287,8 @@ fn a_java_programs_143_can_be_made_0() {
     let wrong = world.container("[lifecycle]\nexit_remap = [\"143\"]\n");
     let output = ended(&wrong, &["true"]);
     check_end(&output, 125);
-    assert_eq!(
-        String::from_utf8_lossy(&output.stderr),
-        "lyftlearn-runtime: cannot use these settings\n  \
-         lifecycle.exit_remap in /etc/lyftlearn/runtime.toml: expected a list of exit codes, such as [\"143:0\"]\n"
-    );
+    expect![[r#"
+        lyftlearn-runtime: cannot use these settings
+          lifecycle.exit_remap in /etc/lyftlearn/runtime.toml: expected a list of exit codes, such as ["143:0"]
+    "#]].assert_eq(&String::from_utf8_lossy(&output.stderr));
 }

@@ -68,7 +68,7 @@ fn who_could_not_become_the_program_says_why() {
     let outcome: Value = serde_json::from_slice(&outcome).unwrap();
     assert_eq!(outcome["class"], "not-started");
     let reason = outcome["reason"].as_str().unwrap();
-    assert!(reason.contains("cannot run /program"), "{reason}");
+    assert!(reason.contains("/program"), "{reason}");
 }
 
 /// Where the run directory is in a directory of everybody's, a program can put another in its
@@ -139,10 +139,7 @@ fn root_gives_nothing_away_through_a_link_that_an_earlier_program_left() {
     let output = ended(&container, &["sh", "-c", "exit 3"]);
     check_end(&output, 3);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(
-        said.contains("cannot write /opt/ml/output/failure"),
-        "{said}"
-    );
+    assert!(said.contains("/opt/ml/output/failure"), "{said}");
     check_guarded(&world);
 }
 

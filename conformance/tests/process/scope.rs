@@ -1,5 +1,7 @@
 //! Who is told of a stop: the program, and nobody whom it still needs to save.
 
+use expect_test::expect;
+
 use super::stopping::{FIVE_SECONDS, RECORDER, deaf, outcome, shared};
 use super::*;
 use lyftlearn_conformance::programs;
@@ -367,9 +369,11 @@ fn another_stop_signal_that_is_no_stop_is_named() {
     running.signal(Signal::SIGQUIT);
     let output = running.end();
     check_end(&output, 131);
-    let said = "SIGQUIT ended the program; SIGQUIT came from outside and was not taken for a stop: \
-                set STOPSIGNAL SIGTERM in the image, or lifecycle.stop_on";
-    assert_eq!(outcome(&world)["reason"], said);
-    let said = format!("lyftlearn-runtime: {said}\n");
-    assert!(String::from_utf8_lossy(&output.stderr).ends_with(&said));
+    check_reason(
+        &outcome(&world),
+        &output,
+        expect![
+            "SIGQUIT ended the program; SIGQUIT came from outside and was not taken for a stop: set STOPSIGNAL SIGTERM in the image, or lifecycle.stop_on"
+        ],
+    );
 }

@@ -5,19 +5,18 @@ mod fetched;
 mod private;
 mod tls;
 
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::io::Write;
+use std::process::{Command, Stdio};
 
 use lyftlearn_conformance::canary::Canary;
+use lyftlearn_conformance::command::{self, Server};
 use lyftlearn_conformance::programs;
 
 use super::*;
 
 /// moto and a strict Confidant, for one test.
 struct Servers {
-    process: Child,
-    stdin: Option<ChildStdin>,
-    stdout: BufReader<ChildStdout>,
+    server: Server,
     ready: Value,
     canary: Canary,
 }
@@ -28,22 +27,16 @@ impl Servers {
         let python = programs::python_with_servers()?;
         let canary = Canary::plant();
         let here = programs::repository().join("conformance/tests/process/programs");
-        let mut process = Command::new(python)
+        let mut command = Command::new(python);
+        command
             .arg(here.join("secret_servers.py"))
             .arg(canary.value())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut stdout = BufReader::new(process.stdout.take().unwrap());
-        let mut line = String::new();
-        stdout.read_line(&mut line).unwrap();
+            .stderr(Stdio::null());
+        let mut server = Server::answering(&mut command);
+        let ready = serde_json::from_str(&server.line()).expect("the servers are ready");
         Some(Self {
-            stdin: process.stdin.take(),
-            process,
-            stdout,
-            ready: serde_json::from_str(&line).expect("the servers are ready"),
+            server,
+            ready,
             canary,
         })
     }
@@ -79,9 +72,7 @@ impl Servers {
 
     /// Gives a secret another value.
     fn put(&mut self, name: &str, value: &str) {
-        let stdin = self.stdin.as_mut().unwrap();
-        writeln!(stdin, "{name} {value}").unwrap();
-        self.stdout.read_line(&mut String::new()).unwrap();
+        let _put = self.server.ask(format!("{name} {value}"));
     }
 
     /// What Confidant has seen: wrong requests, and how often each service was asked for.
@@ -101,14 +92,6 @@ impl Servers {
         let mut answer = String::new();
         std::io::Read::read_to_string(&mut stream, &mut answer).unwrap();
         serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
-    }
-}
-
-impl Drop for Servers {
-    fn drop(&mut self) {
-        drop(self.stdin.take());
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }
 

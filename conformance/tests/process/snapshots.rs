@@ -1,5 +1,7 @@
 //! Snapshots, and what differs between two.
 
+use expect_test::expect;
+
 use super::*;
 
 fn snapshot(container: &Sandbox) -> Value {
@@ -127,11 +129,11 @@ fn differences_are_declared_harmless_or_neither() {
     assert!(page.starts_with("<!doctype html>") && page.contains("variables.GREETING"));
     let (code, shown) = compared(&world, &a, &json!({}), &[]);
     assert_eq!(code, 125);
-    assert_eq!(
-        shown,
-        "lyftlearn-runtime: cannot compare /shared/b.json: it is no snapshot\n  \
-         hint: lyftlearn-runtime snapshot --output FILE makes one\n"
-    );
+    expect![[r#"
+        lyftlearn-runtime: cannot compare /shared/b.json: it is no snapshot
+          hint: lyftlearn-runtime snapshot --output FILE makes one
+    "#]]
+    .assert_eq(&shown);
 }
 
 /// Trains a model and serves it, with more variables; what serving left.
@@ -167,10 +169,10 @@ fn a_model_is_held_against_what_trained_it() {
     let (output, outcome) = served(&world, "", &[]);
     check_end(&output, 0);
     assert_eq!(outcome["skew"], json!({"undeclared": 0, "differences": []}));
-    assert_eq!(
-        String::from_utf8_lossy(&output.stderr),
-        "lyftlearn-runtime: kubernetes (pod), serving, job digits-1\n"
-    );
+    expect![[r#"
+        lyftlearn-runtime: kubernetes (pod), serving, job digits-1
+    "#]]
+    .assert_eq(&String::from_utf8_lossy(&output.stderr));
 
     let threads = [("OMP_NUM_THREADS", "3")];
     let (output, outcome) = served(&world, "", &threads);
@@ -179,22 +181,17 @@ fn a_model_is_held_against_what_trained_it() {
         outcome["skew"]["differences"],
         json!(["machine.threads.OMP_NUM_THREADS"])
     );
-    assert!(
-        String::from_utf8_lossy(&output.stderr).ends_with(
-            "; 1 difference from what trained the model, machine.threads.OMP_NUM_THREADS first\n"
-        ),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    expect![[r#"
+        lyftlearn-runtime: kubernetes (pod), serving, job digits-1; 1 difference from what trained the model, machine.threads.OMP_NUM_THREADS first
+    "#]].assert_eq(&String::from_utf8_lossy(&output.stderr));
 
     let (output, _) = served(&world, "[skew]\nguard = \"fail\"\n", &threads);
     check_end(&output, 125);
-    assert_eq!(
-        String::from_utf8_lossy(&output.stderr),
-        "lyftlearn-runtime: cannot serve this model: 1 undeclared difference from /opt/ml/model/.lyftlearn/snapshot.json\n  \
-         machine.threads.OMP_NUM_THREADS\n  \
-         hint: serve with the image that trained it, name what may differ in /etc/lyftlearn/declared-differences, or set skew.guard to warn\n"
-    );
+    expect![[r#"
+        lyftlearn-runtime: cannot serve this model: 1 undeclared difference from /opt/ml/model/.lyftlearn/snapshot.json
+          machine.threads.OMP_NUM_THREADS
+          hint: serve with the image that trained it, name what may differ in /etc/lyftlearn/declared-differences, or set skew.guard to warn
+    "#]].assert_eq(&String::from_utf8_lossy(&output.stderr));
     let (output, outcome) = served(&world, "[skew]\nguard = \"off\"\n", &threads);
     check_end(&output, 0);
     assert_eq!(outcome["skew"], Value::Null);
@@ -208,22 +205,21 @@ fn a_broken_snapshot_beside_a_model_is_said_or_stops_the_start() {
         "ml/model/.lyftlearn/snapshot.json",
         &format!("{{\"format\": 1, \"x\": \"{}", world.canary.value()),
     );
-    let sentence = "cannot compare /opt/ml/model/.lyftlearn/snapshot.json: it is no snapshot";
     let (output, outcome) = served(&world, "", &[]);
     check_end(&output, 0);
-    assert_eq!(outcome["skew"]["unreadable"], sentence);
-    assert_eq!(
-        String::from_utf8_lossy(&output.stderr),
-        format!("lyftlearn-runtime: kubernetes (pod), serving, job digits-1; {sentence}\n")
-    );
+    let said = String::from_utf8(output.stderr).unwrap();
+    let unreadable = outcome["skew"]["unreadable"].as_str().unwrap();
+    assert!(said.ends_with(&format!("; {unreadable}\n")), "{said}");
+    expect![[r#"
+        lyftlearn-runtime: kubernetes (pod), serving, job digits-1; cannot compare /opt/ml/model/.lyftlearn/snapshot.json: it is no snapshot
+    "#]].assert_eq(&said);
     let (output, _) = served(&world, "[skew]\nguard = \"fail\"\n", &[]);
     check_end(&output, 125);
-    assert_eq!(
-        String::from_utf8_lossy(&output.stderr),
-        format!(
-            "lyftlearn-runtime: {sentence}\n  hint: lyftlearn-runtime snapshot --output FILE makes one\n"
-        )
-    );
+    expect![[r#"
+        lyftlearn-runtime: cannot compare /opt/ml/model/.lyftlearn/snapshot.json: it is no snapshot
+          hint: lyftlearn-runtime snapshot --output FILE makes one
+    "#]]
+    .assert_eq(&String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]

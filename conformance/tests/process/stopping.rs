@@ -1,5 +1,6 @@
 //! From the platform's stop signal to the end, in time.
 
+use expect_test::expect;
 use std::os::fd::OwnedFd;
 use std::process::Stdio;
 use std::time::Instant;
@@ -85,11 +86,10 @@ fn the_program_is_told_how_much_time_there_is() {
     let (_world, container) = shared("[lifecycle]\ngrace_seconds = 30\ndrain_seconds = 25\n");
     let output = ended(&container, SHOW);
     check_end(&output, 125);
-    assert_eq!(
-        String::from_utf8_lossy(&output.stderr),
-        "lyftlearn-runtime: cannot use these settings\n  \
-         lifecycle.drain_seconds in /etc/lyftlearn/runtime.toml: leaves the program no time of the platform's grace\n"
-    );
+    expect![[r#"
+        lyftlearn-runtime: cannot use these settings
+          lifecycle.drain_seconds in /etc/lyftlearn/runtime.toml: leaves the program no time of the platform's grace
+    "#]].assert_eq(&String::from_utf8_lossy(&output.stderr));
 }
 
 /// Writes down every stop that it hears of, and ends at the last.
@@ -207,11 +207,13 @@ fn what_the_program_leaves_behind_is_asked_to_end_and_then_made_to() {
     assert_eq!(left["count"], 3, "{outcome}");
     assert_eq!(left["killed"], 2, "{outcome}");
     assert_eq!(left["names"], json!(["sh", "sh", "sleep"]));
-    let said = "user error: the program ended with exit code 6; \
-                ended 3 processes that the program left behind: sh, sh, sleep (2 by SIGKILL)";
-    assert_eq!(outcome["reason"], said);
-    let said = format!("lyftlearn-runtime: {said}\n");
-    assert!(String::from_utf8_lossy(&output.stderr).ends_with(&said));
+    check_reason(
+        &outcome,
+        &output,
+        expect![
+            "user error: the program ended with exit code 6; ended 3 processes that the program left behind: sh, sh, sleep (2 by SIGKILL)"
+        ],
+    );
 }
 
 /// supervisord without `nodaemon`, nginx without `daemon off`.
@@ -229,11 +231,13 @@ fn a_server_that_goes_to_the_background_is_told_not_to() {
     check_end(&output, 0);
     let outcome = outcome(&world);
     assert_eq!(outcome["class"], "completed");
-    let said = "the program completed; ended 1 process that the program left behind: sleep; \
-                a server has to stay in the foreground";
-    assert_eq!(outcome["reason"], said);
-    let said = format!("lyftlearn-runtime: {said}\n");
-    assert!(String::from_utf8_lossy(&output.stderr).ends_with(&said));
+    check_reason(
+        &outcome,
+        &output,
+        expect![
+            "the program completed; ended 1 process that the program left behind: sleep; a server has to stay in the foreground"
+        ],
+    );
 }
 
 /// They notice by a closed pipe that their program is gone, a moment after it.
@@ -245,10 +249,8 @@ fn helpers_that_end_with_the_program_are_not_named() {
     check_end(&container.run(&["sh", "-c", script]).end(), 4);
     let outcome = outcome(&world);
     assert_eq!(outcome["left_behind"], Value::Null);
-    assert_eq!(
-        outcome["reason"],
-        "user error: the program ended with exit code 4"
-    );
+    expect!["user error: the program ended with exit code 4"]
+        .assert_eq(outcome["reason"].as_str().unwrap());
 }
 
 #[test]

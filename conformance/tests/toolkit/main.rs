@@ -7,10 +7,10 @@
 )]
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 
+use lyftlearn_conformance::command::{self, Server};
 use lyftlearn_conformance::programs;
 use serde::Deserialize;
 use serde_json::Value;
@@ -54,8 +54,8 @@ struct Tree {
 
 impl Tree {
     fn shim(&self, words: &[&str]) -> Output {
-        Command::new(programs::binary())
-            .args(words)
+        let mut shim = Command::new(programs::binary());
+        shim.args(words)
             .arg("--root")
             .arg(&self.root)
             .env_clear()
@@ -64,9 +64,8 @@ impl Tree {
             .env("LYFTLEARN_RUNTIME_TOOLKIT_NUM_CPUS", "node")
             // A real job has its name; two trees of three do.
             .env("LYFTLEARN_RUNTIME_PLATFORM", "sagemaker")
-            .env("PATH", "/usr/bin")
-            .output()
-            .unwrap()
+            .env("PATH", "/usr/bin");
+        command::output(&mut shim)
     }
 }
 
@@ -151,21 +150,20 @@ fn every_variable_is_the_toolkits_or_its_difference_is_listed() {
     let count = std::env::var("LYFTLEARN_CONFORMANCE_TREES");
     let count = count.map_or(TREES, |text| text.parse().unwrap());
     let directory = tempfile::tempdir().unwrap();
-    let mut driver = Command::new(python)
+    let mut command = Command::new(python);
+    command
         .arg(programs::repository().join("conformance/tests/toolkit/trees.py"))
         .arg(directory.path())
-        .args([count.to_string(), "1".to_owned()])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+        .args([count.to_string(), "1".to_owned()]);
+    let mut driver = Server::answering(&mut command);
     let mut tally = Tally::default();
     let mut trees = 0;
-    for line in BufReader::new(driver.stdout.take().unwrap()).lines() {
-        let tree: Tree = serde_json::from_str(&line.unwrap()).unwrap();
+    while let Some(line) = driver.next_line() {
+        let tree: Tree = serde_json::from_str(&line).unwrap();
         tally.compare(&tree);
         trees += 1;
     }
-    assert!(driver.wait().unwrap().success());
+    assert!(driver.end().success());
     assert_eq!(trees, count);
     let Tally {
         variables,

@@ -32,3 +32,31 @@ impl Fault for AgentFault {
         Some("lyftlearn-runtime run starts it by itself; see the setting agent".to_owned())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::AgentFault;
+    use crate::error::reports;
+
+    #[test]
+    fn every_fault_has_its_report() {
+        expect![[r#"
+            System: cannot serve as agent: not started by lyftlearn-runtime run
+              hint: lyftlearn-runtime run starts it by itself; see the setting agent
+            System: cannot serve as agent: no orders that it understands
+              hint: lyftlearn-runtime run starts it by itself; see the setting agent
+            System: cannot serve as agent: a socket was not handed over
+              hint: lyftlearn-runtime run starts it by itself; see the setting agent
+            System: cannot serve as agent
+              hint: lyftlearn-runtime run starts it by itself; see the setting agent
+        "#]]
+        .assert_eq(&reports([
+            AgentFault::Parent,
+            AgentFault::Orders,
+            AgentFault::Socket,
+            AgentFault::Runtime,
+        ]));
+    }
+}

@@ -72,3 +72,20 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Error> {
         .build()
         .map_err(|err| Error::from(NoRuntime).because(err.kind()))
 }
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::NoRuntime;
+    use crate::error::reports;
+
+    #[test]
+    fn without_a_runtime_there_is_a_report() {
+        expect![[r#"
+            System: cannot wait for the network
+              hint: raise the container's limit on open files
+        "#]]
+        .assert_eq(&reports([NoRuntime]));
+    }
+}

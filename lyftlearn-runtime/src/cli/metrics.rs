@@ -103,8 +103,21 @@ fn rendered(run: &Directory) -> Result<String, Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::rendered;
+    use expect_test::expect;
+
+    use super::{NoRegion, rendered};
+    use crate::error::reports;
     use crate::held::Directory;
+
+    #[test]
+    fn the_fault_has_its_report() {
+        let run = "/run/lyftlearn".into();
+        expect![[r#"
+            Unreadable: cannot show metrics: there is no /run/lyftlearn/metrics.region
+              hint: run this beside lyftlearn-runtime run, where metrics.region_bytes is not 0
+        "#]]
+        .assert_eq(&reports([NoRegion { run }]));
+    }
 
     #[test]
     fn without_a_region_there_is_nothing_to_show() {
@@ -112,10 +125,10 @@ mod tests {
         let report = rendered(&Directory::open(run.path(), None).unwrap())
             .unwrap_err()
             .report();
-        assert_eq!(
-            report.replace(run.path().to_str().unwrap(), "/nowhere"),
-            "lyftlearn-runtime: cannot show metrics: there is no /nowhere/metrics.region\n  \
-             hint: run this beside lyftlearn-runtime run, where metrics.region_bytes is not 0\n"
-        );
+        expect![[r#"
+            lyftlearn-runtime: cannot show metrics: there is no /nowhere/metrics.region
+              hint: run this beside lyftlearn-runtime run, where metrics.region_bytes is not 0
+        "#]]
+        .assert_eq(&report.replace(run.path().to_str().unwrap(), "/nowhere"));
     }
 }

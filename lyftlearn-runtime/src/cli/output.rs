@@ -41,3 +41,20 @@ pub(super) fn data(bytes: &[u8]) -> Result<(), Error> {
 pub(super) fn page(text: &str) -> Result<(), Error> {
     data(visible(text).as_bytes())
 }
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::Unwritten;
+    use crate::error::reports;
+
+    #[test]
+    fn a_full_disk_has_its_report() {
+        expect![[r#"
+            System: cannot write to standard output
+              hint: check where the output goes to: is there room?
+        "#]]
+        .assert_eq(&reports([Unwritten]));
+    }
+}

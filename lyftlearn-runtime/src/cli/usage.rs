@@ -294,3 +294,65 @@ fn option_fault(err: &lexopt::Error) -> Error {
     };
     unknown(&option)
 }
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::UsageFault;
+    use crate::error::reports;
+
+    #[test]
+    fn every_fault_has_its_report() {
+        let word = || "rnu".to_owned();
+        let option = "--format";
+        expect![[r#"
+            Usage: cannot tell what to do: no subcommand
+              hint: lyftlearn-runtime --help shows all; an image's ENTRYPOINT is ["lyftlearn-runtime", "run", "--"]
+            Usage: cannot tell what to do: rnu is no subcommand
+              hint: lyftlearn-runtime --help shows all; an image's ENTRYPOINT is ["lyftlearn-runtime", "run", "--"]
+            Usage: cannot tell what to do: rnu is no subcommand; did you mean run?
+              hint: lyftlearn-runtime --help shows all; an image's ENTRYPOINT is ["lyftlearn-runtime", "run", "--"]
+            Usage: cannot use --verbose: not an option here
+              hint: lyftlearn-runtime --help shows all; an image's ENTRYPOINT is ["lyftlearn-runtime", "run", "--"]
+            Usage: cannot use --format: its value is missing
+              hint: lyftlearn-runtime --help shows all; an image's ENTRYPOINT is ["lyftlearn-runtime", "run", "--"]
+            Usage: cannot use --format: expected text, json or html
+              hint: lyftlearn-runtime --help shows all; an image's ENTRYPOINT is ["lyftlearn-runtime", "run", "--"]
+            Usage: cannot use rnu: nothing is expected there
+              hint: lyftlearn-runtime --help shows all; an image's ENTRYPOINT is ["lyftlearn-runtime", "run", "--"]
+            Usage: cannot compare: expected two snapshots
+              hint: lyftlearn-runtime diff A B, each made by lyftlearn-runtime snapshot
+            Usage: cannot write /absent/file
+              hint: check the directory: is it there, and is there room?
+            Usage: cannot explain XYZZY: no variable of the program's, and no setting that is set
+              hint: lyftlearn-runtime explain shows all that there are
+        "#]].assert_eq(&reports([
+            UsageFault::NoSubcommand,
+            UsageFault::UnknownSubcommand {
+                word: word(),
+                nearest: None,
+            },
+            UsageFault::UnknownSubcommand {
+                word: word(),
+                nearest: Some("run"),
+            },
+            UsageFault::UnknownOption {
+                option: "--verbose".to_owned(),
+            },
+            UsageFault::MissingValue { option },
+            UsageFault::BadValue {
+                option,
+                expected: "text, json or html",
+            },
+            UsageFault::UnexpectedWord { word: word() },
+            UsageFault::NotTwo,
+            UsageFault::Unwritable {
+                path: "/absent/file".to_owned(),
+            },
+            UsageFault::UnknownName {
+                name: "XYZZY".to_owned(),
+            },
+        ]));
+    }
+}

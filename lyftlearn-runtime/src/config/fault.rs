@@ -120,3 +120,69 @@ impl Fault for ConfigFault {
         Some(hint.to_owned())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::{ConfigFault, Wrong};
+    use crate::error::reports;
+
+    #[test]
+    fn every_fault_has_its_report() {
+        let name = || "rate".to_owned();
+        let path = || "/etc/live/rate".into();
+        let wrong = |key: &str| Wrong {
+            key: key.to_owned(),
+            directory: "/etc/live".into(),
+            expected: "UTF-8",
+        };
+        expect![[r#"
+            ConfigMissing: cannot find rate in the live configuration
+            ConfigMissing: cannot find rate in the live configuration; did you mean rates?
+            Config: cannot read rate of the live configuration: expected a whole number
+            Config: cannot use the live configuration
+              rate in /etc/live: expected UTF-8
+              size in /etc/live: expected UTF-8
+            Unreadable: cannot read /etc/live/rate
+              hint: check who may read it, and what a mount puts there
+            Unreadable: cannot read /etc/live/rate: it keeps changing while it is read
+              hint: write to a new directory and rename a link to it
+            System: cannot watch the live configuration
+              hint: raise the limits on open files and on inotify instances (fs.inotify)
+        "#]]
+        .assert_eq(&reports([
+            ConfigFault::Missing {
+                name: name(),
+                nearest: None,
+            },
+            ConfigFault::Missing {
+                name: name(),
+                nearest: Some("rates".to_owned()),
+            },
+            ConfigFault::NotA {
+                name: name(),
+                expected: "a whole number",
+            },
+            ConfigFault::Unusable {
+                wrong: vec![wrong("rate"), wrong("size")],
+            },
+            ConfigFault::Unreadable { path: path() },
+            ConfigFault::Restless { path: path() },
+            ConfigFault::System {
+                what: "watch the live configuration",
+            },
+        ]));
+    }
+
+    #[test]
+    fn what_the_kernel_says_comes_without_its_number() {
+        let error = ConfigFault::unreadable("/etc/live".as_ref(), rustix::io::Errno::ACCESS);
+        expect![[r#"
+            lyftlearn-runtime: cannot read /etc/live
+              because: permission denied
+              hint: check who may read it, and what a mount puts there
+        "#]]
+        .assert_eq(&error.report());
+    }
+}

@@ -4,6 +4,7 @@
     reason = "the kubelet's part, which looks for itself"
 )]
 
+use expect_test::expect;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -189,14 +190,14 @@ fn types_are_what_the_caller_declares() {
     assert!((snapshot.float("float").unwrap() - 0.001).abs() < 1e-12);
     assert!(snapshot.bool("bool").unwrap());
     assert_eq!(snapshot.json::<Vec<u32>>("json").unwrap(), [1]);
-    assert_eq!(
-        snapshot.int("note").unwrap_err().report(),
-        "lyftlearn-runtime: cannot read note of the live configuration: expected a whole number\n"
-    );
-    assert_eq!(
-        snapshot.text("flot").unwrap_err().report(),
-        "lyftlearn-runtime: cannot find flot in the live configuration; did you mean float?\n"
-    );
+    expect![[r#"
+        lyftlearn-runtime: cannot read note of the live configuration: expected a whole number
+    "#]]
+    .assert_eq(&snapshot.int("note").unwrap_err().report());
+    expect![[r#"
+        lyftlearn-runtime: cannot find flot in the live configuration; did you mean float?
+    "#]]
+    .assert_eq(&snapshot.text("flot").unwrap_err().report());
     assert_eq!(
         format!("{snapshot:?}"),
         r#"{"bool", "float", "int", "json", "note"}"#
@@ -213,12 +214,14 @@ fn every_value_that_cannot_be_used_is_named_at_once() {
     world.write("d/e", "canary");
     nix::unistd::mkfifo(&world.live().join("f"), nix::sys::stat::Mode::S_IRUSR).unwrap();
     let config = world.config();
-    let report = "lyftlearn-runtime: cannot use the live configuration\n  \
-         a in /etc/lyftlearn/live: expected UTF-8\n  \
-         b in /etc/lyftlearn/live: expected at most 1 MiB\n  \
-         d.e in /etc/lyftlearn/live: expected one file of this name\n  \
-         f in /etc/lyftlearn/live: expected a file\n";
-    assert_eq!(config.snapshot().unwrap_err().report(), report);
+    expect![[r#"
+        lyftlearn-runtime: cannot use the live configuration
+          a in /etc/lyftlearn/live: expected UTF-8
+          b in /etc/lyftlearn/live: expected at most 1 MiB
+          d.e in /etc/lyftlearn/live: expected one file of this name
+          f in /etc/lyftlearn/live: expected a file
+    "#]]
+    .assert_eq(&config.snapshot().unwrap_err().report());
     for name in ["a", "b", "d.e", "f"] {
         std::fs::remove_file(world.live().join(name)).unwrap();
     }
@@ -243,15 +246,9 @@ fn what_is_mounted_by_subpath_is_a_problem() {
         line(&format!("{volume}/..2026_01/c"), "/etc/elsewhere/c"),
     ];
     std::fs::write(table, lines.concat()).unwrap();
-    assert_eq!(
-        world.config().problems(),
-        [
-            "/etc/lyftlearn/live/a is mounted by subPath and never follows its ConfigMap; \
-             mount the whole volume",
-            "/etc/lyftlearn/live/b is mounted by subPath and never follows its ConfigMap; \
-             it has been replaced since; mount the whole volume",
-        ]
-    );
+    expect![[r#"
+        /etc/lyftlearn/live/a is mounted by subPath and never follows its ConfigMap; mount the whole volume
+        /etc/lyftlearn/live/b is mounted by subPath and never follows its ConfigMap; it has been replaced since; mount the whole volume"#]].assert_eq(&world.config().problems().join("\n"));
 }
 
 #[test]

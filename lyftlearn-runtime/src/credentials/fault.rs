@@ -264,81 +264,122 @@ pub(super) fn kernels_word(error: &(dyn std::error::Error + 'static)) -> Option<
 
 #[cfg(test)]
 mod tests {
-    use super::Cause;
+    use std::io::ErrorKind;
+
+    use expect_test::expect;
+
+    use super::{Cause, CredentialsFault};
+    use crate::error::{reports, sentences};
+    use crate::workload::CredentialSource;
+
+    #[test]
+    fn every_fault_has_its_report() {
+        let source = CredentialSource::Container;
+        expect![[r#"
+            Credentials: cannot give credentials: this container is isolated by design
+              hint: data comes in by channels; turn EnableNetworkIsolation off if the program must call AWS
+            Credentials: cannot give credentials: the environment names no source
+              hint: give the pod a service account with a role, or the container AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
+            Credentials: cannot get credentials from the source container
+              hint: lyftlearn-runtime doctor shows each step of it
+        "#]].assert_eq(&reports([
+            CredentialsFault::Isolated,
+            CredentialsFault::NoSource,
+            CredentialsFault::Unavailable { source },
+        ]));
+    }
 
     #[test]
     fn every_cause_is_one_sentence_without_a_value() {
-        let causes = [
-            (
-                Cause::Refused,
-                "nothing listens where its endpoint should be",
-            ),
-            (Cause::Unreachable, "there is no way to its endpoint"),
-            (Cause::TimedOut, "its endpoint did not answer in time"),
-            (
-                Cause::Status(403),
-                "its endpoint answered 403: it does not accept this container or its token",
-            ),
-            (
-                Cause::Status(404),
-                "its endpoint answered 404: it knows no credentials for this container",
-            ),
-            (
-                Cause::Status(429),
-                "its endpoint answered 429: it is asked too often",
-            ),
-            (Cause::Status(400), "its endpoint answered 400: it refused"),
-            (Cause::Status(503), "its endpoint answered 503: it failed"),
-            (
-                Cause::Malformed,
-                "its endpoint answered with something that is no credentials",
-            ),
-            (
-                Cause::Expired,
-                "what it gave was over when it came: check this machine's clock",
-            ),
-            (Cause::NotAnAddress, "its URI is not an address"),
-            (Cause::BadToken, "its token cannot be sent in a header"),
-            (
-                Cause::EmptyTokenFile("/t".into()),
-                "the token file /t is empty",
-            ),
-            (
-                Cause::TokenFile("/t".into(), std::io::ErrorKind::NotFound),
-                "the token file /t does not exist",
-            ),
-            (
-                Cause::TokenFile("/t".into(), std::io::ErrorKind::PermissionDenied),
-                "cannot read the token file /t: permission denied",
-            ),
-            (
-                Cause::Sts {
-                    action: "AssumeRole",
-                    code: "AccessDenied".to_owned(),
-                },
-                "STS refused AssumeRole: AccessDenied: the role's trust policy does not name this container",
-            ),
-            (
-                Cause::StsFailed {
-                    action: "AssumeRole",
-                    code: "ServiceUnavailable".to_owned(),
-                },
-                "STS failed at AssumeRole: ServiceUnavailable",
-            ),
-            (
-                Cause::NoSts {
-                    action: "AssumeRole",
-                    cause: Box::new(Cause::TimedOut),
-                },
-                "no AssumeRole by STS: its endpoint did not answer in time",
-            ),
-            (
-                Cause::NoRegion,
-                "STS is regional and the region is not known: set AWS_REGION",
-            ),
-        ];
-        for (cause, sentence) in causes {
-            assert_eq!(cause.to_string(), sentence);
-        }
+        let action = "AssumeRole";
+        let refused = |code: &str| Cause::Sts {
+            action,
+            code: code.to_owned(),
+        };
+        expect![[r#"
+            nothing listens where its endpoint should be
+            there is no way to its endpoint
+            its endpoint did not answer in time
+            its endpoint answered 400: it refused
+            its endpoint answered 401: it does not accept this container or its token
+            its endpoint answered 403: it does not accept this container or its token
+            its endpoint answered 404: it knows no credentials for this container
+            its endpoint answered 429: it is asked too often
+            its endpoint answered 503: it failed
+            its endpoint answered with something that is no credentials
+            what it gave was over when it came: check this machine's clock
+            its URI is not an address
+            its token cannot be sent in a header
+            the token file /t is empty
+            the token file /t does not exist
+            cannot read the token file /t: permission denied
+            STS refused AssumeRole: AccessDenied: the role's trust policy does not name this container
+            STS refused AssumeRole: ExpiredToken: what it was shown is over
+            STS refused AssumeRole: ExpiredTokenException: what it was shown is over
+            STS refused AssumeRole: InvalidIdentityToken: the account does not know who made the token
+            STS refused AssumeRole: Throttling: it is asked too often
+            STS refused AssumeRole: ValidationError
+            STS failed at AssumeRole: ServiceUnavailable
+            no AssumeRole by STS: its endpoint did not answer in time
+            STS is regional and the region is not known: set AWS_REGION
+        "#]].assert_eq(&sentences([
+            Cause::Refused,
+            Cause::Unreachable,
+            Cause::TimedOut,
+            Cause::Status(400),
+            Cause::Status(401),
+            Cause::Status(403),
+            Cause::Status(404),
+            Cause::Status(429),
+            Cause::Status(503),
+            Cause::Malformed,
+            Cause::Expired,
+            Cause::NotAnAddress,
+            Cause::BadToken,
+            Cause::EmptyTokenFile("/t".into()),
+            Cause::TokenFile("/t".into(), ErrorKind::NotFound),
+            Cause::TokenFile("/t".into(), ErrorKind::PermissionDenied),
+            refused("AccessDenied"),
+            refused("ExpiredToken"),
+            refused("ExpiredTokenException"),
+            refused("InvalidIdentityToken"),
+            refused("Throttling"),
+            refused("ValidationError"),
+            Cause::StsFailed {
+                action,
+                code: "ServiceUnavailable".to_owned(),
+            },
+            Cause::NoSts {
+                action,
+                cause: Box::new(Cause::TimedOut),
+            },
+            Cause::NoRegion,
+        ]));
+    }
+
+    #[test]
+    fn every_word_of_the_sdk_s_providers_is_translated() {
+        use aws_credential_types::provider::error::CredentialsError;
+        expect![[r#"
+            the source gave none
+            its configuration is not valid
+            its endpoint did not answer in time
+            it refused, or answered with something else
+            it refused, or answered with something else
+            nothing listens where its endpoint should be
+        "#]]
+        .assert_eq(&sentences(
+            [
+                CredentialsError::not_loaded("canary"),
+                CredentialsError::invalid_configuration("canary"),
+                CredentialsError::provider_timed_out(std::time::Duration::from_secs(1)),
+                CredentialsError::provider_error("canary"),
+                CredentialsError::unhandled("canary"),
+                CredentialsError::provider_error(std::io::Error::from(
+                    ErrorKind::ConnectionRefused,
+                )),
+            ]
+            .map(|err| Cause::of_sdk(&err)),
+        ));
     }
 }

@@ -140,36 +140,49 @@ impl HttpConnector for Plain {
 mod tests {
     use std::path::Path;
 
+    use expect_test::expect;
+
     use super::*;
 
+    /// What is said of the file, whichever variable names it.
     #[track_caller]
-    fn check(file: &Path, sentence: &str) {
-        for variable in ["AWS_CA_BUNDLE", "SSL_CERT_FILE"] {
+    fn sentence(file: &Path) -> String {
+        let said = |variable: &str| {
             let roots = Roots {
                 variable: variable.to_owned(),
                 file: file.to_owned(),
             };
             let fault = context(&roots).expect_err("nobody is to be trusted");
-            let file = file.display();
-            assert_eq!(
-                fault.to_string(),
-                format!("{variable} names {file}, {sentence}")
-            );
-        }
+            let place = file.display().to_string();
+            format!("{fault}\n").replace(&place, "/roots")
+        };
+        let (own, other) = (said("AWS_CA_BUNDLE"), said("SSL_CERT_FILE"));
+        assert_eq!(own.replace("AWS_CA_BUNDLE", "SSL_CERT_FILE"), other);
+        own
     }
 
     #[test]
     fn roots_that_are_none_have_a_sentence_each() {
         let directory = tempfile::tempdir().unwrap();
         let text = directory.path().join("text");
-        std::fs::write(&text, "no PEM\n").unwrap();
-        check(&text, "which holds no certificate");
-        let odd = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
-        std::fs::write(&text, odd).unwrap();
-        check(&text, "which holds no certificate");
-        std::fs::write(&text, "-----BEGIN CERTIFICATE-----\n!").unwrap();
-        check(&text, "which holds no certificate");
-        check(&directory.path().join("none"), "which does not exist");
-        check(directory.path(), "which cannot be read: is a directory");
+        let odd = [
+            "no PEM\n",
+            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+            "-----BEGIN CERTIFICATE-----\n!",
+        ];
+        let odd = odd.map(|written| {
+            std::fs::write(&text, written).unwrap();
+            sentence(&text)
+        });
+        let absent = sentence(&directory.path().join("none"));
+        let unreadable = sentence(directory.path());
+        expect![[r#"
+            AWS_CA_BUNDLE names /roots, which holds no certificate
+            AWS_CA_BUNDLE names /roots, which holds no certificate
+            AWS_CA_BUNDLE names /roots, which holds no certificate
+            AWS_CA_BUNDLE names /roots, which does not exist
+            AWS_CA_BUNDLE names /roots, which cannot be read: is a directory
+        "#]]
+        .assert_eq(&(odd.concat() + &absent + &unreadable));
     }
 }

@@ -57,3 +57,32 @@ impl Fault for DeliveryFault {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::DeliveryFault;
+    use crate::error::reports;
+
+    #[test]
+    fn every_fault_has_its_report() {
+        let (bytes, limit) = (140_005, 131_072);
+        expect![[r#"
+            Delivery: cannot pass $BIG on: 140005 bytes with its name, the kernel takes 131072
+              hint: deliver large values as a file in the config directory, and read that
+            Delivery: cannot pass an argument on: 140005 bytes, the kernel takes 131072
+              hint: deliver large values as a file in the config directory, and read that
+            Delivery: cannot pass the environment on: 140005 bytes with the arguments, the kernel takes 131072
+              hint: deliver large values as a file in the config directory, and read that
+        "#]].assert_eq(&reports([
+            DeliveryFault::VariableTooLong {
+                name: "BIG".to_owned(),
+                bytes,
+                limit,
+            },
+            DeliveryFault::ArgumentTooLong { bytes, limit },
+            DeliveryFault::EnvironmentTooLarge { bytes, limit },
+        ]));
+    }
+}

@@ -50,6 +50,8 @@ fn make(path: &Path) -> std::io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use expect_test::expect;
+
     use super::make_directories;
     use crate::workload::Paths;
 
@@ -61,6 +63,6 @@ mod tests {
         };
         let problems = make_directories(&mut paths, None);
         assert_eq!(paths.output, None);
-        assert_eq!(problems, ["cannot make /proc/output: entity not found"]);
+        expect!["cannot make /proc/output: entity not found"].assert_eq(&problems.join("\n"));
     }
 }

@@ -301,23 +301,66 @@ fn plain(err: &io::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use expect_test::{Expect, expect};
+
     use super::super::Facts;
-    use super::Directory;
+    use super::{Directory, ReadFault};
+    use crate::error::reports;
+
+    #[test]
+    fn every_fault_has_its_report() {
+        let path = || "/etc/lyftlearn/runtime.toml".into();
+        expect![[r#"
+            Unreadable: cannot read /etc/lyftlearn/runtime.toml
+              hint: check the file system, and the container's limits
+            Unreadable: cannot read /etc/lyftlearn/runtime.toml
+              hint: run as a user who may read it, or make it readable (a ConfigMap's defaultMode, chmod in the image)
+            Unreadable: cannot read /opt/ml/input/config/resourceconfig.json
+              hint: run as a user who may read it, or set LYFTLEARN_RUNTIME_PLATFORM if the file is not this platform's
+            Unreadable: cannot read /etc/lyftlearn/runtime.toml: it is a directory, not a file
+              hint: check what the image or a mount puts there
+            Unreadable: cannot read /etc/lyftlearn/runtime.toml: it is larger than 4 bytes
+              hint: deliver data as a channel or a volume, not as configuration
+        "#]].assert_eq(&reports([
+            ReadFault::Unreadable {
+                path: path(),
+                denied: false,
+            },
+            ReadFault::Unreadable {
+                path: path(),
+                denied: true,
+            },
+            ReadFault::Unreadable {
+                path: "/opt/ml/input/config/resourceconfig.json".into(),
+                denied: true,
+            },
+            ReadFault::NotAFile {
+                path: path(),
+                is: "a directory",
+            },
+            ReadFault::TooLarge {
+                path: path(),
+                limit: 4,
+            },
+        ]));
+    }
 
     #[track_caller]
-    fn check(make: impl FnOnce(&std::path::Path), report: &str) {
+    fn check(make: impl FnOnce(&std::path::Path), report: Expect) {
         let root = tempfile::tempdir().unwrap();
         make(&root.path().join("file"));
         let facts = Facts::empty().with_root(root.path());
-        assert_eq!(facts.file("/file", 4).unwrap_err().report(), report);
+        report.assert_eq(&facts.file("/file", 4).unwrap_err().report());
     }
 
     #[test]
     fn a_named_pipe_is_an_error_and_not_a_hang() {
         check(
             |path| nix::unistd::mkfifo(path, nix::sys::stat::Mode::S_IRUSR).unwrap(),
-            "lyftlearn-runtime: cannot read /file: it is a named pipe, not a file\n  \
-             hint: check what the image or a mount puts there\n",
+            expect![[r#"
+                lyftlearn-runtime: cannot read /file: it is a named pipe, not a file
+                  hint: check what the image or a mount puts there
+            "#]],
         );
     }
 
@@ -325,8 +368,10 @@ mod tests {
     fn a_directory_in_a_files_place_is_an_error() {
         check(
             |path| std::fs::create_dir(path).unwrap(),
-            "lyftlearn-runtime: cannot read /file: it is a directory, not a file\n  \
-             hint: check what the image or a mount puts there\n",
+            expect![[r#"
+            lyftlearn-runtime: cannot read /file: it is a directory, not a file
+              hint: check what the image or a mount puts there
+        "#]],
         );
     }
 
@@ -334,8 +379,10 @@ mod tests {
     fn what_is_larger_than_its_limit_is_refused() {
         check(
             |path| std::fs::write(path, "12345").unwrap(),
-            "lyftlearn-runtime: cannot read /file: it is larger than 4 bytes\n  \
-             hint: deliver data as a channel or a volume, not as configuration\n",
+            expect![[r#"
+            lyftlearn-runtime: cannot read /file: it is larger than 4 bytes
+              hint: deliver data as a channel or a volume, not as configuration
+        "#]],
         );
     }
 
@@ -343,9 +390,11 @@ mod tests {
     fn a_loop_of_links_is_an_error_with_the_kernels_reason() {
         check(
             |path| std::os::unix::fs::symlink(path, path).unwrap(),
-            "lyftlearn-runtime: cannot read /file\n  \
-             because: too many levels of symbolic links\n  \
-             hint: check the file system, and the container's limits\n",
+            expect![[r#"
+                lyftlearn-runtime: cannot read /file
+                  because: too many levels of symbolic links
+                  hint: check the file system, and the container's limits
+            "#]],
         );
     }
 

@@ -106,3 +106,59 @@ impl Fault for InitFault {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::InitFault;
+    use crate::error::reports;
+
+    #[test]
+    fn every_fault_has_its_report() {
+        let program = || "/opt/train".to_owned();
+        expect![[r#"
+            ProgramNotFound: cannot find the program /opt/train
+              hint: give a path, or a name that an executable on PATH has
+            ProgramNotFound: cannot run /opt/train: it exists, its interpreter does not
+              hint: check its first line, or for a binary the dynamic loader it was built for
+            ProgramNotExecutable: cannot execute /opt/train
+              hint: check its mode (chmod +x), its #! line and its architecture
+            Delivery: cannot start /opt/train: its arguments and environment are larger than the kernel takes
+              hint: deliver large values as a file in the config directory, and read that
+            Delivery: cannot pass an argument of 5 bytes on: it holds a NUL byte
+              hint: remove it where it is configured
+            System: cannot become user 1000:100
+              hint: start the container as root with CAP_SETUID and CAP_SETGID, or without the setting user
+            System: cannot become another user: this binary finds itself neither in /proc nor by the path it was started by
+              hint: mount /proc, or give ENTRYPOINT an absolute path
+            System: cannot start the program
+              hint: raise the container's limits on processes, memory or files
+        "#]].assert_eq(&reports([
+            InitFault::NotFound { program: program() },
+            InitFault::InterpreterNotFound { program: program() },
+            InitFault::NotExecutable { program: program() },
+            InitFault::TooLarge { program: program() },
+            InitFault::NulByte { length: 5 },
+            InitFault::User {
+                uid: 1000,
+                gid: 100,
+            },
+            InitFault::NotAgain,
+            InitFault::System {
+                what: "start the program",
+            },
+        ]));
+    }
+
+    #[test]
+    fn what_the_kernel_refuses_has_its_reason() {
+        let error = InitFault::system("start the program", nix::errno::Errno::EAGAIN);
+        expect![[r#"
+            lyftlearn-runtime: cannot start the program
+              because: try again
+              hint: raise the container's limits on processes, memory or files
+        "#]]
+        .assert_eq(&error.report());
+    }
+}

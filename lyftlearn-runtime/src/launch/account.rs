@@ -191,9 +191,40 @@ fn field(row: &[&str], at: usize) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Account, read};
+    use expect_test::{Expect, expect};
+
+    use super::{Account, UserFault, read};
+    use crate::error::reports;
     use crate::facts::Facts;
     use crate::init::User;
+
+    #[test]
+    fn every_fault_has_its_report() {
+        expect![[r#"
+            Settings: cannot use the setting user: no such user in /etc/passwd
+              hint: give numbers, user = "1000:100", or add the name to the image
+            Settings: cannot use the setting user: no such group in /etc/group
+              hint: give numbers, user = "1000:100", or add the name to the image
+            Settings: cannot use the setting user: a number without an entry in /etc/passwd has no group of its own
+              hint: give the group as well, user = "1000:100"
+            Settings: cannot use the setting user: a number is over 2147483647
+              hint: look for what has made a negative number of it; give numbers like user = "1000:100"
+            Settings: cannot use the setting user: it is in more than 10000 groups of /etc/group
+              hint: give the group that it needs, user = "NAME:GROUP"
+            System: cannot become user 1000:100: not started as root
+              hint: start the container as root, or without the setting user
+        "#]].assert_eq(&reports([
+            UserFault::UnknownUser,
+            UserFault::UnknownGroup,
+            UserFault::NoGroup,
+            UserFault::TooLarge,
+            UserFault::TooManyGroups,
+            UserFault::NotRoot {
+                uid: 1000,
+                gid: 100,
+            },
+        ]));
+    }
 
     fn image() -> (tempfile::TempDir, Facts) {
         let root = tempfile::tempdir().unwrap();
@@ -230,19 +261,35 @@ mod tests {
     }
 
     #[track_caller]
-    fn refused(setting: &str, report: &str) {
+    fn refused(setting: &str, report: Expect) {
         let (_root, facts) = image();
         let shown = read(&facts, setting).unwrap_err().report();
-        assert_eq!(shown, report);
+        report.assert_eq(&shown);
     }
 
     #[test]
     fn no_number_means_as_it_is() {
-        let report = "lyftlearn-runtime: cannot use the setting user: a number is over 2147483647\n  \
-             hint: look for what has made a negative number of it; give numbers like user = \"1000:100\"\n";
-        refused("4294967295:100", report);
-        refused("1000:4294967295", report);
-        refused("2147483648:100", report);
+        refused(
+            "4294967295:100",
+            expect![[r#"
+            lyftlearn-runtime: cannot use the setting user: a number is over 2147483647
+              hint: look for what has made a negative number of it; give numbers like user = "1000:100"
+        "#]],
+        );
+        refused(
+            "1000:4294967295",
+            expect![[r#"
+            lyftlearn-runtime: cannot use the setting user: a number is over 2147483647
+              hint: look for what has made a negative number of it; give numbers like user = "1000:100"
+        "#]],
+        );
+        refused(
+            "2147483648:100",
+            expect![[r#"
+            lyftlearn-runtime: cannot use the setting user: a number is over 2147483647
+              hint: look for what has made a negative number of it; give numbers like user = "1000:100"
+        "#]],
+        );
         check(
             "2147483647:2147483647",
             2_147_483_647,
@@ -262,29 +309,34 @@ mod tests {
         };
         // Its own comes first.
         assert_eq!(of(9_999).unwrap().user.groups.len(), 10_000);
-        assert_eq!(
-            of(200_000).unwrap_err().report(),
-            "lyftlearn-runtime: cannot use the setting user: it is in more than 10000 groups of /etc/group\n  \
-             hint: give the group that it needs, user = \"NAME:GROUP\"\n"
-        );
+        expect![[r#"
+            lyftlearn-runtime: cannot use the setting user: it is in more than 10000 groups of /etc/group
+              hint: give the group that it needs, user = "NAME:GROUP"
+        "#]].assert_eq(&of(200_000).unwrap_err().report());
     }
 
     #[test]
     fn what_is_not_there_is_said() {
         refused(
             "nobody",
-            "lyftlearn-runtime: cannot use the setting user: no such user in /etc/passwd\n  \
-             hint: give numbers, user = \"1000:100\", or add the name to the image\n",
+            expect![[r#"
+            lyftlearn-runtime: cannot use the setting user: no such user in /etc/passwd
+              hint: give numbers, user = "1000:100", or add the name to the image
+        "#]],
         );
         refused(
             "ml:nobody",
-            "lyftlearn-runtime: cannot use the setting user: no such group in /etc/group\n  \
-             hint: give numbers, user = \"1000:100\", or add the name to the image\n",
+            expect![[r#"
+            lyftlearn-runtime: cannot use the setting user: no such group in /etc/group
+              hint: give numbers, user = "1000:100", or add the name to the image
+        "#]],
         );
         refused(
             "4711",
-            "lyftlearn-runtime: cannot use the setting user: a number without an entry in /etc/passwd has no group of its own\n  \
-             hint: give the group as well, user = \"1000:100\"\n",
+            expect![[r#"
+            lyftlearn-runtime: cannot use the setting user: a number without an entry in /etc/passwd has no group of its own
+              hint: give the group as well, user = "1000:100"
+        "#]],
         );
     }
 }

@@ -47,3 +47,25 @@ impl Fault for LaunchFault {
 pub(super) fn not_for_people(word: &'static str) -> Error {
     LaunchFault::NotForPeople { word }.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::LaunchFault;
+    use crate::error::reports;
+
+    #[test]
+    fn every_fault_has_its_report() {
+        expect![[r#"
+            Usage: cannot use --agent: only lyftlearn-runtime run calls it
+              hint: lyftlearn-runtime --help shows all; an image's ENTRYPOINT is ["lyftlearn-runtime", "run", "--"]
+            Usage: cannot run: no program given
+              hint: give one after run --, or set commands.default in /etc/lyftlearn/runtime.toml
+        "#]]
+        .assert_eq(&reports([
+            LaunchFault::NotForPeople { word: "--agent" },
+            LaunchFault::NoProgram,
+        ]));
+    }
+}

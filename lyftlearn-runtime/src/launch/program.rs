@@ -174,3 +174,26 @@ fn needs_commands(facts: &Facts) -> bool {
     let word = facts.argv().first().map(|word| word.to_str());
     matches!(word, None | Some(Some("train" | "serve")))
 }
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::{NoCommand, OwnCommand};
+    use crate::error::reports;
+
+    #[test]
+    fn a_word_that_runs_nothing_has_its_report() {
+        expect![[r#"
+            ProgramNotFound: cannot find what train runs: no commands.train in the settings, no executable train on PATH
+              hint: put train = ["python3", "train.py"] under [commands] in /etc/lyftlearn/runtime.toml
+            ProgramNotFound: cannot find what serve runs: no commands.serve in the settings, no executable serve on PATH
+              hint: put serve = ["python3", "serve.py"] under [commands] in /etc/lyftlearn/runtime.toml
+        "#]].assert_eq(&reports(["train", "serve"].map(|word| NoCommand { word })));
+        let word = "inspect".to_owned();
+        expect![[r#"
+            ProgramNotFound: cannot find the program inspect
+              hint: for this runtime's own inspect: docker run --entrypoint lyftlearn-runtime IMAGE inspect
+        "#]].assert_eq(&reports([OwnCommand { word }]));
+    }
+}

@@ -40,7 +40,7 @@ enum RequiredFault {
         seconds: Option<u32>,
     },
     #[cfg_attr(
-        feature = "agent",
+        all(feature = "agent", not(test)),
         expect(dead_code, reason = "with an agent it is asked")
     )]
     NotAsked,
@@ -196,4 +196,47 @@ pub(super) fn helper(arguments: &[std::ffi::OsString]) -> Result<u8, Error> {
             cause: cause.map(|cause| cause.to_string()),
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::RequiredFault;
+    use crate::error::reports;
+    use crate::workload::CredentialSource;
+
+    #[test]
+    fn every_fault_has_its_report() {
+        let not_given = |seconds| RequiredFault::NotGiven {
+            source: CredentialSource::Container,
+            seconds,
+        };
+        expect![[r#"
+            Credentials: cannot start without the credentials that credentials.required asks for: credentials.mode is off
+              hint: take one of the two settings away
+            Credentials: cannot start without the credentials that credentials.required asks for: this container is isolated by design
+              hint: turn EnableNetworkIsolation off, or credentials.required where the job runs isolated
+            Credentials: cannot start without the credentials that credentials.required asks for: the environment names no source
+              hint: give the pod a service account with a role, or the container AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
+            Credentials: cannot start without the credentials that credentials.required asks for: AWS_PROFILE names a profile that no file has
+              hint: unset the variable, or mount the file that has the profile; most SDKs look no further
+            Credentials: cannot start without the credentials that credentials.required asks for: the source container gave none within 2 s
+              hint: lyftlearn-runtime doctor shows each step of it; credentials.startup_seconds waits longer
+            Credentials: cannot start without the credentials that credentials.required asks for: the source container gave none
+              hint: lyftlearn-runtime doctor shows each step of it
+            Credentials: cannot start without the credentials that credentials.required asks for: this build asks nobody
+              hint: build it with the feature agent
+        "#]].assert_eq(&reports([
+            RequiredFault::Withheld,
+            RequiredFault::Isolated,
+            RequiredFault::NoSource,
+            RequiredFault::LostProfile {
+                variable: "AWS_PROFILE",
+            },
+            not_given(Some(2)),
+            not_given(None),
+            RequiredFault::NotAsked,
+        ]));
+    }
 }

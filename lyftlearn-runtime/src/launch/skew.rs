@@ -162,3 +162,32 @@ fn numerics(snapshot: &Value) -> Value {
         },
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::Skewed;
+    use crate::error::reports;
+
+    #[test]
+    fn the_report_names_what_differs() {
+        let skewed = |first: &[&str]| Skewed {
+            snapshot: "/opt/ml/model/.lyftlearn/snapshot.json".into(),
+            undeclared: first.len(),
+            first: first.iter().map(|&path| path.to_owned()).collect(),
+        };
+        expect![[r#"
+            Contract: cannot serve this model: 1 undeclared difference from /opt/ml/model/.lyftlearn/snapshot.json
+              image.version
+              hint: serve with the image that trained it, name what may differ in /etc/lyftlearn/declared-differences, or set skew.guard to warn
+            Contract: cannot serve this model: 2 undeclared differences from /opt/ml/model/.lyftlearn/snapshot.json
+              image.version
+              python.version
+              hint: serve with the image that trained it, name what may differ in /etc/lyftlearn/declared-differences, or set skew.guard to warn
+        "#]].assert_eq(&reports([
+            skewed(&["image.version"]),
+            skewed(&["image.version", "python.version"]),
+        ]));
+    }
+}

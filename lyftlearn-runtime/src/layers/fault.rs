@@ -117,3 +117,58 @@ impl Fault for SettingsFault {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::{Mistake, Mistakes, SettingsFault};
+    use crate::error::{reports, sentences};
+
+    #[test]
+    fn every_mistake_has_its_sentence() {
+        expect![[r#"
+            expected true or false
+            not a setting
+            not a setting; did you mean role?
+            not TOML at line 2, column 8: (the parser's sentence)
+            cannot be set here: (why not)
+            leaves the program no time of the platform's grace
+            expected a table: [secrets.db] with from = ...
+        "#]]
+        .assert_eq(&sentences([
+            Mistake::Expected("true or false"),
+            Mistake::NotASetting { nearest: None },
+            Mistake::NotASetting {
+                nearest: Some("role".to_owned()),
+            },
+            Mistake::NotToml {
+                line: 2,
+                column: 8,
+                why: "(the parser's sentence)".to_owned(),
+            },
+            Mistake::NotHere("(why not)"),
+            Mistake::NoTime,
+            Mistake::ExpectedTable {
+                table: "[secrets.db]".to_owned(),
+                field: "from",
+            },
+        ]));
+    }
+
+    #[test]
+    fn every_fault_has_its_report() {
+        let mistake = |number: usize| (format!("$NAME_{number}"), Mistake::NoTime);
+        expect![[r#"
+            Settings: cannot use these settings
+              $NAME: leaves the program no time of the platform's grace
+        "#]]
+        .assert_eq(&reports([SettingsFault::one(
+            "$NAME".to_owned(),
+            Mistake::NoTime,
+        )]));
+        let many = reports([SettingsFault::new(Mistakes((0..25).map(mistake).collect()))]);
+        let last = many.lines().last().unwrap_or_default();
+        expect!["  and 5 more"].assert_eq(last);
+    }
+}

@@ -1,5 +1,7 @@
 //! What is concluded from what PID 1 saw.
 
+use expect_test::{Expect, expect};
+
 use super::cause::{Origin, Root};
 use super::{Class, End, Exception, How, Outcome, Redact, Stopped};
 
@@ -57,9 +59,10 @@ fn exception(kind: &str, pid: i32, time: f64) -> Exception {
 }
 
 #[track_caller]
-fn check(end: &End, exceptions: Vec<Exception>, oom_kills: u64, class: Class, reason: &str) {
+fn check(end: &End, exceptions: Vec<Exception>, oom_kills: u64, class: Class, reason: Expect) {
     let outcome = Outcome::of(end, exceptions, Some(oom_kills), &Redact::default());
-    assert_eq!((outcome.class, outcome.reason.as_str()), (class, reason));
+    assert_eq!(outcome.class, class);
+    reason.assert_eq(&outcome.reason);
 }
 
 #[test]
@@ -69,49 +72,54 @@ fn every_end_has_its_class_and_its_sentence() {
         vec![],
         1,
         Class::Completed,
-        "the program completed",
+        expect!["the program completed"],
     );
     check(
         &exited(0),
         vec![exception("ValueError", 8, 1.0)],
         2,
         Class::Completed,
-        "the program completed",
+        expect!["the program completed"],
     );
     check(
         &exited(3),
         vec![],
         1,
         Class::UserError,
-        "user error: the program ended with exit code 3",
+        expect!["user error: the program ended with exit code 3"],
     );
     check(
         &exited(1),
         vec![exception("ValueError", 7, 1.0)],
         1,
         Class::UserError,
-        "ValueError: a message\n  at /app/train.py:12 in main\nuser error: the program ended with exit code 1",
+        expect![[r#"
+            ValueError: a message
+              at /app/train.py:12 in main
+            user error: the program ended with exit code 1"#]],
     );
     check(
         &signalled(11),
         vec![],
         1,
         Class::Signalled,
-        "SIGSEGV ended the program",
+        expect!["SIGSEGV ended the program"],
     );
     check(
         &signalled(KILL),
         vec![],
         1,
         Class::Signalled,
-        "SIGKILL ended the program",
+        expect!["SIGKILL ended the program"],
     );
     check(
         &signalled(KILL),
         vec![],
         2,
         Class::OutOfMemory,
-        "out of memory: the kernel killed 1 process of this container; SIGKILL ended the program",
+        expect![
+            "out of memory: the kernel killed 1 process of this container; SIGKILL ended the program"
+        ],
     );
     // Only children were killed, and the program said so by its exit code alone.
     check(
@@ -119,35 +127,40 @@ fn every_end_has_its_class_and_its_sentence() {
         vec![],
         4,
         Class::OutOfMemory,
-        "out of memory: the kernel killed 3 processes of this container; the program ended with exit code 1",
+        expect![
+            "out of memory: the kernel killed 3 processes of this container; the program ended with exit code 1"
+        ],
     );
     check(
         &stopped(exited(0)),
         vec![],
         1,
         Class::Stopped,
-        "stopped by SIGTERM; 3.2 s later the program ended with exit code 0",
+        expect!["stopped by SIGTERM; 3.2 s later the program ended with exit code 0"],
     );
     check(
         &stopped(signalled(TERM)),
         vec![],
         1,
         Class::Stopped,
-        "stopped by SIGTERM; 3.2 s later SIGTERM ended the program",
+        expect!["stopped by SIGTERM; 3.2 s later SIGTERM ended the program"],
     );
     check(
         &stopped(exited(1)),
         vec![exception("KeyboardInterrupt", 7, 1.0)],
         1,
         Class::Stopped,
-        "stopped by SIGTERM; 3.2 s later the program ended with exit code 1",
+        expect!["stopped by SIGTERM; 3.2 s later the program ended with exit code 1"],
     );
     check(
         &stopped(exited(1)),
         vec![exception("OSError", 7, 1.0)],
         1,
         Class::UserError,
-        "OSError: a message\n  at /app/train.py:12 in main\nuser error: the program ended with exit code 1",
+        expect![[r#"
+            OSError: a message
+              at /app/train.py:12 in main
+            user error: the program ended with exit code 1"#]],
     );
     check(
         &End {
@@ -157,7 +170,7 @@ fn every_end_has_its_class_and_its_sentence() {
         vec![],
         2,
         Class::BudgetExceeded,
-        "time budget exceeded: still running and killed 3.2 s after SIGTERM",
+        expect!["time budget exceeded: still running and killed 3.2 s after SIGTERM"],
     );
     check(
         &End {
@@ -169,7 +182,7 @@ fn every_end_has_its_class_and_its_sentence() {
         vec![],
         1,
         Class::NotStarted,
-        "lyftlearn-runtime: cannot find the program x",
+        expect!["lyftlearn-runtime: cannot find the program x"],
     );
     check(
         &End {
@@ -179,7 +192,7 @@ fn every_end_has_its_class_and_its_sentence() {
         vec![],
         1,
         Class::Stopped,
-        "stopped by SIGTERM before the program started",
+        expect!["stopped by SIGTERM before the program started"],
     );
     check(
         &End {
@@ -189,7 +202,7 @@ fn every_end_has_its_class_and_its_sentence() {
         vec![],
         1,
         Class::RuntimeFailure,
-        "a bug of lyftlearn-runtime came between; the program ended with exit code 3",
+        expect!["a bug of lyftlearn-runtime came between; the program ended with exit code 3"],
     );
     check(
         &End {
@@ -200,7 +213,7 @@ fn every_end_has_its_class_and_its_sentence() {
         vec![],
         1,
         Class::BudgetExceeded,
-        "time budget exceeded: still running and killed 3.2 s after SIGTERM",
+        expect!["time budget exceeded: still running and killed 3.2 s after SIGTERM"],
     );
 }
 
@@ -225,9 +238,12 @@ fn what_an_exception_was_raised_from_is_told_with_its_place() {
         vec![raised],
         1,
         Class::UserError,
-        "RuntimeError: a message\n  at /app/train.py:12 in main\n\
-         caused by KeyError: 'label'\n  at /app/data.py:7 in load\n\
-         user error: the program ended with exit code 1",
+        expect![[r#"
+        RuntimeError: a message
+          at /app/train.py:12 in main
+        caused by KeyError: 'label'
+          at /app/data.py:7 in load
+        user error: the program ended with exit code 1"#]],
     );
 }
 
@@ -237,15 +253,11 @@ fn another_process_s_exception_is_no_more_than_mentioned() {
     probe.message = "no\nmodule".to_owned();
     let outcome = Outcome::of(&exited(2), vec![probe.clone()], None, &Redact::default());
     assert_eq!(outcome.exception, None);
-    assert_eq!(
-        outcome.ended,
-        "user error: the program ended with exit code 2"
-    );
-    assert_eq!(
-        outcome.reason,
-        "user error: the program ended with exit code 2\n\
-         earlier, in process 8: ImportError: no\\nmodule"
-    );
+    expect!["user error: the program ended with exit code 2"].assert_eq(&outcome.ended);
+    expect![[r#"
+        user error: the program ended with exit code 2
+        earlier, in process 8: ImportError: no\nmodule"#]]
+    .assert_eq(&outcome.reason);
     probe.message = "x".repeat(5000);
     let outcome = Outcome::of(&exited(2), vec![probe.clone()], None, &Redact::default());
     assert!(outcome.reason.len() < 400, "{}", outcome.reason);

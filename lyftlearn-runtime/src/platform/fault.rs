@@ -200,3 +200,134 @@ impl Fault for ContractFault {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use expect_test::expect;
+
+    use super::ContractFault;
+    use crate::error::reports;
+
+    const OURS: &str = "/etc/lyftlearn/config/environment.json";
+    const SAGEMAKERS: &str = "/opt/ml/input/config/resourceconfig.json";
+
+    #[test]
+    fn every_fault_has_its_report() {
+        let path = || PathBuf::from(OURS);
+        let (line, column) = (3, 7);
+        expect![[r#"
+            Contract: cannot understand /etc/lyftlearn/config/environment.json at line 3, column 7
+              hint: correct the file, or remove it
+            Contract: cannot understand /etc/lyftlearn/config/environment.json at line 3, column 7: it is not UTF-8
+              hint: save the file as UTF-8
+            Contract: cannot understand /etc/lyftlearn/config/environment.json at line 1, column 1: it begins with a byte order mark
+              hint: save the file as UTF-8 without a byte order mark
+            Contract: cannot understand /etc/lyftlearn/config/environment.json: it is empty
+              hint: remove the file, or write {} for no values
+            Contract: cannot understand /etc/lyftlearn/config/environment.json: expected one object of names and values
+              hint: write {"NAME": "value"}
+            Contract: cannot find /etc/lyftlearn/config/environment.json, which was delivered
+              hint: keep LYFTLEARN_RUN_DIR as it was made while the program runs
+            Contract: cannot trust /etc/lyftlearn/config/environment.json: it is not what the .sha256 beside it says
+              hint: deliver the document and its checksum together; sha256sum makes one
+            Contract: cannot understand /etc/lyftlearn/config/environment.json: expected 64 hexadecimal digits
+              hint: deliver the document and its checksum together; sha256sum makes one
+            Contract: cannot understand /etc/lyftlearn/config/environment.json at line 3: expected key="value"
+              hint: mount labels and annotations there as a downwardAPI volume writes them
+            Contract: cannot use /etc/lyftlearn/config/environment.json: a text in it holds a NUL byte
+              hint: remove \u0000 from the file
+            Contract: cannot find hosts in /etc/lyftlearn/config/environment.json
+              hint: correct the file, or remove it
+            Contract: cannot use /etc/lyftlearn/config/environment.json: it has more than 10 hosts
+              hint: check what writes it: no platform makes so many
+            Contract: cannot place this node: current_host is not among hosts in /etc/lyftlearn/config/environment.json
+              hint: correct the file, or remove it
+            Contract: cannot understand $RANK: expected a whole number
+              hint: correct the variable in the pod spec, or unset it
+            Contract: cannot place this node: $RANK is not below $WORLD_SIZE
+              hint: correct the variable in the pod spec, or unset it
+        "#]].assert_eq(&reports([
+            ContractFault::Malformed {
+                path: path(),
+                line,
+                column,
+            },
+            ContractFault::NotUtf8 {
+                path: path(),
+                line,
+                column,
+            },
+            ContractFault::ByteOrderMark { path: path() },
+            ContractFault::Empty { path: path() },
+            ContractFault::NoObject { path: path() },
+            ContractFault::Gone { path: path() },
+            ContractFault::Checksum { path: path() },
+            ContractFault::NoChecksum { path: path() },
+            ContractFault::NoLabel { path: path(), line },
+            ContractFault::NulByte { path: path() },
+            ContractFault::Missing {
+                path: path(),
+                key: "hosts",
+            },
+            ContractFault::TooMany {
+                path: path(),
+                what: "hosts",
+                most: 10,
+            },
+            ContractFault::UnknownHost { path: path() },
+            ContractFault::NotANumber { variable: "RANK" },
+            ContractFault::RankOutOfRange {
+                rank: "RANK",
+                nodes: "WORLD_SIZE",
+            },
+        ]));
+    }
+
+    /// Nobody can correct a document that the platform writes.
+    #[test]
+    fn the_hint_says_who_writes_the_document() {
+        let path = || PathBuf::from(SAGEMAKERS);
+        let (line, column) = (3, 7);
+        expect![[r#"
+            Contract: cannot understand /opt/ml/input/config/hyperparameters.json at line 3, column 7
+              hint: correct the file; numbers that JSON has no word for, such as NaN, go in quotes
+            Contract: cannot understand /opt/ml/input/config/resourceconfig.json at line 3, column 7
+              hint: the platform writes this file; check that the image does not replace it
+            Contract: cannot understand /opt/ml/metadata/resource-metadata.json at line 3, column 7
+              hint: the platform writes this file; check that the image does not replace it
+            Contract: cannot find hosts in /opt/ml/input/config/resourceconfig.json
+              hint: the platform writes this file; check that the image does not replace it
+            Contract: cannot place this node: current_host is not among hosts in /opt/ml/input/config/resourceconfig.json
+              hint: the platform writes this file; check that the image does not replace it
+            Contract: cannot understand /opt/ml/input/config/resourceconfig.json: it is empty
+              hint: the platform writes this file; check that the image does not replace it
+            Contract: cannot understand /opt/ml/input/config/resourceconfig.json: expected one object of names and values
+              hint: the platform writes this file; check that the image does not replace it
+        "#]].assert_eq(&reports([
+            ContractFault::Malformed {
+                path: "/opt/ml/input/config/hyperparameters.json".into(),
+                line,
+                column,
+            },
+            ContractFault::Malformed {
+                path: path(),
+                line,
+                column,
+            },
+            ContractFault::Malformed {
+                path: "/opt/ml/metadata/resource-metadata.json".into(),
+                line,
+                column,
+            },
+            ContractFault::Missing {
+                path: path(),
+                key: "hosts",
+            },
+            ContractFault::UnknownHost { path: path() },
+            ContractFault::Empty { path: path() },
+            ContractFault::NoObject { path: path() },
+        ]));
+    }
+}

@@ -257,7 +257,9 @@ fn resource(
 mod tests {
     use std::ffi::OsStr;
 
-    use super::{NOT_SET, headers_by_secrets};
+    use expect_test::{Expect, expect};
+
+    use super::headers_by_secrets;
     use crate::workload::{HeadersVariable, Otlp, Secret};
 
     /// What a collector is shown that is shown `before` where a variable is set already.
@@ -266,7 +268,7 @@ mod tests {
         variables: &[(&str, bool)],
         secret: Option<(&str, &str, bool)>,
         expected: &str,
-        problem: Option<&str>,
+        problem: Expect,
     ) {
         let variables = variables.iter().map(|(name, is_set)| HeadersVariable {
             name: (*name).to_owned(),
@@ -289,29 +291,48 @@ mod tests {
         headers_by_secrets(&mut otlp, found, &mut problems);
         let shown = otlp.headers.iter().map(|(_, value)| value.reveal());
         assert_eq!(shown.collect::<Vec<_>>().join(","), expected);
-        assert_eq!(problems, problem.as_slice());
+        problem.assert_eq(&problems.join("\n"));
     }
 
     #[test]
     fn a_secret_is_shown_as_the_program_would_find_it() {
         let by_secret = |overrides| Some(("KEY", "key=secret\n", overrides));
-        check(&[("KEY", false)], by_secret(false), "secret", None);
-        check(&[("KEY", true)], by_secret(false), "before", None);
-        check(&[("KEY", true)], by_secret(true), "secret", None);
+        check(&[("KEY", false)], by_secret(false), "secret", expect![[""]]);
+        check(&[("KEY", true)], by_secret(false), "before", expect![[""]]);
+        check(&[("KEY", true)], by_secret(true), "secret", expect![[""]]);
         // It was not there after all.
-        check(&[("KEY", false)], None, "before", Some(NOT_SET));
-        let odd = "KEY is ignored: expected name=value,name=value";
+        check(
+            &[("KEY", false)],
+            None,
+            "before",
+            expect!["metrics.otlp.headers_variable names a variable that is not set"],
+        );
         check(
             &[("KEY", false)],
             Some(("KEY", "secret", false)),
             "",
-            Some(odd),
+            expect!["KEY is ignored: expected name=value,name=value"],
         );
         // Of what SDKs are told, what is for metrics comes first, and nothing has to be there.
         let own = Some(("OWN", "key=secret", false));
         let all = Some(("ALL", "key=secret", false));
-        check(&[("OWN", false), ("ALL", true)], own, "secret", None);
-        check(&[("OWN", true), ("ALL", false)], all, "before", None);
-        check(&[("OWN", false), ("ALL", false)], None, "before", None);
+        check(
+            &[("OWN", false), ("ALL", true)],
+            own,
+            "secret",
+            expect![[""]],
+        );
+        check(
+            &[("OWN", true), ("ALL", false)],
+            all,
+            "before",
+            expect![[""]],
+        );
+        check(
+            &[("OWN", false), ("ALL", false)],
+            None,
+            "before",
+            expect![[""]],
+        );
     }
 }

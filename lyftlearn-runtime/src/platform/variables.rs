@@ -273,3 +273,62 @@ fn mistake(name: &str, value: &str, settings: &Settings) -> Option<Mistake> {
         () => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::{Mistake, Mistakes, TooManyFault, VariablesFault};
+    use crate::contract::limits;
+    use crate::error::reports;
+
+    #[test]
+    fn every_fault_has_its_report() {
+        let path = || "/etc/lyftlearn/config/environment.json".to_owned();
+        let mut mistakes = Mistakes::default();
+        for mistake in [
+            Mistake::Name,
+            Mistake::Text,
+            Mistake::Nul,
+            Mistake::Protected,
+            Mistake::Reserved,
+            Mistake::Setting,
+            Mistake::Line(2),
+            Mistake::Blank(3),
+        ] {
+            mistakes.add("NAME", mistake);
+        }
+        mistakes.add("a b", Mistake::Name);
+        expect![[r#"
+            Settings: cannot use the variables of /etc/lyftlearn/config/environment.json
+              NAME: not a name that a variable can have
+              NAME: expected a text, a number or a truth value
+              NAME: its value holds a NUL byte
+              NAME: protected; name it in the setting environment.allow if it is meant
+              NAME: reserved: this runtime sets it
+              NAME: a setting; put it into runtime.toml
+              line 2: expected NAME=VALUE
+              line 3: white space in the name; write NAME=VALUE, without export and without spaces around the =
+              "a b": not a name that a variable can have
+        "#]].assert_eq(&reports([VariablesFault {
+            path: path(),
+            mistakes,
+        }]));
+        expect![[r#"
+            Settings: cannot use the variables of /etc/lyftlearn/config/environment.json: together they take more than 6291456 bytes, the most that Linux takes
+              hint: deliver large values as a file
+        "#]].assert_eq(&reports([TooManyFault { path: path() }]));
+    }
+
+    #[test]
+    fn mistakes_without_end_are_counted() {
+        let mut mistakes = Mistakes::default();
+        for _ in 0..limits::MISTAKES + 3 {
+            mistakes.add("NAME", Mistake::Nul);
+        }
+        let path = "/etc/lyftlearn/config/environment.json".to_owned();
+        let report = reports([VariablesFault { path, mistakes }]);
+        let last = report.lines().last().unwrap_or_default();
+        expect!["  and 3 more"].assert_eq(last);
+    }
+}

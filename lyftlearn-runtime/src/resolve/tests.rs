@@ -1,10 +1,12 @@
 //! What no platform makes is refused before anything is made of it.
 
+use expect_test::{Expect, expect};
+
 use super::resolve;
 use crate::facts::Facts;
 
 #[track_caller]
-fn refused(path: &str, document: &str, says: &str) {
+fn refused(path: &str, document: &str, says: Expect) {
     let root = tempfile::tempdir().unwrap();
     let place = root.path().join(&path[1..]);
     std::fs::create_dir_all(place.parent().unwrap()).unwrap();
@@ -16,13 +18,7 @@ fn refused(path: &str, document: &str, says: &str) {
         let arn = "arn:aws:sagemaker:eu-west-1:123456789012:training-job/x";
         facts = facts.with_var("TRAINING_JOB_ARN", arn);
     }
-    assert_eq!(
-        resolve(&facts).unwrap_err().report(),
-        format!(
-            "lyftlearn-runtime: cannot use {path}: it has more than {says}\n  \
-             hint: check what writes it: no platform makes so many\n"
-        )
-    );
+    says.assert_eq(&resolve(&facts).unwrap_err().report());
 }
 
 fn list(count: usize, each: impl Fn(usize) -> String) -> String {
@@ -35,13 +31,27 @@ fn a_cluster_without_end_is_refused() {
     let path = "/opt/ml/input/config/resourceconfig.json";
     let hosts = list(100_000, |n| format!("\"algo-{n}\""));
     let config = format!("{{\"current_host\": \"algo-1\", \"hosts\": [{hosts}]}}");
-    refused(path, &config, "10000 hosts");
+    refused(
+        path,
+        &config,
+        expect![[r#"
+        lyftlearn-runtime: cannot use /opt/ml/input/config/resourceconfig.json: it has more than 10000 hosts
+          hint: check what writes it: no platform makes so many
+    "#]],
+    );
     let groups = list(100_000, |n| {
         format!("{{\"instance_group_name\": \"g{n}\", \"hosts\": []}}")
     });
     let config =
         format!("{{\"current_host\": \"a\", \"hosts\": [\"a\"], \"instance_groups\": [{groups}]}}");
-    refused(path, &config, "10000 instance_groups");
+    refused(
+        path,
+        &config,
+        expect![[r#"
+        lyftlearn-runtime: cannot use /opt/ml/input/config/resourceconfig.json: it has more than 10000 instance_groups
+          hint: check what writes it: no platform makes so many
+    "#]],
+    );
 }
 
 #[test]
@@ -50,20 +60,33 @@ fn channels_without_end_are_refused() {
     refused(
         "/opt/ml/input/config/inputdataconfig.json",
         &format!("{{{channels}}}"),
-        "1000 channels",
+        expect![[r#"
+            lyftlearn-runtime: cannot use /opt/ml/input/config/inputdataconfig.json: it has more than 1000 channels
+              hint: check what writes it: no platform makes so many
+        "#]],
     );
     let inputs = list(100_000, |n| format!("{{\"InputName\": \"i{n}\"}}"));
     refused(
         "/opt/ml/config/processingjobconfig.json",
         &format!("{{\"ProcessingInputs\": [{inputs}]}}"),
-        "1000 ProcessingInputs",
+        expect![[r#"
+            lyftlearn-runtime: cannot use /opt/ml/config/processingjobconfig.json: it has more than 1000 ProcessingInputs
+              hint: check what writes it: no platform makes so many
+        "#]],
     );
 }
 
 #[test]
 fn labels_without_end_are_refused() {
     let labels: String = (0..500_000).map(|n| format!("l{n}=\"v\"\n")).collect();
-    refused("/etc/podinfo/labels", &labels, "10000 lines");
+    refused(
+        "/etc/podinfo/labels",
+        &labels,
+        expect![[r#"
+        lyftlearn-runtime: cannot use /etc/podinfo/labels: it has more than 10000 lines
+          hint: check what writes it: no platform makes so many
+    "#]],
+    );
 }
 
 /// As many mounts as the kernel lets a namespace have, and as many channels as there may be.

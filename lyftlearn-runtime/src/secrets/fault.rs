@@ -271,136 +271,168 @@ pub(crate) fn first_line(error: &Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Failure, SecretsFault, Server, Why};
-    use crate::error::Error;
+    use expect_test::expect;
 
-    #[track_caller]
-    fn check(fault: SecretsFault, report: &str) {
-        let report = format!("lyftlearn-runtime: {report}\n");
-        assert_eq!(Error::from(fault).report(), report);
+    use super::{Failure, SecretsFault, Server, Why};
+    use crate::error::{reports, sentences};
+
+    #[test]
+    fn every_server_has_its_name() {
+        let server_of = |server| Why::Timeout { server };
+        expect![[r#"
+            Confidant did not answer in time
+            Secrets Manager did not answer in time
+            Parameter Store did not answer in time
+            KMS did not answer in time
+            the source of the identity did not answer in time
+        "#]]
+        .assert_eq(&sentences(
+            [
+                Server::Confidant,
+                Server::SecretsManager,
+                Server::ParameterStore,
+                Server::Kms,
+                Server::Identity,
+            ]
+            .map(server_of),
+        ));
     }
 
     #[test]
     fn every_reason_has_its_sentence() {
-        let code = || "503".to_owned();
         let server = Server::Kms;
-        for (why, sentence) in [
-            (
-                Why::NotFetched,
-                "only a program that lyftlearn-runtime started has what is fetched",
-            ),
-            (
-                Why::NotSet {
-                    key: "confidant.url".to_owned(),
-                },
-                "the setting confidant.url is needed, and not set",
-            ),
-            (Why::NoRegion, "no region is known: set AWS_REGION"),
-            (Why::Unknown { server }, "KMS does not know who asks (401)"),
-            (
-                Why::Denied {
-                    server,
-                    code: code(),
-                },
-                "KMS denies it (503)",
-            ),
-            (
-                Why::NotThere {
-                    server,
-                    code: code(),
-                },
-                "KMS has none of that name (503)",
-            ),
-            (
-                Why::Failed {
-                    server,
-                    code: code(),
-                },
-                "KMS failed (503)",
-            ),
-            (
-                Why::Refused {
-                    server,
-                    code: code(),
-                },
-                "KMS refused (503)",
-            ),
-            (
-                Why::Timeout {
-                    server: Server::Identity,
-                },
-                "the source of the identity did not answer in time",
-            ),
-            (
-                Why::Unreachable {
-                    server: Server::SecretsManager,
-                },
-                "Secrets Manager cannot be reached",
-            ),
-            (
-                Why::Untrusted {
-                    server: Server::Confidant,
-                },
-                "Confidant shows no certificate that is trusted here: SSL_CERT_FILE names another root",
-            ),
-            (
-                Why::TooLarge {
-                    server: Server::ParameterStore,
-                },
-                "Parameter Store answered with more than 4 MiB",
-            ),
-            (
-                Why::Malformed {
-                    server: Server::Confidant,
-                },
-                "Confidant answered with something else than its protocol says",
-            ),
-            (Why::Lost, "fetching it came to no end"),
-        ] {
-            assert_eq!(why.to_string(), sentence);
-        }
+        let code = || "503".to_owned();
+        let report = || "(the report of another)".to_owned();
+        expect![[r#"
+            it has no source for local
+            /secrets/db does not exist
+            (the report of another)
+            $DB is not set
+            only a program that lyftlearn-runtime started has what is fetched
+            the setting confidant.url is needed, and not set
+            no region is known: set AWS_REGION
+            (the report of another)
+            (the report of another)
+            KMS does not know who asks (401)
+            KMS denies it (503)
+            KMS has none of that name (503)
+            the service is disabled in Confidant
+            KMS failed (503)
+            KMS refused (503)
+            KMS did not answer in time
+            KMS cannot be reached
+            KMS shows no certificate that is trusted here: SSL_CERT_FILE names another root
+            KMS answered with something else than its protocol says
+            KMS answered with more than 4 MiB
+            the blind credential id cannot be decrypted
+            there is no parameter below /db/
+            it is no JSON object, and so has no keys
+            it has no key user
+            it holds a NUL byte, and fits no variable: deliver it as a file
+            fetching it came to no end
+        "#]]
+        .assert_eq(&sentences([
+            Why::NoSource {
+                platform: "local".to_owned(),
+            },
+            Why::NoFile {
+                path: "/secrets/db".into(),
+            },
+            Why::Unreadable { report: report() },
+            Why::NoVariableFound {
+                name: "DB".to_owned(),
+            },
+            Why::NotFetched,
+            Why::NotSet {
+                key: "confidant.url".to_owned(),
+            },
+            Why::NoRegion,
+            Why::NoIdentity { report: report() },
+            Why::NoRoots { report: report() },
+            Why::Unknown { server },
+            Why::Denied {
+                server,
+                code: code(),
+            },
+            Why::NotThere {
+                server,
+                code: code(),
+            },
+            Why::Disabled,
+            Why::Failed {
+                server,
+                code: code(),
+            },
+            Why::Refused {
+                server,
+                code: code(),
+            },
+            Why::Timeout { server },
+            Why::Unreachable { server },
+            Why::Untrusted { server },
+            Why::Malformed { server },
+            Why::TooLarge { server },
+            Why::Undecryptable {
+                id: "id".to_owned(),
+            },
+            Why::Empty {
+                path: "/db/".to_owned(),
+            },
+            Why::NoKeys,
+            Why::NoKey {
+                key: "user".to_owned(),
+            },
+            Why::NoVariable,
+            Why::Lost,
+        ]));
     }
 
     #[test]
     fn every_report_says_what_and_what_to_do() {
         let name = || "db".to_owned();
         let failure = |why| Failure { name: name(), why };
-        check(
+        expect!["secret db: the service is disabled in Confidant"]
+            .assert_eq(&failure(Why::Disabled).to_string());
+        expect![[r#"
+            Secrets: cannot get the secrets that are required
+              db: the service is disabled in Confidant
+              db: it is no JSON object, and so has no keys
+              hint: required = false starts without one; lyftlearn-runtime inspect shows which identity asks
+            Secrets: cannot deliver the secrets: there is no run directory
+              hint: give the container a writable /run, or secrets variables instead of files
+            SecretMissing: cannot find the secret db
+            SecretMissing: cannot find the secret db; did you mean dbs?
+            SecretMissing: cannot find the key user of the secret db
+            Secrets: cannot understand /run/x
+              hint: start the program by lyftlearn-runtime run
+            Secrets: cannot watch the secrets
+              hint: raise fs.inotify.max_user_instances
+            Secrets: cannot read the secret db as a text: it is not UTF-8
+              hint: ask for its bytes
+        "#]].assert_eq(&reports([
             SecretsFault::Missing {
                 failures: vec![failure(Why::Disabled), failure(Why::NoKeys)],
             },
-            "cannot get the secrets that are required\n  \
-             db: the service is disabled in Confidant\n  \
-             db: it is no JSON object, and so has no keys\n  \
-             hint: required = false starts without one; lyftlearn-runtime inspect shows which identity asks",
-        );
-        check(
             SecretsFault::Undelivered {
                 reason: "there is no run directory".to_owned(),
             },
-            "cannot deliver the secrets: there is no run directory\n  \
-             hint: give the container a writable /run, or secrets variables instead of files",
-        );
-        check(
             SecretsFault::Unknown {
                 name: name(),
                 nearest: None,
             },
-            "cannot find the secret db",
-        );
-        check(
-            SecretsFault::Unwatched,
-            "cannot watch the secrets\n  hint: raise fs.inotify.max_user_instances",
-        );
-        check(
-            SecretsFault::NoText { name: name() },
-            "cannot read the secret db as a text: it is not UTF-8\n  hint: ask for its bytes",
-        );
-        check(
+            SecretsFault::Unknown {
+                name: name(),
+                nearest: Some("dbs".to_owned()),
+            },
+            SecretsFault::UnknownKey {
+                name: name(),
+                key: "user".to_owned(),
+            },
             SecretsFault::Broken {
                 path: "/run/x".into(),
             },
-            "cannot understand /run/x\n  hint: start the program by lyftlearn-runtime run",
-        );
+            SecretsFault::Unwatched,
+            SecretsFault::NoText { name: name() },
+        ]));
     }
 }

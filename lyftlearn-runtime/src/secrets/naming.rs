@@ -95,13 +95,15 @@ fn fits(value: &Value) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use expect_test::{Expect, expect};
+
     use super::super::content::{Content, Pair, Value};
     use super::variables;
     use crate::facts::Facts;
     use crate::resolve;
 
     #[track_caller]
-    fn check(fields: &str, content: &Content, expected: &[(&str, &str)], problems: &[&str]) {
+    fn check(fields: &str, content: &Content, expected: &[(&str, &str)], problems: Expect) {
         let json = format!(r#"{{"db": {{"from": "file:/db"{fields}}}}}"#);
         let facts = Facts::empty().with_var("LYFTLEARN_RUNTIME_SECRETS", json);
         let (declared, _) = resolve::secrets(&facts).unwrap();
@@ -110,7 +112,7 @@ mod tests {
             .map(|(name, value)| (name.as_str(), value.text().unwrap()))
             .collect();
         assert_eq!(shown, expected);
-        assert_eq!(named.problems, problems);
+        problems.assert_eq(&named.problems.join("\n"));
     }
 
     fn pair(key: &str, prefix: Option<&str>) -> Pair {
@@ -124,28 +126,33 @@ mod tests {
     #[test]
     fn a_text_is_one_variable_and_a_document_as_many_as_it_is_asked_to_be() {
         let document = Content::one(r#"{"user": "ranker"}"#);
-        check("", &document, &[("DB", r#"{"user": "ranker"}"#)], &[]);
+        check(
+            "",
+            &document,
+            &[("DB", r#"{"user": "ranker"}"#)],
+            expect![[""]],
+        );
         check(
             r#", "env_prefix": "DB_""#,
             &document,
             &[("DB_USER", "ranker")],
-            &[],
+            expect![[""]],
         );
         let both = r#", "env_prefix": "DB_", "env": "ALL""#;
         let expected = [("ALL", r#"{"user": "ranker"}"#), ("DB_USER", "ranker")];
-        check(both, &document, &expected, &[]);
-        check(r#", "env": false"#, &document, &[], &[]);
+        check(both, &document, &expected, expect![[""]]);
+        check(r#", "env": false"#, &document, &[], expect![[""]]);
     }
 
     #[test]
     fn a_directory_is_a_bundle() {
         let directory = Content::many(vec![pair("user", None)]);
-        check("", &directory, &[("CREDENTIALS_USER", "4")], &[]);
+        check("", &directory, &[("CREDENTIALS_USER", "4")], expect![[""]]);
         check(
             r#", "env": "ALL""#,
             &directory,
             &[("ALL", r#"{"user":"4"}"#)],
-            &[],
+            expect![[""]],
         );
     }
 
@@ -163,12 +170,11 @@ mod tests {
             "",
             &content,
             &[("FINE", "4")],
-            &[
-                "secret db: its key \"a-b\" makes no variable's name",
-                "secret db: its key \"1a\" makes no variable's name",
-                "secret db: LD_PRELOAD is protected; name it in the setting environment.allow if it is meant",
-                "secret db: CREDENTIALS_SPÄSSE is no name that a secret may set",
-            ],
+            expect![[r#"
+            secret db: its key "a-b" makes no variable's name
+            secret db: its key "1a" makes no variable's name
+            secret db: LD_PRELOAD is protected; name it in the setting environment.allow if it is meant
+            secret db: CREDENTIALS_SPÄSSE is no name that a secret may set"#]],
         );
     }
 
@@ -184,6 +190,6 @@ mod tests {
         let bad = (0..50_000).map(|n| pair(&format!("a-{n}"), None)).collect();
         let named = variables(&declared[0], &Content::many(bad)).unwrap();
         assert_eq!((named.variables.len(), named.problems.len()), (0, 21));
-        assert_eq!(named.problems[20], "secret db: and 49980 more of its keys");
+        expect!["secret db: and 49980 more of its keys"].assert_eq(&named.problems[20]);
     }
 }

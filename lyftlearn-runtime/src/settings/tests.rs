@@ -2,7 +2,10 @@
 
 mod doors;
 
+use expect_test::expect;
+
 use super::{File, read};
+use crate::error::the_same;
 
 fn file(path: &str, text: &str) -> File {
     File {
@@ -39,34 +42,33 @@ fn every_mistake_shows_at_once_and_no_value_does() {
         ("LYFTLEARN_RUNTIME_METRICS_REGION_BYTES", "4MiB"),
         ("LYFTLEARN_RUNTIME_XYZZY", "canary"),
     ];
-    assert_eq!(
-        report(&files, &variables),
-        "lyftlearn-runtime: cannot use these settings\n  \
-         commands.trian in /etc/lyftlearn/runtime.toml: not a setting; did you mean commands.train?\n  \
-         $LYFTLEARN_RUNTIME_XYZZY: not a setting\n  \
-         $LYFTLEARN_RUNTIME_PLATFORM: expected sagemaker, kubernetes or local\n  \
-         log in /etc/lyftlearn/runtime.toml: expected info or off\n  \
-         $LYFTLEARN_RUNTIME_CONFIG_DIR: expected an absolute path\n  \
-         commands.serve in /etc/lyftlearn/runtime.toml: expected a list of texts, such as [\"python3\", \"train.py\"]\n  \
-         $LYFTLEARN_RUNTIME_LIFECYCLE_GRACE_SECONDS: expected a whole number of seconds\n  \
-         $LYFTLEARN_RUNTIME_LIVE_DIRS: expected a list of absolute paths, such as [\"/etc/lyftlearn/live\"]\n  \
-         $LYFTLEARN_RUNTIME_METRICS_REGION_BYTES: expected 0, or a number of bytes from 65536 to 1073741824\n"
-    );
+    expect![[r#"
+        lyftlearn-runtime: cannot use these settings
+          commands.trian in /etc/lyftlearn/runtime.toml: not a setting; did you mean commands.train?
+          $LYFTLEARN_RUNTIME_XYZZY: not a setting
+          $LYFTLEARN_RUNTIME_PLATFORM: expected sagemaker, kubernetes or local
+          log in /etc/lyftlearn/runtime.toml: expected info or off
+          $LYFTLEARN_RUNTIME_CONFIG_DIR: expected an absolute path
+          commands.serve in /etc/lyftlearn/runtime.toml: expected a list of texts, such as ["python3", "train.py"]
+          $LYFTLEARN_RUNTIME_LIFECYCLE_GRACE_SECONDS: expected a whole number of seconds
+          $LYFTLEARN_RUNTIME_LIVE_DIRS: expected a list of absolute paths, such as ["/etc/lyftlearn/live"]
+          $LYFTLEARN_RUNTIME_METRICS_REGION_BYTES: expected 0, or a number of bytes from 65536 to 1073741824
+    "#]].assert_eq(&report(&files, &variables));
 }
 
 #[test]
 fn a_file_that_is_not_toml_is_named_with_line_and_column() {
-    assert_eq!(
-        report(
-            &[file(
-                "/etc/lyftlearn/runtime.toml",
-                "log = \"off\"\nrole = canary\n"
-            )],
-            &[]
-        ),
-        "lyftlearn-runtime: cannot use these settings\n  \
-         /etc/lyftlearn/runtime.toml: not TOML at line 2, column 8: string values must be quoted\n"
-    );
+    expect![[r#"
+        lyftlearn-runtime: cannot use these settings
+          /etc/lyftlearn/runtime.toml: not TOML at line 2, column 8: string values must be quoted
+    "#]]
+    .assert_eq(&report(
+        &[file(
+            "/etc/lyftlearn/runtime.toml",
+            "log = \"off\"\nrole = canary\n",
+        )],
+        &[],
+    ));
 }
 
 #[test]
@@ -131,14 +133,13 @@ fn a_command_is_a_list_or_a_table_with_the_list_in_it() {
 fn mistakes_in_a_commands_table_are_named_as_they_are_written() {
     let text = "[commands.train]\ncommand = \"canary\"\nhyperparameters_as_args = \"canary\"\n\
                 [commands.serve]\nhyperparameters_as_args = true\n[toolkit]\nvariables = false\n";
-    assert_eq!(
-        report(&[file("/etc/lyftlearn/runtime.toml", text)], &[]),
-        "lyftlearn-runtime: cannot use these settings\n  \
-         commands.serve.hyperparameters_as_args in /etc/lyftlearn/runtime.toml: not a setting; did you mean commands.hyperparameters_as_args?\n  \
-         commands.train.command in /etc/lyftlearn/runtime.toml: expected a list of texts, such as [\"python3\", \"train.py\"]\n  \
-         commands.train.hyperparameters_as_args in /etc/lyftlearn/runtime.toml: expected true or false\n  \
-         toolkit.variables in /etc/lyftlearn/runtime.toml: expected on or off\n"
-    );
+    expect![[r#"
+        lyftlearn-runtime: cannot use these settings
+          commands.serve.hyperparameters_as_args in /etc/lyftlearn/runtime.toml: not a setting; did you mean commands.hyperparameters_as_args?
+          commands.train.command in /etc/lyftlearn/runtime.toml: expected a list of texts, such as ["python3", "train.py"]
+          commands.train.hyperparameters_as_args in /etc/lyftlearn/runtime.toml: expected true or false
+          toolkit.variables in /etc/lyftlearn/runtime.toml: expected on or off
+    "#]].assert_eq(&report(&[file("/etc/lyftlearn/runtime.toml", text)], &[]));
 }
 
 #[cfg(feature = "cli")]
@@ -225,22 +226,21 @@ fn the_switch_knows_two_words() {
     assert!(super::switched_off(Some("off")).unwrap());
     assert!(!super::switched_off(Some("on")).unwrap());
     assert!(!super::switched_off(None).unwrap());
-    assert_eq!(
-        super::switched_off(Some("canary")).unwrap_err().report(),
-        "lyftlearn-runtime: cannot use these settings\n  $LYFTLEARN_RUNTIME: expected on or off\n"
-    );
+    expect![[r#"
+        lyftlearn-runtime: cannot use these settings
+          $LYFTLEARN_RUNTIME: expected on or off
+    "#]]
+    .assert_eq(&super::switched_off(Some("canary")).unwrap_err().report());
 }
 
 #[test]
 fn a_file_may_not_say_where_it_lies() {
     let path = "/etc/lyftlearn/config/runtime.toml";
     let settings = read(&[file(path, "platform = \"local\"\n")], [].into_iter(), &[]).unwrap();
-    assert_eq!(
-        settings.refuse(&["platform"], path).unwrap_err().report(),
-        "lyftlearn-runtime: cannot use these settings\n  \
-         platform in /etc/lyftlearn/config/runtime.toml: cannot be set here: it decides where that file lies; \
-         set its variable or the image's runtime.toml instead\n"
-    );
+    expect![[r#"
+        lyftlearn-runtime: cannot use these settings
+          platform in /etc/lyftlearn/config/runtime.toml: cannot be set here: it decides where that file lies; set its variable or the image's runtime.toml instead
+    "#]].assert_eq(&settings.refuse(&["platform"], path).unwrap_err().report());
 }
 
 #[test]
@@ -255,12 +255,12 @@ fn bytes_that_are_no_text_are_refused() {
         &[],
     )
     .unwrap_err();
-    assert_eq!(
-        shown.report(),
-        "lyftlearn-runtime: cannot use these settings\n  \
-         /etc/lyftlearn/runtime.toml: not TOML at line 1, column 8: it is not UTF-8\n  \
-         $LYFTLEARN_RUNTIME_ROLE: expected UTF-8\n"
-    );
+    expect![[r#"
+        lyftlearn-runtime: cannot use these settings
+          /etc/lyftlearn/runtime.toml: not TOML at line 1, column 8: it is not UTF-8
+          $LYFTLEARN_RUNTIME_ROLE: expected UTF-8
+    "#]]
+    .assert_eq(&shown.report());
 }
 
 #[test]
@@ -271,21 +271,17 @@ fn statsd_settings_say_what_they_expect() {
          bytes = 1\ndialects = [\"canary\"]\nsigns = \"canary\"\n\
          microseconds = \"canary\"\ncumulative = \"canary\"\n",
     )];
-    let of = "in /etc/lyftlearn/runtime.toml: expected";
-    assert_eq!(
-        report(&files, &[]),
-        format!(
-            "lyftlearn-runtime: cannot use these settings\n  \
-             metrics.statsd.mode {of} auto, on or off\n  \
-             metrics.statsd.listen {of} an address and a port, such as 127.0.0.1:8125\n  \
-             metrics.statsd.bytes {of} a number of bytes from 65536 to 1073741824\n  \
-             metrics.statsd.dialects {of} a list of lyft, librato, signalfx, influxdb and graphite\n  \
-             metrics.statsd.signs {of} auto, delta or value\n  \
-             metrics.statsd.microseconds {of} a list of beginnings of names, such as [\"app.\"]\n  \
-             metrics.statsd.cumulative {of} a list of beginnings of names, such as [\"app.\"]\n  \
-             metrics.intercept {of} true, false or \"all\"\n"
-        )
-    );
+    expect![[r#"
+        lyftlearn-runtime: cannot use these settings
+          metrics.statsd.mode in /etc/lyftlearn/runtime.toml: expected auto, on or off
+          metrics.statsd.listen in /etc/lyftlearn/runtime.toml: expected an address and a port, such as 127.0.0.1:8125
+          metrics.statsd.bytes in /etc/lyftlearn/runtime.toml: expected a number of bytes from 65536 to 1073741824
+          metrics.statsd.dialects in /etc/lyftlearn/runtime.toml: expected a list of lyft, librato, signalfx, influxdb and graphite
+          metrics.statsd.signs in /etc/lyftlearn/runtime.toml: expected auto, delta or value
+          metrics.statsd.microseconds in /etc/lyftlearn/runtime.toml: expected a list of beginnings of names, such as ["app."]
+          metrics.statsd.cumulative in /etc/lyftlearn/runtime.toml: expected a list of beginnings of names, such as ["app."]
+          metrics.intercept in /etc/lyftlearn/runtime.toml: expected true, false or "all"
+    "#]].assert_eq(&report(&files, &[]));
 }
 
 #[test]
@@ -323,21 +319,20 @@ fn where_metrics_go_is_checked() {
         ("LYFTLEARN_RUNTIME_METRICS_GATEWAY_PROTOCOL", "canary"),
         ("LYFTLEARN_RUNTIME_METRICS_GATEWAY_SECONDS", "0"),
     ];
-    assert_eq!(
-        report(&[], &variables),
-        "lyftlearn-runtime: cannot use these settings\n  \
-         $LYFTLEARN_RUNTIME_METRICS_LISTEN: expected off, or an address and a port, such as 0.0.0.0:9102\n  \
-         $LYFTLEARN_RUNTIME_METRICS_ROUTES: expected a list of prometheus, statsd, sagemaker, emf and otlp, such as [\"prometheus\"]\n  \
-         $LYFTLEARN_RUNTIME_METRICS_LABELS: expected a list of job, role, platform, rank and image\n  \
-         $LYFTLEARN_RUNTIME_METRICS_GATEWAY_PORT: expected a port, 1 to 65535\n  \
-         $LYFTLEARN_RUNTIME_METRICS_GATEWAY_PROTOCOL: expected udp or tcp\n  \
-         $LYFTLEARN_RUNTIME_METRICS_GATEWAY_SECONDS: expected 1 to 3600 seconds\n"
-    );
+    expect![[r#"
+        lyftlearn-runtime: cannot use these settings
+          $LYFTLEARN_RUNTIME_METRICS_LISTEN: expected off, or an address and a port, such as 0.0.0.0:9102
+          $LYFTLEARN_RUNTIME_METRICS_ROUTES: expected a list of prometheus, statsd, sagemaker, emf and otlp, such as ["prometheus"]
+          $LYFTLEARN_RUNTIME_METRICS_LABELS: expected a list of job, role, platform, rank and image
+          $LYFTLEARN_RUNTIME_METRICS_GATEWAY_PORT: expected a port, 1 to 65535
+          $LYFTLEARN_RUNTIME_METRICS_GATEWAY_PROTOCOL: expected udp or tcp
+          $LYFTLEARN_RUNTIME_METRICS_GATEWAY_SECONDS: expected 1 to 3600 seconds
+    "#]].assert_eq(&report(&[], &variables));
 }
 
 #[test]
 fn a_collector_is_a_url_and_no_place_for_secrets() {
-    for odd in [
+    let odd = [
         "canary",
         "grpc://canary",
         "http://",
@@ -345,7 +340,8 @@ fn a_collector_is_a_url_and_no_place_for_secrets() {
         "http://user:canary@collector",
         "http://collector?key=canary",
         "http://collector/ canary",
-    ] {
+    ];
+    let reports = odd.map(|odd| {
         let variables = [
             ("LYFTLEARN_RUNTIME_METRICS_OTLP_ENDPOINT", odd),
             (
@@ -354,14 +350,14 @@ fn a_collector_is_a_url_and_no_place_for_secrets() {
             ),
             ("LYFTLEARN_RUNTIME_METRICS_OTLP_SECONDS", "0"),
         ];
-        assert_eq!(
-            report(&[], &variables),
-            "lyftlearn-runtime: cannot use these settings\n  \
-             $LYFTLEARN_RUNTIME_METRICS_OTLP_ENDPOINT: expected a URL without a name or password, such as http://collector:4318\n  \
-             $LYFTLEARN_RUNTIME_METRICS_OTLP_HEADERS_VARIABLE: expected the name of a variable\n  \
-             $LYFTLEARN_RUNTIME_METRICS_OTLP_SECONDS: expected 1 to 3600 seconds\n"
-        );
-    }
+        report(&[], &variables)
+    });
+    expect![[r#"
+        lyftlearn-runtime: cannot use these settings
+          $LYFTLEARN_RUNTIME_METRICS_OTLP_ENDPOINT: expected a URL without a name or password, such as http://collector:4318
+          $LYFTLEARN_RUNTIME_METRICS_OTLP_HEADERS_VARIABLE: expected the name of a variable
+          $LYFTLEARN_RUNTIME_METRICS_OTLP_SECONDS: expected 1 to 3600 seconds
+    "#]].assert_eq(&the_same(reports));
 }
 
 #[test]
@@ -372,13 +368,12 @@ fn what_cloudwatch_does_not_take_is_refused() {
         ("LYFTLEARN_RUNTIME_METRICS_EMF_NAMESPACE", long.as_str()),
         ("LYFTLEARN_RUNTIME_METRICS_EMF_DIMENSIONS", r#"["a b"]"#),
     ];
-    assert_eq!(
-        report(&[], &variables),
-        "lyftlearn-runtime: cannot use these settings\n  \
-         $LYFTLEARN_RUNTIME_METRICS_EMF_TO: expected stdout, tcp://host:port or udp://host:port\n  \
-         $LYFTLEARN_RUNTIME_METRICS_EMF_NAMESPACE: expected 1 to 255 of letters, digits and . - _ / # :\n  \
-         $LYFTLEARN_RUNTIME_METRICS_EMF_DIMENSIONS: expected a list of at most 30 labels, each 1 to 250 characters of ASCII\n"
-    );
+    expect![[r#"
+        lyftlearn-runtime: cannot use these settings
+          $LYFTLEARN_RUNTIME_METRICS_EMF_TO: expected stdout, tcp://host:port or udp://host:port
+          $LYFTLEARN_RUNTIME_METRICS_EMF_NAMESPACE: expected 1 to 255 of letters, digits and . - _ / # :
+          $LYFTLEARN_RUNTIME_METRICS_EMF_DIMENSIONS: expected a list of at most 30 labels, each 1 to 250 characters of ASCII
+    "#]].assert_eq(&report(&[], &variables));
 }
 
 proptest::proptest! {
@@ -405,7 +400,8 @@ fn mistakes_without_end_are_counted_and_the_first_are_named() {
     let text: String = (0..20_000).map(|n| format!("k{n} = 1\n")).collect();
     let shown = report(&[file("/etc/lyftlearn/runtime.toml", &text)], &[]);
     assert_eq!(shown.lines().count(), 22);
-    assert!(shown.ends_with("\n  and 19980 more\n"), "{shown}");
+    let last = shown.lines().last().unwrap();
+    expect!["  and 19980 more"].assert_eq(last);
 }
 
 #[test]
@@ -416,9 +412,9 @@ fn secrets_without_end_are_refused() {
     };
     let path = "/etc/lyftlearn/runtime.toml";
     assert!(read(&[file(path, &table(1_000))], std::iter::empty(), &[]).is_ok());
-    assert_eq!(
-        report(&[file(path, &table(20_000))], &[]),
-        "lyftlearn-runtime: cannot use these settings\n  \
-         secrets: expected at most 1000 secrets; a bundle has many keys in one\n"
-    );
+    expect![[r#"
+        lyftlearn-runtime: cannot use these settings
+          secrets: expected at most 1000 secrets; a bundle has many keys in one
+    "#]]
+    .assert_eq(&report(&[file(path, &table(20_000))], &[]));
 }

@@ -60,3 +60,42 @@ impl Fault for ShutdownFault {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::ShutdownFault;
+    use crate::error::reports;
+
+    #[test]
+    fn every_fault_has_its_report() {
+        expect![[r#"
+            Contract: cannot understand /run/lyftlearn/shutdown.json at line 1, column 2
+              hint: lyftlearn-runtime run writes this file; check that nothing else does
+            System: cannot watch the run directory
+              hint: raise the limits on open files and on inotify instances (fs.inotify)
+        "#]]
+        .assert_eq(&reports([
+            ShutdownFault::Malformed {
+                path: "/run/lyftlearn/shutdown.json".into(),
+                line: 1,
+                column: 2,
+            },
+            ShutdownFault::System {
+                what: "watch the run directory",
+            },
+        ]));
+    }
+
+    #[test]
+    fn what_the_kernel_says_comes_without_its_number() {
+        let err = std::io::Error::from_raw_os_error(nix::libc::EMFILE);
+        expect![[r#"
+            lyftlearn-runtime: cannot watch the run directory
+              because: too many open files
+              hint: raise the limits on open files and on inotify instances (fs.inotify)
+        "#]]
+        .assert_eq(&ShutdownFault::system("watch the run directory", &err).report());
+    }
+}

@@ -84,7 +84,10 @@ fn option(name: &Text) -> Text {
 
 #[cfg(all(test, feature = "cli"))]
 mod tests {
-    use super::arguments;
+    use expect_test::expect;
+
+    use super::{NoArgument, arguments};
+    use crate::error::{reports, the_same};
     use crate::workload::Texts;
 
     fn texts(list: &[(&str, &str)]) -> Texts {
@@ -124,12 +127,16 @@ mod tests {
 
     #[test]
     fn what_can_be_no_argument_is_named_and_its_value_is_not() {
-        for text in ["canary\0", "\"canary\\u0000\"", "\"canary\\ud800\""] {
-            assert_eq!(
-                arguments(&texts(&[("note", text)])).unwrap_err().report(),
-                "lyftlearn-runtime: cannot pass the hyperparameter note on as an argument: it holds a NUL byte or half a surrogate pair\n  \
-                 hint: correct it, or unset commands.hyperparameters_as_args\n"
-            );
-        }
+        let odd = ["canary\0", "\"canary\\u0000\"", "\"canary\\ud800\""];
+        let refused = odd.map(|text| arguments(&texts(&[("note", text)])).unwrap_err().report());
+        expect![[r#"
+            lyftlearn-runtime: cannot pass the hyperparameter note on as an argument: it holds a NUL byte or half a surrogate pair
+              hint: correct it, or unset commands.hyperparameters_as_args
+        "#]].assert_eq(&the_same(refused));
+        let name = "note".to_owned();
+        expect![[r#"
+            Delivery: cannot pass the hyperparameter note on as an argument: it holds a NUL byte or half a surrogate pair
+              hint: correct it, or unset commands.hyperparameters_as_args
+        "#]].assert_eq(&reports([NoArgument { name }]));
     }
 }

@@ -176,7 +176,10 @@ impl Texts {
 
 #[cfg(test)]
 mod tests {
-    use super::Texts;
+    use expect_test::expect;
+
+    use super::{HyperparameterFault, Texts};
+    use crate::error::{reports, sentences};
 
     fn texts() -> Texts {
         Texts::from_iter([
@@ -198,35 +201,50 @@ mod tests {
         assert_eq!(texts.json::<Vec<u32>>("layers").unwrap(), [32, 64]);
     }
 
-    #[track_caller]
-    fn refused<T: std::fmt::Debug>(read: Result<T, crate::Error>, message: &str) {
-        assert_eq!(read.unwrap_err().to_string(), message);
-    }
-
     #[test]
     fn a_wrong_type_is_named_and_its_value_is_not() {
         let texts = texts();
-        refused(
-            texts.int("note"),
-            "cannot read the hyperparameter note: expected a whole number",
-        );
-        refused(
-            texts.float("note"),
-            "cannot read the hyperparameter note: expected a number",
-        );
-        refused(
-            texts.bool("note"),
-            "cannot read the hyperparameter note: expected true or false",
-        );
-        refused(
-            texts.json::<u32>("note"),
-            "cannot read the hyperparameter note: expected JSON",
-        );
-        refused(
-            texts.text("epoch"),
-            "cannot find the hyperparameter epoch; did you mean epochs?",
-        );
-        refused(texts.text("zip"), "cannot find the hyperparameter zip");
+        let refused = [
+            texts.int("note").unwrap_err(),
+            texts.float("note").unwrap_err(),
+            texts.bool("note").unwrap_err(),
+            texts.json::<u32>("note").unwrap_err(),
+            texts.text("epoch").unwrap_err(),
+            texts.text("zip").unwrap_err(),
+        ];
+        expect![[r#"
+            cannot read the hyperparameter note: expected a whole number
+            cannot read the hyperparameter note: expected a number
+            cannot read the hyperparameter note: expected true or false
+            cannot read the hyperparameter note: expected JSON
+            cannot find the hyperparameter epoch; did you mean epochs?
+            cannot find the hyperparameter zip
+        "#]]
+        .assert_eq(&sentences(refused));
+    }
+
+    #[test]
+    fn every_fault_has_its_report() {
+        let name = || "epoch".to_owned();
+        expect![[r#"
+            HyperparameterMissing: cannot find the hyperparameter epoch
+            HyperparameterMissing: cannot find the hyperparameter epoch; did you mean epochs?
+            Hyperparameter: cannot read the hyperparameter epoch: expected a number
+        "#]]
+        .assert_eq(&reports([
+            HyperparameterFault::Missing {
+                name: name(),
+                nearest: None,
+            },
+            HyperparameterFault::Missing {
+                name: name(),
+                nearest: Some("epochs".to_owned()),
+            },
+            HyperparameterFault::NotA {
+                name: name(),
+                expected: "a number",
+            },
+        ]));
     }
 
     #[test]

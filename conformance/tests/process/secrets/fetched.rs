@@ -1,5 +1,7 @@
 //! What is fetched, and what is here already, as the program sees it.
 
+use expect_test::expect;
+
 use super::*;
 
 const EVERY_SOURCE: &str = r#"
@@ -76,7 +78,10 @@ fn every_source_of_aws_and_of_this_container_reaches_the_program() {
         found.keys().filter(|name| name.starts_with("APP_")).count(),
         26
     );
-    assert_eq!(stderr(&output), "lyftlearn-runtime: local (host), job\n");
+    expect![[r#"
+        lyftlearn-runtime: local (host), job
+    "#]]
+    .assert_eq(&stderr(&output));
 }
 
 /// What an editor and `kubectl create secret --from-file` leave behind a value.
@@ -238,14 +243,9 @@ fn confidants_service_is_what_confidant_format_makes_of_it() {
     // kmsauth found nothing wrong with any request.
     assert_eq!(servers.seen()["wrong"], json!([]));
     // Three keys that make no variable's name.
-    assert_eq!(
-        stderr(&output),
-        "lyftlearn-runtime: local (host), job\
-         ; secret ranking: its key \"2nd\" makes no variable's name\
-         ; secret ranking: its key \"with-dash\" makes no variable's name\
-         ; secret ranking: its key \"bad key\" makes no variable's name
-"
-    );
+    expect![[r#"
+        lyftlearn-runtime: local (host), job; secret ranking: its key "2nd" makes no variable's name; secret ranking: its key "with-dash" makes no variable's name; secret ranking: its key "bad key" makes no variable's name
+    "#]].assert_eq(&stderr(&output));
 }
 
 #[test]
@@ -464,15 +464,14 @@ fn the_python_package_has_what_was_delivered_and_hears_of_changes() {
     };
     let mut servers = servers!();
     let place = "import os, lyftlearn_runtime as rt; print(os.path.dirname(rt.__file__))";
-    let place = Command::new(python).args(["-c", place]).output().unwrap();
-    let place = String::from_utf8(place.stdout).unwrap();
+    let place = programs::asked(&python, place);
     let world = World::new();
     let settings = "[secrets.token]\nfrom = \"aws-secretsmanager:prod/token\"\nfile = true\nrefresh = 1\n\
                     [secrets.db]\nfrom = \"aws-secretsmanager:prod/db\"\n\
                     [secrets.ranking]\nfrom = \"confidant://ranking-prod\"\n";
     let container = servers
         .container(&world, settings)
-        .mount_read_only(place.trim(), "/site/lyftlearn_runtime")
+        .mount_read_only(place, "/site/lyftlearn_runtime")
         .variable("PYTHONPATH", "/site");
     let script = "import threading, lyftlearn_runtime as rt\n\
          changed = threading.Event()\n\

@@ -83,8 +83,29 @@ pub(crate) fn declared(facts: &Facts, file: &Path) -> Result<Vec<String>, Error>
 
 #[cfg(test)]
 mod tests {
-    use super::declared;
+    use expect_test::expect;
+
+    use super::{SnapshotFault, declared};
+    use crate::error::reports;
     use crate::facts::Facts;
+
+    #[test]
+    fn every_fault_has_its_report() {
+        let path = || "/a.json".to_owned();
+        expect![[r#"
+            Contract: cannot compare /a.json: it is not there
+              hint: lyftlearn-runtime snapshot --output FILE makes one
+            Contract: cannot compare /a.json: it is no snapshot
+              hint: lyftlearn-runtime snapshot --output FILE makes one
+            Contract: cannot use /a.json: more than 1000 lines have a *
+              hint: declare a whole section by one line, such as a.b.*
+        "#]]
+        .assert_eq(&reports([
+            SnapshotFault::Absent { path: path() },
+            SnapshotFault::NoSnapshot { path: path() },
+            SnapshotFault::TooMany { path: path() },
+        ]));
+    }
 
     #[test]
     fn wildcards_without_end_are_refused() {
@@ -97,10 +118,10 @@ mod tests {
             declared(&facts, "/declared".as_ref())
         };
         assert_eq!(read(1_000).unwrap().len(), 1_001);
-        assert_eq!(
-            read(10_000).unwrap_err().report(),
-            "lyftlearn-runtime: cannot use /declared: more than 1000 lines have a *\n  \
-             hint: declare a whole section by one line, such as a.b.*\n"
-        );
+        expect![[r#"
+            lyftlearn-runtime: cannot use /declared: more than 1000 lines have a *
+              hint: declare a whole section by one line, such as a.b.*
+        "#]]
+        .assert_eq(&read(10_000).unwrap_err().report());
     }
 }

@@ -95,18 +95,78 @@ impl Fault for RegionFault {
 
 #[cfg(test)]
 mod tests {
-    use super::RegionFault;
-    use crate::error::Error;
+    use expect_test::expect;
+
+    use super::{MetricFault, RegionFault};
+    use crate::error::{Error, reports, sentences};
+    use crate::metrics::region::Degraded;
+
+    #[test]
+    fn every_fault_of_a_metric_has_its_report() {
+        let metric = || "rows".to_owned();
+        let label = || "a-b".to_owned();
+        expect![[r#"
+            Metric: metric "rows": not a name
+              hint: a name has letters, digits, _ and :, and does not begin with a digit
+            Metric: metric "rows": "a-b" is not a label's name
+              hint: a label's name has letters, digits and _, and begins neither with a digit nor with __
+            Metric: metric "rows": the label "a-b" comes twice
+            Metric: metric "rows": names, labels or texts are too long
+              hint: a name has 255 bytes at most, a series 64 labels, and all of it 4096 bytes
+        "#]].assert_eq(&reports([
+            MetricFault::Name { metric: metric() },
+            MetricFault::Label {
+                metric: metric(),
+                label: label(),
+            },
+            MetricFault::Twice {
+                metric: metric(),
+                label: label(),
+            },
+            MetricFault::TooLong { metric: metric() },
+        ]));
+    }
+
+    #[test]
+    fn every_fault_of_a_region_has_its_report() {
+        let path = || "/run/lyftlearn/metrics.region".into();
+        expect![[r#"
+            Unreadable: cannot read /run/lyftlearn/metrics.region
+              hint: only the program's user and root may read it
+            Contract: cannot understand /run/lyftlearn/metrics.region: it is not a region of this version
+              hint: lyftlearn-runtime run makes this file; check that nothing else writes to it
+        "#]].assert_eq(&reports([
+            RegionFault::Unreadable { path: path() },
+            RegionFault::NotOne { path: path() },
+        ]));
+    }
 
     #[test]
     fn a_file_that_may_not_be_read_is_said() {
         let path = "/run/lyftlearn/metrics.region".into();
         let error = Error::from(RegionFault::Unreadable { path }).because("permission denied");
-        assert_eq!(
-            error.report(),
-            "lyftlearn-runtime: cannot read /run/lyftlearn/metrics.region\n  \
-             because: permission denied\n  \
-             hint: only the program's user and root may read it\n"
-        );
+        expect![[r#"
+            lyftlearn-runtime: cannot read /run/lyftlearn/metrics.region
+              because: permission denied
+              hint: only the program's user and root may read it
+        "#]]
+        .assert_eq(&error.report());
+    }
+
+    #[test]
+    fn every_reason_to_count_alone_has_its_sentence() {
+        let path = || "/run/lyftlearn/metrics.region".into();
+        expect![[r#"
+            lyftlearn-runtime run did not start this process
+            there is no metrics.region in the run directory
+            /run/lyftlearn/metrics.region is not this user's to open
+            /run/lyftlearn/metrics.region is not a region of this version and boot
+        "#]]
+        .assert_eq(&sentences([
+            Degraded::Unsupervised,
+            Degraded::Absent,
+            Degraded::Denied(path()),
+            Degraded::Broken(path()),
+        ]));
     }
 }

@@ -186,36 +186,59 @@ fn shown(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use expect_test::expect;
+
     use super::{Key, Texts};
 
-    #[track_caller]
-    fn check(name: &str, labels: &[(&str, &str)], expected: &str) {
-        let report = Key::new(name, labels.iter().copied()).unwrap_err().report();
-        assert_eq!(report, format!("lyftlearn-runtime: {expected}\n"));
+    /// The report on each of them.
+    fn refused<'a>(
+        series: impl IntoIterator<Item = (&'a str, &'a [(&'a str, &'a str)])>,
+    ) -> String {
+        let key = |(name, labels): (&str, &[(&str, &str)])| {
+            Key::new(name, labels.iter().copied()).unwrap_err().report()
+        };
+        series.into_iter().map(key).collect()
     }
 
     #[test]
     fn every_mistake_names_the_metric() {
-        let hint = "a name has letters, digits, _ and :, and does not begin with a digit";
-        for name in ["", "1st", "a.b", "a-b", "é"] {
-            check(
-                name,
-                &[],
-                &format!("metric {name:?}: not a name\n  hint: {hint}"),
-            );
-        }
-        let hint =
-            "a label's name has letters, digits and _, and begins neither with a digit nor with __";
-        for label in ["", "a:b", "__name__", "1"] {
-            let said = format!("metric \"rows\": {label:?} is not a label's name\n  hint: {hint}");
-            check("rows", &[(label, "x")], &said);
-        }
-        let twice = "metric \"rows\": the label \"a\" comes twice";
-        check("rows", &[("a", "x"), ("b", "x"), ("a", "y")], twice);
+        let names = ["", "1st", "a.b", "a-b", "é"];
+        expect![[r#"
+            lyftlearn-runtime: metric "": not a name
+              hint: a name has letters, digits, _ and :, and does not begin with a digit
+            lyftlearn-runtime: metric "1st": not a name
+              hint: a name has letters, digits, _ and :, and does not begin with a digit
+            lyftlearn-runtime: metric "a.b": not a name
+              hint: a name has letters, digits, _ and :, and does not begin with a digit
+            lyftlearn-runtime: metric "a-b": not a name
+              hint: a name has letters, digits, _ and :, and does not begin with a digit
+            lyftlearn-runtime: metric "é": not a name
+              hint: a name has letters, digits, _ and :, and does not begin with a digit
+        "#]]
+        .assert_eq(&refused(names.map(|name| (name, [].as_slice()))));
+        let labels = ["", "a:b", "__name__", "1"].map(|label| [(label, "x")]);
+        expect![[r#"
+            lyftlearn-runtime: metric "rows": "" is not a label's name
+              hint: a label's name has letters, digits and _, and begins neither with a digit nor with __
+            lyftlearn-runtime: metric "rows": "a:b" is not a label's name
+              hint: a label's name has letters, digits and _, and begins neither with a digit nor with __
+            lyftlearn-runtime: metric "rows": "__name__" is not a label's name
+              hint: a label's name has letters, digits and _, and begins neither with a digit nor with __
+            lyftlearn-runtime: metric "rows": "1" is not a label's name
+              hint: a label's name has letters, digits and _, and begins neither with a digit nor with __
+        "#]].assert_eq(&refused(
+            labels.each_ref().map(|label| ("rows", label.as_slice())),
+        ));
         let long = "x".repeat(5_000);
-        let said = "metric \"rows\": names, labels or texts are too long\n  hint: \
-                    a name has 255 bytes at most, a series 64 labels, and all of it 4096 bytes";
-        check("rows", &[("a", &long)], said);
+        expect![[r#"
+            lyftlearn-runtime: metric "rows": the label "a" comes twice
+            lyftlearn-runtime: metric "rows": names, labels or texts are too long
+              hint: a name has 255 bytes at most, a series 64 labels, and all of it 4096 bytes
+        "#]]
+        .assert_eq(&refused([
+            ("rows", [("a", "x"), ("b", "x"), ("a", "y")].as_slice()),
+            ("rows", [("a", long.as_str())].as_slice()),
+        ]));
     }
 
     #[test]

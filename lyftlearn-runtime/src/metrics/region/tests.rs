@@ -10,6 +10,8 @@ use std::path::Path;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
+use expect_test::{Expect, expect};
+
 use super::layout::{Layout, gauge, header};
 use super::{
     Aggregate, Buckets, Degraded, Key, Kind, Place, Reader, Region, Snapshot, Value, create,
@@ -145,46 +147,43 @@ fn a_region_is_its_owners_alone_and_a_new_start_begins_at_nothing() {
 fn why_there_is_no_shared_region_is_said() {
     let run = tempfile::tempdir().unwrap();
     let path = run.path().join("metrics.region");
-    let degraded = |facts: &Facts| Region::of(facts).degraded().unwrap().to_string();
-    let nobody = "lyftlearn-runtime run did not start this process";
-    assert_eq!(degraded(&here()), nobody);
+    let degraded = |facts: &Facts| Region::of(facts).degraded().unwrap().clone();
+    assert_eq!(degraded(&here()), Degraded::Unsupervised);
     let facts = in_directory(run.path());
-    let absent = "there is no metrics.region in the run directory";
-    assert_eq!(degraded(&facts), absent);
+    assert_eq!(degraded(&facts), Degraded::Absent);
     assert!(!Degraded::Absent.is_surprising());
 
     std::fs::write(&path, [0; 1 << 16]).unwrap();
-    let broken = format!(
-        "{} is not a region of this version and boot",
-        path.display()
-    );
-    assert_eq!(degraded(&facts), broken);
+    assert_eq!(degraded(&facts), Degraded::Broken(path.clone()));
     std::fs::remove_file(&path).unwrap();
     std::fs::create_dir(&path).unwrap();
-    let denied = format!("{} is not this user's to open", path.display());
-    assert_eq!(degraded(&facts), denied);
+    assert_eq!(degraded(&facts), Degraded::Denied(path.clone()));
     check_report(
         run.path(),
-        "cannot read /run/lyftlearn/metrics.region\n  because: is a directory\n  \
-         hint: only the program's user and root may read it\n",
+        expect![[r#"
+        lyftlearn-runtime: cannot read /run/lyftlearn/metrics.region
+          because: is a directory
+          hint: only the program's user and root may read it
+    "#]],
     );
     std::fs::remove_dir(&path).unwrap();
     std::fs::write(&path, "canary").unwrap();
     check_report(
         run.path(),
-        "cannot understand /run/lyftlearn/metrics.region: \
-         it is not a region of this version\n  \
-         hint: lyftlearn-runtime run makes this file; check that nothing else writes to it\n",
+        expect![[r#"
+        lyftlearn-runtime: cannot understand /run/lyftlearn/metrics.region: it is not a region of this version
+          hint: lyftlearn-runtime run makes this file; check that nothing else writes to it
+    "#]],
     );
 }
 
 #[track_caller]
-fn check_report(run: &Path, expected: &str) {
+fn check_report(run: &Path, expected: Expect) {
     let read = Reader::open(run).and_then(|reader| reader.unwrap().snapshot());
     let error = read.unwrap_err();
     let shown = error.report();
     let shown = shown.replace(run.to_str().unwrap(), "/run/lyftlearn");
-    assert_eq!(shown, format!("lyftlearn-runtime: {expected}"));
+    expected.assert_eq(&shown);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Declarations as people get them wrong, and where each source lies.
 
+use expect_test::{Expect, expect};
+
 use super::super::{File, read};
 use super::{Declared, FIELDS, Source};
 
@@ -17,15 +19,9 @@ fn declared(text: &str) -> Vec<Declared> {
 }
 
 #[track_caller]
-fn check(text: &str, mistakes: &[&str]) {
-    let report = read(&[file(text)], std::iter::empty(), &[])
-        .unwrap_err()
-        .report();
-    let mut expected = "lyftlearn-runtime: cannot use these settings\n".to_owned();
-    for mistake in mistakes {
-        expected.push_str(&format!("  {mistake}\n"));
-    }
-    assert_eq!(report, expected);
+fn check(text: &str, report: Expect) {
+    let refused = read(&[file(text)], std::iter::empty(), &[]).unwrap_err();
+    report.assert_eq(&refused.report());
 }
 
 #[test]
@@ -34,17 +30,18 @@ fn every_mistake_shows_at_once_and_no_value_does() {
         "[secrets.a]\nform = \"canary\"\nfrom = \"canary:x\"\nrequired = \"canary\"\n\
          [secrets.b]\nfrom = \"env:B\"\nenv = \"LD_PRELOAD\"\nfile = \"../canary\"\non_change = \"SIGTERM\"\n\
          [secrets.\"c d\"]\nfrom.kubernets = \"env:canary\"\n",
-        &[
-            "secrets.a.form in /etc/lyftlearn/runtime.toml: not a setting; did you mean secrets.a.from?",
-            "secrets.c d.from.kubernets in /etc/lyftlearn/runtime.toml: not a setting; did you mean secrets.c d.from.kubernetes?",
-            "secrets.a.from in /etc/lyftlearn/runtime.toml: expected confidant://SERVICE, aws-secretsmanager:NAME[?stage=STAGE|?version=ID][#KEY], aws-ssm:/NAME[#KEY], aws-ssm:/PATH/, file:/PATH or env:NAME",
-            "secrets.a.required in /etc/lyftlearn/runtime.toml: expected true or false",
-            "secrets.b.env in /etc/lyftlearn/runtime.toml: expected no protected variable; name it in the setting environment.allow if it is meant",
-            "secrets.b.file in /etc/lyftlearn/runtime.toml: expected true, false, or a file's name",
-            "secrets.b.on_change in /etc/lyftlearn/runtime.toml: expected a signal that a program may be sent without being stopped, such as SIGHUP",
-            "secrets.c d: expected letters, digits, -, _ and . in a secret's name",
-            "secrets.c d: expected a source: set from",
-        ],
+        expect![[r#"
+            lyftlearn-runtime: cannot use these settings
+              secrets.a.form in /etc/lyftlearn/runtime.toml: not a setting; did you mean secrets.a.from?
+              secrets.c d.from.kubernets in /etc/lyftlearn/runtime.toml: not a setting; did you mean secrets.c d.from.kubernetes?
+              secrets.a.from in /etc/lyftlearn/runtime.toml: expected confidant://SERVICE, aws-secretsmanager:NAME[?stage=STAGE|?version=ID][#KEY], aws-ssm:/NAME[#KEY], aws-ssm:/PATH/, file:/PATH or env:NAME
+              secrets.a.required in /etc/lyftlearn/runtime.toml: expected true or false
+              secrets.b.env in /etc/lyftlearn/runtime.toml: expected no protected variable; name it in the setting environment.allow if it is meant
+              secrets.b.file in /etc/lyftlearn/runtime.toml: expected true, false, or a file's name
+              secrets.b.on_change in /etc/lyftlearn/runtime.toml: expected a signal that a program may be sent without being stopped, such as SIGHUP
+              secrets.c d: expected letters, digits, -, _ and . in a secret's name
+              secrets.c d: expected a source: set from
+        "#]],
     );
 }
 
@@ -52,10 +49,11 @@ fn every_mistake_shows_at_once_and_no_value_does() {
 fn two_secrets_do_not_share_a_variable_or_a_file() {
     check(
         "[secrets.a]\nfrom = \"env:X\"\nenv = \"B\"\nfile = \"f\"\n[secrets.b]\nfrom = \"env:Y\"\nfile = \"f\"\n",
-        &[
-            "secrets.b: expected a variable for each secret",
-            "secrets.b.file in /etc/lyftlearn/runtime.toml: expected a file for each secret",
-        ],
+        expect![[r#"
+            lyftlearn-runtime: cannot use these settings
+              secrets.b: expected a variable for each secret
+              secrets.b.file in /etc/lyftlearn/runtime.toml: expected a file for each secret
+        "#]],
     );
 }
 
@@ -63,20 +61,25 @@ fn two_secrets_do_not_share_a_variable_or_a_file() {
 fn a_table_in_another_form_is_refused() {
     check(
         "secrets = \"canary\"\n",
-        &["secrets in /etc/lyftlearn/runtime.toml: expected tables, such as [secrets.db]"],
+        expect![[r#"
+        lyftlearn-runtime: cannot use these settings
+          secrets in /etc/lyftlearn/runtime.toml: expected tables, such as [secrets.db]
+    "#]],
     );
     check(
         "[secrets]\ndb = \"env:canary\"\ndeadline = \"canary\"\n",
-        &[
-            "secrets.db in /etc/lyftlearn/runtime.toml: expected a table: [secrets.db] with from = ...",
-            "secrets.deadline in /etc/lyftlearn/runtime.toml: expected a whole number of seconds",
-        ],
+        expect![[r#"
+            lyftlearn-runtime: cannot use these settings
+              secrets.db in /etc/lyftlearn/runtime.toml: expected a table: [secrets.db] with from = ...
+              secrets.deadline in /etc/lyftlearn/runtime.toml: expected a whole number of seconds
+        "#]],
     );
     check(
         "[confidant]\nurl = \"https://name:canary@example.net\"\n",
-        &[
-            "confidant.url in /etc/lyftlearn/runtime.toml: expected a URL, such as https://confidant.example.net",
-        ],
+        expect![[r#"
+            lyftlearn-runtime: cannot use these settings
+              confidant.url in /etc/lyftlearn/runtime.toml: expected a URL, such as https://confidant.example.net
+        "#]],
     );
 }
 

@@ -1,0 +1,81 @@
+//! The house rules of tests that no compiler holds: nothing is waited for without a deadline.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "reads the repository, not the world; a test fails by panicking"
+)]
+
+use std::path::{Path, PathBuf};
+
+/// How a process is waited for without a deadline, and how a thread waits for nothing.
+const ENDLESS: &[&str] = &[
+    ".output()",
+    ".status()",
+    ".wait()",
+    ".wait_with_output()",
+    "thread::sleep",
+];
+
+/// What is something else.
+const ALL_THE_SAME: &[(&str, &str)] = &[
+    // An answer of HTTP has a status.
+    ("src/story.rs", "answer.status()"),
+    // What clients do while the time of a drain passes.
+    ("tests/image/pod.rs", "thread::sleep"),
+];
+
+fn files(directory: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// A line without its texts and its comment: Python in a text may wait as it likes.
+fn code(line: &str, in_text: &mut bool) -> String {
+    let mut code = String::new();
+    let mut letters = line.chars().peekable();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\\' if *in_text => drop(letters.next()),
+            '\'' if !*in_text && letters.peek() == Some(&'"') => drop(letters.next()),
+            '"' => *in_text = !*in_text,
+            '/' if !*in_text && letters.peek() == Some(&'/') => break,
+            _ if *in_text => {}
+            _ => code.push(letter),
+        }
+    }
+    code
+}
+
+#[test]
+fn nothing_is_waited_for_without_a_deadline() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut paths = Vec::new();
+    files(&here.join("src"), &mut paths);
+    files(&here.join("tests"), &mut paths);
+    assert!(paths.len() > 60, "the tests were not read");
+    let mut wrong = Vec::new();
+    for path in paths {
+        let name = path.strip_prefix(here).unwrap().display().to_string();
+        let mut in_text = false;
+        for (number, line) in std::fs::read_to_string(&path).unwrap().lines().enumerate() {
+            let code = code(line, &mut in_text);
+            let allowed = ALL_THE_SAME
+                .iter()
+                .any(|(file, word)| *file == name && code.contains(word));
+            if !allowed && ENDLESS.iter().any(|word| code.contains(word)) {
+                wrong.push(format!("{name}:{}: {}", number + 1, line.trim()));
+            }
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "see src/command.rs and src/wait.rs:\n{}",
+        wrong.join("\n")
+    );
+}
