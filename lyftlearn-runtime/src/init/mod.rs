@@ -3,17 +3,18 @@
 
 mod agent;
 mod children;
+mod executable;
 mod fault;
+mod helper_process;
 mod memory;
-mod own;
 mod procfs;
 mod shells;
 mod signals;
 mod spawn;
 mod stage;
+mod stage_report;
 mod stopping;
 mod supervise;
-mod word;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,18 +22,21 @@ use std::time::Duration;
 
 pub(crate) use agent::Helper;
 pub(crate) use children::LeftBehind;
-pub(crate) use own::path as own_path;
+pub(crate) use executable::path as own_path;
+#[cfg(feature = "agent")]
+pub(crate) use helper_process::ask_helper;
+pub(crate) use helper_process::run_last_helper;
 pub(crate) use stage::{
-    Stage, User, WORD as STAGE, become_program, become_user, let_stops_come, take_terminal,
+    STAGE_ARGUMENT as STAGE, Stage, User, become_program, become_user, let_stops_come,
+    take_terminal,
 };
+pub(crate) use stage_report::ReportPath;
 pub(crate) use stopping::{Budget, agents_time};
 pub(crate) use supervise::{Ending, Policy, Program, Scope, Status, now, supervise};
-pub(crate) use word::Way;
 
 use fault::InitFault;
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, Signal};
-use rustix::process::WaitOptions;
 use signals::{Arrived, To};
 
 use crate::error::Error;
@@ -175,107 +179,6 @@ pub(crate) fn belongs_to(parent: u32) -> Option<()> {
     // Before the check: a parent that ends in between is noticed by one of them.
     nix::sys::prctl::set_pdeathsig(Signal::SIGKILL).ok()?;
     (std::os::unix::process::parent_id() == parent).then_some(())
-}
-
-/// Starts this binary once more for what waits on others, asks it `question` on its standard
-/// input and waits for what it says; `None` when it comes to no end within `patience`. A
-/// `socket` is handed to it as to the agent.
-#[cfg(feature = "agent")]
-pub(crate) fn errand(
-    argv: &[std::ffi::OsString],
-    environment: &[(std::ffi::OsString, std::ffi::OsString)],
-    question: &[u8],
-    patience: Duration,
-    socket: Option<std::os::fd::OwnedFd>,
-) -> Option<Vec<u8>> {
-    use std::io::{Read, Write};
-    use std::net::Shutdown;
-    use std::os::fd::AsRawFd;
-    use std::os::unix::net::UnixStream;
-
-    let own = own_path()?;
-    let words = spawn::Words::new(argv, environment).ok()?;
-    let (mut ours, theirs) = UnixStream::pair().ok()?;
-    let socket = socket.map(agent::aside);
-    let mut files = vec![(theirs.as_raw_fd(), 0), (theirs.as_raw_fd(), 1)];
-    files.extend(
-        socket
-            .as_ref()
-            .map(|socket| (socket.as_raw_fd(), agent::FIRST_SOCKET)),
-    );
-    let found = signals::block().ok()?;
-    // Nothing that arrives here is for it: it ends when it is done, or with this process.
-    let errand = spawn::spawn(&own, &words, &SigSet::empty(), &files, None);
-    // `exec` has armed nothing, and what it becomes inherits this.
-    if !signals::is_every(&found) {
-        let _ = found.thread_set_mask();
-    }
-    let errand = errand.ok()?;
-    drop(theirs);
-    let mut exchange = || {
-        ours.write_all(question)?;
-        ours.shutdown(Shutdown::Write)?;
-        let until = now() + patience;
-        let mut answer = Vec::new();
-        let mut part = [0; 16 << 10];
-        loop {
-            let left = until.saturating_sub(now());
-            if left.is_zero() {
-                return Err(std::io::ErrorKind::TimedOut.into());
-            }
-            ours.set_read_timeout(Some(left))?;
-            match ours.read(&mut part) {
-                Ok(0) => return Ok::<_, std::io::Error>(answer),
-                Ok(length) => answer.extend_from_slice(&part[..length]),
-                Err(err) if err.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(err) => return Err(err),
-            }
-        }
-    };
-    let answer = exchange().ok();
-    if answer.is_none() {
-        signals::send(To::Process(errand), Signal::SIGKILL as i32);
-    }
-    let _ = rustix::process::waitpid(Some(errand), WaitOptions::empty());
-    answer
-}
-
-/// Starts this binary once more for what must not be able to hold PID 1 up, and waits for
-/// it, but not beyond `until`. A `directory` is its standard input.
-pub(crate) fn last_errand(
-    argv: &[std::ffi::OsString],
-    environment: &[(std::ffi::OsString, std::ffi::OsString)],
-    directory: Option<&std::os::fd::OwnedFd>,
-    until: Duration,
-) {
-    use std::os::fd::AsRawFd;
-
-    let Some(own) = own_path() else { return };
-    let Ok(words) = spawn::Words::new(argv, environment) else {
-        return;
-    };
-    let files: Vec<_> = directory
-        .map(|directory| (directory.as_raw_fd(), 0))
-        .into_iter()
-        .collect();
-    let Ok(errand) = spawn::spawn(&own, &words, &SigSet::empty(), &files, None) else {
-        return;
-    };
-    let mut signals = SigSet::empty();
-    signals.add(Signal::SIGCHLD);
-    loop {
-        while let Ok(Some((pid, _))) = rustix::process::wait(WaitOptions::NOHANG) {
-            if pid == errand {
-                return;
-            }
-        }
-        let left = until.saturating_sub(now());
-        if left.is_zero() {
-            signals::send(To::Process(errand), Signal::SIGKILL as i32);
-            return;
-        }
-        signals::next(&signals, Some(left));
-    }
 }
 
 #[cfg(test)]

@@ -14,11 +14,11 @@ use serde::{Deserialize, Serialize};
 
 use super::fault::InitFault;
 use super::spawn::{self, Words};
-use super::word::Way;
+use super::stage_report::ReportPath;
 use crate::error::Error;
 
 /// The word by which this binary knows that it is the second stage.
-pub(crate) const WORD: &str = "--second-stage";
+pub(crate) const STAGE_ARGUMENT: &str = "--second-stage";
 
 /// What the second stage has to do.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,7 +30,7 @@ pub(crate) struct Stage {
     /// Become this user.
     pub(crate) user: Option<User>,
     /// Where to say why it did not work.
-    pub(crate) word: Option<Way>,
+    pub(crate) report: Option<ReportPath>,
 }
 
 impl Stage {
@@ -38,7 +38,11 @@ impl Stage {
     /// is the program's.
     pub(super) fn words(&self, file: &Path, argv: &[OsString]) -> Vec<OsString> {
         let itself = serde_json::to_string(self).expect("plain data has no failure to report");
-        let ours = ["lyftlearn-runtime".into(), WORD.into(), itself.into()];
+        let ours = [
+            "lyftlearn-runtime".into(),
+            STAGE_ARGUMENT.into(),
+            itself.into(),
+        ];
         ours.into_iter()
             .chain([file.as_os_str().to_owned()])
             .chain(argv.iter().cloned())

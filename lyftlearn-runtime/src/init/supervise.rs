@@ -20,9 +20,9 @@ use super::shells::Shells;
 use super::signals::{self, Arrived, To};
 use super::spawn::{self, Words};
 use super::stage::{self, Stage, User};
+use super::stage_report::ReportPipe;
 use super::stopping::{Act, Budget, Event, Machine, Stop};
-use super::word::Word;
-use super::{Armed, children, is_pid_one, memory, own};
+use super::{Armed, children, is_pid_one, memory, own_path};
 use crate::contract::ledger;
 use crate::error::Error;
 
@@ -132,7 +132,7 @@ pub(crate) fn supervise(
     let agent = helper
         .map(|helper| Agent::new(helper, armed.before))
         .transpose()?;
-    let (child, word) = start(&armed, &program)?;
+    let (child, report) = start(&armed, &program)?;
     drop(program);
     let mut supervisor = Supervisor {
         child,
@@ -140,7 +140,7 @@ pub(crate) fn supervise(
         machine: Machine::new(policy.budget, agent.is_some()),
         agent,
         kept: kept.map(AsRawFd::as_raw_fd),
-        word,
+        report,
         announce,
         shells: Shells::none(),
         orphans: Orphans::none(),
@@ -180,19 +180,19 @@ fn foreground() -> bool {
     })
 }
 
-fn start(armed: &Armed, program: &Program) -> Result<(Pid, Option<Word>), Error> {
+fn start(armed: &Armed, program: &Program) -> Result<(Pid, Option<ReportPipe>), Error> {
     let terminal = foreground();
     let needed = terminal || program.user.is_some();
     let mut mask = armed.before;
-    let mut word = None;
-    let (file, words) = match own::path().filter(|_| needed) {
+    let mut report = None;
+    let (file, words) = match own_path().filter(|_| needed) {
         Some(own) => {
-            word = Word::new();
+            report = ReportPipe::new();
             let stage = Stage {
                 terminal,
                 held: stage::hold_stops(&mut mask),
                 user: program.user.clone(),
-                word: word.as_ref().and_then(Word::way),
+                report: report.as_ref().and_then(ReportPipe::path),
             };
             let argv = stage.words(&program.file, &program.argv);
             (own, Words::new(&argv, &program.environment)?)
@@ -214,7 +214,7 @@ fn start(armed: &Armed, program: &Program) -> Result<(Pid, Option<Word>), Error>
         child = spawn::spawn(&file, &words, &mask, &[], None);
     }
     let child = child.map_err(|errno| spawn::not_started(&program.file, errno))?;
-    Ok((child, word))
+    Ok((child, report))
 }
 
 /// The directory that this process was started in.
@@ -279,7 +279,7 @@ struct Supervisor<'a> {
     agent: Option<Agent>,
     kept: Option<i32>,
     /// Where a second stage says why it could not become the program.
-    word: Option<Word>,
+    report: Option<ReportPipe>,
     announce: Announce<'a>,
     shells: Shells,
     orphans: Orphans,
@@ -291,8 +291,8 @@ struct Supervisor<'a> {
 
 impl Supervisor<'_> {
     fn run(&mut self, armed: &Armed) {
-        let word = self.word.as_ref().map(Word::number);
-        let_go(self.agent.as_ref(), [self.kept, word]);
+        let report = self.report.as_ref().map(ReportPipe::number);
+        let_go(self.agent.as_ref(), [self.kept, report]);
         memory::give_back();
         for arrived in &armed.waiting {
             self.signal(*arrived);
@@ -432,7 +432,7 @@ impl Supervisor<'_> {
                     let ended = now();
                     self.ended = Some(ended);
                     self.shells.let_go();
-                    let not_started = self.word.as_ref().is_some_and(Word::is_there);
+                    let not_started = self.report.as_ref().is_some_and(ReportPipe::is_there);
                     told(&mut self.agent, |agent| {
                         agent.program_ended(pid, read(status), not_started, ended);
                     });
@@ -494,7 +494,7 @@ impl Supervisor<'_> {
         Ending {
             program: self.child.as_raw_nonzero().get(),
             status: self.status.map_or(Status::Unkillable, read),
-            not_started: self.word.as_ref().and_then(Word::heard),
+            not_started: self.report.as_ref().and_then(ReportPipe::read),
             stop: self.machine.stop(),
             killed: self.machine.killed(),
             left_behind: self.orphans.left(),

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 #[cfg(feature = "agent")]
-pub(super) use start::{WORD, agent};
+pub(super) use start::{ARGUMENT, agent};
 
 use super::credentials;
 use super::statsd::Listening;

@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::facts::Facts;
 use crate::init;
 
-/// Beyond what an errand may take: for its start and its answer.
+/// Added to what a helper may take: for its start and its answer.
 const MARGIN: Duration = Duration::from_secs(2);
 
 /// How a parent hands sockets over (sd_listen_fds(3)).
@@ -53,7 +53,7 @@ pub(super) fn ask<A: DeserializeOwned>(
         .map(OsString::from)
         .into();
     let question = serde_json::to_vec(question).expect("plain data has no failure to report");
-    let answer = init::errand(
+    let answer = init::ask_helper(
         &argv,
         &environment(facts, usize::from(socket.is_some())),
         &Zeroizing::new(question),
@@ -63,7 +63,7 @@ pub(super) fn ask<A: DeserializeOwned>(
     serde_json::from_slice(&Zeroizing::new(answer?)).ok()
 }
 
-/// The errand itself.
+/// Runs in the helper process itself.
 pub(super) fn run<Q: DeserializeOwned, A: Serialize>(
     word: &'static str,
     arguments: &[OsString],

@@ -38,13 +38,13 @@ pub(crate) fn helper(arguments: &[OsString]) -> Option<Result<u8, Error>> {
     let (word, rest) = arguments.split_first()?;
     Some(match word.to_str()? {
         init::STAGE => second_stage::stage(rest),
-        outcome::WORD => outcome::outcome(rest),
+        outcome::ARGUMENT => outcome::outcome(rest),
         #[cfg(feature = "agent")]
-        secrets::WORD => secrets::helper(rest),
+        secrets::ARGUMENT => secrets::helper(rest),
         #[cfg(feature = "agent")]
-        required::WORD => required::helper(rest),
+        required::ARGUMENT => required::helper(rest),
         #[cfg(feature = "agent")]
-        agent::WORD => agent::agent(rest),
+        agent::ARGUMENT => agent::agent(rest),
         _ => return None,
     })
 }

@@ -1,4 +1,4 @@
-//! The last errand: says why it ended, where each platform looks. A process of its own,
+//! The helper process of the end: says why it ended, where each platform looks. A process of its own,
 //! because a mount that hangs must not hold PID 1 up.
 
 use std::ffi::OsString;
@@ -18,13 +18,13 @@ use crate::platform::{ReasonLimit, shows_the_log_instead};
 use crate::secrets::parse;
 use crate::stderr;
 
-/// The word by which this binary knows that it is on this errand.
-pub(super) const WORD: &str = "--outcome";
+/// The word that starts this binary as this helper.
+pub(super) const ARGUMENT: &str = "--outcome";
 
-/// What starts the errand, which is handed the run directory.
+/// The command line of the helper, which is handed the run directory.
 pub(super) fn words(end: &End) -> Vec<OsString> {
     let end = serde_json::to_string(end).expect("plain data has no failure to report");
-    ["lyftlearn-runtime".into(), WORD.into(), end.into()].into()
+    ["lyftlearn-runtime".into(), ARGUMENT.into(), end.into()].into()
 }
 
 pub(super) fn outcome(words: &[OsString]) -> Result<u8, Error> {
@@ -32,7 +32,7 @@ pub(super) fn outcome(words: &[OsString]) -> Result<u8, Error> {
         .first()
         .and_then(|word| serde_json::from_str(word.to_str()?).ok());
     let Some(end) = end else {
-        return Err(not_for_people(WORD));
+        return Err(not_for_people(ARGUMENT));
     };
     let facts = Facts::capture(Vec::new());
     let variables = facts
@@ -73,7 +73,7 @@ fn delivered_secrets(run: Option<&Directory>) -> Vec<String> {
         .collect()
 }
 
-/// The outcome of a program that did what it was there for, without an errand: there is
+/// The outcome of a program that did what it was there for, without a helper: there is
 /// nothing to find out, and no platform's file to write.
 pub(super) fn completed(facts: &Facts, end: &End, run: Option<&Directory>) {
     let mut outcome = Outcome::of(end, Vec::new(), oom_kills(facts, end), &Redact::default());

@@ -15,7 +15,7 @@ use crate::workload::{CredentialMode, CredentialSource};
 
 /// The word by which this binary knows that it is to ask for the identity.
 #[cfg(feature = "agent")]
-pub(super) const WORD: &str = "--identity";
+pub(super) const ARGUMENT: &str = "--identity";
 
 /// Why a start does without a program.
 #[derive(Debug, PartialEq, Eq)]
@@ -140,15 +140,15 @@ fn asked(_: &Facts, _: &Resolved) -> Result<Option<UnixDatagram>, Error> {
     Err(RequiredFault::NotAsked.into())
 }
 
-/// Has an errand ask, again and again.
+/// Has a helper process ask until it gets an answer.
 #[cfg(feature = "agent")]
 fn asked(facts: &Facts, resolved: &Resolved) -> Result<Option<UnixDatagram>, Error> {
     let identity = &resolved.identity;
     let patience = std::time::Duration::from_secs(identity.startup_seconds.into());
     // Without them the agent asks once more.
-    let (agents, errands) = UnixDatagram::pair().ok().unzip();
+    let (agents, helpers) = UnixDatagram::pair().ok().unzip();
     let answer: Option<Answer> =
-        super::helper_process::ask(facts, WORD, identity, patience, errands);
+        super::helper_process::ask(facts, ARGUMENT, identity, patience, helpers);
     let (cause, waited) = match answer {
         Some(Answer { cause: None, .. }) => return Ok(agents),
         Some(Answer {
@@ -174,10 +174,10 @@ struct Answer {
     waited: bool,
 }
 
-/// The errand.
+/// Runs in the helper process.
 #[cfg(feature = "agent")]
 pub(super) fn helper(arguments: &[std::ffi::OsString]) -> Result<u8, Error> {
-    super::helper_process::run(WORD, arguments, async |identity| {
+    super::helper_process::run(ARGUMENT, arguments, async |identity| {
         // Taken first: a process that the source starts must not get it.
         let socket = ListenFd::from_env().take_unix_datagram(0).ok().flatten();
         let cause = match crate::credentials::first(&identity).await {

@@ -112,7 +112,7 @@ pub(crate) fn run(
         outcome::completed(&facts, &end, run);
     } else {
         let words = outcome::words(&end);
-        init::last_errand(&words, facts.vars(), file.as_deref(), ending.report_until);
+        init::run_last_helper(&words, facts.vars(), file.as_deref(), ending.report_until);
     }
     drop(region);
     drop(locked(&kept).take());
@@ -168,7 +168,7 @@ fn report_not_started(facts: &Facts, end: End, run: Option<&Directory>, error: &
 }
 
 fn report(facts: &Facts, end: &End, run: Option<&Directory>) {
-    init::last_errand(
+    init::run_last_helper(
         &outcome::words(end),
         facts.vars(),
         run.map(Directory::file).as_deref(),

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::fault::not_for_people;
 use crate::error::Error;
 use crate::facts::Facts;
-use crate::init::{self, Stage, Way};
+use crate::init::{self, ReportPath, Stage};
 
 pub(super) fn stage(words: &[OsString]) -> Result<u8, Error> {
     let Some((stage, file, argv)) = read(words) else {
@@ -17,7 +17,7 @@ pub(super) fn stage(words: &[OsString]) -> Result<u8, Error> {
     }
     init::let_stops_come(&stage.held);
     // While this process may still open it.
-    let word = stage.word.as_ref().and_then(Way::open);
+    let report = stage.report.as_ref().and_then(ReportPath::open);
     let environment = Facts::capture(Vec::new());
     let become_it = || match &stage.user {
         Some(user) => init::become_user(user).map_or_else(
@@ -28,8 +28,8 @@ pub(super) fn stage(words: &[OsString]) -> Result<u8, Error> {
     };
     let error = become_it();
     // For PID 1, which cannot tell this exit code from the program's own.
-    if let Some(word) = word {
-        word.say(&error.report());
+    if let Some(report) = report {
+        report.write(&error.report());
     }
     Err(error)
 }

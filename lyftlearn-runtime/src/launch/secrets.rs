@@ -1,5 +1,5 @@
 //! Secrets on their way to the program: what is here is read, what is elsewhere is fetched by
-//! an errand of this binary, and nothing is started without what is required.
+//! a helper process, and nothing is started without what is required.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -22,7 +22,7 @@ use crate::settings::secrets::{Declared, Source};
 
 /// The word by which this binary knows that it is to fetch.
 #[cfg(feature = "agent")]
-pub(crate) const WORD: &str = "--secrets";
+pub(crate) const ARGUMENT: &str = "--secrets";
 
 /// Everything that is to be delivered.
 #[derive(Debug, Default)]
@@ -291,7 +291,7 @@ fn fetch(_: &Facts, _: &Resolved, wanted: Vec<(String, Source)>) -> Fetched {
     wanted.into_iter().map(none).collect()
 }
 
-/// Has the errand fetch, and waits for it.
+/// Has a helper process fetch them, and waits for it.
 #[cfg(feature = "agent")]
 fn fetch(facts: &Facts, resolved: &Resolved, wanted: Vec<(String, Source)>) -> Fetched {
     use crate::secrets::fetch::{Answer, request};
@@ -300,7 +300,8 @@ fn fetch(facts: &Facts, resolved: &Resolved, wanted: Vec<(String, Source)>) -> F
     let mut fetched: Fetched = wanted.iter().map(lost).collect();
     let request = request(facts, resolved, wanted);
     let patience = std::time::Duration::from_secs(request.deadline_seconds.into());
-    let answer: Option<Answer> = super::helper_process::ask(facts, WORD, &request, patience, None);
+    let answer: Option<Answer> =
+        super::helper_process::ask(facts, ARGUMENT, &request, patience, None);
     let answer = answer.unwrap_or_default();
     fetched.extend(
         answer
@@ -313,8 +314,8 @@ fn fetch(facts: &Facts, resolved: &Resolved, wanted: Vec<(String, Source)>) -> F
     fetched
 }
 
-/// The errand.
+/// Runs in the helper process.
 #[cfg(feature = "agent")]
 pub(crate) fn helper(arguments: &[OsString]) -> Result<u8, Error> {
-    super::helper_process::run(WORD, arguments, crate::secrets::fetch::fetch)
+    super::helper_process::run(ARGUMENT, arguments, crate::secrets::fetch::fetch)
 }

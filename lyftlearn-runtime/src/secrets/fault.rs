@@ -114,7 +114,7 @@ pub(crate) enum Why {
         key: String,
     },
     NoVariable,
-    /// The errand did not come back.
+    /// The helper process did not answer.
     Lost,
 }
 

@@ -22,12 +22,12 @@ use crate::metrics::statsd::Listener as Heard;
 use crate::settings::secrets::Declared;
 
 /// The word by which this binary knows that it is the agent.
-pub(in crate::launch) const WORD: &str = "--agent";
+pub(in crate::launch) const ARGUMENT: &str = "--agent";
 
 pub(in crate::launch) fn agent(words: &[OsString]) -> Result<u8, Error> {
     let parent = words.first().and_then(|word| word.to_str()?.parse().ok());
     let Some(parent) = parent else {
-        return Err(not_for_people(WORD));
+        return Err(not_for_people(ARGUMENT));
     };
     crate::agent::serve(parent)?;
     Ok(0)
@@ -118,7 +118,7 @@ pub(super) fn helper(facts: &Facts, needs: &mut Needs<'_>) -> std::io::Result<Op
         file,
         argv: vec![
             "lyftlearn-runtime".into(),
-            WORD.into(),
+            ARGUMENT.into(),
             std::process::id().to_string().into(),
         ],
         environment,

@@ -1,0 +1,114 @@
+//! Helper processes: this binary, started again for what may wait on a network or on a mount. They
+//! must not be able to hold up PID 1.
+
+use std::ffi::OsString;
+#[cfg(feature = "agent")]
+use std::io::{Read, Write};
+#[cfg(feature = "agent")]
+use std::net::Shutdown;
+use std::os::fd::{AsRawFd, OwnedFd};
+#[cfg(feature = "agent")]
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use nix::sys::signal::{SigSet, Signal};
+use rustix::process::WaitOptions;
+
+#[cfg(feature = "agent")]
+use super::agent;
+use super::signals::{self, To};
+use super::{now, own_path, spawn};
+
+/// Starts this binary again as a helper process, writes `question` to its standard input and waits
+/// for its answer; `None` when that does not come within `patience`. A `socket` is handed to it as
+/// to the agent.
+#[cfg(feature = "agent")]
+pub(crate) fn ask_helper(
+    argv: &[OsString],
+    environment: &[(OsString, OsString)],
+    question: &[u8],
+    patience: Duration,
+    socket: Option<OwnedFd>,
+) -> Option<Vec<u8>> {
+    let own = own_path()?;
+    let words = spawn::Words::new(argv, environment).ok()?;
+    let (mut ours, theirs) = UnixStream::pair().ok()?;
+    let socket = socket.map(agent::aside);
+    let mut files = vec![(theirs.as_raw_fd(), 0), (theirs.as_raw_fd(), 1)];
+    files.extend(
+        socket
+            .as_ref()
+            .map(|socket| (socket.as_raw_fd(), agent::FIRST_SOCKET)),
+    );
+    let found = signals::block().ok()?;
+    // Nothing that arrives here is for it: it ends when it is done, or with this process.
+    let helper = spawn::spawn(&own, &words, &SigSet::empty(), &files, None);
+    // `exec` has armed nothing, and what it becomes inherits this.
+    if !signals::is_every(&found) {
+        let _ = found.thread_set_mask();
+    }
+    let helper = helper.ok()?;
+    drop(theirs);
+    let mut exchange = || {
+        ours.write_all(question)?;
+        ours.shutdown(Shutdown::Write)?;
+        let until = now() + patience;
+        let mut answer = Vec::new();
+        let mut part = [0; 16 << 10];
+        loop {
+            let left = until.saturating_sub(now());
+            if left.is_zero() {
+                return Err(std::io::ErrorKind::TimedOut.into());
+            }
+            ours.set_read_timeout(Some(left))?;
+            match ours.read(&mut part) {
+                Ok(0) => return Ok::<_, std::io::Error>(answer),
+                Ok(length) => answer.extend_from_slice(&part[..length]),
+                Err(err) if err.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(err) => return Err(err),
+            }
+        }
+    };
+    let answer = exchange().ok();
+    if answer.is_none() {
+        signals::send(To::Process(helper), Signal::SIGKILL as i32);
+    }
+    let _ = rustix::process::waitpid(Some(helper), WaitOptions::empty());
+    answer
+}
+
+/// Starts this binary again as the helper process of the end, and waits for it, but not beyond
+/// `until`. A `directory` is its standard input.
+pub(crate) fn run_last_helper(
+    argv: &[OsString],
+    environment: &[(OsString, OsString)],
+    directory: Option<&OwnedFd>,
+    until: Duration,
+) {
+    let Some(own) = own_path() else { return };
+    let Ok(words) = spawn::Words::new(argv, environment) else {
+        return;
+    };
+    let files: Vec<_> = directory
+        .map(|directory| (directory.as_raw_fd(), 0))
+        .into_iter()
+        .collect();
+    let Ok(helper) = spawn::spawn(&own, &words, &SigSet::empty(), &files, None) else {
+        return;
+    };
+    let mut signals = SigSet::empty();
+    signals.add(Signal::SIGCHLD);
+    loop {
+        while let Ok(Some((pid, _))) = rustix::process::wait(WaitOptions::NOHANG) {
+            if pid == helper {
+                return;
+            }
+        }
+        let left = until.saturating_sub(now());
+        if left.is_zero() {
+            signals::send(To::Process(helper), Signal::SIGKILL as i32);
+            return;
+        }
+        signals::next(&signals, Some(left));
+    }
+}
