@@ -278,8 +278,8 @@ fn only_the_platform_room_asks_which_platform_this_is() {
 
 /// Where unsafe code has earned its place; a file more is a discussion.
 const UNSAFE: &[&str] = &[
-    "init/memory.rs",
     "init/executable.rs",
+    "init/memory.rs",
     "init/signals.rs",
     "init/spawn.rs",
     "main.rs",
@@ -366,7 +366,7 @@ const BY_PATH_ALL_THE_SAME: &[(&str, &str)] = &[
     ("init/children.rs", "rustix::fs::open("),
     ("init/procfs.rs", "CWD"),
     ("init/procfs.rs", "rustix::fs::open("),
-    ("init/supervise.rs", "rustix::fs::open("),
+    ("init/start.rs", "rustix::fs::open("),
     ("init/stage.rs", "rustix::fs::open("),
     ("init/stage_report.rs", "rustix::fs::open("),
 ];

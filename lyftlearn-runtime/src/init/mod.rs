@@ -13,6 +13,7 @@ mod signals;
 mod spawn;
 mod stage;
 mod stage_report;
+mod start;
 mod stopping;
 mod supervise;
 
@@ -31,8 +32,9 @@ pub(crate) use stage::{
     take_terminal,
 };
 pub(crate) use stage_report::ReportPath;
+pub(crate) use start::Program;
 pub(crate) use stopping::{Budget, agents_time};
-pub(crate) use supervise::{Ending, Policy, Program, Scope, Status, now, supervise};
+pub(crate) use supervise::{Ending, Policy, Scope, Status, now, supervise};
 
 use fault::InitFault;
 use nix::errno::Errno;
