@@ -1,4 +1,5 @@
-//! The Python door: the same Rust code, as Python objects. A view, with no logic of its own.
+//! The Python door: the same Rust code, as Python objects. What a platform, a setting or a secret means is decided in
+//! the crate; what only Python can do (handlers, callbacks, dataclasses) is in the package.
 //! Starts no thread and holds no event loop, so that data loaders may fork.
 
 mod config;
