@@ -7,15 +7,10 @@ use std::path::PathBuf;
 use super::gateway::{self, Named};
 use super::{Detection, World, otlp};
 use crate::contract::{aws, metrics as words, sagemaker, statsd};
-use crate::settings::{EmfTo, Intercept, Listen};
+use crate::settings::{EmfTo, GatewayMode, Intercept, Listen};
 use crate::workload::{
-    Emf, Export, Gateway, Job, Metrics, Platform, Protocol, Push, Role, Tags, Topology,
+    Emf, Export, Gateway, Job, Metrics, Platform, Protocol, Push, Role, Topology,
 };
-
-/// As often as gostats flushes.
-const FLUSH_SECONDS: u32 = 5;
-/// In CloudWatch, unless a setting says another.
-const NAMESPACE: &str = "LyftLearn";
 
 /// What the model says of it, and how it is done.
 pub(super) fn read(
@@ -54,7 +49,7 @@ pub(super) fn read(
     let values = server.is_some() && asked("statsd").unwrap_or(ours || pushed);
     // Whoever is stood in for gets what was meant for it, in one form or the other.
     let gateway = server.or_else(|| clients.meant.clone());
-    let aggregate = settings.gateway_mode.as_deref() == Some("aggregate");
+    let aggregate = settings.gateway_mode == GatewayMode::Aggregate;
     let stands_in =
         gateway.is_some() && clients.heard && world.settings.statsd.intercept != Intercept::Nobody;
     let relays = stands_in && !aggregate;
@@ -77,11 +72,8 @@ pub(super) fn read(
             values,
             relays,
             aggregate,
-            tags: match settings.gateway_tags.as_deref() {
-                Some("dogstatsd") => Tags::DogStatsd,
-                _ => Tags::Lyft,
-            },
-            seconds: settings.gateway_seconds.unwrap_or(FLUSH_SECONDS),
+            tags: settings.gateway_tags,
+            seconds: settings.gateway_seconds,
         },
         labels: labels(world, detection, job, topology),
         sagemaker,
@@ -144,7 +136,6 @@ fn emf(world: &World<'_>, problems: &mut Vec<String>) -> Option<Emf> {
         }
     };
     let namespace = settings.emf_namespace.clone();
-    let namespace = namespace.unwrap_or_else(|| NAMESPACE.to_owned());
     let log_group = world.told(aws::EMF_LOG_GROUP);
     Some(Emf {
         log_group: log_group.unwrap_or_else(|| format!("{namespace}-metrics")),
@@ -183,11 +174,7 @@ fn server(world: &World<'_>, named: Option<&Named>) -> Option<Gateway> {
     Some(Gateway {
         host: found.host,
         port: settings.gateway_port.unwrap_or(found.port),
-        protocol: match settings.gateway_protocol.as_deref() {
-            Some("tcp") => Protocol::Tcp,
-            Some(_) => Protocol::Udp,
-            None => found.protocol,
-        },
+        protocol: settings.gateway_protocol.unwrap_or(found.protocol),
     })
 }
 

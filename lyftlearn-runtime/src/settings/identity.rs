@@ -4,18 +4,98 @@ use std::collections::BTreeMap;
 
 use figment::value::Value;
 
-use crate::layers::{Parsed, Reader, boolean, list, paths, seconds, text};
+use crate::choice::choice;
+use crate::layers::{
+    BOOLEAN, Form, Key, PATHS, Parsed, Reader, SECONDS, TEXT, Unset, boolean, list, one_of, paths,
+    seconds, text,
+};
+use crate::workload::{CredentialMode, CredentialSource};
+
+const AN_ARN: &str = "a role's ARN, such as arn:aws:iam::123456789012:role/ranking";
+const ROLES: &str =
+    "a list of names and roles, such as [\"data=arn:aws:iam::123456789012:role/data\"]";
+const TAGS: &str = "a list of tags, such as [\"team=ranking\"]";
+const SESSION_NAME: &str = "2 to 64 characters of A-Z a-z 0-9 _ + = , . @ -";
+/// Roles are chained: STS refuses more than an hour, and less than 15 minutes.
+const DURATION: &str = "900 to 3600 seconds, as STS refuses a longer chain of roles";
+
+pub(super) const KEYS: &[Key] = &[
+    Key {
+        name: "credentials.mode",
+        form: Form::choice::<CredentialMode>(),
+        default: Unset::Text(
+            "broker; native for static keys or a profile, unless another setting of credentials is set",
+        ),
+    },
+    Key {
+        name: "credentials.source",
+        form: Form::choice::<Option<CredentialSource>>(),
+        default: Unset::Value("auto"),
+    },
+    Key {
+        name: "credentials.required",
+        form: BOOLEAN,
+        default: Unset::Value("false"),
+    },
+    Key {
+        name: "credentials.startup_seconds",
+        form: SECONDS,
+        // What an agent on a fresh node may take.
+        default: Unset::Value("15"),
+    },
+    Key {
+        name: "credentials.profile_files",
+        form: PATHS,
+        default: Unset::Value("[]"),
+    },
+    Key {
+        name: "credentials.roles",
+        form: Form::new(ROLES),
+        default: Unset::Value("[]"),
+    },
+    Key {
+        name: "credentials.assume_role.arn",
+        form: Form::new(AN_ARN),
+        default: Unset::Text("none"),
+    },
+    Key {
+        name: "credentials.assume_role.session_name",
+        form: Form::new(SESSION_NAME),
+        default: Unset::Text("AWS_ROLE_SESSION_NAME, else the platform and the job"),
+    },
+    Key {
+        name: "credentials.assume_role.duration_seconds",
+        form: Form::new(DURATION),
+        default: Unset::Text("3600"),
+    },
+    Key {
+        name: "credentials.assume_role.external_id",
+        form: TEXT,
+        default: Unset::Text("none"),
+    },
+    Key {
+        name: "credentials.assume_role.source_identity",
+        form: Form::new(SESSION_NAME),
+        default: Unset::Text("that of the session that assumes the role"),
+    },
+    Key {
+        name: "credentials.assume_role.tags",
+        form: Form::new(TAGS),
+        default: Unset::Value("[]"),
+    },
+];
 
 /// How the program comes to an identity.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Identity {
-    pub(crate) mode: Option<String>,
-    /// Without `auto`.
-    pub(crate) source: Option<String>,
+    /// `None`: the source decides.
+    pub(crate) mode: Option<CredentialMode>,
+    /// `None`: the one that SDKs would find.
+    pub(crate) source: Option<CredentialSource>,
     /// Whether the program starts only with an identity.
     pub(crate) required: bool,
     /// How long such a start waits.
-    pub(crate) startup_seconds: Option<u32>,
+    pub(crate) startup_seconds: u32,
     /// Where a profile is written, for children that lose the environment.
     pub(crate) profile_files: Vec<String>,
     /// Further roles: name and ARN.
@@ -35,29 +115,26 @@ pub(crate) struct AssumeRole {
     pub(crate) tags: BTreeMap<String, String>,
 }
 
-const AN_ARN: &str = "a role's ARN, such as arn:aws:iam::123456789012:role/ranking";
-const ROLES: &str =
-    "a list of names and roles, such as [\"data=arn:aws:iam::123456789012:role/data\"]";
-const TAGS: &str = "a list of tags, such as [\"team=ranking\"]";
-const SESSION_NAME: &str = "2 to 64 characters of A-Z a-z 0-9 _ + = , . @ -";
-/// Roles are chained: STS refuses more than an hour, and less than 15 minutes.
-const DURATION: &str = "900 to 3600 seconds, as STS refuses a longer chain of roles";
+// A source, but not that there is none.
+choice!(Option<CredentialSource> {
+    None => "auto",
+    Some(CredentialSource::Static) => "static",
+    Some(CredentialSource::WebIdentity) => "web-identity",
+    Some(CredentialSource::Profile) => "profile",
+    Some(CredentialSource::Container) => "container",
+    Some(CredentialSource::PodIdentity) => "pod-identity",
+    Some(CredentialSource::Imds) => "imds",
+});
 
 impl Identity {
     pub(super) fn read(from: &mut Reader) -> Self {
         Self {
-            mode: from.choice("credentials.mode"),
-            source: from
-                .choice("credentials.source")
-                .filter(|source| source != "auto"),
-            required: (from.optional("credentials.required", boolean)).unwrap_or(false),
-            startup_seconds: from.optional("credentials.startup_seconds", seconds),
-            profile_files: from
-                .optional("credentials.profile_files", paths)
-                .unwrap_or_default(),
-            roles: from
-                .optional("credentials.roles", roles)
-                .unwrap_or_default(),
+            mode: from.optional("credentials.mode", one_of),
+            source: from.value("credentials.source", one_of),
+            required: from.value("credentials.required", boolean),
+            startup_seconds: from.value("credentials.startup_seconds", seconds),
+            profile_files: from.value("credentials.profile_files", paths),
+            roles: from.value("credentials.roles", roles),
             assume_role: AssumeRole::read(from),
         }
     }
@@ -71,9 +148,7 @@ impl AssumeRole {
             duration_seconds: from.optional("credentials.assume_role.duration_seconds", duration),
             external_id: from.optional("credentials.assume_role.external_id", text),
             source_identity: from.optional("credentials.assume_role.source_identity", session_name),
-            tags: from
-                .optional("credentials.assume_role.tags", |value| pairs(value, TAGS))
-                .unwrap_or_default(),
+            tags: from.value("credentials.assume_role.tags", |value| pairs(value, TAGS)),
             arn: arn.clone().unwrap_or_default(),
         };
         match arn {

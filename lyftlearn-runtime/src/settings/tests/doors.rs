@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use super::{file, read};
-use crate::layers::Form;
 use crate::settings::{REGISTER, Settings, secrets};
 
 const ROLE: &str = "arn:aws:iam::123456789012:role/ranking";
@@ -136,12 +135,12 @@ fn check(name: &str, variable: &str, text: &str, values: &mut Vec<Settings>) {
 #[test]
 fn every_documented_value_comes_through_each_door() {
     for key in REGISTER.keys().filter(|key| key.name != "secrets") {
-        let words: Vec<String> = match key.form {
-            Form::Choice { of, .. } => of.iter().map(|word| format!("{word:?}")).collect(),
-            Form::Other => documented(key.name)
+        let words: Vec<String> = match key.words() {
+            [] => documented(key.name)
                 .iter()
                 .map(|text| (*text).to_owned())
                 .collect(),
+            words => words.iter().map(|word| format!("{word:?}")).collect(),
         };
         assert!(!words.is_empty(), "{} has no values here", key.name);
         let mut values = Vec::new();
