@@ -13,6 +13,10 @@ pub struct Key {
     pub(crate) form: Form,
     /// What applies if no layer sets it.
     pub default: Unset,
+    /// What it does, and when one needs it; a few sentences, in which backquotes mark code.
+    pub doc: &'static str,
+    /// A value, as `runtime.toml` spells it.
+    pub example: &'static str,
 }
 
 /// What applies if no layer sets a setting.

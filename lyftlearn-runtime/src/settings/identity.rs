@@ -26,62 +26,96 @@ pub(super) const KEYS: &[Key] = &[
         default: Unset::Text(
             "broker; native for static keys or a profile, unless another setting of credentials is set",
         ),
+        doc: "How the program gets AWS credentials. `broker` serves them on loopback, as the \
+              only source. `native` leaves the platform's unchanged; `off` gives the program \
+              none.",
+        example: "\"native\"",
     },
     Key {
         name: "credentials.source",
         form: Form::choice::<Option<CredentialSource>>(),
         default: Unset::Value("auto"),
+        doc: "Where AWS credentials come from. `auto` is the source that an AWS SDK would \
+              find here, but never `imds`.",
+        example: "\"web-identity\"",
     },
     Key {
         name: "credentials.required",
         form: BOOLEAN,
         default: Unset::Value("false"),
+        doc: "Whether the program starts only if it has credentials. The runtime retries the \
+              source, and exits with code 125 if it gets none in time.",
+        example: "true",
     },
     Key {
         name: "credentials.startup_seconds",
         form: SECONDS,
         // What an agent on a fresh node may take.
         default: Unset::Value("15"),
+        doc: "Seconds that a start waits for the first credentials. It applies only if \
+              `credentials.required` is true.",
+        example: "60",
     },
     Key {
         name: "credentials.profile_files",
         form: PATHS,
         default: Unset::Value("[]"),
+        doc: "Files to write an AWS profile with a `credential_process` to. Set it for child \
+              processes that lose the environment. An existing file is left unchanged.",
+        example: "[\"/root/.aws/config\"]",
     },
     Key {
         name: "credentials.roles",
         form: Form::new(ROLES),
         default: Unset::Value("[]"),
+        doc: "Further roles to serve by name, as `NAME=ARN`. Set it for a program that uses \
+              several roles at once.",
+        example: "[\"data=arn:aws:iam::123456789012:role/data\"]",
     },
     Key {
         name: "credentials.assume_role.arn",
         form: Form::new(AN_ARN),
         default: Unset::Text("none"),
+        doc: "ARN of a role that the program gets instead of the platform's. The other \
+              settings of `credentials.assume_role` need it.",
+        example: "\"arn:aws:iam::123456789012:role/ranking\"",
     },
     Key {
         name: "credentials.assume_role.session_name",
         form: Form::new(SESSION_NAME),
         default: Unset::Text("AWS_ROLE_SESSION_NAME, else the platform and the job"),
+        doc: "Session name for the role, which CloudTrail shows.",
+        example: "\"ranking-7\"",
     },
     Key {
         name: "credentials.assume_role.duration_seconds",
         form: Form::new(DURATION),
         default: Unset::Text("3600"),
+        doc: "Seconds until the role's credentials expire. The runtime refreshes them \
+              before.",
+        example: "900",
     },
     Key {
         name: "credentials.assume_role.external_id",
         form: TEXT,
         default: Unset::Text("none"),
+        doc: "External ID for the role. Set it if the role's trust policy requires one.",
+        example: "\"ranking\"",
     },
     Key {
         name: "credentials.assume_role.source_identity",
         form: Form::new(SESSION_NAME),
-        default: Unset::Text("that of the session that assumes the role"),
+        default: Unset::Text("none: the original session's is kept"),
+        doc: "Source identity of the session. CloudTrail shows it through every further \
+              role.",
+        example: "\"ranking-team\"",
     },
     Key {
         name: "credentials.assume_role.tags",
         form: Form::new(TAGS),
         default: Unset::Value("[]"),
+        doc: "Session tags for the role, as `NAME=VALUE`.",
+        example: "[\"team=ranking\"]",
     },
 ];
 

@@ -12,36 +12,59 @@ pub(super) const KEYS: &[Key] = &[
         name: "lifecycle.grace_seconds",
         form: SECONDS,
         default: Unset::Text("30 on Kubernetes, 10 in other containers; fixed on SageMaker"),
+        doc: "Seconds between the platform's stop signal and SIGKILL. Set it to the pod's \
+              `terminationGracePeriodSeconds`, which a container cannot see. On SageMaker it \
+              has no effect.",
+        example: "30",
     },
     Key {
         name: "lifecycle.signal_scope",
         form: Form::choice::<SignalScope>(),
         default: Unset::Value("auto"),
+        doc: "Which processes receive a signal. `auto` signals the program; a stop reaches \
+              the children of a shell first. `child` signals only the program, `group` its \
+              whole process group.",
+        example: "\"group\"",
     },
     Key {
         name: "lifecycle.stop_on",
         form: SIGNALS,
         default: Unset::Text("SIGTERM; for processing jobs SIGTERM and SIGINT"),
+        doc: "Signals by which the platform asks for a stop. Set it if the image's \
+              `STOPSIGNAL` or the pod's `stopSignal` is another one. A container cannot see \
+              either.",
+        example: "[\"SIGTERM\", \"SIGQUIT\"]",
     },
     Key {
         name: "lifecycle.stop_signal",
         form: SIGNAL,
         default: Unset::Value("SIGTERM"),
+        doc: "Signal that the program receives for a stop, by name or number. Set it for a \
+              program that shuts down cleanly only on another signal.",
+        example: "\"SIGINT\"",
     },
     Key {
         name: "lifecycle.drain_seconds",
         form: SECONDS,
         default: Unset::Value("0"),
+        doc: "Seconds between the platform's stop signal and the program's. Set it for \
+              servers, so that endpoints are removed before the program stops.",
+        example: "5",
     },
     Key {
         name: "lifecycle.orphan_seconds",
         form: SECONDS,
         default: Unset::Value("5"),
+        doc: "Seconds between SIGTERM and SIGKILL for processes that outlive the program.",
+        example: "10",
     },
     Key {
         name: "lifecycle.exit_remap",
         form: REMAP,
         default: Unset::Value("[]"),
+        doc: "Exit codes to replace, as `FROM:TO`. Set `143:0` for uvicorn and Java, which \
+              exit with 143 after a clean stop.",
+        example: "[\"143:0\"]",
     },
 ];
 

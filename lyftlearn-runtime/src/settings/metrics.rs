@@ -37,62 +37,92 @@ pub(super) const KEYS: &[Key] = &[
         default: Unset::Text(
             "0.0.0.0:9102 on Kubernetes and if `metrics.routes` has `prometheus`, else off",
         ),
+        doc: "Address and port at which Prometheus scrapes `/metrics`, or `off`.",
+        example: "\"0.0.0.0:9102\"",
     },
     Key {
         name: "metrics.routes",
         form: Form::new(WAYS),
         default: Unset::Text("depends on the platform and on the other settings of metrics"),
+        doc: "Routes that metrics take. If you set it, they take no other route.",
+        example: "[\"prometheus\", \"emf\"]",
     },
     Key {
         name: "metrics.labels",
         form: Form::new(NAMES),
         default: Unset::Value("[]"),
+        doc: "Properties of the workload to add to every metric as labels. `image` is \
+              available only on SageMaker.",
+        example: "[\"job\", \"rank\"]",
     },
     Key {
         name: "metrics.gateway.host",
         form: TEXT,
         default: Unset::Text("STATSD_HOST"),
+        doc: "Host of the StatsD server that metrics are pushed to. Setting it turns the \
+              push on, unless `metrics.routes` leaves out `statsd`.",
+        example: "\"statsd\"",
     },
     Key {
         name: "metrics.gateway.port",
         form: Form::new(PORT),
         default: Unset::Text("STATSD_PORT if the host is STATSD_HOST, else 8125"),
+        doc: "Port of the StatsD server.",
+        example: "8125",
     },
     Key {
         name: "metrics.gateway.protocol",
         form: Form::choice::<Protocol>(),
         default: Unset::Text("STATSD_PROTOCOL if the host is STATSD_HOST, else udp"),
+        doc: "Protocol of the StatsD server.",
+        example: "\"tcp\"",
     },
     Key {
         name: "metrics.gateway.mode",
         form: Form::choice::<GatewayMode>(),
         default: Unset::Value("relay"),
+        doc: "What happens to StatsD lines that are received for the gateway. `relay` \
+              forwards them byte for byte; `aggregate` counts them here and sends totals.",
+        example: "\"aggregate\"",
     },
     Key {
         name: "metrics.gateway.tags",
         form: Form::choice::<Tags>(),
         default: Unset::Value("lyft"),
+        doc: "How labels are written for the StatsD server: `lyft` (`name.__key=value`) or \
+              `dogstatsd` (`|#key:value`).",
+        example: "\"dogstatsd\"",
     },
     Key {
         name: "metrics.gateway.seconds",
         form: Form::new(INTERVAL),
         // As often as gostats flushes.
         default: Unset::Value("5"),
+        doc: "Seconds between two flushes to the StatsD server.",
+        example: "10",
     },
     Key {
         name: "metrics.emf.to",
         form: Form::new(EMF_TO),
         default: Unset::Text("AWS_EMF_AGENT_ENDPOINT, else stdout"),
+        doc: "Where documents in CloudWatch's Embedded Metric Format go: standard output, or \
+              CloudWatch's agent.",
+        example: "\"tcp://127.0.0.1:25888\"",
     },
     Key {
         name: "metrics.emf.namespace",
         form: Form::new(NAMESPACE),
         default: Unset::Value("LyftLearn"),
+        doc: "Namespace of the metrics in CloudWatch.",
+        example: "\"Ranking\"",
     },
     Key {
         name: "metrics.emf.dimensions",
         form: Form::new(DIMENSIONS),
         default: Unset::Value("[]"),
+        doc: "Labels that become dimensions in CloudWatch; those of `metrics.labels` count \
+              as well. CloudWatch bills each set of values as a separate metric.",
+        example: "[\"job\"]",
     },
     Key {
         name: "metrics.otlp.endpoint",
@@ -100,6 +130,10 @@ pub(super) const KEYS: &[Key] = &[
         default: Unset::Text(
             "none; if `metrics.routes` has `otlp`, what OpenTelemetry's variables say",
         ),
+        doc: "URL of the OpenTelemetry collector that metrics are sent to. The runtime \
+              appends `/v1/metrics`. Setting it turns the route `otlp` on, unless \
+              `metrics.routes` leaves it out.",
+        example: "\"http://collector:4318\"",
     },
     Key {
         name: "metrics.otlp.headers_variable",
@@ -107,12 +141,18 @@ pub(super) const KEYS: &[Key] = &[
         default: Unset::Text(
             "none; if OpenTelemetry's variables name the collector, their headers",
         ),
+        doc: "Name of the variable with the headers for the collector, spelled as in \
+              `OTEL_EXPORTER_OTLP_HEADERS`. A secret may set it; later values of the secret \
+              are ignored.",
+        example: "\"COLLECTOR_HEADERS\"",
     },
     Key {
         name: "metrics.otlp.seconds",
         form: Form::new(INTERVAL),
         // As SDKs export by default (OpenTelemetry's specification).
         default: Unset::Value("60"),
+        doc: "Seconds between two exports to the collector.",
+        example: "30",
     },
 ];
 

@@ -11,41 +11,65 @@ pub(super) const KEYS: &[Key] = &[
         name: "commands.train",
         form: WORDS,
         default: Unset::Text("the executable `train` on PATH"),
+        doc: "Command that the argument `train` starts: the program and its arguments. In a \
+              file, a table with the list as `command` works as well.",
+        example: "[\"python3\", \"train.py\"]",
     },
     Key {
         name: "commands.serve",
         form: WORDS,
         default: Unset::Text("the executable `serve` on PATH"),
+        doc: "Command that the argument `serve` starts: the program and its arguments. In a \
+              file, a table with the list as `command` works as well.",
+        example: "[\"python3\", \"serve.py\"]",
     },
     Key {
         name: "commands.default",
         form: WORDS,
         default: Unset::Text("none: a start without arguments is an error"),
+        doc: "Command that a start without arguments runs: the program and its arguments. In \
+              a file, a table with the list as `command` works as well.",
+        example: "[\"python3\", \"main.py\"]",
     },
     Key {
         name: "commands.hyperparameters_as_args",
         form: BOOLEAN,
         default: Unset::Value("false"),
+        doc: "Whether the command of `train` gets the hyperparameters as arguments, as \
+              SageMaker's training toolkit passes them. They come before arguments that \
+              follow `train`. A file may also set it in `[commands.train]`.",
+        example: "true",
     },
     Key {
         name: "toolkit.variables",
         form: ON_OFF,
         default: Unset::Value("on"),
+        doc: "Whether the program gets the `SM_*` variables of SageMaker's training toolkit. \
+              Set `off` if its environment must not have them.",
+        example: "\"off\"",
     },
     Key {
         name: "toolkit.num_cpus",
         form: Form::choice::<NumCpus>(),
         default: Unset::Value("cgroup"),
+        doc: "Which CPUs `SM_NUM_CPUS` counts: those of the container's cgroup, or all of \
+              the node. The toolkit itself counts those of the node.",
+        example: "\"node\"",
     },
     Key {
         name: "paths.base",
         form: PATH,
         default: Unset::Value(sagemaker::BASE_DIR),
+        doc: "Directory that holds the model, input, output, checkpoints and code. Set it if \
+              the job's files are elsewhere.",
+        example: "\"/data/job\"",
     },
     Key {
         name: "paths.model",
         form: PATH,
         default: Unset::Text("`model` below `paths.base`; /mnt/models on KServe"),
+        doc: "Directory of the model. Set it if the model is not below `paths.base`.",
+        example: "\"/mnt/models\"",
     },
 ];
 

@@ -23,47 +23,81 @@ pub(super) const KEYS: &[Key] = &[
         form: Form::new(REGION),
         // A quarter of a millisecond of the start: every page is made before the program starts.
         default: Unset::Value("1048576"),
+        doc: "Size in bytes of the memory in which all processes count metrics; 0 disables \
+              it. It counts towards the memory limit. The default holds about 2000 counters \
+              and gauges, or 180 histograms.",
+        example: "4194304",
     },
     Key {
         name: "metrics.intercept",
         form: Form::choice::<Intercept>().expecting(INTERCEPT),
         default: Unset::Value("true"),
+        doc: "Which clients send metrics to this runtime instead of their gateway. `true`: \
+              StatsD's, and Datadog's if no variable configures them. `\"all\"` adds all of \
+              Datadog's; `false` is none.",
+        example: "\"all\"",
     },
     Key {
         name: "metrics.statsd.mode",
         form: Form::choice::<Mode>(),
         default: Unset::Value("auto"),
+        doc: "Whether to listen for StatsD. `auto` listens if the environment names a \
+              gateway that the runtime can replace. A file may also set it as \
+              `metrics.statsd`.",
+        example: "\"on\"",
     },
     Key {
         name: "metrics.statsd.listen",
         form: Form::new(AN_ADDRESS),
         default: Unset::Text("127.0.0.1:8125 and [::1]:8125; in a pod, a free port"),
+        doc: "Address and port for StatsD over UDP and TCP. If the port is taken, the \
+              runtime picks a free one and reports a problem.",
+        example: "\"127.0.0.1:8126\"",
     },
     Key {
         name: "metrics.statsd.bytes",
         form: Form::new(BYTES),
         // A page is made when it is first counted in.
         default: Unset::Value("16777216"),
+        doc: "Maximum size in bytes of the totals of StatsD. The used part counts towards \
+              the memory limit. The default holds about 20000 counters and gauges, or 3000 \
+              histograms.",
+        example: "4194304",
     },
     Key {
         name: "metrics.statsd.dialects",
         form: Form::list_of::<Dialect>(),
         default: Unset::Value("[\"lyft\", \"librato\", \"signalfx\"]"),
+        doc: "Which tags in names are recognized: `lyft` (`name.__key=value`), `librato` \
+              (`name#key=value`), `signalfx` (`name[key=value]`), `influxdb` \
+              (`name,key=value`), `graphite` (`name;key=value`).",
+        example: "[\"influxdb\"]",
     },
     Key {
         name: "metrics.statsd.signs",
         form: Form::choice::<Signs>(),
         default: Unset::Value("auto"),
+        doc: "What a sign before a gauge's value means. `delta` changes the gauge, as in \
+              StatsD; `value` sets it, as in DogStatsD. `auto` is `value` only on listeners \
+              for DogStatsD.",
+        example: "\"delta\"",
     },
     Key {
         name: "metrics.statsd.microseconds",
         form: Form::new(PREFIXES),
         default: Unset::Value("[]"),
+        doc: "Name prefixes of timers that are in microseconds although they say `ms`, as \
+              from lyft/gostats' `NewTimer`. An empty prefix matches every name.",
+        example: "[\"app.\"]",
     },
     Key {
         name: "metrics.statsd.cumulative",
         form: Form::new(PREFIXES),
         default: Unset::Value("[]"),
+        doc: "Name prefixes of counters that report a running total, as Spark's StatsD sink \
+              does. The runtime counts the increase. Lines that are relayed to a gateway \
+              stay unchanged.",
+        example: "[\"spark.\"]",
     },
 ];
 

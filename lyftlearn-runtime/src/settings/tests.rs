@@ -1,6 +1,7 @@
 //! Settings as people get them wrong.
 
 mod doors;
+mod register;
 
 use super::{File, Mode, read};
 use crate::workload::Role;

@@ -16,41 +16,62 @@ pub(in crate::settings) const KEYS: &[Key] = &[
         name: "secrets",
         form: Form::new(TABLES),
         default: Unset::Text("none"),
+        doc: "Secrets of the program: in a file, a table `[secrets.NAME]` for each. The \
+              variable holds all of them as one JSON object. It overrides files field by \
+              field.",
+        example: "{ db = { from = \"env:DB_PASSWORD\" } }",
     },
     Key {
         name: "secrets.deadline",
         form: SECONDS,
         default: Unset::Value("10"),
+        doc: "Seconds that a start may wait for secrets, all together.",
+        example: "30",
     },
     Key {
         name: "confidant.url",
         form: Form::new(URL),
         default: Unset::Text("none"),
+        doc: "URL of Confidant. Sources that begin with `confidant://` need it.",
+        example: "\"https://confidant.example.net\"",
     },
     Key {
         name: "confidant.auth_key",
         form: TEXT,
         default: Unset::Text("none"),
+        doc: "KMS key for Confidant's tokens: an alias, an ID or an ARN. Sources that begin \
+              with `confidant://` need it.",
+        example: "\"alias/authnz\"",
     },
     Key {
         name: "confidant.from",
         form: TEXT,
         default: Unset::Text("none"),
+        doc: "Name of the service or user that the runtime authenticates as. Sources that \
+              begin with `confidant://` need it.",
+        example: "\"ranking\"",
     },
     Key {
         name: "confidant.to",
         form: TEXT,
         default: Unset::Text("none"),
+        doc: "Name of the Confidant that the token is for. Sources that begin with \
+              `confidant://` need it.",
+        example: "\"confidant\"",
     },
     Key {
         name: "confidant.user_type",
         form: Form::choice::<UserType>(),
         default: Unset::Value("service"),
+        doc: "Whether `confidant.from` is the name of a service or of a user.",
+        example: "\"user\"",
     },
     Key {
         name: "confidant.region",
         form: TEXT,
         default: Unset::Text("the region of the job"),
+        doc: "AWS region of the KMS key and of the keys of blind credentials.",
+        example: "\"us-east-1\"",
     },
 ];
 
