@@ -32,6 +32,7 @@ struct Readme;
 
 #[cfg(all(feature = "agent", feature = "cli"))]
 mod agent;
+mod choice;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod config;
@@ -76,7 +77,7 @@ mod workload;
 pub use delivered::{View, current};
 pub use error::{Error, ErrorKind};
 pub use facts::Facts;
-pub use layers::Key as Setting;
+pub use layers::{Key as Setting, Unset};
 pub use platform::{DocumentVariable, Evidence};
 pub use resolve::{Resolved, resolve};
 pub use settings::KEYS as SETTINGS;

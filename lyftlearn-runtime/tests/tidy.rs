@@ -14,7 +14,8 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     // ground
     ("error", &["visible"]),
     ("contract", &["error"]),
-    ("workload", &["contract", "error"]),
+    ("choice", &[]),
+    ("workload", &["choice", "contract", "error"]),
     ("signal", &[]),
     ("held", &[]),
     ("stderr", &["visible"]),
@@ -22,8 +23,13 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     // floor 1: reads, and what mechanism needs
     ("facts", &["contract", "error", "held"]),
     // how settings are read, and not which there are
-    ("layers", &["contract", "error", "signal"]),
-    ("settings", &["contract", "error", "layers", "signal"]),
+    ("layers", &["choice", "contract", "error", "signal"]),
+    (
+        "settings",
+        &[
+            "choice", "contract", "error", "layers", "signal", "workload",
+        ],
+    ),
     ("init", &["contract", "error"]),
     // what a running program asks: the world again, at one place of it
     ("shutdown", &["contract", "error", "facts"]),
@@ -46,7 +52,9 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ),
     (
         "platform",
-        &["contract", "error", "facts", "settings", "workload"],
+        &[
+            "contract", "error", "facts", "settings", "signal", "workload",
+        ],
     ),
     // another's words for the model
     ("toolkit", &["contract", "error", "workload"]),

@@ -30,17 +30,9 @@ use crate::metrics::region;
 use crate::outcome::{End, Skew};
 use crate::platform;
 use crate::resolve::Resolved;
-use crate::settings::Settings;
-use crate::signal;
+use crate::settings::{Log, Settings, SignalScope};
 use crate::toolkit;
 use crate::workload::{Export, Role, Workload};
-
-/// Some two thousand series. A quarter of a millisecond of the start: every page is made
-/// before the program is there.
-const REGION_BYTES: u64 = 1 << 20;
-
-/// How long processes that a program leaves behind have by default.
-const ORPHAN_SECONDS: u32 = 5;
 
 /// Everything that is ready when the program can start.
 pub(super) struct Prepared {
@@ -206,10 +198,9 @@ fn write(
     .with(obtained);
     let environment = gathered.environment(facts, &decided.argv, account.as_ref())?;
     delivery.problems.extend(no_room(&environment.left_out));
-    let bytes = settings.region_bytes.unwrap_or(REGION_BYTES);
     let region = run
         .as_ref()
-        .and_then(|run| make_region(run, bytes, &mut delivery.problems));
+        .and_then(|run| make_region(run, settings.region_bytes, &mut delivery.problems));
     stages.end("deliver");
     let export = statsd::joined(&listening, resolved.export);
     let mut ports = String::new();
@@ -279,8 +270,8 @@ fn end(
         reason_file: workload.paths.failure.clone(),
         redact: settings.redact.clone(),
         run: delivery.run().map(|run| run.path().to_owned()),
-        quiet: settings.log.as_deref() == Some("off"),
-        snapshot: skew::kept_at(workload, settings.skew_guard.as_deref()),
+        quiet: settings.log == Log::Off,
+        snapshot: skew::kept_at(workload, settings.skew_guard),
         skew,
         pushes: export.pushes(),
         nowhere: is_nowhere(workload),
@@ -311,7 +302,7 @@ pub(super) fn recipient(
         keeper,
         owner: account.map(Account::owner),
         // `exec` stands beside the program: a failure there is not the program's.
-        exceptions: keeper != Keeper::Successor && settings.notes_exceptions(),
+        exceptions: keeper != Keeper::Successor && settings.python_exceptions,
     }
 }
 
@@ -319,25 +310,17 @@ fn policy(settings: &Settings, end: &platform::End) -> Policy {
     let seconds = |seconds: u32| Duration::from_secs(seconds.into());
     let reserve = end.reserve_seconds();
     Policy {
-        scope: match settings.signal_scope.as_deref() {
-            Some("group") => Scope::Group,
-            Some("child") => Scope::Child,
-            _ => Scope::Auto,
+        scope: match settings.signal_scope {
+            SignalScope::Group => Scope::Group,
+            SignalScope::Child => Scope::Child,
+            SignalScope::Auto => Scope::Auto,
         },
-        asked_by: end
-            .asked_by
-            .iter()
-            .filter_map(|name| signal::number(name))
-            .collect(),
-        stop_signal: settings
-            .stop_signal
-            .as_deref()
-            .and_then(signal::number)
-            .unwrap_or(nix::sys::signal::Signal::SIGTERM as i32),
+        asked_by: end.asked_by.clone(),
+        stop_signal: settings.stop_signal,
         budget: Budget {
             drain: seconds(end.drain_seconds),
             program: seconds(end.grace_seconds - reserve),
-            orphans: seconds(settings.orphan_seconds.unwrap_or(ORPHAN_SECONDS)),
+            orphans: seconds(settings.orphan_seconds),
             whole: seconds(end.grace_seconds),
         },
     }

@@ -3,7 +3,7 @@
 
 use super::{World, conventions};
 use crate::contract::statsd;
-use crate::settings::Intercept;
+use crate::settings::{Intercept, Mode};
 use crate::workload::{Clients, Gateway, Platform, Protocol};
 
 /// A server, and the variable of its that is not understood, with what it should be.
@@ -65,7 +65,7 @@ pub(super) fn clients(
     problems: &mut Vec<String>,
 ) -> Clients {
     let settings = &world.settings.statsd;
-    if settings.mode.as_deref() == Some("off") {
+    if settings.mode == Mode::Off {
         return Clients::default();
     }
     let meant = match (settings.intercept, named) {
@@ -78,7 +78,7 @@ pub(super) fn clients(
     };
     match meant {
         Ok(meant) => Clients {
-            heard: meant.is_some() || settings.mode.as_deref() == Some("on"),
+            heard: meant.is_some() || settings.mode == Mode::On,
             wanted: wanted(world, platform),
             meant,
         },

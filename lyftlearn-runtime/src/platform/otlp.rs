@@ -11,8 +11,7 @@ use crate::settings::otlp_endpoint;
 use crate::settings::secrets::Declared;
 use crate::workload::{HeadersVariable, Job, Otlp, Platform, Secret, Topology};
 
-/// As SDKs export, and as long as they wait, unless they are told (OpenTelemetry's specification).
-const SECONDS: u32 = 60;
+/// As long as SDKs wait, unless they are told (OpenTelemetry's specification).
 const TIMEOUT_MILLISECONDS: u32 = 10_000;
 
 const PAIRS: &str = "name=value,name=value";
@@ -60,7 +59,7 @@ pub(super) fn read(
             headers(name, Some(text), problems)
         }),
         headers_in: headers_in.collect(),
-        seconds: settings.otlp_seconds.unwrap_or(SECONDS),
+        seconds: settings.otlp_seconds,
         timeout_milliseconds: told.timeout_milliseconds,
         resource: resource(world, detection, job, topology, problems),
     })

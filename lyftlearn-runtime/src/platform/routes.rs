@@ -7,13 +7,8 @@ use std::path::PathBuf;
 use super::gateway::{self, Named};
 use super::{Detection, World, conventions, otlp};
 use crate::contract::{aws, metrics as words, sagemaker, statsd};
-use crate::settings::{EmfTo, Intercept, Listen};
-use crate::workload::{Emf, Export, Gateway, Job, Metrics, Protocol, Push, Role, Tags, Topology};
-
-/// As often as gostats flushes.
-const FLUSH_SECONDS: u32 = 5;
-/// In CloudWatch, unless a setting says another.
-const NAMESPACE: &str = "LyftLearn";
+use crate::settings::{EmfTo, GatewayMode, Intercept, Listen};
+use crate::workload::{Emf, Export, Gateway, Job, Metrics, Protocol, Push, Role, Topology};
 
 /// What the model says of it, and how it is done.
 pub(super) fn read(
@@ -52,7 +47,7 @@ pub(super) fn read(
     let values = server.is_some() && asked("statsd").unwrap_or(ours || pushed);
     // Whoever is stood in for gets what was meant for it, in one form or the other.
     let gateway = server.or_else(|| clients.meant.clone());
-    let aggregate = settings.gateway_mode.as_deref() == Some("aggregate");
+    let aggregate = settings.gateway_mode == GatewayMode::Aggregate;
     let stands_in =
         gateway.is_some() && clients.heard && world.settings.statsd.intercept != Intercept::Nobody;
     let relays = stands_in && !aggregate;
@@ -75,11 +70,8 @@ pub(super) fn read(
             values,
             relays,
             aggregate,
-            tags: match settings.gateway_tags.as_deref() {
-                Some("dogstatsd") => Tags::DogStatsd,
-                _ => Tags::Lyft,
-            },
-            seconds: settings.gateway_seconds.unwrap_or(FLUSH_SECONDS),
+            tags: settings.gateway_tags,
+            seconds: settings.gateway_seconds,
         },
         labels: labels(world, detection, job, topology),
         sagemaker,
@@ -142,7 +134,6 @@ fn emf(world: &World<'_>, problems: &mut Vec<String>) -> Option<Emf> {
         }
     };
     let namespace = settings.emf_namespace.clone();
-    let namespace = namespace.unwrap_or_else(|| NAMESPACE.to_owned());
     let log_group = world.told(aws::EMF_LOG_GROUP);
     Some(Emf {
         log_group: log_group.unwrap_or_else(|| format!("{namespace}-metrics")),
@@ -181,11 +172,7 @@ fn server(world: &World<'_>, named: Option<&Named>) -> Option<Gateway> {
     Some(Gateway {
         host: found.host,
         port: settings.gateway_port.unwrap_or(found.port),
-        protocol: match settings.gateway_protocol.as_deref() {
-            Some("tcp") => Protocol::Tcp,
-            Some(_) => Protocol::Udp,
-            None => found.protocol,
-        },
+        protocol: settings.gateway_protocol.unwrap_or(found.protocol),
     })
 }
 

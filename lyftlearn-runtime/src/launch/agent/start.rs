@@ -20,6 +20,7 @@ use crate::held::Directory;
 use crate::init::{self, Helper};
 use crate::metrics::statsd::Listener as Heard;
 use crate::settings::secrets::Declared;
+use crate::settings::{Agent, Log};
 
 /// The word by which this binary knows that it is the agent.
 pub(in crate::launch) const ARGUMENT: &str = "--agent";
@@ -37,7 +38,7 @@ pub(in crate::launch) fn agent(words: &[OsString]) -> Result<u8, Error> {
 pub(super) fn helper(facts: &Facts, needs: &mut Needs<'_>) -> std::io::Result<Option<Helper>> {
     let follows = needs.settings.secrets.iter().any(Declared::is_followed);
     let secrets = follows && needs.run.is_some();
-    let asked = needs.settings.agent.as_deref() == Some("on");
+    let asked = needs.settings.agent == Agent::On;
     let scrape = needs.scrape.take();
     let goes_out = needs.export.push.values || needs.export.reports();
     let exports = scrape.is_some() || goes_out || needs.statsd.is_some();
@@ -50,7 +51,7 @@ pub(super) fn helper(facts: &Facts, needs: &mut Needs<'_>) -> std::io::Result<Op
             owner: run.owner(),
         }),
         secrets,
-        quiet: needs.settings.log.as_deref() == Some("off"),
+        quiet: needs.settings.log == Log::Off,
         ..Orders::default()
     };
     let mut sockets: Vec<OwnedFd> = Vec::new();

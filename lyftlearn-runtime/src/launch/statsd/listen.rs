@@ -15,12 +15,8 @@ use crate::held::Directory;
 use crate::metrics::region;
 use crate::metrics::statsd::{Dialect, Listener, Rules, Sign};
 use crate::platform::conventions;
-use crate::settings::Settings;
+use crate::settings::{self, Settings, Signs};
 use crate::workload::{Export, Platform};
-
-/// The totals: tens of thousands of counters, or three thousand histograms. A page is made
-/// when it is first counted in.
-const STORE_BYTES: u64 = 16 << 20;
 
 /// Asked for, for each UDP socket: what comes while the agent is started again waits there.
 const RECEIVE_BYTES: usize = 8 << 20;
@@ -70,7 +66,7 @@ pub(super) fn bind(
     let (ports, mut sockets) = listen(settings, platform, problems)
         .inspect_err(|err| problems.push(format!("StatsD is not listened to: {}", err.kind())))
         .ok()?;
-    match region::create_sparse(settings.statsd.bytes.unwrap_or(STORE_BYTES)) {
+    match region::create_sparse(settings.statsd.bytes) {
         Ok(store) => sockets.push((Socket::Store, store.into())),
         Err(err) => problems.push(format!(
             "an agent that is started again forgets what came by StatsD: {}",
@@ -85,24 +81,19 @@ pub(super) fn bind(
 }
 
 fn rules(settings: &Settings) -> Rules {
-    let usual = Rules::default();
-    let dialect = |name: &String| match name.as_str() {
-        "lyft" => Some(Dialect::Lyft),
-        "librato" => Some(Dialect::Librato),
-        "signalfx" => Some(Dialect::SignalFx),
-        "influxdb" => Some(Dialect::InfluxDb),
-        "graphite" => Some(Dialect::Graphite),
-        _ => None,
+    let dialect = |dialect: &settings::Dialect| match dialect {
+        settings::Dialect::Lyft => Dialect::Lyft,
+        settings::Dialect::Librato => Dialect::Librato,
+        settings::Dialect::SignalFx => Dialect::SignalFx,
+        settings::Dialect::InfluxDb => Dialect::InfluxDb,
+        settings::Dialect::Graphite => Dialect::Graphite,
     };
-    let dialects = settings.statsd.dialects.as_ref();
     Rules {
-        dialects: dialects.map_or(usual.dialects, |names| {
-            names.iter().filter_map(dialect).collect()
-        }),
-        sign: match settings.statsd.signs.as_deref() {
-            Some("delta") => Sign::Delta,
-            Some("value") => Sign::Value,
-            _ => Sign::ByListener,
+        dialects: settings.statsd.dialects.iter().map(dialect).collect(),
+        sign: match settings.statsd.signs {
+            Signs::Delta => Sign::Delta,
+            Signs::Value => Sign::Value,
+            Signs::Auto => Sign::ByListener,
         },
         microseconds: settings.statsd.microseconds.clone(),
         cumulative: settings.statsd.cumulative.clone(),

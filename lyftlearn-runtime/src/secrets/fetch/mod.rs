@@ -62,7 +62,7 @@ pub(crate) fn request(
         identity: resolved.identity.clone(),
         region: resolved.region(facts),
         endpoints: endpoints.collect(),
-        deadline_seconds: settings.secrets_deadline.unwrap_or(words::DEADLINE_SECONDS),
+        deadline_seconds: settings.secrets_deadline,
     }
 }
 
