@@ -16,7 +16,7 @@ ENTER := conformance/engine/enter.sh $(LAYER)/storage
 # A cloned checkout's own; nothing of another's counts.
 export CARGO_TARGET_DIR := $(CURDIR)/target
 
-.PHONY: demo test fresh build peers setup context lint test-rust test-python fuzz deny bench clean
+.PHONY: demo test check messages fresh build peers setup context lint test-rust test-python fuzz deny bench clean
 
 demo: build context
 	cargo build --quiet -p lyftlearn-conformance
@@ -27,6 +27,30 @@ demo: build context
 	fi
 
 test: build peers context lint test-rust test-python
+
+# What a change is tried with while it is written, by any user and with nothing but Rust: format,
+# clippy, unit and model tests. What wants root, peers or the wheel says SKIPPED or is left out.
+CHECKED := -p lyftlearn-runtime -p lyftlearn-conformance
+check:
+	cargo fmt --all --check
+	cargo clippy --locked $(CHECKED) --all-targets -- -D warnings
+	cargo build --locked -p lyftlearn-runtime
+	cargo test --locked -p lyftlearn-runtime --lib --test messages --test metrics --test oracle \
+	    --test routes --test shutdown --test tidy -- --skip fuzz
+	LYFTLEARN_CONFORMANCE_BINARY=$(CURDIR)/target/debug/lyftlearn-runtime cargo test --locked \
+	    -p lyftlearn-conformance --lib --test model --test same_job --test tidy
+
+# Rewrites every message that a test quotes; the diff is what is reviewed. As root, after `make
+# peers`: the process layer quotes them, too. It goes on where a test fails for another reason.
+REWRITE := UPDATE_EXPECT=1 LYFTLEARN_CONFORMANCE_BINARY=$(CURDIR)/target/$(MUSL)/debug/lyftlearn-runtime \
+    cargo test --locked --no-fail-fast
+messages:
+	cargo build --locked --target $(MUSL) -p lyftlearn-runtime
+	$(REWRITE) -p lyftlearn-runtime --lib --test routes -- --skip fuzz
+	$(REWRITE) -p lyftlearn-conformance --test model through_the_library
+	-$(REWRITE) -p lyftlearn-conformance --test process -- --skip a_checkpoint_that_takes_100_seconds
+	-$(REWRITE) -p lyftlearn-conformance --test init --test identity -- faults required restricted
+	cargo fmt --all
 
 # The two commands in a new root of Debian, with what the README asks for and nothing else;
 # another release: make fresh SUITE=trixie.

@@ -74,7 +74,7 @@ fn gateway(port: u16, protocol: &str) -> String {
 
 /// A container whose Python has the package; none where the wheel is not built.
 fn with_python(world: &World, settings: &str) -> Option<(Sandbox, OsString)> {
-    packaged(world.sharing(settings))
+    packaged(unhurried(world.sharing(settings)))
 }
 
 pub(super) fn packaged(container: Sandbox) -> Option<(Sandbox, OsString)> {
@@ -323,7 +323,8 @@ pub(super) fn counted(
 ) -> Output {
     std::fs::create_dir(world.path("run")).unwrap();
     let settings = format!("[metrics]\nstatsd = \"on\"\n{settings}");
-    let mut container = world.sharing(&settings).mount(world.path("run"), "/run");
+    let container = world.sharing(&settings).mount(world.path("run"), "/run");
+    let mut container = unhurried(container);
     for (name, value) in variables {
         container = container.variable(name, value);
     }

@@ -52,7 +52,9 @@ use expect_test::Expect;
 use lyftlearn_conformance::command;
 use lyftlearn_conformance::sandbox::{self, BINARY, Sandbox};
 use lyftlearn_conformance::wait;
-use lyftlearn_conformance::world::{World, appears, check_end, ended, find_python, the_same};
+use lyftlearn_conformance::world::{
+    World, appears, check_end, ended, find_python, the_same, unhurried,
+};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 

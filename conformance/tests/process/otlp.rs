@@ -71,8 +71,7 @@ fn settings(endpoint: &str) -> String {
 
 fn container(world: &World, port: u16) -> Sandbox {
     std::fs::create_dir_all(world.path("run")).unwrap();
-    world
-        .sharing(&settings(&format!("http://127.0.0.1:{port}")))
+    unhurried(world.sharing(&settings(&format!("http://127.0.0.1:{port}"))))
         .mount(world.path("run"), "/run")
         .variable("COLLECTOR_KEY", format!("api-key={}", world.canary.value()))
 }

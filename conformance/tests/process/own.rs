@@ -71,8 +71,10 @@ fn what_is_sent_last_says_why_the_program_ended() {
         let world = World::new();
         std::fs::create_dir(world.path("run")).unwrap();
         let (gateway, port) = Gateway::default().udp();
+        // A program that has to be killed is waited for; the agent of any other is given time.
+        let grace = if class == "budget-exceeded" { 4 } else { 120 };
         let settings = format!(
-            "[lifecycle]\ngrace_seconds = 4\n[metrics.gateway]\nhost = \"127.0.0.1\"\nport = {port}\n"
+            "[lifecycle]\ngrace_seconds = {grace}\n[metrics.gateway]\nhost = \"127.0.0.1\"\nport = {port}\n"
         );
         let running = (world.sharing(&settings))
             .mount(world.path("run"), "/run")

@@ -322,6 +322,7 @@ mod tests {
             STS failed at AssumeRole: ServiceUnavailable
             no AssumeRole by STS: its endpoint did not answer in time
             STS is regional and the region is not known: set AWS_REGION
+            (in the words below)
         "#]].assert_eq(&sentences([
             Cause::Refused,
             Cause::Unreachable,
@@ -354,6 +355,7 @@ mod tests {
                 cause: Box::new(Cause::TimedOut),
             },
             Cause::NoRegion,
+            Cause::Sdk("(in the words below)"),
         ]));
     }
 

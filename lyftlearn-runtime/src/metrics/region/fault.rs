@@ -98,8 +98,7 @@ mod tests {
     use expect_test::expect;
 
     use super::{MetricFault, RegionFault};
-    use crate::error::{Error, reports, sentences};
-    use crate::metrics::region::Degraded;
+    use crate::error::{Error, reports};
 
     #[test]
     fn every_fault_of_a_metric_has_its_report() {
@@ -151,22 +150,5 @@ mod tests {
               hint: only the program's user and root may read it
         "#]]
         .assert_eq(&error.report());
-    }
-
-    #[test]
-    fn every_reason_to_count_alone_has_its_sentence() {
-        let path = || "/run/lyftlearn/metrics.region".into();
-        expect![[r#"
-            lyftlearn-runtime run did not start this process
-            there is no metrics.region in the run directory
-            /run/lyftlearn/metrics.region is not this user's to open
-            /run/lyftlearn/metrics.region is not a region of this version and boot
-        "#]]
-        .assert_eq(&sentences([
-            Degraded::Unsupervised,
-            Degraded::Absent,
-            Degraded::Denied(path()),
-            Degraded::Broken(path()),
-        ]));
     }
 }

@@ -161,3 +161,28 @@ fn header_of(file: &File, meta: &std::fs::Metadata) -> Option<(usize, u64)> {
 fn boot(high: u64, low: u64) -> u128 {
     u128::from(high) << 64 | u128::from(low)
 }
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::Degraded;
+    use crate::error::sentences;
+
+    #[test]
+    fn every_reason_to_count_alone_has_its_sentence() {
+        let path = || "/run/lyftlearn/metrics.region".into();
+        expect![[r#"
+            lyftlearn-runtime run did not start this process
+            there is no metrics.region in the run directory
+            /run/lyftlearn/metrics.region is not this user's to open
+            /run/lyftlearn/metrics.region is not a region of this version and boot
+        "#]]
+        .assert_eq(&sentences([
+            Degraded::Unsupervised,
+            Degraded::Absent,
+            Degraded::Denied(path()),
+            Degraded::Broken(path()),
+        ]));
+    }
+}
