@@ -246,9 +246,8 @@ const BESIDE_THE_PROGRAM: &[&str] = &[
     "cli/stage.rs",
     "deliver/",
     "init/",
-    "metrics/gateway/",
     "metrics/region/",
-    "metrics/report/",
+    "metrics/routes/",
 ];
 
 /// How a file is touched by its path.
@@ -286,7 +285,7 @@ const BY_PATH_ALL_THE_SAME: &[(&str, &str)] = &[
     // Without another user there is nobody else.
     ("cli/profile.rs", "create_dir"),
     ("deliver/files.rs", "DirBuilder"),
-    ("metrics/report/sagemaker.rs", "create_dir"),
+    ("metrics/routes/sagemaker/sender.rs", "create_dir"),
     // The kernel's, the terminal, and the pipe that PID 1 has made, found by its number.
     ("init/children.rs", "rustix::fs::open("),
     ("init/procfs.rs", "CWD"),

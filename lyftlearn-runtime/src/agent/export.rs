@@ -19,9 +19,9 @@ use crate::deliver::outcome::Undelivered;
 use crate::facts::wall_clock;
 use crate::held::Directory;
 use crate::metrics::exposition::{Exposition, Format};
-use crate::metrics::gateway::{Counted, Keep, Relay, Sender};
 use crate::metrics::region::{Reader, Series, Snapshot};
-use crate::metrics::report::{Report, Way};
+use crate::metrics::routes::interval::{Report, Way};
+use crate::metrics::routes::statsd::sender::{Counted, Keep, Relay, Sender};
 use crate::metrics::store::Store;
 
 /// One that counts; `None` when it cannot be read.

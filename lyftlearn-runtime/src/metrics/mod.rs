@@ -10,16 +10,10 @@
 
 #[cfg(feature = "agent")]
 mod exporter;
-pub mod exposition;
 #[cfg(feature = "agent")]
 mod facade;
-#[cfg(all(feature = "agent", feature = "cli"))]
-pub(crate) mod gateway;
-#[cfg(all(feature = "agent", feature = "cli"))]
-mod observed;
 pub mod region;
-#[cfg(all(feature = "agent", feature = "cli"))]
-pub(crate) mod report;
+pub(crate) mod routes;
 #[cfg(all(feature = "agent", feature = "cli"))]
 pub(crate) mod statsd;
 #[cfg(all(feature = "agent", feature = "cli"))]
@@ -29,3 +23,4 @@ pub(crate) mod store;
 pub use exporter::recorder;
 #[cfg(feature = "agent")]
 pub use facade::{Recorder, install};
+pub use routes::prometheus::exposition;

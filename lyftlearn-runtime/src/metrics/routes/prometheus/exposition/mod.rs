@@ -29,9 +29,9 @@ use std::sync::LazyLock;
 pub use accept::{negotiate, takes_gzip};
 use families::{Family, Members};
 #[cfg(all(feature = "agent", feature = "cli"))]
-pub(super) use names::push_number;
+pub(in crate::metrics) use names::push_number;
 
-use super::region::{Buckets, Kind, Snapshot, Value};
+use crate::metrics::region::{Buckets, Kind, Snapshot, Value};
 
 /// How much is rendered at once, and a sample more.
 const CHUNK_BYTES: usize = 16 << 10;

@@ -1,10 +1,6 @@
 //! OpenTelemetry's protocol: protobuf by HTTP to a collector. **What is sent are totals**, so that
 //! a request that comes twice, or never, does no harm once the next one is there.
 
-mod request;
-#[cfg(test)]
-pub(super) mod tests;
-
 use std::cell::{Cell, OnceCell};
 use std::io::Write as _;
 use std::rc::Rc;
@@ -22,13 +18,13 @@ use http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER, USER
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceResponse;
 use prost::Message;
 
+use super::request::{Common, Requests, is_shown};
 use crate::contract::{aws, otlp as words};
 use crate::metrics::region::{Series, Snapshot};
 use crate::workload::Otlp;
-use request::{Common, Requests, is_shown};
 
 /// The wait before the first attempt after one that may be repeated, doubled each time.
-const SOON: Duration = Duration::from_millis(200);
+pub(super) const SOON: Duration = Duration::from_millis(200);
 const LATEST: Duration = Duration::from_secs(5);
 /// What is read of an answer; collectors say little.
 const ANSWER_BYTES: usize = 64 << 10;
@@ -41,14 +37,14 @@ pub(crate) struct Sender {
     labels: Vec<(String, String)>,
     begun: Begun,
     /// Points that a collector would not take, whenever it was.
-    refused: Rc<Cell<u64>>,
+    pub(super) refused: Rc<Cell<u64>>,
     /// Made when it is needed: the roots of trust take milliseconds to read.
     connector: OnceCell<Connector>,
 }
 
 /// What became of a request.
 #[derive(Debug, PartialEq, Eq)]
-enum Answer {
+pub(super) enum Answer {
     /// But for so many points.
     Taken { rejected: u64 },
     /// Not now; perhaps after so long.
@@ -60,7 +56,7 @@ enum Answer {
 }
 
 impl Sender {
-    pub(super) fn new(
+    pub(in crate::metrics::routes) fn new(
         otlp: Otlp,
         labels: Vec<(String, String)>,
         begun: Begun,
@@ -75,13 +71,18 @@ impl Sender {
         }
     }
 
-    pub(super) fn every(&self) -> Duration {
+    pub(in crate::metrics::routes) fn every(&self) -> Duration {
         Duration::from_secs(self.otlp.seconds.into())
     }
 
     /// Sends a request after the other. It may be given up at any point: the next time everything
     /// is sent anew.
-    pub(super) async fn tell(&self, snapshot: &Snapshot, now: Duration, left: &Cell<u64>) {
+    pub(in crate::metrics::routes) async fn tell(
+        &self,
+        snapshot: &Snapshot,
+        now: Duration,
+        left: &Cell<u64>,
+    ) {
         let shown = snapshot.series.iter().filter(|series| is_shown(series));
         left.set(shown.count() as u64);
         let until = tokio::time::Instant::now() + self.every();
@@ -106,7 +107,7 @@ impl Sender {
     }
 
     /// Asks until there is an answer that will not change, or no time is left.
-    async fn delivered(&self, body: &[u8], until: tokio::time::Instant) -> Answer {
+    pub(super) async fn delivered(&self, body: &[u8], until: tokio::time::Instant) -> Answer {
         let patience = Duration::from_millis(self.otlp.timeout_milliseconds.into());
         let mut usual = SOON;
         loop {
@@ -171,7 +172,7 @@ impl Sender {
 }
 
 /// As the protocol tells them apart.
-fn of_status(status: u16, wait: Option<Duration>) -> Answer {
+pub(super) fn of_status(status: u16, wait: Option<Duration>) -> Answer {
     match status {
         429 | 502 | 503 | 504 => Answer::Later { wait },
         200..=299 => Answer::Taken { rejected: 0 },

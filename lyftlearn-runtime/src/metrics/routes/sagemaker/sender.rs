@@ -39,7 +39,7 @@ pub(crate) struct Lines {
 }
 
 impl Lines {
-    pub(super) fn new(directory: PathBuf, owner: Owner) -> Self {
+    pub(in crate::metrics::routes) fn new(directory: PathBuf, owner: Owner) -> Self {
         Self {
             directory,
             owner,
@@ -48,7 +48,12 @@ impl Lines {
     }
 
     /// Adds a line for every number that is another than it was.
-    pub(super) fn tell(&mut self, snapshot: &Snapshot, now: Duration, left: &Cell<u64>) {
+    pub(in crate::metrics::routes) fn tell(
+        &mut self,
+        snapshot: &Snapshot,
+        now: Duration,
+        left: &Cell<u64>,
+    ) {
         let mut told = Vec::new();
         let mut text = String::new();
         let mut lines = 0;

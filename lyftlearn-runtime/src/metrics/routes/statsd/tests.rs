@@ -2,10 +2,16 @@
 
 use std::io::Read;
 use std::net::{TcpListener, UdpSocket};
+use std::rc::Rc;
+use std::time::Duration;
 
-use super::*;
-use crate::metrics::region::{Buckets, Series, Value};
-use crate::workload::{Protocol, Tags};
+use tokio::time::Instant;
+
+use super::lines::{Batch, Deltas};
+use super::sender::{Counted, QUEUE_BYTES, Relay, Sender};
+use crate::metrics::region::{Buckets, Series, Snapshot, Value};
+use crate::metrics::routes::link::Link;
+use crate::workload::{Gateway, Protocol, Push, Tags};
 
 fn counter(name: &str, labels: &[(&str, &str)], value: Value) -> Series {
     Series {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
-use crate::metrics::observed::{counts, middle, rounded};
 use crate::metrics::region::{Kind, Series, Snapshot, Value};
+use crate::metrics::routes::observed::{counts, middle, rounded};
 use crate::workload::Emf;
 
 /// What a directive, and what an array of values, may hold.
@@ -40,17 +40,17 @@ enum Told {
 
 /// What has been told of all series. CloudWatch adds up, so the difference to it is told.
 #[derive(Debug, Default)]
-pub(super) struct Deltas {
+pub(in crate::metrics::routes) struct Deltas {
     told: HashMap<Id, Told>,
     changed: bool,
 }
 
 /// One document, and what is known once it has gone.
 #[derive(Debug)]
-pub(super) struct Document {
+pub(in crate::metrics::routes) struct Document {
     /// It ends in a line break.
-    pub(super) text: String,
-    pub(super) values: u64,
+    pub(in crate::metrics::routes) text: String,
+    pub(in crate::metrics::routes) values: u64,
     told: Vec<(Id, Told)>,
 }
 
@@ -68,7 +68,7 @@ type Dimensions = Vec<(String, String)>;
 
 impl Deltas {
     /// What an earlier process had told, in its words; what is none of them counts as nothing.
-    pub(super) fn known(document: &[u8]) -> Self {
+    pub(in crate::metrics::routes) fn known(document: &[u8]) -> Self {
         let known: Vec<(Id, Told)> = serde_json::from_slice(document).unwrap_or_default();
         Self {
             told: known.into_iter().collect(),
@@ -77,20 +77,20 @@ impl Deltas {
     }
 
     /// The same for a later process, if there is anything new.
-    pub(super) fn document(&mut self) -> Option<Vec<u8>> {
+    pub(in crate::metrics::routes) fn document(&mut self) -> Option<Vec<u8>> {
         let all: Vec<(&Id, &Told)> = self.told.iter().collect();
         std::mem::take(&mut self.changed)
             .then(|| serde_json::to_vec(&all).expect("plain data has no failure to report"))
     }
 
     /// Takes down what has gone.
-    pub(super) fn gone(&mut self, document: Document) {
+    pub(in crate::metrics::routes) fn gone(&mut self, document: Document) {
         self.changed |= !document.told.is_empty();
         self.told.extend(document.told);
     }
 
     /// Everything that is to be told now, in documents of about `bytes` at most.
-    pub(super) fn documents(
+    pub(in crate::metrics::routes) fn documents(
         &self,
         snapshot: &Snapshot,
         (emf, common): (&Emf, &[(String, String)]),

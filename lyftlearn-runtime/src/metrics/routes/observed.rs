@@ -1,6 +1,6 @@
 //! A histogram for those who take values only: what its buckets' values are taken for.
 
-use super::region::Buckets;
+use crate::metrics::region::Buckets;
 
 /// Values of 0 and below, among the numbers of buckets.
 const NOT_POSITIVE: i32 = i32::MIN;

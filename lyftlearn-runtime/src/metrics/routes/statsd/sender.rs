@@ -1,11 +1,6 @@
 //! Push: what was counted goes to the deployment's StatsD server, and so do lines that were
 //! received, byte for byte. **Nothing here waits for the server but this task itself.**
 
-mod lines;
-pub(super) mod link;
-#[cfg(test)]
-mod tests;
-
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -15,13 +10,13 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::region::Snapshot;
+use super::lines::{Batch, Deltas};
+use crate::metrics::region::Snapshot;
+use crate::metrics::routes::link::Link;
 use crate::workload::{Gateway, Push};
-use lines::{Batch, Deltas};
-use link::Link;
 
 /// What waits for a server that does not take it; as much as gostats keeps.
-const QUEUE_BYTES: usize = 4 << 20;
+pub(super) const QUEUE_BYTES: usize = 4 << 20;
 /// What is written at once.
 const BATCH_BYTES: usize = 32 << 10;
 /// As gostats waits before it dials again.
@@ -34,11 +29,11 @@ pub(crate) type Keep = Box<dyn Fn(&[u8])>;
 
 /// Takes lines that were received, and never waits.
 #[derive(Clone)]
-pub(crate) struct Relay(Rc<Shared>);
+pub(crate) struct Relay(pub(super) Rc<Shared>);
 
 #[derive(Default)]
-struct Shared {
-    queue: RefCell<VecDeque<u8>>,
+pub(super) struct Shared {
+    pub(super) queue: RefCell<VecDeque<u8>>,
     dropped: Cell<u64>,
     /// What is being sent and has not gone.
     pending: Cell<u64>,
@@ -116,7 +111,7 @@ impl Sender {
 }
 
 impl Shared {
-    fn queued(&self) -> u64 {
+    pub(super) fn queued(&self) -> u64 {
         let queue = self.queue.borrow();
         queue.iter().filter(|byte| **byte == b'\n').count() as u64
     }

@@ -1,16 +1,6 @@
 //! Told at intervals, and a last time at the end: what was counted, to those who read it from a
 //! file, from stdout or from an agent of their own.
 
-mod documents;
-mod emf;
-#[cfg(test)]
-mod fuzz;
-pub(crate) mod otlp;
-mod sagemaker;
-mod stdout;
-#[cfg(test)]
-mod tests;
-
 use std::cell::Cell;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -20,38 +10,41 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::gateway::{Counted, Keep};
-use super::region::Snapshot;
+use super::statsd::sender::{Counted, Keep};
+use super::{emf, otlp, sagemaker};
 use crate::facts::wall_clock;
 use crate::held::Owner;
+use crate::metrics::region::Snapshot;
 use crate::workload::{Emf, Otlp};
 
 /// One way to tell.
 pub(crate) enum Way {
-    Sagemaker(sagemaker::Lines),
-    Emf(Box<emf::Sender>),
-    Otlp(Box<otlp::Sender>),
+    Sagemaker(sagemaker::sender::Lines),
+    Emf(Box<emf::sender::Sender>),
+    Otlp(Box<otlp::sender::Sender>),
 }
 
 impl Way {
     /// Files in the directory that SageMaker reads.
     pub(crate) fn sagemaker(directory: PathBuf, owner: Owner) -> Self {
-        Self::Sagemaker(sagemaker::Lines::new(directory, owner))
+        Self::Sagemaker(sagemaker::sender::Lines::new(directory, owner))
     }
 
     /// CloudWatch's Embedded Metric Format. `sent` is what an earlier process took down.
     pub(crate) fn emf(emf: Emf, common: Vec<(String, String)>, sent: (Vec<u8>, Keep)) -> Self {
-        Self::Emf(Box::new(emf::Sender::new(emf, common, sent)))
+        Self::Emf(Box::new(emf::sender::Sender::new(emf, common, sent)))
     }
 
     /// A collector of OpenTelemetry's.
     pub(crate) fn otlp(
         otlp: Otlp,
         labels: Vec<(String, String)>,
-        begun: otlp::Begun,
+        begun: otlp::sender::Begun,
         refused: Rc<Cell<u64>>,
     ) -> Self {
-        Self::Otlp(Box::new(otlp::Sender::new(otlp, labels, begun, refused)))
+        Self::Otlp(Box::new(otlp::sender::Sender::new(
+            otlp, labels, begun, refused,
+        )))
     }
 
     /// Whether it is told what the runtime counts of itself, too.

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use super::documents::Deltas;
 use super::stdout::Stdout;
-use crate::metrics::gateway::{Keep, link::Link};
 use crate::metrics::region::Snapshot;
+use crate::metrics::routes::link::Link;
+use crate::metrics::routes::statsd::sender::Keep;
 use crate::workload::Emf;
 
 /// A pipe takes so much in one piece, and the program writes to the same one (PIPE_BUF).
@@ -28,7 +29,7 @@ enum Way {
 }
 
 impl Sender {
-    pub(super) fn new(
+    pub(in crate::metrics::routes) fn new(
         emf: Emf,
         common: Vec<(String, String)>,
         (known, keep): (Vec<u8>, Keep),
@@ -46,7 +47,12 @@ impl Sender {
     }
 
     /// Sends a document after the other. Once one has not gone, the next are for later.
-    pub(super) async fn tell(&mut self, snapshot: &Snapshot, now: Duration, left: &Cell<u64>) {
+    pub(in crate::metrics::routes) async fn tell(
+        &mut self,
+        snapshot: &Snapshot,
+        now: Duration,
+        left: &Cell<u64>,
+    ) {
         let bytes = match self.way {
             Way::Stdout(_) => LINE_BYTES,
             Way::Agent(_) => PACKET_BYTES,
@@ -72,7 +78,7 @@ impl Sender {
     }
 
     /// Lets the agent read to the end.
-    pub(super) async fn close(&mut self) {
+    pub(in crate::metrics::routes) async fn close(&mut self) {
         if let Way::Agent(link) = &mut self.way {
             link.close().await;
         }

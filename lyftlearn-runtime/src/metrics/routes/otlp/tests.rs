@@ -15,7 +15,7 @@ use opentelemetry_proto::tonic::metrics::v1::{Metric, metric, number_data_point}
 use prost::Message;
 
 use super::request::{Common, Requests};
-use super::{Answer, SOON, Sender, of_status};
+use super::sender::{Answer, SOON, Sender, of_status};
 use crate::metrics::region::{Buckets, Series, Snapshot, Value};
 use crate::workload::{Otlp, Secret};
 
@@ -45,7 +45,7 @@ fn snapshot(series: &[Series]) -> Snapshot {
     }
 }
 
-pub(in crate::metrics::report) fn sent(
+pub(in crate::metrics::routes) fn sent(
     snapshot: &Snapshot,
 ) -> Vec<(ExportMetricsServiceRequest, u64)> {
     let (resource, labels) = (pairs(&[("service.name", "churn")]), pairs(&[("rank", "0")]));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 
-use super::documents::Deltas;
+use super::emf::documents::Deltas;
 use super::otlp;
 use crate::fuzz::{Draw, target};
 use crate::metrics::region::tests::corrupt::{read, shown, valid};

@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use serde::{Deserialize, Serialize};
 
 use crate::metrics::exposition::push_number;
-use crate::metrics::observed::{counts, middle, rounded};
 use crate::metrics::region::{Kind, Series, Value};
+use crate::metrics::routes::observed::{counts, middle, rounded};
 use crate::workload::Tags;
 
 /// How a series is told from every other one.

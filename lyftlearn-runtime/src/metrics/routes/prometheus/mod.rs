@@ -1,0 +1,3 @@
+//! Prometheus asks for what was counted, by HTTP.
+
+pub mod exposition;
