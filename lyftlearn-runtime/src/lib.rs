@@ -51,6 +51,11 @@ mod fuzz;
 mod held;
 #[cfg(feature = "cli")]
 mod init;
+#[cfg_attr(
+    not(feature = "cli"),
+    allow(dead_code, reason = "some of it is for what PID 1 says")
+)]
+mod layers;
 pub mod metrics;
 #[cfg_attr(
     not(feature = "cli"),
@@ -97,9 +102,10 @@ pub use deliver::{
 };
 pub use error::{Error, ErrorKind};
 pub use facts::Facts;
+pub use layers::Key as Setting;
 pub use platform::{DocumentVariable, Evidence};
 pub use resolve::{Resolved, View, current, resolve, switched_off};
-pub use settings::{KEYS as SETTINGS, Key as Setting};
+pub use settings::KEYS as SETTINGS;
 pub use workload::{
     Channel, ChannelMode, CredentialMode, CredentialSource, Credentials, Flavor, Group,
     Hyperparameters, Identity, Job, Lifecycle, Metrics, Paths, Platform, Resources, Role, Secrets,

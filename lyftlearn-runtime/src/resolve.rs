@@ -12,9 +12,10 @@ use crate::facts::Whose;
 use crate::facts::{Facts, Mount};
 #[cfg(feature = "agent")]
 use crate::held::Directory;
+use crate::layers::File;
 use crate::platform::{self, Detection, DocumentVariable, Evidence};
 use crate::settings::secrets::Declared;
-use crate::settings::{self, File, Settings};
+use crate::settings::{self, Settings};
 use crate::toolkit;
 #[cfg(feature = "cli")]
 use crate::workload::Export;

@@ -11,12 +11,13 @@ use crate::deliver::secrets::{self as delivered, Kept, keep};
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::held::Directory;
+use crate::layers::Services;
 use crate::resolve::Resolved;
 use crate::secrets::fault::{Failure, SecretsFault, Why};
 use crate::secrets::naming::{self, Named};
 use crate::secrets::{Content, Set, parse, read_local};
+use crate::settings::Settings;
 use crate::settings::secrets::{Declared, Source};
-use crate::settings::{Services, Settings};
 use crate::workload::Platform;
 
 /// The word by which this binary knows that it is to fetch.

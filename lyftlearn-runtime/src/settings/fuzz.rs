@@ -1,6 +1,6 @@
 //! Any settings from any layer: understood, or reported without a value.
 
-use super::{File, KEYS, read};
+use super::{File, REGISTER, read};
 use crate::fuzz::{CANARY, Draw, check_report, target};
 
 const FILES: [&str; 2] = ["/opt/lyftlearn/runtime.toml", "/etc/lyftlearn/runtime.toml"];
@@ -56,7 +56,7 @@ fn key(draw: &mut Draw<'_>) -> &'static str {
     if draw.once_in(4) {
         draw.pick(NAMES)
     } else {
-        KEYS[draw.below(KEYS.len())].name
+        draw.pick(&REGISTER.keys().map(|key| key.name).collect::<Vec<_>>())
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::Reader;
+use figment::value::Value;
+
+use crate::layers::{Parsed, Reader, boolean, list, paths, seconds, text};
 
 /// How the program comes to an identity.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,101 +43,91 @@ const SESSION_NAME: &str = "2 to 64 characters of A-Z a-z 0-9 _ + = , . @ -";
 /// Roles are chained: STS refuses more than an hour, and less than 15 minutes.
 const DURATION: &str = "900 to 3600 seconds, as STS refuses a longer chain of roles";
 
-impl Reader {
-    pub(super) fn identity(&mut self) -> Identity {
-        Identity {
-            mode: self.choice("credentials.mode"),
-            source: self
+impl Identity {
+    pub(super) fn read(from: &mut Reader) -> Self {
+        Self {
+            mode: from.choice("credentials.mode"),
+            source: from
                 .choice("credentials.source")
                 .filter(|source| source != "auto"),
-            required: self.truth("credentials.required").unwrap_or(false),
-            startup_seconds: self.seconds("credentials.startup_seconds"),
-            profile_files: self.paths("credentials.profile_files").unwrap_or_default(),
-            roles: self.roles("credentials.roles"),
-            assume_role: self.assume_role(),
+            required: (from.optional("credentials.required", boolean)).unwrap_or(false),
+            startup_seconds: from.optional("credentials.startup_seconds", seconds),
+            profile_files: from
+                .optional("credentials.profile_files", paths)
+                .unwrap_or_default(),
+            roles: from
+                .optional("credentials.roles", roles)
+                .unwrap_or_default(),
+            assume_role: AssumeRole::read(from),
         }
     }
+}
 
-    fn assume_role(&mut self) -> Option<AssumeRole> {
-        let arn = self.text("credentials.assume_role.arn");
-        let role = AssumeRole {
-            session_name: self.checked(
-                "credentials.assume_role.session_name",
-                SESSION_NAME,
-                is_session_name,
-            ),
-            duration_seconds: self.duration("credentials.assume_role.duration_seconds"),
-            external_id: self.text("credentials.assume_role.external_id"),
-            source_identity: self.checked(
-                "credentials.assume_role.source_identity",
-                SESSION_NAME,
-                is_session_name,
-            ),
-            tags: self.pairs("credentials.assume_role.tags", TAGS),
+impl AssumeRole {
+    fn read(from: &mut Reader) -> Option<Self> {
+        let arn = from.optional("credentials.assume_role.arn", text);
+        let role = Self {
+            session_name: from.optional("credentials.assume_role.session_name", session_name),
+            duration_seconds: from.optional("credentials.assume_role.duration_seconds", duration),
+            external_id: from.optional("credentials.assume_role.external_id", text),
+            source_identity: from.optional("credentials.assume_role.source_identity", session_name),
+            tags: from
+                .optional("credentials.assume_role.tags", |value| pairs(value, TAGS))
+                .unwrap_or_default(),
             arn: arn.clone().unwrap_or_default(),
         };
         match arn {
             Some(arn) if is_role(&arn) => Some(role),
             Some(_) => {
-                self.wrong("credentials.assume_role.arn", AN_ARN);
+                from.wrong("credentials.assume_role.arn", AN_ARN);
                 None
             }
             None => {
-                if role != AssumeRole::default() {
-                    self.wrong("credentials.assume_role.arn", AN_ARN);
+                if role != Self::default() {
+                    from.wrong("credentials.assume_role.arn", AN_ARN);
                 }
                 None
             }
         }
     }
+}
 
-    fn checked(
-        &mut self,
-        key: &'static str,
-        expected: &'static str,
-        good: fn(&str) -> bool,
-    ) -> Option<String> {
-        let text = self.text(key)?;
-        if good(&text) {
-            return Some(text);
-        }
-        self.wrong(key, expected);
-        None
+fn session_name(value: &Value) -> Parsed<String> {
+    let good = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte);
+    let name = text(value)?;
+    if (2..=64).contains(&name.len()) && name.bytes().all(good) {
+        Ok(name)
+    } else {
+        Err(SESSION_NAME)
     }
+}
 
-    fn duration(&mut self, key: &'static str) -> Option<u32> {
-        let seconds = self.seconds(key)?;
-        if (900..=3600).contains(&seconds) {
-            return Some(seconds);
-        }
-        self.wrong(key, DURATION);
-        None
+fn duration(value: &Value) -> Parsed<u32> {
+    let seconds = seconds(value)?;
+    if (900..=3600).contains(&seconds) {
+        Ok(seconds)
+    } else {
+        Err(DURATION)
     }
+}
 
-    fn roles(&mut self, key: &'static str) -> BTreeMap<String, String> {
-        let roles = self.pairs(key, ROLES);
-        let good = |name: &str, arn: &str| is_path_segment(name) && is_role(arn);
-        if roles.iter().all(|(name, arn)| good(name, arn)) {
-            return roles;
-        }
-        self.wrong(key, ROLES);
-        BTreeMap::new()
+fn roles(value: &Value) -> Parsed<BTreeMap<String, String>> {
+    let roles = pairs(value, ROLES)?;
+    let good = |name: &str, arn: &str| is_path_segment(name) && is_role(arn);
+    if roles.iter().all(|(name, arn)| good(name, arn)) {
+        Ok(roles)
+    } else {
+        Err(ROLES)
     }
+}
 
-    fn pairs(&mut self, key: &'static str, expected: &'static str) -> BTreeMap<String, String> {
-        let words = self.list(key, expected).unwrap_or_default();
-        let pairs: Option<BTreeMap<String, String>> = words
-            .iter()
-            .map(|word| {
-                let (name, value) = word.split_once('=')?;
-                (!name.is_empty()).then(|| (name.to_owned(), value.to_owned()))
-            })
-            .collect();
-        pairs.unwrap_or_else(|| {
-            self.wrong(key, expected);
-            BTreeMap::new()
-        })
-    }
+fn pairs(value: &Value, expected: &'static str) -> Parsed<BTreeMap<String, String>> {
+    let pair = |word: &String| {
+        let (name, value) = word.split_once('=')?;
+        (!name.is_empty()).then(|| (name.to_owned(), value.to_owned()))
+    };
+    let pairs: Option<BTreeMap<String, String>> = list(value, expected)?.iter().map(pair).collect();
+    pairs.ok_or(expected)
 }
 
 /// `arn:PARTITION:iam::ACCOUNT:role/…`
@@ -143,11 +135,6 @@ fn is_role(arn: &str) -> bool {
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
     matches!(parts.as_slice(), ["arn", _, "iam", "", account, role]
         if account.len() == 12 && role.strip_prefix("role/").is_some_and(|name| !name.is_empty()))
-}
-
-fn is_session_name(name: &str) -> bool {
-    let good = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte);
-    (2..=64).contains(&name.len()) && name.bytes().all(good)
 }
 
 fn is_path_segment(name: &str) -> bool {

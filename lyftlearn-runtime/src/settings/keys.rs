@@ -1,54 +1,11 @@
 //! The register of settings. A row here is a setting; there is no other way to make one.
 
-use figment::value::{Num, Value};
+use crate::layers::{Form, Key};
 
-use crate::contract::runtime;
+/// Every setting, as the sections that declare them.
+pub const KEYS: &[&[Key]] = &[ALL];
 
-/// One setting.
-#[derive(Debug)]
-pub struct Key {
-    /// Its dotted name in `runtime.toml`.
-    pub name: &'static str,
-    pub(super) form: Form,
-}
-
-/// What its value looks like.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Form {
-    /// One of these words.
-    Choice {
-        of: &'static [&'static str],
-        expected: &'static str,
-    },
-    /// Checked where it is read.
-    Other,
-}
-
-impl Key {
-    /// The variable that sets it.
-    #[must_use]
-    pub fn variable(&self) -> String {
-        format!(
-            "{}{}",
-            runtime::SETTING_PREFIX,
-            self.name.replace('.', "_").to_uppercase()
-        )
-    }
-}
-
-impl Key {
-    /// Whether a variable of ours that ends so is this one's.
-    pub(super) fn is_spelled(&self, suffix: &str) -> bool {
-        let spelled = self.name.bytes().map(|byte| match byte {
-            b'.' => b'_',
-            byte => byte.to_ascii_uppercase(),
-        });
-        spelled.eq(suffix.bytes())
-    }
-}
-
-/// Every setting.
-pub const KEYS: &[Key] = &[
+const ALL: &[Key] = &[
     Key {
         name: "platform",
         form: Form::Choice {
@@ -417,7 +374,7 @@ pub const KEYS: &[Key] = &[
 
 /// What a word runs can be a list, or a table with the list in it; a switch can stand alone,
 /// or in the table of what it switches.
-const SPELLINGS: &[(&str, &str)] = &[
+pub(super) const SPELLINGS: &[(&str, &str)] = &[
     ("commands.train.command", "commands.train"),
     ("commands.serve.command", "commands.serve"),
     ("commands.default.command", "commands.default"),
@@ -427,41 +384,3 @@ const SPELLINGS: &[(&str, &str)] = &[
     ),
     ("metrics.statsd", "metrics.statsd.mode"),
 ];
-
-/// A key as a file may spell it.
-pub(super) fn spelled(name: &str) -> Option<&'static Key> {
-    let other = SPELLINGS.iter().find(|(spelling, _)| *spelling == name);
-    find(other.map_or(name, |(_, name)| name))
-}
-
-pub(super) fn find(name: &str) -> Option<&'static Key> {
-    KEYS.iter().find(|key| key.name == name)
-}
-
-/// The real setting that a misspelt one was most likely meant to be.
-pub(super) fn nearest(name: &str) -> Option<&'static str> {
-    let flat = name.replace('.', "_");
-    KEYS.iter()
-        .map(|key| {
-            (
-                strsim::jaro_winkler(&flat, &key.name.replace('.', "_")),
-                key.name,
-            )
-        })
-        .filter(|(likeness, _)| *likeness > 0.75)
-        .max_by(|(a, _), (b, _)| a.total_cmp(b))
-        .map(|(_, name)| name)
-}
-
-/// Numbers as texts, so that a layer of numbers and one of variables read alike.
-pub(super) fn canonical(value: Value) -> Value {
-    match value {
-        Value::Num(_, number) => match number {
-            Num::F64(_) | Num::F32(_) => value,
-            _ => number
-                .to_i128()
-                .map_or(value, |number| number.to_string().into()),
-        },
-        other => other,
-    }
-}

@@ -2,13 +2,16 @@
 
 use std::net::SocketAddr;
 
-use super::Reader;
+use figment::value::Value;
+
+use crate::layers::{Parsed, Reader, list, number, some_of, text};
 
 /// Every way out, as the model and the settings name it.
 const ROUTES: [&str; 5] = ["prometheus", "statsd", "sagemaker", "emf", "otlp"];
 /// What of the workload may be a label of every metric.
 const LABELS: [&str; 5] = ["job", "role", "platform", "rank", "image"];
 
+const STORE: &str = "0, or a number of bytes from 65536 to 1073741824";
 const LISTEN: &str = "off, or an address and a port, such as 0.0.0.0:9102";
 const WAYS: &str =
     "a list of prometheus, statsd, sagemaker, emf and otlp, such as [\"prometheus\"]";
@@ -20,6 +23,9 @@ const ENDPOINT: &str = "a URL without a name or password, such as http://collect
 const VARIABLE: &str = "the name of a variable";
 const NAMESPACE: &str = "1 to 255 of letters, digits and . - _ / # :";
 const DIMENSIONS: &str = "a list of at most 30 labels, each 1 to 250 characters of ASCII";
+
+/// Less holds next to nothing; more is a mistake in a unit.
+pub(super) const REGION_BYTES: std::ops::RangeInclusive<u64> = 65_536..=1_073_741_824;
 
 /// As CloudWatch takes them.
 const MOST_NAMESPACE: usize = 255;
@@ -102,122 +108,87 @@ pub(crate) enum Listen {
     At(SocketAddr),
 }
 
-impl Reader {
-    pub(super) fn metrics(&mut self) -> Metrics {
-        Metrics {
-            listen: self.listen("metrics.listen"),
-            routes: self.some_of("metrics.routes", &ROUTES, WAYS),
-            labels: (self.some_of("metrics.labels", &LABELS, NAMES)).unwrap_or_default(),
-            gateway_host: self.text("metrics.gateway.host"),
-            gateway_port: self
-                .number("metrics.gateway.port", PORT, 1..=65_535)
-                .and_then(|port| u16::try_from(port).ok()),
-            gateway_protocol: self.choice("metrics.gateway.protocol"),
-            gateway_mode: self.choice("metrics.gateway.mode"),
-            gateway_tags: self.choice("metrics.gateway.tags"),
-            gateway_seconds: self.number("metrics.gateway.seconds", SECONDS, 1..=3_600),
-            emf_to: self.emf_to("metrics.emf.to"),
-            emf_namespace: self.namespace("metrics.emf.namespace"),
-            emf_dimensions: self.dimensions("metrics.emf.dimensions"),
-            otlp_endpoint: self.endpoint("metrics.otlp.endpoint"),
-            otlp_headers_variable: self.variable_name("metrics.otlp.headers_variable"),
-            otlp_seconds: self.number("metrics.otlp.seconds", SECONDS, 1..=3_600),
+impl Metrics {
+    pub(super) fn read(from: &mut Reader) -> Self {
+        Self {
+            listen: from.optional("metrics.listen", Listen::parse),
+            routes: from.optional("metrics.routes", |value| some_of(value, &ROUTES, WAYS)),
+            labels: from
+                .optional("metrics.labels", |value| some_of(value, &LABELS, NAMES))
+                .unwrap_or_default(),
+            gateway_host: from.optional("metrics.gateway.host", text),
+            gateway_port: from.optional("metrics.gateway.port", |value| {
+                number(value, 1..=u16::MAX, PORT)
+            }),
+            gateway_protocol: from.choice("metrics.gateway.protocol"),
+            gateway_mode: from.choice("metrics.gateway.mode"),
+            gateway_tags: from.choice("metrics.gateway.tags"),
+            gateway_seconds: from.optional("metrics.gateway.seconds", interval),
+            emf_to: from.optional("metrics.emf.to", |value| {
+                EmfTo::parse(&text(value)?).ok_or(EMF_TO)
+            }),
+            emf_namespace: from.optional("metrics.emf.namespace", namespace),
+            emf_dimensions: from
+                .optional("metrics.emf.dimensions", dimensions)
+                .unwrap_or_default(),
+            otlp_endpoint: from.optional("metrics.otlp.endpoint", |value| {
+                otlp_endpoint(&text(value)?).ok_or(ENDPOINT)
+            }),
+            otlp_headers_variable: from.optional("metrics.otlp.headers_variable", variable_name),
+            otlp_seconds: from.optional("metrics.otlp.seconds", interval),
         }
     }
+}
 
-    fn emf_to(&mut self, key: &'static str) -> Option<EmfTo> {
-        let to = EmfTo::parse(&self.text(key)?);
-        if to.is_none() {
-            self.wrong(key, EMF_TO);
-        }
-        to
-    }
-
-    fn endpoint(&mut self, key: &'static str) -> Option<String> {
-        let endpoint = otlp_endpoint(&self.text(key)?);
-        if endpoint.is_none() {
-            self.wrong(key, ENDPOINT);
-        }
-        endpoint
-    }
-
-    /// A value in a name's place would be a secret among settings.
-    fn variable_name(&mut self, key: &'static str) -> Option<String> {
-        let text = self.text(key)?;
-        let taken = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-        if text.bytes().all(taken) {
-            return Some(text);
-        }
-        self.wrong(key, VARIABLE);
-        None
-    }
-
-    fn namespace(&mut self, key: &'static str) -> Option<String> {
-        let text = self.text(key)?;
-        let taken = |byte: u8| byte.is_ascii_alphanumeric() || b".-_/#:".contains(&byte);
-        if (1..=MOST_NAMESPACE).contains(&text.len()) && text.bytes().all(taken) {
-            return Some(text);
-        }
-        self.wrong(key, NAMESPACE);
-        None
-    }
-
-    fn dimensions(&mut self, key: &'static str) -> Vec<String> {
-        let Some(names) = self.list(key, DIMENSIONS) else {
-            return Vec::new();
-        };
-        let taken = |name: &String| {
-            (1..=MOST_DIMENSION).contains(&name.len())
-                && name.bytes().all(|byte| byte.is_ascii_graphic())
-                && !name.starts_with(':')
-        };
-        if names.len() <= MOST_DIMENSIONS && names.iter().all(taken) {
-            return names;
-        }
-        self.wrong(key, DIMENSIONS);
-        Vec::new()
-    }
-
-    fn listen(&mut self, key: &'static str) -> Option<Listen> {
-        let text = self.text(key)?;
+impl Listen {
+    fn parse(value: &Value) -> Parsed<Self> {
+        let text = text(value)?;
         if text == "off" {
-            return Some(Listen::Off);
+            return Ok(Self::Off);
         }
-        let address = text.parse().ok();
-        if address.is_none() {
-            self.wrong(key, LISTEN);
-        }
-        address.map(Listen::At)
+        text.parse().map(Self::At).map_err(|_| LISTEN)
     }
+}
 
-    fn some_of(
-        &mut self,
-        key: &'static str,
-        of: &[&str],
-        expected: &'static str,
-    ) -> Option<Vec<String>> {
-        let words = self.list(key, expected)?;
-        if words.iter().all(|word| of.contains(&word.as_str())) {
-            Some(words)
-        } else {
-            self.wrong(key, expected);
-            None
-        }
+pub(super) fn region_bytes(value: &Value) -> Parsed<u64> {
+    number(value, 0..=0, STORE).or_else(|_| number(value, REGION_BYTES, STORE))
+}
+
+fn interval(value: &Value) -> Parsed<u32> {
+    number(value, 1..=3_600, SECONDS)
+}
+
+/// A value in a name's place would be a secret among settings.
+fn variable_name(value: &Value) -> Parsed<String> {
+    let text = text(value)?;
+    let taken = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    if text.bytes().all(taken) {
+        Ok(text)
+    } else {
+        Err(VARIABLE)
     }
+}
 
-    fn number(
-        &mut self,
-        key: &'static str,
-        expected: &'static str,
-        within: std::ops::RangeInclusive<u32>,
-    ) -> Option<u32> {
-        self.figment.find_value(key).ok()?;
-        match self.figment.extract_inner_lossy::<u32>(key) {
-            Ok(number) if within.contains(&number) => Some(number),
-            _ => {
-                self.wrong(key, expected);
-                None
-            }
-        }
+fn namespace(value: &Value) -> Parsed<String> {
+    let text = text(value)?;
+    let taken = |byte: u8| byte.is_ascii_alphanumeric() || b".-_/#:".contains(&byte);
+    if (1..=MOST_NAMESPACE).contains(&text.len()) && text.bytes().all(taken) {
+        Ok(text)
+    } else {
+        Err(NAMESPACE)
+    }
+}
+
+fn dimensions(value: &Value) -> Parsed<Vec<String>> {
+    let names = list(value, DIMENSIONS)?;
+    let taken = |name: &String| {
+        (1..=MOST_DIMENSION).contains(&name.len())
+            && name.bytes().all(|byte| byte.is_ascii_graphic())
+            && !name.starts_with(':')
+    };
+    if names.len() <= MOST_DIMENSIONS && names.iter().all(taken) {
+        Ok(names)
+    } else {
+        Err(DIMENSIONS)
     }
 }

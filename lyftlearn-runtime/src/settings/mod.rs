@@ -1,46 +1,39 @@
-//! Our own knobs, layered through figment: every value with its source, every
-//! mistake in one report, no value ever in an error's text.
+//! Our own settings: which there are, and what they come to here.
 //!
 //! Low to high: built-in, the image's `runtime.toml`, the config directory's
 //! `runtime.toml`, `LYFTLEARN_RUNTIME_*`, the command line.
 
-mod fault;
 #[cfg(test)]
 mod fuzz;
 mod identity;
 mod keys;
+mod lifecycle;
 mod metrics;
 mod protected;
 pub(crate) mod secrets;
-mod service_links;
 mod statsd;
-mod values;
 
 use std::collections::BTreeMap;
 
-use figment::value::{Dict, Value};
-use figment::{Figment, Metadata, Profile, Provider};
-
-use fault::Mistake;
-pub(crate) use fault::SettingsFault;
 pub(crate) use identity::{AssumeRole, Identity};
-pub use keys::{KEYS, Key};
+pub use keys::KEYS;
 pub(crate) use metrics::{EmfTo, Listen, Metrics, otlp_endpoint};
 pub(crate) use protected::is_protected;
-#[cfg(feature = "cli")]
-pub(crate) use service_links::Services;
 pub(crate) use statsd::Intercept;
 pub(crate) use statsd::Statsd;
 
-use crate::contract::{limits, runtime};
+use crate::contract::runtime;
 use crate::error::Error;
+use crate::layers::{
+    File, Layer, Layers, Mistake, Reader, Register, SettingsFault, Stack, boolean, command, path,
+    paths, seconds, signal, signals, text, words,
+};
 
-/// A settings file: its path, for reports, and what it holds.
-#[derive(Debug)]
-pub(crate) struct File {
-    pub(crate) path: String,
-    pub(crate) bytes: Vec<u8>,
-}
+/// What reads the layers knows every setting from here.
+static REGISTER: Register = Register {
+    keys: KEYS,
+    spellings: keys::SPELLINGS,
+};
 
 /// The settings as they apply here.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -98,16 +91,6 @@ pub(crate) struct Settings {
     pub(crate) layers: Vec<Layer>,
     /// Variables with our prefix that Kubernetes made for a Service, and that are ignored.
     pub(crate) service_links: Vec<String>,
-}
-
-/// One layer's word on one setting.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Layer {
-    pub(crate) key: String,
-    /// `key in file`, `$VARIABLE`, or an option.
-    pub(crate) source: String,
-    /// As JSON; a text is itself.
-    pub(crate) value: String,
 }
 
 /// The image's own commands for the platforms' words.
@@ -189,7 +172,12 @@ impl Settings {
                 .is_some_and(|source| *source == format!("{key} in {path}"))
         });
         match found {
-            Some(key) => Err(SettingsFault::decides_its_own_place(key, path).into()),
+            Some(key) => {
+                let why = "it decides where that file lies; \
+                           set its variable or the image's runtime.toml instead";
+                let shown = format!("{key} in {path}");
+                Err(SettingsFault::one(shown, Mistake::NotHere(why)).into())
+            }
             None => Ok(()),
         }
     }
@@ -201,262 +189,96 @@ pub(crate) fn read<'a>(
     variables: impl Iterator<Item = (&'a str, Option<&'a str>)>,
     arguments: &[(&'static str, String)],
 ) -> Result<Settings, Error> {
-    let mut reader = Reader::default();
+    let mut stack = Stack::new(&REGISTER);
+    let mut words = secrets::Words::default();
     for file in files {
-        reader.file(file);
+        if let Some(mut table) = stack.parse(file) {
+            words.take(&mut table, &file.path, &mut stack);
+            stack.table(&table, &file.path);
+        }
     }
     for (name, value) in variables {
         match value {
-            Some(value) => reader.variable(name, value),
-            None if name.starts_with(runtime::SETTING_PREFIX) => {
-                reader
-                    .mistakes
-                    .push((format!("${name}"), Mistake::Expected("UTF-8")));
+            Some(value) if name == secrets::VARIABLE && !value.is_empty() => {
+                words.variable(value, &mut stack);
             }
-            None => {}
+            value => stack.variable(name, value),
         }
     }
     for (key, value) in arguments {
-        reader.layer(
-            format!(
-                "--{}",
-                key.rsplit('.').next().unwrap_or(key).replace('_', "-")
-            ),
-            key,
-            value.as_str().into(),
-        );
+        stack.argument(key, value);
     }
-    reader.finish()
+    Settings::of(stack.merged(), words)
 }
 
-struct Reader {
-    figment: Figment,
-    /// All layers of it as one, once they are read: it merges them anew at each question.
-    merged: Value,
-    mistakes: Vec<(String, Mistake)>,
-    service_links: Vec<String>,
-    layers: Vec<Layer>,
-    secrets: secrets::Words,
-}
-
-impl Default for Reader {
-    fn default() -> Self {
-        Self {
-            figment: Figment::new(),
-            merged: Value::from(Dict::new()),
-            mistakes: Vec::new(),
-            service_links: Vec::new(),
-            layers: Vec::new(),
-            secrets: secrets::Words::default(),
-        }
-    }
-}
-
-impl Reader {
-    fn file(&mut self, file: &File) {
-        let text = match std::str::from_utf8(&file.bytes) {
-            Ok(text) => text,
-            Err(err) => {
-                let (line, column) = place(&file.bytes, err.valid_up_to());
-                let why = "it is not UTF-8".to_owned();
-                let mistake = Mistake::NotToml { line, column, why };
-                self.mistakes.push((file.path.clone(), mistake));
-                return;
-            }
-        };
-        let mut table = match text.parse::<toml::Table>() {
-            Ok(table) => table,
-            Err(err) => {
-                // The error itself quotes the line; its message is one of the parser's own.
-                let (line, column) = place(&file.bytes, err.span().map_or(0, |span| span.start));
-                let why = err.message().lines().next().unwrap_or_default();
-                // An unquoted text could have been anything; that much is said already.
-                let why = why.trim_end_matches(", expected literal string").to_owned();
-                let mistake = Mistake::NotToml { line, column, why };
-                self.mistakes.push((file.path.clone(), mistake));
-                return;
-            }
-        };
-        if let Some(toml::Value::Table(secrets)) = table.get_mut("secrets") {
-            self.secrets(secrets, &format!(" in {}", file.path));
-        }
-        for (key, value) in leaves(&table) {
-            let shown = format!("{key} in {}", file.path);
-            match keys::spelled(&key) {
-                Some(known) => match Value::serialize(value) {
-                    Ok(value) => self.layer(shown, known.name, keys::canonical(value)),
-                    Err(_) => self
-                        .mistakes
-                        .push((shown, Mistake::Expected("another kind of value"))),
-                },
-                None => self.unknown(shown, &key, ToOwned::to_owned),
-            }
-        }
-    }
-
-    fn variable(&mut self, name: &str, value: &str) {
-        let Some(suffix) = name.strip_prefix(runtime::SETTING_PREFIX) else {
-            return;
-        };
-        if service_links::made(suffix, value) {
-            self.service_links.push(name.to_owned());
-            return;
-        }
-        match KEYS.iter().find(|key| key.is_spelled(suffix)) {
-            Some(_) if value.is_empty() => {}
-            Some(key) if key.name == "secrets" => self.secrets_variable(name, value),
-            Some(key) => self.layer(format!("${name}"), key.name, value.into()),
-            None => self.unknown(format!("${name}"), &suffix.to_lowercase(), |near| {
-                format!(
-                    "${}",
-                    keys::find(near).map_or_else(String::new, Key::variable)
-                )
-            }),
-        }
-    }
-
-    fn unknown(&mut self, shown: String, key: &str, spell: impl Fn(&str) -> String) {
-        // Of so many the report names no more.
-        let few = self.mistakes.len() < limits::MISTAKES;
-        let nearest = if few { keys::nearest(key) } else { None };
-        let nearest = nearest.map(spell);
-        self.mistakes
-            .push((shown, Mistake::NotASetting { nearest }));
-    }
-
-    fn layer(&mut self, name: String, key: &'static str, value: Value) {
-        let text = match &value {
-            Value::String(_, text) => text.clone(),
-            other => serde_json::to_string(other).unwrap_or_default(),
-        };
-        self.layers.push(Layer {
-            key: key.to_owned(),
-            source: name.clone(),
-            value: text,
-        });
-        let figment = std::mem::take(&mut self.figment);
-        self.figment = figment.merge(Named { name, key, value });
-    }
-
-    fn finish(mut self) -> Result<Settings, Error> {
-        let mut layers = self.figment.data().unwrap_or_default();
-        let layers = layers.remove(&Profile::Default).unwrap_or_default();
-        self.merged = Value::from(layers);
-        let allowed_variables = self.words("environment.allow").unwrap_or_default();
-        let secrets = std::mem::take(&mut self.secrets);
-        let secrets = secrets.finish(&allowed_variables, &mut self.mistakes);
-        if (self.value("secrets")).is_some_and(|value| value.as_dict().is_none()) {
-            self.wrong("secrets", "tables, such as [secrets.db]");
-        }
-        let mut settings = Settings {
-            platform: self.choice("platform"),
-            role: self.choice("role"),
-            log: self.choice("log"),
-            config_dir: self.path("config_dir"),
-            job_name: self.text("job.name"),
+impl Settings {
+    fn of(mut from: Reader, secret_words: secrets::Words) -> Result<Self, Error> {
+        let allowed_variables = (from.optional("environment.allow", words)).unwrap_or_default();
+        let secrets = secret_words.finish(&allowed_variables, &mut from.mistakes);
+        from.optional("secrets", secrets::is_table);
+        let mut settings = Self {
+            platform: from.choice("platform"),
+            role: from.choice("role"),
+            log: from.choice("log"),
+            config_dir: from.optional("config_dir", path),
+            job_name: from.optional("job.name", text),
             commands: Commands {
-                train: self.command("commands.train"),
-                serve: self.command("commands.serve"),
-                default: self.command("commands.default"),
-                hyperparameters_as_args: self
-                    .truth("commands.hyperparameters_as_args")
+                train: from.optional("commands.train", command),
+                serve: from.optional("commands.serve", command),
+                default: from.optional("commands.default", command),
+                hyperparameters_as_args: from
+                    .optional("commands.hyperparameters_as_args", boolean)
                     .unwrap_or(false),
             },
-            base_dir: self.path("paths.base"),
-            model_dir: self.path("paths.model"),
-            grace_seconds: self.seconds("lifecycle.grace_seconds"),
-            signal_scope: self.choice("lifecycle.signal_scope"),
-            stop_on: self.signals("lifecycle.stop_on"),
-            stop_signal: self.signal("lifecycle.stop_signal"),
-            drain_seconds: self.seconds("lifecycle.drain_seconds"),
-            orphan_seconds: self.seconds("lifecycle.orphan_seconds"),
-            exit_remap: self.exit_remap("lifecycle.exit_remap"),
-            user: self.text("user"),
-            agent: self.choice("agent"),
-            identity: self.identity(),
-            hyperparameter_encoding: self.choice("hyperparameters.encoding"),
-            podinfo_dir: self.path("job.podinfo_dir"),
+            base_dir: from.optional("paths.base", path),
+            model_dir: from.optional("paths.model", path),
+            grace_seconds: from.optional("lifecycle.grace_seconds", seconds),
+            signal_scope: from.choice("lifecycle.signal_scope"),
+            stop_on: from.optional("lifecycle.stop_on", signals),
+            stop_signal: from.optional("lifecycle.stop_signal", signal),
+            drain_seconds: from.optional("lifecycle.drain_seconds", seconds),
+            orphan_seconds: from.optional("lifecycle.orphan_seconds", seconds),
+            exit_remap: (from.optional("lifecycle.exit_remap", lifecycle::exit_remap))
+                .unwrap_or_default(),
+            user: from.optional("user", text),
+            agent: from.choice("agent"),
+            identity: Identity::read(&mut from),
+            hyperparameter_encoding: from.choice("hyperparameters.encoding"),
+            podinfo_dir: from.optional("job.podinfo_dir", path),
             allowed_variables,
-            live_dirs: self.paths("live.dirs"),
-            skew_guard: self.choice("skew.guard"),
-            region_bytes: self.region_bytes("metrics.region_bytes"),
-            statsd: self.statsd(),
-            metrics: self.metrics(),
-            python_exceptions: self.choice("outcome.python_exceptions"),
-            toolkit_variables: self.choice("toolkit.variables"),
-            num_cpus: self.choice("toolkit.num_cpus"),
-            redact: self.words("outcome.redact").unwrap_or_default(),
+            live_dirs: from.optional("live.dirs", paths),
+            skew_guard: from.choice("skew.guard"),
+            region_bytes: from.optional("metrics.region_bytes", metrics::region_bytes),
+            statsd: Statsd::read(&mut from),
+            metrics: Metrics::read(&mut from),
+            python_exceptions: from.choice("outcome.python_exceptions"),
+            toolkit_variables: from.choice("toolkit.variables"),
+            num_cpus: from.choice("toolkit.num_cpus"),
+            redact: from.optional("outcome.redact", words).unwrap_or_default(),
             secrets,
-            secrets_deadline: self.seconds("secrets.deadline"),
-            confidant: self.confidant(),
+            secrets_deadline: from.optional("secrets.deadline", seconds),
+            confidant: secrets::Confidant::read(&mut from),
             sources: BTreeMap::new(),
-            layers: std::mem::take(&mut self.layers),
-            service_links: std::mem::take(&mut self.service_links),
+            layers: Vec::new(),
+            service_links: Vec::new(),
         };
-        if !self.mistakes.is_empty() {
-            return Err(SettingsFault::new(self.mistakes).into());
-        }
+        let Layers {
+            sources,
+            layers,
+            service_links,
+        } = from.finish()?;
         let secret = settings
             .secrets
             .iter()
             .flat_map(secrets::Declared::variables);
         settings.redact.extend(secret);
-        for key in KEYS {
-            if let Some(source) = self.source(key.name) {
-                settings.sources.insert(key.name, source);
-            }
-        }
-        Ok(settings)
+        Ok(Self {
+            sources,
+            layers,
+            service_links,
+            ..settings
+        })
     }
-}
-
-/// A provider under the name that reports show.
-struct Named {
-    name: String,
-    key: &'static str,
-    value: Value,
-}
-
-impl Provider for Named {
-    fn metadata(&self) -> Metadata {
-        Metadata::named(self.name.clone())
-    }
-
-    fn data(&self) -> figment::Result<figment::value::Map<Profile, Dict>> {
-        let dict = figment::util::nest(self.key, self.value.clone())
-            .into_dict()
-            .expect("a nested key makes a dictionary");
-        Ok(Profile::Default.collect(dict))
-    }
-}
-
-/// The leaves of a table, by dotted key. A list is a leaf.
-fn leaves(table: &toml::Table) -> Vec<(String, &toml::Value)> {
-    let mut found = Vec::new();
-    for (name, value) in table {
-        match value {
-            toml::Value::Table(inner) => found.extend(
-                leaves(inner)
-                    .into_iter()
-                    .map(|(below, leaf)| (format!("{name}.{below}"), leaf)),
-            ),
-            leaf => found.push((name.clone(), leaf)),
-        }
-    }
-    found
-}
-
-/// Line and column, from 1, of a byte in a text.
-fn place(text: &[u8], offset: usize) -> (usize, usize) {
-    let before = &text[..offset.min(text.len())];
-    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-    let column = before
-        .iter()
-        .rev()
-        .take_while(|byte| **byte != b'\n')
-        .count()
-        + 1;
-    (line, column)
 }
 
 #[cfg(test)]

@@ -6,12 +6,14 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::fault::Mistake;
 pub(crate) use super::protected::Refused;
 use super::protected::{begins_protected, may_begin, may_set};
-use super::{Layer, Reader};
 use crate::contract::{limits, secrets as words};
+use crate::layers::{Layer, Mistake, Mistakes, Parsed, Reader, Stack, nearest, text};
 use crate::signal;
+
+/// What declares secrets without a file.
+pub(super) const VARIABLE: &str = "LYFTLEARN_RUNTIME_SECRETS";
 
 /// What can be said of a secret, after its name.
 pub(crate) const FIELDS: &[&str] = &[
@@ -237,17 +239,84 @@ pub(crate) struct Confidant {
 pub(super) struct Words(BTreeMap<String, BTreeMap<&'static str, (String, Value)>>);
 
 impl Words {
+    /// Takes the declared secrets out of a file's table, and leaves the settings that lie
+    /// beside them.
+    pub(super) fn take(&mut self, file: &mut toml::Table, path: &str, stack: &mut Stack) {
+        let Some(toml::Value::Table(table)) = file.get_mut("secrets") else {
+            return;
+        };
+        let place = format!(" in {path}");
+        // A source without its table is the likeliest slip: `db = "env:DB"`.
+        let is_source = |value: &toml::Value| {
+            value
+                .as_str()
+                .is_some_and(|text| Source::parse(text).is_some())
+        };
+        let short: Vec<String> = (table.iter())
+            .filter(|(_, value)| is_source(value))
+            .map(|(name, _)| name.clone())
+            .collect();
+        for name in short {
+            table.remove(&name);
+            let expected = Mistake::ExpectedTable {
+                table: format!("[secrets.{name}]"),
+                field: "from",
+            };
+            let shown = format!("secrets.{name}{place}");
+            stack.mistakes.add(shown, expected);
+        }
+        let declared: Vec<String> = (table.iter())
+            .filter(|(_, value)| value.is_table())
+            .map(|(name, _)| name.clone())
+            .collect();
+        for name in declared {
+            let value = table.remove(&name).map(serde_json::to_value);
+            // Dates are the one thing that JSON lacks, and they become texts.
+            if let Some(Ok(value)) = value {
+                self.secret(&name, &value, &place, stack);
+            }
+        }
+    }
+
+    /// The same tables as one variable, as JSON.
+    pub(super) fn variable(&mut self, text: &str, stack: &mut Stack) {
+        let shown = format!("${VARIABLE}");
+        match serde_json::from_str::<BTreeMap<String, Value>>(text) {
+            Ok(all) => {
+                for (secret, value) in all {
+                    self.secret(&secret, &value, &format!(" in {shown}"), stack);
+                }
+            }
+            Err(_) => (stack.mistakes).expected(shown, "a JSON object of secrets by name"),
+        }
+    }
+
+    fn secret(&mut self, name: &str, value: &Value, place: &str, stack: &mut Stack) {
+        let shown = |field: &str| format!("secrets.{name}{field}{place}");
+        let set = self.add(name, value, shown, &mut stack.mistakes);
+        for (field, source) in set {
+            let value = field.split('.').fold(value, |value, part| &value[part]);
+            stack.note(Layer {
+                key: format!("secrets.{name}.{field}"),
+                source,
+                value: value
+                    .as_str()
+                    .map_or_else(|| value.to_string(), str::to_owned),
+            });
+        }
+    }
+
     /// One layer's table of a secret; `shown` makes a report's name of a field.
-    pub(super) fn add(
+    fn add(
         &mut self,
         name: &str,
         table: &Value,
         shown: impl Fn(&str) -> String,
-        mistakes: &mut Vec<(String, Mistake)>,
+        mistakes: &mut Mistakes,
     ) -> Vec<(&'static str, String)> {
         let Value::Object(table) = table else {
             let expected = "a table, such as [secrets.db]";
-            mistakes.push((shown(""), Mistake::Expected(expected)));
+            mistakes.expected(shown(""), expected);
             return Vec::new();
         };
         let known = self.0.entry(name.to_owned()).or_default();
@@ -268,10 +337,11 @@ impl Words {
                         set.push((*field, shown));
                     }
                     None => {
-                        let few = mistakes.len() < limits::MISTAKES;
-                        let nearest = if few { nearest(&field) } else { None };
-                        let nearest = nearest.map(|near| format!("secrets.{name}.{near}"));
-                        mistakes.push((shown, Mistake::NotASetting { nearest }));
+                        mistakes.not_a_setting(shown, || {
+                            let known = FIELDS.iter().map(|field| (field, *field));
+                            let near = nearest(&field, known)?;
+                            Some(format!("secrets.{name}.{near}"))
+                        });
                     }
                 }
             }
@@ -280,14 +350,10 @@ impl Words {
     }
 
     /// What they come to.
-    pub(super) fn finish(
-        self,
-        allowed: &[String],
-        mistakes: &mut Vec<(String, Mistake)>,
-    ) -> Vec<Declared> {
+    pub(super) fn finish(self, allowed: &[String], mistakes: &mut Mistakes) -> Vec<Declared> {
         let mut all: Vec<Declared> = Vec::new();
         if self.0.len() > limits::SECRETS {
-            mistakes.push(("secrets".to_owned(), Mistake::Expected(AT_MOST)));
+            mistakes.expected("secrets".to_owned(), AT_MOST);
             return all;
         }
         for (name, words) in self.0 {
@@ -306,11 +372,11 @@ impl Words {
                 let variable = declared.variable();
                 if variable.is_some() && variable == other.variable() {
                     let shown = at("env").unwrap_or_else(|| format!("secrets.{name}"));
-                    mistakes.push((shown, Mistake::Expected("a variable for each secret")));
+                    mistakes.expected(shown, "a variable for each secret");
                 }
                 if declared.file.is_some() && declared.file == other.file {
                     let shown = at("file").unwrap_or_else(|| format!("secrets.{name}"));
-                    mistakes.push((shown, Mistake::Expected("a file for each secret")));
+                    mistakes.expected(shown, "a file for each secret");
                 }
             }
             all.push(declared);
@@ -319,103 +385,37 @@ impl Words {
     }
 }
 
-fn nearest(field: &str) -> Option<&'static str> {
-    FIELDS
-        .iter()
-        .map(|known| (strsim::jaro_winkler(field, known), *known))
-        .filter(|(likeness, _)| *likeness > 0.75)
-        .max_by(|(a, _), (b, _)| a.total_cmp(b))
-        .map(|(_, known)| known)
+impl Confidant {
+    pub(super) fn read(from: &mut Reader) -> Self {
+        Self {
+            url: from.optional("confidant.url", url),
+            auth_key: from.optional("confidant.auth_key", text),
+            from: from.optional("confidant.from", text),
+            to: from.optional("confidant.to", text),
+            user_type: from.choice("confidant.user_type"),
+            region: from.optional("confidant.region", text),
+        }
+    }
 }
 
-impl Reader {
-    /// Takes the declared secrets out of a table, and leaves the settings that lie beside them.
-    pub(super) fn secrets(&mut self, table: &mut toml::Table, place: &str) {
-        // A source without its table is the likeliest slip: `db = "env:DB"`.
-        let is_source = |value: &toml::Value| {
-            value
-                .as_str()
-                .is_some_and(|text| Source::parse(text).is_some())
-        };
-        let short: Vec<String> = (table.iter())
-            .filter(|(_, value)| is_source(value))
-            .map(|(name, _)| name.clone())
-            .collect();
-        for name in short {
-            table.remove(&name);
-            let expected = Mistake::ExpectedTable {
-                table: format!("[secrets.{name}]"),
-                field: "from",
-            };
-            self.mistakes
-                .push((format!("secrets.{name}{place}"), expected));
-        }
-        let declared: Vec<String> = (table.iter())
-            .filter(|(_, value)| value.is_table())
-            .map(|(name, _)| name.clone())
-            .collect();
-        for name in declared {
-            let value = table.remove(&name).map(serde_json::to_value);
-            // Dates are the one thing that JSON lacks, and they become texts.
-            if let Some(Ok(value)) = value {
-                self.secret(&name, &value, place);
-            }
-        }
+fn url(value: &figment::value::Value) -> Parsed<String> {
+    let text = text(value)?;
+    let rest = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"));
+    // A name and a password in it would be a secret among settings.
+    if rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(['@', '?', '#'])) {
+        Ok(text.trim_end_matches('/').to_owned())
+    } else {
+        Err("a URL, such as https://confidant.example.net")
     }
+}
 
-    fn secret(&mut self, name: &str, value: &Value, place: &str) {
-        let shown = |field: &str| format!("secrets.{name}{field}{place}");
-        let set = self.secrets.add(name, value, shown, &mut self.mistakes);
-        for (field, source) in set {
-            let value = field.split('.').fold(value, |value, part| &value[part]);
-            self.layers.push(Layer {
-                key: format!("secrets.{name}.{field}"),
-                source,
-                value: value
-                    .as_str()
-                    .map_or_else(|| value.to_string(), str::to_owned),
-            });
-        }
-    }
-
-    /// The same tables as one variable, as JSON.
-    pub(super) fn secrets_variable(&mut self, name: &str, text: &str) {
-        match serde_json::from_str::<BTreeMap<String, Value>>(text) {
-            Ok(all) => {
-                for (secret, value) in all {
-                    self.secret(&secret, &value, &format!(" in ${name}"));
-                }
-            }
-            Err(_) => self.mistakes.push((
-                format!("${name}"),
-                Mistake::Expected("a JSON object of secrets by name"),
-            )),
-        }
-    }
-
-    pub(super) fn confidant(&mut self) -> Confidant {
-        Confidant {
-            url: self.url("confidant.url"),
-            auth_key: self.text("confidant.auth_key"),
-            from: self.text("confidant.from"),
-            to: self.text("confidant.to"),
-            user_type: self.choice("confidant.user_type"),
-            region: self.text("confidant.region"),
-        }
-    }
-
-    fn url(&mut self, key: &'static str) -> Option<String> {
-        let text = self.text(key)?;
-        let rest = text
-            .strip_prefix("https://")
-            .or_else(|| text.strip_prefix("http://"));
-        // A name and a password in it would be a secret among settings.
-        if rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(['@', '?', '#'])) {
-            Some(text.trim_end_matches('/').to_owned())
-        } else {
-            self.wrong(key, "a URL, such as https://confidant.example.net");
-            None
-        }
+/// What is left of `secrets` once the declared ones are taken out is a table of settings.
+pub(super) fn is_table(value: &figment::value::Value) -> Parsed<()> {
+    match value.as_dict() {
+        Some(_) => Ok(()),
+        None => Err("tables, such as [secrets.db]"),
     }
 }
 
@@ -424,15 +424,14 @@ struct Fields<'a> {
     words: &'a BTreeMap<&'static str, (String, Value)>,
     /// Protected variables that are meant.
     allowed: &'a [String],
-    mistakes: &'a mut Vec<(String, Mistake)>,
+    mistakes: &'a mut Mistakes,
 }
 
 impl Fields<'_> {
     fn declared(&mut self, name: &str) -> Declared {
         if !file_name(name) {
             let expected = "letters, digits, -, _ and . in a secret's name";
-            self.mistakes
-                .push((format!("secrets.{name}"), Mistake::Expected(expected)));
+            self.mistakes.expected(format!("secrets.{name}"), expected);
         }
         let mut sources = BTreeMap::new();
         for (field, platform) in [
@@ -449,8 +448,7 @@ impl Fields<'_> {
             .any(|field| field.starts_with("from") && self.words.contains_key(field))
         {
             let expected = "a source: set from";
-            self.mistakes
-                .push((format!("secrets.{name}"), Mistake::Expected(expected)));
+            self.mistakes.expected(format!("secrets.{name}"), expected);
         }
         let allowed = self.allowed;
         let expected = match self.words.get("env").and_then(|(_, value)| value.as_str()) {
@@ -488,10 +486,8 @@ impl Fields<'_> {
             && usual.is_none()
             && may_set(&suggested(name), allowed).is_err()
         {
-            self.mistakes.push((
-                format!("secrets.{name}"),
-                Mistake::Expected("env: its name makes no variable's"),
-            ));
+            let expected = "env: its name makes no variable's";
+            self.mistakes.expected(format!("secrets.{name}"), expected);
         }
         let truth = |value: &Value| value.as_bool();
         Declared {
@@ -528,8 +524,7 @@ impl Fields<'_> {
         let (shown, value) = self.words.get(field)?;
         let parsed = parse(value);
         if parsed.is_none() {
-            self.mistakes
-                .push((shown.clone(), Mistake::Expected(expected)));
+            self.mistakes.expected(shown.clone(), expected);
         }
         parsed
     }

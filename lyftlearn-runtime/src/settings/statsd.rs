@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use figment::value::Value;
 
-use super::Reader;
-use super::values::REGION_BYTES;
+use super::metrics::REGION_BYTES;
+use crate::layers::{Parsed, Reader, list, number, some_of, text};
 
 /// What comes in by StatsD, and from whom.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,61 +41,46 @@ const DIALECTS: &str = "a list of lyft, librato, signalfx, influxdb and graphite
 const BEGINNINGS: &str = "a list of beginnings of names, such as [\"app.\"]";
 const NAMES: &[&str] = &["lyft", "librato", "signalfx", "influxdb", "graphite"];
 
-impl Reader {
-    pub(super) fn statsd(&mut self) -> Statsd {
-        Statsd {
-            mode: self.choice("metrics.statsd.mode"),
-            listen: self.address("metrics.statsd.listen"),
-            bytes: self.store_bytes("metrics.statsd.bytes"),
-            dialects: self.dialects("metrics.statsd.dialects"),
-            signs: self.choice("metrics.statsd.signs"),
-            microseconds: self.beginnings("metrics.statsd.microseconds"),
-            cumulative: self.beginnings("metrics.statsd.cumulative"),
-            intercept: self.intercept("metrics.intercept"),
+impl Statsd {
+    pub(super) fn read(from: &mut Reader) -> Self {
+        Self {
+            mode: from.choice("metrics.statsd.mode"),
+            listen: from.optional("metrics.statsd.listen", address),
+            bytes: from.optional("metrics.statsd.bytes", |value| {
+                number(value, REGION_BYTES, BYTES)
+            }),
+            dialects: from.optional("metrics.statsd.dialects", |value| {
+                some_of(value, NAMES, DIALECTS)
+            }),
+            signs: from.choice("metrics.statsd.signs"),
+            microseconds: beginnings(from, "metrics.statsd.microseconds"),
+            cumulative: beginnings(from, "metrics.statsd.cumulative"),
+            intercept: Intercept::read(from),
         }
     }
+}
 
-    fn beginnings(&mut self, key: &'static str) -> Vec<String> {
-        self.list(key, BEGINNINGS).unwrap_or_default()
-    }
+fn beginnings(from: &mut Reader, key: &'static str) -> Vec<String> {
+    from.optional(key, |value| list(value, BEGINNINGS))
+        .unwrap_or_default()
+}
 
-    fn address(&mut self, key: &'static str) -> Option<SocketAddr> {
-        let text = self.text(key)?;
-        let address = text.parse().ok();
-        if address.is_none() {
-            self.wrong(key, AN_ADDRESS);
-        }
-        address
-    }
+fn address(value: &Value) -> Parsed<SocketAddr> {
+    text(value)?.parse().map_err(|_| AN_ADDRESS)
+}
 
-    fn store_bytes(&mut self, key: &'static str) -> Option<u64> {
-        self.figment.find_value(key).ok()?;
-        let bytes = self.figment.extract_inner_lossy::<u64>(key).ok();
-        let bytes = bytes.filter(|bytes| REGION_BYTES.contains(bytes));
-        if bytes.is_none() {
-            self.wrong(key, BYTES);
-        }
-        bytes
-    }
-
-    fn dialects(&mut self, key: &'static str) -> Option<Vec<String>> {
-        let words = self.list(key, DIALECTS)?;
-        if words.iter().all(|word| NAMES.contains(&word.as_str())) {
-            return Some(words);
-        }
-        self.wrong(key, DIALECTS);
-        None
-    }
-
-    /// A truth, or a word beyond it.
-    fn intercept(&mut self, key: &'static str) -> Intercept {
-        match self.figment.find_value(key) {
-            Ok(Value::Bool(_, true)) | Err(_) => Intercept::Statsd,
-            Ok(Value::Bool(_, false)) => Intercept::Nobody,
-            Ok(_) => match self.choice(key).as_deref() {
-                Some("all") => Intercept::All,
-                Some("false") => Intercept::Nobody,
-                _ => Intercept::Statsd,
+impl Intercept {
+    /// A boolean, or a word beyond it.
+    fn read(from: &mut Reader) -> Self {
+        let key = "metrics.intercept";
+        let boolean = from.optional(key, |value| Ok(value.to_bool()));
+        match boolean.flatten() {
+            Some(true) => Self::Statsd,
+            Some(false) => Self::Nobody,
+            None => match from.choice(key).as_deref() {
+                Some("all") => Self::All,
+                Some("false") => Self::Nobody,
+                _ => Self::Statsd,
             },
         }
     }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{file, read};
-use crate::settings::keys::{Form, KEYS};
-use crate::settings::{Settings, secrets};
+use crate::layers::Form;
+use crate::settings::{REGISTER, Settings, secrets};
 
 const ROLE: &str = "arn:aws:iam::123456789012:role/ranking";
 
@@ -135,7 +135,7 @@ fn check(name: &str, variable: &str, text: &str, values: &mut Vec<Settings>) {
 
 #[test]
 fn every_documented_value_comes_through_each_door() {
-    for key in KEYS.iter().filter(|key| key.name != "secrets") {
+    for key in REGISTER.keys().filter(|key| key.name != "secrets") {
         let words: Vec<String> = match key.form {
             Form::Choice { of, .. } => of.iter().map(|word| format!("{word:?}")).collect(),
             Form::Other => documented(key.name)

@@ -3,7 +3,7 @@
 
 /// Whether the kubelet made the variable for a Service, by the names it makes
 /// (pkg/kubelet/envvars). A value alone proves nothing: settings have URLs, too.
-pub(crate) fn made(suffix: &str, value: &str) -> bool {
+pub(super) fn made(suffix: &str, value: &str) -> bool {
     let is_url = ["tcp://", "udp://", "sctp://"]
         .iter()
         .any(|scheme| value.starts_with(scheme));

@@ -8,8 +8,12 @@ use crate::error::{ErrorKind, Fault};
 /// Settings that cannot be used.
 #[derive(Debug)]
 pub(crate) struct SettingsFault {
-    mistakes: Vec<(String, Mistake)>,
+    mistakes: Mistakes,
 }
+
+/// The mistakes so far, each with the name of what is wrong.
+#[derive(Debug, Default)]
+pub(crate) struct Mistakes(Vec<(String, Mistake)>);
 
 /// One mistake. The value is not part of it.
 #[derive(Debug)]
@@ -34,31 +38,48 @@ pub(crate) enum Mistake {
 }
 
 impl SettingsFault {
-    pub(super) fn new(mistakes: Vec<(String, Mistake)>) -> Self {
+    pub(super) fn new(mistakes: Mistakes) -> Self {
         Self { mistakes }
     }
 
     pub(crate) fn one(shown: String, mistake: Mistake) -> Self {
-        Self {
-            mistakes: vec![(shown, mistake)],
-        }
+        Self::new(Mistakes(vec![(shown, mistake)]))
+    }
+}
+
+impl Mistakes {
+    pub(crate) fn add(&mut self, shown: String, mistake: Mistake) {
+        self.0.push((shown, mistake));
     }
 
-    /// A key in a file whose place that very key decides.
-    pub(super) fn decides_its_own_place(key: &str, path: &str) -> Self {
-        let why =
-            "it decides where that file lies; set its variable or the image's runtime.toml instead";
-        Self::one(format!("{key} in {path}"), Mistake::NotHere(why))
+    pub(crate) fn expected(&mut self, shown: String, expected: &'static str) {
+        self.add(shown, Mistake::Expected(expected));
+    }
+
+    /// `nearest` finds what may have been meant, and takes its time.
+    pub(crate) fn not_a_setting(
+        &mut self,
+        shown: String,
+        nearest: impl FnOnce() -> Option<String>,
+    ) {
+        // Of so many the report names no more.
+        let few = self.0.len() < limits::MISTAKES;
+        let nearest = if few { nearest() } else { None };
+        self.add(shown, Mistake::NotASetting { nearest });
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }
 
 impl fmt::Display for SettingsFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("cannot use these settings")?;
-        for (shown, mistake) in self.mistakes.iter().take(limits::MISTAKES) {
+        for (shown, mistake) in self.mistakes.0.iter().take(limits::MISTAKES) {
             write!(f, "\n  {shown}: {mistake}")?;
         }
-        match self.mistakes.len().saturating_sub(limits::MISTAKES) {
+        match self.mistakes.0.len().saturating_sub(limits::MISTAKES) {
             0 => Ok(()),
             more => write!(f, "\n  and {more} more"),
         }
