@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 
-use super::emf::documents::Deltas;
+use super::deltas::Deltas;
+use super::emf::documents::documents;
 use super::otlp;
 use crate::fuzz::{Draw, target};
 use crate::metrics::region::tests::corrupt::{read, shown, valid};
@@ -50,7 +51,7 @@ fn images(draw: &mut Draw<'_>) {
     let common = [("rank".to_owned(), "0".to_owned())];
     let mut deltas = Deltas::default();
     let now = Duration::from_secs(1_700_000_000);
-    for document in deltas.documents(&snapshot, (&emf, &common), now, 4_096) {
+    for document in documents(&deltas, &snapshot, (&emf, &common), now, 4_096) {
         assert!(document.text.ends_with('\n') && document.text.matches('\n').count() == 1);
         let json: Json = serde_json::from_str(&document.text).expect("it is JSON");
         let metrics = json["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array();
@@ -61,10 +62,10 @@ fn images(draw: &mut Draw<'_>) {
             let name = metric["Name"].as_str().expect("a name");
             assert!(name.len() <= 255 && !json[name].is_null(), "{name}");
         }
-        deltas.gone(document);
+        document.record(&mut deltas);
     }
     // Told once, nothing of it is told again but what is no total.
-    let again = deltas.documents(&snapshot, (&emf, &common), now, 4_096);
+    let again = documents(&deltas, &snapshot, (&emf, &common), now, 4_096);
     let gauges = snapshot
         .series
         .iter()

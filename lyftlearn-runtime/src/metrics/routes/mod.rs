@@ -1,6 +1,8 @@
 //! Where metrics go from here: a route is one output of what was counted, in a folder of its own.
 
 #[cfg(all(feature = "agent", feature = "cli"))]
+mod deltas;
+#[cfg(all(feature = "agent", feature = "cli"))]
 pub(crate) mod emf;
 #[cfg(all(test, feature = "agent", feature = "cli"))]
 mod fuzz;

@@ -1,13 +1,13 @@
 //! Documents of CloudWatch's Embedded Metric Format: what has changed, by the dimensions that
 //! it is told with.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
 use crate::metrics::region::{Kind, Series, Snapshot, Value};
+use crate::metrics::routes::deltas::{Deltas, Id, Sent};
 use crate::metrics::routes::observed::{counts, middle, rounded};
 use crate::workload::Emf;
 
@@ -20,38 +20,13 @@ const MOST_DIMENSIONS: usize = 30;
 const NAME_CHARACTERS: usize = 248;
 const VALUE_CHARACTERS: usize = 1_024;
 
-/// How a series is told from every other one.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-struct Id {
-    histogram: bool,
-    name: String,
-    labels: Vec<(String, String)>,
-}
-
-/// What has been told of a series.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-enum Told {
-    Total(f64),
-    Observed {
-        buckets: HashMap<i32, u64>,
-        sum: f64,
-    },
-}
-
-/// What has been told of all series. CloudWatch adds up, so the difference to it is told.
-#[derive(Debug, Default)]
-pub(in crate::metrics::routes) struct Deltas {
-    told: HashMap<Id, Told>,
-    changed: bool,
-}
-
 /// One document, and what is known once it has gone.
 #[derive(Debug)]
 pub(in crate::metrics::routes) struct Document {
     /// It ends in a line break.
     pub(in crate::metrics::routes) text: String,
     pub(in crate::metrics::routes) values: u64,
-    told: Vec<(Id, Told)>,
+    told: Vec<(Id, Sent)>,
 }
 
 /// What is told of one name with one set of dimensions.
@@ -61,110 +36,81 @@ struct Metric {
     gauges: Vec<f64>,
     buckets: BTreeMap<i32, u64>,
     unit: &'static str,
-    told: Vec<(Id, Told)>,
+    told: Vec<(Id, Sent)>,
 }
 
 type Dimensions = Vec<(String, String)>;
 
-impl Deltas {
-    /// What an earlier process had told, in its words; what is none of them counts as nothing.
-    pub(in crate::metrics::routes) fn known(document: &[u8]) -> Self {
-        let known: Vec<(Id, Told)> = serde_json::from_slice(document).unwrap_or_default();
-        Self {
-            told: known.into_iter().collect(),
-            changed: false,
+impl Document {
+    /// Records that it was sent.
+    pub(in crate::metrics::routes) fn record(self, deltas: &mut Deltas) {
+        for (id, sent) in self.told {
+            deltas.record(id, sent);
         }
     }
+}
 
-    /// The same for a later process, if there is anything new.
-    pub(in crate::metrics::routes) fn document(&mut self) -> Option<Vec<u8>> {
-        let all: Vec<(&Id, &Told)> = self.told.iter().collect();
-        std::mem::take(&mut self.changed)
-            .then(|| serde_json::to_vec(&all).expect("plain data has no failure to report"))
-    }
-
-    /// Takes down what has gone.
-    pub(in crate::metrics::routes) fn gone(&mut self, document: Document) {
-        self.changed |= !document.told.is_empty();
-        self.told.extend(document.told);
-    }
-
-    /// Everything that is to be told now, in documents of about `bytes` at most.
-    pub(in crate::metrics::routes) fn documents(
-        &self,
-        snapshot: &Snapshot,
-        (emf, common): (&Emf, &[(String, String)]),
-        now: Duration,
-        bytes: usize,
-    ) -> Vec<Document> {
-        let mut all: BTreeMap<(Dimensions, Kind, &str), Metric> = BTreeMap::new();
-        for series in &snapshot.series {
-            let key = (
-                dimensions(series, &emf.dimensions, common),
-                series.value.kind(),
-                series.name.as_str(),
-            );
-            if let Some(change) = self.change(series) {
-                all.entry(key).or_default().add(change);
-            }
+/// Everything that is to be told now, in documents of about `bytes` at most.
+pub(in crate::metrics::routes) fn documents(
+    deltas: &Deltas,
+    snapshot: &Snapshot,
+    (emf, common): (&Emf, &[(String, String)]),
+    now: Duration,
+    bytes: usize,
+) -> Vec<Document> {
+    let mut all: BTreeMap<(Dimensions, Kind, &str), Metric> = BTreeMap::new();
+    for series in &snapshot.series {
+        let key = (
+            dimensions(series, &emf.dimensions, common),
+            series.value.kind(),
+            series.name.as_str(),
+        );
+        if let Some(change) = change(deltas, series) {
+            all.entry(key).or_default().add(change);
         }
-        let mut documents = Vec::new();
-        let mut open: Option<Open> = None;
-        for ((dimensions, kind, name), metric) in all {
-            let targets = metric.targets(kind, name, &dimensions);
-            let fits = open.take_if(|open| !open.takes(&dimensions, &targets, bytes));
-            documents.extend(fits.map(|open| open.closed(emf, now)));
-            let open = open.get_or_insert_with(|| Open::new(dimensions));
-            open.add(targets, metric.told);
-        }
-        documents.extend(open.map(|open| open.closed(emf, now)));
-        documents
     }
+    let mut documents = Vec::new();
+    let mut open: Option<Open> = None;
+    for ((dimensions, kind, name), metric) in all {
+        let targets = metric.targets(kind, name, &dimensions);
+        let fits = open.take_if(|open| !open.takes(&dimensions, &targets, bytes));
+        documents.extend(fits.map(|open| open.closed(emf, now)));
+        let open = open.get_or_insert_with(|| Open::new(dimensions));
+        open.add(targets, metric.told);
+    }
+    documents.extend(open.map(|open| open.closed(emf, now)));
+    documents
+}
 
-    fn change(&self, series: &Series) -> Option<Metric> {
-        let id = Id {
-            histogram: series.value.kind() == Kind::Histogram,
-            name: series.name.clone(),
-            labels: series.labels.clone(),
-        };
-        let before = self.told.get(&id);
-        let mut change = Metric {
-            unit: unit(series),
-            ..Metric::default()
-        };
-        match &series.value {
-            Value::Counter(total) => {
-                let before = match before {
-                    // What has become less has begun anew.
-                    Some(Told::Total(before)) if before <= total => *before,
-                    _ => 0.0,
-                };
-                change.sum = total - before;
-                change.told.push((id, Told::Total(*total)));
-                (change.sum.is_finite() && change.sum != 0.0).then_some(change)
-            }
-            Value::Gauge(value) => {
-                change.gauges.push(*value);
-                value.is_finite().then_some(change)
-            }
-            Value::Histogram(observed) => {
-                let (known, sum) = match before {
-                    Some(Told::Observed { buckets, sum }) => (Some(buckets), *sum),
-                    _ => (None, 0.0),
-                };
-                let buckets: HashMap<i32, u64> = counts(observed).collect();
-                for (bucket, count) in &buckets {
-                    let before = known.and_then(|known| known.get(bucket).copied());
-                    let more = count.saturating_sub(before.unwrap_or_default());
-                    if more > 0 {
-                        change.buckets.insert(*bucket, more);
-                    }
-                }
-                change.sum = observed.sum - sum;
-                let sum = observed.sum;
-                change.told.push((id, Told::Observed { buckets, sum }));
-                (change.sum.is_finite() && !change.buckets.is_empty()).then_some(change)
-            }
+/// What is to be sent of a series; `None` when that is nothing.
+fn change(deltas: &Deltas, series: &Series) -> Option<Metric> {
+    let id = Id::of(series);
+    let mut change = Metric {
+        unit: unit(series),
+        ..Metric::default()
+    };
+    match &series.value {
+        Value::Counter(total) => {
+            // A total that has fallen has begun anew.
+            let before = deltas.total(&id).filter(|before| before <= total);
+            change.sum = total - before.unwrap_or_default();
+            change.told.push((id, Sent::Total(*total)));
+            (change.sum.is_finite() && change.sum != 0.0).then_some(change)
+        }
+        Value::Gauge(value) => {
+            change.gauges.push(*value);
+            value.is_finite().then_some(change)
+        }
+        Value::Histogram(observed) => {
+            let grown = deltas.grown(&id, observed);
+            change.buckets = grown.map(|grown| (grown.bucket, grown.more)).collect();
+            change.sum = observed.sum - deltas.sum(&id);
+            let all = Sent::Observed {
+                buckets: counts(observed).collect(),
+                sum: observed.sum,
+            };
+            change.told.push((id, all));
+            (change.sum.is_finite() && !change.buckets.is_empty()).then_some(change)
         }
     }
 }
@@ -234,7 +180,7 @@ struct Open {
     definitions: Vec<Json>,
     members: Map<String, Json>,
     bytes: usize,
-    told: Vec<(Id, Told)>,
+    told: Vec<(Id, Sent)>,
 }
 
 impl Open {
@@ -258,7 +204,7 @@ impl Open {
             && (targets.iter()).all(|target| !self.members.contains_key(&target.name))
     }
 
-    fn add(&mut self, targets: Vec<Target>, told: Vec<(Id, Told)>) {
+    fn add(&mut self, targets: Vec<Target>, told: Vec<(Id, Sent)>) {
         for target in targets {
             self.bytes += target.bytes();
             let definition = json!({"Name": target.name, "Unit": target.unit});

@@ -3,9 +3,10 @@
 use std::cell::Cell;
 use std::time::Duration;
 
-use super::documents::Deltas;
+use super::documents::documents;
 use super::stdout::Stdout;
 use crate::metrics::region::Snapshot;
+use crate::metrics::routes::deltas::Deltas;
 use crate::metrics::routes::link::Link;
 use crate::metrics::routes::statsd::sender::Keep;
 use crate::workload::Emf;
@@ -58,7 +59,7 @@ impl Sender {
             Way::Agent(_) => PACKET_BYTES,
         };
         let to = (&self.emf, self.common.as_slice());
-        let documents = self.deltas.documents(snapshot, to, now, bytes);
+        let documents = documents(&self.deltas, snapshot, to, now, bytes);
         left.set(documents.iter().map(|document| document.values).sum());
         for document in documents {
             let line = document.text.as_bytes();
@@ -70,7 +71,7 @@ impl Sender {
                 break;
             }
             left.set(left.get() - document.values);
-            self.deltas.gone(document);
+            document.record(&mut self.deltas);
         }
         if let Some(document) = self.deltas.document() {
             (self.keep)(&document);

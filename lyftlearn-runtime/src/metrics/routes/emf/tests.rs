@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
-use super::documents::{Deltas, Document};
+use super::documents::{self, Document};
 use crate::metrics::region::{Buckets, Series, Snapshot, Value};
+use crate::metrics::routes::deltas::Deltas;
 use crate::workload::Emf;
 
 const NOW: Duration = Duration::from_millis(1_700_000_000_123);
@@ -49,7 +50,7 @@ fn emf(dimensions: &[&str]) -> Emf {
 
 fn documents(deltas: &Deltas, all: &[Series], emf: &Emf, bytes: usize) -> Vec<Document> {
     let common = [("job".to_owned(), "j1".to_owned())];
-    deltas.documents(&snapshot(all), (emf, &common), NOW, bytes)
+    documents::documents(deltas, &snapshot(all), (emf, &common), NOW, bytes)
 }
 
 /// What the published schema asks of a document (CloudWatch Logs: EMF specification).
@@ -105,7 +106,7 @@ fn counters_are_differences_and_only_what_went_is_not_told_again() {
         (&root["rows"], &root["split"], &root["job"], &root["host"]),
         (&json!(3.0), &json!("x"), &json!("j1"), &Json::Null)
     );
-    deltas.gone(first.remove(0));
+    first.remove(0).record(&mut deltas);
     assert!(documents(&deltas, &all, &emf, 4_096).is_empty());
     let mut deltas = Deltas::known(&deltas.document().unwrap());
     assert!(deltas.document().is_none());
@@ -206,7 +207,7 @@ fn counts_that_no_number_holds_are_told_all_the_same() {
             observed_of(&[(0, u64::MAX), (9, u64::MAX)]),
         ),
     ]);
-    let documents = Deltas::default().documents(&all, (&emf(&[]), &[]), NOW, 60_000);
+    let documents = documents::documents(&Deltas::default(), &all, (&emf(&[]), &[]), NOW, 60_000);
     let document: Json = serde_json::from_str(&documents[0].text).unwrap();
     assert_eq!(document["t"].as_array().unwrap().len(), 100);
     assert_eq!(document["t_sum"].as_f64(), Some(f64::MAX));

@@ -1,36 +1,12 @@
 //! What has changed since it was last sent, as StatsD lines.
 
-use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use serde::{Deserialize, Serialize};
-
 use crate::metrics::exposition::push_number;
-use crate::metrics::region::{Kind, Series, Value};
-use crate::metrics::routes::observed::{counts, middle, rounded};
+use crate::metrics::region::{Series, Value};
+use crate::metrics::routes::deltas::{Deltas, Grown, Id, Sent};
+use crate::metrics::routes::observed::{middle, rounded};
 use crate::workload::Tags;
-
-/// How a series is told from every other one.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-struct Id {
-    histogram: bool,
-    name: String,
-    labels: Vec<(String, String)>,
-}
-
-/// What has been sent of a series.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-enum Sent {
-    Total(f64),
-    Buckets(HashMap<i32, u64>),
-}
-
-/// What has been sent of all series; what grows is sent as the difference to it.
-#[derive(Debug, Default)]
-pub(super) struct Deltas {
-    sent: HashMap<Id, Sent>,
-    changed: bool,
-}
 
 /// Lines, and what is sent with each.
 #[derive(Debug, Default)]
@@ -43,14 +19,8 @@ pub(super) struct Batch {
 struct Change {
     /// Where its lines end.
     end: usize,
-    /// Nothing for a gauge: it is sent again anyway.
-    now: Option<(Id, Now)>,
-}
-
-#[derive(Debug)]
-enum Now {
-    Total(f64),
-    Bucket(i32, u64),
+    /// `None` for a gauge, which is sent again anyway.
+    sent: Option<(Id, Sent)>,
 }
 
 impl Batch {
@@ -58,104 +28,62 @@ impl Batch {
         self.changes.len()
     }
 
-    fn end(&mut self, now: Option<(Id, Now)>) {
+    fn end(&mut self, sent: Option<(Id, Sent)>) {
         let end = self.text.len();
-        self.changes.push(Change { end, now });
-    }
-}
-
-impl Deltas {
-    /// What an earlier process had sent, in its words; what is none of them counts as nothing.
-    pub(super) fn known(document: &[u8]) -> Self {
-        let known: Vec<(Id, Sent)> = serde_json::from_slice(document).unwrap_or_default();
-        Self {
-            sent: known.into_iter().collect(),
-            changed: false,
-        }
+        self.changes.push(Change { end, sent });
     }
 
-    /// The same for a later process, if there is anything new.
-    pub(super) fn document(&mut self) -> Option<Vec<u8>> {
-        let all: Vec<(&Id, &Sent)> = self.sent.iter().collect();
-        std::mem::take(&mut self.changed)
-            .then(|| serde_json::to_vec(&all).expect("plain data has no failure to report"))
-    }
-
-    /// Adds what is to be said of a series.
-    pub(super) fn lines(
-        &self,
+    /// Adds the lines of a series.
+    pub(super) fn add(
+        &mut self,
+        deltas: &Deltas,
         series: &Series,
         common: &[(String, String)],
         tags: Tags,
-        batch: &mut Batch,
     ) {
-        let id = Id {
-            histogram: series.value.kind() == Kind::Histogram,
-            name: series.name.clone(),
-            labels: series.labels.clone(),
-        };
-        let sent = self.sent.get(&id);
+        let id = Id::of(series);
         let line = Line::new(series, common, tags);
         match &series.value {
             Value::Counter(total) => {
-                let before = match sent {
-                    Some(Sent::Total(before)) => *before,
-                    _ => 0.0,
-                };
-                let more = total - before;
+                // A total that has fallen is sent as a negative difference.
+                let more = total - deltas.total(&id).unwrap_or_default();
                 if more.is_finite() && more != 0.0 {
-                    line.push(&mut batch.text, more, "c", 1);
-                    batch.end(Some((id, Now::Total(*total))));
+                    line.push(&mut self.text, more, "c", 1);
+                    self.end(Some((id, Sent::Total(*total))));
                 }
             }
             Value::Gauge(value) if value.is_finite() => {
                 // Before a sign the number is a difference; from 0 it is the value itself.
                 if *value < 0.0 && tags == Tags::Lyft {
-                    line.push(&mut batch.text, 0.0, "g", 1);
+                    line.push(&mut self.text, 0.0, "g", 1);
                 }
-                line.push(&mut batch.text, *value, "g", 1);
-                batch.end(None);
+                line.push(&mut self.text, *value, "g", 1);
+                self.end(None);
             }
             Value::Gauge(_) => {}
-            Value::Histogram(buckets) => {
-                for (bucket, count) in counts(buckets) {
-                    let before = match sent {
-                        Some(Sent::Buckets(before)) => before.get(&bucket).copied(),
-                        _ => None,
-                    };
-                    let more = count.saturating_sub(before.unwrap_or_default());
-                    if more > 0 {
-                        let value = rounded(middle(bucket) * line.scale);
-                        line.push(&mut batch.text, value, line.timing, more);
-                        batch.end(Some((id.clone(), Now::Bucket(bucket, count))));
-                    }
+            Value::Histogram(observed) => {
+                for Grown {
+                    bucket,
+                    more,
+                    count,
+                } in deltas.grown(&id, observed)
+                {
+                    let value = rounded(middle(bucket) * line.scale);
+                    line.push(&mut self.text, value, line.timing, more);
+                    self.end(Some((id.clone(), Sent::Bucket(bucket, count))));
                 }
             }
         }
     }
 
-    /// Takes down what was sent: the first `bytes` of the batch. Says how many values were not.
-    pub(super) fn sent(&mut self, batch: Batch, bytes: usize) -> u64 {
+    /// Records what was sent: the first `bytes` of the text. Returns how many values were not.
+    pub(super) fn record(self, bytes: usize, deltas: &mut Deltas) -> u64 {
         let mut left = 0;
-        for change in batch.changes {
+        for change in self.changes {
             if change.end > bytes {
                 left += 1;
-                continue;
-            }
-            let Some((id, now)) = change.now else {
-                continue;
-            };
-            self.changed = true;
-            match now {
-                Now::Total(total) => {
-                    self.sent.insert(id, Sent::Total(total));
-                }
-                Now::Bucket(bucket, count) => {
-                    let empty = || Sent::Buckets(HashMap::new());
-                    if let Sent::Buckets(buckets) = self.sent.entry(id).or_insert_with(empty) {
-                        buckets.insert(bucket, count);
-                    }
-                }
+            } else if let Some((id, sent)) = change.sent {
+                deltas.record(id, sent);
             }
         }
         left

@@ -10,8 +10,9 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::lines::{Batch, Deltas};
+use super::lines::Batch;
 use crate::metrics::region::Snapshot;
+use crate::metrics::routes::deltas::Deltas;
 use crate::metrics::routes::link::Link;
 use crate::workload::{Gateway, Push};
 
@@ -184,8 +185,7 @@ impl Pusher {
         let mut left = 0;
         let mut batch = Batch::default();
         for series in &snapshot.series {
-            self.deltas
-                .lines(series, &self.common, self.push.tags, &mut batch);
+            batch.add(&self.deltas, series, &self.common, self.push.tags);
             if batch.text.len() >= BATCH_BYTES {
                 left += self.sent(std::mem::take(&mut batch), left == 0).await;
             }
@@ -208,7 +208,7 @@ impl Pusher {
             0
         };
         let count = batch.len() as u64;
-        let left = self.deltas.sent(batch, bytes);
+        let left = batch.record(bytes, &mut self.deltas);
         self.shared.pending.set(pending - (count - left));
         left
     }

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::lines::{Batch, Deltas};
+use super::lines::Batch;
 use super::sender::{Counted, QUEUE_BYTES, Relay, Sender};
 use crate::metrics::region::{Buckets, Series, Snapshot, Value};
+use crate::metrics::routes::deltas::Deltas;
 use crate::metrics::routes::link::Link;
 use crate::workload::{Gateway, Protocol, Push, Tags};
 
@@ -30,7 +31,7 @@ fn check(series: &[Series], tags: Tags, expected: &str) {
     let mut batch = Batch::default();
     let common = [("job".to_owned(), "j.1".to_owned())];
     for series in series {
-        Deltas::default().lines(series, &common, tags, &mut batch);
+        batch.add(&Deltas::default(), series, &common, tags);
     }
     assert_eq!(batch.text, expected);
 }
@@ -79,13 +80,13 @@ fn only_what_went_out_is_not_sent_again() {
     let lines = |deltas: &Deltas, series: &[Series]| {
         let mut batch = Batch::default();
         for series in series {
-            deltas.lines(series, &[], Tags::Lyft, &mut batch);
+            batch.add(deltas, series, &[], Tags::Lyft);
         }
         batch
     };
     let batch = lines(&deltas, &series);
     assert_eq!(batch.text, "a:1|c\nb:2|c\n");
-    assert_eq!(deltas.sent(batch, 6), 1);
+    assert_eq!(batch.record(6, &mut deltas), 1);
     series[0].value = Value::Counter(4.0);
     let deltas = Deltas::known(&deltas.document().unwrap());
     assert_eq!(lines(&deltas, &series).text, "a:3|c\nb:2|c\n");
