@@ -13,12 +13,12 @@ use crate::facts::{Facts, Mount};
 #[cfg(feature = "agent")]
 use crate::held::Directory;
 use crate::layers::File;
+#[cfg(feature = "cli")]
+use crate::metrics::routes::Export;
 use crate::platform::{self, Detection, DocumentVariable, Evidence};
 use crate::settings::secrets::Declared;
 use crate::settings::{self, Settings};
 use crate::toolkit;
-#[cfg(feature = "cli")]
-use crate::workload::Export;
 #[cfg(any(feature = "agent", feature = "cli"))]
 use crate::workload::Secret;
 #[cfg(feature = "agent")]

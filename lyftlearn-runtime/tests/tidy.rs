@@ -23,7 +23,10 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("facts", &["contract", "error", "held"]),
     // how settings are read, and not which there are
     ("layers", &["contract", "error", "signal"]),
-    ("settings", &["contract", "error", "layers", "signal"]),
+    (
+        "settings",
+        &["contract", "error", "layers", "metrics", "signal"],
+    ),
     ("init", &["contract", "error"]),
     // what a running program asks: the world again, at one place of it
     ("shutdown", &["contract", "error", "facts"]),
@@ -35,11 +38,13 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ),
     (
         "metrics",
-        &["contract", "error", "facts", "held", "workload"],
+        &["contract", "error", "facts", "held", "layers", "workload"],
     ),
     (
         "platform",
-        &["contract", "error", "facts", "settings", "workload"],
+        &[
+            "contract", "error", "facts", "metrics", "settings", "workload",
+        ],
     ),
     // another's words for the model
     ("toolkit", &["contract", "error", "workload"]),
@@ -52,8 +57,8 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     (
         "resolve",
         &[
-            "contract", "error", "facts", "held", "layers", "platform", "settings", "toolkit",
-            "workload",
+            "contract", "error", "facts", "held", "layers", "metrics", "platform", "settings",
+            "toolkit", "workload",
         ],
     ),
     // what nobody else may know: declared by settings, asked for by the identity

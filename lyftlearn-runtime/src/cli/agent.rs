@@ -40,8 +40,7 @@ pub(super) fn helper(facts: &Facts, needs: &mut Needs<'_>) -> std::io::Result<Op
     let secrets = follows && needs.run.is_some();
     let asked = needs.settings.agent.as_deref() == Some("on");
     let scrape = scrape_socket(needs);
-    let goes_out = needs.export.push.values || needs.export.reports();
-    let exports = scrape.is_some() || goes_out || needs.statsd.is_some();
+    let exports = scrape.is_some() || needs.export.pushes() || needs.statsd.is_some();
     if !asked && needs.endpoint.is_none() && !secrets && !exports {
         return Ok(None);
     }
@@ -200,7 +199,7 @@ fn metrics(needs: &mut Needs<'_>) -> Metrics {
 
 /// Where Prometheus asks. A port that is somebody else's stops nothing.
 fn scrape_socket(needs: &mut Needs<'_>) -> Option<TcpListener> {
-    let address = needs.export.listen?;
+    let address = needs.export.listen()?;
     TcpListener::bind(address)
         .inspect_err(|err| {
             needs.problems.push(format!(

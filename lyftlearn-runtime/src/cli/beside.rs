@@ -12,9 +12,13 @@ use crate::deliver::outcome::Skew;
 use crate::facts::Facts;
 use crate::held::Directory;
 use crate::init::{self, Helper, Policy};
+use crate::metrics::clients::Clients;
 use crate::metrics::region;
+use crate::metrics::routes::Export;
+#[cfg(feature = "agent")]
+use crate::metrics::routes::Heard;
 use crate::settings::Settings;
-use crate::workload::{Clients, Export, Identity, Platform, Role, Workload};
+use crate::workload::{Identity, Platform, Role, Workload};
 
 /// A server that has not taken it by then will not.
 const LONGEST_FLUSH: Duration = Duration::from_secs(2);
@@ -71,14 +75,11 @@ pub(super) type Listening = Option<listen::Bound>;
 pub(super) type Listening = ();
 
 #[cfg(feature = "agent")]
-pub(super) fn joined(statsd: &Listening, mut export: Export) -> Export {
+pub(super) fn joined(statsd: &Listening, export: Export) -> Export {
     match statsd {
         Some(bound) => bound.joined(export),
         // Nobody is heard: nothing is passed on, and nothing is missing at the end.
-        None => {
-            export.push.relays = false;
-            export
-        }
+        None => export.heard(Heard::Nowhere),
     }
 }
 
@@ -143,7 +144,7 @@ pub(super) fn has_descriptors(
         return true;
     }
     let wanted = workload.credentials.mode == crate::workload::CredentialMode::Broker
-        || export.listen.is_some()
+        || export.listen().is_some()
         || export.clients.heard
         || export.pushes();
     if wanted {
@@ -151,7 +152,7 @@ pub(super) fn has_descriptors(
             "no agent, and so no credential endpoint, StatsD or metrics: the limit on open files is below {DESCRIPTORS}; raise it"
         ));
     }
-    export.listen = None;
+    export.prometheus = None;
     export.clients.heard = false;
     false
 }

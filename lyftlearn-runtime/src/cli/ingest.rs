@@ -4,7 +4,8 @@
 use crate::contract::{delivered as names, limits};
 use crate::deliver::{Pointed, Ports};
 use crate::facts::Facts;
-use crate::settings::{Intercept, Settings};
+use crate::metrics::clients::Intercept;
+use crate::settings::Settings;
 use crate::workload::Workload;
 
 /// Who is told of `ports`.

@@ -13,10 +13,12 @@ use crate::agent::Socket;
 use crate::contract::{delivered as names, statsd};
 use crate::deliver::{Pointed, Ports, write_statsd};
 use crate::held::Directory;
+use crate::metrics::clients::Clients;
 use crate::metrics::region;
+use crate::metrics::routes::{Export, Heard};
 use crate::metrics::statsd::{Dialect, Listener, Rules, Sign};
 use crate::settings::Settings;
-use crate::workload::{Clients, Export, Platform};
+use crate::workload::Platform;
 
 /// The totals: tens of thousands of counters, or three thousand histograms. A page is made
 /// when it is first counted in.
@@ -40,7 +42,7 @@ pub(super) struct Bound {
 impl Bound {
     /// Where metrics go, now that it is known where this runtime itself listens.
     pub(super) fn joined(&self, export: Export) -> Export {
-        export.heard_at(Some(self.ports.port))
+        export.heard(Heard::At(self.ports.port))
     }
 }
 

@@ -191,14 +191,12 @@ fn prepare_run(
         recipient(keeper, account.as_ref(), settings),
     );
     let mut export = resolved.export;
-    if let Some(otlp) = &mut export.otlp {
-        let secret = |name: &str| {
-            let mut all = obtained.variables.iter();
-            let found = all.find(|variable| variable.name == name)?;
-            Some((found.value.as_os_str(), found.overrides))
-        };
-        platform::headers_by_secrets(otlp, secret, &mut delivery.problems);
-    }
+    let secret = |name: &str| {
+        let mut all = obtained.variables.iter();
+        let found = all.find(|variable| variable.name == name)?;
+        Some((found.value.as_os_str(), found.overrides))
+    };
+    export.reveal(&secret, &mut delivery.problems);
     let owner = account.as_ref().map(Account::owner);
     let stale = forget_earlier_reason(facts, delivery.workload.paths.failure.as_deref(), owner);
     delivery.problems.extend(stale);

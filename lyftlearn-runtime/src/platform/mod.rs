@@ -7,14 +7,12 @@ mod end;
 mod fault;
 #[cfg(test)]
 mod fuzz;
-mod gateway;
 mod hyperparameters;
 mod identity;
 mod kubernetes;
 mod local;
 mod misplaced;
 mod originals;
-mod otlp;
 mod paths;
 mod profile;
 mod resources;
@@ -42,8 +40,6 @@ pub(crate) use identity::NO_IDENTITY;
 pub(crate) use identity::region;
 pub(crate) use originals::Originals;
 #[cfg(feature = "cli")]
-pub(crate) use otlp::headers_by_secrets;
-#[cfg(feature = "cli")]
 pub(crate) use profile::{Competing, of_nowhere as profiles_of_nowhere};
 pub use variables::DocumentVariable;
 #[cfg(feature = "cli")]
@@ -56,9 +52,10 @@ use crate::contract::sagemaker as sagemaker_words;
 use crate::contract::{linux, runtime};
 use crate::error::Error;
 use crate::facts::{Facts, Mount};
+use crate::metrics::routes::Export;
 use crate::settings::Settings;
 use crate::workload::{
-    Channel, Export, Flavor, Identity, Job, Paths, Platform, Role, Secrets, Texts, Topology,
+    Channel, Flavor, Identity, Job, Metrics, Paths, Platform, Role, Secrets, Texts, Topology,
     Workload,
 };
 
@@ -278,8 +275,7 @@ pub(crate) fn read(
     };
     let lifecycle = lifecycle(&end, part.grace.source, settings)?;
     let (credentials, identity) = identity::read(&world, detection, &part.job, &mut problems);
-    let (metrics, export) =
-        routes::read(&world, detection, &part.job, &part.topology, &mut problems);
+    let export = routes::read(&world, detection, &part.job, &part.topology, &mut problems);
     let workload = Workload {
         platform: detection.platform,
         flavor: detection.flavor,
@@ -292,7 +288,9 @@ pub(crate) fn read(
         resources,
         lifecycle,
         credentials,
-        metrics,
+        metrics: Metrics {
+            routes: export.names(),
+        },
         secrets: Secrets {
             names: settings
                 .secrets

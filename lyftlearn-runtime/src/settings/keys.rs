@@ -1,11 +1,23 @@
 //! The register of settings. A row here is a setting; there is no other way to make one.
 
 use crate::layers::{Form, Key};
+use crate::metrics::routes::SECTIONS as METRICS;
 
 /// Every setting, as the sections that declare them.
-pub const KEYS: &[&[Key]] = &[ALL];
+pub const KEYS: &[&[Key]] = &sections();
 
-const ALL: &[Key] = &[
+const fn sections() -> [&'static [Key]; METRICS.len() + 2] {
+    let mut all = [BEFORE_METRICS; METRICS.len() + 2];
+    let mut section = 0;
+    while section < METRICS.len() {
+        all[section + 1] = METRICS[section];
+        section += 1;
+    }
+    all[METRICS.len() + 1] = AFTER_METRICS;
+    all
+}
+
+const BEFORE_METRICS: &[Key] = &[
     Key {
         name: "platform",
         form: Form::Choice {
@@ -210,120 +222,9 @@ const ALL: &[Key] = &[
             expected: "warn, fail or off",
         },
     },
-    Key {
-        name: "metrics.region_bytes",
-        form: Form::Other,
-    },
-    Key {
-        name: "metrics.intercept",
-        form: Form::Choice {
-            of: &["true", "false", "all"],
-            expected: "true, false or \"all\"",
-        },
-    },
-    Key {
-        name: "metrics.statsd.mode",
-        form: Form::Choice {
-            of: &["auto", "on", "off"],
-            expected: "auto, on or off",
-        },
-    },
-    Key {
-        name: "metrics.statsd.listen",
-        form: Form::Other,
-    },
-    Key {
-        name: "metrics.statsd.bytes",
-        form: Form::Other,
-    },
-    Key {
-        name: "metrics.statsd.dialects",
-        form: Form::Other,
-    },
-    Key {
-        name: "metrics.statsd.signs",
-        form: Form::Choice {
-            of: &["auto", "delta", "value"],
-            expected: "auto, delta or value",
-        },
-    },
-    Key {
-        name: "metrics.statsd.microseconds",
-        form: Form::Other,
-    },
-    Key {
-        name: "metrics.statsd.cumulative",
-        form: Form::Other,
-    },
-    Key {
-        name: "metrics.listen",
-        form: Form::Other,
-    },
-    Key {
-        name: "metrics.routes",
-        form: Form::Other,
-    },
-    Key {
-        name: "metrics.labels",
-        form: Form::Other,
-    },
-    Key {
-        name: "metrics.gateway.host",
-        form: Form::Other,
-    },
-    Key {
-        name: "metrics.gateway.port",
-        form: Form::Other,
-    },
-    Key {
-        name: "metrics.gateway.protocol",
-        form: Form::Choice {
-            of: &["udp", "tcp"],
-            expected: "udp or tcp",
-        },
-    },
-    Key {
-        name: "metrics.gateway.mode",
-        form: Form::Choice {
-            of: &["relay", "aggregate"],
-            expected: "relay or aggregate",
-        },
-    },
-    Key {
-        name: "metrics.gateway.tags",
-        form: Form::Choice {
-            of: &["lyft", "dogstatsd"],
-            expected: "lyft or dogstatsd",
-        },
-    },
-    Key {
-        name: "metrics.gateway.seconds",
-        form: Form::Other,
-    },
-    Key {
-        name: "metrics.emf.to",
-        form: Form::Other,
-    },
-    Key {
-        name: "metrics.emf.namespace",
-        form: Form::Other,
-    },
-    Key {
-        name: "metrics.emf.dimensions",
-        form: Form::Other,
-    },
-    Key {
-        name: "metrics.otlp.endpoint",
-        form: Form::Other,
-    },
-    Key {
-        name: "metrics.otlp.headers_variable",
-        form: Form::Other,
-    },
-    Key {
-        name: "metrics.otlp.seconds",
-        form: Form::Other,
-    },
+];
+
+const AFTER_METRICS: &[Key] = &[
     Key {
         name: "outcome.python_exceptions",
         form: Form::Choice {

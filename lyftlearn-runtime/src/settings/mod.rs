@@ -8,19 +8,14 @@ mod fuzz;
 mod identity;
 mod keys;
 mod lifecycle;
-mod metrics;
 mod protected;
 pub(crate) mod secrets;
-mod statsd;
 
 use std::collections::BTreeMap;
 
 pub(crate) use identity::{AssumeRole, Identity};
 pub use keys::KEYS;
-pub(crate) use metrics::{EmfTo, Listen, Metrics, otlp_endpoint};
 pub(crate) use protected::is_protected;
-pub(crate) use statsd::Intercept;
-pub(crate) use statsd::Statsd;
 
 use crate::contract::runtime;
 use crate::error::Error;
@@ -28,6 +23,7 @@ use crate::layers::{
     File, Layer, Layers, Mistake, Reader, Register, SettingsFault, Stack, boolean, command, path,
     paths, seconds, signal, signals, text, words,
 };
+use crate::metrics::{self, clients, routes};
 
 /// What reads the layers knows every setting from here.
 static REGISTER: Register = Register {
@@ -71,8 +67,10 @@ pub(crate) struct Settings {
     pub(crate) skew_guard: Option<String>,
     /// What all processes count in; 0 is nothing.
     pub(crate) region_bytes: Option<u64>,
-    pub(crate) statsd: Statsd,
-    pub(crate) metrics: Metrics,
+    /// Clients of StatsD.
+    pub(crate) statsd: clients::Settings,
+    /// Where metrics go.
+    pub(crate) metrics: routes::Settings,
     pub(crate) python_exceptions: Option<String>,
     /// Variables whose values are secrets.
     pub(crate) redact: Vec<String>,
@@ -248,9 +246,9 @@ impl Settings {
             allowed_variables,
             live_dirs: from.optional("live.dirs", paths),
             skew_guard: from.choice("skew.guard"),
-            region_bytes: from.optional("metrics.region_bytes", metrics::region_bytes),
-            statsd: Statsd::read(&mut from),
-            metrics: Metrics::read(&mut from),
+            region_bytes: from.optional("metrics.region_bytes", metrics::settings::region_bytes),
+            statsd: clients::Settings::read(&mut from),
+            metrics: routes::Settings::read(&mut from),
             python_exceptions: from.choice("outcome.python_exceptions"),
             toolkit_variables: from.choice("toolkit.variables"),
             num_cpus: from.choice("toolkit.num_cpus"),

@@ -2,7 +2,6 @@
 //! words on every platform. Pure data; `inspect --json` and `workload.json` show
 //! these field names.
 
-mod export;
 mod hyperparameters;
 mod identity;
 mod pieces;
@@ -13,9 +12,6 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use export::{
-    Clients, Emf, Export, Gateway, HeadersVariable, Otlp, Protocol, Push, Tags,
-};
 pub use hyperparameters::Hyperparameters;
 pub(crate) use hyperparameters::{JSON, NUMBER, TRUTH, WHOLE_NUMBER};
 pub(crate) use hyperparameters::{as_bool, as_float, as_int, as_json, nearest};

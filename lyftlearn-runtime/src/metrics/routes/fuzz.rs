@@ -5,11 +5,11 @@ use std::time::Duration;
 use serde_json::Value as Json;
 
 use super::deltas::Deltas;
+use super::emf::Plan;
 use super::emf::documents::documents;
 use super::otlp;
 use crate::fuzz::{Draw, target};
 use crate::metrics::region::tests::corrupt::{read, shown, valid};
-use crate::workload::Emf;
 
 /// Words of a region that hold together where they were not replaced.
 fn image(draw: &mut Draw<'_>) -> Vec<u64> {
@@ -42,7 +42,7 @@ fn images(draw: &mut Draw<'_>) {
         points += told;
     }
     assert!(points <= snapshot.series.len() as u64);
-    let emf = Emf {
+    let emf = Plan {
         namespace: "LyftLearn".to_owned(),
         dimensions: vec!["split".to_owned(), "rank".to_owned()],
         agent: None,

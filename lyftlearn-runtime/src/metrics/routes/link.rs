@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket, lookup_host};
 use tokio::time::{Instant, timeout_at};
 
-use crate::workload::{Gateway, Protocol};
+use super::{Protocol, Server};
 
 /// As gostats waits for a connection, and for a write.
 const DIAL: Duration = Duration::from_millis(1_500);
@@ -22,11 +22,11 @@ const UNREAD_BYTES: usize = 64 << 10;
 /// A server that has read everything closes the connection in its turn.
 const FAREWELL: Duration = Duration::from_millis(300);
 
-pub(in crate::metrics) struct Link {
-    gateway: Gateway,
+pub(super) struct Link {
+    server: Server,
     open: Option<Open>,
     /// Nothing waits longer.
-    pub(in crate::metrics) limit: Option<Instant>,
+    pub(super) limit: Option<Instant>,
 }
 
 enum Open {
@@ -35,9 +35,9 @@ enum Open {
 }
 
 impl Link {
-    pub(in crate::metrics) fn new(gateway: Gateway) -> Self {
+    pub(super) fn new(server: Server) -> Self {
         Self {
-            gateway,
+            server,
             open: None,
             limit: None,
         }
@@ -45,7 +45,7 @@ impl Link {
 
     /// Sends as much as it can of `lines`, each of which ends in a line break, and says how
     /// many bytes of whole lines went out. What was cut is to be sent again.
-    pub(in crate::metrics) async fn send(&mut self, lines: &[u8]) -> usize {
+    pub(super) async fn send(&mut self, lines: &[u8]) -> usize {
         if let Some(Open::Tcp(stream)) = &self.open
             && has_gone(stream)
         {
@@ -67,7 +67,7 @@ impl Link {
     }
 
     /// Lets the server read to the end.
-    pub(in crate::metrics) async fn close(&mut self) {
+    pub(super) async fn close(&mut self) {
         if let Some(Open::Tcp(mut stream)) = self.open.take() {
             let until = within(FAREWELL, self.limit);
             let _ = timeout_at(until, async {
@@ -86,8 +86,8 @@ impl Link {
     }
 
     async fn connected(&self) -> io::Result<Open> {
-        let place = (self.gateway.host.as_str(), self.gateway.port);
-        match self.gateway.protocol {
+        let place = (self.server.host.as_str(), self.server.port);
+        match self.server.protocol {
             Protocol::Tcp => {
                 let stream = TcpStream::connect(place).await?;
                 stream.set_nodelay(true)?;

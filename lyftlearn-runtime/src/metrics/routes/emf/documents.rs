@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use serde_json::{Map, Value as Json, json};
 
+use super::Plan;
 use crate::metrics::region::{Kind, Series, Snapshot, Value};
 use crate::metrics::routes::deltas::{Deltas, Id, Sent};
 use crate::metrics::routes::observed::{counts, middle, rounded};
-use crate::workload::Emf;
 
 /// What a directive, and what an array of values, may hold.
 const MOST_METRICS: usize = 100;
@@ -43,7 +43,7 @@ type Dimensions = Vec<(String, String)>;
 
 impl Document {
     /// Records that it was sent.
-    pub(in crate::metrics::routes) fn record(self, deltas: &mut Deltas) {
+    pub(crate) fn record(self, deltas: &mut Deltas) {
         for (id, sent) in self.told {
             deltas.record(id, sent);
         }
@@ -51,10 +51,10 @@ impl Document {
 }
 
 /// Everything that is to be told now, in documents of about `bytes` at most.
-pub(in crate::metrics::routes) fn documents(
+pub(crate) fn documents(
     deltas: &Deltas,
     snapshot: &Snapshot,
-    (emf, common): (&Emf, &[(String, String)]),
+    (emf, common): (&Plan, &[(String, String)]),
     now: Duration,
     bytes: usize,
 ) -> Vec<Document> {
@@ -214,7 +214,7 @@ impl Open {
         self.told.extend(told);
     }
 
-    fn closed(self, emf: &Emf, now: Duration) -> Document {
+    fn closed(self, emf: &Plan, now: Duration) -> Document {
         let names: Vec<&String> = self.dimensions.iter().map(|(name, _)| name).collect();
         let values = self.definitions.len() as u64;
         let mut about = json!({

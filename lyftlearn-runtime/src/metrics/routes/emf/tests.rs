@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
+use super::Plan;
 use super::documents::{self, Document};
 use crate::metrics::region::{Buckets, Series, Snapshot, Value};
 use crate::metrics::routes::deltas::Deltas;
-use crate::workload::Emf;
 
 const NOW: Duration = Duration::from_millis(1_700_000_000_123);
 
@@ -39,8 +39,8 @@ fn observed(positive: &[(i32, u64)], sum: f64) -> Value {
     })
 }
 
-fn emf(dimensions: &[&str]) -> Emf {
-    Emf {
+fn emf(dimensions: &[&str]) -> Plan {
+    Plan {
         namespace: "LyftLearn".to_owned(),
         dimensions: dimensions.iter().map(|name| (*name).to_owned()).collect(),
         agent: None,
@@ -48,7 +48,7 @@ fn emf(dimensions: &[&str]) -> Emf {
     }
 }
 
-fn documents(deltas: &Deltas, all: &[Series], emf: &Emf, bytes: usize) -> Vec<Document> {
+fn documents(deltas: &Deltas, all: &[Series], emf: &Plan, bytes: usize) -> Vec<Document> {
     let common = [("job".to_owned(), "j1".to_owned())];
     documents::documents(deltas, &snapshot(all), (emf, &common), NOW, bytes)
 }

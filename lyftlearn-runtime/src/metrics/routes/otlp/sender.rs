@@ -19,9 +19,12 @@ use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceResp
 use prost::Message;
 
 use super::request::{Common, Requests, is_shown};
+use super::{LOSS, Plan};
 use crate::contract::{aws, otlp as words};
-use crate::metrics::region::{Series, Snapshot};
-use crate::workload::Otlp;
+use crate::metrics::region::Snapshot;
+use crate::metrics::routes::interval;
+use crate::metrics::routes::means::Begun;
+use crate::metrics::routes::{Means, Running, Selection};
 
 /// The wait before the first attempt after one that may be repeated, doubled each time.
 pub(super) const SOON: Duration = Duration::from_millis(200);
@@ -29,11 +32,13 @@ const LATEST: Duration = Duration::from_secs(5);
 /// What is read of an answer; collectors say little.
 const ANSWER_BYTES: usize = 64 << 10;
 
-/// Since when a series is added up.
-pub(crate) type Begun = Box<dyn Fn(&Series) -> Duration>;
+pub(super) fn start(plan: &Plan, means: &Means) -> Running {
+    let sender = Sender::new(plan.clone(), means);
+    interval::start(sender, means.counted(Selection::All))
+}
 
-pub(crate) struct Sender {
-    otlp: Otlp,
+pub(super) struct Sender {
+    plan: Plan,
     labels: Vec<(String, String)>,
     begun: Begun,
     /// Points that a collector would not take, whenever it was.
@@ -56,23 +61,18 @@ pub(super) enum Answer {
 }
 
 impl Sender {
-    pub(in crate::metrics::routes) fn new(
-        otlp: Otlp,
-        labels: Vec<(String, String)>,
-        begun: Begun,
-        refused: Rc<Cell<u64>>,
-    ) -> Self {
+    pub(super) fn new(plan: Plan, means: &Means) -> Self {
         Self {
-            otlp,
-            labels,
-            begun,
-            refused,
+            plan,
+            labels: means.labels.clone(),
+            begun: Rc::clone(&means.begun),
+            refused: means.lost(LOSS),
             connector: OnceCell::new(),
         }
     }
 
-    pub(in crate::metrics::routes) fn every(&self) -> Duration {
-        Duration::from_secs(self.otlp.seconds.into())
+    fn every(&self) -> Duration {
+        Duration::from_secs(self.plan.seconds.into())
     }
 
     /// Sends a request after the other. It may be given up at any point: the next time everything
@@ -87,9 +87,9 @@ impl Sender {
         left.set(shown.count() as u64);
         let until = tokio::time::Instant::now() + self.every();
         let common = Common {
-            resource: &self.otlp.resource,
+            resource: &self.plan.resource,
             labels: &self.labels,
-            begun: &self.begun,
+            begun: &*self.begun,
             now,
         };
         for request in Requests::new(snapshot, common) {
@@ -108,7 +108,7 @@ impl Sender {
 
     /// Asks until there is an answer that will not change, or no time is left.
     pub(super) async fn delivered(&self, body: &[u8], until: tokio::time::Instant) -> Answer {
-        let patience = Duration::from_millis(self.otlp.timeout_milliseconds.into());
+        let patience = Duration::from_millis(self.plan.timeout_milliseconds.into());
         let mut usual = SOON;
         loop {
             let attempt = tokio::time::timeout(patience, self.once(body));
@@ -131,7 +131,7 @@ impl Sender {
         let Some(request) = self.request(body) else {
             return Answer::Refused;
         };
-        let connector = (self.connector).get_or_init(|| connector(&self.otlp.url));
+        let connector = (self.connector).get_or_init(|| connector(&self.plan.url));
         let Ok(answer) = connector.call(request).await else {
             return Answer::Nobody;
         };
@@ -151,7 +151,7 @@ impl Sender {
         &self,
         body: &[u8],
     ) -> Option<aws_smithy_runtime_api::client::orchestrator::HttpRequest> {
-        let mut request = http::Request::post(&self.otlp.url)
+        let mut request = http::Request::post(&self.plan.url)
             .header(CONTENT_TYPE, words::PROTOBUF)
             .header(CONTENT_ENCODING, "gzip")
             // From one minute to the next: a connection that was kept is one that the other side
@@ -161,13 +161,25 @@ impl Sender {
                 USER_AGENT,
                 concat!("lyftlearn-runtime/", env!("CARGO_PKG_VERSION")),
             );
-        for (name, value) in &self.otlp.headers {
+        for (name, value) in &self.plan.headers {
             let mut value = http::HeaderValue::from_str(value.reveal()).ok()?;
             value.set_sensitive(true);
             request = request.header(name, value);
         }
         let request = request.body(SdkBody::from(body.to_owned())).ok()?;
         request.try_into().ok()
+    }
+}
+
+impl interval::Sender for Sender {
+    const REPEATS: bool = true;
+
+    fn every(&self) -> Duration {
+        self.every()
+    }
+
+    async fn send(&mut self, snapshot: &Snapshot, now: Duration, left: &Cell<u64>) {
+        self.tell(snapshot, now, left).await;
     }
 }
 

@@ -14,10 +14,12 @@ use opentelemetry_proto::tonic::collector::metrics::v1::{
 use opentelemetry_proto::tonic::metrics::v1::{Metric, metric, number_data_point};
 use prost::Message;
 
+use super::Plan;
 use super::request::{Common, Requests};
 use super::sender::{Answer, SOON, Sender, of_status};
 use crate::metrics::region::{Buckets, Series, Snapshot, Value};
-use crate::workload::{Otlp, Secret};
+use crate::metrics::routes::{Losses, Means};
+use crate::workload::Secret;
 
 const NOW: Duration = Duration::from_secs(1_700_000_060);
 const BEGUN: Duration = Duration::from_secs(1_700_000_000);
@@ -45,9 +47,7 @@ fn snapshot(series: &[Series]) -> Snapshot {
     }
 }
 
-pub(in crate::metrics::routes) fn sent(
-    snapshot: &Snapshot,
-) -> Vec<(ExportMetricsServiceRequest, u64)> {
+pub(crate) fn sent(snapshot: &Snapshot) -> Vec<(ExportMetricsServiceRequest, u64)> {
     let (resource, labels) = (pairs(&[("service.name", "churn")]), pairs(&[("rank", "0")]));
     let common = Common {
         resource: &resource,
@@ -223,7 +223,7 @@ impl Collector {
     }
 
     fn sender(&self) -> Sender {
-        let otlp = Otlp {
+        let plan = Plan {
             url: format!("http://127.0.0.1:{}/v1/metrics", self.port),
             headers: vec![("api-key".to_owned(), Secret::new("shown".to_owned()))],
             headers_in: Vec::new(),
@@ -231,8 +231,15 @@ impl Collector {
             timeout_milliseconds: 5_000,
             resource: Vec::new(),
         };
-        assert!(!format!("{otlp:?}").contains("shown"));
-        Sender::new(otlp, Vec::new(), Box::new(|_| BEGUN), Rc::default())
+        assert!(!format!("{plan:?}").contains("shown"));
+        let means = Means {
+            labels: Vec::new(),
+            run: None,
+            counted: Rc::new(|_| Snapshot::default()),
+            begun: Rc::new(|_| BEGUN),
+            losses: Losses::default(),
+        };
+        Sender::new(plan, &means)
     }
 }
 

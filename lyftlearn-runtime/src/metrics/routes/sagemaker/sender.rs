@@ -13,8 +13,14 @@ use std::time::Duration;
 use rustix::fs::{Mode, OFlags};
 use serde::Serialize;
 
+use super::Plan;
 use crate::held::{self, Directory, Owner};
 use crate::metrics::region::{Series, Snapshot, Value};
+use crate::metrics::routes::interval::{self, Sender};
+use crate::metrics::routes::{Means, Running, Selection};
+
+/// The page of a job is looked at while it runs.
+const EVERY: Duration = Duration::from_secs(10);
 
 /// A metric's name is no longer (BatchPutMetrics).
 const NAME_CHARACTERS: usize = 255;
@@ -29,8 +35,15 @@ struct Line<'a> {
     timestamp: f64,
 }
 
+pub(super) fn start(plan: &Plan, means: &Means) -> Running {
+    let owner = means.run.as_ref().and_then(Directory::owner);
+    let lines = Lines::new(plan.directory.clone(), owner);
+    // What is paid for by the metric is the program's.
+    interval::start(lines, means.counted(Selection::Programs))
+}
+
 /// The file, and what it says already.
-pub(crate) struct Lines {
+pub(super) struct Lines {
     directory: PathBuf,
     /// The program's user, when that is not this process's own: what lies there is theirs.
     owner: Owner,
@@ -39,7 +52,7 @@ pub(crate) struct Lines {
 }
 
 impl Lines {
-    pub(in crate::metrics::routes) fn new(directory: PathBuf, owner: Owner) -> Self {
+    pub(super) fn new(directory: PathBuf, owner: Owner) -> Self {
         Self {
             directory,
             owner,
@@ -48,12 +61,7 @@ impl Lines {
     }
 
     /// Adds a line for every number that is another than it was.
-    pub(in crate::metrics::routes) fn tell(
-        &mut self,
-        snapshot: &Snapshot,
-        now: Duration,
-        left: &Cell<u64>,
-    ) {
+    pub(super) fn tell(&mut self, snapshot: &Snapshot, now: Duration, left: &Cell<u64>) {
         let mut told = Vec::new();
         let mut text = String::new();
         let mut lines = 0;
@@ -132,6 +140,16 @@ impl Lines {
                 numbers
             }
         }
+    }
+}
+
+impl Sender for Lines {
+    fn every(&self) -> Duration {
+        EVERY
+    }
+
+    async fn send(&mut self, snapshot: &Snapshot, now: Duration, left: &Cell<u64>) {
+        self.tell(snapshot, now, left);
     }
 }
 

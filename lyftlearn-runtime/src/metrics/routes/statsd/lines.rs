@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
-use crate::metrics::exposition::push_number;
+use super::plan::Tags;
 use crate::metrics::region::{Series, Value};
 use crate::metrics::routes::deltas::{Deltas, Grown, Id, Sent};
+use crate::metrics::routes::number::push_number;
 use crate::metrics::routes::observed::{middle, rounded};
-use crate::workload::Tags;
 
 /// Lines, and what is sent with each.
 #[derive(Debug, Default)]

@@ -6,15 +6,16 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
-use tokio::task::JoinHandle;
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::time::MissedTickBehavior;
 
 use super::lines::Batch;
-use crate::metrics::region::Snapshot;
+use super::{LOSS, Plan};
+use crate::contract::delivered;
 use crate::metrics::routes::deltas::Deltas;
 use crate::metrics::routes::link::Link;
-use crate::workload::{Gateway, Push};
+use crate::metrics::routes::means::{Counted, Keep};
+use crate::metrics::routes::running::Ending;
+use crate::metrics::routes::{Means, Running, Selection};
 
 /// What waits for a server that does not take it; as much as gostats keeps.
 pub(super) const QUEUE_BYTES: usize = 4 << 20;
@@ -23,34 +24,52 @@ const BATCH_BYTES: usize = 32 << 10;
 /// As gostats waits before it dials again.
 const RETRY: Duration = Duration::from_secs(3);
 
-/// What was counted, whenever it is asked for.
-pub(crate) type Counted = Rc<dyn Fn() -> Snapshot>;
-/// Takes what has been sent down, for the process that comes after this one.
-pub(crate) type Keep = Box<dyn Fn(&[u8])>;
-
-/// Takes lines that were received, and never waits.
-#[derive(Clone)]
-pub(crate) struct Relay(pub(super) Rc<Shared>);
-
-#[derive(Default)]
-pub(super) struct Shared {
-    pub(super) queue: RefCell<VecDeque<u8>>,
-    dropped: Cell<u64>,
-    /// What is being sent and has not gone.
-    pending: Cell<u64>,
-    ending: Cell<Option<Instant>>,
-    woken: Notify,
+pub(super) fn start(plan: &Plan, means: &Means) -> Running {
+    let ending = Rc::<Ending>::default();
+    let relay = Relay(Rc::new(Shared {
+        queue: RefCell::default(),
+        dropped: means.lost(LOSS),
+        pending: Cell::default(),
+        ending: Rc::clone(&ending),
+    }));
+    let (known, keep) = means.sent_before(delivered::METRICS_SENT);
+    let pusher = Pusher {
+        link: Link::new(plan.server.clone()),
+        shared: Rc::clone(&relay.0),
+        plan: plan.clone(),
+        common: means.labels.clone(),
+        counted: means.counted(if plan.relays {
+            Selection::NotRelayed
+        } else {
+            Selection::All
+        }),
+        deltas: Deltas::known(&known),
+        keep,
+    };
+    let shared = Rc::clone(&relay.0);
+    let running = Running::start(ending, pusher.run(), move || shared.left());
+    if plan.relays {
+        running.with_tap(Rc::new(move |lines| relay.offer(lines)))
+    } else {
+        running
+    }
 }
 
-/// The way to one server.
-pub(crate) struct Sender {
-    pub(crate) relay: Relay,
-    task: JoinHandle<u64>,
+/// Takes lines that were received, and never waits.
+pub(super) struct Relay(pub(super) Rc<Shared>);
+
+pub(super) struct Shared {
+    pub(super) queue: RefCell<VecDeque<u8>>,
+    /// Lines that there was no room for.
+    pub(super) dropped: Rc<Cell<u64>>,
+    /// What is being sent and has not gone.
+    pub(super) pending: Cell<u64>,
+    pub(super) ending: Rc<Ending>,
 }
 
 impl Relay {
     /// Lines as they were received, with or without the last line break.
-    pub(crate) fn offer(&self, lines: &[u8]) {
+    pub(super) fn offer(&self, lines: &[u8]) {
         let lines = lines.strip_suffix(b"\n").unwrap_or(lines);
         let mut queue = self.0.queue.borrow_mut();
         if queue.len() + lines.len() >= QUEUE_BYTES {
@@ -60,54 +79,7 @@ impl Relay {
         }
         queue.extend(lines);
         queue.push_back(b'\n');
-        self.0.woken.notify_one();
-    }
-
-    /// How many lines there was no room for.
-    pub(crate) fn dropped(&self) -> u64 {
-        self.0.dropped.get()
-    }
-}
-
-impl Sender {
-    /// Starts sending. `known` is what an earlier process has taken down.
-    pub(crate) fn start(
-        gateway: Gateway,
-        push: Push,
-        common: Vec<(String, String)>,
-        counted: Counted,
-        (known, keep): (&[u8], Keep),
-    ) -> Self {
-        let relay = Relay(Rc::default());
-        let pusher = Pusher {
-            link: Link::new(gateway),
-            shared: Rc::clone(&relay.0),
-            push,
-            common,
-            counted,
-            deltas: Deltas::known(known),
-            keep,
-        };
-        Self {
-            relay,
-            task: tokio::task::spawn_local(pusher.run()),
-        }
-    }
-
-    /// Sends what there still is, for as long as `deadline` leaves, and says how much could
-    /// not be delivered.
-    pub(crate) async fn finish(mut self, deadline: Instant) -> u64 {
-        let shared = &self.relay.0;
-        shared.ending.set(Some(deadline));
-        shared.woken.notify_one();
-        let left = match tokio::time::timeout_at(deadline, &mut self.task).await {
-            Ok(Ok(left)) => left,
-            _ => {
-                self.task.abort();
-                shared.pending.get() + shared.queued()
-            }
-        };
-        left + self.relay.dropped()
+        self.0.ending.woken.notify_one();
     }
 }
 
@@ -116,12 +88,17 @@ impl Shared {
         let queue = self.queue.borrow();
         queue.iter().filter(|byte| **byte == b'\n').count() as u64
     }
+
+    /// Values and lines that have not been delivered.
+    fn left(&self) -> u64 {
+        self.pending.get() + self.queued() + self.dropped.get()
+    }
 }
 
 struct Pusher {
     link: Link,
     shared: Rc<Shared>,
-    push: Push,
+    plan: Plan,
     common: Vec<(String, String)>,
     counted: Counted,
     deltas: Deltas,
@@ -129,35 +106,33 @@ struct Pusher {
 }
 
 impl Pusher {
-    async fn run(mut self) -> u64 {
-        let mut due = tokio::time::interval(Duration::from_secs(self.push.seconds.into()));
+    async fn run(mut self) {
+        let mut due = tokio::time::interval(Duration::from_secs(self.plan.seconds.into()));
         due.set_missed_tick_behavior(MissedTickBehavior::Delay);
         due.tick().await;
         let shared = Rc::clone(&self.shared);
-        while shared.ending.get().is_none() {
+        while shared.ending.deadline().is_none() {
             tokio::select! {
-                () = shared.woken.notified() => {}
-                _ = due.tick() => { self.flush().await; }
+                () = shared.ending.woken.notified() => {}
+                _ = due.tick() => self.flush().await,
             }
-            if shared.ending.get().is_none() && !self.relayed().await {
+            if shared.ending.deadline().is_none() && !self.relayed().await {
                 tokio::select! {
-                    () = tokio::time::sleep(RETRY) => shared.woken.notify_one(),
+                    () = tokio::time::sleep(RETRY) => shared.ending.woken.notify_one(),
                     () = self.ended() => {}
                 }
             }
         }
-        self.link.limit = shared.ending.get();
-        // Pessimistic until it has gone.
+        self.link.limit = shared.ending.deadline();
         self.relayed().await;
-        let left = self.flush().await;
+        self.flush().await;
         self.link.close().await;
-        left + shared.queued()
     }
 
     /// Only the end; lines that arrive meanwhile wait.
     async fn ended(&self) {
-        while self.shared.ending.get().is_none() {
-            self.shared.woken.notified().await;
+        while self.shared.ending.deadline().is_none() {
+            self.shared.ending.woken.notified().await;
         }
     }
 
@@ -176,16 +151,16 @@ impl Pusher {
         }
     }
 
-    /// Sends what was counted since the last time; says how many values did not go.
-    async fn flush(&mut self) -> u64 {
-        if !self.push.values {
-            return 0;
+    /// Sends what was counted since the last time.
+    async fn flush(&mut self) {
+        if !self.plan.values {
+            return;
         }
         let snapshot = (self.counted)();
         let mut left = 0;
         let mut batch = Batch::default();
         for series in &snapshot.series {
-            batch.add(&self.deltas, series, &self.common, self.push.tags);
+            batch.add(&self.deltas, series, &self.common, self.plan.tags);
             if batch.text.len() >= BATCH_BYTES {
                 left += self.sent(std::mem::take(&mut batch), left == 0).await;
             }
@@ -195,7 +170,6 @@ impl Pusher {
         if let Some(document) = self.deltas.document() {
             (self.keep)(&document);
         }
-        left
     }
 
     /// A server that has not taken one batch is not asked to take the next.

@@ -1,5 +1,6 @@
 //! Against real sockets: what a server receives is what was counted.
 
+use std::cell::{Cell, RefCell};
 use std::io::Read;
 use std::net::{TcpListener, UdpSocket};
 use std::rc::Rc;
@@ -7,12 +8,14 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::Plan;
 use super::lines::Batch;
-use super::sender::{Counted, QUEUE_BYTES, Relay, Sender};
+use super::plan::Tags;
+use super::sender::{QUEUE_BYTES, Relay, Shared, start};
 use crate::metrics::region::{Buckets, Series, Snapshot, Value};
 use crate::metrics::routes::deltas::Deltas;
 use crate::metrics::routes::link::Link;
-use crate::workload::{Gateway, Protocol, Push, Tags};
+use crate::metrics::routes::{Losses, Means, Protocol, Server};
 
 fn counter(name: &str, labels: &[(&str, &str)], value: Value) -> Series {
     Series {
@@ -92,8 +95,8 @@ fn only_what_went_out_is_not_sent_again() {
     assert_eq!(lines(&deltas, &series).text, "a:3|c\nb:2|c\n");
 }
 
-fn to(port: u16, protocol: Protocol) -> Gateway {
-    Gateway {
+fn to(port: u16, protocol: Protocol) -> Server {
+    Server {
         host: "127.0.0.1".to_owned(),
         port,
         protocol,
@@ -101,27 +104,39 @@ fn to(port: u16, protocol: Protocol) -> Gateway {
 }
 
 /// Sends one counter and what is offered, and finishes.
-fn run(gateway: Gateway, offered: &[&[u8]], values: bool) -> u64 {
+fn run(server: Server, offered: &[&[u8]], values: bool) -> u64 {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
-    let push = Push {
+    let plan = Plan {
+        server,
         values,
+        relays: true,
+        aggregate: false,
+        tags: Tags::Lyft,
         seconds: 3_600,
-        ..Push::default()
     };
     let snapshot = Snapshot {
         series: vec![counter("rows", &[], Value::Counter(7.0))],
         ..Snapshot::default()
     };
-    let counted: Counted = Rc::new(move || snapshot.clone());
+    let means = Means {
+        labels: Vec::new(),
+        run: None,
+        counted: Rc::new(move |_| snapshot.clone()),
+        begun: Rc::new(|_| Duration::ZERO),
+        losses: Losses::default(),
+    };
     tokio::task::LocalSet::new().block_on(&runtime, async move {
-        let sender = Sender::start(gateway, push, Vec::new(), counted, (b"", Box::new(|_| ())));
+        let running = start(&plan, &means);
+        let tap = running.tap().unwrap();
         for lines in offered {
-            sender.relay.offer(lines);
+            tap(lines);
         }
-        sender.finish(Instant::now() + Duration::from_secs(2)).await
+        let deadline = Instant::now() + Duration::from_secs(2);
+        running.end(deadline);
+        running.finish(deadline).await
     })
 }
 
@@ -208,13 +223,19 @@ fn a_line_that_was_cut_comes_whole_on_the_next_connection() {
 
 #[test]
 fn what_waits_is_bounded_and_the_rest_is_counted() {
-    let relay = Relay(Rc::default());
+    let relay = Relay(Rc::new(Shared {
+        queue: RefCell::default(),
+        dropped: Rc::default(),
+        pending: Cell::default(),
+        ending: Rc::default(),
+    }));
+    let dropped = || relay.0.dropped.get();
     let line = [b'x'; 1_023];
     for _ in 0..5_000 {
         relay.offer(&line);
     }
     assert!(relay.0.queue.borrow().len() <= QUEUE_BYTES);
-    assert_eq!(relay.dropped() + relay.0.queued(), 5_000);
+    assert_eq!(dropped() + relay.0.queued(), 5_000);
     relay.offer(&[b"a\nb\n".as_slice(), &[b'x'; 4_000]].concat());
-    assert_eq!(relay.dropped() + relay.0.queued(), 5_003);
+    assert_eq!(dropped() + relay.0.queued(), 5_003);
 }

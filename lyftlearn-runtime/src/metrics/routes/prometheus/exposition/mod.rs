@@ -28,10 +28,9 @@ use std::sync::LazyLock;
 
 pub use accept::{negotiate, takes_gzip};
 use families::{Family, Members};
-#[cfg(all(feature = "agent", feature = "cli"))]
-pub(in crate::metrics) use names::push_number;
 
 use crate::metrics::region::{Buckets, Kind, Snapshot, Value};
+use crate::metrics::routes::number::push_number;
 
 /// How much is rendered at once, and a sample more.
 const CHUNK_BYTES: usize = 16 << 10;
@@ -215,7 +214,7 @@ fn line(text: &mut String, name: &str, suffix: &str, labels: &str, value: f64) {
         let _ = write!(text, "{{{labels}}}");
     }
     text.push(' ');
-    names::push_number(text, value);
+    push_number(text, value);
     text.push('\n');
 }
 

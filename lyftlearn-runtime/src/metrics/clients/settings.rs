@@ -4,12 +4,56 @@ use std::net::SocketAddr;
 
 use figment::value::Value;
 
-use super::metrics::REGION_BYTES;
-use crate::layers::{Parsed, Reader, list, number, some_of, text};
+use super::super::settings::REGION_BYTES;
+use crate::layers::{Form, Key, Parsed, Reader, list, number, some_of, text};
+
+pub(in crate::metrics) const KEYS: &[Key] = &[
+    Key {
+        name: "metrics.intercept",
+        form: Form::Choice {
+            of: &["true", "false", "all"],
+            expected: "true, false or \"all\"",
+        },
+    },
+    Key {
+        name: "metrics.statsd.mode",
+        form: Form::Choice {
+            of: &["auto", "on", "off"],
+            expected: "auto, on or off",
+        },
+    },
+    Key {
+        name: "metrics.statsd.listen",
+        form: Form::Other,
+    },
+    Key {
+        name: "metrics.statsd.bytes",
+        form: Form::Other,
+    },
+    Key {
+        name: "metrics.statsd.dialects",
+        form: Form::Other,
+    },
+    Key {
+        name: "metrics.statsd.signs",
+        form: Form::Choice {
+            of: &["auto", "delta", "value"],
+            expected: "auto, delta or value",
+        },
+    },
+    Key {
+        name: "metrics.statsd.microseconds",
+        form: Form::Other,
+    },
+    Key {
+        name: "metrics.statsd.cumulative",
+        form: Form::Other,
+    },
+];
 
 /// What comes in by StatsD, and from whom.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Statsd {
+pub(crate) struct Settings {
     pub(crate) mode: Option<String>,
     pub(crate) listen: Option<SocketAddr>,
     /// How large the totals may become.
@@ -41,8 +85,8 @@ const DIALECTS: &str = "a list of lyft, librato, signalfx, influxdb and graphite
 const BEGINNINGS: &str = "a list of beginnings of names, such as [\"app.\"]";
 const NAMES: &[&str] = &["lyft", "librato", "signalfx", "influxdb", "graphite"];
 
-impl Statsd {
-    pub(super) fn read(from: &mut Reader) -> Self {
+impl Settings {
+    pub(crate) fn read(from: &mut Reader) -> Self {
         Self {
             mode: from.choice("metrics.statsd.mode"),
             listen: from.optional("metrics.statsd.listen", address),

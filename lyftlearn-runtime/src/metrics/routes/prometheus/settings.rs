@@ -1,0 +1,43 @@
+//! The settings of where Prometheus asks.
+
+use std::net::SocketAddr;
+
+use figment::value::Value;
+
+use crate::layers::{Form, Key, Parsed, Reader, text};
+
+pub(super) const KEYS: &[Key] = &[Key {
+    name: "metrics.listen",
+    form: Form::Other,
+}];
+
+const LISTEN: &str = "off, or an address and a port, such as 0.0.0.0:9102";
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Settings {
+    pub(super) listen: Option<Listen>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Listen {
+    Off,
+    At(SocketAddr),
+}
+
+impl Settings {
+    pub(crate) fn read(from: &mut Reader) -> Self {
+        Self {
+            listen: from.optional("metrics.listen", Listen::parse),
+        }
+    }
+}
+
+impl Listen {
+    fn parse(value: &Value) -> Parsed<Self> {
+        let text = text(value)?;
+        if text == "off" {
+            return Ok(Self::Off);
+        }
+        text.parse().map(Self::At).map_err(|_| LISTEN)
+    }
+}
