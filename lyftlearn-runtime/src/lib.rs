@@ -33,6 +33,11 @@ struct Readme;
 
 #[cfg(all(feature = "agent", feature = "cli"))]
 mod agent;
+#[cfg_attr(
+    not(feature = "agent"),
+    allow(dead_code, reason = "the agent alone spells a value")
+)]
+mod choice;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod config;
@@ -102,7 +107,7 @@ pub use deliver::{
 };
 pub use error::{Error, ErrorKind};
 pub use facts::Facts;
-pub use layers::Key as Setting;
+pub use layers::{Key as Setting, Unset};
 pub use platform::{DocumentVariable, Evidence};
 pub use resolve::{Resolved, View, current, resolve, switched_off};
 pub use settings::KEYS as SETTINGS;

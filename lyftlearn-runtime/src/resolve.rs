@@ -110,7 +110,7 @@ pub(crate) fn resolve_with(
 /// A notebook is nobody's script; everywhere else the same script finds the same names.
 fn toolkit_view(facts: &Facts, settings: &Settings, reading: &platform::Reading) -> toolkit::View {
     let workload = &reading.workload;
-    if workload.role == Role::Notebook || settings.toolkit_variables.as_deref() == Some("off") {
+    if workload.role == Role::Notebook || !settings.toolkit_variables {
         return toolkit::View::default();
     }
     let originals = &reading.originals;

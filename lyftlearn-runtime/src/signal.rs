@@ -11,6 +11,9 @@ use nix::sys::signal::Signal;
 const RTMIN: i32 = 34;
 pub(crate) const LAST: i32 = 64;
 
+pub(crate) const INT: i32 = Signal::SIGINT as i32;
+pub(crate) const TERM: i32 = Signal::SIGTERM as i32;
+
 /// `SIGTERM`, `TERM`, `SIGRTMIN+3` or `15`; `None` for what is no signal.
 pub(crate) fn number(name: &str) -> Option<i32> {
     let short = name.strip_prefix("SIG").unwrap_or(name);

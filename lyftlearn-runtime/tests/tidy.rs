@@ -14,7 +14,8 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     // ground
     ("error", &["visible"]),
     ("contract", &["error"]),
-    ("workload", &["contract", "error"]),
+    ("choice", &[]),
+    ("workload", &["choice", "contract", "error"]),
     ("signal", &[]),
     ("held", &[]),
     ("stderr", &[]),
@@ -22,10 +23,12 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     // floor 1: reads, and what mechanism needs
     ("facts", &["contract", "error", "held"]),
     // how settings are read, and not which there are
-    ("layers", &["contract", "error", "signal"]),
+    ("layers", &["choice", "contract", "error", "signal"]),
     (
         "settings",
-        &["contract", "error", "layers", "metrics", "signal"],
+        &[
+            "choice", "contract", "error", "layers", "metrics", "signal", "workload",
+        ],
     ),
     ("init", &["contract", "error"]),
     // what a running program asks: the world again, at one place of it
@@ -38,12 +41,14 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ),
     (
         "metrics",
-        &["contract", "error", "facts", "held", "layers", "workload"],
+        &[
+            "choice", "contract", "error", "facts", "held", "layers", "workload",
+        ],
     ),
     (
         "platform",
         &[
-            "contract", "error", "facts", "metrics", "settings", "workload",
+            "contract", "error", "facts", "metrics", "settings", "signal", "workload",
         ],
     ),
     // another's words for the model

@@ -18,7 +18,6 @@ use crate::resolve::{Resolved, resolve};
 use crate::secrets::fetch::fetch;
 use crate::secrets::{Content, parse, read_local};
 use crate::settings::secrets::Declared;
-use crate::signal;
 
 /// Containers that started together do not ask together: a tenth of the interval, either way.
 const JITTER: f64 = 0.1;
@@ -106,7 +105,7 @@ fn swapped(
     for (secret, content) in fresh {
         if set.get(&secret.name) != Some(&content) {
             changed = true;
-            signals.extend(secret.on_change.as_deref().and_then(signal::number));
+            signals.extend(secret.on_change);
             set.insert(secret.name.clone(), content);
         }
     }

@@ -21,6 +21,7 @@ use crate::held::Directory;
 use crate::init::{self, Helper};
 use crate::metrics::statsd::Listener as Heard;
 use crate::settings::secrets::Declared;
+use crate::settings::{Agent, Log};
 
 /// The word by which this binary knows that it is the agent.
 pub(super) const WORD: &str = "--agent";
@@ -38,7 +39,7 @@ pub(super) fn agent(words: &[OsString]) -> Result<u8, Error> {
 pub(super) fn helper(facts: &Facts, needs: &mut Needs<'_>) -> std::io::Result<Option<Helper>> {
     let follows = needs.settings.secrets.iter().any(Declared::is_followed);
     let secrets = follows && needs.run.is_some();
-    let asked = needs.settings.agent.as_deref() == Some("on");
+    let asked = needs.settings.agent == Agent::On;
     let scrape = scrape_socket(needs);
     let exports = scrape.is_some() || needs.export.pushes() || needs.statsd.is_some();
     if !asked && needs.endpoint.is_none() && !secrets && !exports {
@@ -50,7 +51,7 @@ pub(super) fn helper(facts: &Facts, needs: &mut Needs<'_>) -> std::io::Result<Op
             owner: run.owner(),
         }),
         secrets,
-        quiet: needs.settings.log.as_deref() == Some("off"),
+        quiet: needs.settings.log == Log::Off,
         ..Orders::default()
     };
     let mut sockets: Vec<OwnedFd> = Vec::new();

@@ -24,7 +24,7 @@ pub(super) struct Bound {
 
 /// What the user has said of `credentials.mode`.
 pub(super) fn is_native(settings: &Settings) -> bool {
-    settings.identity.mode.as_deref() == Some("native")
+    settings.identity.mode == Some(CredentialMode::Native)
 }
 
 /// What there is to say where no identity was found: SDKs find none by themselves, or may.

@@ -75,7 +75,7 @@ impl Gathered {
     /// What a start of what was resolved would deliver; beside one that serves an identity,
     /// that identity.
     pub(super) fn planned(facts: &Facts, resolved: &Resolved) -> Result<Self, Error> {
-        let ours = delivered(&resolved.workload, resolved.settings.notes_exceptions());
+        let ours = delivered(&resolved.workload, resolved.settings.python_exceptions);
         Self::new(
             facts,
             &resolved.workload,

@@ -13,16 +13,12 @@ use crate::agent::Socket;
 use crate::contract::{delivered as names, statsd};
 use crate::deliver::{Pointed, Ports, write_statsd};
 use crate::held::Directory;
-use crate::metrics::clients::Clients;
+use crate::metrics::clients::{self, Clients, Signs};
 use crate::metrics::region;
 use crate::metrics::routes::{Export, Heard};
 use crate::metrics::statsd::{Dialect, Listener, Rules, Sign};
 use crate::settings::Settings;
 use crate::workload::Platform;
-
-/// The totals: tens of thousands of counters, or three thousand histograms. A page is made
-/// when it is first counted in.
-const STORE_BYTES: u64 = 16 << 20;
 
 /// Asked for, for each UDP socket: what comes while the agent is started again waits there.
 const RECEIVE_BYTES: usize = 8 << 20;
@@ -59,7 +55,7 @@ pub(super) fn bound(
     }
     match listen(settings, platform, run, problems) {
         Ok((ports, mut sockets)) => {
-            match region::create_sparse(settings.statsd.bytes.unwrap_or(STORE_BYTES)) {
+            match region::create_sparse(settings.statsd.bytes) {
                 Ok(store) => sockets.push((Socket::Store, store.into())),
                 Err(err) => problems.push(format!(
                     "an agent that is started again forgets what came by StatsD: {}",
@@ -91,24 +87,19 @@ pub(super) fn bound(
 }
 
 fn rules(settings: &Settings) -> Rules {
-    let usual = Rules::default();
-    let dialect = |name: &String| match name.as_str() {
-        "lyft" => Some(Dialect::Lyft),
-        "librato" => Some(Dialect::Librato),
-        "signalfx" => Some(Dialect::SignalFx),
-        "influxdb" => Some(Dialect::InfluxDb),
-        "graphite" => Some(Dialect::Graphite),
-        _ => None,
+    let dialect = |dialect: &clients::Dialect| match dialect {
+        clients::Dialect::Lyft => Dialect::Lyft,
+        clients::Dialect::Librato => Dialect::Librato,
+        clients::Dialect::SignalFx => Dialect::SignalFx,
+        clients::Dialect::InfluxDb => Dialect::InfluxDb,
+        clients::Dialect::Graphite => Dialect::Graphite,
     };
-    let dialects = settings.statsd.dialects.as_ref();
     Rules {
-        dialects: dialects.map_or(usual.dialects, |names| {
-            names.iter().filter_map(dialect).collect()
-        }),
-        sign: match settings.statsd.signs.as_deref() {
-            Some("delta") => Sign::Delta,
-            Some("value") => Sign::Value,
-            _ => Sign::ByListener,
+        dialects: settings.statsd.dialects.iter().map(dialect).collect(),
+        sign: match settings.statsd.signs {
+            Signs::Delta => Sign::Delta,
+            Signs::Value => Sign::Value,
+            Signs::Auto => Sign::ByListener,
         },
         microseconds: settings.statsd.microseconds.clone(),
         cumulative: settings.statsd.cumulative.clone(),

@@ -25,7 +25,7 @@ use crate::init::{
 use crate::metrics::region;
 use crate::platform;
 use crate::resolve::{Resolved, resolve_with, switched_off};
-use crate::settings::Settings;
+use crate::settings::{Log, Settings, SignalScope};
 use crate::signal;
 use crate::toolkit;
 use crate::workload::{Role, Workload};
@@ -35,10 +35,6 @@ const NOT_STARTED_REPORT: Duration = Duration::from_secs(5);
 
 /// Address space that no page stands behind until it is used.
 const RESERVE_BYTES: usize = 1 << 20;
-
-/// Some two thousand series. A quarter of a millisecond of the start: every page is made
-/// before the program is there.
-const REGION_BYTES: u64 = 1 << 20;
 
 /// Everything that is ready when the program can start.
 struct Prepared {
@@ -175,7 +171,7 @@ fn prepare_run(
     let argv = program::resolve(facts, &settings.commands, facts.argv(), || {
         toolkit::arguments(&resolved.values)
     })?;
-    let quiet = settings.log.as_deref() == Some("off");
+    let quiet = settings.log == Log::Off;
     let skew = skew::guard(facts, &resolved)?;
     let first = required::awaited(facts, &resolved, account.as_ref(), true)?;
     let obtained = secrets::obtain(facts, &resolved)?;
@@ -237,10 +233,9 @@ fn prepare_run(
     .with(obtained);
     let environment = gathered.environment(facts, &argv, account.as_ref())?;
     delivery.problems.extend(no_room(&environment.left_out));
-    let region = run.as_ref().and_then(|run| {
-        let bytes = settings.region_bytes.unwrap_or(REGION_BYTES);
-        beside::make_region(run, bytes, &mut delivery.problems)
-    });
+    let region = run
+        .as_ref()
+        .and_then(|run| beside::make_region(run, settings.region_bytes, &mut delivery.problems));
     stages.end("deliver");
     let export = beside::joined(&statsd, export);
     let pushes = export.pushes();
@@ -292,7 +287,7 @@ fn prepare_run(
             redact: settings.redact.clone(),
             run: run.map(|run| run.path().to_owned()),
             quiet,
-            snapshot: skew::kept_at(&delivery.workload, settings.skew_guard.as_deref()),
+            snapshot: skew::kept_at(&delivery.workload, settings.skew_guard),
             skew,
             pushes,
             nowhere,
@@ -347,36 +342,25 @@ pub(super) fn recipient(
         keeper,
         owner: account.map(Account::owner),
         // `exec` stands beside the program: a failure there is not the program's.
-        exceptions: keeper != Keeper::Successor && settings.notes_exceptions(),
+        exceptions: keeper != Keeper::Successor && settings.python_exceptions,
     }
 }
-
-/// How long processes that a program leaves behind have by default.
-const ORPHAN_SECONDS: u32 = 5;
 
 fn policy(settings: &Settings, end: &platform::End) -> Policy {
     let seconds = |seconds: u32| Duration::from_secs(seconds.into());
     let reserve = end.reserve_seconds();
     Policy {
-        scope: match settings.signal_scope.as_deref() {
-            Some("group") => Scope::Group,
-            Some("child") => Scope::Child,
-            _ => Scope::Auto,
+        scope: match settings.signal_scope {
+            SignalScope::Group => Scope::Group,
+            SignalScope::Child => Scope::Child,
+            SignalScope::Auto => Scope::Auto,
         },
-        asked_by: end
-            .asked_by
-            .iter()
-            .filter_map(|name| signal::number(name))
-            .collect(),
-        stop_signal: settings
-            .stop_signal
-            .as_deref()
-            .and_then(signal::number)
-            .unwrap_or(nix::sys::signal::Signal::SIGTERM as i32),
+        asked_by: end.asked_by.clone(),
+        stop_signal: settings.stop_signal,
         budget: Budget {
             drain: seconds(end.drain_seconds),
             program: seconds(end.grace_seconds - reserve),
-            orphans: seconds(settings.orphan_seconds.unwrap_or(ORPHAN_SECONDS)),
+            orphans: seconds(settings.orphan_seconds),
             whole: seconds(end.grace_seconds),
         },
     }

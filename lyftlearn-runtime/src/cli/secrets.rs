@@ -369,7 +369,7 @@ pub(crate) fn request(
         identity: resolved.identity.clone(),
         region: crate::platform::region(facts, workload.job.arn.as_deref()),
         endpoints: endpoints.collect(),
-        deadline_seconds: settings.secrets_deadline.unwrap_or(words::DEADLINE_SECONDS),
+        deadline_seconds: settings.secrets_deadline,
     }
 }
 

@@ -15,6 +15,7 @@ use crate::error::{Error, ErrorKind, Fault};
 use crate::facts::Facts;
 use crate::held::{Directory, Owner};
 use crate::resolve::Resolved;
+use crate::settings::SkewGuard;
 use crate::workload::{Role, Workload};
 
 /// So many differences are named; all are counted.
@@ -62,9 +63,9 @@ impl Fault for Skewed {
 
 /// Where the snapshot of a model is to be written once training has completed; `None` for
 /// anything else.
-pub(super) fn kept_at(workload: &Workload, guard: Option<&str>) -> Option<PathBuf> {
+pub(super) fn kept_at(workload: &Workload, guard: SkewGuard) -> Option<PathBuf> {
     let model = workload.paths.model.as_deref()?;
-    (workload.role == Role::Training && guard != Some("off")).then(|| place(model))
+    (workload.role == Role::Training && guard != SkewGuard::Off).then(|| place(model))
 }
 
 /// Writes it, as a file of the program's user's, whose the model is. A model directory that is
@@ -87,19 +88,19 @@ pub(super) fn keep(facts: &Facts, file: &Path, owner: Owner) -> std::io::Result<
 
 /// What the model that is about to be served was trained with, held against what is here.
 pub(super) fn guard(facts: &Facts, resolved: &Resolved) -> Result<Option<Skew>, Error> {
-    let guard = resolved.settings.skew_guard.as_deref();
+    let guard = resolved.settings.skew_guard;
     let serving = matches!(resolved.workload.role, Role::Serving | Role::Transform);
     let Some(model) = resolved.workload.paths.model.as_deref() else {
         return Ok(None);
     };
     let file = place(model);
-    if !serving || guard == Some("off") || !facts.exists(&file) {
+    if !serving || guard == SkewGuard::Off || !facts.exists(&file) {
         return Ok(None);
     }
     let kept = match diff::read(facts, &file) {
         Ok(kept) => kept,
         // What cannot be read guards nothing; that is said, or stops the start.
-        Err(error) if guard == Some("fail") => return Err(error),
+        Err(error) if guard == SkewGuard::Fail => return Err(error),
         Err(error) => {
             return Ok(Some(Skew {
                 unreadable: Some(error.to_string()),
@@ -120,7 +121,7 @@ pub(super) fn guard(facts: &Facts, resolved: &Resolved) -> Result<Option<Skew>, 
         differences: undeclared.into_iter().take(NAMED).collect(),
         unreadable: None,
     };
-    if guard == Some("fail") && skew.undeclared > 0 {
+    if guard == SkewGuard::Fail && skew.undeclared > 0 {
         return Err(Skewed {
             snapshot: file,
             undeclared: skew.undeclared,

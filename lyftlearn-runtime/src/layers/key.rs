@@ -2,6 +2,7 @@
 
 use figment::value::{Num, Value};
 
+use crate::choice::Choice;
 use crate::contract::runtime;
 
 /// One setting.
@@ -10,18 +11,57 @@ pub struct Key {
     /// Its dotted name in `runtime.toml`.
     pub name: &'static str,
     pub(crate) form: Form,
+    /// What applies if no layer sets it.
+    pub default: Unset,
+    /// What it does, and when one needs it; a few sentences, in which backquotes mark code.
+    pub doc: &'static str,
+    /// A value, as `runtime.toml` spells it.
+    pub example: &'static str,
+}
+
+/// What applies if no layer sets a setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unset {
+    /// This value, spelled as in a variable.
+    Value(&'static str),
+    /// What the text describes: it depends on the platform, or is nothing at all.
+    Text(&'static str),
 }
 
 /// What its value looks like.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Form {
-    /// One of these words.
-    Choice {
-        of: &'static [&'static str],
-        expected: &'static str,
-    },
-    /// Checked where it is read.
-    Other,
+pub(crate) struct Form {
+    /// As a report says it, after "expected".
+    pub(crate) expected: &'static str,
+    /// Every word that it can be. Empty if there are other values.
+    pub(super) words: &'static [&'static str],
+}
+
+impl Form {
+    pub(crate) const fn new(expected: &'static str) -> Self {
+        Self {
+            expected,
+            words: &[],
+        }
+    }
+
+    /// One word of these.
+    pub(crate) const fn choice<C: Choice>() -> Self {
+        Self {
+            expected: C::ONE,
+            words: C::WORDS,
+        }
+    }
+
+    /// A list of such words.
+    pub(crate) const fn list_of<C: Choice>() -> Self {
+        Self::new(C::LIST)
+    }
+
+    /// The same, in other words than the usual ones.
+    pub(crate) const fn expecting(self, expected: &'static str) -> Self {
+        Self { expected, ..self }
+    }
 }
 
 impl Key {
@@ -33,6 +73,18 @@ impl Key {
             runtime::SETTING_PREFIX,
             self.name.replace('.', "_").to_uppercase()
         )
+    }
+
+    /// What its value looks like, as a report says it after "expected".
+    #[must_use]
+    pub fn expected(&self) -> &'static str {
+        self.form.expected
+    }
+
+    /// Every word that its value can be. Empty if there are other values.
+    #[must_use]
+    pub fn words(&self) -> &'static [&'static str] {
+        self.form.words
     }
 
     /// Whether a variable of ours that ends so is this one's.
@@ -50,7 +102,7 @@ impl Key {
 pub(crate) struct Register {
     pub(crate) keys: &'static [&'static [Key]],
     /// Other names that a file may use, each with the key that it means.
-    pub(crate) spellings: &'static [(&'static str, &'static str)],
+    pub(crate) spellings: &'static [&'static [(&'static str, &'static str)]],
 }
 
 impl Register {
@@ -67,6 +119,8 @@ impl Register {
         let other = self
             .spellings
             .iter()
+            .copied()
+            .flatten()
             .find(|(spelling, _)| *spelling == name);
         self.find(other.map_or(name, |(_, name)| name))
     }

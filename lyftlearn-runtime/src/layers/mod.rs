@@ -13,13 +13,13 @@ mod stack;
 mod values;
 
 pub(crate) use fault::{Mistake, Mistakes, SettingsFault};
-pub use key::Key;
 pub(crate) use key::{Form, Register, nearest};
+pub use key::{Key, Unset};
 pub(crate) use reader::{Layers, Reader};
 #[cfg(feature = "cli")]
 pub(crate) use service_links::Services;
 pub(crate) use stack::{File, Layer, Stack};
 pub(crate) use values::{
-    Parsed, boolean, command, list, number, path, paths, seconds, signal, signals, some_of, text,
-    words,
+    BOOLEAN, ON_OFF, PATH, PATHS, Parsed, SECONDS, SIGNAL, SIGNALS, TEXT, WORDS, boolean, command,
+    list, list_of, number, on_off, one_of, path, paths, seconds, signal, signals, text, words,
 };

@@ -6,7 +6,7 @@ use figment::Figment;
 use figment::value::Value;
 
 use super::fault::{Mistakes, SettingsFault};
-use super::key::{Form, Register};
+use super::key::{Register, Unset};
 use super::stack::Layer;
 use super::values::Parsed;
 use crate::error::Error;
@@ -65,15 +65,18 @@ impl Reader {
         }
     }
 
-    pub(crate) fn choice(&mut self, key: &'static str) -> Option<String> {
-        let form = self.register.find(key).map(|key| key.form);
-        self.optional(key, |value| {
-            let Some(Form::Choice { of, expected }) = form else {
-                return super::text(value);
-            };
-            let text = value.as_str().filter(|text| of.contains(text));
-            text.map(str::to_owned).ok_or(expected)
-        })
+    /// The same, or the register's default. A value that is wrong reads as the default: it is
+    /// in the report, which comes instead of the settings.
+    pub(crate) fn value<T>(&mut self, key: &'static str, parse: impl Fn(&Value) -> Parsed<T>) -> T {
+        if let Some(value) = self.optional(key, &parse) {
+            return value;
+        }
+        match self.register.find(key).map(|key| key.default) {
+            Some(Unset::Value(default)) => {
+                parse(&default.into()).expect("a test reads the default of every row")
+            }
+            _ => unreachable!("the row of {key} has no value as its default"),
+        }
     }
 
     /// Notes that a key's value is not what it should be.

@@ -4,14 +4,30 @@ use std::ops::RangeInclusive;
 
 use figment::value::{Num, Value};
 
+use super::key::Form;
+use crate::choice::{Choice, choice};
 use crate::signal;
 
 /// A value, or what was expected instead, as a report says it.
 pub(crate) type Parsed<T> = Result<T, &'static str>;
 
-const A_LIST: &str = "a list of texts, such as [\"python3\", \"train.py\"]";
-const PATHS: &str = "a list of absolute paths, such as [\"/etc/lyftlearn/live\"]";
-const SIGNALS: &str = "a list of signals that can be caught, such as [\"SIGTERM\", \"SIGQUIT\"]";
+pub(crate) const TEXT: Form = Form::new("a text");
+pub(crate) const PATH: Form = Form::new("an absolute path");
+pub(crate) const PATHS: Form =
+    Form::new("a list of absolute paths, such as [\"/etc/lyftlearn/live\"]");
+pub(crate) const BOOLEAN: Form = Form::new("true or false");
+pub(crate) const ON_OFF: Form = Form::choice::<bool>();
+pub(crate) const SECONDS: Form = Form::new("a whole number of seconds");
+pub(crate) const SIGNAL: Form = Form::new("a signal that can be caught, such as SIGINT");
+pub(crate) const SIGNALS: Form =
+    Form::new("a list of signals that can be caught, such as [\"SIGTERM\", \"SIGQUIT\"]");
+pub(crate) const WORDS: Form = Form::new("a list of texts, such as [\"python3\", \"train.py\"]");
+
+// A switch.
+choice!(bool {
+    true => "on",
+    false => "off",
+});
 
 /// KILL and STOP never reach a program, CHLD is not forwarded.
 const UNCATCHABLE: [i32; 3] = [9, 17, 19];
@@ -19,7 +35,7 @@ const UNCATCHABLE: [i32; 3] = [9, 17, 19];
 pub(crate) fn text(value: &Value) -> Parsed<String> {
     let text = value.as_str();
     let text = text.filter(|text| !text.is_empty() && !text.contains('\0'));
-    text.map(str::to_owned).ok_or("a text")
+    text.map(str::to_owned).ok_or(TEXT.expected)
 }
 
 pub(crate) fn path(value: &Value) -> Parsed<String> {
@@ -27,7 +43,7 @@ pub(crate) fn path(value: &Value) -> Parsed<String> {
     if text.starts_with('/') {
         Ok(text)
     } else {
-        Err("an absolute path")
+        Err(PATH.expected)
     }
 }
 
@@ -37,7 +53,7 @@ pub(crate) fn boolean(value: &Value) -> Parsed<bool> {
         Value::String(_, text) => text.parse().ok(),
         _ => None,
     };
-    boolean.ok_or("true or false")
+    boolean.ok_or(BOOLEAN.expected)
 }
 
 pub(crate) fn number<T>(
@@ -56,27 +72,32 @@ where
 }
 
 pub(crate) fn seconds(value: &Value) -> Parsed<u32> {
-    number(value, 0..=u32::MAX, "a whole number of seconds")
+    number(value, 0..=u32::MAX, SECONDS.expected)
 }
 
-/// A signal that can be sent and caught; by its full name.
-pub(crate) fn signal(value: &Value) -> Parsed<String> {
-    let number = catchable(&text(value)?);
-    number
-        .map(signal::name)
-        .ok_or("a signal that can be caught, such as SIGINT")
+pub(crate) fn on_off(value: &Value) -> Parsed<bool> {
+    one_of(value)
 }
 
-/// A list of signals, by name or number.
-pub(crate) fn signals(value: &Value) -> Parsed<Vec<String>> {
-    let numbers: Option<Vec<i32>> = list(value, SIGNALS)?
+/// One word of a choice.
+pub(crate) fn one_of<C: Choice>(value: &Value) -> Parsed<C> {
+    value.as_str().and_then(C::of).ok_or(C::ONE)
+}
+
+/// The number of a signal that can be sent and caught, which is spelled by name or number.
+pub(crate) fn signal(value: &Value) -> Parsed<i32> {
+    catchable(&text(value)?).ok_or(SIGNAL.expected)
+}
+
+/// The same of a list, which is not empty.
+pub(crate) fn signals(value: &Value) -> Parsed<Vec<i32>> {
+    let numbers: Option<Vec<i32>> = list(value, SIGNALS.expected)?
         .iter()
         .map(|text| catchable(text))
         .collect();
-    match numbers {
-        Some(numbers) if !numbers.is_empty() => Ok(numbers.into_iter().map(signal::name).collect()),
-        _ => Err(SIGNALS),
-    }
+    numbers
+        .filter(|numbers| !numbers.is_empty())
+        .ok_or(SIGNALS.expected)
 }
 
 fn catchable(text: &str) -> Option<i32> {
@@ -87,32 +108,29 @@ fn catchable(text: &str) -> Option<i32> {
 pub(crate) fn command(value: &Value) -> Parsed<Vec<String>> {
     let words = words(value)?;
     if words.is_empty() {
-        return Err(A_LIST);
+        return Err(WORDS.expected);
     }
     Ok(words)
 }
 
 pub(crate) fn words(value: &Value) -> Parsed<Vec<String>> {
-    list(value, A_LIST)
+    list(value, WORDS.expected)
 }
 
 pub(crate) fn paths(value: &Value) -> Parsed<Vec<String>> {
-    let paths = list(value, PATHS)?;
+    let paths = list(value, PATHS.expected)?;
     if paths.iter().all(|path| path.starts_with('/')) {
         Ok(paths)
     } else {
-        Err(PATHS)
+        Err(PATHS.expected)
     }
 }
 
-/// A list of which each is one of these.
-pub(crate) fn some_of(value: &Value, of: &[&str], expected: &'static str) -> Parsed<Vec<String>> {
-    let words = list(value, expected)?;
-    if words.iter().all(|word| of.contains(&word.as_str())) {
-        Ok(words)
-    } else {
-        Err(expected)
-    }
+/// A list of words of a choice.
+pub(crate) fn list_of<C: Choice>(value: &Value) -> Parsed<Vec<C>> {
+    let words = list(value, C::LIST)?;
+    let values: Option<Vec<C>> = words.iter().map(|word| C::of(word)).collect();
+    values.ok_or(C::LIST)
 }
 
 /// A list of strings; as a variable or an argument, a JSON list.

@@ -6,11 +6,12 @@ use std::path::Path;
 
 use super::documents;
 use super::fault::ContractFault;
-use super::hyperparameters::{Encoding, merged};
+use super::hyperparameters::merged;
 #[cfg(feature = "cli")]
 use crate::contract::limits;
 use crate::error::Error;
 use crate::facts::Facts;
+use crate::settings::Encoding;
 use crate::workload::{Texts, Workload};
 
 /// The workload.

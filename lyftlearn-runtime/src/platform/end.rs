@@ -6,6 +6,7 @@ use crate::contract::{kubernetes as kubernetes_words, sagemaker as sagemaker_wor
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::settings::Settings;
+use crate::signal;
 use crate::workload::Lifecycle;
 
 /// How long a platform waits between its stop signal and SIGKILL, and who says so.
@@ -18,7 +19,7 @@ pub(super) struct Grace {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct End {
     /// The signals by which it asks for a stop.
-    pub(crate) asked_by: Vec<String>,
+    pub(crate) asked_by: Vec<i32>,
     /// Between the first of them and SIGKILL.
     pub(crate) grace_seconds: u32,
     /// Of these the time until the program hears of it.
@@ -90,9 +91,8 @@ pub(super) fn lifecycle(
         .checked_sub(end.drain_seconds)
         .filter(|left| *left > 0 || end.drain_seconds == 0)
         .ok_or_else(|| settings.leaves_no_time("lifecycle.drain_seconds"))?;
-    let stop_signal = settings.stop_signal.as_deref().unwrap_or("SIGTERM");
     Ok(Lifecycle {
-        stop_signal: stop_signal.to_owned(),
+        stop_signal: signal::name(settings.stop_signal),
         grace_seconds,
         grace_source,
     })

@@ -9,17 +9,8 @@ use super::documents;
 use crate::contract::limits;
 use crate::error::Error;
 use crate::facts::Facts;
+use crate::settings::Encoding;
 use crate::workload::{Hyperparameters, Piece, Pieces, Texts};
-
-/// How the values of hyperparameters are written in their documents.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Encoding {
-    /// A value is the text that it is.
-    Text,
-    /// A text that is itself a JSON string stands for what that says: the SageMaker Python
-    /// SDK writes `"\"adam\""` for `"adam"`.
-    Json,
-}
 
 /// Merges the documents, lowest first, into one map of texts, and says the order in which
 /// they have the names: each where it came first, by its place in the map.
@@ -123,8 +114,9 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::Value;
 
-    use super::{Encoding, merged};
+    use super::merged;
     use crate::facts::Facts;
+    use crate::settings::Encoding;
 
     fn document(pairs: &[(String, Value)], space: &str) -> String {
         let pairs: Vec<String> = pairs

@@ -20,14 +20,7 @@ pub(super) fn read(
 ) -> (Credentials, Identity) {
     let settings = &world.settings.identity;
     let found = found(world);
-    let source = settings
-        .source
-        .as_deref()
-        .and_then(|wanted| {
-            let mut all = CredentialSource::ALL.iter();
-            all.find(|source| source.as_str() == wanted).copied()
-        })
-        .unwrap_or(found);
+    let source = settings.source.unwrap_or(found);
     // A job of SageMaker's own always has an identity unless it was asked to have
     // none (network isolation); local mode and a bare pod may simply lack one.
     let given = matches!(
@@ -73,7 +66,7 @@ pub(super) fn read(
         roles: settings.roles.clone(),
         session_name: session_name(settings.assume_role.as_ref(), world, detection, job),
         required: settings.required,
-        startup_seconds: settings.startup_seconds.unwrap_or(STARTUP_SECONDS),
+        startup_seconds: settings.startup_seconds,
         roots: [aws::SSL_CERT_FILE, aws::CA_BUNDLE]
             .into_iter()
             .find_map(|name| {
@@ -86,18 +79,14 @@ pub(super) fn read(
     (credentials, identity)
 }
 
-/// What an agent on a fresh node may take.
-const STARTUP_SECONDS: u32 = 15;
-
 /// The user's own keys and profile are left alone unless a setting says what to make of
 /// them.
 fn mode(settings: &settings::Identity, source: CredentialSource) -> CredentialMode {
     let asked =
         settings.source.is_some() || settings.assume_role.is_some() || !settings.roles.is_empty();
-    match settings.mode.as_deref() {
-        Some("off") => CredentialMode::Off,
-        Some("native") => CredentialMode::Native,
-        _ => match source {
+    match settings.mode {
+        Some(mode @ (CredentialMode::Off | CredentialMode::Native)) => mode,
+        Some(CredentialMode::Broker) | None => match source {
             CredentialSource::None => CredentialMode::Native,
             CredentialSource::Static | CredentialSource::Profile if !asked => {
                 CredentialMode::Native

@@ -34,7 +34,6 @@ pub(crate) use end::End;
 use end::{Grace, lifecycle};
 #[cfg(feature = "cli")]
 pub(crate) use end::{ReasonLimit, reason_file, shows_the_log_instead};
-use hyperparameters::Encoding;
 #[cfg(feature = "cli")]
 pub(crate) use identity::NO_IDENTITY;
 pub(crate) use identity::region;
@@ -54,6 +53,7 @@ use crate::error::Error;
 use crate::facts::{Facts, Mount};
 use crate::metrics::routes::Export;
 use crate::settings::Settings;
+use crate::signal;
 use crate::workload::{
     Channel, Flavor, Identity, Job, Metrics, Paths, Platform, Role, Secrets, Texts, Topology,
     Workload,
@@ -160,7 +160,7 @@ pub(crate) fn detect(
         word,
         variables: &[],
     };
-    let (platform, mut recognised) = match forced(settings) {
+    let (platform, mut recognised) = match settings.platform {
         Some(platform) => (platform, world.forced(platform)?),
         None => world.recognise()?,
     };
@@ -181,12 +181,7 @@ pub(crate) fn detect(
 impl Detection {
     /// Applies the setting `role`, which the config directory may have brought.
     pub(crate) fn override_role(&mut self, settings: &Settings) {
-        let wanted = settings.role.as_deref();
-        let role = Role::ALL
-            .iter()
-            .copied()
-            .find(|role| Some(role.as_str()) == wanted);
-        if let Some(role) = role {
+        if let Some(role) = settings.role {
             self.role = role;
             self.evidence
                 .push(setting_evidence(settings, "role", role.as_str()));
@@ -251,15 +246,11 @@ pub(crate) fn read(
         Platform::Kubernetes => kubernetes::read(&world, detection, &resources, &mut problems)?,
         Platform::Local => local::read(&world, detection, &resources)?,
     };
-    let encoding = match settings.hyperparameter_encoding.as_deref() {
-        Some("json") => Encoding::Json,
-        _ => Encoding::Text,
-    };
     let documents = [Some(staged.as_str()), part.hyperparameters];
     let (hyperparameters, values, order) = hyperparameters::merged(
         facts,
         documents.into_iter().flatten(),
-        encoding,
+        settings.encoding,
         &mut problems,
     )?;
     let end = End {
@@ -267,11 +258,11 @@ pub(crate) fn read(
         // container). An image's STOPSIGNAL and a pod's stopSignal are not seen from inside.
         asked_by: match (&settings.stop_on, detection.found_role) {
             (Some(signals), _) => signals.clone(),
-            (None, Role::Processing) => vec!["SIGTERM".to_owned(), "SIGINT".to_owned()],
-            (None, _) => vec!["SIGTERM".to_owned()],
+            (None, Role::Processing) => vec![signal::TERM, signal::INT],
+            (None, _) => vec![signal::TERM],
         },
         grace_seconds: part.grace.seconds,
-        drain_seconds: settings.drain_seconds.unwrap_or(0),
+        drain_seconds: settings.drain_seconds,
     };
     let lifecycle = lifecycle(&end, part.grace.source, settings)?;
     let (credentials, identity) = identity::read(&world, detection, &part.job, &mut problems);
@@ -449,14 +440,6 @@ impl Evidence {
             means: means.into(),
         }
     }
-}
-
-fn forced(settings: &Settings) -> Option<Platform> {
-    let wanted = settings.platform.as_deref()?;
-    Platform::ALL
-        .iter()
-        .copied()
-        .find(|platform| platform.as_str() == wanted)
 }
 
 fn setting_evidence(settings: &Settings, key: &str, means: &str) -> Evidence {

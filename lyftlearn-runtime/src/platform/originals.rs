@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::{Documents, World, paths};
 use crate::contract::{limits, linux, toolkit};
 use crate::error::Error;
+use crate::settings::NumCpus;
 use crate::workload::Workload;
 
 /// Not part of the model: nobody else should need it.
@@ -41,9 +42,9 @@ pub(super) fn read(
         base: paths::base(world),
         order,
         documents,
-        node_cpus: match world.settings.num_cpus.as_deref() {
-            Some("node") => Some(node_cpus(world)?),
-            _ => None,
+        node_cpus: match world.settings.num_cpus {
+            NumCpus::Node => Some(node_cpus(world)?),
+            NumCpus::Cgroup => None,
         },
         neuron_cores: neuron_cores(world, workload.resources.neurons)?,
         program: text(toolkit::PROGRAM),

@@ -59,13 +59,7 @@ pub(super) fn usual(world: &World<'_>, flavor: Flavor, role: Role) -> Paths {
 
 /// The directory that holds everything.
 pub(super) fn base(world: &World<'_>) -> PathBuf {
-    PathBuf::from(
-        world
-            .settings
-            .base_dir
-            .as_deref()
-            .unwrap_or(sagemaker::BASE_DIR),
-    )
+    PathBuf::from(&world.settings.base_dir)
 }
 
 /// A directory that can be written to, or made.

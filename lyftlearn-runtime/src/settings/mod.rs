@@ -3,85 +3,133 @@
 //! Low to high: built-in, the image's `runtime.toml`, the config directory's
 //! `runtime.toml`, `LYFTLEARN_RUNTIME_*`, the command line.
 
+mod documents;
 #[cfg(test)]
 mod fuzz;
+mod general;
 mod identity;
-mod keys;
 mod lifecycle;
+mod outcome;
+mod program;
 mod protected;
 pub(crate) mod secrets;
 
 use std::collections::BTreeMap;
 
+pub(crate) use documents::{Encoding, SkewGuard};
+pub(crate) use general::{Agent, Log};
 pub(crate) use identity::{AssumeRole, Identity};
-pub use keys::KEYS;
+pub(crate) use lifecycle::SignalScope;
+#[cfg(feature = "cli")]
+pub(crate) use program::commands_of;
+pub(crate) use program::{Commands, NumCpus};
 pub(crate) use protected::is_protected;
 
+use crate::choice::Choice;
 use crate::contract::runtime;
 use crate::error::Error;
 use crate::layers::{
-    File, Layer, Layers, Mistake, Reader, Register, SettingsFault, Stack, boolean, command, path,
-    paths, seconds, signal, signals, text, words,
+    File, Key, Layer, Layers, Mistake, ON_OFF, Reader, Register, SettingsFault, Stack, on_off,
+    one_of, path, paths, seconds, signal, signals, text, words,
 };
 use crate::metrics::{self, clients, routes};
+use crate::workload::{Platform, Role};
 
-/// What reads the layers knows every setting from here.
+/// Every setting, by the sections that declare them. A row of one of these is a setting; there
+/// is no other way to make one.
+pub const KEYS: &[&[Key]] = &sections();
+
+const BEFORE_METRICS: [&[Key]; 5] = [
+    general::KEYS,
+    program::KEYS,
+    lifecycle::KEYS,
+    identity::KEYS,
+    documents::KEYS,
+];
+const METRICS: &[&[Key]] = routes::SECTIONS;
+const AFTER_METRICS: [&[Key]; 2] = [outcome::KEYS, secrets::KEYS];
+
+const SECTIONS: usize = BEFORE_METRICS.len() + METRICS.len() + AFTER_METRICS.len();
+
+const fn sections() -> [&'static [Key]; SECTIONS] {
+    let parts: [&[&'static [Key]]; 3] = [&BEFORE_METRICS, METRICS, &AFTER_METRICS];
+    let mut all = [general::KEYS; SECTIONS];
+    let (mut at, mut part) = (0, 0);
+    while part < parts.len() {
+        let mut section = 0;
+        while section < parts[part].len() {
+            all[at] = parts[part][section];
+            at += 1;
+            section += 1;
+        }
+        part += 1;
+    }
+    all
+}
+
+/// By what the layers are read.
 static REGISTER: Register = Register {
     keys: KEYS,
-    spellings: keys::SPELLINGS,
+    spellings: &[program::SPELLINGS, clients::SPELLINGS],
 };
 
 /// The settings as they apply here.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Settings {
-    pub(crate) platform: Option<String>,
-    pub(crate) role: Option<String>,
-    pub(crate) log: Option<String>,
+    /// `None`: the one that is detected.
+    pub(crate) platform: Option<Platform>,
+    /// `None`: the one that is detected.
+    pub(crate) role: Option<Role>,
+    pub(crate) log: Log,
+    /// `None`: where the platform has it.
     pub(crate) config_dir: Option<String>,
+    /// `None`: the platform's.
     pub(crate) job_name: Option<String>,
     pub(crate) commands: Commands,
-    pub(crate) base_dir: Option<String>,
+    pub(crate) base_dir: String,
+    /// `None`: below `base_dir`, or where the platform has it.
     pub(crate) model_dir: Option<String>,
+    /// `None`: as the platform has it.
     pub(crate) grace_seconds: Option<u32>,
-    pub(crate) signal_scope: Option<String>,
-    /// The signals by which the platform asks for a stop.
-    pub(crate) stop_on: Option<Vec<String>>,
-    /// As which the program receives a stop; a signal's name.
-    pub(crate) stop_signal: Option<String>,
-    pub(crate) drain_seconds: Option<u32>,
+    pub(crate) signal_scope: SignalScope,
+    /// The signals by which the platform asks for a stop. `None`: as the platform has it.
+    pub(crate) stop_on: Option<Vec<i32>>,
+    /// The signal as which the program receives a stop.
+    pub(crate) stop_signal: i32,
+    pub(crate) drain_seconds: u32,
     /// How long processes that outlive the program have after SIGTERM.
-    pub(crate) orphan_seconds: Option<u32>,
+    pub(crate) orphan_seconds: u32,
     /// Exit codes of the program, each with the one to leave with instead.
     pub(crate) exit_remap: Vec<(u8, u8)>,
-    /// `UID`, `NAME`, `UID:GID` and so on, as `docker run --user` takes it.
+    /// `UID`, `NAME`, `UID:GID` and so on, as `docker run --user` takes it. `None`: as started.
     pub(crate) user: Option<String>,
-    pub(crate) agent: Option<String>,
+    pub(crate) agent: Agent,
     pub(crate) identity: Identity,
-    pub(crate) hyperparameter_encoding: Option<String>,
+    pub(crate) encoding: Encoding,
     /// Where a downwardAPI volume is mounted.
-    pub(crate) podinfo_dir: Option<String>,
+    pub(crate) podinfo_dir: String,
     /// Protected names that a document may set all the same.
     pub(crate) allowed_variables: Vec<String>,
-    /// Directories of live configuration, lowest first.
+    /// Directories of live configuration, lowest first. `None`: where the platform has them.
     pub(crate) live_dirs: Option<Vec<String>>,
-    pub(crate) skew_guard: Option<String>,
+    pub(crate) skew_guard: SkewGuard,
     /// What all processes count in; 0 is nothing.
-    pub(crate) region_bytes: Option<u64>,
+    pub(crate) region_bytes: u64,
     /// Clients of StatsD.
     pub(crate) statsd: clients::Settings,
     /// Where metrics go.
     pub(crate) metrics: routes::Settings,
-    pub(crate) python_exceptions: Option<String>,
+    /// Whether uncaught exceptions are to be noted.
+    pub(crate) python_exceptions: bool,
     /// Variables whose values are secrets.
     pub(crate) redact: Vec<String>,
-    /// `off`: no `SM_*`.
-    pub(crate) toolkit_variables: Option<String>,
-    /// Whose processors `SM_NUM_CPUS` counts.
-    pub(crate) num_cpus: Option<String>,
-    /// What the program has to know and nobody else.
+    /// Whether there are `SM_*`.
+    pub(crate) toolkit_variables: bool,
+    pub(crate) num_cpus: NumCpus,
+    /// The declared secrets.
     pub(crate) secrets: Vec<secrets::Declared>,
     /// How long a start may wait for them, in seconds.
-    pub(crate) secrets_deadline: Option<u32>,
+    pub(crate) secrets_deadline: u32,
     pub(crate) confidant: secrets::Confidant,
     /// Which layer set each key that is set.
     pub(crate) sources: BTreeMap<&'static str, String>,
@@ -91,58 +139,17 @@ pub(crate) struct Settings {
     pub(crate) service_links: Vec<String>,
 }
 
-/// The image's own commands for the platforms' words.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Commands {
-    pub(crate) train: Option<Vec<String>>,
-    pub(crate) serve: Option<Vec<String>>,
-    pub(crate) default: Option<Vec<String>>,
-    /// Whether what `train` runs gets the hyperparameters as arguments.
-    pub(crate) hyperparameters_as_args: bool,
-}
-
-/// The `[commands]` of one file, and nothing else of it; what cannot be understood is
-/// not there.
-#[cfg(feature = "cli")]
-pub(crate) fn commands_of(file: &File) -> Commands {
-    let text = std::str::from_utf8(&file.bytes).unwrap_or_default();
-    let table = text.parse::<toml::Table>().unwrap_or_default();
-    let words = |name: &str| -> Option<Vec<String>> {
-        let command = table.get("commands")?.get(name)?;
-        let command = command.get("command").unwrap_or(command);
-        let words: Vec<String> = command.clone().try_into().ok()?;
-        Some(words).filter(|words| !words.is_empty())
-    };
-    Commands {
-        train: words("train"),
-        serve: words("serve"),
-        default: words("default"),
-        // They are in files that are not read.
-        hyperparameters_as_args: false,
-    }
-}
-
 /// Whether the kill switch says `off`. Read apart from all settings: it must work
 /// when they are what is broken.
 pub(crate) fn switched_off(value: Option<&str>) -> Result<bool, Error> {
-    match value {
-        None | Some("on") => Ok(false),
-        Some("off") => Ok(true),
-        Some(_) => Err(SettingsFault::one(
-            format!("${}", runtime::SWITCH),
-            Mistake::Expected("on or off"),
-        )
-        .into()),
-    }
+    let on = value.map_or(Some(true), bool::of);
+    on.map(|on| !on).ok_or_else(|| {
+        let shown = format!("${}", runtime::SWITCH);
+        SettingsFault::one(shown, Mistake::Expected(ON_OFF.expected)).into()
+    })
 }
 
 impl Settings {
-    /// Whether exceptions that nobody catches are to be noted.
-    #[cfg(feature = "cli")]
-    pub(crate) fn notes_exceptions(&self) -> bool {
-        self.python_exceptions.as_deref() != Some("off")
-    }
-
     /// Whether a variable of this name holds a secret, as far as settings tell.
     #[cfg(feature = "cli")]
     pub(crate) fn holds_secret(&self, name: &str) -> bool {
@@ -211,50 +218,42 @@ pub(crate) fn read<'a>(
 
 impl Settings {
     fn of(mut from: Reader, secret_words: secrets::Words) -> Result<Self, Error> {
-        let allowed_variables = (from.optional("environment.allow", words)).unwrap_or_default();
+        let allowed_variables = from.value("environment.allow", words);
         let secrets = secret_words.finish(&allowed_variables, &mut from.mistakes);
         from.optional("secrets", secrets::is_table);
         let mut settings = Self {
-            platform: from.choice("platform"),
-            role: from.choice("role"),
-            log: from.choice("log"),
+            platform: from.optional("platform", one_of),
+            role: from.optional("role", one_of),
+            log: from.value("log", one_of),
             config_dir: from.optional("config_dir", path),
             job_name: from.optional("job.name", text),
-            commands: Commands {
-                train: from.optional("commands.train", command),
-                serve: from.optional("commands.serve", command),
-                default: from.optional("commands.default", command),
-                hyperparameters_as_args: from
-                    .optional("commands.hyperparameters_as_args", boolean)
-                    .unwrap_or(false),
-            },
-            base_dir: from.optional("paths.base", path),
+            commands: Commands::read(&mut from),
+            base_dir: from.value("paths.base", path),
             model_dir: from.optional("paths.model", path),
             grace_seconds: from.optional("lifecycle.grace_seconds", seconds),
-            signal_scope: from.choice("lifecycle.signal_scope"),
+            signal_scope: from.value("lifecycle.signal_scope", one_of),
             stop_on: from.optional("lifecycle.stop_on", signals),
-            stop_signal: from.optional("lifecycle.stop_signal", signal),
-            drain_seconds: from.optional("lifecycle.drain_seconds", seconds),
-            orphan_seconds: from.optional("lifecycle.orphan_seconds", seconds),
-            exit_remap: (from.optional("lifecycle.exit_remap", lifecycle::exit_remap))
-                .unwrap_or_default(),
+            stop_signal: from.value("lifecycle.stop_signal", signal),
+            drain_seconds: from.value("lifecycle.drain_seconds", seconds),
+            orphan_seconds: from.value("lifecycle.orphan_seconds", seconds),
+            exit_remap: from.value("lifecycle.exit_remap", lifecycle::exit_remap),
             user: from.optional("user", text),
-            agent: from.choice("agent"),
+            agent: from.value("agent", one_of),
             identity: Identity::read(&mut from),
-            hyperparameter_encoding: from.choice("hyperparameters.encoding"),
-            podinfo_dir: from.optional("job.podinfo_dir", path),
+            encoding: from.value("hyperparameters.encoding", one_of),
+            podinfo_dir: from.value("job.podinfo_dir", path),
             allowed_variables,
             live_dirs: from.optional("live.dirs", paths),
-            skew_guard: from.choice("skew.guard"),
-            region_bytes: from.optional("metrics.region_bytes", metrics::settings::region_bytes),
+            skew_guard: from.value("skew.guard", one_of),
+            region_bytes: from.value("metrics.region_bytes", metrics::settings::region_bytes),
             statsd: clients::Settings::read(&mut from),
             metrics: routes::Settings::read(&mut from),
-            python_exceptions: from.choice("outcome.python_exceptions"),
-            toolkit_variables: from.choice("toolkit.variables"),
-            num_cpus: from.choice("toolkit.num_cpus"),
-            redact: from.optional("outcome.redact", words).unwrap_or_default(),
+            python_exceptions: from.value("outcome.python_exceptions", on_off),
+            toolkit_variables: from.value("toolkit.variables", on_off),
+            num_cpus: from.value("toolkit.num_cpus", one_of),
+            redact: from.value("outcome.redact", words),
             secrets,
-            secrets_deadline: from.optional("secrets.deadline", seconds),
+            secrets_deadline: from.value("secrets.deadline", seconds),
             confidant: secrets::Confidant::read(&mut from),
             sources: BTreeMap::new(),
             layers: Vec::new(),
@@ -276,6 +275,14 @@ impl Settings {
             service_links,
             ..settings
         })
+    }
+}
+
+/// The defaults.
+#[cfg(test)]
+impl Default for Settings {
+    fn default() -> Self {
+        read(&[], std::iter::empty(), &[]).expect("no layer is wrong")
     }
 }
 

@@ -1,15 +1,21 @@
 //! `[secrets.NAME]`: what a program has to know and nobody else, by name. A secret's own
 //! name is part of its keys, so these are no rows of the register; [`FIELDS`] is theirs.
 
+mod confidant;
+mod source;
+
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub(crate) use super::protected::Refused;
 use super::protected::{begins_protected, may_begin, may_set};
+pub(crate) use confidant::Confidant;
+pub(super) use confidant::{KEYS, is_table};
+pub(crate) use source::Source;
+
 use crate::contract::{limits, secrets as words};
-use crate::layers::{Layer, Mistake, Mistakes, Parsed, Reader, Stack, nearest, text};
+use crate::layers::{Layer, Mistake, Mistakes, Stack, nearest};
 use crate::signal;
 
 /// What declares secrets without a file.
@@ -43,28 +49,6 @@ const A_SIGNAL: &str = "a signal that a program may be sent without being stoppe
 /// Those that stop a program on one platform or the other, or never reach it.
 const NOT_FOR_NEWS: [i32; 5] = [2, 9, 15, 17, 19];
 
-/// Where a secret comes from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Source {
-    /// All credentials of a Confidant service.
-    Confidant { service: String },
-    /// A version of a secret, or one key of the JSON object that it is.
-    SecretsManager {
-        id: String,
-        stage: Option<String>,
-        version: Option<String>,
-        key: Option<String>,
-    },
-    /// A parameter (`NAME:VERSION`, `NAME:LABEL` too), or one key of the JSON object.
-    Parameter { name: String, key: Option<String> },
-    /// Every parameter below a path.
-    Parameters { path: String },
-    /// A file, or a directory with a key in each file.
-    File { path: String },
-    /// A variable of this process.
-    Variable { name: String },
-}
-
 /// One declared secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Declared {
@@ -85,8 +69,8 @@ pub(crate) struct Declared {
     pub(crate) overrides: bool,
     /// How often its file is brought up to date, in seconds; 0 for never.
     pub(crate) refresh: u32,
-    /// What the program is sent after that.
-    pub(crate) on_change: Option<String>,
+    /// The signal that the program is sent after that.
+    pub(crate) on_change: Option<i32>,
 }
 
 /// Which variable a secret's text goes to.
@@ -96,73 +80,6 @@ pub(crate) enum Env {
     ByName,
     Named(String),
     None,
-}
-
-impl Source {
-    /// Whether it is asked for over a network.
-    pub(crate) fn is_remote(&self) -> bool {
-        !matches!(self, Self::File { .. } | Self::Variable { .. })
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        let (scheme, rest) = text.split_once(':')?;
-        let filled = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        Some(match scheme {
-            "confidant" => {
-                let service = filled(rest.strip_prefix("//")?)?;
-                // It becomes a part of a URL's path as it is.
-                let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
-                service.bytes().all(plain).then_some(())?;
-                Self::Confidant { service }
-            }
-            "aws-secretsmanager" => {
-                let (rest, key) = keyed(rest)?;
-                let (id, version) = match rest.split_once('?') {
-                    None => (rest, None),
-                    Some((id, version)) => (id, Some(version.split_once('=')?)),
-                };
-                let (stage, version) = match version {
-                    None => (None, None),
-                    Some(("stage", stage)) => (Some(filled(stage)?), None),
-                    Some(("version", version)) => (None, Some(filled(version)?)),
-                    Some(_) => return None,
-                };
-                Self::SecretsManager {
-                    id: filled(id)?,
-                    stage,
-                    version,
-                    key,
-                }
-            }
-            "aws-ssm" if rest.ends_with('/') && rest.starts_with('/') => Self::Parameters {
-                path: rest.to_owned(),
-            },
-            "aws-ssm" => {
-                let (name, key) = keyed(rest)?;
-                Self::Parameter {
-                    name: filled(name)?,
-                    key,
-                }
-            }
-            "file" => Self::File {
-                path: filled(rest).filter(|path| path.starts_with('/'))?,
-            },
-            "env" => Self::Variable {
-                name: filled(rest).filter(|name| !name.contains('='))?,
-            },
-            _ => return None,
-        })
-        .filter(|_| !text.contains(['\0', '\n']))
-    }
-}
-
-/// A reference, and what follows its `#`.
-fn keyed(text: &str) -> Option<(&str, Option<String>)> {
-    match text.split_once('#') {
-        None => Some((text, None)),
-        Some((_, "")) => None,
-        Some((name, key)) => Some((name, Some(key.to_owned()))),
-    }
 }
 
 impl Declared {
@@ -220,18 +137,6 @@ fn suggested(name: &str) -> String {
             _ => '_',
         })
         .collect()
-}
-
-/// How Confidant is asked; what has no default is needed by a `confidant://` source alone.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Confidant {
-    pub(crate) url: Option<String>,
-    /// The KMS key, by alias, id or ARN, by which one proves who one is.
-    pub(crate) auth_key: Option<String>,
-    pub(crate) from: Option<String>,
-    pub(crate) to: Option<String>,
-    pub(crate) user_type: Option<String>,
-    pub(crate) region: Option<String>,
 }
 
 /// Every word on every secret, low to high.
@@ -385,40 +290,6 @@ impl Words {
     }
 }
 
-impl Confidant {
-    pub(super) fn read(from: &mut Reader) -> Self {
-        Self {
-            url: from.optional("confidant.url", url),
-            auth_key: from.optional("confidant.auth_key", text),
-            from: from.optional("confidant.from", text),
-            to: from.optional("confidant.to", text),
-            user_type: from.choice("confidant.user_type"),
-            region: from.optional("confidant.region", text),
-        }
-    }
-}
-
-fn url(value: &figment::value::Value) -> Parsed<String> {
-    let text = text(value)?;
-    let rest = text
-        .strip_prefix("https://")
-        .or_else(|| text.strip_prefix("http://"));
-    // A name and a password in it would be a secret among settings.
-    if rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(['@', '?', '#'])) {
-        Ok(text.trim_end_matches('/').to_owned())
-    } else {
-        Err("a URL, such as https://confidant.example.net")
-    }
-}
-
-/// What is left of `secrets` once the declared ones are taken out is a table of settings.
-pub(super) fn is_table(value: &figment::value::Value) -> Parsed<()> {
-    match value.as_dict() {
-        Some(_) => Ok(()),
-        None => Err("tables, such as [secrets.db]"),
-    }
-}
-
 /// The fields of one secret, and what is wrong with them.
 struct Fields<'a> {
     words: &'a BTreeMap<&'static str, (String, Value)>,
@@ -510,7 +381,7 @@ impl Fields<'_> {
                 .unwrap_or(words::REFRESH_SECONDS),
             on_change: self.read("on_change", A_SIGNAL, |value| {
                 let number = signal::number(value.as_str()?)?;
-                (!NOT_FOR_NEWS.contains(&number)).then(|| signal::name(number))
+                (!NOT_FOR_NEWS.contains(&number)).then_some(number)
             }),
         }
     }

@@ -1,8 +1,11 @@
 //! Settings as people get them wrong.
 
 mod doors;
+mod register;
 
 use super::{File, read};
+use crate::metrics::clients::Mode;
+use crate::workload::Role;
 
 fn file(path: &str, text: &str) -> File {
     File {
@@ -88,7 +91,7 @@ fn a_higher_layer_wins_and_is_named_as_the_source() {
     )
     .unwrap();
     assert_eq!(settings.grace_seconds, Some(20));
-    assert_eq!(settings.role.as_deref(), Some("serving"));
+    assert_eq!(settings.role, Some(Role::Serving));
     assert_eq!(
         settings
             .sources
@@ -310,7 +313,7 @@ fn interception_is_a_truth_or_all_in_a_file_and_in_a_variable() {
         assert_eq!(intercepted(&[], &[variable]).intercept, expected, "{word}");
     }
     let files = [file("/runtime.toml", "metrics.statsd = \"on\"")];
-    assert_eq!(intercepted(&files, &[]).mode.as_deref(), Some("on"));
+    assert_eq!(intercepted(&files, &[]).mode, Mode::On);
 }
 
 #[test]

@@ -90,6 +90,8 @@ pub enum Role {
 /// Gives an enum the text that serde writes for it.
 macro_rules! as_str {
     ($name:ident { $($variant:ident => $text:literal),+ $(,)? }) => {
+        $crate::choice::choice!($name { $(Self::$variant => $text),+ });
+
         impl $name {
             /// Every value.
             pub const ALL: &[Self] = &[$(Self::$variant),+];

@@ -11,7 +11,7 @@ use crate::metrics::region::{Degraded, Reader, Region, Usage};
 const FULL_PERCENT: u64 = 80;
 
 pub(super) fn check(patient: &Patient) -> Vec<Finding> {
-    if patient.resolved.settings.region_bytes == Some(0) {
+    if patient.resolved.settings.region_bytes == 0 {
         let detail = "there is none: metrics.region_bytes is 0";
         return vec![Finding::new("region", Verdict::Skipped, detail)];
     }

@@ -6,7 +6,9 @@ mod settings;
 use serde::{Deserialize, Serialize};
 
 pub(super) use settings::KEYS;
-pub(crate) use settings::{Intercept, Settings};
+#[cfg(all(feature = "agent", feature = "cli"))]
+pub(crate) use settings::{Dialect, Signs};
+pub(crate) use settings::{Intercept, Mode, SPELLINGS, Settings};
 
 use super::routes::{Protocol, Server, World};
 use crate::contract::statsd;
@@ -88,7 +90,7 @@ impl Named {
 /// Clients whose variables are not understood are left alone.
 fn heard(world: &World<'_>, named: Option<&Named>, problems: &mut Vec<String>) -> Option<Clients> {
     let settings = world.clients;
-    if settings.mode.as_deref() == Some("off") {
+    if settings.mode == Mode::Off {
         return None;
     }
     let meant = match (settings.intercept, named) {
@@ -101,7 +103,7 @@ fn heard(world: &World<'_>, named: Option<&Named>, problems: &mut Vec<String>) -
     };
     match meant {
         Ok(meant) => Some(Clients {
-            heard: meant.is_some() || settings.mode.as_deref() == Some("on"),
+            heard: meant.is_some() || settings.mode == Mode::On,
             wanted: wanted(world),
             meant,
             named: None,

@@ -2,15 +2,15 @@
 
 use figment::value::Value;
 
-use super::World;
+use super::{World, some_of};
 use crate::contract::sagemaker;
-use crate::layers::{Parsed, some_of};
+use crate::layers::{Form, Parsed};
 
 const NAMES: [&str; 5] = ["job", "role", "platform", "rank", "image"];
-const EXPECTED: &str = "a list of job, role, platform, rank and image";
+pub(super) const FORM: Form = Form::new("a list of job, role, platform, rank and image");
 
 pub(super) fn parse(value: &Value) -> Parsed<Vec<String>> {
-    some_of(value, &NAMES, EXPECTED)
+    some_of(value, &NAMES, FORM.expected)
 }
 
 /// The labels that a setting asks for, where their values are known. Only SageMaker tells a

@@ -37,7 +37,6 @@ mod statsd;
 
 use std::ffi::OsStr;
 use std::net::SocketAddr;
-use std::sync::LazyLock;
 
 use figment::value::Value;
 use serde::{Deserialize, Serialize};
@@ -50,7 +49,7 @@ pub(crate) use server::{Protocol, Server};
 
 use super::clients::{self, Clients};
 use crate::facts::Facts;
-use crate::layers::{Form, Key, Parsed, Reader, number, some_of};
+use crate::layers::{Form, Key, Parsed, Reader, Unset, list, number};
 use crate::workload::{Job, Platform, Role, Topology};
 
 /// What is known of a route before anything is read.
@@ -139,11 +138,18 @@ impl World<'_> {
 const KEYS: &[Key] = &[
     Key {
         name: "metrics.routes",
-        form: Form::Other,
+        form: Form::new(EXPECTED),
+        default: Unset::Text("depends on the platform and on the other settings of metrics"),
+        doc: "Routes that metrics take. If you set it, they take no other route.",
+        example: "[\"prometheus\", \"emf\"]",
     },
     Key {
         name: "metrics.labels",
-        form: Form::Other,
+        form: labels::FORM,
+        default: Unset::Value("[]"),
+        doc: "Properties of the workload to add to every metric as labels. `image` is \
+              available only on SageMaker.",
+        example: "[\"job\", \"rank\"]",
     },
 ];
 
@@ -160,12 +166,16 @@ macro_rules! routes {
             $($next::ROUTE.keys,)*
         ];
 
+        const EXPECTED: &str = concat!(
+            "a list of ", routes!(@words $first $($next)*), ", such as [\"", stringify!($first), "\"]"
+        );
+
         impl Settings {
             pub(crate) fn read(from: &mut Reader) -> Self {
                 Self {
                     $first: $first::Settings::read(from),
                     routes: from.optional("metrics.routes", names),
-                    labels: from.optional("metrics.labels", labels::parse).unwrap_or_default(),
+                    labels: from.value("metrics.labels", labels::parse),
                     $($next: $next::Settings::read(from),)*
                 }
             }
@@ -173,12 +183,17 @@ macro_rules! routes {
 
         routes!(@each $first $($next)*);
     };
+    (@words $last:ident) => { stringify!($last) };
+    (@words $a:ident $b:ident) => { concat!(stringify!($a), " and ", stringify!($b)) };
+    (@words $a:ident $($more:ident)+) => {
+        concat!(stringify!($a), ", ", routes!(@words $($more)+))
+    };
     (@each $($route:ident)*) => {
         /// Every route, in the order of the model.
         pub(crate) const ROUTES: &[&Route] = &[$(&$route::ROUTE),*];
 
         /// The settings of where metrics go.
-        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        #[derive(Clone, Debug, PartialEq, Eq)]
         pub(crate) struct Settings {
             /// The routes that are asked for; without it each route decides.
             pub(crate) routes: Option<Vec<String>>,
@@ -285,17 +300,23 @@ impl Export {
 
 /// A list of routes.
 fn names(value: &Value) -> Parsed<Vec<String>> {
-    static EXPECTED: LazyLock<String> = LazyLock::new(|| {
-        let names: Vec<&str> = ROUTES.iter().map(|route| route.name).collect();
-        let (last, others) = names.split_last().expect("there are routes");
-        let (first, others) = (names[0], others.join(", "));
-        format!("a list of {others} and {last}, such as [\"{first}\"]")
-    });
     let names: Vec<&str> = ROUTES.iter().map(|route| route.name).collect();
-    some_of(value, &names, &EXPECTED)
+    some_of(value, &names, EXPECTED)
+}
+
+/// A list of which each is one of these.
+fn some_of(value: &Value, of: &[&str], expected: &'static str) -> Parsed<Vec<String>> {
+    let words = list(value, expected)?;
+    if words.iter().all(|word| of.contains(&word.as_str())) {
+        Ok(words)
+    } else {
+        Err(expected)
+    }
 }
 
 /// The time between two sends.
+const INTERVAL: Form = Form::new("1 to 3600 seconds");
+
 fn interval(value: &Value) -> Parsed<u32> {
-    number(value, 1..=3_600, "1 to 3600 seconds")
+    number(value, 1..=3_600, INTERVAL.expected)
 }

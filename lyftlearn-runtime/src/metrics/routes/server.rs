@@ -4,6 +4,8 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::choice::choice;
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Server {
     /// Its name or address.
@@ -13,14 +15,18 @@ pub(crate) struct Server {
 }
 
 /// How it is spoken to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Protocol {
     /// Packets.
-    #[default]
     Udp,
     /// One stream.
     Tcp,
 }
+
+choice!(Protocol {
+    Self::Udp => "udp",
+    Self::Tcp => "tcp",
+});
 
 impl Server {
     /// Whether it is in this container, or in its pod.

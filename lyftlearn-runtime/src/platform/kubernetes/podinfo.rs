@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::World;
-use crate::contract::{kubernetes, limits};
+use crate::contract::limits;
 use crate::error::Error;
 use crate::platform::fault::ContractFault;
 
 /// The entries of `labels` or `annotations`; none where no volume is mounted.
 pub(super) fn read(world: &World<'_>, file: &str) -> Result<BTreeMap<String, String>, Error> {
-    let directory = world.settings.podinfo_dir.as_deref();
-    let path = format!("{}/{file}", directory.unwrap_or(kubernetes::PODINFO_DIR));
+    let path = format!("{}/{file}", world.settings.podinfo_dir);
     let bytes = world.facts.file(&path, limits::DOCUMENT_BYTES)?;
     let bytes = bytes.unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);

@@ -150,7 +150,7 @@ async fn authorization(aws: &Aws, settings: &Confidant) -> Result<String, Why> {
     let from = needed(&settings.from, "confidant.from")?;
     let to = needed(&settings.to, "confidant.to")?;
     let key = needed(&settings.auth_key, "confidant.auth_key")?;
-    let user_type = settings.user_type.as_deref().unwrap_or("service");
+    let user_type = settings.user_type.as_str();
     let begins = now() - SKEW;
     let payload = json!({"not_before": stamp(begins), "not_after": stamp(begins + LIFETIME)});
     let context = json!({"from": from, "to": to, "user_type": user_type});

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use super::{file, read};
-use crate::layers::Form;
 use crate::settings::{REGISTER, Settings, secrets};
 
 const ROLE: &str = "arn:aws:iam::123456789012:role/ranking";
@@ -87,6 +86,17 @@ fn documented(name: &str) -> &'static [&'static str] {
     }
 }
 
+/// What a file has to set, too: some settings make sense together only.
+pub(super) fn needed(name: &str) -> String {
+    match name {
+        "credentials.assume_role.arn" => String::new(),
+        name if name.starts_with("credentials.assume_role.") => {
+            format!("credentials.assume_role.arn = \"{ROLE}\"\n")
+        }
+        _ => String::new(),
+    }
+}
+
 /// What a variable says where a file says `value`.
 fn as_variable(value: &toml::Value) -> String {
     match value {
@@ -96,7 +106,7 @@ fn as_variable(value: &toml::Value) -> String {
 }
 
 /// Without where each came from.
-fn told(settings: Settings) -> Settings {
+pub(super) fn told(settings: Settings) -> Settings {
     Settings {
         sources: BTreeMap::new(),
         layers: Vec::new(),
@@ -106,14 +116,7 @@ fn told(settings: Settings) -> Settings {
 
 #[track_caller]
 fn check(name: &str, variable: &str, text: &str, values: &mut Vec<Settings>) {
-    // Some make sense together only.
-    let beside = match name {
-        "credentials.assume_role.arn" => String::new(),
-        name if name.starts_with("credentials.assume_role.") => {
-            format!("credentials.assume_role.arn = \"{ROLE}\"\n")
-        }
-        _ => String::new(),
-    };
+    let beside = needed(name);
     let written = format!("{beside}{name} = {text}\n");
     let table: toml::Table = format!("value = {text}").parse().unwrap();
     let by_file = read(&[file("/runtime.toml", &written)], std::iter::empty(), &[]);
@@ -136,12 +139,12 @@ fn check(name: &str, variable: &str, text: &str, values: &mut Vec<Settings>) {
 #[test]
 fn every_documented_value_comes_through_each_door() {
     for key in REGISTER.keys().filter(|key| key.name != "secrets") {
-        let words: Vec<String> = match key.form {
-            Form::Choice { of, .. } => of.iter().map(|word| format!("{word:?}")).collect(),
-            Form::Other => documented(key.name)
+        let words: Vec<String> = match key.words() {
+            [] => documented(key.name)
                 .iter()
                 .map(|text| (*text).to_owned())
                 .collect(),
+            words => words.iter().map(|word| format!("{word:?}")).collect(),
         };
         assert!(!words.is_empty(), "{} has no values here", key.name);
         let mut values = Vec::new();

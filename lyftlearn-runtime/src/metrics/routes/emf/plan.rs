@@ -10,9 +10,6 @@ use crate::metrics::clients::Clients;
 use crate::metrics::routes::{Means, Running};
 use crate::metrics::routes::{Planned, Protocol, Server, World};
 
-/// In CloudWatch, unless a setting says another.
-const NAMESPACE: &str = "LyftLearn";
-
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Plan {
     pub(in crate::metrics::routes) namespace: String,
@@ -44,7 +41,6 @@ pub(crate) fn plan(world: &World<'_>, _: &Clients, problems: &mut Vec<String>) -
         }
     };
     let namespace = settings.namespace.clone();
-    let namespace = namespace.unwrap_or_else(|| NAMESPACE.to_owned());
     let log_group = world.variable(aws::EMF_LOG_GROUP);
     Some(Plan {
         log_group: log_group.unwrap_or_else(|| format!("{namespace}-metrics")),

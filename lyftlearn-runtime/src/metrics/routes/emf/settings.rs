@@ -2,20 +2,31 @@
 
 use figment::value::Value;
 
-use crate::layers::{Form, Key, Parsed, Reader, list, text};
+use crate::layers::{Form, Key, Parsed, Reader, Unset, list, text};
 
 pub(super) const KEYS: &[Key] = &[
     Key {
         name: "metrics.emf.to",
-        form: Form::Other,
+        form: Form::new(TO),
+        default: Unset::Text("AWS_EMF_AGENT_ENDPOINT, else stdout"),
+        doc: "Where documents in CloudWatch's Embedded Metric Format go: standard output, or \
+              CloudWatch's agent.",
+        example: "\"tcp://127.0.0.1:25888\"",
     },
     Key {
         name: "metrics.emf.namespace",
-        form: Form::Other,
+        form: Form::new(NAMESPACE),
+        default: Unset::Value("LyftLearn"),
+        doc: "Namespace of the metrics in CloudWatch.",
+        example: "\"Ranking\"",
     },
     Key {
         name: "metrics.emf.dimensions",
-        form: Form::Other,
+        form: Form::new(DIMENSIONS),
+        default: Unset::Value("[]"),
+        doc: "Labels that become dimensions in CloudWatch; those of `metrics.labels` count \
+              as well. CloudWatch bills each set of values as a separate metric.",
+        example: "[\"job\"]",
     },
 ];
 
@@ -28,10 +39,10 @@ const MOST_NAMESPACE: usize = 255;
 const MOST_DIMENSIONS: usize = 30;
 const MOST_DIMENSION: usize = 250;
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Settings {
     pub(crate) to: Option<To>,
-    pub(super) namespace: Option<String>,
+    pub(super) namespace: String,
     /// The labels that become dimensions.
     pub(super) dimensions: Vec<String>,
 }
@@ -78,10 +89,8 @@ impl Settings {
     pub(crate) fn read(from: &mut Reader) -> Self {
         Self {
             to: from.optional("metrics.emf.to", |value| To::parse(&text(value)?).ok_or(TO)),
-            namespace: from.optional("metrics.emf.namespace", namespace),
-            dimensions: from
-                .optional("metrics.emf.dimensions", dimensions)
-                .unwrap_or_default(),
+            namespace: from.value("metrics.emf.namespace", namespace),
+            dimensions: from.value("metrics.emf.dimensions", dimensions),
         }
     }
 }

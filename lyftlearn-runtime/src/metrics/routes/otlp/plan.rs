@@ -12,8 +12,7 @@ use crate::metrics::routes::{Means, Running};
 use crate::metrics::routes::{Planned, Secrets, World};
 use crate::workload::Secret;
 
-/// As SDKs export, and as long as they wait, unless they are told (OpenTelemetry's specification).
-const SECONDS: u32 = 60;
+/// As long as SDKs wait, unless they are told (OpenTelemetry's specification).
 const TIMEOUT_MILLISECONDS: u32 = 10_000;
 
 /// A server that takes OpenTelemetry's protocol by HTTP.
@@ -53,7 +52,7 @@ pub(crate) fn plan(world: &World<'_>, _: &Clients, problems: &mut Vec<String>) -
         url: told.url,
         headers,
         headers_in,
-        seconds: settings.seconds.unwrap_or(SECONDS),
+        seconds: settings.seconds,
         timeout_milliseconds: told.timeout_milliseconds,
         resource: resource::of(world, problems),
     })

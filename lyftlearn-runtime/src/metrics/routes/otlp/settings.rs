@@ -2,33 +2,51 @@
 
 use figment::value::Value;
 
-use crate::layers::{Form, Key, Parsed, Reader, text};
-use crate::metrics::routes::interval;
+use crate::layers::{Form, Key, Parsed, Reader, Unset, text};
+use crate::metrics::routes::{INTERVAL, interval};
 
 pub(super) const KEYS: &[Key] = &[
     Key {
         name: "metrics.otlp.endpoint",
-        form: Form::Other,
+        form: Form::new(ENDPOINT),
+        default: Unset::Text(
+            "none; if `metrics.routes` has `otlp`, what OpenTelemetry's variables say",
+        ),
+        doc: "URL of the OpenTelemetry collector that metrics are sent to. The runtime \
+              appends `/v1/metrics`. Setting it turns the route `otlp` on, unless \
+              `metrics.routes` leaves it out.",
+        example: "\"http://collector:4318\"",
     },
     Key {
         name: "metrics.otlp.headers_variable",
-        form: Form::Other,
+        form: Form::new(VARIABLE),
+        default: Unset::Text(
+            "none; if OpenTelemetry's variables name the collector, their headers",
+        ),
+        doc: "Name of the variable with the headers for the collector, spelled as in \
+              `OTEL_EXPORTER_OTLP_HEADERS`. A secret may set it; later values of the secret \
+              are ignored.",
+        example: "\"COLLECTOR_HEADERS\"",
     },
     Key {
         name: "metrics.otlp.seconds",
-        form: Form::Other,
+        form: INTERVAL,
+        // As SDKs export by default (OpenTelemetry's specification).
+        default: Unset::Value("60"),
+        doc: "Seconds between two exports to the collector.",
+        example: "30",
     },
 ];
 
 const ENDPOINT: &str = "a URL without a name or password, such as http://collector:4318";
 const VARIABLE: &str = "the name of a variable";
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Settings {
     pub(super) endpoint: Option<String>,
     pub(super) headers_variable: Option<String>,
     /// Between two exports.
-    pub(super) seconds: Option<u32>,
+    pub(super) seconds: u32,
 }
 
 impl Settings {
@@ -38,7 +56,7 @@ impl Settings {
                 endpoint(&text(value)?).ok_or(ENDPOINT)
             }),
             headers_variable: from.optional("metrics.otlp.headers_variable", variable_name),
-            seconds: from.optional("metrics.otlp.seconds", interval),
+            seconds: from.value("metrics.otlp.seconds", interval),
         }
     }
 }

@@ -4,16 +4,21 @@ use std::net::SocketAddr;
 
 use figment::value::Value;
 
-use crate::layers::{Form, Key, Parsed, Reader, text};
+use crate::layers::{Form, Key, Parsed, Reader, Unset, text};
 
 pub(super) const KEYS: &[Key] = &[Key {
     name: "metrics.listen",
-    form: Form::Other,
+    form: Form::new(LISTEN),
+    default: Unset::Text(
+        "0.0.0.0:9102 on Kubernetes and if `metrics.routes` has `prometheus`, else off",
+    ),
+    doc: "Address and port at which Prometheus scrapes `/metrics`, or `off`.",
+    example: "\"0.0.0.0:9102\"",
 }];
 
 const LISTEN: &str = "off, or an address and a port, such as 0.0.0.0:9102";
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Settings {
     pub(super) listen: Option<Listen>,
 }

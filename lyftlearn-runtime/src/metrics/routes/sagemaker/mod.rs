@@ -19,7 +19,7 @@ pub(super) const ROUTE: Route = Route {
 };
 
 /// There is nothing to set but whether metrics take this route.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Settings;
 
 impl Settings {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::plan::Tags;
+use super::settings::Tags;
 use crate::metrics::region::{Series, Value};
 use crate::metrics::routes::deltas::{Deltas, Grown, Id, Sent};
 use crate::metrics::routes::number::push_number;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::settings::{Mode, Tags};
 use super::{RELAY, ROUTE};
 use crate::contract::statsd;
 use crate::metrics::clients::{Clients, Intercept};
@@ -9,9 +10,6 @@ use crate::metrics::routes::{Export, Heard, Planned, Protocol, Server, World};
 #[cfg(all(feature = "agent", feature = "cli"))]
 use crate::metrics::routes::{Means, Running};
 use crate::workload::{Platform, Role};
-
-/// As often as gostats flushes.
-const FLUSH_SECONDS: u32 = 5;
 
 /// At least one of `values` and `relays` is set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,16 +24,6 @@ pub(crate) struct Plan {
     pub(super) tags: Tags,
     /// Between two flushes.
     pub(super) seconds: u32,
-}
-
-/// How labels are written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Tags {
-    /// `name.__key=value`.
-    #[default]
-    Lyft,
-    /// `|#key:value`.
-    DogStatsd,
 }
 
 pub(crate) fn plan(
@@ -60,18 +48,15 @@ pub(crate) fn plan(
     let values = server.is_some() && asked.unwrap_or(ours || pushed);
     // A server whose clients are heard here gets what was meant for it, as lines or as totals.
     let server = server.or_else(|| clients.meant.clone())?;
-    let aggregate = settings.mode.as_deref() == Some("aggregate");
+    let aggregate = settings.mode == Mode::Aggregate;
     let stands_in = clients.heard && world.clients.intercept != Intercept::Nobody;
     let plan = Plan {
         server,
         values: values || (stands_in && aggregate),
         relays: stands_in && !aggregate,
         aggregate,
-        tags: match settings.tags.as_deref() {
-            Some("dogstatsd") => Tags::DogStatsd,
-            _ => Tags::Lyft,
-        },
-        seconds: settings.seconds.unwrap_or(FLUSH_SECONDS),
+        tags: settings.tags,
+        seconds: settings.seconds,
     };
     plan.sends().then_some(plan)
 }
@@ -101,11 +86,7 @@ fn server(world: &World<'_>, clients: &Clients) -> Option<Server> {
     Some(Server {
         host: found.host,
         port: settings.port.unwrap_or(found.port),
-        protocol: match settings.protocol.as_deref() {
-            Some("tcp") => Protocol::Tcp,
-            Some(_) => Protocol::Udp,
-            None => found.protocol,
-        },
+        protocol: settings.protocol.unwrap_or(found.protocol),
     })
 }
 
@@ -153,7 +134,8 @@ impl Planned for Plan {
 
 #[cfg(test)]
 mod tests {
-    use super::{Plan, Tags};
+    use super::super::settings::Tags;
+    use super::Plan;
     use crate::metrics::clients::Clients;
     use crate::metrics::routes::{Export, Heard, Protocol, Server};
 

@@ -10,8 +10,8 @@ use tokio::time::Instant;
 
 use super::Plan;
 use super::lines::Batch;
-use super::plan::Tags;
 use super::sender::{QUEUE_BYTES, Relay, Shared, start};
+use super::settings::Tags;
 use crate::metrics::region::{Buckets, Series, Snapshot, Value};
 use crate::metrics::routes::deltas::Deltas;
 use crate::metrics::routes::link::Link;
