@@ -3,7 +3,7 @@
 mod doors;
 mod register;
 
-use super::{File, read};
+use super::{File, REGISTER, read};
 use crate::metrics::clients::Mode;
 use crate::workload::Role;
 
@@ -326,15 +326,19 @@ fn where_metrics_go_is_checked() {
         ("LYFTLEARN_RUNTIME_METRICS_GATEWAY_PROTOCOL", "canary"),
         ("LYFTLEARN_RUNTIME_METRICS_GATEWAY_SECONDS", "0"),
     ];
+    // Their list is written out where they are.
+    let routes = REGISTER.find("metrics.routes").unwrap().expected();
     assert_eq!(
         report(&[], &variables),
-        "lyftlearn-runtime: cannot use these settings\n  \
-         $LYFTLEARN_RUNTIME_METRICS_LISTEN: expected off, or an address and a port, such as 0.0.0.0:9102\n  \
-         $LYFTLEARN_RUNTIME_METRICS_ROUTES: expected a list of prometheus, statsd, sagemaker, emf and otlp, such as [\"prometheus\"]\n  \
-         $LYFTLEARN_RUNTIME_METRICS_LABELS: expected a list of job, role, platform, rank and image\n  \
-         $LYFTLEARN_RUNTIME_METRICS_GATEWAY_PORT: expected a port, 1 to 65535\n  \
-         $LYFTLEARN_RUNTIME_METRICS_GATEWAY_PROTOCOL: expected udp or tcp\n  \
-         $LYFTLEARN_RUNTIME_METRICS_GATEWAY_SECONDS: expected 1 to 3600 seconds\n"
+        format!(
+            "lyftlearn-runtime: cannot use these settings\n  \
+             $LYFTLEARN_RUNTIME_METRICS_LISTEN: expected off, or an address and a port, such as 0.0.0.0:9102\n  \
+             $LYFTLEARN_RUNTIME_METRICS_ROUTES: expected {routes}\n  \
+             $LYFTLEARN_RUNTIME_METRICS_LABELS: expected a list of job, role, platform, rank and image\n  \
+             $LYFTLEARN_RUNTIME_METRICS_GATEWAY_PORT: expected a port, 1 to 65535\n  \
+             $LYFTLEARN_RUNTIME_METRICS_GATEWAY_PROTOCOL: expected udp or tcp\n  \
+             $LYFTLEARN_RUNTIME_METRICS_GATEWAY_SECONDS: expected 1 to 3600 seconds\n"
+        )
     );
 }
 

@@ -320,3 +320,18 @@ const INTERVAL: Form = Form::new("1 to 3600 seconds");
 fn interval(value: &Value) -> Parsed<u32> {
     number(value, 1..=3_600, INTERVAL.expected)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{EXPECTED, ROUTES};
+
+    #[test]
+    fn a_route_is_named_after_its_folder_wherever_it_is_named() {
+        assert_eq!(
+            EXPECTED,
+            "a list of prometheus, statsd, sagemaker, emf and otlp, such as [\"prometheus\"]"
+        );
+        let names: Vec<&str> = ROUTES.iter().map(|route| route.name).collect();
+        assert_eq!(names, ["prometheus", "statsd", "sagemaker", "emf", "otlp"]);
+    }
+}
