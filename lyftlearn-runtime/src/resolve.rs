@@ -7,14 +7,14 @@ use crate::contract::{limits, runtime};
 use crate::error::Error;
 use crate::facts::{Facts, Mount};
 use crate::layers::File;
+#[cfg(feature = "cli")]
+use crate::metrics::routes::Export;
 use crate::platform::{self, Detection, DocumentVariable, Evidence};
 use crate::settings::secrets::Declared;
 use crate::settings::{self, Settings};
 use crate::toolkit;
 #[cfg(feature = "agent")]
 use crate::workload::Credentials;
-#[cfg(feature = "cli")]
-use crate::workload::Export;
 use crate::workload::{Identity, Platform, Role, Texts, Workload};
 
 /// The workload, what it was concluded from, and what people should know.

@@ -27,7 +27,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     (
         "settings",
         &[
-            "choice", "contract", "error", "layers", "signal", "workload",
+            "choice", "contract", "error", "layers", "metrics", "signal", "workload",
         ],
     ),
     ("init", &["contract", "error"]),
@@ -48,12 +48,14 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ),
     (
         "metrics",
-        &["contract", "error", "facts", "held", "workload"],
+        &[
+            "choice", "contract", "error", "facts", "held", "layers", "workload",
+        ],
     ),
     (
         "platform",
         &[
-            "contract", "error", "facts", "settings", "signal", "workload",
+            "contract", "error", "facts", "metrics", "settings", "signal", "workload",
         ],
     ),
     // another's words for the model
@@ -74,8 +76,8 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     (
         "resolve",
         &[
-            "contract", "error", "facts", "held", "layers", "platform", "settings", "toolkit",
-            "workload",
+            "contract", "error", "facts", "held", "layers", "metrics", "platform", "settings",
+            "toolkit", "workload",
         ],
     ),
     // what a start has delivered, read back
@@ -319,9 +321,8 @@ const BESIDE_THE_PROGRAM: &[&str] = &[
     "deliver/",
     "init/",
     "launch/",
-    "metrics/gateway/",
     "metrics/region/",
-    "metrics/report/",
+    "metrics/routes/",
 ];
 
 /// How a file is touched by its path.
@@ -369,7 +370,7 @@ const BY_PATH_ALL_THE_SAME: &[(&str, &str)] = &[
     // In the run directory, which these facts hold by its descriptor.
     ("launch/statsd.rs", "facts.file"),
     ("deliver/files.rs", "DirBuilder"),
-    ("metrics/report/sagemaker.rs", "create_dir"),
+    ("metrics/routes/sagemaker/sender.rs", "create_dir"),
     // The kernel's, the terminal, and the pipe that PID 1 has made, found by its number.
     ("init/children.rs", "rustix::fs::open("),
     ("init/procfs.rs", "CWD"),

@@ -14,8 +14,9 @@ use crate::contract::linux;
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::held::{Directory, Owner};
+use crate::metrics::routes::Export;
 use crate::metrics::statsd::{Listener, Rules};
-use crate::workload::{Export, Identity, Secret};
+use crate::workload::{Identity, Secret};
 
 /// The variable that carries them: an argument can be read by anybody.
 pub(crate) const ORDERS: &str = "LYFTLEARN_AGENT_ORDERS";

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use super::endpoint::Refusals;
@@ -13,15 +14,23 @@ use crate::credentials::Broker;
 use crate::facts::{Facts, wall_clock};
 use crate::held::Directory;
 use crate::metrics::region::{Kind, Series, Snapshot, Value};
+use crate::metrics::routes::{Loss, Losses, ROUTES};
 use crate::outcome::{End, class_of};
 
 /// All of its names begin so.
 pub(super) const PREFIX: &str = "lyftlearn_runtime_";
 
 const LOST: &str = "metrics_lost_total";
-/// Those that were to be passed on wait in its memory.
-const LINES: &str = "lines";
-const REFUSED: &str = "refused";
+
+static LOST_HELP: LazyLock<String> = LazyLock::new(|| {
+    let own = "What was counted and not kept: series without room, values that are no numbers, series that somebody wrote over";
+    let by_routes = route_losses().map(|loss| format!(", {}", loss.help));
+    format!("{own}{}.", by_routes.collect::<String>())
+});
+
+fn route_losses() -> impl Iterator<Item = Loss> {
+    ROUTES.iter().filter_map(|route| route.loss)
+}
 
 /// Whom it asks, whenever it is asked.
 pub(super) struct Sources {
@@ -45,12 +54,11 @@ pub(super) struct Own {
 }
 
 /// What there was no room for, by what ran out.
-pub(super) struct Lost {
+pub(super) struct Lost<'a> {
     pub(super) series: u64,
     pub(super) values: u64,
     pub(super) damaged: u64,
-    pub(super) lines: u64,
-    pub(super) refused: u64,
+    pub(super) by_routes: &'a Losses,
 }
 
 impl Own {
@@ -92,17 +100,15 @@ impl Own {
     }
 
     /// A snapshot of its own, in the order of all of them.
-    pub(super) fn snapshot(&self, lost: &Lost) -> Snapshot {
+    pub(super) fn snapshot(&self, lost: &Lost<'_>) -> Snapshot {
         let mut found = Vec::new();
-        for (cause, count) in [
+        let losses = [
             ("series", lost.series),
             ("values", lost.values),
             ("damaged", lost.damaged),
-            (LINES, lost.lines),
-            (REFUSED, lost.refused),
-        ] {
-            let help = "What was counted and not kept: series without room, values that are no numbers, series that somebody wrote over, received lines that waited too long, points that a collector refused.";
-            found.push(counter(LOST, &[("what", cause)], count, help));
+        ];
+        for (cause, count) in losses.into_iter().chain(lost.by_routes.counts()) {
+            found.push(counter(LOST, &[("what", cause)], count, &LOST_HELP));
         }
         for (stage, seconds) in &self.stages {
             let help = "How long each part of the start took, before the program.";
@@ -189,9 +195,9 @@ impl Own {
 pub(super) fn begins_anew(series: &Series) -> bool {
     let name = series.name.strip_prefix(PREFIX);
     name.is_some_and(|name| {
+        let is_a_routes = |what: &str| route_losses().any(|loss| loss.cause == what);
         name.starts_with("credentials_")
-            || (name == LOST
-                && (series.labels.iter()).any(|(_, what)| what == LINES || what == REFUSED))
+            || (name == LOST && series.labels.iter().any(|(_, what)| is_a_routes(what)))
     })
 }
 

@@ -16,9 +16,10 @@ use super::statsd::Listening;
 use crate::facts::Facts;
 use crate::held::Directory;
 use crate::init::{self, Helper, Policy};
+use crate::metrics::routes::Export;
 use crate::outcome::Skew;
 use crate::settings::Settings;
-use crate::workload::{Export, Identity, Workload};
+use crate::workload::{Identity, Workload};
 
 /// A server that has not taken it by then will not.
 const LONGEST_FLUSH: Duration = Duration::from_secs(2);
@@ -77,7 +78,7 @@ pub(super) fn has_descriptors(
         return true;
     }
     let wanted = workload.credentials.mode == crate::workload::CredentialMode::Broker
-        || export.listen.is_some()
+        || export.listen().is_some()
         || export.clients.heard
         || export.pushes();
     if wanted {
@@ -85,7 +86,7 @@ pub(super) fn has_descriptors(
             "no agent, and so no credential endpoint, StatsD or metrics: the limit on open files is below {DESCRIPTORS}; raise it"
         ));
     }
-    export.listen = None;
+    export.prometheus = None;
     export.clients.heard = false;
     false
 }
@@ -98,7 +99,7 @@ pub(super) fn has_descriptors(_: &Workload, _: &mut Export, _: &mut Vec<String>)
 /// Where Prometheus asks. A port that is somebody else's stops nothing.
 #[cfg(feature = "agent")]
 pub(super) fn scrape(export: &Export, problems: &mut Vec<String>) -> Option<TcpListener> {
-    let address = export.listen?;
+    let address = export.listen()?;
     TcpListener::bind(address)
         .inspect_err(|err| {
             problems.push(format!(

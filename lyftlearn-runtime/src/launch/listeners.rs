@@ -129,7 +129,7 @@ fn overlap(a: &Place, b: &Place) -> bool {
 /// What a start would bind. In a pod StatsD is heard at a port that is free by then.
 fn wanted(resolved: &Resolved) -> Vec<Place> {
     let export = &resolved.export;
-    let prometheus = export.listen.map(|address| Place {
+    let prometheus = export.listen().map(|address| Place {
         listener: "prometheus".to_owned(),
         protocol: Protocol::Tcp,
         address,

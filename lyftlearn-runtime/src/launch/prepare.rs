@@ -27,12 +27,13 @@ use crate::facts::Facts;
 use crate::held::{Directory, Owner};
 use crate::init::{self, Budget, Helper, Policy, Program, Scope};
 use crate::metrics::region;
+use crate::metrics::routes::Export;
 use crate::outcome::{End, Skew};
 use crate::platform;
 use crate::resolve::Resolved;
 use crate::settings::{Log, Settings, SignalScope};
 use crate::toolkit;
-use crate::workload::{Export, Role, Workload};
+use crate::workload::{Role, Workload};
 
 /// Everything that is ready when the program can start.
 pub(super) struct Prepared {
@@ -97,14 +98,12 @@ fn decide(facts: &Facts, resolved: &mut Resolved) -> Result<Decided, Error> {
     let obtained = secrets::obtain(facts, resolved)?;
     let policy = policy(settings, &resolved.end);
     let mut problems = Vec::new();
-    if let Some(otlp) = &mut resolved.export.otlp {
-        let secret = |name: &str| {
-            let mut all = obtained.variables.iter();
-            let found = all.find(|variable| variable.name == name)?;
-            Some((found.value.as_os_str(), found.overrides))
-        };
-        platform::headers_by_secrets(otlp, secret, &mut problems);
-    }
+    let secret = |name: &str| {
+        let mut all = obtained.variables.iter();
+        let found = all.find(|variable| variable.name == name)?;
+        Some((found.value.as_os_str(), found.overrides))
+    };
+    resolved.export.reveal(&secret, &mut problems);
     Ok(Decided {
         account,
         argv,

@@ -8,8 +8,12 @@ use crate::contract::{delivered as names, limits};
 use crate::deliver::{Pointed, Ports};
 use crate::facts::Facts;
 use crate::held::Directory;
-use crate::settings::{Intercept, Settings};
-use crate::workload::{Clients, Export, Platform, Workload};
+use crate::metrics::clients::{Clients, Intercept};
+use crate::metrics::routes::Export;
+#[cfg(feature = "agent")]
+use crate::metrics::routes::Heard;
+use crate::settings::Settings;
+use crate::workload::{Platform, Workload};
 
 /// StatsD's sockets, where there are any.
 #[cfg(feature = "agent")]
@@ -62,14 +66,11 @@ pub(super) fn presented(
 
 /// Where metrics go, now that it is known where this runtime itself listens.
 #[cfg(feature = "agent")]
-pub(super) fn joined(listening: &Listening, mut export: Export) -> Export {
+pub(super) fn joined(listening: &Listening, export: Export) -> Export {
     match listening {
         Some(bound) => bound.joined(export),
         // Nobody is heard: nothing is passed on, and nothing is missing at the end.
-        None => {
-            export.push.relays = false;
-            export
-        }
+        None => export.heard(Heard::Nowhere),
     }
 }
 

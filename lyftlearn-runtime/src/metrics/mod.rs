@@ -8,18 +8,22 @@
 //! | have the facade's macros do so | [`install`](crate::metrics::install()), with the feature `agent` |
 //! | have them rendered by this process itself | [`recorder`](crate::metrics::recorder()), with the feature `agent` |
 
+#[cfg_attr(
+    not(all(feature = "agent", feature = "cli")),
+    allow(dead_code, reason = "without an agent nobody is heard")
+)]
+pub(crate) mod clients;
 #[cfg(feature = "agent")]
 mod exporter;
-pub mod exposition;
 #[cfg(feature = "agent")]
 mod facade;
-#[cfg(all(feature = "agent", feature = "cli"))]
-pub(crate) mod gateway;
-#[cfg(all(feature = "agent", feature = "cli"))]
-mod observed;
 pub mod region;
-#[cfg(all(feature = "agent", feature = "cli"))]
-pub(crate) mod report;
+#[cfg_attr(
+    not(all(feature = "agent", feature = "cli")),
+    allow(dead_code, reason = "without an agent nothing goes out")
+)]
+pub(crate) mod routes;
+pub(crate) mod settings;
 #[cfg(all(feature = "agent", feature = "cli"))]
 pub(crate) mod statsd;
 #[cfg(all(feature = "agent", feature = "cli"))]
@@ -29,3 +33,4 @@ pub(crate) mod store;
 pub use exporter::recorder;
 #[cfg(feature = "agent")]
 pub use facade::{Recorder, install};
+pub use routes::prometheus::exposition;

@@ -8,14 +8,12 @@ mod end;
 mod fault;
 #[cfg(test)]
 mod fuzz;
-mod gateway;
 mod hyperparameters;
 mod identity;
 mod kubernetes;
 mod local;
 mod misplaced;
 mod originals;
-mod otlp;
 mod paths;
 mod profile;
 #[cfg(feature = "cli")]
@@ -43,8 +41,6 @@ pub(crate) use identity::NO_IDENTITY;
 pub(crate) use identity::region;
 pub(crate) use originals::Originals;
 #[cfg(feature = "cli")]
-pub(crate) use otlp::headers_by_secrets;
-#[cfg(feature = "cli")]
 pub(crate) use profile::{Competing, of_nowhere as profiles_of_nowhere};
 #[cfg(feature = "cli")]
 pub(crate) use reason::{ReasonLimit, reason_file, shows_the_log_instead};
@@ -61,10 +57,11 @@ use crate::contract::sagemaker as sagemaker_words;
 use crate::contract::{linux, runtime};
 use crate::error::Error;
 use crate::facts::{Facts, Mount};
+use crate::metrics::routes::Export;
 use crate::settings::Settings;
 use crate::signal;
 use crate::workload::{
-    Channel, Export, Flavor, Identity, Job, Paths, Platform, Role, Secrets, Texts, Topology,
+    Channel, Flavor, Identity, Job, Metrics, Paths, Platform, Role, Secrets, Texts, Topology,
     Workload,
 };
 
@@ -269,8 +266,7 @@ pub(crate) fn read(
     };
     let lifecycle = lifecycle(&end, part.grace.source, settings)?;
     let (credentials, identity) = identity::read(&world, detection, &part.job, &mut problems);
-    let (metrics, export) =
-        routes::read(&world, detection, &part.job, &part.topology, &mut problems);
+    let export = routes::read(&world, detection, &part.job, &part.topology, &mut problems);
     let workload = Workload {
         platform: detection.platform,
         flavor: detection.flavor,
@@ -283,7 +279,9 @@ pub(crate) fn read(
         resources,
         lifecycle,
         credentials,
-        metrics,
+        metrics: Metrics {
+            routes: export.names(),
+        },
         secrets: Secrets {
             names: settings
                 .secrets

@@ -9,12 +9,10 @@ mod fuzz;
 mod general;
 mod identity;
 mod lifecycle;
-mod metrics;
 mod outcome;
 mod program;
 mod protected;
 pub(crate) mod secrets;
-mod statsd;
 
 use std::collections::BTreeMap;
 
@@ -22,14 +20,10 @@ pub(crate) use documents::{Encoding, SkewGuard};
 pub(crate) use general::{Agent, Log};
 pub(crate) use identity::{AssumeRole, Identity};
 pub(crate) use lifecycle::SignalScope;
-pub(crate) use metrics::{EmfTo, GatewayMode, Listen, Metrics, otlp_endpoint};
 #[cfg(feature = "cli")]
 pub(crate) use program::commands_of;
 pub(crate) use program::{Commands, NumCpus};
 pub(crate) use protected::is_protected;
-#[cfg(all(feature = "agent", feature = "cli"))]
-pub(crate) use statsd::{Dialect, Signs};
-pub(crate) use statsd::{Intercept, Mode, Statsd};
 
 #[cfg(feature = "cli")]
 use crate::choice::Choice;
@@ -42,26 +36,45 @@ use crate::layers::{
     File, Key, Layer, Layers, Mistake, Reader, Register, SettingsFault, Stack, on_off, one_of,
     path, paths, seconds, signal, signals, text, words,
 };
+use crate::metrics::{self, clients, routes};
 use crate::workload::{Platform, Role};
 
 /// Every setting, by the sections that declare them. A row of one of these is a setting; there
 /// is no other way to make one.
-pub const KEYS: &[&[Key]] = &[
+pub const KEYS: &[&[Key]] = &sections();
+
+const BEFORE_METRICS: [&[Key]; 5] = [
     general::KEYS,
     program::KEYS,
     lifecycle::KEYS,
     identity::KEYS,
     documents::KEYS,
-    statsd::KEYS,
-    metrics::KEYS,
-    outcome::KEYS,
-    secrets::KEYS,
 ];
+const METRICS: &[&[Key]] = routes::SECTIONS;
+const AFTER_METRICS: [&[Key]; 2] = [outcome::KEYS, secrets::KEYS];
+
+const SECTIONS: usize = BEFORE_METRICS.len() + METRICS.len() + AFTER_METRICS.len();
+
+const fn sections() -> [&'static [Key]; SECTIONS] {
+    let parts: [&[&'static [Key]]; 3] = [&BEFORE_METRICS, METRICS, &AFTER_METRICS];
+    let mut all = [general::KEYS; SECTIONS];
+    let (mut at, mut part) = (0, 0);
+    while part < parts.len() {
+        let mut section = 0;
+        while section < parts[part].len() {
+            all[at] = parts[part][section];
+            at += 1;
+            section += 1;
+        }
+        part += 1;
+    }
+    all
+}
 
 /// By what the layers are read.
 static REGISTER: Register = Register {
     keys: KEYS,
-    spellings: &[program::SPELLINGS, statsd::SPELLINGS],
+    spellings: &[program::SPELLINGS, clients::SPELLINGS],
 };
 
 /// The settings as they apply here.
@@ -106,8 +119,10 @@ pub(crate) struct Settings {
     pub(crate) skew_guard: SkewGuard,
     /// What all processes count in; 0 is nothing.
     pub(crate) region_bytes: u64,
-    pub(crate) statsd: Statsd,
-    pub(crate) metrics: Metrics,
+    /// Clients of StatsD.
+    pub(crate) statsd: clients::Settings,
+    /// Where metrics go.
+    pub(crate) metrics: routes::Settings,
     /// Whether uncaught exceptions are to be noted.
     pub(crate) python_exceptions: bool,
     /// Variables whose values are secrets.
@@ -235,9 +250,9 @@ impl Settings {
             allowed_variables,
             live_dirs: from.optional("live.dirs", paths),
             skew_guard: from.value("skew.guard", one_of),
-            region_bytes: from.value("metrics.region_bytes", statsd::region_bytes),
-            statsd: Statsd::read(&mut from),
-            metrics: Metrics::read(&mut from),
+            region_bytes: from.value("metrics.region_bytes", metrics::settings::region_bytes),
+            statsd: clients::Settings::read(&mut from),
+            metrics: routes::Settings::read(&mut from),
             python_exceptions: from.value("outcome.python_exceptions", on_off),
             toolkit_variables: from.value("toolkit.variables", on_off),
             num_cpus: from.value("toolkit.num_cpus", one_of),

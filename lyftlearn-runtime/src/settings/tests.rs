@@ -5,8 +5,9 @@ mod register;
 
 use expect_test::expect;
 
-use super::{File, Mode, read};
+use super::{File, read};
 use crate::error::the_same;
+use crate::metrics::clients::Mode;
 use crate::workload::Role;
 
 fn file(path: &str, text: &str) -> File {
@@ -206,8 +207,8 @@ fn a_value_that_looks_like_a_services_is_a_settings_all_the_same() {
     ];
     let variables = variables.map(|(name, value)| (name, Some(value)));
     let settings = read(&[], variables.into_iter(), &[]).unwrap();
-    assert!(settings.metrics.emf_to.is_some() && settings.job_name.is_some());
-    assert_eq!(settings.metrics.gateway_port, Some(8125));
+    assert!(settings.metrics.emf.to.is_some() && settings.job_name.is_some());
+    assert_eq!(settings.metrics.statsd.port, Some(8125));
     assert_eq!(settings.service_links, Vec::<String>::new());
     // It names no Service, so it is a mistake.
     let shown = report(&[], &[("LYFTLEARN_RUNTIME_ROLE", "tcp://10.0.0.1:80")]);
@@ -288,7 +289,7 @@ fn statsd_settings_say_what_they_expect() {
 
 #[test]
 fn interception_is_a_truth_or_all_in_a_file_and_in_a_variable() {
-    use super::Intercept::{All, Nobody, Statsd};
+    use crate::metrics::clients::Intercept::{All, Nobody, Statsd};
 
     let intercepted = |files: &[File], variables: &[(&str, &str)]| {
         let variables = variables.iter().map(|(name, value)| (*name, Some(*value)));

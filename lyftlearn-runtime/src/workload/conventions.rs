@@ -12,6 +12,8 @@ pub(crate) struct Conventions {
     /// The StatsD port to listen on, unless `statsd.listen` names one. `None` where a sidecar may
     /// bind the usual port later than this runtime, and would fail.
     pub(crate) statsd_port: Option<u16>,
+    /// Whether this container is part of a pod, whose UID is the job's id.
+    pub(crate) is_pod: bool,
     /// Whether a Prometheus server is expected to scrape this container.
     pub(crate) scraped: bool,
     /// Whether jobs send their metrics to the server that the environment names: nothing scrapes

@@ -3,7 +3,6 @@
 //! these field names.
 
 mod conventions;
-mod export;
 mod hyperparameters;
 mod identity;
 mod pieces;
@@ -15,9 +14,6 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use conventions::Conventions;
-pub(crate) use export::{
-    Clients, Emf, Export, Gateway, HeadersVariable, Otlp, Protocol, Push, Tags,
-};
 pub use hyperparameters::Hyperparameters;
 pub(crate) use hyperparameters::{JSON, NUMBER, TRUTH, WHOLE_NUMBER};
 pub(crate) use hyperparameters::{as_bool, as_float, as_int, as_json, nearest};

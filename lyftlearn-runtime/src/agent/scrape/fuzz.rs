@@ -55,7 +55,7 @@ fn counted(draw: &mut Draw<'_>) -> Snapshot {
 
 fn own() -> Own {
     let orders = Metrics {
-        export: crate::workload::Export::default(),
+        export: crate::metrics::routes::Export::default(),
         region_bytes: None,
         stages: Vec::new(),
         secrets: Vec::new(),

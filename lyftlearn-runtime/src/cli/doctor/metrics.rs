@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{Finding, Patient, Verdict};
 use crate::launch::listeners::ours;
-use crate::workload::{Gateway, Protocol};
+use crate::metrics::routes::{Protocol, Server};
 
 /// A server of the deployment's own is near.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -18,15 +18,13 @@ pub(super) fn check(patient: &Patient) -> Vec<Finding> {
     }
     let mut findings = vec![Finding::new("metrics", Verdict::Ok, routes.join(", ")).of("routes")];
     let export = patient.resolved.export.clone().heard_as_wanted();
-    if let Some(gateway) = &export.gateway
-        && (export.push.values || export.push.relays)
-    {
-        findings.push(reached(gateway, OF_GATEWAY));
+    if let Some(statsd) = &export.statsd {
+        findings.push(reached(&statsd.server, OF_GATEWAY));
     }
     if let Some(otlp) = &export.otlp {
         findings.extend(place(&otlp.url).map(|place| reached(&place, OF_COLLECTOR)));
     }
-    if let Some(address) = export.listen {
+    if let Some(address) = export.listen() {
         let own = ours(&patient.facts);
         let ours = own.iter().any(|place| place.listener == "prometheus");
         findings.push(port(address, ours));
@@ -49,7 +47,7 @@ const OF_COLLECTOR: Of = (
 );
 
 /// Where a URL leads.
-fn place(url: &str) -> Option<Gateway> {
+fn place(url: &str) -> Option<Server> {
     let (port, rest) = match url.strip_prefix("https://") {
         Some(rest) => (443, rest),
         None => (80, url.strip_prefix("http://")?),
@@ -60,7 +58,7 @@ fn place(url: &str) -> Option<Gateway> {
         Some((host, told)) if !told.ends_with(']') => (host, told.parse().ok()?),
         _ => (authority, port),
     };
-    Some(Gateway {
+    Some(Server {
         host: host.trim_matches(['[', ']']).to_owned(),
         port,
         protocol: Protocol::Tcp,
@@ -68,13 +66,13 @@ fn place(url: &str) -> Option<Gateway> {
 }
 
 /// Of UDP no more can be known than that nobody refuses.
-fn reached(gateway: &Gateway, (of, about_name, about_rest): Of) -> Finding {
+fn reached(server: &Server, (of, about_name, about_rest): Of) -> Finding {
     let since = Instant::now();
-    let place = (gateway.host.as_str(), gateway.port);
+    let place = (server.host.as_str(), server.port);
     let addresses: Vec<SocketAddr> = place
         .to_socket_addrs()
         .map_or(Vec::new(), Iterator::collect);
-    let taken = addresses.iter().any(|address| match gateway.protocol {
+    let taken = addresses.iter().any(|address| match server.protocol {
         Protocol::Tcp => TcpStream::connect_timeout(address, PATIENCE).is_ok(),
         Protocol::Udp => takes_packets(*address).is_ok(),
     });
@@ -126,14 +124,14 @@ fn port(address: SocketAddr, ours: bool) -> Finding {
 mod tests {
     use std::net::{TcpListener, UdpSocket};
 
-    use super::{Gateway, OF_COLLECTOR, OF_GATEWAY, Protocol, place, port, reached};
+    use super::{OF_COLLECTOR, OF_GATEWAY, Protocol, Server, place, port, reached};
     use crate::cli::doctor::line;
 
     #[track_caller]
     fn check(port: u16, protocol: Protocol, expected: &str) {
         let host = "127.0.0.1".to_owned();
         let mut finding = reached(
-            &Gateway {
+            &Server {
                 host,
                 port,
                 protocol,
@@ -158,7 +156,7 @@ mod tests {
         check(stream.port(), Protocol::Tcp, nobody);
         check(packets.port(), Protocol::Udp, nobody);
         let mut finding = reached(
-            &Gateway {
+            &Server {
                 host: "gateway.invalid".to_owned(),
                 port: 8125,
                 protocol: Protocol::Udp,

@@ -40,8 +40,7 @@ pub(super) fn helper(facts: &Facts, needs: &mut Needs<'_>) -> std::io::Result<Op
     let secrets = follows && needs.run.is_some();
     let asked = needs.settings.agent == Agent::On;
     let scrape = needs.scrape.take();
-    let goes_out = needs.export.push.values || needs.export.reports();
-    let exports = scrape.is_some() || goes_out || needs.statsd.is_some();
+    let exports = scrape.is_some() || needs.export.pushes() || needs.statsd.is_some();
     if !asked && needs.endpoint.is_none() && !secrets && !exports {
         return Ok(None);
     }

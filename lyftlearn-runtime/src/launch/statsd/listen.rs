@@ -12,11 +12,13 @@ use crate::agent::Socket;
 use crate::contract::delivered as names;
 use crate::deliver::{Ports, write_statsd};
 use crate::held::Directory;
+use crate::metrics::clients::{self, Signs};
 use crate::metrics::region;
+use crate::metrics::routes::{Export, Heard};
 use crate::metrics::statsd::{Dialect, Listener, Rules, Sign};
 use crate::platform::conventions;
-use crate::settings::{self, Settings, Signs};
-use crate::workload::{Export, Platform};
+use crate::settings::Settings;
+use crate::workload::Platform;
 
 /// Asked for, for each UDP socket: what comes while the agent is started again waits there.
 const RECEIVE_BYTES: usize = 8 << 20;
@@ -53,7 +55,7 @@ impl Bound {
 
     /// Where metrics go, now that it is known where this runtime itself listens.
     pub(super) fn joined(&self, export: Export) -> Export {
-        export.heard_at(Some(self.ports.port))
+        export.heard(Heard::At(self.ports.port))
     }
 }
 
@@ -81,12 +83,12 @@ pub(super) fn bind(
 }
 
 fn rules(settings: &Settings) -> Rules {
-    let dialect = |dialect: &settings::Dialect| match dialect {
-        settings::Dialect::Lyft => Dialect::Lyft,
-        settings::Dialect::Librato => Dialect::Librato,
-        settings::Dialect::SignalFx => Dialect::SignalFx,
-        settings::Dialect::InfluxDb => Dialect::InfluxDb,
-        settings::Dialect::Graphite => Dialect::Graphite,
+    let dialect = |dialect: &clients::Dialect| match dialect {
+        clients::Dialect::Lyft => Dialect::Lyft,
+        clients::Dialect::Librato => Dialect::Librato,
+        clients::Dialect::SignalFx => Dialect::SignalFx,
+        clients::Dialect::InfluxDb => Dialect::InfluxDb,
+        clients::Dialect::Graphite => Dialect::Graphite,
     };
     Rules {
         dialects: settings.statsd.dialects.iter().map(dialect).collect(),

@@ -1,0 +1,136 @@
+//! To which OTLP server metrics go, and what it is shown.
+
+use serde::{Deserialize, Serialize};
+
+use super::headers::{self, Variable};
+use super::settings::endpoint;
+use super::{ROUTE, resource};
+use crate::contract::otlp as words;
+use crate::metrics::clients::Clients;
+#[cfg(all(feature = "agent", feature = "cli"))]
+use crate::metrics::routes::{Means, Running};
+use crate::metrics::routes::{Planned, Secrets, World};
+use crate::workload::Secret;
+
+/// As long as SDKs wait, unless they are told (OpenTelemetry's specification).
+const TIMEOUT_MILLISECONDS: u32 = 10_000;
+
+/// A server that takes OpenTelemetry's protocol by HTTP.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Plan {
+    /// To the last part of its path.
+    pub(crate) url: String,
+    /// What it wants to be shown: a key, perhaps.
+    pub(super) headers: Vec<(String, Secret)>,
+    /// Where they are looked for once there are secrets.
+    #[serde(skip)]
+    pub(super) headers_in: Vec<Variable>,
+    /// Between two exports.
+    pub(super) seconds: u32,
+    /// How long it may take to answer.
+    pub(super) timeout_milliseconds: u32,
+    /// What the metrics are of.
+    pub(super) resource: Vec<(String, String)>,
+}
+
+pub(crate) fn plan(world: &World<'_>, _: &Clients, problems: &mut Vec<String>) -> Option<Plan> {
+    let settings = &world.settings.otlp;
+    let asked = world.asks_for(ROUTE.name);
+    if !asked.unwrap_or(settings.endpoint.is_some()) {
+        return None;
+    }
+    let told = match &settings.endpoint {
+        Some(endpoint) => Told {
+            url: format!("{endpoint}{}", words::METRICS_PATH),
+            headers: &[],
+            timeout_milliseconds: TIMEOUT_MILLISECONDS,
+        },
+        None => told(world, problems)?,
+    };
+    let (headers, headers_in) = headers::found(world, told.headers, problems);
+    Some(Plan {
+        url: told.url,
+        headers,
+        headers_in,
+        seconds: settings.seconds,
+        timeout_milliseconds: told.timeout_milliseconds,
+        resource: resource::of(world, problems),
+    })
+}
+
+/// A server, and what it has to be told, by which variable.
+struct Told {
+    url: String,
+    headers: &'static [&'static str],
+    timeout_milliseconds: u32,
+}
+
+/// What the environment says to the program's own SDK. All of it counts, or nothing does: headers
+/// are for the server that they were written for.
+fn told(world: &World<'_>, problems: &mut Vec<String>) -> Option<Told> {
+    let (name, url) = if let Some(url) = text(world, words::METRICS_ENDPOINT) {
+        (words::METRICS_ENDPOINT, endpoint(&url))
+    } else if let Some(base) = text(world, words::ENDPOINT) {
+        let url = endpoint(&base).map(|base| base + words::METRICS_PATH);
+        (words::ENDPOINT, url)
+    } else {
+        problems.push(
+            "metrics.routes has otlp, and neither metrics.otlp.endpoint nor OTEL_EXPORTER_OTLP_ENDPOINT says where"
+                .to_owned(),
+        );
+        return None;
+    };
+    let protocol = first(world, words::PROTOCOL);
+    let Some(url) = url else {
+        problems.push(format!(
+            "metrics.routes has otlp, and {name} names no server: expected a URL, such as http://collector:4318"
+        ));
+        return None;
+    };
+    if let Some((name, _)) = protocol.filter(|(_, protocol)| protocol == words::GRPC) {
+        problems.push(format!(
+            "metrics.routes has otlp, and {name} asks for grpc: metrics.otlp.endpoint names a server that takes HTTP"
+        ));
+        return None;
+    }
+    let timeout = first(world, words::TIMEOUT).and_then(|(name, text)| {
+        let timeout = text.parse().ok().filter(|timeout| *timeout > 0);
+        if timeout.is_none() {
+            ignored(problems, name, "milliseconds");
+        }
+        timeout
+    });
+    Some(Told {
+        url,
+        headers: &words::HEADERS,
+        timeout_milliseconds: timeout.unwrap_or(TIMEOUT_MILLISECONDS),
+    })
+}
+
+pub(super) fn text(world: &World<'_>, name: &str) -> Option<String> {
+    let text = world.variable(name)?.trim().to_owned();
+    Some(text).filter(|text| !text.is_empty())
+}
+
+fn first(world: &World<'_>, names: [&'static str; 2]) -> Option<(&'static str, String)> {
+    (names.into_iter()).find_map(|name| Some((name, text(world, name)?)))
+}
+
+pub(super) fn ignored(problems: &mut Vec<String>, name: &str, expected: &str) {
+    problems.push(format!("{name} is ignored: expected {expected}"));
+}
+
+impl Planned for Plan {
+    fn names(&self) -> Vec<&'static str> {
+        vec![ROUTE.name]
+    }
+
+    fn reveal(&mut self, secret: &Secrets<'_>, problems: &mut Vec<String>) {
+        headers::reveal(self, secret, problems);
+    }
+
+    #[cfg(all(feature = "agent", feature = "cli"))]
+    fn start(&self, means: &Means) -> Option<Running> {
+        Some(super::sender::start(self, means))
+    }
+}

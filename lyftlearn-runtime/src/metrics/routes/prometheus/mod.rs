@@ -1,0 +1,17 @@
+//! Prometheus asks for what was counted, by HTTP: at the route's port, which PID 1 binds and the
+//! agent answers.
+
+pub mod exposition;
+mod plan;
+mod settings;
+
+pub(crate) use plan::{Plan, plan};
+pub(crate) use settings::Settings;
+
+use super::Route;
+
+pub(super) const ROUTE: Route = Route {
+    name: "prometheus",
+    keys: settings::KEYS,
+    loss: None,
+};
