@@ -130,7 +130,7 @@ fn ignored(problems: &mut Vec<String>, name: &str, expected: &str) {
 /// Those that are declared for here.
 fn secrets<'a>(world: &World<'a>, platform: Platform) -> impl Iterator<Item = &'a Declared> {
     let declared = world.settings.secrets.iter();
-    declared.filter(move |secret| secret.source(platform.as_str()).is_some())
+    declared.filter(move |secret| secret.source(platform).is_some())
 }
 
 /// The headers, now that there are secrets: what `secret` has for a variable, and whether that

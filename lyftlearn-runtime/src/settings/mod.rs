@@ -27,6 +27,7 @@ pub(crate) use metrics::{EmfTo, GatewayMode, Listen, Metrics, otlp_endpoint};
 pub(crate) use program::commands_of;
 pub(crate) use program::{Commands, NumCpus};
 pub(crate) use protected::is_protected;
+pub use secrets::FIELDS as SECRET_FIELDS;
 #[cfg(all(feature = "agent", feature = "cli"))]
 pub(crate) use statsd::{Dialect, Signs};
 pub(crate) use statsd::{Intercept, Mode, Statsd};
