@@ -80,7 +80,7 @@ pub use facts::Facts;
 pub use layers::{Key as Setting, Unset};
 pub use platform::{DocumentVariable, Evidence};
 pub use resolve::{Resolved, resolve};
-pub use settings::KEYS as SETTINGS;
+pub use settings::{KEYS as SETTINGS, SECRET_FIELDS};
 pub use workload::{
     Channel, ChannelMode, CredentialMode, CredentialSource, Credentials, Flavor, Group,
     Hyperparameters, Identity, Job, Lifecycle, Metrics, Paths, Platform, Resources, Role, Secrets,

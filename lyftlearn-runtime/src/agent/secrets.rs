@@ -67,7 +67,7 @@ async fn again<'a>(
     resolved: &Resolved,
     asked: &[&'a Declared],
 ) -> Vec<(&'a Declared, Content)> {
-    let platform = resolved.workload.platform.as_str();
+    let platform = resolved.workload.platform;
     let mut wanted = Vec::new();
     let mut fresh = Vec::new();
     for secret in asked {

@@ -11,8 +11,6 @@ pub(crate) const CURRENT: &str = "..data";
 pub(crate) const ELSEWHERE: &str = "lyftlearn-secrets-";
 /// In the set: everything that was delivered, as one document.
 pub(crate) const ALL: &str = ".all.json";
-/// How often files of fetched secrets are brought up to date.
-pub(crate) const REFRESH_SECONDS: u32 = 600;
 /// The whole of one secret; Secrets Manager holds no more than 64 KiB, a Kubernetes Secret
 /// no more than 1 MiB.
 pub(crate) const SECRET_BYTES: u64 = 1 << 20;

@@ -211,7 +211,7 @@ fn plan<'a>(facts: &Facts, resolved: &'a Resolved) -> Plan<'a> {
             plan.found.insert(name, Ok(content));
             continue;
         }
-        let found = match secret.source(platform.as_str()) {
+        let found = match secret.source(platform) {
             Some(source) if source.is_remote() => {
                 plan.wanted.push((name.to_owned(), source.clone()));
                 continue;
@@ -241,7 +241,7 @@ fn injected(facts: &Facts, resolved: &Resolved, secret: &Declared) -> Option<Con
             .find(|known| known.name == variable);
         let found = facts.vars().iter().find(|(name, _)| *name == *variable);
         // A source that is this very variable is read, and missed where it is blank.
-        if secret.source(resolved.workload.platform.as_str())
+        if secret.source(resolved.workload.platform)
             == Some(&Source::Variable {
                 name: variable.clone(),
             })
@@ -258,7 +258,7 @@ fn injected(facts: &Facts, resolved: &Resolved, secret: &Declared) -> Option<Con
     let prefix = secret.prefix.as_deref()?.to_uppercase();
     let platform = resolved.workload.platform;
     let by_webhook = matches!(
-        secret.source(platform.as_str()),
+        secret.source(platform),
         None | Some(Source::Confidant { .. })
     );
     if !conventions(platform).injects_secrets || !by_webhook {

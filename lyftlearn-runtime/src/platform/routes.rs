@@ -11,7 +11,7 @@ pub(super) fn read(
     topology: &Topology,
     problems: &mut Vec<String>,
 ) -> routes::Export {
-    let here = detection.platform.as_str();
+    let here = detection.platform;
     let may_be_secret = |name: &str| {
         let declared = world.settings.secrets.iter();
         let mut declared = declared.filter(|secret| secret.source(here).is_some());

@@ -136,7 +136,7 @@ fn here(facts: &Facts) -> Result<(Set, Vec<Failure>), Error> {
     let mut set = Set::new();
     let mut missing = Vec::new();
     for declared in declared {
-        let found = match declared.source(platform.as_str()) {
+        let found = match declared.source(platform) {
             Some(source) => local::read(facts, source),
             None => Err(fault::Why::NoSource {
                 platform: platform.as_str().to_owned(),

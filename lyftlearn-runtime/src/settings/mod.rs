@@ -24,6 +24,7 @@ pub(crate) use lifecycle::SignalScope;
 pub(crate) use program::commands_of;
 pub(crate) use program::{Commands, NumCpus};
 pub(crate) use protected::is_protected;
+pub use secrets::FIELDS as SECRET_FIELDS;
 
 #[cfg(feature = "cli")]
 use crate::choice::Choice;

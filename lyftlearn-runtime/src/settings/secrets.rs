@@ -1,7 +1,8 @@
 //! `[secrets.NAME]`: what a program has to know and nobody else, by name. A secret's own
-//! name is part of its keys, so these are no rows of the register; [`FIELDS`] is theirs.
+//! name is part of its keys, so its fields are rows of their own: [`FIELDS`].
 
 mod confidant;
+mod fields;
 mod source;
 
 use std::collections::BTreeMap;
@@ -9,52 +10,28 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 pub(crate) use super::protected::Refused;
-use super::protected::{begins_protected, may_begin, may_set};
+use super::protected::may_set;
 pub(crate) use confidant::Confidant;
 pub(super) use confidant::{KEYS, is_table};
+pub use fields::FIELDS;
+use fields::Fields;
 pub(crate) use source::Source;
 
 use crate::contract::{limits, secrets as words};
 use crate::layers::{Layer, Mistake, Mistakes, Stack, nearest};
-use crate::signal;
+use crate::workload::Platform;
 
 /// What declares secrets without a file.
 pub(super) const VARIABLE: &str = "LYFTLEARN_RUNTIME_SECRETS";
 
-/// What can be said of a secret, after its name.
-pub(crate) const FIELDS: &[&str] = &[
-    "env",
-    "env_prefix",
-    "file",
-    "from",
-    "from.kubernetes",
-    "from.local",
-    "from.sagemaker",
-    "on_change",
-    "override",
-    "refresh",
-    "required",
-];
-
-const A_SOURCE: &str = "confidant://SERVICE, aws-secretsmanager:NAME[?stage=STAGE|?version=ID][#KEY], \
-                        aws-ssm:/NAME[#KEY], aws-ssm:/PATH/, file:/PATH or env:NAME";
-const A_VARIABLE: &str = "a variable's name that is the program's own, or false";
-const PROTECTED: &str =
-    "no protected variable; name it in the setting environment.allow if it is meant";
 const AT_MOST: &str = "at most 1000 secrets; a bundle has many keys in one";
-const A_FILE: &str = "true, false, or a file's name";
-const A_PREFIX: &str = "the beginning of variables' names, such as CREDENTIALS_";
-const A_SIGNAL: &str = "a signal that a program may be sent without being stopped, such as SIGHUP";
-
-/// Those that stop a program on one platform or the other, or never reach it.
-const NOT_FOR_NEWS: [i32; 5] = [2, 9, 15, 17, 19];
 
 /// One declared secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Declared {
     pub(crate) name: String,
-    /// By platform; `""` for any that has none of its own.
-    sources: BTreeMap<&'static str, Source>,
+    /// By platform; `None` is for those without one of their own.
+    sources: Vec<(Option<Platform>, Source)>,
     /// The variable of its whole text; none for one that is delivered key by key.
     pub(crate) env: Env,
     /// Protected variables that documents and secrets may set.
@@ -84,8 +61,10 @@ pub(crate) enum Env {
 
 impl Declared {
     /// Where it comes from here.
-    pub(crate) fn source(&self, platform: &str) -> Option<&Source> {
-        self.sources.get(platform).or_else(|| self.sources.get(""))
+    pub(crate) fn source(&self, platform: Platform) -> Option<&Source> {
+        let of = |platform| self.sources.iter().find(|(known, _)| *known == platform);
+        let (_, source) = of(Some(platform)).or_else(|| of(None))?;
+        Some(source)
     }
 
     /// The variable of its whole text, when it is delivered as that.
@@ -122,7 +101,7 @@ impl Declared {
 
     /// Names of variables that hold its text, here or there.
     pub(super) fn variables(&self) -> impl Iterator<Item = String> + '_ {
-        let found = self.sources.values().filter_map(|source| match source {
+        let found = self.sources.iter().filter_map(|(_, source)| match source {
             Source::Variable { name } => Some(name.clone()),
             _ => None,
         });
@@ -237,14 +216,14 @@ impl Words {
             };
             for (field, value) in leaves {
                 let shown = shown(&format!(".{field}"));
-                match FIELDS.iter().find(|known| **known == field) {
+                match FIELDS.iter().find(|known| known.name == field) {
                     Some(field) => {
-                        known.insert(field, (shown.clone(), value.clone()));
-                        set.push((*field, shown));
+                        known.insert(field.name, (shown.clone(), value.clone()));
+                        set.push((field.name, shown));
                     }
                     None => {
                         mistakes.not_a_setting(shown, || {
-                            let known = FIELDS.iter().map(|field| (field, *field));
+                            let known = FIELDS.iter().map(|field| (field.name, field.name));
                             let near = nearest(&field, known)?;
                             Some(format!("secrets.{name}.{near}"))
                         });
@@ -289,123 +268,6 @@ impl Words {
         }
         all
     }
-}
-
-/// The fields of one secret, and what is wrong with them.
-struct Fields<'a> {
-    words: &'a BTreeMap<&'static str, (String, Value)>,
-    /// Protected variables that are meant.
-    allowed: &'a [String],
-    mistakes: &'a mut Mistakes,
-}
-
-impl Fields<'_> {
-    fn declared(&mut self, name: &str) -> Declared {
-        if !file_name(name) {
-            let expected = "letters, digits, -, _ and . in a secret's name";
-            self.mistakes.expected(format!("secrets.{name}"), expected);
-        }
-        let mut sources = BTreeMap::new();
-        for (field, platform) in [
-            ("from", ""),
-            ("from.kubernetes", "kubernetes"),
-            ("from.local", "local"),
-            ("from.sagemaker", "sagemaker"),
-        ] {
-            let source = self.read(field, A_SOURCE, |value| Source::parse(value.as_str()?));
-            sources.extend(source.map(|source| (platform, source)));
-        }
-        if !FIELDS
-            .iter()
-            .any(|field| field.starts_with("from") && self.words.contains_key(field))
-        {
-            let expected = "a source: set from";
-            self.mistakes.expected(format!("secrets.{name}"), expected);
-        }
-        let allowed = self.allowed;
-        let expected = match self.words.get("env").and_then(|(_, value)| value.as_str()) {
-            Some(name) if may_set(name, allowed) == Err(Refused::Protected) => PROTECTED,
-            _ => A_VARIABLE,
-        };
-        let env = self.read("env", expected, |value| match value {
-            Value::Bool(false) => Some(Env::None),
-            value => {
-                let name = value.as_str();
-                let name = name.filter(|name| may_set(name, allowed).is_ok())?;
-                Some(Env::Named(name.to_owned()))
-            }
-        });
-        let bundle = sources
-            .values()
-            .any(|source| matches!(source, Source::Confidant { .. } | Source::Parameters { .. }));
-        let env = env.unwrap_or(Env::ByName);
-        let prefix = self.read("env_prefix", A_PREFIX, |value| {
-            value
-                .as_str()
-                .filter(|prefix| may_begin(prefix) && !begins_protected(prefix, allowed))
-                .map(str::to_owned)
-        });
-        let usual = (bundle && env == Env::ByName).then(|| words::PREFIX.to_owned());
-        let file = self.read("file", A_FILE, |value| match value {
-            Value::Bool(true) => Some(Some(name.to_owned())),
-            Value::Bool(false) => Some(None),
-            value => Some(Some(
-                value.as_str().filter(|name| file_name(name))?.to_owned(),
-            )),
-        });
-        if matches!(&env, Env::ByName)
-            && prefix.is_none()
-            && usual.is_none()
-            && may_set(&suggested(name), allowed).is_err()
-        {
-            let expected = "env: its name makes no variable's";
-            self.mistakes.expected(format!("secrets.{name}"), expected);
-        }
-        let truth = |value: &Value| value.as_bool();
-        Declared {
-            name: name.to_owned(),
-            sources,
-            env,
-            allowed: allowed.to_vec(),
-            prefix: prefix.or(usual),
-            file: file.flatten(),
-            required: self
-                .read("required", "true or false", truth)
-                .unwrap_or(true),
-            overrides: self
-                .read("override", "true or false", truth)
-                .unwrap_or(false),
-            refresh: self
-                .read("refresh", "a whole number of seconds", |value| {
-                    value.as_u64()?.try_into().ok()
-                })
-                .unwrap_or(words::REFRESH_SECONDS),
-            on_change: self.read("on_change", A_SIGNAL, |value| {
-                let number = signal::number(value.as_str()?)?;
-                (!NOT_FOR_NEWS.contains(&number)).then_some(number)
-            }),
-        }
-    }
-
-    fn read<T>(
-        &mut self,
-        field: &str,
-        expected: &'static str,
-        parse: impl FnOnce(&Value) -> Option<T>,
-    ) -> Option<T> {
-        let (shown, value) = self.words.get(field)?;
-        let parsed = parse(value);
-        if parsed.is_none() {
-            self.mistakes.expected(shown.clone(), expected);
-        }
-        parsed
-    }
-}
-
-/// A name within the directory of secrets, which keeps hidden ones for itself.
-fn file_name(name: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    !name.is_empty() && name.len() <= 128 && !name.starts_with('.') && name.bytes().all(plain)
 }
 
 #[cfg(test)]

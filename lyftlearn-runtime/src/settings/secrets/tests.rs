@@ -4,6 +4,7 @@ use expect_test::{Expect, expect};
 
 use super::super::{File, read};
 use super::{Declared, FIELDS, Source};
+use crate::workload::Platform;
 
 fn file(text: &str) -> File {
     File {
@@ -99,9 +100,15 @@ fn a_variable_says_the_same_over_a_file_field_by_field() {
     };
     assert!(!db.required && more.required);
     let path = "/b".to_owned();
-    assert_eq!(db.source("kubernetes"), Some(&Source::File { path }));
+    assert_eq!(
+        db.source(Platform::Kubernetes),
+        Some(&Source::File { path })
+    );
     let name = "A".to_owned();
-    assert_eq!(db.source("sagemaker"), Some(&Source::Variable { name }));
+    assert_eq!(
+        db.source(Platform::SageMaker),
+        Some(&Source::Variable { name })
+    );
     let told: Vec<(&str, &str)> = (settings.layers.iter())
         .map(|layer| (layer.key.as_str(), layer.value.as_str()))
         .collect();
@@ -183,8 +190,9 @@ fn every_field_has_its_row_in_contracts_md() {
     let contracts = include_str!("../../../../CONTRACTS.md");
     for field in FIELDS {
         assert!(
-            contracts.contains(&format!("| `{field}` |")),
-            "{field} is not there"
+            contracts.contains(&format!("| `{}` |", field.name)),
+            "{} is not there",
+            field.name
         );
     }
 }

@@ -2,7 +2,9 @@
 
 use super::doors::{needed, told};
 use super::{file, read};
+use crate::error::Error;
 use crate::layers::{Key, Unset};
+use crate::settings::secrets::FIELDS;
 use crate::settings::{REGISTER, Settings};
 
 /// Values that are wrong for most settings, in one way or another.
@@ -11,14 +13,34 @@ const WRONG: &[&str] = &["true", "1", "\"\\n\"", "[[1]]", "1.5", "[\"\\n\"]"];
 /// Words that make a sentence hard to read, or hide what acts in it.
 const HARD: &[&str] = &["who", "whom", "whoever", "nobody", "told", "lies", "stands"];
 
-fn written(key: &Key, value: &str) -> Result<Settings, crate::Error> {
-    let text = format!("{}{} = {value}\n", needed(key.name), key.name);
-    read(&[file("/runtime.toml", &text)], std::iter::empty(), &[])
+fn written(key: &Key, value: &str) -> Result<Settings, Error> {
+    of_file(&format!("{}{} = {value}\n", needed(key.name), key.name))
 }
+
+/// The same of a field of a secret.
+fn declared(field: &Key, value: &str) -> Result<Settings, Error> {
+    let source = match field.name {
+        name if name.starts_with("from") => "",
+        _ => "from = \"env:A\"\n",
+    };
+    of_file(&format!("[secrets.a]\n{source}{} = {value}\n", field.name))
+}
+
+fn of_file(text: &str) -> Result<Settings, Error> {
+    read(&[file("/runtime.toml", text)], std::iter::empty(), &[])
+}
+
+/// Every row, each with what reads it.
+fn rows() -> impl Iterator<Item = (&'static Key, Written)> {
+    let keys = REGISTER.keys().map(|key| (key, written as Written));
+    keys.chain(FIELDS.iter().map(|field| (field, declared as Written)))
+}
+
+type Written = fn(&Key, &str) -> Result<Settings, Error>;
 
 #[test]
 fn every_example_is_a_value_of_its_setting() {
-    for key in REGISTER.keys() {
+    for (key, written) in rows() {
         if let Err(error) = written(key, key.example) {
             panic!("{} = {}: {}", key.name, key.example, error.report());
         }
@@ -44,8 +66,21 @@ fn every_default_value_is_what_holds_without_it() {
 }
 
 #[test]
+fn every_default_of_a_field_is_what_holds_without_it() {
+    let secrets = |text: &str| of_file(text).unwrap_or_else(|error| panic!("{}", error.report()));
+    let source = "[secrets.a]\nfrom = \"env:A\"\n";
+    for field in FIELDS {
+        let Unset::Value(default) = field.default else {
+            continue;
+        };
+        let with = secrets(&format!("{source}{} = {default}\n", field.name));
+        assert_eq!(with.secrets, secrets(source).secrets, "{}", field.name);
+    }
+}
+
+#[test]
 fn a_mistake_expects_what_the_register_says() {
-    for key in REGISTER.keys() {
+    for (key, written) in rows() {
         let expected = format!("expected {}\n", key.expected());
         let said = WRONG.iter().any(|wrong| match written(key, wrong) {
             Ok(_) => false,
@@ -57,7 +92,7 @@ fn a_mistake_expects_what_the_register_says() {
 
 #[test]
 fn every_setting_is_described_in_short_and_plain_sentences() {
-    for key in REGISTER.keys() {
+    for (key, _) in rows() {
         let sentences: Vec<&str> = key.doc.split_inclusive(". ").collect();
         assert!(
             (1..=3).contains(&sentences.len()) && key.doc.ends_with('.'),
