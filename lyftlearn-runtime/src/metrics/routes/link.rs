@@ -1,4 +1,4 @@
-//! The way to a StatsD server: whole lines or nothing of them.
+//! A connection to a server that takes lines: whole lines or nothing of them.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};

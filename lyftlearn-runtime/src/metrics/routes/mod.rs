@@ -7,6 +7,8 @@
 //! | `plan.rs` | whether metrics go there, and all that sending them takes |
 //! | `sender.rs` | what the agent runs |
 //!
+//! Prometheus is not sent anything: its folder has `answer.rs` instead.
+//!
 //! `routes!` below lists them. Nothing outside of a route's folder names it, but for the two that
 //! listen: PID 1 binds Prometheus's port, and StatsD's clients are heard here. Beside the folders
 //! is what routes share.

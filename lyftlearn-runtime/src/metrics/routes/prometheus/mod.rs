@@ -1,6 +1,8 @@
 //! Prometheus asks for what was counted, by HTTP: at the route's port, which PID 1 binds and the
 //! agent answers.
 
+#[cfg(all(feature = "agent", feature = "cli"))]
+pub(crate) mod answer;
 pub mod exposition;
 mod plan;
 mod settings;

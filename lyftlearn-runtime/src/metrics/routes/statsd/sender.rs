@@ -1,5 +1,5 @@
-//! Push: what was counted goes to the deployment's StatsD server, and so do lines that were
-//! received, byte for byte. **Nothing here waits for the server but this task itself.**
+//! Sends what was counted to the StatsD server, and lines that were received, byte for byte.
+//! **Only this task waits for the server.**
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -33,7 +33,7 @@ pub(super) fn start(plan: &Plan, means: &Means) -> Running {
         ending: Rc::clone(&ending),
     }));
     let (known, keep) = means.sent_before(delivered::METRICS_SENT);
-    let pusher = Pusher {
+    let sending = Sending {
         link: Link::new(plan.server.clone()),
         shared: Rc::clone(&relay.0),
         plan: plan.clone(),
@@ -47,7 +47,7 @@ pub(super) fn start(plan: &Plan, means: &Means) -> Running {
         keep,
     };
     let shared = Rc::clone(&relay.0);
-    let running = Running::start(ending, pusher.run(), move || shared.left());
+    let running = Running::start(ending, sending.run(), move || shared.left());
     if plan.relays {
         running.with_tap(Rc::new(move |lines| relay.offer(lines)))
     } else {
@@ -95,7 +95,7 @@ impl Shared {
     }
 }
 
-struct Pusher {
+struct Sending {
     link: Link,
     shared: Rc<Shared>,
     plan: Plan,
@@ -105,7 +105,7 @@ struct Pusher {
     keep: Keep,
 }
 
-impl Pusher {
+impl Sending {
     async fn run(mut self) {
         let mut due = tokio::time::interval(Duration::from_secs(self.plan.seconds.into()));
         due.set_missed_tick_behavior(MissedTickBehavior::Delay);
