@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 pub(crate) use super::protected::Refused;
+#[cfg(feature = "cli")]
 use super::protected::may_set;
 pub(crate) use confidant::Confidant;
 pub(super) use confidant::{KEYS, is_table};
