@@ -9,9 +9,9 @@
 //!
 //! Prometheus is not sent anything: its folder has `answer.rs` instead.
 //!
-//! `routes!` below lists them. Nothing outside of a route's folder names it, but for the two that
-//! listen: PID 1 binds Prometheus's port, and StatsD's clients are heard here. Beside the folders
-//! is what routes share.
+//! `routes!` below lists them, and everything about all routes follows from that list. Next to the
+//! folders is what routes share. Code elsewhere names a route only where it listens (PID 1 binds
+//! Prometheus's port, StatsD's clients are heard here), and in `doctor`, which tries the servers.
 
 #[cfg(all(feature = "agent", feature = "cli"))]
 mod deltas;
