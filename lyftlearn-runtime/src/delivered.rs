@@ -20,7 +20,7 @@ use crate::resolve::{Resolved, resolve};
 #[cfg(any(feature = "agent", feature = "cli"))]
 use crate::workload::Secret;
 #[cfg(feature = "agent")]
-use crate::workload::{Identity, Origin};
+use crate::workload::{CredentialPlan, Origin};
 use crate::workload::{Texts, Workload};
 
 /// What a program sees: the view that `run` or `exec` delivered to it, or, where
@@ -165,14 +165,14 @@ impl Endpoint {
     }
 
     /// As a source of credentials, which has every role assumed already.
-    pub(crate) fn identity(self) -> Identity {
-        Identity {
+    pub(crate) fn credential_plan(self) -> CredentialPlan {
+        CredentialPlan {
             origin: Origin::Container {
                 uri: Secret::new(self.uri),
                 token: Some(self.token),
                 token_file: None,
             },
-            ..Identity::default()
+            ..CredentialPlan::default()
         }
     }
 }

@@ -82,7 +82,7 @@ pub use platform::{DocumentVariable, Evidence};
 pub use resolve::{Resolved, resolve};
 pub use settings::{KEYS as SETTINGS, SECRET_FIELDS};
 pub use workload::{
-    Channel, ChannelMode, CredentialMode, CredentialSource, Credentials, Flavor, Group,
-    Hyperparameters, Identity, Job, Lifecycle, Metrics, Paths, Platform, Resources, Role, Secrets,
+    Channel, ChannelMode, CredentialMode, CredentialPlan, CredentialSource, Credentials, Flavor,
+    Group, Hyperparameters, Job, Lifecycle, Metrics, Paths, Platform, Resources, Role, Secrets,
     Texts, Topology, Workload,
 };

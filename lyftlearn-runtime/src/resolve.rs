@@ -15,7 +15,7 @@ use crate::settings::{self, Settings};
 use crate::toolkit;
 #[cfg(feature = "agent")]
 use crate::workload::Credentials;
-use crate::workload::{Identity, Platform, Role, Texts, Workload};
+use crate::workload::{CredentialPlan, Platform, Role, Texts, Workload};
 
 /// The workload, what it was concluded from, and what people should know.
 #[derive(Clone, Debug)]
@@ -30,8 +30,8 @@ pub struct Resolved {
     pub evidence: Vec<Evidence>,
     /// What is odd but stops nothing, one sentence each.
     pub problems: Vec<String>,
-    /// How the identity is obtained.
-    pub identity: Identity,
+    /// How credentials are obtained.
+    pub credential_plan: CredentialPlan,
     /// The job as SageMaker's toolkit shows it to a script: `SM_*`.
     #[cfg(feature = "cli")]
     pub(crate) toolkit: toolkit::View,
@@ -95,7 +95,7 @@ pub(crate) fn resolve_with(
         variables: reading.variables,
         evidence: detection.evidence,
         problems: reading.problems,
-        identity: reading.identity,
+        credential_plan: reading.credential_plan,
         #[cfg(feature = "cli")]
         settings,
         #[cfg(feature = "cli")]
@@ -143,11 +143,11 @@ fn toolkit_view(facts: &Facts, settings: &Settings, reading: &platform::Reading)
     })
 }
 
-/// How an identity is obtained here, and nothing else of the workload.
+/// How credentials are obtained here, and nothing else of the workload.
 #[cfg(feature = "agent")]
-pub(crate) fn identity(facts: &Facts) -> Result<(Credentials, Identity), Error> {
+pub(crate) fn credentials(facts: &Facts) -> Result<(Credentials, CredentialPlan), Error> {
     let ground = ground(facts, &[])?;
-    Ok(platform::identity(
+    Ok(platform::credentials(
         facts,
         &ground.settings,
         &ground.mounts,

@@ -356,7 +356,7 @@ const BY_PATH: &[&str] = &[
 /// Where a path is good enough, and why.
 const BY_PATH_ALL_THE_SAME: &[(&str, &str)] = &[
     // The kernel's own files of this process.
-    ("agent/orders.rs", "OpenOptions"),
+    ("agent/config.rs", "OpenOptions"),
     // Without another user there is nobody else.
     ("launch/profile.rs", "create_dir"),
     // Before the program.

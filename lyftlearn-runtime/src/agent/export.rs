@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::config::Metrics;
 use super::ingest::Tap;
-use super::orders::Metrics;
-use super::own::{self, Lost, Own};
+use super::runtime_metrics::{self, Lost, RuntimeMetrics};
 use super::scrape;
 use crate::contract::delivered;
 use crate::facts::wall_clock;
@@ -36,7 +36,7 @@ pub(super) struct Shown {
     sources: Vec<Source>,
     /// What came by StatsD.
     store: Option<Store>,
-    own: Own,
+    own: RuntimeMetrics,
     labels: Vec<(String, String)>,
     losses: Losses,
 }
@@ -44,7 +44,7 @@ pub(super) struct Shown {
 impl Shown {
     /// Of all sources, and of the runtime itself.
     fn snapshot(&self, selection: Selection) -> Snapshot {
-        let is_own = |series: &Series| series.name.starts_with(own::PREFIX);
+        let is_own = |series: &Series| series.name.starts_with(runtime_metrics::PREFIX);
         let mut received = self.store.as_ref().map(Store::snapshot);
         if let Some(received) = &mut received
             && selection == Selection::NotRelayed
@@ -69,7 +69,7 @@ impl Shown {
 
     /// Of a program that counts nowhere.
     #[cfg(test)]
-    pub(super) fn of_snapshot(snapshot: Snapshot, own: Own) -> Self {
+    pub(super) fn of_snapshot(snapshot: Snapshot, own: RuntimeMetrics) -> Self {
         Self {
             sources: vec![Box::new(move || Some(snapshot.clone()))],
             store: None,
@@ -87,36 +87,36 @@ impl Shown {
 impl Exporter {
     /// `store` has what came by StatsD.
     pub(super) fn start(
-        orders: Metrics,
+        config: Metrics,
         run: Option<Directory>,
-        own: Own,
+        own: RuntimeMetrics,
         store: Option<Store>,
     ) -> Self {
         let losses = Losses::default();
         let shown = Rc::new(Shown {
-            sources: region(run.as_ref(), orders.region_bytes)
+            sources: region(run.as_ref(), config.region_bytes)
                 .into_iter()
                 .collect(),
             store,
             own,
-            labels: orders.export.labels.clone(),
+            labels: config.export.labels.clone(),
             losses: losses.clone(),
         });
         let means = Means {
-            labels: orders.export.labels.clone(),
+            labels: config.export.labels.clone(),
             run: run.clone(),
             counted: {
                 let shown = Rc::clone(&shown);
                 Rc::new(move |selection| shown.snapshot(selection))
             },
-            begun: Rc::new(begun(orders.begun)),
+            begun: Rc::new(begun(config.begun)),
             losses,
         };
         Self {
             shown,
-            running: orders.export.start(&means),
+            running: config.export.start(&means),
             run,
-            flush: Duration::try_from_secs_f64(orders.flush_seconds).unwrap_or_default(),
+            flush: Duration::try_from_secs_f64(config.flush_seconds).unwrap_or_default(),
         }
     }
 
@@ -175,7 +175,7 @@ fn begun(seconds: f64) -> impl Fn(&Series) -> Duration {
     let all = Duration::try_from_secs_f64(seconds).unwrap_or_default();
     let of_this_agent = wall_clock();
     move |series| {
-        if own::begins_anew(series) {
+        if runtime_metrics::begins_anew(series) {
             of_this_agent
         } else {
             all

@@ -7,7 +7,7 @@ use crate::error::{ErrorKind, Fault};
 #[derive(Debug)]
 pub(super) enum AgentFault {
     Parent,
-    Orders,
+    AgentConfig,
     Socket,
     Runtime,
 }
@@ -16,7 +16,7 @@ impl fmt::Display for AgentFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Parent => "cannot serve as agent: not started by lyftlearn-runtime run",
-            Self::Orders => "cannot serve as agent: no orders that it understands",
+            Self::AgentConfig => "cannot serve as agent: no orders that it understands",
             Self::Socket => "cannot serve as agent: a socket was not handed over",
             Self::Runtime => "cannot serve as agent",
         })
@@ -54,7 +54,7 @@ mod tests {
         "#]]
         .assert_eq(&reports([
             AgentFault::Parent,
-            AgentFault::Orders,
+            AgentFault::AgentConfig,
             AgentFault::Socket,
             AgentFault::Runtime,
         ]));

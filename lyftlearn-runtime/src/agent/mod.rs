@@ -5,15 +5,15 @@
 //! StatsD, exports metrics, and answers on `agent.sock` in the run directory: who connects is
 //! sent its state as one line of JSON.
 
+mod config;
 mod endpoint;
 mod export;
 mod fault;
 mod ingest;
 mod ledger;
 mod log;
-mod orders;
-mod own;
 mod places;
+mod runtime_metrics;
 mod scrape;
 mod secrets;
 
@@ -28,17 +28,17 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::LocalSet;
 
-pub(crate) use orders::{Metrics, ORDERS, Orders, Run, Socket};
+pub(crate) use config::{AgentConfig, CONFIG_VARIABLE, Metrics, Run, Socket};
 
 use crate::credentials::{Broker, Report, Summary, take_over};
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::metrics::store::Store;
+use config::Sockets;
 use endpoint::{Endpoint, Refusals};
 use fault::AgentFault;
 use ingest::Ingest;
 use log::Log;
-use orders::Sockets;
 
 /// What it says of itself.
 #[derive(Serialize)]
@@ -68,9 +68,9 @@ pub(crate) fn serve(parent: u32) -> Result<(), Error> {
     if std::os::unix::process::parent_id() != parent {
         return Err(AgentFault::Parent.into());
     }
-    let orders = Orders::received(&Facts::capture(Vec::new()))?;
+    let config = AgentConfig::received(&Facts::capture(Vec::new()))?;
     // Before the next step, which makes its own files root's.
-    let sockets = orders.take_sockets()?;
+    let sockets = config.take_sockets()?;
     places::make_room();
     // It holds keys: no core dump, and no look into its memory or environment.
     nix::sys::prctl::set_dumpable(false)
@@ -80,7 +80,7 @@ pub(crate) fn serve(parent: u32) -> Result<(), Error> {
         .build()
         .map_err(|err| Error::from(AgentFault::Runtime).because(err.kind()))?;
     LocalSet::new()
-        .block_on(&runtime, run(orders, sockets, parent))
+        .block_on(&runtime, run(config, sockets, parent))
         .map_err(|err| Error::from(AgentFault::Runtime).because(err.kind()))
 }
 
@@ -99,11 +99,11 @@ async fn stay_alive() {
     }
 }
 
-async fn run(orders: Orders, sockets: Sockets, parent: u32) -> std::io::Result<()> {
+async fn run(config: AgentConfig, sockets: Sockets, parent: u32) -> std::io::Result<()> {
     tokio::task::spawn_local(stay_alive());
-    let run = orders.take_directory();
+    let run = config.take_directory();
     let log = Log {
-        quiet: orders.quiet,
+        quiet: config.quiet,
     };
     let mut service = Service {
         started: Instant::now(),
@@ -111,8 +111,10 @@ async fn run(orders: Orders, sockets: Sockets, parent: u32) -> std::io::Result<(
         refusals: Refusals::default(),
         ingest: None,
     };
-    if let (Some((identity, token)), Some(listener)) = (orders.identity, sockets.credentials) {
-        let broker = Broker::new(&identity);
+    if let (Some((credential_plan, token)), Some(listener)) =
+        (config.credential_plan, sockets.credentials)
+    {
+        let broker = Broker::new(&credential_plan);
         let first = sockets.first.as_ref().and_then(take_over);
         broker.keep(first, move |name, report| tell(log, name, &report));
         let endpoint = Endpoint {
@@ -124,21 +126,21 @@ async fn run(orders: Orders, sockets: Sockets, parent: u32) -> std::io::Result<(
         service.broker = Some(broker);
     }
     let ages = secrets::Ages::default();
-    if let Some(run) = run.clone().filter(|_| orders.secrets) {
+    if let Some(run) = run.clone().filter(|_| config.secrets) {
         tokio::task::spawn_local(secrets::follow(parent, run, Rc::clone(&ages)));
     }
-    let store = orders
+    let store = config
         .statsd
         .map(|rules| Store::over(sockets.store.as_ref(), rules));
-    let exporter = orders.metrics.map(|orders| {
-        let sources = own::Sources {
+    let exporter = config.metrics.map(|config| {
+        let sources = runtime_metrics::Sources {
             broker: service.broker.clone(),
             refusals: Rc::clone(&service.refusals),
             ledger: ledger::Ledger::new(sockets.ledger),
             ages,
         };
-        let own = own::Own::new(&orders, run.clone(), sources);
-        export::Exporter::start(orders, run, own, store.clone())
+        let own = runtime_metrics::RuntimeMetrics::new(&config, run.clone(), sources);
+        export::Exporter::start(config, run, own, store.clone())
     });
     if let Some(exporter) = &exporter {
         exporter.serve(sockets.scrape, sockets.metrics)?;
@@ -160,7 +162,7 @@ fn into_tokio(listener: std::net::TcpListener) -> std::io::Result<TcpListener> {
 }
 
 fn tell(log: Log, name: &str, report: &Report) {
-    let identity = if name.is_empty() { "default" } else { name };
+    let credential_plan = if name.is_empty() { "default" } else { name };
     match report {
         Report::Failing {
             cause,
@@ -168,16 +170,22 @@ fn tell(log: Log, name: &str, report: &Report) {
         } => {
             let left = seconds_left.map_or("none".to_owned(), |seconds| seconds.to_string());
             let fields = [
-                ("identity", identity),
+                ("identity", credential_plan),
                 ("seconds_left", &left),
                 ("cause", &cause.to_string()),
             ];
             log.warn("credentials-not-refreshed", &fields);
         }
-        Report::Recovered => log.warn("credentials-refreshed-again", &[("identity", identity)]),
+        Report::Recovered => log.warn(
+            "credentials-refreshed-again",
+            &[("identity", credential_plan)],
+        ),
         Report::Skewed { seconds } => log.warn(
             "clock-skewed",
-            &[("seconds_ahead", &seconds.to_string()), ("of", identity)],
+            &[
+                ("seconds_ahead", &seconds.to_string()),
+                ("of", credential_plan),
+            ],
         ),
     }
 }

@@ -19,7 +19,7 @@ use super::container::Skew;
 use super::fault::Cause;
 use super::schedule;
 use super::source::{Fetched, Source, now};
-use crate::workload::Identity;
+use crate::workload::CredentialPlan;
 
 /// Several SDKs never stop waiting, and one never asks twice.
 const PATIENCE: Duration = Duration::from_millis(800);
@@ -129,11 +129,11 @@ struct Document<'a> {
 }
 
 impl Broker {
-    pub(crate) fn new(identity: &Identity) -> Self {
-        let default = Source::new(identity).map(|source| (DEFAULT.to_owned(), source));
-        let roles = identity.roles.iter();
+    pub(crate) fn new(plan: &CredentialPlan) -> Self {
+        let default = Source::new(plan).map(|source| (DEFAULT.to_owned(), source));
+        let roles = plan.roles.iter();
         let roles =
-            roles.filter_map(|(name, role)| Some((name.clone(), Source::role(identity, role)?)));
+            roles.filter_map(|(name, role)| Some((name.clone(), Source::role(plan, role)?)));
         let held = default.into_iter().chain(roles).map(|(name, source)| {
             let held = Held {
                 source,

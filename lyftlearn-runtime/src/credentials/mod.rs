@@ -40,8 +40,8 @@ use aws_smithy_runtime_api::client::http::{SharedHttpClient, http_client_fn};
 use crate::delivered::Endpoint;
 use crate::error::Error;
 use crate::facts::Facts;
-use crate::resolve::identity;
-use crate::workload::{CredentialMode, CredentialSource, Credentials, Identity};
+use crate::resolve::credentials;
+use crate::workload::{CredentialMode, CredentialPlan, CredentialSource, Credentials};
 use fault::CredentialsFault;
 
 /// The container's identity, for any AWS SDK client: what the runtime serves, or, where
@@ -71,24 +71,24 @@ pub fn provider() -> Result<SharedCredentialsProvider, Error> {
 
 /// The same, for those who want to know why there are none.
 pub(crate) fn source_here(facts: &Facts) -> Result<(Credentials, Source), Error> {
-    let (credentials, identity) = match Endpoint::here(facts) {
+    let (credentials, plan) = match Endpoint::here(facts) {
         Some(endpoint) => {
             let credentials = Credentials {
                 source: CredentialSource::Container,
                 mode: CredentialMode::Broker,
                 isolated: false,
             };
-            (credentials, endpoint.identity())
+            (credentials, endpoint.credential_plan())
         }
-        None => identity(facts)?,
+        None => credentials(facts)?,
     };
-    let source = source(&credentials, &identity)?;
+    let source = source(&credentials, &plan)?;
     Ok((credentials, source))
 }
 
 /// The source of an identity that was resolved.
-pub(crate) fn source(credentials: &Credentials, identity: &Identity) -> Result<Source, Error> {
-    Source::new(identity).ok_or_else(|| {
+pub(crate) fn source(credentials: &Credentials, plan: &CredentialPlan) -> Result<Source, Error> {
+    Source::new(plan).ok_or_else(|| {
         if credentials.isolated {
             CredentialsFault::Isolated.into()
         } else {
@@ -98,8 +98,8 @@ pub(crate) fn source(credentials: &Credentials, identity: &Identity) -> Result<S
 }
 
 /// For what stands on the internet: through a proxy, where the environment names one.
-fn internet(identity: &Identity) -> SharedHttpClient {
-    let roots = identity.roots.clone();
+fn internet(plan: &CredentialPlan) -> SharedHttpClient {
+    let roots = plan.roots.clone();
     http_client_fn(move |settings, components| {
         trust::connector(roots.as_ref(), |context| {
             let mut connector = Connector::builder()

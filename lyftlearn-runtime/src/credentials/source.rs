@@ -18,7 +18,7 @@ use super::container::{Container, Skew};
 use super::fault::Cause;
 use super::internet;
 use super::sts::Sts;
-use crate::workload::{Assumption, Identity, Origin};
+use crate::workload::{Assumption, CredentialPlan, Origin};
 
 /// Where credentials come from, and what is made of them.
 #[derive(Debug)]
@@ -50,15 +50,13 @@ pub(crate) struct Fetched {
 
 impl Source {
     /// `None` where there is no source.
-    pub(crate) fn new(identity: &Identity) -> Option<Self> {
-        let base = match &identity.origin {
+    pub(crate) fn new(plan: &CredentialPlan) -> Option<Self> {
+        let base = match &plan.origin {
             Origin::Environment => Base::Environment(EnvironmentVariableCredentialsProvider::new()),
-            Origin::Profile { name } => Base::Profile(internet(identity), name.clone()),
+            Origin::Profile { name } => Base::Profile(internet(plan), name.clone()),
             Origin::Imds => Base::Imds(Box::new(
                 ImdsCredentialsProvider::builder()
-                    .configure(
-                        &ProviderConfig::without_region().with_http_client(internet(identity)),
-                    )
+                    .configure(&ProviderConfig::without_region().with_http_client(internet(plan)))
                     .build(),
             )),
             Origin::WebIdentity { role, token_file } => Base::WebIdentity {
@@ -73,28 +71,28 @@ impl Source {
                 uri.clone(),
                 token.clone(),
                 token_file.clone(),
-                identity.roots.as_ref(),
+                plan.roots.as_ref(),
             ))),
             Origin::None => return None,
         };
         Some(Self {
             base,
-            sts: Sts::new(identity),
-            assume: identity.assume.clone(),
-            session: identity.session_name.clone(),
+            sts: Sts::new(plan),
+            assume: plan.assume.clone(),
+            session: plan.session_name.clone(),
         })
     }
 
     /// Another role, assumed with the same origin's credentials.
     #[cfg(feature = "cli")]
-    pub(crate) fn role(identity: &Identity, role: &str) -> Option<Self> {
+    pub(crate) fn role(plan: &CredentialPlan, role: &str) -> Option<Self> {
         let assume = Some(Assumption {
             role: role.to_owned(),
             ..Assumption::default()
         });
-        Self::new(&Identity {
+        Self::new(&CredentialPlan {
             assume,
-            ..identity.clone()
+            ..plan.clone()
         })
     }
 

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::fault::Cause;
 use super::source::{Fetched, Source};
-use crate::workload::Identity;
+use crate::workload::CredentialPlan;
 
 /// Many containers start at one moment: what they were refused together they do not ask for
 /// together again.
@@ -15,9 +15,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(3);
 
 /// Asks until there are some, or the identity's patience is over. Even a refusal is asked
 /// again: an association or a policy of a minute ago is not yet known everywhere.
-pub(crate) async fn first(identity: &Identity) -> Result<Fetched, Cause> {
-    let source = Source::new(identity).ok_or(Cause::Sdk("the source gave none"))?;
-    let until = Instant::now() + Duration::from_secs(identity.startup_seconds.into());
+pub(crate) async fn first(plan: &CredentialPlan) -> Result<Fetched, Cause> {
+    let source = Source::new(plan).ok_or(Cause::Sdk("the source gave none"))?;
+    let until = Instant::now() + Duration::from_secs(plan.startup_seconds.into());
     let mut last = Cause::TimedOut;
     let mut longest = FIRST_WAIT;
     loop {

@@ -16,7 +16,7 @@ use super::container::read_token;
 use super::fault::{Cause, kernels_word};
 use super::internet;
 use super::trust::RootsFault;
-use crate::workload::{Assumption, Identity};
+use crate::workload::{Assumption, CredentialPlan};
 
 /// One attempt, and all of them; the broker tries again by itself.
 const ATTEMPT: Duration = Duration::from_secs(5);
@@ -34,12 +34,12 @@ pub(super) struct Sts {
 impl Sts {
     /// `None` without a region: the global endpoint is one more thing to fail, and some
     /// regions it does not serve.
-    pub(super) fn new(identity: &Identity) -> Option<Self> {
-        let region = identity.region.clone()?;
+    pub(super) fn new(plan: &CredentialPlan) -> Option<Self> {
+        let region = plan.region.clone()?;
         let mut config = Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(region))
-            .http_client(internet(identity))
+            .http_client(internet(plan))
             .sleep_impl(TokioSleep::new())
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
             .timeout_config(
@@ -49,7 +49,7 @@ impl Sts {
                     .operation_timeout(WHOLE)
                     .build(),
             );
-        config.set_endpoint_url(identity.sts_endpoint.clone());
+        config.set_endpoint_url(plan.sts_endpoint.clone());
         Some(Self {
             config: config.build(),
         })
@@ -110,8 +110,11 @@ impl Sts {
 
 /// Who the credentials belong to: an ARN. Nobody needs a permission to ask that.
 #[cfg(feature = "cli")]
-pub(crate) async fn caller(identity: &Identity, credentials: Credentials) -> Result<String, Cause> {
-    let sts = Sts::new(identity).ok_or(Cause::NoRegion)?;
+pub(crate) async fn caller(
+    plan: &CredentialPlan,
+    credentials: Credentials,
+) -> Result<String, Cause> {
+    let sts = Sts::new(plan).ok_or(Cause::NoRegion)?;
     let answer = sts.as_(credentials).get_caller_identity().send().await;
     let answer = answer.map_err(|err| cause("GetCallerIdentity", &err))?;
     answer.arn.ok_or(Cause::Malformed)

@@ -1,9 +1,9 @@
 //! Workload in; variables and files out. **Cannot tell where it runs.**
 
+mod credentials;
 mod environment;
 mod fault;
 mod files;
-mod identity;
 mod reason;
 mod run_dir;
 pub(crate) mod secrets;
@@ -14,8 +14,8 @@ mod variables;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
+pub(crate) use credentials::{Offer, Presented, changes, write as write_credentials};
 pub(crate) use environment::{Environment, Layers, SecretVariable, Source, environment, layered};
-pub(crate) use identity::{Offer, Presented, changes, write as write_identity};
 pub(crate) use reason::{Written, forget as forget_reason, write as write_reason};
 use run_dir::RunDir;
 pub(crate) use run_dir::{Keeper, Recipient};

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::identity::Changes;
+use super::credentials::Changes;
 use crate::contract::{delivered as names, statsd};
 use crate::held::Directory;
 

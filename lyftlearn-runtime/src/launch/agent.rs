@@ -19,7 +19,7 @@ use crate::init::{self, Helper, Policy};
 use crate::metrics::routes::Export;
 use crate::outcome::Skew;
 use crate::settings::Settings;
-use crate::workload::{Identity, Workload};
+use crate::workload::{CredentialPlan, Workload};
 
 /// A server that has not taken it by then will not.
 const LONGEST_FLUSH: Duration = Duration::from_secs(2);
@@ -29,13 +29,13 @@ const LONGEST_FLUSH: Duration = Duration::from_secs(2);
     not(feature = "agent"),
     allow(dead_code, reason = "without an agent nobody asks")
 )]
-pub(super) struct Needs<'a> {
+pub(super) struct Inputs<'a> {
     pub(super) settings: &'a Settings,
     /// Where its own socket goes; without a run directory nobody would find it.
     pub(super) run: Option<&'a Directory>,
     /// How long the region is that lies there.
     pub(super) region_bytes: Option<u64>,
-    pub(super) identity: &'a Identity,
+    pub(super) credential_plan: &'a CredentialPlan,
     pub(super) endpoint: Option<credentials::Bound>,
     /// Where the first credentials lie, when the start has waited for them.
     pub(super) first: Option<UnixDatagram>,
@@ -117,17 +117,17 @@ pub(super) fn scrape(_: &Export, _: &mut Vec<String>) -> Option<TcpListener> {
 
 /// The agent, ready to be started, where `descriptors` are there for one.
 #[cfg(feature = "agent")]
-pub(super) fn helper(facts: &Facts, descriptors: bool, mut needs: Needs<'_>) -> Option<Helper> {
+pub(super) fn helper(facts: &Facts, descriptors: bool, mut inputs: Inputs<'_>) -> Option<Helper> {
     if !descriptors {
         return None;
     }
-    start::helper(facts, &mut needs).unwrap_or_else(|err| {
-        needs.problems.push(format!("no agent: {}", err.kind()));
+    start::helper(facts, &mut inputs).unwrap_or_else(|err| {
+        inputs.problems.push(format!("no agent: {}", err.kind()));
         None
     })
 }
 
 #[cfg(not(feature = "agent"))]
-pub(super) fn helper(_: &Facts, _: bool, _: Needs<'_>) -> Option<Helper> {
+pub(super) fn helper(_: &Facts, _: bool, _: Inputs<'_>) -> Option<Helper> {
     None
 }

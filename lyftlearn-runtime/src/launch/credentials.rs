@@ -4,7 +4,7 @@ use std::net::TcpListener;
 
 use super::account::Account;
 use crate::contract::delivered as names;
-use crate::deliver::{Offer, Presented, write_identity};
+use crate::deliver::{Offer, Presented, write_credentials};
 use crate::delivered::endpoint;
 use crate::facts::Facts;
 use crate::held::Directory;
@@ -26,7 +26,7 @@ pub(super) struct Bound {
 
 /// What the user has said of `credentials.mode`.
 pub(crate) fn is_native(settings: &Settings) -> bool {
-    settings.identity.mode == Some(CredentialMode::Native)
+    settings.credentials.mode == Some(CredentialMode::Native)
 }
 
 /// What there is to say where no identity was found: SDKs find none by themselves, or may.
@@ -120,7 +120,7 @@ pub(super) fn presented(
     problems.extend(about_lost_profiles(&lost, true));
     let competing = Competing::here(facts);
     let token_file = run.and_then(|run| {
-        write_identity(run, &bound.uri, &bound.token)
+        write_credentials(run, &bound.uri, &bound.token)
             .inspect_err(|err| {
                 problems.push(format!(
                     "cannot write the credential endpoint's token: {}; some clients read it only from a file",

@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use super::account::{self, Account};
-use super::agent::{self, Needs};
+use super::agent::{self, Inputs};
 use super::announcement;
 use super::credentials;
 use super::environment::{Gathered, no_room};
@@ -180,7 +180,7 @@ fn write(
         run.as_ref(),
         &mut delivery.problems,
     );
-    let profiles = profile::write(&settings.identity.profile_files, owner);
+    let profiles = profile::write(&settings.credentials.profile_files, owner);
     delivery.problems.extend(profiles);
     let obtained = decided.obtained;
     *locked(kept) = secrets::keep_set(settings, &obtained, run.as_ref(), &mut delivery.problems)?;
@@ -206,7 +206,7 @@ fn write(
     let helper = agent::helper(
         facts,
         descriptors,
-        Needs {
+        Inputs {
             export: &export,
             flush: agent::flush_time(&decided.policy),
             stages: stages.all,
@@ -216,7 +216,7 @@ fn write(
             settings,
             run: run.as_ref(),
             region_bytes: region.as_ref().map(region::Place::bytes),
-            identity: &resolved.identity,
+            credential_plan: &resolved.credential_plan,
             endpoint,
             first: decided.first,
             statsd: listening,

@@ -98,7 +98,7 @@ impl Fault for RequiredFault {
 
 /// Whether the start waits for somebody else.
 pub(super) fn waits(resolved: &Resolved) -> bool {
-    resolved.identity.required
+    resolved.credential_plan.required
 }
 
 /// Waits for the first credentials, where they are required, and returns where they lie for
@@ -110,7 +110,7 @@ pub(super) fn awaited(
     account: Option<&Account>,
     serves: bool,
 ) -> Result<Option<UnixDatagram>, Error> {
-    if !resolved.identity.required {
+    if !resolved.credential_plan.required {
         return Ok(None);
     }
     let credentials = &resolved.workload.credentials;
@@ -143,12 +143,12 @@ fn asked(_: &Facts, _: &Resolved) -> Result<Option<UnixDatagram>, Error> {
 /// Has a helper process ask until it gets an answer.
 #[cfg(feature = "agent")]
 fn asked(facts: &Facts, resolved: &Resolved) -> Result<Option<UnixDatagram>, Error> {
-    let identity = &resolved.identity;
-    let patience = std::time::Duration::from_secs(identity.startup_seconds.into());
+    let plan = &resolved.credential_plan;
+    let patience = std::time::Duration::from_secs(plan.startup_seconds.into());
     // Without them the agent asks once more.
     let (agents, helpers) = UnixDatagram::pair().ok().unzip();
     let answer: Option<Answer> =
-        super::helper_process::ask(facts, ARGUMENT, identity, patience, helpers);
+        super::helper_process::ask(facts, ARGUMENT, plan, patience, helpers);
     let (cause, waited) = match answer {
         Some(Answer { cause: None, .. }) => return Ok(agents),
         Some(Answer {
@@ -159,7 +159,7 @@ fn asked(facts: &Facts, resolved: &Resolved) -> Result<Option<UnixDatagram>, Err
     };
     let fault = RequiredFault::NotGiven {
         source: resolved.workload.credentials.source,
-        seconds: waited.then_some(identity.startup_seconds),
+        seconds: waited.then_some(plan.startup_seconds),
     };
     Err(Error::from(fault).because(cause))
 }
@@ -177,10 +177,10 @@ struct Answer {
 /// Runs in the helper process.
 #[cfg(feature = "agent")]
 pub(super) fn helper(arguments: &[std::ffi::OsString]) -> Result<u8, Error> {
-    super::helper_process::run(ARGUMENT, arguments, async |identity| {
+    super::helper_process::run(ARGUMENT, arguments, async |plan| {
         // Taken first: a process that the source starts must not get it.
         let socket = ListenFd::from_env().take_unix_datagram(0).ok().flatten();
-        let cause = match crate::credentials::first(&identity).await {
+        let cause = match crate::credentials::first(&plan).await {
             Ok(first) => {
                 if let Some(socket) = socket {
                     crate::credentials::hand_over(&first, &socket);

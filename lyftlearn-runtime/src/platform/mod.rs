@@ -2,6 +2,7 @@
 //! adds a file here and touches nothing below the model.
 
 mod conventions;
+mod credentials;
 mod delivered;
 mod documents;
 mod end;
@@ -9,7 +10,6 @@ mod fault;
 #[cfg(test)]
 mod fuzz;
 mod hyperparameters;
-mod identity;
 mod kubernetes;
 mod local;
 mod misplaced;
@@ -37,8 +37,8 @@ pub(crate) use end::End;
 use end::{Grace, lifecycle};
 
 #[cfg(feature = "cli")]
-pub(crate) use identity::NO_IDENTITY;
-pub(crate) use identity::region;
+pub(crate) use credentials::NO_IDENTITY;
+pub(crate) use credentials::region;
 pub(crate) use originals::Originals;
 #[cfg(feature = "cli")]
 pub(crate) use profile::{Competing, of_nowhere as profiles_of_nowhere};
@@ -61,7 +61,7 @@ use crate::metrics::routes::Export;
 use crate::settings::Settings;
 use crate::signal;
 use crate::workload::{
-    Channel, Flavor, Identity, Job, Metrics, Paths, Platform, Role, Secrets, Texts, Topology,
+    Channel, CredentialPlan, Flavor, Job, Metrics, Paths, Platform, Role, Secrets, Texts, Topology,
     Workload,
 };
 
@@ -96,7 +96,7 @@ pub(crate) struct Reading {
     #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "a start needs it"))]
     pub(crate) end: End,
     pub(crate) originals: Originals,
-    pub(crate) identity: Identity,
+    pub(crate) credential_plan: CredentialPlan,
     #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "a start needs it"))]
     pub(crate) export: Export,
     pub(crate) problems: Vec<String>,
@@ -265,7 +265,8 @@ pub(crate) fn read(
         drain_seconds: settings.drain_seconds,
     };
     let lifecycle = lifecycle(&end, part.grace.source, settings)?;
-    let (credentials, identity) = identity::read(&world, detection, &part.job, &mut problems);
+    let (credentials, credential_plan) =
+        credentials::read(&world, detection, &part.job, &mut problems);
     let export = routes::read(&world, detection, &part.job, &part.topology, &mut problems);
     let workload = Workload {
         platform: detection.platform,
@@ -293,7 +294,7 @@ pub(crate) fn read(
     let originals = originals::read(&world, &workload, part.documents, order)?;
     Ok(Reading {
         originals,
-        identity,
+        credential_plan,
         export,
         workload,
         values,
@@ -303,14 +304,14 @@ pub(crate) fn read(
     })
 }
 
-/// How an identity is obtained, and nothing else.
+/// How credentials are obtained, and nothing else.
 #[cfg(feature = "agent")]
-pub(crate) fn identity(
+pub(crate) fn credentials(
     facts: &Facts,
     settings: &Settings,
     mounts: &[Mount],
     detection: &Detection,
-) -> (crate::workload::Credentials, Identity) {
+) -> (crate::workload::Credentials, CredentialPlan) {
     let world = World {
         facts,
         settings,
@@ -318,7 +319,7 @@ pub(crate) fn identity(
         word: detection.word.clone(),
         variables: &[],
     };
-    identity::read(&world, detection, &Job::default(), &mut Vec::new())
+    credentials::read(&world, detection, &Job::default(), &mut Vec::new())
 }
 
 /// The part of the workload that one platform fills.

@@ -15,7 +15,7 @@ pub(crate) enum Server {
     SecretsManager,
     ParameterStore,
     Kms,
-    Identity,
+    Credentials,
 }
 
 impl fmt::Display for Server {
@@ -25,7 +25,7 @@ impl fmt::Display for Server {
             Self::SecretsManager => "Secrets Manager",
             Self::ParameterStore => "Parameter Store",
             Self::Kms => "KMS",
-            Self::Identity => "the source of the identity",
+            Self::Credentials => "the source of the identity",
         })
     }
 }
@@ -292,7 +292,7 @@ mod tests {
                 Server::SecretsManager,
                 Server::ParameterStore,
                 Server::Kms,
-                Server::Identity,
+                Server::Credentials,
             ]
             .map(server_of),
         ));

@@ -3,11 +3,11 @@
 //! Low to high: built-in, the image's `runtime.toml`, the config directory's
 //! `runtime.toml`, `LYFTLEARN_RUNTIME_*`, the command line.
 
+mod credentials;
 mod documents;
 #[cfg(test)]
 mod fuzz;
 mod general;
-mod identity;
 mod lifecycle;
 mod outcome;
 mod program;
@@ -16,9 +16,9 @@ pub(crate) mod secrets;
 
 use std::collections::BTreeMap;
 
+pub(crate) use credentials::{AssumeRole, Credentials};
 pub(crate) use documents::{Encoding, SkewGuard};
 pub(crate) use general::{Agent, Log};
-pub(crate) use identity::{AssumeRole, Identity};
 pub(crate) use lifecycle::SignalScope;
 #[cfg(feature = "cli")]
 pub(crate) use program::commands_of;
@@ -48,7 +48,7 @@ const BEFORE_METRICS: [&[Key]; 5] = [
     general::KEYS,
     program::KEYS,
     lifecycle::KEYS,
-    identity::KEYS,
+    credentials::KEYS,
     documents::KEYS,
 ];
 const METRICS: &[&[Key]] = routes::SECTIONS;
@@ -109,7 +109,7 @@ pub(crate) struct Settings {
     /// `UID`, `NAME`, `UID:GID` and so on, as `docker run --user` takes it. `None`: as started.
     pub(crate) user: Option<String>,
     pub(crate) agent: Agent,
-    pub(crate) identity: Identity,
+    pub(crate) credentials: Credentials,
     pub(crate) encoding: Encoding,
     /// Where a downwardAPI volume is mounted.
     pub(crate) podinfo_dir: String,
@@ -245,7 +245,7 @@ impl Settings {
             exit_remap: from.value("lifecycle.exit_remap", lifecycle::exit_remap),
             user: from.optional("user", text),
             agent: from.value("agent", one_of),
-            identity: Identity::read(&mut from),
+            credentials: Credentials::read(&mut from),
             encoding: from.value("hyperparameters.encoding", one_of),
             podinfo_dir: from.value("job.podinfo_dir", path),
             allowed_variables,

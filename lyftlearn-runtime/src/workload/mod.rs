@@ -3,8 +3,8 @@
 //! these field names.
 
 mod conventions;
+mod credential_plan;
 mod hyperparameters;
-mod identity;
 mod pieces;
 mod texts;
 
@@ -14,15 +14,15 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use conventions::Conventions;
-pub use hyperparameters::Hyperparameters;
-pub(crate) use hyperparameters::{JSON, NUMBER, TRUTH, WHOLE_NUMBER};
-pub(crate) use hyperparameters::{as_bool, as_float, as_int, as_json, nearest};
-pub use identity::Identity;
+pub use credential_plan::CredentialPlan;
 #[cfg_attr(
     not(feature = "agent"),
     allow(unused_imports, reason = "who asks waits on a network")
 )]
-pub(crate) use identity::{Assumption, Origin, Roots, Secret};
+pub(crate) use credential_plan::{Assumption, Origin, Roots, Secret};
+pub use hyperparameters::Hyperparameters;
+pub(crate) use hyperparameters::{JSON, NUMBER, TRUTH, WHOLE_NUMBER};
+pub(crate) use hyperparameters::{as_bool, as_float, as_int, as_json, nearest};
 pub(crate) use pieces::{Piece, Pieces};
 pub use texts::Texts;
 

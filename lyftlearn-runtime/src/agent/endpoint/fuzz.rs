@@ -8,7 +8,7 @@ use tokio::task::LocalSet;
 use super::{Endpoint, HEAD_BYTES, Places};
 use crate::credentials::Broker;
 use crate::fuzz::{CANARY, Draw, target};
-use crate::workload::{Identity, Secret};
+use crate::workload::{CredentialPlan, Secret};
 
 const METHODS: &[&str] = &["GET", "GET", "GET", "HEAD", "POST", "CONNECT", "get", "X"];
 const PATHS: &[&str] = &[
@@ -94,7 +94,7 @@ pub(in crate::agent) fn answers(
 fn requests_of_anybody(draw: &mut Draw<'_>) {
     let stream = requests(draw, PATHS, HEADERS);
     let endpoint = Endpoint {
-        broker: Broker::new(&Identity::default()),
+        broker: Broker::new(&CredentialPlan::default()),
         token: Rc::new(Secret::new(CANARY.to_owned())),
         refusals: Rc::default(),
     };

@@ -10,13 +10,13 @@ use proptest::prelude::*;
 
 use super::{Endpoint, Refusal, in_words};
 use crate::credentials::{Broker, Cause, Unavailable};
-use crate::workload::{Identity, Secret};
+use crate::workload::{CredentialPlan, Secret};
 
 const TOKEN: &str = "0123456789abcdef";
 
 fn endpoint() -> Endpoint {
     Endpoint {
-        broker: Broker::new(&Identity::default()),
+        broker: Broker::new(&CredentialPlan::default()),
         token: Rc::new(Secret::new(TOKEN.to_owned())),
         refusals: Rc::default(),
     }

@@ -1,9 +1,9 @@
 //! Any bytes through the real parser of `/metrics`.
 
+use super::super::config::Metrics;
 use super::super::endpoint::fuzz::{answers, requests};
 use super::super::ledger::Ledger;
-use super::super::orders::Metrics;
-use super::super::own::{Own, Sources};
+use super::super::runtime_metrics::{RuntimeMetrics, Sources};
 use super::{Places, Shown, connection};
 use crate::fuzz::{Draw, target};
 use crate::metrics::region::{Series, Snapshot, Value};
@@ -53,8 +53,8 @@ fn counted(draw: &mut Draw<'_>) -> Snapshot {
     }
 }
 
-fn own() -> Own {
-    let orders = Metrics {
+fn own() -> RuntimeMetrics {
+    let config = Metrics {
         export: crate::metrics::routes::Export::default(),
         region_bytes: None,
         stages: Vec::new(),
@@ -70,7 +70,7 @@ fn own() -> Own {
         ledger: Ledger::new(None),
         ages: std::rc::Rc::default(),
     };
-    Own::new(&orders, None, sources)
+    RuntimeMetrics::new(&config, None, sources)
 }
 
 fn scrapes(draw: &mut Draw<'_>) {

@@ -1,7 +1,7 @@
 //! `doctor`: asks everything that a program will need, and says what to do about each
 //! failure.
 
-mod identity;
+mod credentials;
 mod limits;
 mod metrics;
 mod paths;
@@ -114,7 +114,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("paths", paths::check),
     ("limits", limits::check),
     ("peers", peers::check),
-    ("identity", identity::check),
+    ("identity", credentials::check),
     ("secrets", secrets::check),
     ("metrics", metrics::check),
     ("region", region::check),

@@ -10,8 +10,8 @@ use super::super::fault::not_for_people;
 use super::super::helper_process;
 use super::super::listeners::{Place, Protocol};
 use super::super::statsd::listen::{Bound, bound_in};
-use super::{Needs, credentials};
-use crate::agent::{Metrics, ORDERS, Orders, Run, Socket};
+use super::{Inputs, credentials};
+use crate::agent::{AgentConfig, CONFIG_VARIABLE, Metrics, Run, Socket};
 use crate::contract::delivered;
 use crate::contract::ledger::WORDS;
 use crate::error::Error;
@@ -35,39 +35,39 @@ pub(in crate::launch) fn agent(words: &[OsString]) -> Result<u8, Error> {
 }
 
 /// The agent with its sockets, bound before the program starts; `None` when nothing needs it.
-pub(super) fn helper(facts: &Facts, needs: &mut Needs<'_>) -> std::io::Result<Option<Helper>> {
-    let follows = needs.settings.secrets.iter().any(Declared::is_followed);
-    let secrets = follows && needs.run.is_some();
-    let asked = needs.settings.agent == Agent::On;
-    let scrape = needs.scrape.take();
-    let exports = scrape.is_some() || needs.export.pushes() || needs.statsd.is_some();
-    if !asked && needs.endpoint.is_none() && !secrets && !exports {
+pub(super) fn helper(facts: &Facts, inputs: &mut Inputs<'_>) -> std::io::Result<Option<Helper>> {
+    let follows = inputs.settings.secrets.iter().any(Declared::is_followed);
+    let secrets = follows && inputs.run.is_some();
+    let asked = inputs.settings.agent == Agent::On;
+    let scrape = inputs.scrape.take();
+    let exports = scrape.is_some() || inputs.export.pushes() || inputs.statsd.is_some();
+    if !asked && inputs.endpoint.is_none() && !secrets && !exports {
         return Ok(None);
     }
-    let mut orders = Orders {
-        run: needs.run.map(|run| Run {
+    let mut config = AgentConfig {
+        run: inputs.run.map(|run| Run {
             path: run.path().to_owned(),
             owner: run.owner(),
         }),
         secrets,
-        quiet: needs.settings.log == Log::Off,
-        ..Orders::default()
+        quiet: inputs.settings.log == Log::Off,
+        ..AgentConfig::default()
     };
     let mut sockets: Vec<OwnedFd> = Vec::new();
     let mut told = None;
-    if let Some(run) = needs.run {
-        orders.sockets.push(Socket::State);
+    if let Some(run) = inputs.run {
+        config.sockets.push(Socket::State);
         sockets.push(bound_in(run, delivered::AGENT_SOCKET, SocketType::STREAM)?);
     }
     if let Some(credentials::Bound {
         listener, token, ..
-    }) = needs.endpoint.take()
+    }) = inputs.endpoint.take()
     {
-        orders.sockets.push(Socket::Credentials);
+        config.sockets.push(Socket::Credentials);
         sockets.push(OwnedFd::from(listener));
-        orders.identity = Some((needs.identity.clone(), token));
-        if let Some(first) = needs.first.take() {
-            orders.sockets.push(Socket::First);
+        config.credential_plan = Some((inputs.credential_plan.clone(), token));
+        if let Some(first) = inputs.first.take() {
+            config.sockets.push(Socket::First);
             sockets.push(first.into());
         }
     }
@@ -75,45 +75,45 @@ pub(super) fn helper(facts: &Facts, needs: &mut Needs<'_>) -> std::io::Result<Op
         sockets: bound,
         rules,
         ..
-    }) = needs.statsd.take()
+    }) = inputs.statsd.take()
     {
         for (socket, file) in bound {
-            orders.sockets.push(socket);
+            config.sockets.push(socket);
             sockets.push(file);
         }
-        orders.statsd = Some(rules);
+        config.statsd = Some(rules);
     }
     if exports {
         if let Some(listener) = scrape {
-            orders.sockets.push(Socket::Scrape);
+            config.sockets.push(Socket::Scrape);
             sockets.push(listener.into());
         }
-        if let Some(run) = needs.run {
-            orders.sockets.push(Socket::Metrics);
+        if let Some(run) = inputs.run {
+            config.sockets.push(Socket::Metrics);
             sockets.push(bound_in(
                 run,
                 delivered::METRICS_SOCKET,
                 SocketType::STREAM,
             )?);
         }
-        orders.metrics = Some(metrics(needs));
+        config.metrics = Some(metrics(inputs));
         if let Ok(memory) = ledger() {
             told = Some(sockets.len());
-            orders.sockets.push(Socket::Ledger);
+            config.sockets.push(Socket::Ledger);
             sockets.push(memory);
         }
     }
-    let places = places(&orders.sockets, &sockets);
-    needs.ports.push_str(&for_others(&places));
-    if let Some(run) = needs.run {
+    let places = places(&config.sockets, &sockets);
+    inputs.ports.push_str(&for_others(&places));
+    if let Some(run) = inputs.run {
         let note = serde_json::to_vec(&places).expect("plain data has no failure to report");
         // Without it `inspect` takes this runtime for a neighbour.
         let _ = run.write(delivered::LISTENERS, &note);
     }
     let file = init::own_path().ok_or(std::io::ErrorKind::NotFound)?;
     let mut environment = helper_process::environment(facts, sockets.len());
-    let text = serde_json::to_string(&orders).expect("plain data has no failure to report");
-    environment.push((ORDERS.into(), text.into()));
+    let text = serde_json::to_string(&config).expect("plain data has no failure to report");
+    environment.push((CONFIG_VARIABLE.into(), text.into()));
     Ok(Some(Helper {
         file,
         argv: vec![
@@ -123,9 +123,9 @@ pub(super) fn helper(facts: &Facts, needs: &mut Needs<'_>) -> std::io::Result<Op
         ],
         environment,
         sockets,
-        directory: needs.run.map(Directory::file),
+        directory: inputs.run.map(Directory::file),
         ledger: told,
-        last_words: needs.export.pushes(),
+        last_words: inputs.export.pushes(),
     }))
 }
 
@@ -187,15 +187,15 @@ fn ledger() -> std::io::Result<OwnedFd> {
 }
 
 /// What the agent is to export.
-fn metrics(needs: &mut Needs<'_>) -> Metrics {
+fn metrics(inputs: &mut Inputs<'_>) -> Metrics {
     Metrics {
-        export: needs.export.clone(),
-        region_bytes: needs.region_bytes,
-        stages: std::mem::take(&mut needs.stages),
-        secrets: std::mem::take(&mut needs.secrets),
-        oom_counter: needs.oom_counter.take(),
-        skew: (needs.skew).and_then(|skew| skew.undeclared.try_into().ok()),
+        export: inputs.export.clone(),
+        region_bytes: inputs.region_bytes,
+        stages: std::mem::take(&mut inputs.stages),
+        secrets: std::mem::take(&mut inputs.secrets),
+        oom_counter: inputs.oom_counter.take(),
+        skew: (inputs.skew).and_then(|skew| skew.undeclared.try_into().ok()),
         begun: wall_clock().as_secs_f64(),
-        flush_seconds: needs.flush.as_secs_f64(),
+        flush_seconds: inputs.flush.as_secs_f64(),
     }
 }

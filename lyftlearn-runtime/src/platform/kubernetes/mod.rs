@@ -8,7 +8,7 @@ use std::path::Path;
 
 pub(super) use pod::pod;
 
-use super::{Detection, Documents, Evidence, Grace, Part, Recognised, World, identity, paths};
+use super::{Detection, Documents, Evidence, Grace, Part, Recognised, World, credentials, paths};
 use crate::contract::{kubernetes, limits, linux, sagemaker};
 use crate::error::Error;
 use crate::workload::{Flavor, Job, Resources, Role};
@@ -101,7 +101,7 @@ fn flavor(world: &World<'_>) -> (Flavor, Option<Evidence>) {
         );
         return (Flavor::Kserve, Some(found));
     }
-    if let Some(found) = identity::pod_identity_evidence(world) {
+    if let Some(found) = credentials::pod_identity_evidence(world) {
         return (Flavor::Eks, Some(found));
     }
     let api = world.facts.text(kubernetes::SERVICE_HOST);

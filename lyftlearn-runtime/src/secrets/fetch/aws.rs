@@ -57,7 +57,7 @@ impl Server {
 
 impl Aws {
     pub(super) async fn new(request: &Request, deadline: Instant) -> Result<Self, Why> {
-        let source = credentials::source(&request.credentials, &request.identity);
+        let source = credentials::source(&request.credentials, &request.credential_plan);
         let source = source.map_err(|err| Why::NoIdentity {
             report: first_line(&err),
         })?;
@@ -68,7 +68,7 @@ impl Aws {
             }
         })?;
         Ok(Self {
-            http: Http::new(deadline, request.identity.roots.clone()),
+            http: Http::new(deadline, request.credential_plan.roots.clone()),
             credentials: found.credentials,
             region: request.region.clone(),
             endpoints: request.endpoints.clone(),

@@ -21,7 +21,7 @@ use crate::contract::secrets as words;
 use crate::facts::Facts;
 use crate::resolve::Resolved;
 use crate::settings::secrets::{Confidant, Source};
-use crate::workload::{Credentials, Identity};
+use crate::workload::{CredentialPlan, Credentials};
 
 use aws::Aws;
 
@@ -31,7 +31,7 @@ pub(crate) struct Request {
     pub(crate) wanted: Vec<(String, Source)>,
     pub(crate) confidant: Confidant,
     pub(crate) credentials: Credentials,
-    pub(crate) identity: Identity,
+    pub(crate) credential_plan: CredentialPlan,
     pub(crate) region: Option<String>,
     /// Where services are called instead, by the variable that says so.
     pub(crate) endpoints: BTreeMap<String, String>,
@@ -59,7 +59,7 @@ pub(crate) fn request(
         wanted,
         confidant: settings.confidant.clone(),
         credentials: workload.credentials.clone(),
-        identity: resolved.identity.clone(),
+        credential_plan: resolved.credential_plan.clone(),
         region: resolved.region(facts),
         endpoints: endpoints.collect(),
         deadline_seconds: settings.secrets_deadline,
@@ -87,7 +87,7 @@ pub(crate) async fn fetch(request: Request) -> Answer {
     let deadline = Instant::now() + Duration::from_secs(request.deadline_seconds.into());
     let mut answer = Answer::default();
     let wanted = request.wanted.clone();
-    let aws = match within(deadline, Server::Identity, Aws::new(&request, deadline)).await {
+    let aws = match within(deadline, Server::Credentials, Aws::new(&request, deadline)).await {
         Ok(aws) => Arc::new(aws),
         // Whoever is asked wants to know who asks.
         Err(why) => {

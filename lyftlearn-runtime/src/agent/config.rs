@@ -1,4 +1,4 @@
-//! What PID 1 tells its agent, anew at each start of it.
+//! What PID 1 passes to its agent at each of its starts, in one variable.
 
 use std::fs::{File, OpenOptions};
 use std::net::TcpListener;
@@ -16,18 +16,18 @@ use crate::facts::Facts;
 use crate::held::{Directory, Owner};
 use crate::metrics::routes::Export;
 use crate::metrics::statsd::{Listener, Rules};
-use crate::workload::{Identity, Secret};
+use crate::workload::{CredentialPlan, Secret};
 
 /// The variable that carries them: an argument can be read by anybody.
-pub(crate) const ORDERS: &str = "LYFTLEARN_AGENT_ORDERS";
+pub(crate) const CONFIG_VARIABLE: &str = "LYFTLEARN_AGENT_ORDERS";
 
 /// What the agent is to do.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Orders {
+pub(crate) struct AgentConfig {
     /// What its sockets are, in the order in which they are handed over.
     pub(crate) sockets: Vec<Socket>,
     /// The identity to serve, and the token that callers show.
-    pub(crate) identity: Option<(Identity, Secret)>,
+    pub(crate) credential_plan: Option<(CredentialPlan, Secret)>,
     /// The run directory, which is its standard input.
     pub(crate) run: Option<Run>,
     /// Whether it brings the files of secrets there up to date.
@@ -104,10 +104,10 @@ pub(super) struct Sockets {
     pub(super) metrics: Option<UnixListener>,
 }
 
-impl Orders {
+impl AgentConfig {
     pub(super) fn received(facts: &Facts) -> Result<Self, Error> {
-        let text = facts.text(ORDERS).ok_or(AgentFault::Orders)?;
-        Ok(serde_json::from_str(&text).map_err(|_| AgentFault::Orders)?)
+        let text = facts.text(CONFIG_VARIABLE).ok_or(AgentFault::AgentConfig)?;
+        Ok(serde_json::from_str(&text).map_err(|_| AgentFault::AgentConfig)?)
     }
 
     pub(super) fn take_directory(&self) -> Option<Directory> {

@@ -118,7 +118,7 @@ async fn asked(patient: &Patient) -> Vec<Finding> {
     let since = Instant::now();
     let who = tokio::time::timeout(
         STEP,
-        caller(&patient.resolved.identity, fetched.credentials),
+        caller(&patient.resolved.credential_plan, fetched.credentials),
     );
     findings.push(match who.await.unwrap_or(Err(Cause::TimedOut)) {
         Ok(arn) => Finding::new("identity", Verdict::Ok, arn)

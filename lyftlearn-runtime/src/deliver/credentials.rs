@@ -1,4 +1,4 @@
-//! The identity as variables: one means, and nothing that competes with it.
+//! Credentials as variables: one way to get them, and none that competes with it.
 
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
@@ -8,7 +8,7 @@ use crate::contract::{aws, delivered as names};
 use crate::held::Directory;
 use crate::workload::Secret;
 
-/// How the program is given its identity.
+/// How the program gets its credentials.
 #[derive(Debug, Default)]
 pub(crate) enum Presented {
     /// As the platform, or the user, made it.

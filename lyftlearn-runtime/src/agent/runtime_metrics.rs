@@ -1,13 +1,13 @@
-//! What the runtime counts of itself. CONTRACTS.md names all of it.
+//! Metrics of the runtime itself. CONTRACTS.md names all of them.
 
 use std::cell::Cell;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use super::config::Metrics;
 use super::endpoint::Refusals;
 use super::ledger::Ledger;
-use super::orders::Metrics;
 use super::secrets::Ages;
 use crate::credentials::Broker;
 
@@ -41,7 +41,7 @@ pub(super) struct Sources {
 }
 
 /// Everything that it can be read from.
-pub(super) struct Own {
+pub(super) struct RuntimeMetrics {
     stages: Vec<(String, f64)>,
     skew: Option<u64>,
     /// When secrets were obtained that have not been since.
@@ -61,15 +61,15 @@ pub(super) struct Lost<'a> {
     pub(super) by_routes: &'a Losses,
 }
 
-impl Own {
-    pub(super) fn new(orders: &Metrics, run: Option<Directory>, sources: Sources) -> Self {
+impl RuntimeMetrics {
+    pub(super) fn new(config: &Metrics, run: Option<Directory>, sources: Sources) -> Self {
         Self {
-            stages: orders.stages.clone(),
-            skew: orders.skew,
-            begun: Duration::try_from_secs_f64(orders.begun).unwrap_or_default(),
-            secrets: orders.secrets.clone(),
+            stages: config.stages.clone(),
+            skew: config.skew,
+            begun: Duration::try_from_secs_f64(config.begun).unwrap_or_default(),
+            secrets: config.secrets.clone(),
             run,
-            oom_counter: orders.oom_counter.clone(),
+            oom_counter: config.oom_counter.clone(),
             sources,
             outcome: Cell::new(None),
         }
@@ -147,7 +147,7 @@ impl Own {
             .as_ref()
             .map_or(Vec::new(), Broker::summaries)
         {
-            let identity = [("identity", summary.name.as_str())];
+            let credential_plan = [("identity", summary.name.as_str())];
             for (name, count, help) in [
                 (
                     "credentials_refreshes_total",
@@ -165,11 +165,16 @@ impl Own {
                     "Requests that were answered with credentials.",
                 ),
             ] {
-                found.push(counter(name, &identity, count, help));
+                found.push(counter(name, &credential_plan, count, help));
             }
             if let Some(seconds) = summary.seconds_left {
                 let help = "How long the held credentials are still good.";
-                let mut left = gauge("credentials_left_seconds", &identity, float(seconds), help);
+                let mut left = gauge(
+                    "credentials_left_seconds",
+                    &credential_plan,
+                    float(seconds),
+                    help,
+                );
                 left.unit = Some("seconds".to_owned());
                 found.push(left);
             }

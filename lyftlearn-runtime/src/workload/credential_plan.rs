@@ -1,5 +1,4 @@
-//! How an identity is obtained. The platform tells it, `credentials` uses it, nothing
-//! shows it.
+//! How credentials are obtained. The platform fills it in, `credentials` uses it, and nothing shows it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -41,7 +40,7 @@ impl fmt::Debug for Secret {
     not(feature = "agent"),
     allow(dead_code, reason = "who asks waits on a network")
 )]
-pub struct Identity {
+pub struct CredentialPlan {
     pub(crate) origin: Origin,
     /// Where STS is asked.
     pub(crate) region: Option<String>,
@@ -74,7 +73,7 @@ pub(crate) struct Roots {
 }
 
 /// Nothing of it is anybody's business.
-impl fmt::Debug for Identity {
+impl fmt::Debug for CredentialPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Identity").finish_non_exhaustive()
     }

@@ -1,4 +1,4 @@
-//! Which source of identity the AWS SDKs would pick here, and all that asking it takes.
+//! Which source of credentials the AWS SDKs would use here, and all that fetching from it takes.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use crate::contract::{aws, kubernetes, linux, sagemaker};
 use crate::facts::Facts;
 use crate::settings::{self, AssumeRole};
 use crate::workload::{
-    Assumption, CredentialMode, CredentialSource, Credentials, Flavor, Identity, Job, Origin,
+    Assumption, CredentialMode, CredentialPlan, CredentialSource, Credentials, Flavor, Job, Origin,
     Roots, Secret,
 };
 
@@ -17,8 +17,8 @@ pub(super) fn read(
     detection: &Detection,
     job: &Job,
     problems: &mut Vec<String>,
-) -> (Credentials, Identity) {
-    let settings = &world.settings.identity;
+) -> (Credentials, CredentialPlan) {
+    let settings = &world.settings.credentials;
     let found = found(world);
     let source = settings.source.unwrap_or(found);
     // A job of SageMaker's own always has an identity unless it was asked to have
@@ -50,7 +50,7 @@ pub(super) fn read(
         mode: mode(settings, source),
         isolated,
     };
-    let identity = Identity {
+    let credential_plan = CredentialPlan {
         origin: origin(world, source),
         region: region(world.facts, job.arn.as_deref()),
         sts_endpoint: [aws::ENDPOINT_URL_STS, aws::ENDPOINT_URL]
@@ -76,12 +76,12 @@ pub(super) fn read(
                 })
             }),
     };
-    (credentials, identity)
+    (credentials, credential_plan)
 }
 
 /// The user's own keys and profile are left alone unless a setting says what to make of
 /// them.
-fn mode(settings: &settings::Identity, source: CredentialSource) -> CredentialMode {
+fn mode(settings: &settings::Credentials, source: CredentialSource) -> CredentialMode {
     let asked =
         settings.source.is_some() || settings.assume_role.is_some() || !settings.roles.is_empty();
     match settings.mode {

@@ -1,4 +1,4 @@
-//! The settings of the identity.
+//! The settings of credentials.
 
 use std::collections::BTreeMap;
 
@@ -121,7 +121,7 @@ pub(super) const KEYS: &[Key] = &[
 
 /// How the program comes to an identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Identity {
+pub(crate) struct Credentials {
     /// `None`: the source decides.
     pub(crate) mode: Option<CredentialMode>,
     /// `None`: the one that SDKs would find.
@@ -160,7 +160,7 @@ choice!(Option<CredentialSource> {
     Some(CredentialSource::Imds) => "imds",
 });
 
-impl Identity {
+impl Credentials {
     pub(super) fn read(from: &mut Reader) -> Self {
         Self {
             mode: from.optional("credentials.mode", one_of),
