@@ -11,8 +11,7 @@
 //! | image | real containers ([`engine`]) telling the [`story`] of one image, and ending | two minutes |
 #![expect(
     clippy::disallowed_methods,
-    clippy::print_stderr,
-    reason = "an emulator makes the world that the runtime reads, and tells what it does"
+    reason = "an emulator makes the world that the runtime reads"
 )]
 
 pub mod canary;
