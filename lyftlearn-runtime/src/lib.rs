@@ -63,6 +63,7 @@ pub mod metrics;
 #[cfg(feature = "cli")]
 mod outcome;
 mod platform;
+mod problems;
 mod resolve;
 pub mod secrets;
 mod settings;
@@ -79,6 +80,7 @@ pub use error::{Error, ErrorKind};
 pub use facts::Facts;
 pub use layers::{Key as Setting, Unset};
 pub use platform::{DocumentVariable, Evidence};
+pub use problems::Problems;
 pub use resolve::{Resolved, resolve};
 pub use settings::{KEYS as SETTINGS, SECRET_FIELDS};
 pub use workload::{

@@ -10,6 +10,7 @@ use crate::layers::File;
 #[cfg(feature = "cli")]
 use crate::metrics::routes::Export;
 use crate::platform::{self, Detection, DocumentVariable, Evidence};
+use crate::problems::Problems;
 use crate::settings::secrets::Declared;
 use crate::settings::{self, Settings};
 use crate::toolkit;
@@ -29,7 +30,7 @@ pub struct Resolved {
     /// What the platform was concluded from.
     pub evidence: Vec<Evidence>,
     /// What is odd but stops nothing, one sentence each.
-    pub problems: Vec<String>,
+    pub problems: Problems,
     /// How credentials are obtained.
     pub credential_plan: CredentialPlan,
     /// The job as SageMaker's toolkit shows it to a script: `SM_*`.
@@ -79,7 +80,7 @@ pub(crate) fn resolve_with(
     } = ground(facts, arguments)?;
     let mut reading = platform::read(facts, &settings, &mounts, &detection, &config_dir)?;
     let toolkit = toolkit_view(facts, &settings, &reading);
-    reading.problems.extend_from_slice(&toolkit.problems);
+    reading.problems.extend(toolkit.problems.iter().cloned());
     let found = |name: &str| facts.text(name).map(Cow::into_owned);
     let inherited = toolkit::inherited(&reading.workload, found);
     reading

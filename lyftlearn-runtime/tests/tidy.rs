@@ -20,6 +20,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("held", &[]),
     ("stderr", &["visible"]),
     ("visible", &[]),
+    ("problems", &[]),
     // floor 1: reads, and what mechanism needs
     ("facts", &["contract", "error", "held"]),
     // how settings are read, and not which there are
@@ -49,17 +50,17 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     (
         "metrics",
         &[
-            "choice", "contract", "error", "facts", "held", "layers", "workload",
+            "choice", "contract", "error", "facts", "held", "layers", "problems", "workload",
         ],
     ),
     (
         "platform",
         &[
-            "contract", "error", "facts", "metrics", "settings", "signal", "workload",
+            "contract", "error", "facts", "metrics", "problems", "settings", "signal", "workload",
         ],
     ),
     // another's words for the model
-    ("toolkit", &["contract", "error", "workload"]),
+    ("toolkit", &["contract", "error", "problems", "workload"]),
     // why a program ended
     (
         "outcome",
@@ -69,15 +70,15 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     (
         "deliver",
         &[
-            "contract", "error", "held", "outcome", "signal", "visible", "workload",
+            "contract", "error", "held", "outcome", "problems", "signal", "visible", "workload",
         ],
     ),
     // doors
     (
         "resolve",
         &[
-            "contract", "error", "facts", "held", "layers", "metrics", "platform", "settings",
-            "toolkit", "workload",
+            "contract", "error", "facts", "held", "layers", "metrics", "platform", "problems",
+            "settings", "toolkit", "workload",
         ],
     ),
     // what a start has delivered, read back
@@ -95,6 +96,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "credentials",
             "error",
             "facts",
+            "problems",
             "resolve",
             "settings",
             "workload",
@@ -141,6 +143,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "metrics",
             "outcome",
             "platform",
+            "problems",
             "resolve",
             "secrets",
             "settings",
@@ -165,6 +168,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "metrics",
             "outcome",
             "platform",
+            "problems",
             "resolve",
             "settings",
             "signal",

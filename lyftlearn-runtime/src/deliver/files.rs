@@ -5,13 +5,14 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use crate::held::{self, Owner};
+use crate::problems::Problems;
 use crate::workload::Paths;
 
 /// Makes what does not exist yet, for the program's user. What cannot be made is taken
 /// out of the model, and said. An existing one is given to that user, too: not what lies in
 /// it, which may be much, and somebody's.
-pub(super) fn make_directories(paths: &mut Paths, owner: Option<Owner>) -> Vec<String> {
-    let mut problems = Vec::new();
+pub(super) fn make_directories(paths: &mut Paths, owner: Option<Owner>) -> Problems {
+    let mut problems = Problems::default();
     for directory in [
         &mut paths.model,
         &mut paths.output,

@@ -27,6 +27,7 @@ pub(crate) use statsd::{Pointed, Ports, point};
 use crate::contract::delivered as names;
 use crate::held::Directory;
 use crate::outcome::Outcome;
+use crate::problems::Problems;
 use crate::workload::{Texts, Workload};
 
 /// What was delivered. Dropping it removes a run directory that was made for this
@@ -40,7 +41,7 @@ pub(crate) struct Delivery {
     /// Those that are left out where there is no room for all.
     pub(crate) optional: Vec<(String, String)>,
     /// What could not be had, one sentence each.
-    pub(crate) problems: Vec<String>,
+    pub(crate) problems: Problems,
     #[cfg_attr(
         not(feature = "cli"),
         allow(dead_code, reason = "dropping it is what it is for")

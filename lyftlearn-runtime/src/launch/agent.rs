@@ -18,6 +18,7 @@ use crate::held::Directory;
 use crate::init::{self, Helper, Policy};
 use crate::metrics::routes::Export;
 use crate::outcome::Skew;
+use crate::problems::Problems;
 use crate::settings::Settings;
 use crate::workload::{CredentialPlan, Workload};
 
@@ -51,7 +52,7 @@ pub(super) struct Inputs<'a> {
     pub(super) skew: Option<&'a Skew>,
     /// For the one line of the start: ports that others may want.
     pub(super) ports: &'a mut String,
-    pub(super) problems: &'a mut Vec<String>,
+    pub(super) problems: &'a mut Problems,
 }
 
 /// The agent's part of what is kept from the program, with room to say how it went.
@@ -72,7 +73,7 @@ const DESCRIPTORS: i32 = 40;
 pub(super) fn has_descriptors(
     workload: &Workload,
     export: &mut Export,
-    problems: &mut Vec<String>,
+    problems: &mut Problems,
 ) -> bool {
     if rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stderr(), DESCRIPTORS - 1).is_ok() {
         return true;
@@ -92,13 +93,13 @@ pub(super) fn has_descriptors(
 }
 
 #[cfg(not(feature = "agent"))]
-pub(super) fn has_descriptors(_: &Workload, _: &mut Export, _: &mut Vec<String>) -> bool {
+pub(super) fn has_descriptors(_: &Workload, _: &mut Export, _: &mut Problems) -> bool {
     false
 }
 
 /// Where Prometheus asks. A port that is somebody else's stops nothing.
 #[cfg(feature = "agent")]
-pub(super) fn scrape(export: &Export, problems: &mut Vec<String>) -> Option<TcpListener> {
+pub(super) fn scrape(export: &Export, problems: &mut Problems) -> Option<TcpListener> {
     let address = export.listen()?;
     TcpListener::bind(address)
         .inspect_err(|err| {
@@ -111,7 +112,7 @@ pub(super) fn scrape(export: &Export, problems: &mut Vec<String>) -> Option<TcpL
 }
 
 #[cfg(not(feature = "agent"))]
-pub(super) fn scrape(_: &Export, _: &mut Vec<String>) -> Option<TcpListener> {
+pub(super) fn scrape(_: &Export, _: &mut Problems) -> Option<TcpListener> {
     None
 }
 

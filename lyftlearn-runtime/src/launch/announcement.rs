@@ -1,6 +1,7 @@
 //! The one line at the start: where this runs, which ports it took, and what is odd about it.
 
 use crate::outcome::Skew;
+use crate::problems::Problems;
 use crate::stderr;
 use crate::workload::Workload;
 
@@ -11,7 +12,7 @@ pub(super) fn say<'a>(
     ports: &str,
     file: Option<String>,
     problems: impl Iterator<Item = &'a String>,
-    about_secrets: Vec<String>,
+    about_secrets: Problems,
     skew: Option<&Skew>,
 ) {
     let job = workload.job.name.as_deref();

@@ -9,6 +9,7 @@ use crate::delivered::endpoint;
 use crate::facts::Facts;
 use crate::held::Directory;
 use crate::platform::{Competing, conventions, profiles_of_nowhere};
+use crate::problems::Problems;
 use crate::resolve::Resolved;
 use crate::settings::Settings;
 use crate::workload::{CredentialMode, CredentialSource, Credentials, Secret, Workload};
@@ -98,7 +99,7 @@ pub(super) fn presented(
     settings: &Settings,
     account: Option<&Account>,
     bound: Option<std::io::Result<Bound>>,
-    problems: &mut Vec<String>,
+    problems: &mut Problems,
 ) -> (Presented, Option<Bound>) {
     let lost = lost_profiles(facts, account);
     let Some(bound) = bound else {

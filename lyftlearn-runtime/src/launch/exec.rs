@@ -18,6 +18,7 @@ use crate::error::Error;
 use crate::facts::{Facts, Whose};
 use crate::held::Directory;
 use crate::init;
+use crate::problems::Problems;
 use crate::resolve::{resolve_with, switched_off, told_beside};
 use crate::toolkit;
 use crate::workload::Workload;
@@ -73,7 +74,7 @@ pub(crate) fn exec(argv: Vec<OsString>) -> Result<u8, Error> {
             );
             let (workload, variables) = (delivery.workload.clone(), delivery.variables.clone());
             let run = delivery.run();
-            let kept = secrets::keep_set(&settings, &obtained, run, &mut Vec::new())?;
+            let kept = secrets::keep_set(&settings, &obtained, run, &mut Problems::default())?;
             // The program that this process becomes has them as long as it runs.
             std::mem::forget(kept);
             (workload, variables, delivery.optional.clone(), obtained)

@@ -30,6 +30,7 @@ use crate::metrics::region;
 use crate::metrics::routes::Export;
 use crate::outcome::{End, Skew};
 use crate::platform;
+use crate::problems::Problems;
 use crate::resolve::Resolved;
 use crate::settings::{Log, Settings, SignalScope};
 use crate::toolkit;
@@ -59,8 +60,8 @@ struct Decided {
     first: Option<UnixDatagram>,
     obtained: Obtained,
     /// Problems that nothing but a start finds.
-    about_secrets: Vec<String>,
-    problems: Vec<String>,
+    about_secrets: Problems,
+    problems: Problems,
 }
 
 /// Sockets that wait for their agent. Nothing is written yet.
@@ -70,7 +71,7 @@ struct Bound {
     endpoint: Option<std::io::Result<credentials::Bound>>,
     statsd: Listening,
     scrape: Option<TcpListener>,
-    problems: Vec<String>,
+    problems: Problems,
 }
 
 /// Prepares a start. `kept` holds the files of secrets, which go with whoever ends this process.
@@ -97,7 +98,7 @@ fn decide(facts: &Facts, resolved: &mut Resolved) -> Result<Decided, Error> {
     let first = required::awaited(facts, resolved, account.as_ref(), true)?;
     let obtained = secrets::obtain(facts, resolved)?;
     let policy = policy(settings, &resolved.end);
-    let mut problems = Vec::new();
+    let mut problems = Problems::default();
     let secret = |name: &str| {
         let mut all = obtained.variables.iter();
         let found = all.find(|variable| variable.name == name)?;
@@ -117,7 +118,7 @@ fn decide(facts: &Facts, resolved: &mut Resolved) -> Result<Decided, Error> {
 }
 
 fn bind(resolved: &mut Resolved) -> Bound {
-    let mut problems = Vec::new();
+    let mut problems = Problems::default();
     let workload = &resolved.workload;
     let descriptors = agent::has_descriptors(workload, &mut resolved.export, &mut problems);
     let clients = &resolved.export.clients;
@@ -333,7 +334,7 @@ fn is_nowhere(workload: &Workload) -> bool {
         && workload.role != Role::Notebook
 }
 
-fn make_region(run: &Directory, bytes: u64, problems: &mut Vec<String>) -> Option<region::Place> {
+fn make_region(run: &Directory, bytes: u64, problems: &mut Problems) -> Option<region::Place> {
     let place = region::create_in(run, bytes)
         .inspect_err(|err| problems.push(format!("cannot make metrics.region: {}", err.kind())))
         .ok()??;

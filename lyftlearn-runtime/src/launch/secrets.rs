@@ -13,6 +13,7 @@ use crate::facts::Facts;
 use crate::held::Directory;
 use crate::layers::Services;
 use crate::platform::conventions;
+use crate::problems::Problems;
 use crate::resolve::Resolved;
 use crate::secrets::fault::{Failure, SecretsFault, Why};
 use crate::secrets::naming::{self, Named};
@@ -29,7 +30,7 @@ pub(crate) const ARGUMENT: &str = "--secrets";
 pub(crate) struct Obtained {
     pub(crate) set: Set,
     pub(crate) variables: Vec<SecretVariable>,
-    pub(crate) problems: Vec<String>,
+    pub(crate) problems: Problems,
 }
 
 /// What is known before anything is fetched.
@@ -146,7 +147,7 @@ pub(crate) fn keep_set(
     settings: &Settings,
     obtained: &Obtained,
     run: Option<&Directory>,
-    problems: &mut Vec<String>,
+    problems: &mut Problems,
 ) -> Result<Option<Kept>, Error> {
     if obtained.set.is_empty() {
         return Ok(None);

@@ -12,6 +12,7 @@ use crate::metrics::clients::{Clients, Intercept};
 use crate::metrics::routes::Export;
 #[cfg(feature = "agent")]
 use crate::metrics::routes::Heard;
+use crate::problems::Problems;
 use crate::settings::Settings;
 use crate::workload::{Platform, Workload};
 
@@ -27,7 +28,7 @@ pub(super) fn bound(
     settings: &Settings,
     clients: &Clients,
     platform: Platform,
-    problems: &mut Vec<String>,
+    problems: &mut Problems,
 ) -> Listening {
     clients
         .heard
@@ -35,7 +36,7 @@ pub(super) fn bound(
 }
 
 #[cfg(not(feature = "agent"))]
-pub(super) fn bound(_: &Settings, _: &Clients, _: Platform, _: &mut Vec<String>) -> Listening {}
+pub(super) fn bound(_: &Settings, _: &Clients, _: Platform, _: &mut Problems) -> Listening {}
 
 /// What clients are told, with the sockets and the note that lie in the run directory.
 #[cfg(feature = "agent")]
@@ -43,7 +44,7 @@ pub(super) fn presented(
     settings: &Settings,
     listening: &mut Listening,
     run: Option<&Directory>,
-    problems: &mut Vec<String>,
+    problems: &mut Problems,
 ) -> Pointed {
     let Some(bound) = listening else {
         return Pointed::default();
@@ -59,7 +60,7 @@ pub(super) fn presented(
     _: &Settings,
     (): &mut Listening,
     _: Option<&Directory>,
-    _: &mut Vec<String>,
+    _: &mut Problems,
 ) -> Pointed {
     Pointed::default()
 }

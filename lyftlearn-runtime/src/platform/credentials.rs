@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::{Detection, Evidence, World, conventions, profile};
 use crate::contract::{aws, kubernetes, linux, sagemaker};
 use crate::facts::Facts;
+use crate::problems::Problems;
 use crate::settings::{self, AssumeRole};
 use crate::workload::{
     Assumption, CredentialMode, CredentialPlan, CredentialSource, Credentials, Flavor, Job, Origin,
@@ -16,7 +17,7 @@ pub(super) fn read(
     world: &World<'_>,
     detection: &Detection,
     job: &Job,
-    problems: &mut Vec<String>,
+    problems: &mut Problems,
 ) -> (Credentials, CredentialPlan) {
     let settings = &world.settings.credentials;
     let found = found(world);

@@ -11,6 +11,7 @@ use super::hyperparameters::merged;
 use crate::contract::limits;
 use crate::error::Error;
 use crate::facts::Facts;
+use crate::problems::Problems;
 use crate::settings::Encoding;
 use crate::workload::{Texts, Workload};
 
@@ -42,7 +43,7 @@ pub(crate) fn hyperparameters(facts: &Facts, path: &Path) -> Result<Texts, Error
         facts,
         std::iter::once(path.as_ref()),
         Encoding::Text,
-        &mut Vec::new(),
+        &mut Problems::default(),
     )?;
     Ok(values)
 }

@@ -9,6 +9,7 @@ use super::documents;
 use crate::contract::limits;
 use crate::error::Error;
 use crate::facts::Facts;
+use crate::problems::Problems;
 use crate::settings::Encoding;
 use crate::workload::{Hyperparameters, Piece, Pieces, Texts};
 
@@ -18,7 +19,7 @@ pub(super) fn merged<'a>(
     facts: &Facts,
     documents: impl Iterator<Item = &'a str>,
     encoding: Encoding,
-    problems: &mut Vec<String>,
+    problems: &mut Problems,
 ) -> Result<(Hyperparameters, Texts, Vec<u32>), Error> {
     let mut all = String::new();
     let mut read = Vec::new();
@@ -116,6 +117,7 @@ mod tests {
 
     use super::merged;
     use crate::facts::Facts;
+    use crate::problems::Problems;
     use crate::settings::Encoding;
 
     fn document(pairs: &[(String, Value)], space: &str) -> String {
@@ -164,7 +166,7 @@ mod tests {
                 std::fs::write(root.path().join(name), document(pairs, &space)).unwrap();
             }
             let facts = Facts::empty().with_root(root.path());
-            let mut problems = Vec::new();
+            let mut problems = Problems::default();
             let documents = ["/first", "/nowhere", "/second"].into_iter();
             let (found, texts, order) =
                 merged(&facts, documents, Encoding::Text, &mut problems).unwrap();

@@ -3,6 +3,7 @@
 use super::{Detection, Documents, Evidence, Grace, Part, Recognised, World, paths, topology};
 use crate::contract::{kubernetes, linux, sagemaker};
 use crate::error::Error;
+use crate::problems::Problems;
 use crate::workload::{Flavor, Job, Resources, Role};
 
 /// Docker and Podman wait this long between SIGTERM and SIGKILL.
@@ -22,7 +23,7 @@ pub(super) fn recognise(world: &World<'_>) -> Recognised {
     } else {
         Flavor::Container
     };
-    let mut problems = Vec::new();
+    let mut problems = Problems::default();
     if world.engine().is_some() && world.facts.text(kubernetes::SERVICE_HOST).is_some() {
         problems.push(format!(
             "{} is set but no kubelet made this container: taken as passed in from outside",

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::contract::runtime;
 use crate::facts::Facts;
+use crate::problems::Problems;
 
 /// What the config directory may hold.
 const DOCUMENTS: &[&str] = &[
@@ -18,8 +19,8 @@ const DOCUMENTS: &[&str] = &[
 const ALIKE: f64 = 0.93;
 
 /// One problem for each document that somebody may have meant for this runtime.
-pub(super) fn problems(facts: &Facts, config_dir: &str) -> Vec<String> {
-    let mut problems = Vec::new();
+pub(super) fn problems(facts: &Facts, config_dir: &str) -> Problems {
+    let mut problems = Problems::default();
     for name in names(facts, config_dir) {
         let near = DOCUMENTS
             .iter()

@@ -58,6 +58,7 @@ use crate::contract::{linux, runtime};
 use crate::error::Error;
 use crate::facts::{Facts, Mount};
 use crate::metrics::routes::Export;
+use crate::problems::Problems;
 use crate::settings::Settings;
 use crate::signal;
 use crate::workload::{
@@ -83,7 +84,7 @@ pub(crate) struct Detection {
     /// The role before a setting overrode it: which files there are depends on it.
     found_role: Role,
     pub(crate) evidence: Vec<Evidence>,
-    pub(crate) problems: Vec<String>,
+    pub(crate) problems: Problems,
     word: Option<String>,
 }
 
@@ -99,7 +100,7 @@ pub(crate) struct Reading {
     pub(crate) credential_plan: CredentialPlan,
     #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "a start needs it"))]
     pub(crate) export: Export,
-    pub(crate) problems: Vec<String>,
+    pub(crate) problems: Problems,
 }
 
 /// SageMaker's own documents of a training job, byte for byte.
@@ -149,7 +150,7 @@ struct Recognised {
     flavor: Flavor,
     role: Role,
     evidence: Vec<Evidence>,
-    problems: Vec<String>,
+    problems: Problems,
 }
 
 /// Detects the platform: no network, no subprocess, a few files.
@@ -319,7 +320,7 @@ pub(crate) fn credentials(
         word: detection.word.clone(),
         variables: &[],
     };
-    credentials::read(&world, detection, &Job::default(), &mut Vec::new())
+    credentials::read(&world, detection, &Job::default(), &mut Problems::default())
 }
 
 /// The part of the workload that one platform fills.

@@ -2,6 +2,7 @@
 
 use super::{Detection, World, conventions};
 use crate::metrics::routes;
+use crate::problems::Problems;
 use crate::workload::{Job, Topology};
 
 pub(super) fn read(
@@ -9,7 +10,7 @@ pub(super) fn read(
     detection: &Detection,
     job: &Job,
     topology: &Topology,
-    problems: &mut Vec<String>,
+    problems: &mut Problems,
 ) -> routes::Export {
     let here = detection.platform;
     let may_be_secret = |name: &str| {

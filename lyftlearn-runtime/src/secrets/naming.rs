@@ -5,13 +5,14 @@ use std::collections::HashSet;
 use super::content::{Content, Value};
 use super::fault::Why;
 use crate::contract::limits;
+use crate::problems::Problems;
 use crate::settings::secrets::{Declared, Refused};
 
 /// The variables of one secret, in order, and what of it is none, one sentence each.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Named {
     pub(crate) variables: Vec<(String, Value)>,
-    pub(crate) problems: Vec<String>,
+    pub(crate) problems: Problems,
 }
 
 /// Names what `content` delivers as variables.

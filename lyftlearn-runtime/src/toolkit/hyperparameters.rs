@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashSet};
 use super::Job;
 use super::python::{Dict, NoValue, Text, Value, loads};
 use crate::contract::{limits, toolkit as words};
+use crate::problems::Problems;
 use crate::workload::Texts;
 
 /// Half of what a process can be given where the stack has its usual 8 MiB. JSON escapes a
@@ -32,7 +33,7 @@ pub(super) struct Hyperparameters<'a> {
     pub(super) rivals: Vec<(usize, &'a str)>,
     /// Whether a framework's is among those.
     pub(super) giant_framework: bool,
-    pub(super) problems: Vec<String>,
+    pub(super) problems: Problems,
 }
 
 pub(super) fn decoded<'a>(job: &Job<'a>) -> Hyperparameters<'a> {

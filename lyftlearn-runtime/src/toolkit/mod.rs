@@ -17,6 +17,7 @@ pub(crate) use arguments::arguments;
 pub(crate) use inherited::{inherited, problem as inherited_problem};
 pub(crate) use variables::view;
 
+use crate::problems::Problems;
 use crate::workload::{Texts, Workload};
 
 /// What the view is made of.
@@ -45,7 +46,7 @@ pub(crate) struct Job<'a> {
 pub(crate) struct View {
     pub(crate) variables: Vec<(String, String)>,
     /// What is left out, and why, one sentence each.
-    pub(crate) problems: Vec<String>,
+    pub(crate) problems: Problems,
 }
 
 /// No value: it may be a secret.

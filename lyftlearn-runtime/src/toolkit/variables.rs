@@ -10,6 +10,7 @@ use super::resources::{Resources, input_data_config, list};
 use super::{Job, View};
 use crate::contract::toolkit::property;
 use crate::contract::{delivered, limits, toolkit as words};
+use crate::problems::Problems;
 use crate::workload::Role;
 
 type Properties = BTreeMap<&'static str, Value>;
@@ -261,7 +262,7 @@ fn side(
     job: &Job<'_>,
     resources: &Resources,
     known: &Dict,
-    problems: &mut Vec<String>,
+    problems: &mut Problems,
 ) -> Vec<(&'static str, Value)> {
     if job.workload.role != Role::Training {
         return Vec::new();
@@ -360,7 +361,7 @@ impl List {
         }
     }
 
-    fn view(self, giant: &(Vec<&str>, usize), mut problems: Vec<String>) -> View {
+    fn view(self, giant: &(Vec<&str>, usize), mut problems: Problems) -> View {
         let giant_names = giant.0.iter();
         let giant_names: Vec<String> = giant_names.map(|name| variable(name)).collect();
         let missing = |why: Missing| {

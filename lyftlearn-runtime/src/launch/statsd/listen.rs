@@ -17,6 +17,7 @@ use crate::metrics::region;
 use crate::metrics::routes::{Export, Heard};
 use crate::metrics::statsd::{Dialect, Listener, Rules, Sign};
 use crate::platform::conventions;
+use crate::problems::Problems;
 use crate::settings::Settings;
 use crate::workload::Platform;
 
@@ -42,7 +43,7 @@ impl Bound {
     }
 
     /// Binds what lies in the run directory, and notes the ports there.
-    pub(super) fn within(&mut self, run: &Directory, problems: &mut Vec<String>) {
+    pub(super) fn within(&mut self, run: &Directory, problems: &mut Problems) {
         unix(run, &mut self.sockets, problems);
         if let Err(err) = write_statsd(run, &self.ports) {
             problems.push(format!(
@@ -63,7 +64,7 @@ impl Bound {
 pub(super) fn bind(
     settings: &Settings,
     platform: Platform,
-    problems: &mut Vec<String>,
+    problems: &mut Problems,
 ) -> Option<Bound> {
     let (ports, mut sockets) = listen(settings, platform, problems)
         .inspect_err(|err| problems.push(format!("StatsD is not listened to: {}", err.kind())))
@@ -107,7 +108,7 @@ type Sockets = Vec<(Socket, OwnedFd)>;
 fn listen(
     settings: &Settings,
     platform: Platform,
-    problems: &mut Vec<String>,
+    problems: &mut Problems,
 ) -> std::io::Result<(Ports, Sockets)> {
     let usual = conventions(platform).statsd_port;
     let usual = usual.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
@@ -224,7 +225,7 @@ fn received(socket: impl AsFd) -> usize {
     sockopt::socket_recv_buffer_size(socket).unwrap_or_default()
 }
 
-fn unix(run: &Directory, sockets: &mut Sockets, problems: &mut Vec<String>) {
+fn unix(run: &Directory, sockets: &mut Sockets, problems: &mut Problems) {
     for (name, listener, kind) in [
         (
             names::STATSD_DATAGRAMS,

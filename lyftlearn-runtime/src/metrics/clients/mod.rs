@@ -12,6 +12,7 @@ pub(crate) use settings::{Intercept, Mode, SPELLINGS, Settings};
 
 use super::routes::{Protocol, Server, World};
 use crate::contract::statsd;
+use crate::problems::Problems;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Clients {
@@ -33,7 +34,7 @@ struct Named {
 }
 
 impl Clients {
-    pub(super) fn found(world: &World<'_>, problems: &mut Vec<String>) -> Self {
+    pub(super) fn found(world: &World<'_>, problems: &mut Problems) -> Self {
         let named = named(world, problems);
         let found = heard(world, named.as_ref(), problems).unwrap_or_default();
         Self {
@@ -48,7 +49,7 @@ const A_PORT: &str = "a port, 1 to 65535";
 const A_PROTOCOL: &str = "udp or tcp";
 
 /// By `STATSD_*`. A variable that is not understood is ignored, with a problem.
-fn named(world: &World<'_>, problems: &mut Vec<String>) -> Option<Named> {
+fn named(world: &World<'_>, problems: &mut Problems) -> Option<Named> {
     let host = world.variable(statsd::HOST)?;
     let mut unfit = (!is_text(&host)).then_some((statsd::HOST, A_NAME));
     let mut port = None;
@@ -87,7 +88,7 @@ impl Named {
 }
 
 /// Clients whose variables are not understood are left alone.
-fn heard(world: &World<'_>, named: Option<&Named>, problems: &mut Vec<String>) -> Option<Clients> {
+fn heard(world: &World<'_>, named: Option<&Named>, problems: &mut Problems) -> Option<Clients> {
     let settings = world.clients;
     if settings.mode == Mode::Off {
         return None;

@@ -52,6 +52,7 @@ pub(crate) use server::{Protocol, Server};
 use super::clients::{self, Clients};
 use crate::facts::Facts;
 use crate::layers::{Form, Key, Parsed, Reader, Unset, list, number};
+use crate::problems::Problems;
 use crate::workload::{Conventions, Job, Platform, Role, Topology};
 
 /// What is known of a route before anything is read.
@@ -89,7 +90,7 @@ pub(crate) trait Planned {
     }
 
     /// Fills in what secrets hold.
-    fn reveal(&mut self, _secret: &Secrets<'_>, _problems: &mut Vec<String>) {}
+    fn reveal(&mut self, _secret: &Secrets<'_>, _problems: &mut Problems) {}
 
     /// Starts sending; `None` where nothing is sent.
     #[cfg(all(feature = "agent", feature = "cli"))]
@@ -216,7 +217,7 @@ macro_rules! routes {
         }
 
         impl Export {
-            fn planned(world: &World<'_>, clients: Clients, problems: &mut Vec<String>) -> Self {
+            fn planned(world: &World<'_>, clients: Clients, problems: &mut Problems) -> Self {
                 Self {
                     $($route: $route::plan(world, &clients, problems),)*
                     labels: labels::of(world),
@@ -246,7 +247,7 @@ macro_rules! routes {
 routes!(prometheus, statsd, sagemaker, emf, otlp);
 
 /// Plans every route.
-pub(crate) fn plan(world: &World<'_>, problems: &mut Vec<String>) -> Export {
+pub(crate) fn plan(world: &World<'_>, problems: &mut Problems) -> Export {
     let clients = Clients::found(world, problems);
     let export = Export::planned(world, clients, problems);
     problems.extend(statsd::leads_here(world, &export));
@@ -287,7 +288,7 @@ impl Export {
     }
 
     /// Fills in what secrets hold.
-    pub(crate) fn reveal(&mut self, secret: &Secrets<'_>, problems: &mut Vec<String>) {
+    pub(crate) fn reveal(&mut self, secret: &Secrets<'_>, problems: &mut Problems) {
         self.retain(|plan, _| {
             plan.reveal(secret, problems);
             true

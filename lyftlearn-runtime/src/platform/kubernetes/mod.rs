@@ -11,6 +11,7 @@ pub(super) use pod::pod;
 use super::{Detection, Documents, Evidence, Grace, Part, Recognised, World, credentials, paths};
 use crate::contract::{kubernetes, limits, linux, sagemaker};
 use crate::error::Error;
+use crate::problems::Problems;
 use crate::workload::{Flavor, Job, Resources, Role};
 
 /// Whether the kubelet's variable says so and no container engine of its own
@@ -155,7 +156,7 @@ pub(super) fn read(
     world: &World<'_>,
     detection: &Detection,
     resources: &Resources,
-    problems: &mut Vec<String>,
+    problems: &mut Problems,
 ) -> Result<Part, Error> {
     let pod = pod(world.mounts);
     let (grace, source) = match world.settings.grace_seconds {

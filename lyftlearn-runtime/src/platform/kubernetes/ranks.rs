@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::platform::World;
 use crate::platform::fault::ContractFault;
 use crate::platform::topology::{alone, number};
+use crate::problems::Problems;
 use crate::workload::{Resources, Topology};
 
 /// A pair of variables that place a node.
@@ -45,7 +46,7 @@ const PAIRS: &[Pair] = &[
 pub(super) fn read(
     world: &World<'_>,
     resources: &Resources,
-    problems: &mut Vec<String>,
+    problems: &mut Problems,
 ) -> Result<Topology, Error> {
     let mut topology = alone(world, resources)?;
     if let Some((rank, nodes)) = place(world, problems)? {
@@ -78,7 +79,7 @@ pub(super) fn read(
 }
 
 /// This node's rank and how many there are, from the first pair that is whole.
-fn place(world: &World<'_>, problems: &mut Vec<String>) -> Result<Option<(u32, u32)>, Error> {
+fn place(world: &World<'_>, problems: &mut Problems) -> Result<Option<(u32, u32)>, Error> {
     for pair in PAIRS {
         // A group's rank means something to torchrun's children only.
         if pair.rank == kubernetes::GROUP_RANK
@@ -147,7 +148,7 @@ fn master(world: &World<'_>) -> Option<String> {
 fn port(
     world: &World<'_>,
     variable: &'static str,
-    problems: &mut Vec<String>,
+    problems: &mut Problems,
 ) -> Result<Option<u16>, Error> {
     if world
         .facts

@@ -7,6 +7,7 @@ use super::{
 use crate::contract::sagemaker;
 use crate::error::Error;
 use crate::platform::{paths, topology};
+use crate::problems::Problems;
 use crate::workload::{Flavor, Job, Resources, Role};
 
 pub(super) fn recognise(world: &World<'_>) -> Result<Option<Recognised>, Error> {
@@ -105,7 +106,7 @@ fn recognised(flavor: Flavor, role: Role, evidence: Vec<Evidence>) -> Recognised
         flavor,
         role,
         evidence,
-        problems: Vec::new(),
+        problems: Problems::default(),
     }
 }
 

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::contract::{aws, sagemaker};
 use crate::error::Error;
+use crate::problems::Problems;
 use crate::workload::{Flavor, Resources, Role};
 
 /// `docker compose stop` waits this long.
@@ -45,7 +46,7 @@ pub(super) fn forced(world: &World<'_>) -> Result<Recognised, Error> {
         flavor,
         role,
         evidence: Vec::new(),
-        problems: Vec::new(),
+        problems: Problems::default(),
     })
 }
 
@@ -53,7 +54,7 @@ pub(super) fn read(
     world: &World<'_>,
     detection: &Detection,
     resources: &Resources,
-    problems: &mut Vec<String>,
+    problems: &mut Problems,
 ) -> Result<Part, Error> {
     // Local mode has no flavor of its own for each kind; the role it was found by
     // tells them apart, whatever a setting makes of it.

@@ -4,6 +4,7 @@ use super::{Detection, Documents, Evidence, Part, Recognised, World, documents};
 use crate::contract::sagemaker;
 use crate::error::Error;
 use crate::platform::{Grace, paths, topology};
+use crate::problems::Problems;
 use crate::workload::{Flavor, Job, Resources, Role};
 
 /// DeleteApp is a `docker stop` with Docker's own grace.
@@ -36,7 +37,7 @@ pub(super) fn recognise(world: &World<'_>) -> Result<Option<Recognised>, Error> 
         flavor,
         role: Role::Notebook,
         evidence: vec![evidence],
-        problems: Vec::new(),
+        problems: Problems::default(),
     }))
 }
 

@@ -7,6 +7,7 @@ use crate::contract::{limits, runtime, sagemaker};
 use crate::error::Error;
 use crate::platform::fault::ContractFault;
 use crate::platform::paths::{self, Modes};
+use crate::problems::Problems;
 use crate::workload::{Channel, ChannelMode, Flavor, Job, Resources, Role};
 
 /// Inputs and outputs lie below it (dev guide: build your own processing container).
@@ -44,7 +45,7 @@ pub(super) fn recognise(world: &World<'_>) -> Result<Option<Recognised>, Error> 
         flavor,
         role: Role::Processing,
         evidence,
-        problems: Vec::new(),
+        problems: Problems::default(),
     }))
 }
 
@@ -52,7 +53,7 @@ pub(super) fn read(
     world: &World<'_>,
     detection: &Detection,
     resources: &Resources,
-    problems: &mut Vec<String>,
+    problems: &mut Problems,
 ) -> Result<Part, Error> {
     let config = config(world)?;
     let (arn, name, inputs, outputs) = config.map_or((None, None, None, None), |config| {

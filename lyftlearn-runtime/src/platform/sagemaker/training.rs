@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::platform::fault::ContractFault;
 use crate::platform::paths::Modes;
 use crate::platform::{paths, topology};
+use crate::problems::Problems;
 use crate::workload::{Channel, ChannelMode, Flavor, Group, Job, Resources, Role, Topology};
 
 pub(super) fn recognise(world: &World<'_>) -> Result<Option<Recognised>, Error> {
@@ -23,10 +24,12 @@ pub(super) fn recognise(world: &World<'_>) -> Result<Option<Recognised>, Error> 
             flavor: Flavor::Training,
             role: Role::Training,
             evidence: vec![arn],
-            problems: vec![format!(
+            problems: [format!(
                 "{} is not there: one node alone",
                 sagemaker::RESOURCE_CONFIG
-            )],
+            )]
+            .into_iter()
+            .collect(),
         }));
     }
     let named: Vec<Evidence> = [sagemaker::TRAINING_JOB_ARN, sagemaker::TRAINING_JOB_NAME]
@@ -56,7 +59,7 @@ pub(super) fn recognise(world: &World<'_>) -> Result<Option<Recognised>, Error> 
         flavor,
         role: Role::Training,
         evidence,
-        problems: Vec::new(),
+        problems: Problems::default(),
     }))
 }
 
@@ -80,7 +83,7 @@ pub(super) fn read(
     world: &World<'_>,
     detection: &Detection,
     resources: &Resources,
-    problems: &mut Vec<String>,
+    problems: &mut Problems,
 ) -> Result<Part, Error> {
     // First: of all files, the one that tells the platform should be the one that a
     // report names.
@@ -180,7 +183,7 @@ pub(super) fn nodes(
 /// The declared channels; without a declaration, the directories that are there.
 fn channels(
     world: &World<'_>,
-    problems: &mut Vec<String>,
+    problems: &mut Problems,
 ) -> Result<BTreeMap<String, Channel>, Error> {
     let Some(config) =
         documents::json::<sagemaker::InputDataConfig>(world.facts, sagemaker::INPUT_DATA_CONFIG)?

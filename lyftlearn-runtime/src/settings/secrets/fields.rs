@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{Declared, Env, Refused, Source, suggested};
+use crate::choice::Choice;
 use crate::contract::secrets as words;
 use crate::layers::{BOOLEAN, Form, Key, Mistakes, Parsed, SECONDS, Unset};
 use crate::settings::protected::{begins_protected, may_begin, may_set};
@@ -125,12 +126,9 @@ impl Fields<'_> {
             self.mistakes.expected(format!("secrets.{name}"), expected);
         }
         let mut sources = Vec::new();
-        for (field, platform) in [
-            ("from", None),
-            ("from.kubernetes", Some(Platform::Kubernetes)),
-            ("from.local", Some(Platform::Local)),
-            ("from.sagemaker", Some(Platform::SageMaker)),
-        ] {
+        let fields = FIELDS.iter().map(|row| row.name);
+        for field in fields.filter(|name| name.starts_with("from")) {
+            let platform: Option<Platform> = field.strip_prefix("from.").and_then(Choice::of);
             let source = self.optional(field, |value| {
                 value.as_str().and_then(Source::parse).ok_or(A_SOURCE)
             });

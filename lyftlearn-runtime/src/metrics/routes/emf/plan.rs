@@ -9,6 +9,7 @@ use crate::metrics::clients::Clients;
 #[cfg(all(feature = "agent", feature = "cli"))]
 use crate::metrics::routes::{Means, Running};
 use crate::metrics::routes::{Planned, Protocol, Server, World};
+use crate::problems::Problems;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Plan {
@@ -21,7 +22,7 @@ pub(crate) struct Plan {
     pub(in crate::metrics::routes) log_group: String,
 }
 
-pub(crate) fn plan(world: &World<'_>, _: &Clients, problems: &mut Vec<String>) -> Option<Plan> {
+pub(crate) fn plan(world: &World<'_>, _: &Clients, problems: &mut Problems) -> Option<Plan> {
     if world.asks_for(ROUTE.name) != Some(true) {
         return None;
     }

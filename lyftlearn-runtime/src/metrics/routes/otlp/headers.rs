@@ -5,6 +5,7 @@ use percent_encoding::percent_decode_str;
 use super::Plan;
 use super::plan::{ignored, text};
 use crate::metrics::routes::{Secrets, World};
+use crate::problems::Problems;
 use crate::workload::Secret;
 
 pub(super) const PAIRS: &str = "name=value,name=value";
@@ -25,7 +26,7 @@ pub(super) struct Variable {
 pub(super) fn found(
     world: &World<'_>,
     usual: &[&str],
-    problems: &mut Vec<String>,
+    problems: &mut Problems,
 ) -> (Vec<(String, Secret)>, Vec<Variable>) {
     let asked = world.settings.otlp.headers_variable.as_deref();
     let is_asked = asked.is_some();
@@ -51,7 +52,7 @@ pub(super) fn found(
 }
 
 /// The headers, now that there are secrets.
-pub(super) fn reveal(plan: &mut Plan, secret: &Secrets<'_>, problems: &mut Vec<String>) {
+pub(super) fn reveal(plan: &mut Plan, secret: &Secrets<'_>, problems: &mut Problems) {
     let variables = std::mem::take(&mut plan.headers_in);
     for variable in &variables {
         match secret(&variable.name) {
@@ -69,11 +70,7 @@ pub(super) fn reveal(plan: &mut Plan, secret: &Secrets<'_>, problems: &mut Vec<S
 }
 
 /// What a variable holds, which may be a password; `None` where it is no text.
-fn headers(
-    variable: &str,
-    text: Option<&str>,
-    problems: &mut Vec<String>,
-) -> Vec<(String, Secret)> {
+fn headers(variable: &str, text: Option<&str>, problems: &mut Problems) -> Vec<(String, Secret)> {
     let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     let pairs = text.and_then(pairs).filter(|pairs| {
         (pairs.iter()).all(|(name, value)| {
@@ -107,6 +104,7 @@ mod tests {
     use std::ffi::OsStr;
 
     use super::{NOT_SET, Plan, Variable, reveal};
+    use crate::problems::Problems;
     use crate::workload::Secret;
 
     /// What a collector is shown that is shown `before` where a variable is set already.
@@ -134,11 +132,11 @@ mod tests {
             let (known, value, overrides) = secret?;
             (known == name).then_some((OsStr::new(value), overrides))
         };
-        let mut problems = Vec::new();
+        let mut problems = Problems::default();
         reveal(&mut plan, &found, &mut problems);
         let shown = plan.headers.iter().map(|(_, value)| value.reveal());
         assert_eq!(shown.collect::<Vec<_>>().join(","), expected);
-        assert_eq!(problems, problem.as_slice());
+        assert_eq!(*problems, *problem.as_slice());
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::metrics::clients::Clients;
 #[cfg(all(feature = "agent", feature = "cli"))]
 use crate::metrics::routes::{Means, Running};
 use crate::metrics::routes::{Planned, Secrets, World};
+use crate::problems::Problems;
 use crate::workload::Secret;
 
 /// As long as SDKs wait, unless they are told (OpenTelemetry's specification).
@@ -33,7 +34,7 @@ pub(crate) struct Plan {
     pub(super) resource: Vec<(String, String)>,
 }
 
-pub(crate) fn plan(world: &World<'_>, _: &Clients, problems: &mut Vec<String>) -> Option<Plan> {
+pub(crate) fn plan(world: &World<'_>, _: &Clients, problems: &mut Problems) -> Option<Plan> {
     let settings = &world.settings.otlp;
     let asked = world.asks_for(ROUTE.name);
     if !asked.unwrap_or(settings.endpoint.is_some()) {
@@ -67,7 +68,7 @@ struct Told {
 
 /// What the environment says to the program's own SDK. All of it counts, or nothing does: headers
 /// are for the server that they were written for.
-fn told(world: &World<'_>, problems: &mut Vec<String>) -> Option<Told> {
+fn told(world: &World<'_>, problems: &mut Problems) -> Option<Told> {
     let (name, url) = if let Some(url) = text(world, words::METRICS_ENDPOINT) {
         (words::METRICS_ENDPOINT, endpoint(&url))
     } else if let Some(base) = text(world, words::ENDPOINT) {
@@ -116,7 +117,7 @@ fn first(world: &World<'_>, names: [&'static str; 2]) -> Option<(&'static str, S
     (names.into_iter()).find_map(|name| Some((name, text(world, name)?)))
 }
 
-pub(super) fn ignored(problems: &mut Vec<String>, name: &str, expected: &str) {
+pub(super) fn ignored(problems: &mut Problems, name: &str, expected: &str) {
     problems.push(format!("{name} is ignored: expected {expected}"));
 }
 
@@ -125,7 +126,7 @@ impl Planned for Plan {
         vec![ROUTE.name]
     }
 
-    fn reveal(&mut self, secret: &Secrets<'_>, problems: &mut Vec<String>) {
+    fn reveal(&mut self, secret: &Secrets<'_>, problems: &mut Problems) {
         headers::reveal(self, secret, problems);
     }
 

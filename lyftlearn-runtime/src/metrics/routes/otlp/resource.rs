@@ -4,10 +4,11 @@ use super::headers::{PAIRS, pairs};
 use super::plan::{ignored, text};
 use crate::contract::{otlp as words, sagemaker};
 use crate::metrics::routes::World;
+use crate::problems::Problems;
 
 /// What the metrics are of, in the words of OpenTelemetry's semantic conventions; beyond them, in
 /// this runtime's own. What the deployment says of it itself comes before what is found.
-pub(super) fn of(world: &World<'_>, problems: &mut Vec<String>) -> Vec<(String, String)> {
+pub(super) fn of(world: &World<'_>, problems: &mut Problems) -> Vec<(String, String)> {
     let (job, topology) = (world.job, world.topology);
     let mut resource = Vec::new();
     if let Some(text) = text(world, words::RESOURCE_ATTRIBUTES) {

@@ -11,13 +11,14 @@ use crate::metrics::clients::Clients;
 #[cfg(all(feature = "agent", feature = "cli"))]
 use crate::metrics::routes::{Means, Running};
 use crate::metrics::routes::{Planned, World};
+use crate::problems::Problems;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Plan {
     pub(crate) listen: SocketAddr,
 }
 
-pub(crate) fn plan(world: &World<'_>, _: &Clients, _: &mut Vec<String>) -> Option<Plan> {
+pub(crate) fn plan(world: &World<'_>, _: &Clients, _: &mut Problems) -> Option<Plan> {
     let asked = world.asks_for(ROUTE.name);
     let listen = match world.settings.prometheus.listen {
         Some(Listen::At(address)) => Some(address).filter(|_| asked != Some(false)),

@@ -10,13 +10,14 @@ use crate::metrics::clients::Clients;
 #[cfg(all(feature = "agent", feature = "cli"))]
 use crate::metrics::routes::{Means, Running};
 use crate::metrics::routes::{Planned, World};
+use crate::problems::Problems;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Plan {
     pub(super) directory: PathBuf,
 }
 
-pub(crate) fn plan(world: &World<'_>, _: &Clients, problems: &mut Vec<String>) -> Option<Plan> {
+pub(crate) fn plan(world: &World<'_>, _: &Clients, problems: &mut Problems) -> Option<Plan> {
     if world.asks_for(ROUTE.name) != Some(true) {
         return None;
     }

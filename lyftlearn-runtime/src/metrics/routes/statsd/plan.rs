@@ -9,6 +9,7 @@ use crate::metrics::clients::{Clients, Intercept};
 use crate::metrics::routes::{Export, Heard, Planned, Protocol, Server, World};
 #[cfg(all(feature = "agent", feature = "cli"))]
 use crate::metrics::routes::{Means, Running};
+use crate::problems::Problems;
 use crate::workload::Role;
 
 /// At least one of `values` and `relays` is set.
@@ -26,11 +27,7 @@ pub(crate) struct Plan {
     pub(super) seconds: u32,
 }
 
-pub(crate) fn plan(
-    world: &World<'_>,
-    clients: &Clients,
-    problems: &mut Vec<String>,
-) -> Option<Plan> {
+pub(crate) fn plan(world: &World<'_>, clients: &Clients, problems: &mut Problems) -> Option<Plan> {
     let settings = &world.settings.statsd;
     let asked = world.asks_for(ROUTE.name);
     let server = server(world, clients);
