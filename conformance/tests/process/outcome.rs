@@ -233,7 +233,7 @@ fn nothing_to_write_to_changes_no_exit_code() {
     }
 }
 
-/// Notes and secrets enough that the errand is still at work when it is looked for.
+/// Notes and secrets enough that the helper is still at work when it is looked for.
 #[test]
 fn an_errand_that_hangs_is_not_waited_for_beyond_the_budget() {
     needs_namespaces!();
@@ -266,7 +266,7 @@ fn an_errand_that_hangs_is_not_waited_for_beyond_the_budget() {
             nix::sys::signal::kill(pid, Signal::SIGSTOP).ok()
         })
     });
-    assert!(stopped.is_some(), "the errand was over before it was found");
+    assert!(stopped.is_some(), "the helper was over before it was found");
     let asked = std::time::Instant::now();
     check_end(&running.end(), 7);
     // Without a stop it would have been ten seconds.

@@ -355,7 +355,7 @@ fn exec_has_what_pid_one_delivered_and_fetches_where_there_is_none() {
     let alone = container.start(&ask.map(OsString::from)).end();
     check_end(&alone, 0);
     assert_eq!(String::from_utf8_lossy(&alone.stdout).trim(), "another");
-    // What an errand needs is not left behind for the program. A shell would clear it.
+    // What a helper needs is not left behind for the program. A shell would clear it.
     let mask = [BINARY, "exec", "--", "grep", "SigBlk", "/proc/self/status"];
     let alone = container.start(&mask.map(OsString::from)).end();
     check_end(&alone, 0);

@@ -1,4 +1,4 @@
-//! What the errand holds is nobody's to look at, not even its own user's.
+//! What the helper holds is nobody's to look at, not even its own user's.
 
 use expect_test::expect;
 
@@ -49,20 +49,20 @@ fn the_errand_is_neither_looked_into_nor_dumped() {
     });
     assert!(asked.is_some(), "Confidant is asked");
     let pid_one = running.pid_one();
-    let errand = child(pid_one, "--secrets").expect("it waits for Confidant");
+    let helper = child(pid_one, "--secrets").expect("it waits for Confidant");
     let look = |pid: i32, what: &str| may(1000, &["head", "-c0", &format!("/proc/{pid}/{what}")]);
     // Whoever may look into PID 1, which holds nothing yet, may not look into what fetches.
     assert!(look(pid_one, "environ") && look(pid_one, "mem"));
-    assert!(!look(errand, "environ") && !look(errand, "mem"));
+    assert!(!look(helper, "environ") && !look(helper, "mem"));
     // The same permission is ptrace's.
     let trace =
         "import ctypes, sys; sys.exit(ctypes.CDLL(None).ptrace(16, int(sys.argv[1]), 0, 0) != 0)";
     let python = find_python();
     let python = python.to_str().unwrap();
-    assert!(!may(1000, &[python, "-c", trace, &errand.to_string()]));
+    assert!(!may(1000, &[python, "-c", trace, &helper.to_string()]));
 
-    let errand = nix::unistd::Pid::from_raw(errand);
-    nix::sys::signal::kill(errand, Signal::SIGSEGV).unwrap();
+    let helper = nix::unistd::Pid::from_raw(helper);
+    nix::sys::signal::kill(helper, Signal::SIGSEGV).unwrap();
     let output = running.end();
     check_end(&output, 125);
     expect![[r#"
