@@ -72,7 +72,7 @@ fn without_credentials_in_time_nothing_is_started() {
     let since = Instant::now();
     let output = ended(&stage.container(&settings(2)), TOUCH);
     check_end(&output, 125);
-    assert!(since.elapsed() < Duration::from_secs(6));
+    assert!(since.elapsed() < Duration::from_secs(20));
     expect![[r#"
         lyftlearn-runtime: cannot start without the credentials that credentials.required asks for: the source container gave none within 2 s
           because: its endpoint answered 404: it knows no credentials for this container
@@ -136,11 +136,9 @@ fn a_stop_ends_the_waiting_at_once() {
         running.signal(Signal::SIGTERM);
         let output = running.end();
         check_end(&output, 143);
-        assert!(
-            since.elapsed() < Duration::from_secs(1),
-            "{command}: {:?}",
-            since.elapsed()
-        );
+        // Without the stop it would wait for a minute.
+        let took = since.elapsed();
+        assert!(took < Duration::from_secs(30), "{command}: {took:?}");
         assert!(!stage.world.path("shared/ran").exists());
     }
 }

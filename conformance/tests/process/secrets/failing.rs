@@ -169,11 +169,9 @@ fn a_stop_while_secrets_are_fetched_ends_the_start_at_once() {
     let start = Instant::now();
     running.signal(Signal::SIGTERM);
     check_end(&running.end(), 143);
-    assert!(
-        start.elapsed() < Duration::from_secs(1),
-        "{:?}",
-        start.elapsed()
-    );
+    // Without the stop it would wait for a minute.
+    let took = start.elapsed();
+    assert!(took < Duration::from_secs(30), "{took:?}");
     assert!(!world.path("shared/started").exists());
 }
 
