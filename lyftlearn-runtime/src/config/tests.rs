@@ -79,10 +79,13 @@ impl World {
         }
     }
 
+    /// Renamed into place: whoever waits for a change must not see a file without its content.
     fn write(&self, name: &str, content: impl AsRef<[u8]>) {
         let path = self.live().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, content).unwrap();
+        let draft = self.root.path().join("draft");
+        std::fs::write(&draft, content).unwrap();
+        std::fs::rename(draft, path).unwrap();
     }
 }
 
