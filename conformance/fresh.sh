@@ -4,9 +4,9 @@
 #
 #   fresh.sh [SUITE [MAKE-TARGET…]]        bookworm; demo test
 #
-# SUITE is a Debian or Ubuntu release (bookworm, trixie, jammy, noble). The checkout's last
-# commit is cloned into it. Below target/fresh/SUITE everything stays until the next run, so
-# that a failure can be looked at; `times` says how long each command took.
+# SUITE is a Debian release (bookworm, trixie). The checkout's last commit is cloned into it.
+# Below target/fresh/SUITE everything stays until the next run, so that a failure can be looked
+# at; `times` says how long each command took.
 #
 # Of this machine the root gets the kernel, Rust (a copy on write, so that rustup may add to
 # it), and how registries are reached: name resolution, certificates, proxies, and the
@@ -27,13 +27,9 @@ cargo=${CARGO_HOME:-$HOME/.cargo}
 packages=ca-certificates,git,make,python3,python3-venv
 
 make_root() {
-    case $suite in
-    jammy | noble) components=main,universe ;;
-    *) components=main ;;
-    esac
     # Namespaces of its own, so that an interrupt leaves no mount behind.
     TMPDIR=$place unshare --mount --pid --fork --kill-child --mount-proc --propagation slave \
-        mmdebstrap --quiet --mode=root --variant=minbase --components="$components" \
+        mmdebstrap --quiet --mode=root --variant=minbase --components=main \
         --include="$packages" "$suite" "$root"
 }
 

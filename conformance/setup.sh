@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what building, the demo and the tests need of Debian 12 or Ubuntu.
+# Installs what building, the demo and the tests need of Debian 12.
 # Rust (rustup) and Python 3.9 or newer are expected to be there.
 set -eu
 
@@ -45,7 +45,7 @@ if [ -n "$missing" ]; then
     DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends -y $missing >/dev/null
 fi
 
-# Debian has the second AWS CLI, Ubuntu's later releases do not.
+# Later releases may not have it.
 if ! [ -x /usr/bin/aws ] && [ "$(id -u)" = 0 ]; then
     apt-get update -qq
     DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends -y awscli >/dev/null ||
