@@ -26,7 +26,6 @@ pub(crate) fn visible(text: &str) -> String {
 }
 
 /// The same for what has one line: newlines are escaped as well.
-#[cfg(feature = "cli")]
 pub(crate) fn visible_line(text: &str) -> String {
     visible(text).replace('\n', "\\n")
 }

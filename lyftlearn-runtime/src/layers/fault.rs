@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::contract::limits;
 use crate::error::{ErrorKind, Fault};
+use crate::visible::visible_line;
 
 /// Settings that cannot be used.
 #[derive(Debug)]
@@ -77,7 +78,9 @@ impl fmt::Display for SettingsFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("cannot use these settings")?;
         for (shown, mistake) in self.mistakes.0.iter().take(limits::MISTAKES) {
-            write!(f, "\n  {shown}: {mistake}")?;
+            // A quoted key of TOML may have tabs and line ends in it.
+            let line = visible_line(&format!("{shown}: {mistake}")).replace('\t', "\\t");
+            write!(f, "\n  {line}")?;
         }
         match self.mistakes.0.len().saturating_sub(limits::MISTAKES) {
             0 => Ok(()),
@@ -167,6 +170,16 @@ mod tests {
             "$NAME".to_owned(),
             Mistake::NoTime,
         )]));
+        let key = "a\n\tb in /f".to_owned();
+        let odd = reports([SettingsFault::one(
+            key,
+            Mistake::NotASetting { nearest: None },
+        )]);
+        expect![[r#"
+            Settings: cannot use these settings
+              a\n\tb in /f: not a setting
+        "#]]
+        .assert_eq(&odd);
         let many = reports([SettingsFault::new(Mistakes((0..25).map(mistake).collect()))]);
         let last = many.lines().last().unwrap_or_default();
         expect!["  and 5 more"].assert_eq(last);
