@@ -275,7 +275,7 @@ fn what_no_collector_takes_is_counted_and_costs_no_time() {
         let left = outcome(&world)["metrics"]["undelivered"].as_u64().unwrap();
         assert!(left > 4, "{why}");
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        let count = format!(": {left} metrics ");
+        let count = format!(": {left} metrics were not delivered\n");
         assert!(said.contains(&count), "{why}: {said}");
         world.canary.assert_unseen(why, said.as_bytes());
         // Who is busy is asked again; who refuses is not.

@@ -235,7 +235,7 @@ fn nothing_to_write_to_changes_no_exit_code() {
 
 /// Notes and secrets enough that the helper is still at work when it is looked for.
 #[test]
-fn an_errand_that_hangs_is_not_waited_for_beyond_the_budget() {
+fn a_helper_that_hangs_is_not_waited_for_beyond_the_budget() {
     needs_namespaces!();
     let world = World::new();
     std::fs::create_dir(world.path("shared")).unwrap();

@@ -109,5 +109,9 @@ fn containers_beside_servers_that_have_the_usual_ports_start_and_leave_them_alon
     );
     // The port that is taken is a problem of each.
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(said.matches("; metrics.listen ").count(), 2, "{said}");
+    assert_eq!(
+        said.matches("address in use; metrics.listen ").count(),
+        2,
+        "{said}"
+    );
 }

@@ -267,7 +267,7 @@ fn check_untaken(port: u16, least: u64) {
     let left = outcome(&world)["metrics"]["undelivered"].as_u64().unwrap();
     assert!(left >= least, "{left}");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    let count = format!(": {left} metrics ");
+    let count = format!(": {left} metrics were not delivered\n");
     assert!(said.contains(&count), "{said}");
 }
 

@@ -143,6 +143,9 @@ def app(environ, start_response):
     return [b'answered']
 ";
     world.file("shared/app.py", app);
+    // A worker that has not begun to handle signals would lose the arbiter's.
+    let booted = "def post_worker_init(worker): open(f'/shared/booted.{worker.age}', 'w').close()";
+    world.file("shared/gunicorn.conf.py", booted);
     let container = programs::mount_python(container, &python).working_directory("/shared");
     let server = [
         "-m",
@@ -159,6 +162,8 @@ def app(environ, start_response):
     let running = container.run(&argv);
     let connected = || std::os::unix::net::UnixStream::connect(world.path("shared/socket")).ok();
     let mut client = wait::until(Duration::from_secs(20), connected).expect("it listens");
+    appears(&world.path("shared/booted.1"));
+    appears(&world.path("shared/booted.2"));
     client.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
     appears(&world.path("shared/asked"));
     running.signal(Signal::SIGTERM);

@@ -18,7 +18,7 @@ use crate::metrics::routes::Export;
 use crate::metrics::statsd::{Listener, Rules};
 use crate::workload::{CredentialPlan, Secret};
 
-/// The variable that carries them: an argument can be read by anybody.
+/// The variable that carries the config: an argument can be read by anybody.
 pub(crate) const CONFIG_VARIABLE: &str = "LYFTLEARN_AGENT_ORDERS";
 
 /// What the agent is to do.

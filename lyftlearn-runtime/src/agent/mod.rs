@@ -162,7 +162,7 @@ fn into_tokio(listener: std::net::TcpListener) -> std::io::Result<TcpListener> {
 }
 
 fn tell(log: Log, name: &str, report: &Report) {
-    let credential_plan = if name.is_empty() { "default" } else { name };
+    let identity = if name.is_empty() { "default" } else { name };
     match report {
         Report::Failing {
             cause,
@@ -170,22 +170,16 @@ fn tell(log: Log, name: &str, report: &Report) {
         } => {
             let left = seconds_left.map_or("none".to_owned(), |seconds| seconds.to_string());
             let fields = [
-                ("identity", credential_plan),
+                ("identity", identity),
                 ("seconds_left", &left),
                 ("cause", &cause.to_string()),
             ];
             log.warn("credentials-not-refreshed", &fields);
         }
-        Report::Recovered => log.warn(
-            "credentials-refreshed-again",
-            &[("identity", credential_plan)],
-        ),
+        Report::Recovered => log.warn("credentials-refreshed-again", &[("identity", identity)]),
         Report::Skewed { seconds } => log.warn(
             "clock-skewed",
-            &[
-                ("seconds_ahead", &seconds.to_string()),
-                ("of", credential_plan),
-            ],
+            &[("seconds_ahead", &seconds.to_string()), ("of", identity)],
         ),
     }
 }

@@ -147,7 +147,7 @@ impl RuntimeMetrics {
             .as_ref()
             .map_or(Vec::new(), Broker::summaries)
         {
-            let credential_plan = [("identity", summary.name.as_str())];
+            let labels = [("identity", summary.name.as_str())];
             for (name, count, help) in [
                 (
                     "credentials_refreshes_total",
@@ -165,16 +165,11 @@ impl RuntimeMetrics {
                     "Requests that were answered with credentials.",
                 ),
             ] {
-                found.push(counter(name, &credential_plan, count, help));
+                found.push(counter(name, &labels, count, help));
             }
             if let Some(seconds) = summary.seconds_left {
                 let help = "How long the held credentials are still good.";
-                let mut left = gauge(
-                    "credentials_left_seconds",
-                    &credential_plan,
-                    float(seconds),
-                    help,
-                );
+                let mut left = gauge("credentials_left_seconds", &labels, float(seconds), help);
                 left.unit = Some("seconds".to_owned());
                 found.push(left);
             }

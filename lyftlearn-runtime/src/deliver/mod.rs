@@ -20,7 +20,7 @@ pub(crate) use reason::{Written, forget as forget_reason, write as write_reason}
 use run_dir::RunDir;
 pub(crate) use run_dir::{Keeper, Recipient};
 pub(crate) use shutdown::announce;
-#[cfg(all(feature = "agent", feature = "cli"))]
+#[cfg(feature = "agent")]
 pub(crate) use statsd::write as write_statsd;
 pub(crate) use statsd::{Pointed, Ports, point};
 
@@ -42,10 +42,6 @@ pub(crate) struct Delivery {
     pub(crate) optional: Vec<(String, String)>,
     /// What could not be had, one sentence each.
     pub(crate) problems: Problems,
-    #[cfg_attr(
-        not(feature = "cli"),
-        allow(dead_code, reason = "dropping it is what it is for")
-    )]
     run_dir: Option<RunDir>,
 }
 

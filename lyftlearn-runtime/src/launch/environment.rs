@@ -41,7 +41,7 @@ impl Gathered {
         pointed: &Pointed,
     ) -> Result<Self, Error> {
         let image = platform::image_variables(facts)?;
-        let credential_plan = changes(presented, found(facts, &image, variables));
+        let credentials = changes(presented, found(facts, &image, variables));
         let statsd = point(pointed, found(facts, &image, variables));
         let documents = variables.iter().map(|variable| {
             (
@@ -54,16 +54,14 @@ impl Gathered {
         let inherited = toolkit::inherited(workload, told).iter();
         let inherited: Vec<String> = inherited.map(|name| (*name).to_owned()).collect();
         let ours = delivered.iter().cloned();
-        let ours = ours
-            .chain(region(facts, workload))
-            .chain(credential_plan.set);
+        let ours = ours.chain(region(facts, workload)).chain(credentials.set);
         let ours = ours.chain(statsd.set);
         Ok(Self {
             image,
             documents: documents.collect(),
             ours: ours.collect(),
             optional: optional.to_vec(),
-            taken: [credential_plan.taken, statsd.taken, inherited].concat(),
+            taken: [credentials.taken, statsd.taken, inherited].concat(),
             secrets: Vec::new(),
         })
     }

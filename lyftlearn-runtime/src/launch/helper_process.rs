@@ -1,5 +1,5 @@
-//! Errands: this binary once more, for what waits on a network before the program is there. A
-//! question on its standard input, an answer on its standard output, and its end.
+//! Helper processes: this binary once more, for what waits on a network before the program is
+//! there. A question on its standard input, an answer on its standard output, and its end.
 
 use std::ffi::OsString;
 use std::io::{Read, Write};
@@ -39,9 +39,8 @@ pub(super) fn environment(facts: &Facts, sockets: usize) -> Vec<(OsString, OsStr
         .collect()
 }
 
-/// Sends one out that is known by `word`, and waits for its answer; `None` when it comes to
-/// no end within `patience`, or says nothing. It has `socket`, where it says what is not for
-/// this process.
+/// Starts the helper that `word` names, and waits for its answer; `None` when that does not come
+/// within `patience`. Through `socket` the helper passes what is not for this process.
 pub(super) fn ask<A: DeserializeOwned>(
     facts: &Facts,
     word: &'static str,

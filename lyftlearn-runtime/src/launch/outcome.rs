@@ -48,7 +48,7 @@ pub(super) fn outcome(words: &[OsString]) -> Result<u8, Error> {
     outcome.metrics = metrics(&end, run);
     tell(&end, run, &outcome);
     if let Some(file) = end.snapshot.as_deref().filter(|_| end.completed())
-        && let Err(err) = skew::keep(&facts, file, end.owner, &end.groups)
+        && let Err(err) = skew::keep(&facts, file, end.owner)
         && !end.quiet
     {
         let path = file.display();

@@ -229,7 +229,6 @@ fn write(
     let end = End {
         oom_counter: resolved.oom_counter,
         owner,
-        groups: groups(account.as_ref()),
         ..end(facts, settings, &delivery, &export, decided.skew)
     };
     if !end.quiet {
@@ -279,10 +278,6 @@ fn end(
         wrapped: program::wrapped(facts, &settings.commands).map(str::to_owned),
         ..End::default()
     }
-}
-
-fn groups(account: Option<&Account>) -> Vec<u32> {
-    account.map_or_else(Vec::new, |account| account.user.groups.clone())
 }
 
 fn keeper() -> Keeper {

@@ -12,7 +12,6 @@ use crate::contract::runtime;
 use crate::error::{Error, ErrorKind, Fault};
 use crate::facts::Facts;
 use crate::held::{Directory, Owner};
-use crate::init::{self, User};
 use crate::outcome::Skew;
 use crate::resolve::Resolved;
 use crate::settings::SkewGuard;
@@ -68,20 +67,9 @@ pub(super) fn kept_at(workload: &Workload, guard: SkewGuard) -> Option<PathBuf> 
     (workload.role == Role::Training && guard != SkewGuard::Off).then(|| place(model))
 }
 
-/// Writes it, as a file of the program's user's, whose the model is. This process becomes that
-/// user first: the paths that a snapshot reads may be links by now. A model directory that is gone,
-/// or takes no more, changes nothing.
-pub(super) fn keep(
-    facts: &Facts,
-    file: &Path,
-    owner: Option<Owner>,
-    groups: &[u32],
-) -> std::io::Result<()> {
-    if let Some(Owner { uid, gid }) = owner {
-        let groups = groups.to_vec();
-        let user = User { uid, gid, groups };
-        init::become_user(&user).map_err(|error| std::io::Error::other(error.to_string()))?;
-    }
+/// Writes it, as a file of the program's user's, whose the model is. A model directory that is
+/// gone, or takes no more, changes nothing.
+pub(super) fn keep(facts: &Facts, file: &Path, owner: Option<Owner>) -> std::io::Result<()> {
     let snapshot =
         snapshot::take(facts).map_err(|error| std::io::Error::other(error.to_string()))?;
     let (Some(directory), Some(name)) = (file.parent(), file.file_name()) else {

@@ -50,8 +50,6 @@ pub(crate) struct End {
     pub(crate) oom_counter: Option<(PathBuf, u64)>,
     pub(crate) run: Option<PathBuf>,
     pub(crate) owner: Option<Owner>,
-    /// All groups of the program's user, where that is another one.
-    pub(crate) groups: Vec<u32>,
     pub(crate) reason_file: Option<PathBuf>,
     /// Names of variables whose values are secrets.
     pub(crate) redact: Vec<String>,

@@ -66,7 +66,7 @@ pub(super) const KEYS: &[Key] = &[
     },
 ];
 
-/// What `run` logs before the program starts.
+/// Whether `run` logs its lines at the start and at the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Log {
     Info,

@@ -176,7 +176,7 @@ fn a_stop_while_secrets_are_fetched_ends_the_start_at_once() {
 }
 
 #[test]
-fn the_errand_is_not_for_people() {
+fn the_helper_is_not_for_people() {
     needs_namespaces!();
     let by_hand = [&["--secrets"][..], &["--secrets", "4711"]];
     let said = by_hand.map(|words| {

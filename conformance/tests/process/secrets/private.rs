@@ -31,7 +31,7 @@ fn child(pid_one: i32, word: &str) -> Option<i32> {
 }
 
 #[test]
-fn the_errand_is_neither_looked_into_nor_dumped() {
+fn the_helper_is_neither_looked_into_nor_dumped() {
     needs_namespaces!();
     let servers = servers!();
     let world = World::new();

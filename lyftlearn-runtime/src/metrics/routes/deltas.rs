@@ -78,12 +78,11 @@ impl Deltas {
             .then(|| serde_json::to_vec(&all).expect("plain data has no failure to report"))
     }
 
-    /// What a counter has grown by. A total that has fallen has begun anew: counters of the agent
-    /// itself do when it is started again.
-    pub(super) fn more(&self, id: &Id, total: f64) -> f64 {
+    /// The total of a counter as it was last sent.
+    pub(super) fn total(&self, id: &Id) -> Option<f64> {
         match self.known.get(id) {
-            Some(Known::Total(before)) if *before <= total => total - before,
-            _ => total,
+            Some(Known::Total(total)) => Some(*total),
+            _ => None,
         }
     }
 

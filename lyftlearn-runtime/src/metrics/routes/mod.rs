@@ -83,9 +83,8 @@ pub(crate) trait Planned {
         true
     }
 
-    /// Clients of StatsD are heard at `port`, or not at all. Returns whether metrics still take
-    /// this route.
-    fn hear(&mut self, _clients: &Clients, _port: Heard) -> bool {
+    /// Clients of StatsD are heard as `heard` says. Returns whether metrics still take this route.
+    fn hear(&mut self, _clients: &Clients, _heard: Heard) -> bool {
         true
     }
 
@@ -144,7 +143,8 @@ const KEYS: &[Key] = &[
         name: "metrics.routes",
         form: Form::new(EXPECTED),
         default: Unset::Text("depends on the platform and on the other settings of metrics"),
-        doc: "Routes that metrics take. If you set it, they take no other route.",
+        doc: "Routes that metrics take. If you set it, they take no other route. Only what StatsD clients send to a \
+              gateway that the runtime replaces goes there all the same.",
         example: "[\"prometheus\", \"emf\"]",
     },
     Key {

@@ -3,7 +3,6 @@
 use figment::value::Value;
 use serde::{Deserialize, Serialize};
 
-#[cfg(feature = "agent")]
 #[cfg(all(feature = "agent", feature = "cli"))]
 use crate::choice::Choice;
 use crate::choice::choice;

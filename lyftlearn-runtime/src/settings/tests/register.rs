@@ -1,5 +1,7 @@
 //! What the register says of each setting is true, and plain.
 
+use expect_test::expect;
+
 use super::doors::{needed, told};
 use super::{file, read};
 use crate::error::Error;
@@ -63,6 +65,103 @@ fn every_default_value_is_what_holds_without_it() {
         assert_eq!(with, without, "${variable}={default}");
     }
     assert!(values > 30, "{values} defaults are values");
+}
+
+/// Against a change by accident: what users rely on stands here once more.
+#[test]
+fn defaults_are_these() {
+    let all = REGISTER.keys().map(|key| (key.name, key.default));
+    let all = all.chain(FIELDS.iter().map(|field| (field.name, field.default)));
+    let lines = all.map(|(name, default)| match default {
+        Unset::Value(value) => format!("{name} = {value}\n"),
+        Unset::Text(text) => format!("{name}: {text}\n"),
+    });
+    expect![[r#"
+        platform: detected
+        role: detected
+        log = info
+        user: the user that the container was started as
+        agent = auto
+        config_dir: /opt/ml/input/data/lyftlearn on SageMaker, else /etc/lyftlearn/config
+        job.name: the name that the platform gives; in a pod, the pod's
+        commands.train: the executable `train` on PATH
+        commands.serve: the executable `serve` on PATH
+        commands.default: none: a start without arguments is an error
+        commands.hyperparameters_as_args = false
+        toolkit.variables = on
+        toolkit.num_cpus = cgroup
+        paths.base = /opt/ml
+        paths.model: `model` below `paths.base`; /mnt/models on KServe
+        lifecycle.grace_seconds: 30 on Kubernetes, 10 in other containers; fixed on SageMaker
+        lifecycle.signal_scope = auto
+        lifecycle.stop_on: SIGTERM; for processing jobs SIGTERM and SIGINT
+        lifecycle.stop_signal = SIGTERM
+        lifecycle.drain_seconds = 0
+        lifecycle.orphan_seconds = 5
+        lifecycle.exit_remap = []
+        credentials.mode: broker; native for static keys or a profile, unless another setting of credentials is set
+        credentials.source = auto
+        credentials.required = false
+        credentials.startup_seconds = 15
+        credentials.profile_files = []
+        credentials.roles = []
+        credentials.assume_role.arn: none
+        credentials.assume_role.session_name: AWS_ROLE_SESSION_NAME, else the platform and the job
+        credentials.assume_role.duration_seconds: 3600
+        credentials.assume_role.external_id: none
+        credentials.assume_role.source_identity: none: the original session's is kept
+        credentials.assume_role.tags = []
+        hyperparameters.encoding = text
+        job.podinfo_dir = /etc/podinfo
+        environment.allow = []
+        live.dirs: `live` in the config directory on SageMaker, else /etc/lyftlearn/live
+        skew.guard = warn
+        metrics.region_bytes = 1048576
+        metrics.intercept = true
+        metrics.statsd.mode = auto
+        metrics.statsd.listen: 127.0.0.1:8125 and [::1]:8125; in a pod, a free port
+        metrics.statsd.bytes = 16777216
+        metrics.statsd.dialects = ["lyft", "librato", "signalfx"]
+        metrics.statsd.signs = auto
+        metrics.statsd.microseconds = []
+        metrics.statsd.cumulative = []
+        metrics.listen: 0.0.0.0:9102 if `metrics.routes` has `prometheus`, or is unset on Kubernetes; else off
+        metrics.routes: depends on the platform and on the other settings of metrics
+        metrics.labels = []
+        metrics.gateway.host: STATSD_HOST
+        metrics.gateway.port: STATSD_PORT if the host is STATSD_HOST, else 8125
+        metrics.gateway.protocol: STATSD_PROTOCOL if the host is STATSD_HOST, else udp
+        metrics.gateway.mode = relay
+        metrics.gateway.tags = lyft
+        metrics.gateway.seconds = 5
+        metrics.emf.to: AWS_EMF_AGENT_ENDPOINT, else stdout
+        metrics.emf.namespace = LyftLearn
+        metrics.emf.dimensions = []
+        metrics.otlp.endpoint: none; if `metrics.routes` has `otlp`, what OpenTelemetry's variables say
+        metrics.otlp.headers_variable: none; if OpenTelemetry's variables name the collector, their headers
+        metrics.otlp.seconds = 60
+        outcome.python_exceptions = on
+        outcome.redact = []
+        secrets: none
+        secrets.deadline = 10
+        confidant.url: none
+        confidant.auth_key: none
+        confidant.from: none
+        confidant.to: none
+        confidant.user_type = service
+        confidant.region: the region of the job
+        env: the secret's name in upper case, with `_` for other characters; none for a bundle
+        env_prefix: CREDENTIALS_ for a bundle, else none
+        file = false
+        from: none
+        from.kubernetes: what `from` says
+        from.local: what `from` says
+        from.sagemaker: what `from` says
+        on_change: none
+        override = false
+        refresh = 600
+        required = true
+    "#]].assert_eq(&lines.collect::<String>());
 }
 
 #[test]

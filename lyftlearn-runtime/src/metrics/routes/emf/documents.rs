@@ -91,7 +91,9 @@ fn change(deltas: &Deltas, series: &Series) -> Option<Metric> {
     };
     match &series.value {
         Value::Counter(total) => {
-            change.sum = deltas.more(&id, *total);
+            // A total that has fallen has begun anew.
+            let before = deltas.total(&id).filter(|before| before <= total);
+            change.sum = total - before.unwrap_or_default();
             change.told.push((id, Sent::Total(*total)));
             (change.sum.is_finite() && change.sum != 0.0).then_some(change)
         }

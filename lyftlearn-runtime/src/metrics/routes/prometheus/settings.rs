@@ -10,7 +10,7 @@ pub(super) const KEYS: &[Key] = &[Key {
     name: "metrics.listen",
     form: Form::new(LISTEN),
     default: Unset::Text(
-        "0.0.0.0:9102 on Kubernetes and if `metrics.routes` has `prometheus`, else off",
+        "0.0.0.0:9102 if `metrics.routes` has `prometheus`, or is unset on Kubernetes; else off",
     ),
     doc: "Address and port at which Prometheus scrapes `/metrics`, or `off`.",
     example: "\"0.0.0.0:9102\"",

@@ -45,7 +45,8 @@ impl Batch {
         let line = Line::new(series, common, tags);
         match &series.value {
             Value::Counter(total) => {
-                let more = deltas.more(&id, *total);
+                // A total that has fallen is sent as a negative difference.
+                let more = total - deltas.total(&id).unwrap_or_default();
                 if more.is_finite() && more != 0.0 {
                     line.push(&mut self.text, more, "c", 1);
                     self.end(Some((id, Sent::Total(*total))));

@@ -74,22 +74,6 @@ fn lines_are_in_the_servers_dialect() {
 }
 
 #[test]
-fn a_total_that_has_fallen_is_sent_whole() {
-    let mut deltas = Deltas::default();
-    for (total, line) in [
-        (5.0, "rows:5|c\n"),
-        (2.0, "rows:2|c\n"),
-        (6.0, "rows:4|c\n"),
-    ] {
-        let mut batch = Batch::default();
-        let rows = counter("rows", &[], Value::Counter(total));
-        batch.add(&deltas, &rows, &[], Tags::Lyft);
-        assert_eq!(batch.text, line);
-        batch.record(line.len(), &mut deltas);
-    }
-}
-
-#[test]
 fn only_what_went_out_is_not_sent_again() {
     let mut deltas = Deltas::default();
     let mut series = [

@@ -94,7 +94,7 @@ mod tests {
             ("deflate, GZIP;q=0.5", true),
             ("*", true),
             ("gzip;q=0, *", false),
-            ("credential_plan", false),
+            ("identity", false),
             ("", false),
         ] {
             assert_eq!(takes_gzip(encodings), expected, "{encodings}");
