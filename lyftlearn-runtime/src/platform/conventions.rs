@@ -1,7 +1,7 @@
 //! What is usual on each platform: a row each. Whoever reads the model asks a row, and not which
 //! platform this is.
 
-use crate::contract::{runtime, statsd};
+use crate::contract::{kubernetes, runtime, statsd};
 use crate::workload::{Conventions, Platform};
 
 const SAGEMAKER: Conventions = Conventions {
@@ -15,6 +15,7 @@ const SAGEMAKER: Conventions = Conventions {
     metadata_service: true,
     injects_secrets: false,
     expects_metrics: true,
+    grace: None,
     raise_open_files: "SageMaker sets this limit: open fewer files at once",
     raise_shared_memory: "SageMaker has no setting for it: use fewer workers, or torch.multiprocessing's file_system strategy",
 };
@@ -30,6 +31,8 @@ const KUBERNETES: Conventions = Conventions {
     metadata_service: true,
     injects_secrets: true,
     expects_metrics: true,
+    // The kubelet tells no container its pod's own value.
+    grace: Some((kubernetes::GRACE_SECONDS, "Kubernetes' default")),
     raise_open_files: "the node's container runtime sets this limit: raise it to 1024 or more there",
     raise_shared_memory: "mount an emptyDir with medium: Memory at /dev/shm",
 };
@@ -45,6 +48,8 @@ const LOCAL: Conventions = Conventions {
     metadata_service: false,
     injects_secrets: false,
     expects_metrics: false,
+    // Docker and Podman.
+    grace: Some((10, "the container engine's default")),
     raise_open_files: "raise it to 1024 or more: docker run --ulimit nofile=65536",
     raise_shared_memory: "docker run --shm-size=1g, or shm_size in a compose file",
 };

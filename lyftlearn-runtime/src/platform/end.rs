@@ -3,12 +3,31 @@
 use crate::error::Error;
 use crate::settings::Settings;
 use crate::signal;
-use crate::workload::Lifecycle;
+use crate::workload::{Conventions, Lifecycle};
 
 /// How long a platform waits between its stop signal and SIGKILL, and who says so.
 pub(super) struct Grace {
     pub(super) seconds: u32,
     pub(super) source: String,
+}
+
+impl Grace {
+    /// The setting's, or the platform's default.
+    pub(super) fn usual(settings: &Settings, conventions: &Conventions) -> Self {
+        match (settings.grace_seconds, conventions.grace) {
+            (Some(seconds), _) => Self {
+                seconds,
+                source: "setting lifecycle.grace_seconds".to_owned(),
+            },
+            (None, usual) => {
+                let (seconds, source) = usual.expect("each kind of job has its own elsewhere");
+                Self {
+                    seconds,
+                    source: source.to_owned(),
+                }
+            }
+        }
+    }
 }
 
 /// What the platform's end of a container is like, beyond what programs need to know.

@@ -1,13 +1,12 @@
 //! No platform: a container engine, or no container at all.
 
-use super::{Detection, Documents, Evidence, Grace, Part, Recognised, World, paths, topology};
+use super::{
+    Detection, Documents, Evidence, Grace, Part, Recognised, World, conventions, paths, topology,
+};
 use crate::contract::{kubernetes, linux, sagemaker};
 use crate::error::Error;
 use crate::problems::Problems;
 use crate::workload::{Flavor, Job, Resources, Role};
-
-/// Docker and Podman wait this long between SIGTERM and SIGKILL.
-const ENGINE_GRACE_SECONDS: u32 = 10;
 
 pub(super) fn recognise(world: &World<'_>) -> Recognised {
     let mut evidence: Vec<Evidence> = [linux::DOCKER_MARK, linux::PODMAN_MARK]
@@ -50,13 +49,6 @@ pub(super) fn read(
     detection: &Detection,
     resources: &Resources,
 ) -> Result<Part, Error> {
-    let (grace, source) = match world.settings.grace_seconds {
-        Some(seconds) => (seconds, "setting lifecycle.grace_seconds".to_owned()),
-        None => (
-            ENGINE_GRACE_SECONDS,
-            "the container engine's default".to_owned(),
-        ),
-    };
     Ok(Part {
         job: Job {
             name: world.settings.job_name.clone(),
@@ -65,10 +57,7 @@ pub(super) fn read(
         paths: paths::usual(world, detection.flavor, detection.role),
         channels: paths::channels_by_directory(world)?,
         topology: topology::alone(world, resources)?,
-        grace: Grace {
-            seconds: grace,
-            source,
-        },
+        grace: Grace::usual(world.settings, conventions(detection.platform)),
         // Whoever tries an image out as SageMaker would run it lays its file out, too.
         hyperparameters: Some(sagemaker::HYPERPARAMETERS),
         documents: Documents::default(),

@@ -28,6 +28,9 @@ pub(crate) struct Conventions {
     /// Whether somebody may have wanted metrics that go nowhere. On a developer's own machine
     /// nobody is surprised.
     pub(crate) expects_metrics: bool,
+    /// How many seconds the platform waits between its stop signal and SIGKILL, and who says so,
+    /// unless `lifecycle.grace_seconds` says otherwise. `None` where each kind of job has its own.
+    pub(crate) grace: Option<(u32, &'static str)>,
     /// What to do about too few open files.
     pub(crate) raise_open_files: &'static str,
     /// What to do about a small /dev/shm.

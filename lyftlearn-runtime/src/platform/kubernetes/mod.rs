@@ -8,7 +8,9 @@ use std::path::Path;
 
 pub(super) use pod::pod;
 
-use super::{Detection, Documents, Evidence, Grace, Part, Recognised, World, credentials, paths};
+use super::{
+    Detection, Documents, Evidence, Grace, Part, Recognised, World, conventions, credentials, paths,
+};
 use crate::contract::{kubernetes, limits, linux, sagemaker};
 use crate::error::Error;
 use crate::problems::Problems;
@@ -159,11 +161,6 @@ pub(super) fn read(
     problems: &mut Problems,
 ) -> Result<Part, Error> {
     let pod = pod(world.mounts);
-    let (grace, source) = match world.settings.grace_seconds {
-        Some(seconds) => (seconds, "setting lifecycle.grace_seconds".to_owned()),
-        // The kubelet tells no container its pod's value.
-        None => (kubernetes::GRACE_SECONDS, "Kubernetes' default".to_owned()),
-    };
     let name = match &world.settings.job_name {
         Some(name) => name.clone(),
         None => world.facts.hostname()?,
@@ -194,10 +191,7 @@ pub(super) fn read(
         paths,
         channels: paths::channels_by_directory(world)?,
         topology: ranks::read(world, resources, problems)?,
-        grace: Grace {
-            seconds: grace,
-            source,
-        },
+        grace: Grace::usual(world.settings, conventions(detection.platform)),
         // A volume may lay SageMaker's own file out; it overrides staged ones there and here.
         hyperparameters: Some(sagemaker::HYPERPARAMETERS),
         documents: Documents::default(),
