@@ -36,13 +36,6 @@ mod choice;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod config;
-#[cfg_attr(
-    not(all(feature = "agent", feature = "cli")),
-    allow(
-        dead_code,
-        reason = "names are the same whichever of them a build needs"
-    )
-)]
 mod contract;
 #[cfg(feature = "agent")]
 pub mod credentials;

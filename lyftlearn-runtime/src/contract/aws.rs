@@ -2,7 +2,9 @@
 
 pub(crate) const ACCESS_KEY_ID: &str = "AWS_ACCESS_KEY_ID";
 pub(crate) const SECRET_ACCESS_KEY: &str = "AWS_SECRET_ACCESS_KEY";
+#[cfg(feature = "cli")]
 pub(crate) const SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
+#[cfg(feature = "cli")]
 pub(crate) const CREDENTIAL_EXPIRATION: &str = "AWS_CREDENTIAL_EXPIRATION";
 pub(crate) const ROLE_ARN: &str = "AWS_ROLE_ARN";
 pub(crate) const WEB_IDENTITY_TOKEN_FILE: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
@@ -10,23 +12,31 @@ pub(crate) const ROLE_SESSION_NAME: &str = "AWS_ROLE_SESSION_NAME";
 /// What chooses a profile: all SDKs read the one, botocore the other before it.
 pub(crate) const PROFILES: &[&str] = &["AWS_PROFILE", "AWS_DEFAULT_PROFILE"];
 /// Other names for keys that older SDKs read (Go's and Java's first, boto's).
+#[cfg(feature = "cli")]
 pub(crate) const OTHER_KEYS: &[&str] = &["AWS_ACCESS_KEY", "AWS_SECRET_KEY", "AWS_SECURITY_TOKEN"];
 /// The file of keys of the first EC2 tools; botocore reads it before the endpoint.
+#[cfg(feature = "cli")]
 pub(crate) const CREDENTIAL_FILE: &str = "AWS_CREDENTIAL_FILE";
 /// Other names for a role, which Java's second SDK reads.
+#[cfg(feature = "cli")]
 pub(crate) const OTHER_ROLES: &[&str] = &["AWS_IAM_ROLE_ARN", "AWS_IAM_ROLE_SESSION_NAME"];
 /// What boto is configured by, which may hold keys: botocore reads it before the endpoint.
+#[cfg(feature = "cli")]
 pub(crate) const BOTO_CONFIG: &str = "BOTO_CONFIG";
+#[cfg(feature = "cli")]
 pub(crate) const BOTO_CONFIG_OF_ALL: &str = "/etc/boto.cfg";
 /// Below `HOME`.
+#[cfg(feature = "cli")]
 pub(crate) const USUAL_BOTO_CONFIG: &str = ".boto";
 /// Where Java's first SDK reads profiles.
+#[cfg(feature = "cli")]
 pub(crate) const OTHER_PROFILES_FILE: &str = "AWS_CREDENTIAL_PROFILES_FILE";
 pub(crate) const SHARED_CREDENTIALS_FILE: &str = "AWS_SHARED_CREDENTIALS_FILE";
 pub(crate) const FULL_URI: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
 pub(crate) const AUTHORIZATION_TOKEN_FILE: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
 pub(crate) const AUTHORIZATION_TOKEN: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN";
 /// `true` keeps the SDKs from asking the node for its role.
+#[cfg(feature = "cli")]
 pub(crate) const METADATA_DISABLED: &str = "AWS_EC2_METADATA_DISABLED";
 /// Where the relative URI's endpoint is (ECS developer guide, "Task IAM role").
 pub(crate) const CONTAINER_HOST: &str = "http://169.254.170.2";
@@ -34,6 +44,7 @@ pub(crate) const CONTAINER_HOST: &str = "http://169.254.170.2";
 pub(crate) const ENDPOINT_URL_STS: &str = "AWS_ENDPOINT_URL_STS";
 pub(crate) const ENDPOINT_URL: &str = "AWS_ENDPOINT_URL";
 /// The variables of all of AWS begin so.
+#[cfg(feature = "cli")]
 pub(crate) const PREFIX: &str = "AWS_";
 /// The task role's credentials: SageMaker's containers and ECS tasks both have it.
 pub(crate) const RELATIVE_URI: &str = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
@@ -48,6 +59,7 @@ pub(crate) const EMF_AGENT_ENDPOINT: &str = "AWS_EMF_AGENT_ENDPOINT";
 pub(crate) const EMF_LOG_GROUP: &str = "AWS_EMF_LOG_GROUP_NAME";
 pub(crate) const HOME: &str = "HOME";
 /// What every SDK reads as a profile file without profiles.
+#[cfg(feature = "cli")]
 pub(crate) const NO_FILE: &str = "/dev/null";
 pub(crate) const CONFIG_FILE: &str = "AWS_CONFIG_FILE";
 /// Below `HOME`.
@@ -65,6 +77,7 @@ pub(crate) const IDENTITY_KEYS: &[&str] = &[
 /// Below `HOME`.
 pub(crate) const CREDENTIALS_FILE: &str = ".aws/credentials";
 /// Variables that send HTTP requests through a proxy.
+#[cfg(feature = "cli")]
 pub(crate) const PROXIES: &[&str] = &[
     "HTTP_PROXY",
     "http_proxy",
@@ -74,8 +87,10 @@ pub(crate) const PROXIES: &[&str] = &[
     "all_proxy",
 ];
 /// Hosts that no proxy reaches, and the variables that say so.
+#[cfg(feature = "cli")]
 pub(crate) const NO_PROXY: &[&str] = &["NO_PROXY", "no_proxy"];
 /// Loopback, and the link-local addresses at which AWS gives credentials.
+#[cfg(feature = "cli")]
 pub(crate) const NEVER_BY_PROXY: &[&str] = &[
     "127.0.0.1",
     "localhost",

@@ -69,20 +69,24 @@ pub(crate) const RESERVED: &[&str] = &[
 /// In the run directory: the whole workload, as `inspect --json` names its fields.
 pub(crate) const WORKLOAD_FILE: &str = "workload.json";
 /// In the run directory: one JSON object, every value a text.
+#[cfg(feature = "cli")]
 pub(crate) const HYPERPARAMETERS_DOCUMENT: &str = "hyperparameters.json";
 /// In the run directory: one JSON object, the variables that were delivered.
+#[cfg(feature = "cli")]
 pub(crate) const ENVIRONMENT_DOCUMENT: &str = "environment.json";
 /// In the run directory, once a stop is asked for: the signal, and until when there is
 /// time, in seconds on CLOCK_MONOTONIC.
 pub(crate) const SHUTDOWN_FILE: &str = "shutdown.json";
 /// In the run directory, at the end: why it ended.
+#[cfg(feature = "cli")]
 pub(crate) const OUTCOME_FILE: &str = "outcome.json";
 /// In the run directory: a file for each exception that nobody caught.
+#[cfg(feature = "cli")]
 pub(crate) const EXCEPTIONS: &str = "exceptions";
 /// In the run directory: which runtime has it.
 pub(crate) const RUNTIME_NOTE: &str = "runtime.json";
 /// In the run directory: the agent's socket.
-#[cfg(feature = "agent")]
+#[cfg(all(feature = "agent", feature = "cli"))]
 pub(crate) const AGENT_SOCKET: &str = "agent.sock";
 /// In the run directory: where StatsD's lines go, one datagram or connection each.
 #[cfg(all(feature = "agent", feature = "cli"))]
@@ -96,11 +100,15 @@ pub(crate) const STATSD_PORTS: &str = "statsd.json";
 #[cfg(feature = "cli")]
 pub(crate) const LISTENERS: &str = "listeners.json";
 /// In the run directory: what a client of the credential endpoint needs.
+#[cfg(any(feature = "agent", feature = "cli"))]
 pub(crate) const IDENTITY: &str = "aws";
 /// There: the token, without a newline, and the endpoint's address.
+#[cfg(any(feature = "agent", feature = "cli"))]
 pub(crate) const IDENTITY_TOKEN: &str = "token";
+#[cfg(any(feature = "agent", feature = "cli"))]
 pub(crate) const IDENTITY_ENDPOINT: &str = "endpoint";
 /// The endpoint's path; below it, other roles by name.
+#[cfg(feature = "cli")]
 pub(crate) const CREDENTIALS_PATH: &str = "/v1/credentials";
 /// In the run directory: what all processes count in, or a link to it.
 pub(crate) const METRICS_REGION: &str = "metrics.region";
@@ -108,15 +116,16 @@ pub(crate) const METRICS_REGION: &str = "metrics.region";
 pub(crate) const METRICS_REGION_PREFIX: &str = "lyftlearn-metrics-";
 
 /// In the run directory: who asks by HTTP is sent the metrics.
-#[cfg(feature = "cli")]
+#[cfg(all(feature = "agent", feature = "cli"))]
 pub(crate) const METRICS_SOCKET: &str = "metrics.sock";
 /// In the run directory: what of the metrics has been sent, for an agent that is started again.
-#[cfg(feature = "agent")]
+#[cfg(all(feature = "agent", feature = "cli"))]
 pub(crate) const METRICS_SENT: &str = "metrics-sent";
 /// The same of what went out in the Embedded Metric Format.
-#[cfg(feature = "agent")]
+#[cfg(all(feature = "agent", feature = "cli"))]
 pub(crate) const METRICS_SENT_EMF: &str = "metrics-sent-emf";
 /// In the run directory, while the agent ends: what of the metrics it could not deliver.
+#[cfg(feature = "cli")]
 pub(crate) const METRICS_UNDELIVERED: &str = "metrics-undelivered";
 
 /// Whether a name is this runtime's to set, and nobody else's.

@@ -9,6 +9,7 @@ pub(crate) const RESOLV_CONF: &str = "/etc/resolv.conf";
 /// Where the kubelet reads the last words of a container unless the pod says otherwise.
 pub(crate) const TERMINATION_LOG: &str = "/dev/termination-log";
 /// What the kubelet reads of it, from its end (API: terminationMessagePath).
+#[cfg(feature = "cli")]
 pub(crate) const TERMINATION_MESSAGE_BYTES: usize = 4096;
 /// Where pod specs mount a downwardAPI volume by custom (Kubernetes tasks: downward API volume).
 pub(crate) const PODINFO_DIR: &str = "/etc/podinfo";

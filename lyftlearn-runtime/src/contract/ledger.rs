@@ -22,4 +22,5 @@ pub(crate) const NOT_STARTED: u64 = 3;
 /// How often the agent was started.
 pub(crate) const STARTS: usize = ENDED + 1;
 /// All of them.
+#[cfg(feature = "agent")]
 pub(crate) const WORDS: usize = STARTS + 1;

@@ -37,6 +37,7 @@ pub(crate) const LIVE_VALUE_BYTES: u64 = 1 << 20;
 pub(crate) const KERNEL_FILE_BYTES: u64 = 4 << 20;
 /// A note of an exception: two messages of 4,096 characters, each of which may take six bytes, and
 /// their places.
+#[cfg(feature = "cli")]
 pub(crate) const EXCEPTION_BYTES: u64 = 128 << 10;
 /// An answer of the container-credentials protocol; a long session token takes some kB.
 #[cfg(feature = "agent")]

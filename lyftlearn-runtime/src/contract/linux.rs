@@ -17,8 +17,11 @@ pub(crate) const PROCESSES: &str = "/proc";
 pub(crate) const OWN_PROCESS: &str = "/proc/self/stat";
 pub(crate) const HOSTNAME_FILE: &str = "/proc/sys/kernel/hostname";
 pub(crate) const HOSTNAME: &str = "HOSTNAME";
+#[cfg(feature = "cli")]
 pub(crate) const PASSWD: &str = "/etc/passwd";
+#[cfg(feature = "cli")]
 pub(crate) const GROUP: &str = "/etc/group";
+#[cfg(feature = "cli")]
 pub(crate) const HOME: &str = "HOME";
 pub(crate) const SHM: &str = "/dev/shm";
 pub(crate) const TMPDIR: &str = "TMPDIR";
@@ -33,10 +36,10 @@ pub(crate) const FIRST_INTERFACE: &str = "eth0";
 #[cfg(feature = "cli")]
 pub(crate) const TCP_SOCKETS: &[&str] = &["/proc/net/tcp", "/proc/net/tcp6"];
 /// Each of these with how much it has dropped.
-#[cfg(any(feature = "agent", feature = "cli"))]
+#[cfg(feature = "cli")]
 pub(crate) const UDP_SOCKETS: &[&str] = &["/proc/net/udp", "/proc/net/udp6"];
 /// This process's open files by number.
-#[cfg(feature = "agent")]
+#[cfg(all(feature = "agent", feature = "cli"))]
 pub(crate) const OWN_FILES: &str = "/proc/self/fd";
 pub(crate) const INTERFACES: &str = "/sys/class/net";
 

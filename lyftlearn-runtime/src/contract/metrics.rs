@@ -1,35 +1,11 @@
-//! What the runtime counts of what comes in, by the names that everybody who exports shows, and
-//! where it is shown.
-
-/// Packets and, on streams, reads that held lines.
-pub(crate) const STATSD_PACKETS: &str = "lyftlearn_runtime_statsd_packets_total";
-/// Lines, blank ones left out, whatever became of them.
-pub(crate) const STATSD_LINES: &str = "lyftlearn_runtime_statsd_lines_total";
-/// Lines that did not count, by reason.
-pub(crate) const STATSD_REFUSED: &str = "lyftlearn_runtime_statsd_refused_lines_total";
-/// DogStatsD's events and service checks, which are no metrics.
-pub(crate) const STATSD_EVENTS: &str = "lyftlearn_runtime_statsd_events_total";
-/// Lines with a rate too small to be taken at its word.
-pub(crate) const STATSD_CLAMPED: &str = "lyftlearn_runtime_statsd_clamped_rates_total";
-/// Packets that were longer than what was received of them.
-pub(crate) const STATSD_TRUNCATED: &str = "lyftlearn_runtime_statsd_truncated_packets_total";
-/// Packets for which the kernel had no room.
-pub(crate) const STATSD_KERNEL_DROPS: &str = "lyftlearn_runtime_statsd_kernel_drops_total";
-/// How much the kernel keeps for a listener, in its own counting.
-pub(crate) const STATSD_RECEIVE_BUFFER: &str = "lyftlearn_runtime_statsd_receive_buffer_bytes";
-
-/// By what a series of the above is told from its brothers.
-pub(crate) const LISTENER: &str = "listener";
-pub(crate) const REASON: &str = "reason";
-pub(crate) const KIND: &str = "kind";
-pub(crate) const EVENT: &str = "event";
-pub(crate) const CHECK: &str = "check";
+//! Where the metrics of a container are shown.
 
 /// Where Prometheus finds the metrics of a pod: the StatsD exporter's port, which whoever
 /// scrapes pods knows already.
 pub(crate) const PORT: u16 = 9102;
 /// Prometheus asks for it.
+#[cfg(all(feature = "agent", feature = "cli"))]
 pub(crate) const PATH: &str = "/metrics";
 /// How long Prometheus waits for the answer, in seconds.
-#[cfg(feature = "agent")]
+#[cfg(all(feature = "agent", feature = "cli"))]
 pub(crate) const SCRAPE_TIMEOUT: &str = "X-Prometheus-Scrape-Timeout-Seconds";

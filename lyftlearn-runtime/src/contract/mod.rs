@@ -16,5 +16,8 @@ pub(crate) mod runtime;
 pub(crate) mod sagemaker;
 pub(crate) mod secrets;
 pub(crate) mod statsd;
+#[cfg(all(feature = "agent", feature = "cli"))]
+pub(crate) mod statsd_metrics;
 pub(crate) mod toolkit;
+#[cfg(feature = "cli")]
 pub(crate) mod torch;

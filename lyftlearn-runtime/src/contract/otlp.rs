@@ -27,5 +27,5 @@ pub(crate) const RESOURCE_ATTRIBUTES: &str = "OTEL_RESOURCE_ATTRIBUTES";
 
 /// Below an endpoint: where metrics are taken.
 pub(crate) const METRICS_PATH: &str = "/v1/metrics";
-#[cfg(feature = "agent")]
+#[cfg(all(feature = "agent", feature = "cli"))]
 pub(crate) const PROTOBUF: &str = "application/x-protobuf";

@@ -7,6 +7,7 @@ pub(crate) const SETTING_PREFIX: &str = "LYFTLEARN_RUNTIME_";
 /// Settings baked into the image.
 pub(crate) const IMAGE_SETTINGS: &str = "/etc/lyftlearn/runtime.toml";
 /// Moves the config directory.
+#[cfg(feature = "cli")]
 pub(crate) const CONFIG_DIR_VARIABLE: &str = "LYFTLEARN_RUNTIME_CONFIG_DIR";
 /// The config directory on Kubernetes and anywhere but SageMaker: a ConfigMap, usually.
 pub(crate) const CONFIG_DIR: &str = "/etc/lyftlearn/config";
@@ -33,10 +34,13 @@ pub(crate) const ENVIRONMENT_LINES: &str = "environment.env";
 /// still that value is not the deployment's.
 pub(crate) const IMAGE_ENVIRONMENT: &str = "/etc/lyftlearn/image-environment";
 /// Differences between snapshots that are meant: a path in each line, `*` for any characters.
+#[cfg(feature = "cli")]
 pub(crate) const DECLARED_DIFFERENCES: &str = "/etc/lyftlearn/declared-differences";
 /// In a model's directory: what it was trained with.
+#[cfg(feature = "cli")]
 pub(crate) const MODEL_SNAPSHOT: &str = ".lyftlearn/snapshot.json";
 /// What the command line can be asked to do.
+#[cfg(feature = "cli")]
 pub(crate) const SUBCOMMANDS: &[&str] = &[
     "run",
     "exec",

@@ -40,8 +40,10 @@ pub(crate) const PROCESSING_RESOURCES: &str = "/opt/ml/config/resourceconfig.jso
 pub(crate) const PROCESSING_MESSAGE: &str = "/opt/ml/output/message";
 pub(crate) const FAILURE: &str = "/opt/ml/output/failure";
 /// What the platform shows of the failure file (dev guide: how SageMaker processes training output).
+#[cfg(feature = "cli")]
 pub(crate) const FAILURE_CHARACTERS: usize = 1024;
 /// What it shows of a processing job's (API: ProcessingJob ExitMessage).
+#[cfg(feature = "cli")]
 pub(crate) const MESSAGE_BYTES: usize = 1024;
 pub(crate) const RESOURCE_METADATA: &str = "/opt/ml/metadata/resource-metadata.json";
 pub(crate) const NOTEBOOK_VERSION: &str = "/etc/opt/ml/sagemaker-notebook-instance-version.txt";

@@ -146,6 +146,7 @@ pub(crate) mod property {
 }
 
 /// Those that hold many hyperparameters.
+#[cfg(feature = "cli")]
 pub(crate) const WHOLE: &[&str] = &[SM_HPS, SM_USER_ARGS, SM_FRAMEWORK_PARAMS, SM_TRAINING_ENV];
 
 /// Those that are one property each.

@@ -8,20 +8,12 @@
 //! | have the facade's macros do so | [`install`](crate::metrics::install()), with the feature `agent` |
 //! | have them rendered by this process itself | [`recorder`](crate::metrics::recorder()), with the feature `agent` |
 
-#[cfg_attr(
-    not(all(feature = "agent", feature = "cli")),
-    allow(dead_code, reason = "without an agent nobody is heard")
-)]
 pub(crate) mod clients;
 #[cfg(feature = "agent")]
 mod exporter;
 #[cfg(feature = "agent")]
 mod facade;
 pub mod region;
-#[cfg_attr(
-    not(all(feature = "agent", feature = "cli")),
-    allow(dead_code, reason = "without an agent nothing goes out")
-)]
 pub(crate) mod routes;
 pub(crate) mod settings;
 #[cfg(all(feature = "agent", feature = "cli"))]

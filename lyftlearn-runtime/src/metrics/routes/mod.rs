@@ -60,11 +60,19 @@ pub(crate) struct Route {
     /// As `metrics.routes` and the model name it.
     pub(crate) name: &'static str,
     keys: &'static [Key],
+    #[cfg_attr(
+        not(all(feature = "agent", feature = "cli")),
+        expect(dead_code, reason = "without an agent nothing is sent")
+    )]
     pub(crate) loss: Option<Loss>,
 }
 
 /// Values that a route had and could not keep or deliver.
 #[derive(Clone, Copy)]
+#[cfg_attr(
+    not(all(feature = "agent", feature = "cli")),
+    expect(dead_code, reason = "without an agent nothing is sent")
+)]
 pub(crate) struct Loss {
     /// The label of the metric that counts them.
     pub(crate) cause: &'static str,
@@ -99,6 +107,13 @@ pub(crate) trait Planned {
 /// Where clients of StatsD are heard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Heard {
+    #[cfg_attr(
+        not(all(feature = "agent", feature = "cli")),
+        expect(
+            dead_code,
+            reason = "without an agent where they will be is never known"
+        )
+    )]
     Nowhere,
     /// Where they will be is not known yet.
     Somewhere,
@@ -264,11 +279,13 @@ impl Export {
     }
 
     /// Whether anything is sent without being asked for.
+    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "a start needs it"))]
     pub(crate) fn pushes(&self) -> bool {
         self.each().any(Planned::pushes)
     }
 
     /// Where Prometheus asks.
+    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "a start needs it"))]
     pub(crate) fn listen(&self) -> Option<SocketAddr> {
         self.prometheus.as_ref().map(|plan| plan.listen)
     }
@@ -288,6 +305,7 @@ impl Export {
     }
 
     /// Fills in what secrets hold.
+    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "a start needs it"))]
     pub(crate) fn reveal(&mut self, secret: &Secrets<'_>, problems: &mut Problems) {
         self.retain(|plan, _| {
             plan.reveal(secret, problems);

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::super::region::{Aggregate, Counter, Gauge, Key, Region, Snapshot, Value};
 use super::super::statsd::{Listener, Refusal};
-use crate::contract::metrics as names;
+use crate::contract::statsd_metrics as names;
 
 /// What there is to know of a listener but lines.
 #[derive(Clone, Copy, Debug)]
