@@ -11,7 +11,7 @@ import lyftlearn_runtime as rt
 import pydantic
 import pytest
 from conftest import Write
-from lyftlearn_runtime import _load
+from lyftlearn_runtime._load import pydantic_models
 
 
 class Optimizer(enum.Enum):
@@ -517,9 +517,9 @@ def test_a_validator_of_the_whole_model_is_named_so(refused: Any) -> None:
 
 
 def test_no_sentence_needs_what_pydantic_does_not_tell() -> None:
-    for kind in _load._SAID:
-        assert "{" not in _load._said({"type": kind, "ctx": dict.fromkeys(CONTEXT, 1)})
-        assert _load._said({"type": kind}) != ""
+    for kind in pydantic_models._SAID:
+        assert "{" not in pydantic_models._said({"type": kind, "ctx": dict.fromkeys(CONTEXT, 1)})
+        assert pydantic_models._said({"type": kind}) != ""
 
 
 CONTEXT = ["gt", "ge", "lt", "le", "multiple_of", "min_length", "max_length", "pattern", "expected"]
