@@ -2,8 +2,10 @@
 # Both install what they need (as root: Debian packages; below target/: the rest).
 
 MUSL := x86_64-unknown-linux-musl
-BINARY := target/$(MUSL)/release/lyftlearn-runtime
+# What is tested is what is published: the same flags, zig's linker, the same wheel.
+BINARY := target/shipped/$(shell uname -m)/lyftlearn-runtime
 PYTHON := target/venv/bin/python
+RELEASE := target/release-tools/bin/python release/make.py
 # The oracle for SM_*: without what its runners need (scipy, gevent, paramiko).
 TOOLKIT := target/toolkit/bin/python
 # The SDKs whose local mode starts our image; of the newer one what a ModelTrainer
@@ -16,7 +18,7 @@ ENTER := conformance/engine/enter.sh $(LAYER)/storage
 # A cloned checkout's own; nothing of another's counts.
 export CARGO_TARGET_DIR := $(CURDIR)/target
 
-.PHONY: demo test check messages fresh build peers setup context lint test-rust test-python fuzz deny bench clean
+.PHONY: demo test check messages fresh build release peers setup context lint test-rust test-python fuzz deny bench clean
 
 demo: build context
 	cargo build --quiet -p lyftlearn-conformance
@@ -64,12 +66,16 @@ setup:
 
 # The static binary, and a Python environment with the wheel and the example's packages.
 build: setup
-	cargo build --release --locked --target $(MUSL) -p lyftlearn-runtime
+	release/tools.sh requirements-build.txt
+	$(RELEASE) build
 	[ -x $(PYTHON) ] || python3 -m venv target/venv
 	$(PYTHON) -m pip install --quiet -r lyftlearn-runtime-py/requirements-dev.txt -r examples/digits/requirements.txt
-	rm -rf target/wheels
-	target/venv/bin/maturin build --quiet --release --locked -m lyftlearn-runtime-py/Cargo.toml -i $(PYTHON) -o target/wheels
 	$(PYTHON) -m pip install --quiet --force-reinstall --no-deps target/wheels/*.whl
+
+# Everything that is published, into target/release-artefacts; see RELEASING.md.
+release:
+	release/tools.sh requirements.txt $(foreach c,gnu musl,x86_64-unknown-linux-$(c) aarch64-unknown-linux-$(c))
+	$(RELEASE) all
 
 # What only tests want: SageMaker's training toolkit, its SDKs, clients of AWS, a schema.
 peers: build
@@ -100,10 +106,10 @@ lint:
 	cargo clippy --locked -p lyftlearn-runtime --no-default-features -- -D warnings
 	cargo clippy --locked -p lyftlearn-runtime --no-default-features --features cli -- -D warnings
 	cargo clippy --locked -p lyftlearn-runtime --no-default-features --features agent -- -D warnings
-	target/venv/bin/ruff check lyftlearn-runtime-py examples conformance
-	target/venv/bin/ruff format --check lyftlearn-runtime-py examples conformance
+	target/venv/bin/ruff check lyftlearn-runtime-py examples conformance release
+	target/venv/bin/ruff format --check lyftlearn-runtime-py examples conformance release
 	cd lyftlearn-runtime-py && ../target/venv/bin/mypy
-	target/venv/bin/mypy --strict conformance/benches/report.py
+	target/venv/bin/mypy --strict conformance/benches/report.py release/make.py
 
 test-rust:
 	cargo test --locked --workspace

@@ -20,6 +20,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::canary::{self, Canary};
+use crate::programs::HERE;
 
 /// What must be made of a world.
 #[derive(Debug, Default, Deserialize)]
@@ -203,7 +204,7 @@ impl Case {
 /// When a case is not readable, or has no `why` or no canary.
 #[must_use]
 pub fn all() -> Vec<Case> {
-    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases");
+    let cases = Path::new(HERE).join("cases");
     let mut found = Vec::new();
     for group in sorted(&cases) {
         for directory in sorted(&group) {
@@ -258,7 +259,7 @@ struct JobFile {
 /// When one is not readable, or has no `why` or no canary.
 #[must_use]
 pub fn jobs() -> Vec<Job> {
-    let jobs = Path::new(env!("CARGO_MANIFEST_DIR")).join("jobs");
+    let jobs = Path::new(HERE).join("jobs");
     sorted(&jobs)
         .iter()
         .map(|directory| {

@@ -7,10 +7,17 @@ use std::process::Command;
 use crate::command;
 use crate::sandbox::Sandbox;
 
+/// This crate's directory. A released binary names no directory of the machine that built it: it
+/// is to be run in a checkout.
+pub(crate) const HERE: &str = match option_env!("LYFTLEARN_CONFORMANCE_RELEASED") {
+    Some(_) => "conformance",
+    None => env!("CARGO_MANIFEST_DIR"),
+};
+
 /// The repository.
 #[must_use]
 pub fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+    Path::new(HERE)
         .parent()
         .unwrap_or(Path::new("/"))
         .to_owned()
@@ -23,7 +30,10 @@ pub fn repository() -> PathBuf {
 /// When it has not been built.
 #[must_use]
 pub fn binary() -> PathBuf {
-    let built = || repository().join("target/x86_64-unknown-linux-musl/release/lyftlearn-runtime");
+    let built = || {
+        let shipped = repository().join("target/shipped");
+        shipped.join(std::env::consts::ARCH).join("lyftlearn-runtime")
+    };
     let path = std::env::var_os("LYFTLEARN_CONFORMANCE_BINARY").map_or_else(built, PathBuf::from);
     assert!(
         path.is_file(),

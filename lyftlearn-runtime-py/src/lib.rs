@@ -12,8 +12,9 @@ mod view;
 
 use pyo3::prelude::*;
 
-/// The native half of `lyftlearn_runtime`.
-#[pymodule]
+/// The native half of `lyftlearn_runtime`. It does not need the GIL: all of its classes are frozen, and what changes
+/// inside of them is behind a lock or an atomic. `tests/test_threads.py` holds that.
+#[pymodule(gil_used = false)]
 mod _native {
     #[pymodule_export]
     use super::config::{Config, ConfigSnapshot, ConfigWatch};
