@@ -18,7 +18,7 @@ ENTER := conformance/engine/enter.sh $(LAYER)/storage
 # A cloned checkout's own; nothing of another's counts.
 export CARGO_TARGET_DIR := $(CURDIR)/target
 
-.PHONY: demo test check messages fresh build release peers setup context lint test-rust test-python fuzz deny bench clean
+.PHONY: demo test check messages fresh build release peers setup context lint test-rust test-python test-packages test-release test-artefacts publish fuzz deny bench clean
 
 demo: build context
 	cargo build --quiet -p lyftlearn-conformance
@@ -28,7 +28,7 @@ demo: build context
 	    target/debug/lyftlearn-conformance demo; \
 	fi
 
-test: build peers context lint test-rust test-python
+test: build peers context lint test-rust test-python test-packages
 
 # What a change is tried with while it is written, by any user and with nothing but Rust: format,
 # clippy, unit and model tests. What wants root, peers or the wheel says SKIPPED or is left out.
@@ -109,13 +109,35 @@ lint:
 	target/venv/bin/ruff check lyftlearn-runtime-py examples conformance release
 	target/venv/bin/ruff format --check lyftlearn-runtime-py examples conformance release
 	cd lyftlearn-runtime-py && ../target/venv/bin/mypy
-	target/venv/bin/mypy --strict conformance/benches/report.py release/make.py
+	target/venv/bin/mypy --strict conformance/benches/report.py
+	cd release && MYPYPATH=.:tests:proof ../target/venv/bin/mypy --strict make.py tests proof
 
 test-rust:
 	cargo test --locked --workspace
 
 test-python:
 	cd lyftlearn-runtime-py && ../$(PYTHON) -m pytest -q
+
+# The artefacts of `make release` where users install them: Debian's releases, every CPython in reach,
+# aarch64 under qemu-user; and all of it built twice, equal to the byte. Takes an hour or more.
+test-release: release test-artefacts
+	target/release-tools/bin/python release/proof/twice.py all
+
+ARTEFACTS := target/release-artefacts
+test-artefacts:
+	target/release-tools/bin/python release/proof/audits.py $(ARTEFACTS)
+	target/release-tools/bin/python release/proof/installs.py $(ARTEFACTS)
+	target/release-tools/bin/python release/proof/arm64.py $(ARTEFACTS)
+
+# To an index, a registry and the repository's releases; IMAGE names the image there.
+VERSION = $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' Cargo.toml)
+publish:
+	release/publish.sh $(ARTEFACTS) $(VERSION)
+
+# What is packaged around the binary and the wheel of `make build`: equal bytes, licences, lists.
+test-packages:
+	release/tools.sh requirements.txt
+	target/release-tools/bin/python -m pytest -q release/tests
 
 # Each fuzz target for so many seconds, two at a time; one alone: make fuzz TARGET=settings::fuzz.
 # An input that fails is printed with its seed: BOLERO_RANDOM_SEED=... cargo test TARGET has it again.

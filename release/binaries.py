@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,12 +30,13 @@ def build(package: str, processor: Processor, into: Path) -> Binary:
     compiler.run(
         f"{package} for {triple}",
         ["cargo", "zigbuild", "--release", "--locked", "--target", triple, "-p", package],
+        CARGO_TARGET_DIR=str(compiler.target(processor)),
         CARGO_PROFILE_RELEASE_STRIP="none",
         CARGO_PROFILE_RELEASE_DEBUG="line-tables-only",
         # In a released binary no path of the checkout counts.
         LYFTLEARN_CONFORMANCE_RELEASED="1",
     )
-    built = compiler.TARGET / triple / "release" / package
+    built = compiler.target(processor) / triple / "release" / package
     into.mkdir(parents=True, exist_ok=True)
     binary = Binary(package, processor, into / package, into / f"{package}.debug")
     separate(built, binary)
@@ -45,16 +45,13 @@ def build(package: str, processor: Processor, into: Path) -> Binary:
 
 def separate(built: Path, binary: Binary) -> None:
     """Splits `built`; the binary gets the list of its crates as cargo-auditable writes it."""
-    tool = compiler.objcopy()
     binary.path.unlink(missing_ok=True)
     crates = binary.path.with_suffix(".crates")
     crates.write_bytes(audit.section(linked(binary.package, binary.processor.static)))
-    subprocess.run([tool, "--only-keep-debug", built, binary.symbols], check=True)
-    subprocess.run(
-        [tool, "--strip-all", f"--add-section=.dep-v0={crates}", built, binary.path], check=True
-    )
+    compiler.objcopy("--only-keep-debug", built, binary.symbols)
+    added = f"--add-section={audit.SECTION}={crates}"
+    compiler.objcopy("--strip-all", added, built, binary.path)
     crates.unlink()
-    link = f"--add-gnu-debuglink={binary.symbols}"
-    subprocess.run([tool, link, binary.path], check=True)
+    compiler.objcopy(f"--add-gnu-debuglink={binary.symbols}", binary.path)
     shutil.copymode(built, binary.path)
     binary.symbols.chmod(0o644)

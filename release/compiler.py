@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from product import ROOT, TOOLS, ReleaseError, moment, output, rust, say
+from product import ROOT, TOOLS, Processor, ReleaseError, moment, output, rust, say
 
 # Not target/ itself: these flags differ from those of `cargo test`, and each change of flags
 # compiles everything again.
@@ -38,6 +38,11 @@ def toolchain() -> dict[str, str]:
     return {"RUSTUP_TOOLCHAIN": rust()} if by_number else {}
 
 
+def target(processor: Processor) -> Path:
+    """Cargo's directory: two of its runs cannot share one."""
+    return TARGET / processor.name
+
+
 def environment() -> dict[str, str]:
     """The variables of a compilation that names no directory of this machine."""
     chosen = toolchain()
@@ -58,7 +63,6 @@ def environment() -> dict[str, str]:
         **chosen,
         # A Python that is not this one would not have zig.
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "CARGO_TARGET_DIR": str(TARGET),
         "CARGO_INCREMENTAL": "0",
         "CARGO_ENCODED_RUSTFLAGS": "\x1f".join(flags),
         "CFLAGS": c_flags,
@@ -84,10 +88,11 @@ def run(what: str, command: list[str], **more: str) -> None:
         raise ReleaseError(f"{what}: exit code {failed.returncode}") from None
 
 
-def objcopy() -> str:
-    """Rust's own, which knows every processor; the machine's knows one."""
-    chosen = toolchain()
-    sysroot = Path(output(["rustc", "--print", "sysroot"], **chosen).strip())
-    for path in sorted(sysroot.glob("lib/rustlib/*/bin/rust-objcopy")):
-        return str(path)
-    raise ReleaseError("cannot find rust-objcopy in the Rust toolchain", "rustup update")
+def objcopy(*arguments: str | Path) -> None:
+    """Runs Rust's own, which knows every processor; the machine's knows one."""
+    sysroot = Path(output(["rustc", "--print", "sysroot"], **toolchain()).strip())
+    tools = sorted(sysroot.glob("lib/rustlib/*/bin/rust-objcopy"))
+    if not tools:
+        raise ReleaseError("cannot find rust-objcopy in the Rust toolchain", "rustup update")
+    # It does not know where its own library is: cargo sets this, too.
+    output([str(tools[0]), *map(str, arguments)], LD_LIBRARY_PATH=str(sysroot / "lib"))

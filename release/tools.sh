@@ -16,10 +16,16 @@ python3 -c 'import ensurepip' || { echo "tools: Python makes no environments: ap
 [ -x "$tools/bin/python" ] || python3 -m venv "$tools"
 "$tools/bin/python" -m pip install --quiet --disable-pip-version-check -r "$requirements"
 
-# The toolchain that make.py takes: by its number, where rustup has it.
+# The toolchain that make.py takes: by its number, where rustup has it under that.
 number=$(sed -n 's/^rust = "\(.*\)"$/\1/p' "$here/../Cargo.toml")
 if [ -z "${RUSTUP_TOOLCHAIN-}" ] && command -v rustup >/dev/null &&
     rustup toolchain list | grep -q "^$number-"; then
+    export RUSTUP_TOOLCHAIN="$number"
+fi
+# A release is refused with another compiler; `make build` takes what is there.
+if [ $# -gt 0 ] && ! rustc --version | grep -q "^rustc $number "; then
+    command -v rustup >/dev/null || { echo "tools: rustc is not $number, nor is rustup there to add it" >&2; exit 1; }
+    rustup --quiet toolchain install --profile minimal "$number"
     export RUSTUP_TOOLCHAIN="$number"
 fi
 for target in "$@"; do

@@ -25,20 +25,20 @@ FREE_THREADED = "python3.14t"
 
 def for_glibc(processor: Processor, into: Path) -> Path:
     """Every CPython from 3.9 on, with the GIL."""
-    return build(processor.glibc, MANYLINUX, sys.executable, into)
+    return build(processor, processor.glibc, MANYLINUX, sys.executable, into)
 
 
 def for_musl(processor: Processor, into: Path) -> Path:
     """The same for Alpine."""
-    return build(processor.static, MUSLLINUX, sys.executable, into)
+    return build(processor, processor.static, MUSLLINUX, sys.executable, into)
 
 
 def free_threaded(processor: Processor, into: Path) -> Path:
     """CPython 3.14 without the GIL, which need not be installed: maturin knows how it was built."""
-    return build(processor.glibc, MANYLINUX, FREE_THREADED, into)
+    return build(processor, processor.glibc, MANYLINUX, FREE_THREADED, into)
 
 
-def build(triple: str, platform: str, interpreter: str, into: Path) -> Path:
+def build(processor: Processor, triple: str, platform: str, interpreter: str, into: Path) -> Path:
     """One wheel, with the licences of what it links and the list of it."""
     scratch = compiler.TARGET / "wheels" / f"{triple}-{Path(interpreter).name}"
     shutil.rmtree(scratch, ignore_errors=True)
@@ -49,6 +49,7 @@ def build(triple: str, platform: str, interpreter: str, into: Path) -> Path:
             *(f"--manifest-path={MANIFEST}", f"--target={triple}", f"--out={scratch}"),
             *(f"--compatibility={platform}", f"--interpreter={interpreter}"),
         ],
+        CARGO_TARGET_DIR=str(compiler.target(processor)),
     )
     (built,) = scratch.glob("*.whl")
     wheel = wheelfile.read(built)

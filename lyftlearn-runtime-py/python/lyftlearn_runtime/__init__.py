@@ -149,9 +149,9 @@ def __getattr__(name: str) -> object:
         value = _secrets.secrets
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    # From now on an ordinary attribute: no call at the next use.
-    globals()[name] = value
-    return value
+    # From now on an ordinary attribute: no call at the next use. Threads that come here at once all
+    # get the first one's object.
+    return globals().setdefault(name, value)
 
 
 def __dir__() -> list[str]:

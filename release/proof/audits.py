@@ -1,0 +1,101 @@
+"""All artefacts: the sums, every wheel through the tools that judge wheels, and the source built.
+
+audits.py ARTEFACTS
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import installs
+from product import PROCESSORS, ReleaseError, say, version
+
+TOOLS = Path(sys.executable).parent
+
+
+def run(what: str, command: list[str], expected: str = "", directory: Path | None = None) -> bool:
+    """Runs a tool; `expected` has to be in what it prints."""
+    tried = subprocess.run(
+        command,
+        cwd=directory,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if tried.returncode or expected not in tried.stdout:
+        say(f"FAILED: {what}:\n{tried.stdout}")
+        return False
+    say(f"{what}: {expected or 'passed'}")
+    return True
+
+
+def wheels(artefacts: Path) -> bool:
+    """Each wheel by the tools that apply to it."""
+    fine = True
+    for wheel in sorted(artefacts.glob("*.whl")):
+        name = wheel.name
+        fine &= run(f"twine check {name}", [str(TOOLS / "twine"), "check", "--strict", str(wheel)])
+        if "_bin-" in name:
+            continue
+        contents = [str(TOOLS / "check-wheel-contents"), str(wheel)]
+        fine &= run(f"check-wheel-contents {name}", contents)
+        tag = "musllinux_1_2_" if "musllinux" in name else "manylinux_2_17_"
+        fine &= run(f"auditwheel {name}", [str(TOOLS / "auditwheel"), "show", str(wheel)], tag)
+        if "-abi3-" in name:
+            none = "0 ABI version mismatches and 0 ABI violations"
+            fine &= run(f"abi3audit {name}", [str(TOOLS / "abi3audit"), "-v", str(wheel)], none)
+    return fine
+
+
+def source(artefacts: Path) -> bool:
+    """The source distribution gives a wheel, by nothing but pip and Rust."""
+    path = installs.one(artefacts, f"lyftlearn_runtime-{version()}.tar.gz")
+    with tempfile.TemporaryDirectory() as scratch:
+        command = [sys.executable, "-m", "pip", "wheel", "--no-deps", f"--wheel-dir={scratch}"]
+        if not run(f"pip wheel {path.name}", [*command, str(path)]):
+            return False
+        (wheel,) = Path(scratch).glob("*.whl")
+        site = Path(scratch) / "site"
+        unpack = [sys.executable, "-m", "zipfile", "-e", str(wheel), str(site)]
+        subprocess.run(unpack, check=True)
+        program = f"import sys; sys.path.insert(0, {str(site)!r}); import lyftlearn_runtime"
+        return run(f"import of {wheel.name}", [sys.executable, "-c", program])
+
+
+def complete(artefacts: Path) -> bool:
+    """Everything is there for both processors, with the sums that the list says."""
+    for processor in PROCESSORS:
+        for pattern in (
+            f"lyftlearn-runtime-*-{processor.static}.tar.gz",
+            f"lyftlearn-runtime-*-{processor.static}-debug.tar.gz",
+            f"lyftlearn-conformance-*-{processor.static}.tar.gz",
+            f"lyftlearn-conformance-*-{processor.static}-debug.tar.gz",
+            f"lyftlearn-runtime_*_{processor.debian}.deb",
+            f"lyftlearn_runtime-*-cp39-abi3-manylinux*_{processor.name}.whl",
+            f"lyftlearn_runtime-*-cp39-abi3-musllinux*_{processor.name}.whl",
+            f"lyftlearn_runtime-*-cp314-cp314t-manylinux*_{processor.name}.whl",
+            f"lyftlearn_runtime_bin-*_{processor.name}.whl",
+        ):
+            installs.one(artefacts, pattern)
+    installs.one(artefacts, "*-oci.tar")
+    sums = ["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"]
+    return run("SHA256SUMS", sums, directory=artefacts)
+
+
+def main() -> int:
+    """Looks at all, and fails when one is wrong."""
+    artefacts = Path(sys.argv[1]).resolve()
+    try:
+        results = [attempt(artefacts) for attempt in (complete, wheels, source)]
+    except ReleaseError as error:
+        say(f"{error}{f': {error.hint}' if error.hint else ''}")
+        return 1
+    return 0 if all(results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
