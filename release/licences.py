@@ -12,9 +12,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from compiler import toolchain
+from compiler import sysroot
 from crates import Crate, Graph
-from product import ROOT, TOOLS, ReleaseError, output
+from product import ROOT, TOOLS, ReleaseError
 
 NAME = "THIRD-PARTY.txt"
 TEXTS = re.compile(r"(licen[cs]e|copying|copyright|notice|unlicense)", re.IGNORECASE)
@@ -80,8 +80,7 @@ def of_crate(crate: Crate) -> Part:
 
 def rust_library() -> Part:
     """Rust's standard library and the crates in it, as the toolchain has them."""
-    sysroot = Path(output(["rustc", "--print", "sysroot"], **toolchain()).strip())
-    notices = sysroot / "share/doc/rust/COPYRIGHT-library.html"
+    notices = sysroot() / "share/doc/rust/COPYRIGHT-library.html"
     text = html.unescape(re.sub(r"<style.*?</style>|<[^>]*>", "", read(notices), flags=re.DOTALL))
     lines = (line.rstrip() for line in text.splitlines())
     return Part(

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tempfile
 from pathlib import Path
 
-import compiler
 import sbom
 from archive import Entry, compressed, tar
 from binaries import Binary
 from crates import linked
 from licences import NAME, third_party
-from product import AUTHORS, LICENCE, ROOT, SUMMARY, TITLE, version
+from product import AUTHORS, LICENCE, ROOT, SUMMARY, TITLE, moment, version
 from wheelfile import METADATA, Wheel
 
 
@@ -153,7 +153,7 @@ def debian(binary: Binary, into: Path) -> Path:
         command = ["dpkg-deb", "--root-owner-group", "-Zxz", "--threads-max=1", "--build"]
         subprocess.run(
             [*command, str(root), str(into / name)],
-            env=compiler.environment(),
+            env={**os.environ, "SOURCE_DATE_EPOCH": str(moment())},
             stdout=subprocess.DEVNULL,
             check=True,
         )

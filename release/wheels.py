@@ -11,7 +11,7 @@ import sbom
 import wheelfile
 from crates import linked
 from licences import NAME, third_party
-from product import Processor, version
+from product import Processor, moment, version
 
 CRATE = "lyftlearn-runtime-py"
 MANIFEST = f"{CRATE}/Cargo.toml"
@@ -69,6 +69,7 @@ def source(into: Path) -> Path:
     compiler.run(
         "the source distribution",
         ["maturin", "sdist", f"--manifest-path={MANIFEST}", f"--out={scratch}"],
+        SOURCE_DATE_EPOCH=str(moment()),
     )
     (built,) = scratch.glob("*.tar.gz")
     into.mkdir(parents=True, exist_ok=True)

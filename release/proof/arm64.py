@@ -26,11 +26,10 @@ MASK = r"\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xf
 ENTER = f"""
 mount -t binfmt_misc none /proc/sys/fs/binfmt_misc
 printf '%s' ':aarch64:M::{MAGIC}:{MASK}:/usr/bin/{QEMU}:F' >/proc/sys/fs/binfmt_misc/register
-mount --rbind /proc "$1/proc"
 mount -t tmpfs tmpfs "$1/run"
 mount -t tmpfs tmpfs "$1/tmp"
 mount --rbind /dev "$1/dev"
-exec unshare --pid --fork --kill-child chroot "$1" /bin/sh -eu /proof.sh
+exec unshare --pid --fork --kill-child --mount-proc="$1/proc" chroot "$1" /bin/sh -eu /proof.sh
 """
 
 INSIDE = """
@@ -42,7 +41,6 @@ runtime=/artefacts/lyftlearn-runtime
 "$runtime" --version
 "$runtime" inspect | head -n 1
 "$runtime" inspect --json >/dev/null
-mount -t proc proc /proc
 # PID 1's agent serves metrics and credentials to a client.
 cat >/tmp/client.py <<'PYTHON'
 import json, os, subprocess, time, urllib.request

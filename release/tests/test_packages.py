@@ -80,6 +80,20 @@ def test_the_symbols_belong_to_the_binary(packaged: Packaged) -> None:
     assert b".gnu_debuglink" in runtime
 
 
+def test_the_binary_is_static_and_its_address_is_random() -> None:
+    elf = (BUILT / product.TITLE).read_bytes()
+    kind, offset, size, count = (
+        int.from_bytes(elf[place : place + length], "little")
+        for place, length in ((16, 2), (32, 8), (54, 2), (56, 2))
+    )
+    headers = [elf[offset + size * number :][:size] for number in range(count)]
+    kinds = [int.from_bytes(header[:4], "little") for header in headers]
+    position_independent, interpreter, stack, executable = 3, 3, 0x6474E551, 1
+    assert kind == position_independent
+    assert interpreter not in kinds
+    assert not headers[kinds.index(stack)][4] & executable
+
+
 def build_id(elf: bytes) -> bytes:
     """By the note's name and type: `GNU`, 3."""
     place = elf.index(b"\x04\0\0\0\x14\0\0\0\x03\0\0\0GNU\0")
