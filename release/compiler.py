@@ -1,7 +1,7 @@
 """Compiles so that the same commit gives the same bytes in every directory.
 
-Nothing here depends on the machine's C compiler or C library: zig compiles what is C, and links what
-needs glibc.
+Nothing here depends on the machine's C compiler or C library: zig compiles what is C, and links
+what needs glibc.
 """
 
 from __future__ import annotations

@@ -91,12 +91,12 @@ def rust_library() -> Part:
 
 
 def c_library() -> Part:
-    """Musl, which every static binary has in it."""
+    """Musl, which every static binary has in it. The text is from zig's copy: Rust has none."""
     return Part("musl", "MIT", [read(zig() / "lib/libc/musl/COPYRIGHT")])
 
 
 def unwinder() -> Part:
-    """LLVM's library for panics and what compilers call by themselves."""
+    """LLVM's library for panics, and what compilers call by themselves; in Rust's toolchain too."""
     return Part(
         "LLVM's libunwind and compiler-rt",
         "Apache-2.0 WITH LLVM-exception",

@@ -61,7 +61,9 @@ class Artefacts:
         """Writes the list of what is linked into `path` beside it."""
         digest = sha256(path.read_bytes())
         bill = self.into / f"{path.name}{suffix}.cdx.json"
-        bill.write_bytes(sbom.document(linked(package, triple), triple, purl, digest=digest))
+        graph = linked(package, triple)
+        static = package != wheels.CRATE
+        bill.write_bytes(sbom.document(graph, triple, purl, static=static, digest=digest))
         self.kinds[bill.name] = {"kind": "sbom", "of": path.name}
 
 

@@ -34,7 +34,8 @@ def companions(binary: Binary) -> list[Entry]:
 def bill(binary: Binary, purl: str, digest: str | None = None) -> bytes:
     """The list of the crates in `binary`, for the artefact that `purl` names."""
     triple = binary.processor.static
-    return sbom.document(linked(binary.package, triple), triple, purl, digest=digest)
+    graph = linked(binary.package, triple)
+    return sbom.document(graph, triple, purl, static=True, digest=digest)
 
 
 def name_of(binary: Binary) -> str:

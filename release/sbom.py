@@ -7,19 +7,22 @@ import re
 import uuid
 from datetime import datetime, timezone
 
+from compiler import sysroot
 from crates import Crate, Graph
-from licences import zig
 from product import LICENCE, SUMMARY, TITLE, ReleaseError, moment, rust, version
 
 Component = dict[str, object]
 
 
 def document(
-    graph: Graph, triple: str, purl: str, *, kind: str = "application", digest: str | None = None
+    graph: Graph, triple: str, purl: str, *, static: bool, digest: str | None = None
 ) -> bytes:
-    """The document of the artefact that `purl` names; `digest` is the artefact's own."""
+    """The document of the artefact that `purl` names; `digest` is the artefact's own.
+
+    A static binary has the C library in it.
+    """
     root: Component = {
-        "type": kind,
+        "type": "application" if static else "library",
         "bom-ref": purl,
         "name": graph.root.name,
         "version": version(),
@@ -30,7 +33,7 @@ def document(
     if digest:
         root["hashes"] = [{"alg": "SHA-256", "content": digest}]
     crates = [crate for crate in graph.uses if crate != graph.root]
-    linked_too = [rust_library()] + ([c_library()] if triple.endswith("musl") else [])
+    linked_too = [rust_library()] + ([c_library(triple)] if static else [])
     content: Component = {
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX",
@@ -90,9 +93,9 @@ def rust_library() -> Component:
     }
 
 
-def c_library() -> Component:
-    """Musl, as zig brings it."""
-    musl = musl_version()
+def c_library(triple: str) -> Component:
+    """Musl, as the Rust toolchain brings it."""
+    musl = musl_version(triple)
     return {
         "type": "library",
         "bom-ref": "musl",
@@ -104,10 +107,10 @@ def c_library() -> Component:
     }
 
 
-def musl_version() -> str:
-    """By the only place where zig writes it down."""
-    text = (zig() / "lib/libc/musl/src/internal/version.h").read_text(encoding="utf-8")
-    found = re.search(r'VERSION "([0-9.]+)"', text)
-    if not found:
-        raise ReleaseError("cannot find the version of musl in zig's version.h")
-    return found[1]
+def musl_version(triple: str) -> str:
+    """By the library itself, which has its version as a C string."""
+    library = sysroot() / f"lib/rustlib/{triple}/lib/self-contained/libc.a"
+    found = set(re.findall(rb"\0(\d+\.\d+\.\d+)\0", library.read_bytes()))
+    if len(found) != 1:
+        raise ReleaseError(f"cannot find the version of musl in Rust's libc.a for {triple}")
+    return str(found.pop().decode())

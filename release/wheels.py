@@ -56,7 +56,7 @@ def build(processor: Processor, triple: str, platform: str, interpreter: str, in
     graph = linked(CRATE, triple)
     wheel.add_licence(NAME, third_party(graph, static=False))
     purl = f"pkg:pypi/{DISTRIBUTION}@{version()}"
-    wheel.add_sbom(DISTRIBUTION, sbom.document(graph, triple, purl, kind="library"))
+    wheel.add_sbom(DISTRIBUTION, sbom.document(graph, triple, purl, static=False))
     into.mkdir(parents=True, exist_ok=True)
     wheel.write(into / built.name)
     return into / built.name
