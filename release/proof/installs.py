@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 from pathlib import Path
 
 import roots
@@ -113,6 +114,29 @@ def with_pythons(artefacts: Path) -> bool:
     return fine
 
 
+def with_musl(artefacts: Path) -> bool:
+    """The wheel of musl under a CPython that is built here: no registry has one."""
+    place = roots.PLACE / "musl-python"
+    say("a CPython with musl, from Debian's source")
+    made = subprocess.run([str(HERE / "musl_python.sh"), str(place)], check=False)
+    if made.returncode:
+        say("SKIPPED: CPython with musl: it could not be built")
+        return True
+    wheel = one(artefacts, f"lyftlearn_runtime-*abi3-musllinux*_{this_machine().name}.whl")
+    with tempfile.TemporaryDirectory() as site:
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(site)
+        tried = subprocess.run(
+            [str(place / "bin/python3.11"), "-W", "error", str(HERE / "try_wheel.py")],
+            env={"PYTHONPATH": site},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+    return report("CPython with musl", tried)
+
+
 def found(version: str) -> str | None:
     """A CPython by its version: on PATH, or where pyenv puts it."""
     installed = Path.home() / ".pyenv/versions"
@@ -130,11 +154,14 @@ def report(what: str, tried: subprocess.CompletedProcess[str]) -> bool:
     return True
 
 
+ATTEMPTS = (with_pythons, with_musl, in_debian, from_empty)
+
+
 def main() -> int:
     """Tries all, and fails when one failed."""
     artefacts = Path(sys.argv[1])
     try:
-        results = [attempt(artefacts) for attempt in (with_pythons, in_debian, from_empty)]
+        results = [attempt(artefacts) for attempt in ATTEMPTS]
     except ReleaseError as error:
         say(f"{error}{f': {error.hint}' if error.hint else ''}")
         return 1
