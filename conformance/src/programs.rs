@@ -32,7 +32,9 @@ pub fn repository() -> PathBuf {
 pub fn binary() -> PathBuf {
     let built = || {
         let shipped = repository().join("target/shipped");
-        shipped.join(std::env::consts::ARCH).join("lyftlearn-runtime")
+        shipped
+            .join(std::env::consts::ARCH)
+            .join("lyftlearn-runtime")
     };
     let path = std::env::var_os("LYFTLEARN_CONFORMANCE_BINARY").map_or_else(built, PathBuf::from);
     assert!(

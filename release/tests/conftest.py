@@ -56,5 +56,6 @@ def packaged(tmp_path_factory: pytest.TempPathFactory) -> Packaged:
 @pytest.fixture(scope="session")
 def library() -> Path:
     """The Python package's wheel."""
-    (found,) = make.WHEELS.glob("*.whl")
-    return found
+    found = sorted(make.WHEELS.glob("*.whl"))
+    assert len(found) == 1, "run `make build` first"
+    return found[0]
