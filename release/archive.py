@@ -49,7 +49,7 @@ def header(name: str, kind: bytes, mode: int) -> tarfile.TarInfo:
 
 
 def compressed(content: bytes) -> bytes:
-    """By gzip, without a time of its own. The highest level takes four times as long for one percent."""
+    """By gzip, without a time of its own. The highest level takes four times as long for 1 %."""
     return gzip.compress(content, compresslevel=6, mtime=0)
 
 
