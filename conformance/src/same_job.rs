@@ -47,4 +47,6 @@ pub const PLACE_VARIABLES: &[&str] = &[
     "SM_INPUT_DATA_CONFIG",
     "SM_RESOURCE_CONFIG",
     "SM_TRAINING_ENV",
+    // Where executors find a driver: this container's own address.
+    "SPARK_LOCAL_HOSTNAME",
 ];

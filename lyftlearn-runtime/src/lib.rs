@@ -78,6 +78,6 @@ pub use resolve::{Resolved, resolve};
 pub use settings::{KEYS as SETTINGS, SECRET_FIELDS};
 pub use workload::{
     Channel, ChannelMode, CredentialMode, CredentialPlan, CredentialSource, Credentials, Flavor,
-    Group, Hyperparameters, Job, Lifecycle, Metrics, Paths, Platform, Resources, Role, Secrets,
-    Texts, Topology, Workload,
+    Group, Hyperparameters, Job, Lifecycle, Malformed, Metrics, Network, Paths, Platform,
+    PortRange, Resources, Role, Secrets, Spark, Texts, Topology, Workload,
 };
