@@ -63,6 +63,8 @@ mod settings;
 pub mod shutdown;
 mod signal;
 #[cfg(feature = "cli")]
+mod spark;
+#[cfg(feature = "cli")]
 mod stderr;
 mod toolkit;
 mod visible;

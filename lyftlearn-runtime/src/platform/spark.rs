@@ -4,7 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::World;
 use crate::contract::{kubernetes, spark as words};
-use crate::facts::{Facts, Interface};
+#[cfg(feature = "cli")]
+use crate::facts::Facts;
+use crate::facts::Interface;
 use crate::problems::Problems;
 use crate::settings::spark::{Mode, Settings};
 use crate::workload::{Network, Spark, spark_host as host};
@@ -13,6 +15,7 @@ use crate::workload::{Network, Spark, spark_host as host};
 pub(crate) const PROBLEM: &str = "spark: ";
 
 /// What variables of Spark's users begin with.
+#[cfg(feature = "cli")]
 const OF_SPARK: &[&str] = &["SPARK_", "PYSPARK_"];
 
 /// `None` where nothing is to be delivered at all.

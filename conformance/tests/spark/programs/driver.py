@@ -1,0 +1,61 @@
+"""A notebook's cell: a session, and one job whose blocks executors fetch from the driver.
+
+Nothing here knows a platform, an address or a port. What it found goes to stdout, as a line of JSON.
+"""
+
+import json
+import os
+import threading
+import time
+
+OPTIONS = json.loads(os.environ["DRIVER_OPTIONS"])
+FOUND = {"finished": False}
+
+
+def say():
+    print("FOUND " + json.dumps(FOUND), flush=True)
+    os._exit(0)
+
+
+def job(spark):
+    begun = time.monotonic()
+    context = spark.sparkContext
+    FOUND["sum"] = spark.range(100_000).selectExpr("sum(id)").collect()[0][0]
+    FOUND["task_seconds"] = time.monotonic() - begun
+    if OPTIONS.get("environment"):
+        beginnings = ("AWS_", "LYFTLEARN_", "SPARK_LOCAL_", "SPARK_SUBMIT_OPTS")
+
+        def seen(_):
+            return [name for name in os.environ if name.startswith(beginnings)]
+
+        FOUND["variables"] = sorted(set(context.parallelize([0], 1).flatMap(seen).collect()))
+    FOUND["finished"] = True
+
+
+def main():
+    from pyspark.sql import SparkSession
+
+    begun = time.monotonic()
+    builder = SparkSession.builder.appName("notebook")
+    for key, value in OPTIONS.get("config", {}).items():
+        builder = builder.config(key, value)
+    try:
+        spark = builder.getOrCreate()
+    except Exception as error:  # noqa: BLE001 - whatever a user would see
+        FOUND["error"] = str(error)
+        say()
+    context = spark.sparkContext
+    blocks = context._jvm.org.apache.spark.SparkEnv.get().blockManager().blockManagerId()
+    FOUND["session_seconds"] = time.monotonic() - begun
+    FOUND["host"] = context.getConf().get("spark.driver.host")
+    FOUND["port"] = int(context.getConf().get("spark.driver.port"))
+    FOUND["blocks"] = blocks.port()
+    # A job that hangs is left behind.
+    thread = threading.Thread(target=job, args=[spark], daemon=True)
+    thread.start()
+    thread.join(OPTIONS["patience"])
+    FOUND["seconds"] = time.monotonic() - begun
+    say()
+
+
+main()
