@@ -18,18 +18,18 @@ pub const EXECUTORS: &str = "10.78.0.0/16";
 /// The driver's interfaces as SageMaker has them: a link-local one first, a bridge of Docker's,
 /// the customer's last. Nothing passes the firewall but answers, and what the driver begins.
 const SETUP: &str = "
-in() { nsenter --net=/proc/$1/ns/net -- sh -euc \"$2\"; }
+inside() { nsenter --net=/proc/$1/ns/net -- sh -euc \"$2\"; }
 ip link add eth2 netns $1 type veth peer name driver netns $2
 ip link add eth0 netns $3 type veth peer name executors netns $2
-in $1 '
-    ip link add eth0 type dummy; ip address add 169.254.255.10/16 dev eth0; ip link set eth0 up
+inside $1 '
+    ip link add eth0 type veth peer name platform; ip link set platform up; ip address add 169.254.255.10/16 dev eth0; ip link set eth0 up
     ip link add docker0 type bridge; ip address add 172.17.0.1/16 dev docker0; ip link set docker0 up
     ip address add 10.77.1.2/24 dev eth2; ip -6 address add fd77::2/64 dev eth2 nodad; ip link set eth2 up'
-in $3 '
+inside $3 '
     ip address add 10.78.1.2/24 dev eth0; ip address add 10.79.1.2/32 dev eth0
     ip -6 address add fd78::2/64 dev eth0 nodad; ip link set eth0 up
     ip route add default via 10.78.1.1; ip -6 route add default via fd78::1'
-in $2 '
+inside $2 '
     echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding
     ip address add 10.77.1.1/24 dev driver; ip -6 address add fd77::1/64 dev driver nodad; ip link set driver up
     ip address add 10.78.1.1/24 dev executors; ip -6 address add fd78::1/64 dev executors nodad; ip link set executors up

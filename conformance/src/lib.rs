@@ -17,6 +17,7 @@
 
 pub mod canary;
 pub mod case;
+pub mod cluster;
 pub mod command;
 pub mod engine;
 pub mod firewalled;

@@ -409,6 +409,7 @@ impl Running {
                 "--target",
                 &self.pid_one().to_string(),
                 "--mount",
+                "--net",
                 "--pid",
                 "--root",
                 "--wd",

@@ -4,14 +4,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use lyftlearn_conformance::cluster::Cluster;
 use lyftlearn_conformance::firewalled::{Networks, Route};
 use lyftlearn_conformance::programs::{mount_java, mount_python};
 use lyftlearn_conformance::sandbox::Sandbox;
 use lyftlearn_conformance::world::World;
 use serde::Deserialize;
 use serde_json::{Value, json};
-
-use crate::cluster::{Cluster, master};
 
 /// How long a job may take before it counts as one that hangs: executors give up after five
 /// seconds where a name is unknown.
@@ -61,6 +60,8 @@ pub(crate) struct Scenario {
     /// Whether the driver looks at the executors' variables.
     #[serde(default)]
     executors_environment: bool,
+    /// How many seconds a job may take, where it is one that hangs.
+    patience: Option<u64>,
     /// Ports that the firewall admits.
     #[serde(default)]
     admit: Vec<String>,
@@ -158,8 +159,7 @@ impl Scenario {
         );
         let driver = include_str!("programs/driver.py");
         let mut config: BTreeMap<&str, &str> = LEAST.iter().copied().collect();
-        let url = master();
-        config.insert("spark.master", &url);
+        config.insert("spark.master", &cluster.master);
         config.extend(
             self.config
                 .iter()
@@ -168,7 +168,7 @@ impl Scenario {
         let options = json!({
             "config": config,
             "environment": self.executors_environment,
-            "patience": if off { CONTROL_SECONDS } else { USUAL_SECONDS },
+            "patience": if off { CONTROL_SECONDS } else { self.patience.unwrap_or(USUAL_SECONDS) },
         });
         let mut container = world
             .container(&self.settings)
@@ -206,7 +206,9 @@ impl Scenario {
 }
 
 fn ended(container: &Sandbox, shell: &str) -> (Vec<Value>, String) {
-    let output = container.run(&["sh", "-c", shell]).end_within(WHOLE);
+    // Spark's launcher reads from a substituted process.
+    let script = format!("ln -s /proc/self/fd /dev/fd; {shell}");
+    let output = container.run(&["sh", "-c", &script]).end_within(WHOLE);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let found = text.match_indices("FOUND ").filter_map(|(at, word)| {
         let mut values = serde_json::Deserializer::from_str(&text[at + word.len()..]).into_iter();

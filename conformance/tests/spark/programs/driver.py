@@ -35,6 +35,7 @@ def job(spark):
 def main():
     from pyspark.sql import SparkSession
 
+    FOUND["opts"] = os.environ.get("SPARK_SUBMIT_OPTS")
     begun = time.monotonic()
     builder = SparkSession.builder.appName("notebook")
     for key, value in OPTIONS.get("config", {}).items():
