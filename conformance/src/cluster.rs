@@ -42,6 +42,7 @@ impl Cluster {
                 .arg(format!("PYSPARK_PYTHON={}", python.display()))
                 .arg(format!("SPARK_WORKER_DIR={}", work.path().display()))
                 .arg("SPARK_DAEMON_MEMORY=384m")
+                .arg("SPARK_DAEMON_JAVA_OPTS=-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
                 .arg(home.join("bin/spark-class"))
                 .arg(format!("org.apache.spark.deploy.{class}"))
                 .args(words)

@@ -20,7 +20,7 @@ def say():
 def job(spark):
     begun = time.monotonic()
     context = spark.sparkContext
-    FOUND["sum"] = spark.range(100_000).selectExpr("sum(id)").collect()[0][0]
+    FOUND["sum"] = spark.range(0, 100_000, 1, 1).selectExpr("sum(id)").collect()[0][0]
     FOUND["task_seconds"] = time.monotonic() - begun
     if OPTIONS.get("environment"):
         beginnings = ("AWS_", "LYFTLEARN_", "SPARK_LOCAL_", "SPARK_SUBMIT_OPTS")
