@@ -5,9 +5,8 @@
 //! them, with each version, in `make test-spark`.
 #![expect(
     clippy::disallowed_methods,
-    clippy::print_stderr,
     clippy::unwrap_used,
-    reason = "the emulated world is written and read back, and the table is shown; a test fails by panicking"
+    reason = "the emulated world is written and read back; a test fails by panicking"
 )]
 
 mod scenario;

@@ -1,12 +1,14 @@
 """A notebook's cell: a session, and one job whose blocks executors fetch from the driver.
 
-Nothing here knows a platform, an address or a port. What it found goes to stdout, as a line of JSON.
+Nothing here knows a platform, an address or a port. What it found goes to stdout, as JSON.
 """
 
 import json
 import os
 import threading
 import time
+
+from pyspark.sql import SparkSession
 
 OPTIONS = json.loads(os.environ["DRIVER_OPTIONS"])
 FOUND = {"finished": False}
@@ -33,8 +35,6 @@ def job(spark):
 
 
 def main():
-    from pyspark.sql import SparkSession
-
     FOUND["opts"] = os.environ.get("SPARK_SUBMIT_OPTS")
     begun = time.monotonic()
     builder = SparkSession.builder.appName("notebook")
@@ -42,7 +42,7 @@ def main():
         builder = builder.config(key, value)
     try:
         spark = builder.getOrCreate()
-    except Exception as error:  # noqa: BLE001 - whatever a user would see
+    except Exception as error:
         FOUND["error"] = str(error)
         say()
     context = spark.sparkContext
