@@ -3,10 +3,11 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use lyftlearn_conformance::cluster::Cluster;
 use lyftlearn_conformance::command::{self, Server};
-use lyftlearn_conformance::programs;
+use lyftlearn_conformance::{programs, wait};
 use serde_json::Value;
 
 use crate::container::{As, Case};
@@ -86,6 +87,12 @@ fn a_training_job_of_sagemaker_has_executors_in_another_network() {
     let Some(container) = container.start() else {
         return;
     };
+    // Two JVMs start, which takes its time on a busy machine.
+    let status = ["inspect", "--format", "{{.State.Status}}", "spark"];
+    let ended = wait::until(Duration::from_secs(600), || {
+        (place.podman(&status) == "exited").then_some(())
+    });
+    assert!(ended.is_some(), "{}", container.log());
     let ended = container.end();
     assert_eq!(ended.exit_code, 0, "{}", ended.log);
     let model = container.work.path().join("ml/model/clicks.json");

@@ -70,7 +70,8 @@ fn address(patient: &Patient, spark: &Spark, meant: bool) -> Vec<Finding> {
     }
     found.push(match &spark.address {
         None => Finding::new(CHECK, Verdict::Skipped, spark.why.as_str()),
-        Some(name) if is_here(&patient.facts, name) => {
+        // Below another root the kernel is not asked.
+        Some(name) if !patient.facts.is_here() || is_here(&patient.facts, name) => {
             Finding::new(CHECK, Verdict::Ok, format!("{name} ({})", spark.why))
         }
         Some(name) => Finding::new(
