@@ -25,7 +25,9 @@ def job(spark):
     FOUND["sum"] = spark.range(0, 100_000, 1, 1).selectExpr("sum(id)").collect()[0][0]
     FOUND["task_seconds"] = time.monotonic() - begun
     if OPTIONS.get("environment"):
-        beginnings = ("AWS_", "LYFTLEARN_", "SPARK_LOCAL_HOSTNAME", "SPARK_LOCAL_IP", "SPARK_SUBMIT")
+        # SPARK_LOCAL_DIRS is the worker's own.
+        of_spark = ("SPARK_LOCAL_HOSTNAME", "SPARK_LOCAL_IP", "SPARK_SUBMIT_OPTS")
+        beginnings = ("AWS_", "LYFTLEARN_", *of_spark)
 
         def seen(_):
             return [name for name in os.environ if name.startswith(beginnings)]
