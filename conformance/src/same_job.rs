@@ -17,6 +17,8 @@ pub const PLACE: &[&str] = &[
     "metrics.routes",
     "paths.failure",
     "platform",
+    "spark.address",
+    "spark.why",
     "topology.groups",
     "topology.host",
     "topology.hosts",
