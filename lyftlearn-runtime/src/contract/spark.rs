@@ -6,6 +6,7 @@ pub(crate) const LOCAL_HOSTNAME: &str = "SPARK_LOCAL_HOSTNAME";
 /// The address of which a driver advertises the name.
 pub(crate) const LOCAL_IP: &str = "SPARK_LOCAL_IP";
 /// Options of the JVM of every `spark-submit`.
+#[cfg(feature = "cli")]
 pub(crate) const SUBMIT_OPTS: &str = "SPARK_SUBMIT_OPTS";
 /// Where a client of Spark Connect finds its driver.
 pub(crate) const REMOTE: &str = "SPARK_REMOTE";
@@ -13,10 +14,13 @@ pub(crate) const REMOTE: &str = "SPARK_REMOTE";
 pub(crate) const REMOTE_SCHEME: &str = "sc://";
 
 /// Options that fix the ports on which a driver listens for executors.
+#[cfg(feature = "cli")]
 pub(crate) const DRIVER_PORT: &str = "-Dspark.driver.port=";
 /// No user sets this one by chance: it tells that our own options are there already.
+#[cfg(feature = "cli")]
 pub(crate) const BLOCK_PORT: &str = "-Dspark.driver.blockManager.port=";
 /// Spark goes upwards so many times when a port is taken.
+#[cfg(feature = "cli")]
 pub(crate) const PORT_RETRIES: &str = "-Dspark.port.maxRetries=";
 
 /// Docker's own bridge, which every machine with Docker has.
