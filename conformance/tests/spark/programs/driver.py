@@ -48,11 +48,14 @@ def main():
         FOUND["error"] = str(error)
         say()
     context = spark.sparkContext
-    blocks = context._jvm.org.apache.spark.SparkEnv.get().blockManager().blockManagerId()
+    # Block managers by host and port: before there is an executor, the driver's alone.
+    managers = context._jsc.sc().getExecutorMemoryStatus().keys().mkString(",").split(",")
+    own = context.getConf().get("spark.driver.host")
+    blocks = [one for one in managers if one.startswith(f"{own}:")]
     FOUND["session_seconds"] = time.monotonic() - begun
     FOUND["host"] = context.getConf().get("spark.driver.host")
     FOUND["port"] = int(context.getConf().get("spark.driver.port"))
-    FOUND["blocks"] = blocks.port()
+    FOUND["blocks"] = int(blocks[0].rsplit(":", 1)[1]) if blocks else None
     # A job that hangs is left behind.
     thread = threading.Thread(target=job, args=[spark], daemon=True)
     thread.start()
