@@ -16,7 +16,7 @@ ENTER := conformance/engine/enter.sh $(LAYER)/storage
 # A cloned checkout's own; nothing of another's counts.
 export CARGO_TARGET_DIR := $(CURDIR)/target
 
-.PHONY: demo test check messages fresh build peers setup context lint test-rust test-python fuzz deny bench clean
+.PHONY: demo test test-spark check messages fresh build peers setup context lint test-rust test-python fuzz deny bench clean
 
 demo: build context
 	cargo build --quiet -p lyftlearn-conformance
@@ -71,6 +71,12 @@ build: setup
 	target/venv/bin/maturin build --quiet --release --locked -m lyftlearn-runtime-py/Cargo.toml -i $(PYTHON) -o target/wheels
 	$(PYTHON) -m pip install --quiet --force-reinstall --no-deps target/wheels/*.whl
 
+# PySpark of one line, from its source distribution of 300 MB, into an environment of its own.
+define spark
+	[ -x target/spark-$(1)/bin/python ] || python3 -m venv target/spark-$(1)
+	target/spark-$(1)/bin/python -m pip install --quiet setuptools pyspark==$(2)
+endef
+
 # What only tests want: SageMaker's training toolkit, its SDKs, clients of AWS, a schema.
 peers: build
 	[ -x $(TOOLKIT) ] || python3 -m venv target/toolkit
@@ -87,8 +93,17 @@ peers: build
 	# Later ones have no schema of CloudWatch's documents.
 	[ -d target/emf ] || $(PYTHON) -m pip install --quiet --no-deps --target target/emf aws-lambda-powertools==1.10.0
 
+	$(call spark,3.5,3.5.6)
+
 	conformance/tests/identity/setup.sh target/clients
 	cargo build --quiet --locked -p lyftlearn-runtime --example caller
+
+# Every scenario of Spark, with both lines of it; some need a quarter of a minute. A comma-separated list
+# of names runs those alone: make test-spark SPARK=two_drivers,ipv6_alone
+SPARK := all
+test-spark: build peers
+	$(call spark,4,4.3.0)
+	LYFTLEARN_CONFORMANCE_SPARK=$(SPARK) cargo test --locked -p lyftlearn-conformance --test spark -- --nocapture
 
 # What the example's image is built from.
 context:

@@ -8,6 +8,7 @@
 //! | model | [`case`]s through library, binary and wheel | milliseconds |
 //! | process | the binary as PID 1 in namespaces ([`sandbox`]) laid out as [`sagemaker`] or a [`kubelet`] does | a second |
 //! | identity | real clients of AWS under that binary, in a [`network`] of their own | a minute |
+//! | Spark | real PySpark, with executors behind a firewall ([`firewalled`]) | two minutes |
 //! | image | real containers ([`engine`]) telling the [`story`] of one image, and ending | two minutes |
 #![expect(
     clippy::disallowed_methods,
@@ -16,8 +17,10 @@
 
 pub mod canary;
 pub mod case;
+pub mod cluster;
 pub mod command;
 pub mod engine;
+pub mod firewalled;
 pub mod kubelet;
 pub mod network;
 pub mod programs;

@@ -15,6 +15,7 @@ mod local_mode;
 mod place;
 mod pod;
 mod same_job;
+mod spark;
 mod stop;
 
 use std::process::Command;
