@@ -16,16 +16,23 @@
 
 pub mod canary;
 pub mod case;
+pub mod check;
 pub mod command;
 pub mod engine;
+pub mod image_toml;
 pub mod kubelet;
+pub mod layout;
 pub mod network;
+pub mod place;
+pub mod probe;
 pub mod programs;
+pub mod report;
 pub mod sagemaker;
 pub mod same_job;
 pub mod sandbox;
 pub mod story;
 pub mod terminal;
+pub mod trouble;
 pub mod upstream;
 pub mod wait;
 pub mod world;
