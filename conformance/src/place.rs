@@ -117,7 +117,8 @@ impl Place {
     #[must_use]
     pub fn patience(self) -> u64 {
         match self {
-            Self::SagemakerTraining => 120,
+            // A Job's pods are given the time that SageMaker gives.
+            Self::SagemakerTraining | Self::KubernetesJob => 120,
             Self::Bare => 10,
             _ => 30,
         }
@@ -175,6 +176,8 @@ impl Place {
                         ("JOB_COMPLETION_INDEX", "0"),
                         ("NNODES", "1"),
                         ("LYFTLEARN_RUNTIME_JOB_NAME", JOB),
+                        // What `terminationGracePeriodSeconds` says, which no pod is told.
+                        ("LYFTLEARN_RUNTIME_LIFECYCLE_GRACE_SECONDS", "120"),
                     ]));
                 }
                 variables

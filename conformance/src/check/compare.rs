@@ -45,6 +45,13 @@ const OF_THE_PLATFORM: &[&str] = &[
     "TRAINING_JOB_",
 ];
 
+/// An endpoint's container is told no name of its own.
+const OF_A_POD: &[&str] = &[
+    "python.job.name",
+    "variables.LYFTLEARN_JOB_NAME",
+    "workload.job.name",
+];
+
 /// Rows of several views.
 #[must_use]
 pub fn rows(views: &[&View]) -> Vec<Row> {
@@ -58,8 +65,11 @@ pub fn rows(views: &[&View]) -> Vec<Row> {
             let values: Vec<Option<String>> =
                 flat.iter().map(|view| view.get(field).cloned()).collect();
             let equal = values.iter().all(|value| *value == values[0]);
+            let absent = values.iter().any(Option::is_none);
             let declared = if equal {
                 None
+            } else if absent && OF_A_POD.contains(&field.as_str()) {
+                Some("only a pod has a name without a setting".to_owned())
             } else {
                 declared(field).map(str::to_owned)
             };
@@ -94,10 +104,7 @@ fn declared(field: &str) -> Option<&'static str> {
                     .strip_prefix(*known)
                     .is_some_and(|rest| rest.starts_with('.'))
         };
-        return PLACE
-            .iter()
-            .any(|known| named(&known))
-            .then_some("names the place");
+        return PLACE.iter().any(named).then_some("names the place");
     }
     if let Some(name) = field.strip_prefix("variables.") {
         return if name.starts_with("LYFTLEARN_RUNTIME_") {
@@ -121,12 +128,7 @@ fn declared(field: &str) -> Option<&'static str> {
 
 fn flattened(view: &View) -> BTreeMap<String, String> {
     let mut flat = BTreeMap::new();
-    let mut value = serde_json::to_value(view).unwrap_or_default();
-    // Evidence and problems are told by `start.*`.
-    if let Some(python) = value["python"].as_object_mut() {
-        python.remove("evidence");
-        python.remove("problems");
-    }
+    let value = serde_json::to_value(view).unwrap_or_default();
     flatten("", &value, &mut flat);
     flat
 }
@@ -164,4 +166,18 @@ pub fn differences(one: &Value, other: &Value) -> Vec<String> {
     fields.sort();
     fields.dedup();
     fields
+}
+
+/// Fields that both documents have, with other values.
+#[must_use]
+pub fn contradictions(one: &Value, other: &Value) -> Vec<String> {
+    let (mut a, mut b) = (BTreeMap::new(), BTreeMap::new());
+    flatten("", one, &mut a);
+    flatten("", other, &mut b);
+    let differs = |(field, value): (&String, &String)| {
+        b.get(field)
+            .is_some_and(|known| known != value)
+            .then(|| field.clone())
+    };
+    a.iter().filter_map(differs).collect()
 }

@@ -306,47 +306,59 @@ pub(super) fn beside(subject: &Subject, place: Place, word: Word) -> Result<Vec<
     } else {
         "0:0"
     };
-    let mut wrong = Vec::new();
-    let mut inspected = None;
-    for words in [
-        &["inspect", "--json"][..],
-        &["exec", "--", probe::PATH, "probe", "see"],
-        &["metrics"],
-    ] {
+    let ask = |words: &[&str]| -> Result<std::result::Result<String, String>> {
         let all: Vec<&str> = [runtime.as_str()].iter().chain(words).copied().collect();
         let said = session.exec(&container, Some(user), &all)?;
-        if said.code != Some(0) {
-            let why = String::from_utf8_lossy(&said.stderr).into_owned();
-            wrong.push(format!(
-                "`{}` ended with {:?}: {}",
+        let why = String::from_utf8_lossy(&said.stderr).into_owned();
+        Ok(match said.code {
+            Some(0) => Ok(said.text()),
+            code => Err(format!(
+                "`{}` fails with exit code {}: {}",
                 words[0],
-                said.code.unwrap_or(-1),
+                code.unwrap_or(-1),
                 last(&why)
-            ));
-        } else if words[0] == "inspect" {
-            inspected = serde_json::from_slice::<serde_json::Value>(&said.stdout).ok();
-        } else if words[0] == "exec" {
-            inspected = beside_view(&said.text(), inspected, &mut wrong);
-        }
-    }
+            )),
+        })
+    };
+    let inspected = ask(&["inspect", "--json"])?;
+    let executed = ask(&["exec", "--", probe::PATH, "probe", "see"])?;
+    let metrics = ask(&["metrics"])?;
     session.signal(&container, "TERM")?;
     let end = session.end(&container, following)?;
-    let view = crate::probe::program::view(&end.log);
-    if let (Some(inspected), Some(view)) = (inspected, &view) {
-        for field in [
-            "platform",
-            "flavor",
-            "role",
-            "job",
-            "paths",
-            "hyperparameters",
-            "topology",
-            "lifecycle",
-        ] {
-            if inspected[field] != view.workload[field] {
+    let view = crate::probe::program::view(&end.log).unwrap_or_default();
+    let mut wrong: Vec<String> = metrics.err().into_iter().collect();
+    match inspected {
+        Err(why) => wrong.push(why),
+        Ok(text) => {
+            let inspected: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+            // `inspect` tells what a start would make of the container; the rest is the start's own.
+            for field in [
+                "platform",
+                "flavor",
+                "role",
+                "job",
+                "topology",
+                "lifecycle",
+                "resources",
+            ] {
                 let fields = super::compare::differences(&inspected[field], &view.workload[field]);
+                if !fields.is_empty() {
+                    wrong.push(format!(
+                        "`inspect` shows another {field} than the program has: {}",
+                        fields.join(", ")
+                    ));
+                }
+            }
+        }
+    }
+    match executed.map(|text| crate::probe::program::view(&text)) {
+        Err(why) => wrong.push(why),
+        Ok(None) => wrong.push("`exec` does not start a program".to_owned()),
+        Ok(Some(beside)) => {
+            let fields = super::compare::differences(&beside.workload, &view.workload);
+            if !fields.is_empty() {
                 wrong.push(format!(
-                    "`inspect` shows another {field} than the program has ({})",
+                    "a program that `exec` starts has another {}",
                     fields.join(", ")
                 ));
             }
@@ -358,22 +370,4 @@ pub(super) fn beside(subject: &Subject, place: Place, word: Word) -> Result<Vec<
         Seen::failed(wrong.join("; "), "the program's own view beside it")
     };
     Ok(vec![seen.at(place).with_log(&end.log)])
-}
-
-/// What `exec` gave a program beside, held against what `inspect` shows; gives that back.
-fn beside_view(
-    said: &str,
-    inspected: Option<serde_json::Value>,
-    wrong: &mut Vec<String>,
-) -> Option<serde_json::Value> {
-    match (crate::probe::program::view(said), &inspected) {
-        (None, _) => wrong.push("`exec` does not start a program".to_owned()),
-        (Some(view), Some(inspected)) if view.workload["job"] != inspected["job"] => {
-            wrong.push(
-                "a program that `exec` starts has another job than `inspect` shows".to_owned(),
-            );
-        }
-        _ => {}
-    }
-    inspected
 }

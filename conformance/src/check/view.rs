@@ -86,16 +86,12 @@ pub(super) fn python(subject: &Subject) -> Result<Vec<Seen>> {
                     "python3 of this image cannot import lyftlearn_runtime",
                 )]);
             };
-            let fields = view.workload.as_object().into_iter().flatten();
-            let different: Vec<String> = fields
-                .filter(|(name, value)| python.get(name.as_str()) != Some(value))
-                .map(|(name, _)| name.clone())
-                .collect();
+            let different = super::compare::contradictions(python, &view.workload);
             all.push(if different.is_empty() {
                 Seen::passed().at(place)
             } else {
                 Seen::failed(
-                    format!("rt.current() has another {}", different.join(", ")),
+                    format!("the package has another {}", different.join(", ")),
                     "what workload.json says",
                 )
                 .at(place)

@@ -18,7 +18,7 @@ use lyftlearn_conformance::report::{self, Report};
 use lyftlearn_conformance::trouble::{Result, Trouble};
 
 /// Runs it.
-pub fn run(line: &Check) -> Result<ExitCode> {
+pub(crate) fn run(line: &Check) -> Result<ExitCode> {
     let stop = Stop::on_signals()?;
     let began = Instant::now();
     let started = SystemTime::now()
@@ -121,7 +121,7 @@ fn wrong_patterns(line: &Check) -> Result<()> {
 }
 
 /// JUnit and HTML.
-pub fn others(report: &Report, files: &Files) -> Result<()> {
+pub(crate) fn others(report: &Report, files: &Files) -> Result<()> {
     if let Some(path) = &files.junit {
         written(
             path,
@@ -140,7 +140,7 @@ fn written(path: &Path, text: &str) -> Result<()> {
 }
 
 /// On stdout, with colours where they are wanted.
-pub fn print(text: &str) -> Result<()> {
+pub(crate) fn print(text: &str) -> Result<()> {
     let mut stdout = anstream::stdout();
     let written = stdout
         .write_all(text.as_bytes())
@@ -161,7 +161,7 @@ fn bar(length: u64) -> ProgressBar {
 }
 
 /// Where an image is.
-pub enum Found {
+pub(crate) enum Found {
     /// In an engine, under this id.
     Engine(Engine, String),
     /// On disk.
@@ -170,7 +170,7 @@ pub enum Found {
 
 impl Found {
     /// Its engine.
-    pub fn engine(&self) -> Option<Engine> {
+    pub(crate) fn engine(&self) -> Option<Engine> {
         match self {
             Self::Engine(engine, _) => Some(*engine),
             Self::Disk(_) => None,
@@ -179,7 +179,7 @@ impl Found {
 }
 
 /// Finds it, and pulls it where it must be.
-pub fn find(image: &str, with: &With, stop: &Stop) -> Result<Found> {
+pub(crate) fn find(image: &str, with: &With, stop: &Stop) -> Result<Found> {
     let reference = Reference::of(image);
     let Reference::Engine(name) = &reference else {
         return Ok(Found::Disk(reference));
@@ -212,7 +212,7 @@ pub fn find(image: &str, with: &With, stop: &Stop) -> Result<Found> {
 }
 
 /// Reads the image's files.
-pub fn subject(found: &Found, toml: ImageToml, with: &With, stop: &Stop) -> Result<Subject> {
+pub(crate) fn subject(found: &Found, toml: ImageToml, with: &With, stop: &Stop) -> Result<Subject> {
     let native = if cfg!(target_arch = "aarch64") {
         "arm64"
     } else {

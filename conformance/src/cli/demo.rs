@@ -13,7 +13,7 @@ use lyftlearn_conformance::trouble::{Result, Trouble};
 
 /// Its options.
 #[derive(Debug, Args)]
-pub struct Demo {
+pub(crate) struct Demo {
     /// In real containers or in namespaces; without it: in containers where an engine answers
     #[arg(long, value_enum)]
     layer: Option<Where>,
@@ -40,7 +40,7 @@ enum Which {
 }
 
 /// Runs it.
-pub fn run(wanted: &Demo) -> Result<ExitCode> {
+pub(crate) fn run(wanted: &Demo) -> Result<ExitCode> {
     tell(wanted).map_err(Trouble::Cannot)?;
     Ok(ExitCode::SUCCESS)
 }

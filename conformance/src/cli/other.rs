@@ -26,7 +26,7 @@ fn needs(check: &Check) -> Vec<&'static str> {
 }
 
 /// `list`
-pub fn list(form: Form) -> Result<ExitCode> {
+pub(crate) fn list(form: Form) -> Result<ExitCode> {
     let text = match form {
         Form::Json => {
             let all: Vec<_> = CHECKS
@@ -64,7 +64,7 @@ pub fn list(form: Form) -> Result<ExitCode> {
 }
 
 /// `explain`
-pub fn explain(id: &str) -> Result<ExitCode> {
+pub(crate) fn explain(id: &str) -> Result<ExitCode> {
     let Some(check) = CHECKS.iter().find(|check| check.id == id) else {
         let nearest = CHECKS.iter().max_by(|a, b| {
             strsim::jaro_winkler(id, a.id).total_cmp(&strsim::jaro_winkler(id, b.id))
@@ -88,7 +88,7 @@ pub fn explain(id: &str) -> Result<ExitCode> {
 }
 
 /// `init`
-pub fn init(image: Option<&str>, with: &With) -> Result<ExitCode> {
+pub(crate) fn init(image: Option<&str>, with: &With) -> Result<ExitCode> {
     let mut roles = vec![Word::Train, Word::Serve];
     if let Some(image) = image {
         let stop = Stop::on_signals()?;
@@ -177,7 +177,7 @@ fn read(path: &Path) -> Result<Report> {
 }
 
 /// `report`
-pub fn report(file: &Path, compare: Option<&Path>, files: &Files) -> Result<ExitCode> {
+pub(crate) fn report(file: &Path, compare: Option<&Path>, files: &Files) -> Result<ExitCode> {
     let report = read(file)?;
     others(&report, files)?;
     match compare {
@@ -188,7 +188,7 @@ pub fn report(file: &Path, compare: Option<&Path>, files: &Files) -> Result<Exit
 }
 
 /// `completions`
-pub fn completions(shell: clap_complete::Shell) -> Result<ExitCode> {
+pub(crate) fn completions(shell: clap_complete::Shell) -> Result<ExitCode> {
     let mut text = Vec::new();
     clap_complete::generate(
         shell,
@@ -201,7 +201,7 @@ pub fn completions(shell: clap_complete::Shell) -> Result<ExitCode> {
 }
 
 /// `run`
-pub fn run(line: &Run) -> Result<ExitCode> {
+pub(crate) fn run(line: &Run) -> Result<ExitCode> {
     let stop = Stop::on_signals()?;
     let Some(place) = Place::ALL.iter().find(|place| place.name() == line.place) else {
         let names: Vec<_> = Place::ALL.iter().map(|place| place.name()).collect();

@@ -14,10 +14,9 @@ pub struct Program {
 pub fn read(bytes: &[u8]) -> Option<Program> {
     let number = |at: usize, length: usize| -> Option<usize> {
         let part = bytes.get(at..at.checked_add(length)?)?;
-        let value = part.iter().rev().try_fold(0_usize, |value, byte| {
+        part.iter().rev().try_fold(0_usize, |value, byte| {
             value.checked_mul(256)?.checked_add(usize::from(*byte))
-        });
-        value
+        })
     };
     if bytes.get(..6)? != b"\x7fELF\x02\x01" {
         return None;

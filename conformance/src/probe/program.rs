@@ -50,9 +50,27 @@ pub struct View {
     pub python: Option<Value>,
 }
 
-/// The python package's own view, without what only a person reads.
-const PYTHON: &str =
-    "import json, lyftlearn_runtime as rt; print(json.dumps(rt.current().to_dict()))";
+/// What the attributes of the Python package say, as JSON.
+const PYTHON: &str = "
+import json, os, types
+from collections.abc import Mapping
+import lyftlearn_runtime as rt
+
+def plain(value):
+    if isinstance(value, Mapping):
+        return {str(name): plain(one) for name, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(one) for one in value]
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if type(value).__module__ == 'lyftlearn_runtime':
+        fields = vars(type(value)).items()
+        return {n: plain(getattr(value, n)) for n, d in fields if isinstance(d, types.GetSetDescriptorType)}
+    return value
+
+names = ('platform', 'flavor', 'role', 'job', 'paths', 'topology', 'resources')
+print(json.dumps({name: plain(getattr(rt, name)) for name in names}))
+";
 
 pub(super) fn see() -> Result<(), String> {
     let view = seen();
