@@ -176,7 +176,7 @@ impl Running {
     }
 
     /// Waits for its end, for its deadline, or for an interrupt.
-    pub(crate) fn finish(mut self) -> Result<Said> {
+    pub(crate) fn finish(&mut self) -> Result<Said> {
         loop {
             // An engine's own helper may hold the streams after the command's end.
             if let Ok(Some(status)) = self.child.try_wait() {

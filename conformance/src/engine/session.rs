@@ -2,8 +2,10 @@
 //!
 //! Names begin with the run's own prefix. So what a command made that was cut short is found, too.
 
-use std::io::Read;
+use std::io::{Read, Write};
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -30,6 +32,7 @@ pub struct Session {
     made: AtomicUsize,
     keep: bool,
     probe: Mutex<Option<String>>,
+    watch: Option<Watch>,
 }
 
 /// A volume of a container: where it is mounted, and what lies in it.
@@ -99,11 +102,16 @@ impl Session {
         let session = Self {
             engine,
             helper: format!("localhost/{prefix}:helper"),
-            prefix,
             stop: stop.clone(),
             made: AtomicUsize::new(0),
             keep,
             probe: Mutex::new(None),
+            watch: if keep {
+                None
+            } else {
+                Some(Watch::start(engine, &prefix)?)
+            },
+            prefix,
         };
         let entries = [
             Entry::program("conformance", binary),
@@ -321,9 +329,13 @@ impl Session {
         call.limit = limit;
         call.merged = true;
         call.interruptible = true;
-        let began = Instant::now();
-        let running = call.start(&self.stop)?;
-        Ok((container, Following { running, began }))
+        let following = Following {
+            running: call.start(&self.stop)?,
+            began: Instant::now(),
+            engine: self.engine,
+            name: container.name.clone(),
+        };
+        Ok((container, following))
     }
 
     /// Waits for the end of such a container.
@@ -331,13 +343,11 @@ impl Session {
     /// # Errors
     ///
     /// On an interrupt, and when the engine itself failed.
-    pub fn end(&self, container: &Container, following: Following) -> Result<Ended> {
-        let Following { running, began } = following;
-        let said = running.finish()?;
-        let seconds = began.elapsed().as_secs_f64();
+    pub fn end(&self, container: &Container, mut following: Following) -> Result<Ended> {
+        let said = following.running.finish()?;
+        let seconds = following.began.elapsed().as_secs_f64();
         let log = String::from_utf8_lossy(&said.stdout).into_owned();
         if said.late {
-            let _ = self.call(["kill", &container.name]).said(&self.stop);
             return Ok(Ended {
                 code: None,
                 log,
@@ -504,6 +514,9 @@ impl Drop for Session {
         if !self.keep {
             clean(self.engine, &self.prefix);
         }
+        if let Some(watch) = self.watch.take() {
+            watch.end();
+        }
     }
 }
 
@@ -512,6 +525,23 @@ impl Drop for Session {
 pub struct Following {
     running: Running,
     began: Instant,
+    engine: Engine,
+    name: String,
+}
+
+impl Drop for Following {
+    /// The container is killed and its client waited for. A client that is killed while it makes a
+    /// container would leave a process of the engine's behind.
+    fn drop(&mut self) {
+        let calm = Stop::default();
+        let until = Instant::now() + Duration::from_secs(20);
+        while !self.running.ended() && Instant::now() < until {
+            let _ = Call::new(self.engine.program(), ["kill", self.name.as_str()]).said(&calm);
+            let _ = crate::wait::until(Duration::from_millis(300), || {
+                self.running.ended().then_some(())
+            });
+        }
+    }
 }
 
 impl Following {
@@ -538,6 +568,57 @@ impl Following {
             std::thread::park_timeout(Duration::from_millis(20));
         }
     }
+}
+
+/// A process that cleans up where this one is killed and cannot.
+#[derive(Debug)]
+struct Watch {
+    child: Child,
+    stdin: ChildStdin,
+}
+
+impl Watch {
+    fn start(engine: Engine, prefix: &str) -> Result<Self> {
+        let failed =
+            |err: std::io::Error| Trouble::Cannot(format!("cannot start /proc/self/exe: {err}"));
+        let mut command = Command::new("/proc/self/exe");
+        command
+            .args(["probe", "watch", engine.program(), prefix])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            // What kills the group of the run must not kill it.
+            .process_group(0);
+        let mut child = command.spawn().map_err(failed)?;
+        let stdin = child.stdin.take().expect("it is piped");
+        Ok(Self { child, stdin })
+    }
+
+    fn end(mut self) {
+        let _ = self.stdin.write_all(b"done");
+        drop(self.stdin);
+        crate::command::reap(&mut self.child);
+    }
+}
+
+/// Waits until the run is over. Without its word it was killed, and what it made is removed.
+pub fn watch(engine: &str, prefix: &str) -> std::result::Result<(), String> {
+    let mut word = Vec::new();
+    let read = std::io::stdin().lock().read_to_end(&mut word);
+    if read.is_ok() && word == b"done" {
+        return Ok(());
+    }
+    let engine = if engine == "docker" {
+        Engine::Docker
+    } else {
+        Engine::Podman
+    };
+    // A command of the killed run may still be making something.
+    for _ in 0..10 {
+        clean(engine, prefix);
+        std::thread::park_timeout(Duration::from_secs(1));
+    }
+    Ok(())
 }
 
 /// Removes whatever bears the run's name. Errors are ignored: there is nobody left to act on them.
