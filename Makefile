@@ -65,6 +65,7 @@ setup:
 # The static binary, and a Python environment with the wheel and the example's packages.
 build: setup
 	cargo build --release --locked --target $(MUSL) -p lyftlearn-runtime
+	cargo build --quiet --locked --target $(MUSL) -p lyftlearn-conformance --bin lyftlearn-conformance --example actor
 	[ -x $(PYTHON) ] || python3 -m venv target/venv
 	$(PYTHON) -m pip install --quiet -r lyftlearn-runtime-py/requirements-dev.txt -r examples/digits/requirements.txt
 	rm -rf target/wheels

@@ -180,8 +180,7 @@ pub fn image(store: &Store, architecture: &str) -> Result<Image> {
             Store::Archive { members, .. } => members.get(layer).map_or(0, |(_, length)| *length),
             Store::Directory(_) => file.get_ref().metadata().map_or(0, |about| about.len()),
         };
-        let files = apply(file, &mut image.tree, &mut kept)
-            .map_err(|why| why.while_doing("cannot read a layer"))?;
+        let files = apply(file, &mut image.tree, &mut kept)?;
         image.layers.push(Layer { bytes, files });
     }
     Ok(image)
