@@ -68,14 +68,15 @@ fn train(mode: &str) {
     println!("validation:accuracy=0.97");
 }
 
-fn serve(mode: &'static str) {
+fn serve(mode: &str) {
+    let mode: Arc<str> = mode.into();
     let told = Arc::new(AtomicBool::new(false));
-    if mode != "drops" {
+    if &*mode != "drops" {
         signal_hook::flag::register(Signal::SIGTERM as i32, Arc::clone(&told)).unwrap();
     }
     let port = std::env::var("SAGEMAKER_BIND_TO_PORT")
         .ok()
-        .filter(|_| mode != "fixed-port");
+        .filter(|_| &*mode != "fixed-port");
     let port = port.unwrap_or_else(|| "8080".to_owned());
     let listener = TcpListener::bind(format!("0.0.0.0:{port}")).unwrap();
     listener.set_nonblocking(true).unwrap();
@@ -88,9 +89,9 @@ fn serve(mode: &'static str) {
             Ok((stream, _)) => {
                 idle = 0;
                 open.fetch_add(1, Ordering::Relaxed);
-                let open = Arc::clone(&open);
+                let (open, mode) = (Arc::clone(&open), Arc::clone(&mode));
                 std::thread::spawn(move || {
-                    let _ = answer(stream, mode);
+                    let _ = answer(stream, &mode);
                     open.fetch_sub(1, Ordering::Relaxed);
                 });
             }
@@ -104,7 +105,7 @@ fn serve(mode: &'static str) {
     while open.load(Ordering::Relaxed) > 0 {
         pause(5);
     }
-    if mode == "exit-143" {
+    if &*mode == "exit-143" {
         std::process::exit(143);
     }
 }
