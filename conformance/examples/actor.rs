@@ -12,6 +12,7 @@
     clippy::print_stdout,
     clippy::print_stderr,
     clippy::unwrap_used,
+    clippy::zombie_processes,
     reason = "a program of test images, which reads its environment and fails on purpose"
 )]
 
@@ -83,8 +84,8 @@ fn serve(mode: &str) {
     println!("serving");
     let open = Arc::new(AtomicUsize::new(0));
     let mut idle = 0;
-    // After the stop whoever knocked before it is still served.
-    while !told.load(Ordering::Relaxed) || idle < 20 {
+    // After the stop, those whose connections wait already are still served.
+    while !told.load(Ordering::Relaxed) || idle < 1 {
         match listener.accept() {
             Ok((stream, _)) => {
                 idle = 0;
@@ -143,7 +144,7 @@ fn answer(mut stream: TcpStream, mode: &str) -> std::io::Result<()> {
         }
         (if mode == "not-ready" { 503 } else { 200 }, "{}")
     } else if good {
-        pause(20);
+        pause(100);
         (
             200,
             if mode == "wrong" {

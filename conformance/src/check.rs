@@ -21,7 +21,7 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-use crate::image_toml::Waiver;
+use crate::image_toml::{Waiver, matches};
 use crate::place::Place;
 use crate::trouble::{Result, Trouble};
 pub use subject::Subject;
@@ -294,17 +294,6 @@ impl Choice {
     }
 }
 
-/// Whether an id is meant by a pattern in which `*` stands for anything.
-#[must_use]
-pub fn matches(pattern: &str, id: &str) -> bool {
-    match pattern.split_once('*') {
-        None => pattern == id,
-        Some((beginning, rest)) => id.strip_prefix(beginning).is_some_and(|left| {
-            (0..=left.len()).any(|at| left.is_char_boundary(at) && matches(rest, &left[at..]))
-        }),
-    }
-}
-
 /// Runs the checks, several at a time, and gives their findings in the order of the table.
 ///
 /// # Errors
@@ -420,29 +409,5 @@ fn waived(verdict: Verdict, check: &Check, waivers: &[Waiver], today: &str) -> V
             seen,
             reason: waiver.reason.clone(),
         },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::matches;
-
-    #[test]
-    fn a_star_stands_for_anything() {
-        for (pattern, id) in [
-            ("image.*", "image.user"),
-            ("*.stop", "train.stop"),
-            ("*", "a"),
-            ("s*.r*y", "serve.ready"),
-        ] {
-            assert!(matches(pattern, id), "{pattern} {id}");
-        }
-        for (pattern, id) in [
-            ("image", "image.user"),
-            ("image.*", "images"),
-            ("*.stop", "stop.x"),
-        ] {
-            assert!(!matches(pattern, id), "{pattern} {id}");
-        }
     }
 }

@@ -101,16 +101,16 @@ pub struct Waiver {
     pub line: usize,
 }
 
-/// Reads the file.
+/// Reads the file. `ids` are the checks that can be waived.
 ///
 /// # Errors
 ///
 /// Every mistake in it.
-pub fn read(path: &Path) -> Result<ImageToml> {
+pub fn read(path: &Path, ids: &[&str]) -> Result<ImageToml> {
     let text = std::fs::read_to_string(path)
         .map_err(|err| Trouble::Wrong(vec![format!("cannot read {}: {err}", path.display())]))?;
     let base = path.parent().unwrap_or(Path::new("."));
-    parse(&text, &path.display().to_string(), base).map_err(Trouble::Wrong)
+    parse(&text, &path.display().to_string(), base, ids).map_err(Trouble::Wrong)
 }
 
 /// Understands the text; directories and files are below `base`.
@@ -118,11 +118,17 @@ pub fn read(path: &Path) -> Result<ImageToml> {
 /// # Errors
 ///
 /// Every mistake in it.
-pub fn parse(text: &str, name: &str, base: &Path) -> std::result::Result<ImageToml, Vec<String>> {
+pub fn parse(
+    text: &str,
+    name: &str,
+    base: &Path,
+    ids: &[&str],
+) -> std::result::Result<ImageToml, Vec<String>> {
     let mut reader = Reader {
         text,
         name,
         base,
+        ids,
         mistakes: Vec::new(),
     };
     let (table, errors) = DeTable::parse_recoverable(text);
@@ -154,6 +160,7 @@ struct Reader<'a> {
     text: &'a str,
     name: &'a str,
     base: &'a Path,
+    ids: &'a [&'a str],
     mistakes: Vec<(usize, String)>,
 }
 
@@ -523,9 +530,7 @@ impl Reader<'_> {
             }
         });
         if let (Some(check), Some(value)) = (&check, table.get("check"))
-            && !crate::check::CHECKS
-                .iter()
-                .any(|known| crate::check::matches(check, known.id))
+            && !self.ids.iter().any(|known| matches(check, known))
         {
             self.mistake(
                 value.span().start,
@@ -539,5 +544,40 @@ impl Reader<'_> {
             until,
             line,
         })
+    }
+}
+
+/// Whether an id is meant by a pattern in which `*` stands for anything.
+#[must_use]
+pub fn matches(pattern: &str, id: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == id,
+        Some((beginning, rest)) => id.strip_prefix(beginning).is_some_and(|left| {
+            (0..=left.len()).any(|at| left.is_char_boundary(at) && matches(rest, &left[at..]))
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::matches;
+
+    #[test]
+    fn a_star_stands_for_anything() {
+        for (pattern, id) in [
+            ("image.*", "image.user"),
+            ("*.stop", "train.stop"),
+            ("*", "a"),
+            ("s*.r*y", "serve.ready"),
+        ] {
+            assert!(matches(pattern, id), "{pattern} {id}");
+        }
+        for (pattern, id) in [
+            ("image", "image.user"),
+            ("image.*", "images"),
+            ("*.stop", "stop.x"),
+        ] {
+            assert!(!matches(pattern, id), "{pattern} {id}");
+        }
     }
 }

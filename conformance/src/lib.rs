@@ -1,7 +1,10 @@
 //! Emulated platforms and cases: what holds an image, and this runtime itself, to
 //! the contract. Knows the runtime by its public API and its binary only.
 //!
-//! Layers, from the smallest to what a platform runs:
+//! [`check`] is the image checker: [`place`]s as data, an [`engine`] or a [`layout`] to look at an image with, the [`probe`]
+//! inside of its containers, [`report`]s. The rest is for this project's own tests.
+//!
+//! Layers of those, from the smallest to what a platform runs:
 //!
 //! | layer | what runs | in |
 //! |---|---|---|
@@ -19,6 +22,7 @@ pub mod case;
 pub mod check;
 pub mod command;
 pub mod engine;
+pub mod files;
 pub mod image_toml;
 pub mod kubelet;
 pub mod layout;

@@ -1,14 +1,10 @@
 //! How each platform starts a container, as data. `check`, `run` and this project's own tests use
 //! the same rows.
 
-pub mod files;
-
 use serde_json::{Value, json};
 
-use crate::engine::Engine;
-use crate::engine::session::{Mount, Order};
+use crate::files::Entry;
 use crate::{kubelet, sagemaker};
-use files::Entry;
 
 /// The job's name in every place.
 pub const JOB: &str = "conformance-2026-01-01";
@@ -73,6 +69,36 @@ impl Word {
             Self::Serve => "serve",
         }
     }
+}
+
+/// A volume of a container: where it is mounted, and what lies in it.
+#[derive(Clone, Debug)]
+pub struct Mount {
+    /// Where the image finds it.
+    pub target: String,
+    /// What is put into it.
+    pub entries: Vec<Entry>,
+    /// As the platform mounts it.
+    pub read_only: bool,
+    /// Another container's volume and the directory in it to copy first.
+    pub from: Option<(String, String)>,
+}
+
+/// One container to start.
+#[derive(Clone, Debug, Default)]
+pub struct Order {
+    /// The image's id.
+    pub image: String,
+    /// What follows the image.
+    pub words: Vec<String>,
+    /// Variables of the platform.
+    pub variables: Vec<(String, String)>,
+    /// Its volumes.
+    pub mounts: Vec<Mount>,
+    /// Whether it is started under the Pod Security Standard `restricted`, with a read-only root.
+    pub restricted: bool,
+    /// Whether the probe is mounted.
+    pub probe: bool,
 }
 
 impl Place {
@@ -186,29 +212,9 @@ impl Place {
         }
     }
 
-    /// Words of the engine's `run` for what the place forbids.
-    fn options(self, engine: Engine) -> Vec<String> {
-        let mut options = Vec::new();
-        if self == Self::KubernetesRestricted {
-            options.extend([
-                "--user=48213:48213",
-                "--read-only",
-                "--cap-drop=ALL",
-                "--security-opt=no-new-privileges",
-                // An emptyDir, as restricted pods mount it.
-                "--tmpfs=/tmp:mode=1777",
-            ]);
-            if engine == Engine::Podman {
-                // Its own additions: an entry in /etc/passwd, writable directories.
-                options.extend(["--passwd=false", "--read-only-tmpfs=false"]);
-            }
-        }
-        options.into_iter().map(str::to_owned).collect()
-    }
-
     /// A container of this image in this place, doing this.
     #[must_use]
-    pub fn order(self, engine: Engine, image: &str, word: Option<Word>, input: &Input) -> Order {
+    pub fn order(self, image: &str, word: Option<Word>, input: &Input) -> Order {
         let mounts = match word.filter(|_| self != Self::Bare) {
             None => Vec::new(),
             Some(Word::Train) => self.training(input),
@@ -219,7 +225,7 @@ impl Place {
             words: word.iter().map(|word| word.text().to_owned()).collect(),
             variables: self.variables(),
             mounts,
-            options: self.options(engine),
+            restricted: self == Self::KubernetesRestricted,
             probe: false,
         }
     }

@@ -6,6 +6,7 @@ use lyftlearn_runtime::{Facts, resolve};
 
 use super::{Seen, Subject};
 use crate::image_toml::ImageToml;
+use crate::layout::archive::may_be_secret;
 use crate::layout::config::Started;
 use crate::layout::tree::{Kind, Tree};
 use crate::layout::{Image, elf};
@@ -431,24 +432,6 @@ pub(super) fn env(subject: &Subject) -> Result<Vec<Seen>> {
     }])
 }
 
-/// Whether a file's name makes it worth a look for secrets.
-#[must_use]
-pub fn may_be_secret(path: &str) -> bool {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    let key = name.ends_with(".pem") || name.ends_with(".key") || name.starts_with("id_");
-    let named = [
-        ".netrc",
-        "_netrc",
-        ".pypirc",
-        ".npmrc",
-        ".git-credentials",
-        ".dockercfg",
-        ".env",
-    ];
-    let below = path.ends_with(".aws/credentials") || path.ends_with(".docker/config.json");
-    key || named.contains(&name) || below || path == "HEAD" || path.ends_with(".git/HEAD")
-}
-
 /// Whether a text holds what looks like a key of somebody's.
 fn looks_secret(text: &str) -> bool {
     let upper = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
@@ -633,7 +616,8 @@ pub(super) fn compiled(subject: &Subject) -> Result<Vec<Seen>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{looks_secret, may_be_secret, version_of};
+    use super::{looks_secret, version_of};
+    use crate::layout::archive::may_be_secret;
 
     #[test]
     fn a_secret_is_known_by_its_form() {

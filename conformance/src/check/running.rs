@@ -102,7 +102,7 @@ pub(super) fn start(subject: &Subject, place: Place, word: Word) -> Result<Start
     for (_, files) in &mut input.channels {
         files.clear();
     }
-    let mut order = place.order(session.engine(), &subject.id, Some(word), &input);
+    let mut order = place.order(&subject.id, Some(word), &input);
     if runtime {
         order.probe = true;
         order.variables.extend(probe_variables(&["see"]));
@@ -123,7 +123,7 @@ pub(super) fn train(
 ) -> Result<Trained> {
     let session = subject.session()?;
     let input = subject.job(other)?;
-    let order = place.order(session.engine(), &subject.id, Some(Word::Train), &input);
+    let order = place.order(&subject.id, Some(Word::Train), &input);
     let seconds = subject
         .toml
         .train
@@ -181,7 +181,7 @@ pub(super) fn serve(subject: &Subject, place: Place) -> Result<Served> {
             ..crate::image_toml::Serve::default()
         });
     let input = subject.model()?;
-    let order = place.order(session.engine(), &subject.id, Some(Word::Serve), &input);
+    let order = place.order(&subject.id, Some(Word::Serve), &input);
     let container = session.start(&order)?;
     let port = place.port().to_string();
     let in_a_pod = matches!(place, Place::KubernetesPod | Place::KubernetesRestricted);
@@ -254,7 +254,7 @@ fn stop(subject: &Subject, place: Place, container: &Container) -> Result<Stoppe
 
 pub(super) fn by_argument(subject: &Subject) -> Result<ByArgument> {
     let session = subject.session()?;
-    let mut order = Place::Bare.order(session.engine(), &subject.id, None, &Input::default());
+    let mut order = Place::Bare.order(&subject.id, None, &Input::default());
     order.probe = true;
     order.words = [probe::PATH, "probe", "exit", "7"]
         .map(str::to_owned)

@@ -4,7 +4,11 @@ use super::running::Served;
 use super::start::last;
 use super::{Seen, Subject};
 use crate::place::Place;
+use crate::probe::http::Lost;
 use crate::trouble::Result;
+
+/// A server takes a connection within so many milliseconds, unless it has stopped to.
+const TAKEN: u64 = 25;
 
 const PLACES: [Place; 2] = [Place::SagemakerHosting, Place::KubernetesPod];
 
@@ -154,36 +158,27 @@ fn drain_of(served: &Served) -> Seen {
             Seen::skipped("image.toml has no serve.request to load the server with")
         };
     };
-    // A request that was sent after SIGTERM may find a closed door: the platforms send none by then.
-    let before = |list: &[(u64, String)]| {
-        list.iter()
-            .filter(|(sent, _)| sent < stopped)
-            .cloned()
-            .collect::<Vec<_>>()
-    };
-    let lost = before(&load.lost);
-    let other: Vec<_> = before(&load.other)
-        .into_iter()
-        .chain(
-            load.other
-                .iter()
-                .filter(|(sent, _)| sent >= stopped)
-                .cloned(),
-        )
+    // Whoever knocks while the door is closed is not taken; the platforms send nothing by then.
+    let lost: Vec<&Lost> = load
+        .lost
+        .iter()
+        .filter(|lost| lost.sent < *stopped || lost.waited >= TAKEN)
         .collect();
+    let other = &load.other;
     let seen = if load.answered == 0 {
         Seen::failed(
             "no request was answered with 2xx under load",
             "answers, also while it is stopped",
         )
-    } else if let Some((_, why)) = lost.first() {
+    } else if let Some(first) = lost.first() {
         Seen::failed(
             format!(
-                "{} of {} requests were lost: {why}",
+                "{} of {} requests were lost: {}",
                 lost.len(),
-                load.answered + lost.len()
+                load.answered + lost.len(),
+                first.why
             ),
-            "an answer to each request that was taken before SIGTERM",
+            "an answer to each request that was taken",
         )
     } else if let Some((_, status)) = other.first() {
         Seen::failed(

@@ -88,7 +88,7 @@ pub(super) fn kubernetes_job(subject: &Subject) -> Result<Vec<Seen>> {
 pub(super) fn bare(subject: &Subject) -> Result<Vec<Seen>> {
     let session = subject.session()?;
     let place = Place::Bare;
-    let order = place.order(session.engine(), &subject.id, None, &Input::default());
+    let order = place.order(&subject.id, None, &Input::default());
     let (_, alone) = session.run(&order, subject.limit(10))?;
     let mut seen = vec![match alone.code {
         Some(code) if code != 0 && alone.log.trim().is_empty() => Seen::failed(
@@ -121,7 +121,7 @@ pub(super) fn bare(subject: &Subject) -> Result<Vec<Seen>> {
 /// With the runtime switched off.
 pub(super) fn off(subject: &Subject) -> Result<Vec<Seen>> {
     let session = subject.session()?;
-    let mut order = Place::Bare.order(session.engine(), &subject.id, None, &Input::default());
+    let mut order = Place::Bare.order(&subject.id, None, &Input::default());
     order.probe = true;
     order.words = [probe::PATH, "probe", "exit", "7"]
         .map(str::to_owned)
@@ -145,19 +145,14 @@ pub(super) fn off(subject: &Subject) -> Result<Vec<Seen>> {
 fn by_argument(
     subject: &Subject,
     words: &[&str],
-) -> Result<std::result::Result<crate::engine::session::Order, Seen>> {
+) -> Result<std::result::Result<crate::place::Order, Seen>> {
     if !subject.by_argument()?.works {
         return Ok(Err(Seen::skipped(
             "the entry point does not start the program that its arguments name",
         )
         .at(Place::Bare)));
     }
-    let mut order = Place::Bare.order(
-        subject.session()?.engine(),
-        &subject.id,
-        None,
-        &Input::default(),
-    );
+    let mut order = Place::Bare.order(&subject.id, None, &Input::default());
     order.probe = true;
     order.words = [probe::PATH, "probe"]
         .iter()
@@ -250,12 +245,7 @@ pub(super) fn restricted(subject: &Subject) -> Result<Vec<Seen>> {
         seen.push(judged(subject, subject.started(place, *word)?, place));
     }
     if seen.is_empty() {
-        let order = Place::KubernetesRestricted.order(
-            subject.session()?.engine(),
-            &subject.id,
-            None,
-            &Input::default(),
-        );
+        let order = Place::KubernetesRestricted.order(&subject.id, None, &Input::default());
         let (_, end) = subject.session()?.run(&order, subject.limit(5))?;
         seen.push(
             match end.code {
@@ -275,12 +265,7 @@ pub(super) fn restricted(subject: &Subject) -> Result<Vec<Seen>> {
 /// A program that holds, and others beside it: the runtime's tools must find what it was given.
 pub(super) fn beside(subject: &Subject, place: Place, word: Word) -> Result<Vec<Seen>> {
     let session = subject.session()?;
-    let mut order = place.order(
-        session.engine(),
-        &subject.id,
-        Some(word),
-        &subject.job(None)?,
-    );
+    let mut order = place.order(&subject.id, Some(word), &subject.job(None)?);
     order.probe = true;
     order
         .variables

@@ -10,10 +10,11 @@ use super::running::{self, Served, Started, Trained};
 use super::{Need, image};
 use crate::engine::call::Stop;
 use crate::engine::session::Session;
+use crate::files::Entry;
 use crate::image_toml::{ImageToml, ServedModel};
 use crate::layout::Image;
-use crate::place::files::Entry;
 use crate::place::{Input, Model, Place, Word};
+use crate::probe::program::View;
 use crate::trouble::{Result, cannot};
 
 /// What is checked.
@@ -231,18 +232,14 @@ impl Subject {
 
     /// The views that were taken.
     #[must_use]
-    pub fn views(&self) -> Vec<crate::report::Seen> {
+    pub fn views(&self) -> Vec<(Place, Word, View)> {
         let mut views = Vec::new();
         for place in Place::ALL {
             for word in [Word::Train, Word::Serve] {
                 if let Some(Ok(started)) = self.started[*place as usize * 2 + word as usize].get()
                     && let Some(view) = &started.view
                 {
-                    views.push(crate::report::Seen {
-                        place: place.name().to_owned(),
-                        word: word.text().to_owned(),
-                        view: view.clone(),
-                    });
+                    views.push((*place, word, view.clone()));
                 }
             }
         }

@@ -29,7 +29,7 @@ pub(crate) fn run(line: &Check) -> Result<ExitCode> {
     let toml = line
         .file
         .as_deref()
-        .map(image_toml::read)
+        .map(|path| image_toml::read(path, &ids()))
         .transpose()?
         .unwrap_or_default();
     let found = find(&line.image, &line.with, &stop)?;
@@ -82,7 +82,7 @@ pub(crate) fn run(line: &Check) -> Result<ExitCode> {
         strict: line.strict,
         started,
         seconds: began.elapsed().as_secs_f64(),
-        views: subject.views(),
+        views: views(&subject),
         findings,
     };
     // The reports come after the containers are gone: a full disk must not leave any behind.
@@ -109,7 +109,7 @@ fn wrong_patterns(line: &Check) -> Result<()> {
         .filter(|pattern| {
             !check::CHECKS
                 .iter()
-                .any(|check| check::matches(pattern, check.id))
+                .any(|check| image_toml::matches(pattern, check.id))
         })
         .map(|pattern| format!("no check is called {pattern}; `list` shows all"))
         .collect();
@@ -118,6 +118,21 @@ fn wrong_patterns(line: &Check) -> Result<()> {
     } else {
         Err(Trouble::Wrong(wrong))
     }
+}
+
+/// The ids of all checks.
+pub(crate) fn ids() -> Vec<&'static str> {
+    check::CHECKS.iter().map(|check| check.id).collect()
+}
+
+fn views(subject: &Subject) -> Vec<report::Seen> {
+    let seen = subject.views().into_iter();
+    seen.map(|(place, word, view)| report::Seen {
+        place: place.name().to_owned(),
+        word: word.text().to_owned(),
+        view,
+    })
+    .collect()
 }
 
 /// JUnit and HTML.

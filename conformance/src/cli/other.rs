@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::CommandFactory;
 use serde_json::json;
 
-use super::check::{find, others, print, subject};
+use super::check::{find, ids, others, print, subject};
 use super::{Files, Form, Line, Run, With};
 use lyftlearn_conformance::check::{CHECKS, Check};
 use lyftlearn_conformance::engine::call::Stop;
@@ -219,7 +219,7 @@ pub(crate) fn run(line: &Run) -> Result<ExitCode> {
     let toml = line
         .file
         .as_deref()
-        .map(image_toml::read)
+        .map(|path| image_toml::read(path, &ids()))
         .transpose()?
         .unwrap_or_default();
     let found = find(&line.image, &line.with, &stop)?;
@@ -268,7 +268,7 @@ fn started(
         _ => subject.job(None)?,
     };
     let session = subject.session()?;
-    let mut order = place.order(session.engine(), &subject.id, word, &input);
+    let mut order = place.order(&subject.id, word, &input);
     if place == Place::Bare {
         order.words.clear();
     }

@@ -15,8 +15,9 @@ use serde_json::Value;
 
 use super::Engine;
 use super::call::{Call, Running, Said, Stop};
+use crate::files::{Entry, tarred};
 use crate::layout::elf;
-use crate::place::files::{Entry, tarred};
+use crate::place::Order;
 use crate::trouble::{Result, Trouble, cannot};
 
 /// A mark on every container, for people who look at `docker ps`.
@@ -33,36 +34,6 @@ pub struct Session {
     keep: bool,
     probe: Mutex<Option<String>>,
     watch: Option<Watch>,
-}
-
-/// A volume of a container: where it is mounted, and what lies in it.
-#[derive(Clone, Debug)]
-pub struct Mount {
-    /// Where the image finds it.
-    pub target: String,
-    /// What is put into it.
-    pub entries: Vec<Entry>,
-    /// As the platform mounts it.
-    pub read_only: bool,
-    /// Another container's volume and the directory in it to copy first.
-    pub from: Option<(String, String)>,
-}
-
-/// One container to start.
-#[derive(Clone, Debug, Default)]
-pub struct Order {
-    /// The image's id.
-    pub image: String,
-    /// What follows the image.
-    pub words: Vec<String>,
-    /// Variables of the platform.
-    pub variables: Vec<(String, String)>,
-    /// Its volumes.
-    pub mounts: Vec<Mount>,
-    /// Words of `run` for the place's restrictions.
-    pub options: Vec<String>,
-    /// Whether the probe is mounted.
-    pub probe: bool,
 }
 
 /// A container that was started, with the helper that holds its network and volumes.
@@ -287,7 +258,9 @@ impl Session {
         for (name, value) in &order.variables {
             words.extend(["-e".to_owned(), format!("{name}={value}")]);
         }
-        words.extend(order.options.iter().cloned());
+        if order.restricted {
+            words.extend(restrictions(self.engine));
+        }
         words.push(order.image.clone());
         words.extend(order.words.iter().cloned());
         Ok((container, words))
@@ -518,6 +491,23 @@ impl Drop for Session {
             watch.end();
         }
     }
+}
+
+/// Words of `run` for what a restricted pod forbids.
+fn restrictions(engine: Engine) -> Vec<String> {
+    let mut words = strings([
+        "--user=48213:48213",
+        "--read-only",
+        "--cap-drop=ALL",
+        "--security-opt=no-new-privileges",
+        // An emptyDir, as restricted pods mount it.
+        "--tmpfs=/tmp:mode=1777",
+    ]);
+    if engine == Engine::Podman {
+        // podman's own additions: an entry in /etc/passwd, writable directories.
+        words.extend(strings(["--passwd=false", "--read-only-tmpfs=false"]));
+    }
+    words
 }
 
 /// A container's output, while it runs.

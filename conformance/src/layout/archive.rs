@@ -461,12 +461,30 @@ fn read_of(path: &str) -> u64 {
     } else if path.starts_with("etc/lyftlearn/")
         || path == "etc/passwd"
         || (name == "METADATA" && directory.starts_with("lyftlearn_runtime-"))
-        || crate::check::image::may_be_secret(path)
+        || may_be_secret(path)
     {
         SMALL
     } else {
         0
     }
+}
+
+/// Whether a file's name makes it worth a look for secrets.
+#[must_use]
+pub fn may_be_secret(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let key = name.ends_with(".pem") || name.ends_with(".key") || name.starts_with("id_");
+    let named = [
+        ".netrc",
+        "_netrc",
+        ".pypirc",
+        ".npmrc",
+        ".git-credentials",
+        ".dockercfg",
+        ".env",
+    ];
+    let below = path.ends_with(".aws/credentials") || path.ends_with(".docker/config.json");
+    key || named.contains(&name) || below || path == "HEAD" || path.ends_with(".git/HEAD")
 }
 
 #[cfg(test)]

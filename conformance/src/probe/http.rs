@@ -43,12 +43,23 @@ pub struct Load {
     pub answered: usize,
     /// Other answers, each by its first time in milliseconds since 1970.
     pub other: Vec<(u64, String)>,
-    /// Requests that were sent and got no whole answer, by the time when they were sent.
-    pub lost: Vec<(u64, String)>,
+    /// Requests that were sent and got no whole answer.
+    pub lost: Vec<Lost>,
     /// The slowest answer to a probe, in seconds.
     pub slowest_ping: f64,
     /// When connections were refused for good.
     pub refused_at: Option<u64>,
+}
+
+/// A request without a whole answer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Lost {
+    /// When it was sent, in milliseconds since 1970.
+    pub sent: u64,
+    /// How long it had waited when its connection ended.
+    pub waited: u64,
+    /// What the connection ended with.
+    pub why: String,
 }
 
 /// Milliseconds since 1970, of this machine's clock.
@@ -177,6 +188,18 @@ pub(super) fn load(
         Ok(_) => true,
         Err(err) => err.kind() != ErrorKind::ConnectionRefused,
     };
+    let lose = |sent: u64, why: String| {
+        let mut lost = lost
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        if lost.len() < 100 {
+            lost.push(Lost {
+                sent,
+                waited: now().saturating_sub(sent),
+                why,
+            });
+        }
+    };
     let note = |list: &Mutex<Vec<(u64, String)>>, sent: u64, what: String| {
         let mut list = list
             .lock()
@@ -201,16 +224,13 @@ pub(super) fn load(
                         }
                         Ok((status, _)) => note(&other, sent, format!("status {status}")),
                         Err(why) => {
-                            if listens() {
-                                note(&lost, sent, why);
-                            } else {
-                                if !why.to_ascii_lowercase().contains("refused") {
-                                    note(&lost, sent, why);
-                                }
+                            if !why.to_ascii_lowercase().contains("refused") {
+                                lose(sent, why);
+                            }
+                            if !listens() {
                                 over.store(true, Ordering::Relaxed);
-                                let mut at = refused_at
-                                    .lock()
-                                    .unwrap_or_else(std::sync::PoisonError::into_inner);
+                                let at = refused_at.lock();
+                                let mut at = at.unwrap_or_else(std::sync::PoisonError::into_inner);
                                 *at = at.or(Some(now()));
                             }
                         }
@@ -237,7 +257,7 @@ pub(super) fn load(
     Load {
         answered: answered.into_inner(),
         other: taken(other),
-        lost: taken(lost),
+        lost: lost.into_inner().unwrap_or_default(),
         slowest_ping: slowest.into_inner().unwrap_or_default(),
         refused_at: refused_at.into_inner().unwrap_or_default(),
     }

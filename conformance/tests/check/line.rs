@@ -9,6 +9,9 @@ use lyftlearn_conformance::image_toml;
 
 use crate::layout::Image;
 
+/// Checks that can be waived.
+const IDS: &[&str] = &["image.cmd", "image.healthcheck"];
+
 fn said(words: &[&str]) -> (Option<i32>, String, String) {
     let mut checker = Command::new(env!("CARGO_BIN_EXE_lyftlearn-conformance"));
     let output = command::output(checker.args(words).env_remove("NO_COLOR"));
@@ -39,7 +42,7 @@ check = \"image.nothing\"
 until = \"2027-03-31\"
 [lazzy]
 ";
-    let mistakes = image_toml::parse(text, "image.toml", Path::new("")).unwrap_err();
+    let mistakes = image_toml::parse(text, "image.toml", Path::new(""), IDS).unwrap_err();
     expect![[r#"
         image.toml:2:1: image.role is not a key; the nearest key is image.roles
         image.toml:3:9: image.roles: expected only training, serving
@@ -59,7 +62,7 @@ until = \"2027-03-31\"
 #[test]
 fn broken_toml_is_told_with_its_place() {
     let mistakes =
-        image_toml::parse("[image\nroles = 1\n", "image.toml", Path::new("")).unwrap_err();
+        image_toml::parse("[image\nroles = 1\n", "image.toml", Path::new(""), IDS).unwrap_err();
     assert!(mistakes[0].starts_with("image.toml:1:"), "{mistakes:?}");
 }
 
@@ -145,7 +148,7 @@ fn what_init_writes_is_understood() {
         stdout.contains("roles = [\"training\", \"serving\"]"),
         "{stdout}"
     );
-    image_toml::parse(&stdout, "image.toml", Path::new("")).unwrap();
+    image_toml::parse(&stdout, "image.toml", Path::new(""), IDS).unwrap();
     // Every key that is only shown is a real one, too.
     let shown: String = stdout
         .lines()
@@ -155,7 +158,7 @@ fn what_init_writes_is_understood() {
                 .unwrap_or(line)
         })
         .fold(String::new(), |text, line| text + line + "\n");
-    let mistakes = image_toml::parse(&shown, "image.toml", Path::new(""))
+    let mistakes = image_toml::parse(&shown, "image.toml", Path::new(""), IDS)
         .err()
         .unwrap_or_default();
     assert!(
@@ -186,6 +189,50 @@ fn list_and_explain_know_every_check() {
             said(&["completions", shell])
                 .1
                 .contains("lyftlearn-conformance")
+        );
+    }
+}
+
+#[test]
+fn the_example_of_the_readme_is_understood() {
+    let readme = include_str!("../../README.md");
+    let text = readme
+        .split("```toml\n")
+        .nth(1)
+        .unwrap()
+        .split("```")
+        .next()
+        .unwrap();
+    let mistakes = image_toml::parse(text, "image.toml", Path::new(""), IDS)
+        .err()
+        .unwrap_or_default();
+    assert!(
+        mistakes
+            .iter()
+            .all(|mistake| mistake.contains("there is no ")),
+        "{mistakes:?}"
+    );
+    // Every command and every place that it names is there.
+    let help = said(&["--help"]).1;
+    for command in [
+        "check",
+        "run",
+        "list",
+        "explain",
+        "init",
+        "report",
+        "completions",
+    ] {
+        assert!(
+            help.contains(&format!("  {command} ")) && readme.contains(&format!("| `{command}")),
+            "{command}"
+        );
+    }
+    for place in lyftlearn_conformance::place::Place::ALL {
+        assert!(
+            readme.contains(&format!("| `{}` |", place.name())),
+            "{}",
+            place.name()
         );
     }
 }

@@ -273,8 +273,13 @@ fn a_waiver_holds_until_its_day() {
     let toml = |until: &str| {
         let text =
             format!("[[waive]]\ncheck = \"image.c*d\"\nreason = \"for docker run\"\n{until}");
-        lyftlearn_conformance::image_toml::parse(&text, "image.toml", std::path::Path::new("."))
-            .unwrap()
+        lyftlearn_conformance::image_toml::parse(
+            &text,
+            "image.toml",
+            std::path::Path::new("."),
+            &["image.cmd"],
+        )
+        .unwrap()
     };
     let verdict = |until: &str| {
         let mut subject = subject(&image, toml(until));
