@@ -1,7 +1,6 @@
 //! The checks: what each is called, how much it matters, what it needs, and how it is run.
 //!
-//! A check turns what it sees of a [`Subject`] into [`Finding`]s. How those are shown is
-//! [`crate::report`]'s.
+//! A check turns what it sees of a [`Subject`] into [`Finding`]s, which the reports show.
 
 pub mod compare;
 pub mod image;

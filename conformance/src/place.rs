@@ -4,7 +4,8 @@
 use serde_json::{Value, json};
 
 use crate::files::Entry;
-use crate::{kubelet, sagemaker};
+use crate::kubelet;
+use crate::sagemaker;
 
 /// The job's name in every place.
 pub const JOB: &str = "conformance-2026-01-01";

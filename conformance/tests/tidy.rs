@@ -19,7 +19,10 @@ const ENDLESS: &[&str] = &[
 /// What is something else.
 const ALL_THE_SAME: &[(&str, &str)] = &[
     // An answer of HTTP has a status.
+    ("src/probe/http.rs", "answer.status()"),
     ("src/story.rs", "answer.status()"),
+    // The probe as a program waits for signals as long as its container lives, which has a deadline.
+    ("src/probe/program.rs", "set.wait()"),
     // What clients do: they let the time of a drain pass, and pause.
     ("tests/image/load.rs", "thread::sleep"),
     ("tests/image/pod.rs", "thread::sleep"),

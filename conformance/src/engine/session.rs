@@ -193,42 +193,13 @@ impl Session {
             helper: self.name("helper"),
             volumes: order.mounts.iter().map(|_| self.name("volume")).collect(),
         };
-        let mut words = strings(["run", "-d", "--network", "none", "--cap-drop", "ALL"]);
-        // Root of the helper reads and writes whatever a program's user left in a volume.
-        for capability in ["DAC_OVERRIDE", "CHOWN", "FOWNER"] {
-            words.extend(strings(["--cap-add", capability]));
-        }
-        words.extend(strings(["--name", &container.helper, "--label", LABEL]));
-        for (number, volume) in container.volumes.iter().enumerate() {
-            words.extend(["-v".to_owned(), format!("{volume}:/v/{number}")]);
-        }
-        for (number, mount) in order.mounts.iter().enumerate() {
-            if let Some((volume, _)) = &mount.from {
-                words.extend(["-v".to_owned(), format!("{volume}:/from/{number}:ro")]);
-            }
-        }
-        words.extend(strings([&self.helper, "/conformance", "probe", "hold"]));
-        self.must(Call::new(self.engine.program(), words))?;
-        for (number, mount) in order.mounts.iter().enumerate() {
-            if let Some((_, directory)) = &mount.from {
-                let from = format!("/from/{number}/{directory}");
-                self.ask(&container, &["copy", &from, &format!("/v/{number}")], &[])?;
-            }
-        }
-        let entries: Vec<Entry> = order
-            .mounts
-            .iter()
-            .enumerate()
-            .flat_map(|(number, mount)| {
-                let below = move |entry: &Entry| entry.below(&number.to_string());
-                mount.entries.iter().map(below)
-            })
-            .collect();
-        if !entries.is_empty() {
-            self.ask(&container, &["unpack", "/v"], &tarred(&entries)?)?;
-        }
-
-        let network = format!("container:{}", container.helper);
+        // What has no volumes is asked by nobody: it needs no helper, only no network either.
+        let network = if order.mounts.is_empty() {
+            "none".to_owned()
+        } else {
+            self.helped(&container, order)?;
+            format!("container:{}", container.helper)
+        };
         let mut words = strings(["--name", &container.name, "--label", LABEL]);
         words.extend(strings(["--network", &network]));
         // Kept small: an image may write without end.
@@ -264,6 +235,45 @@ impl Session {
         words.push(order.image.clone());
         words.extend(order.words.iter().cloned());
         Ok((container, words))
+    }
+
+    /// Starts the helper of a container, and fills its volumes.
+    fn helped(&self, container: &Container, order: &Order) -> Result<()> {
+        let mut words = strings(["run", "-d", "--network", "none", "--cap-drop", "ALL"]);
+        // Root of the helper reads and writes whatever a program's user left in a volume.
+        for capability in ["DAC_OVERRIDE", "CHOWN", "FOWNER"] {
+            words.extend(strings(["--cap-add", capability]));
+        }
+        words.extend(strings(["--name", &container.helper, "--label", LABEL]));
+        for (number, volume) in container.volumes.iter().enumerate() {
+            words.extend(["-v".to_owned(), format!("{volume}:/v/{number}")]);
+        }
+        for (number, mount) in order.mounts.iter().enumerate() {
+            if let Some((volume, _)) = &mount.from {
+                words.extend(["-v".to_owned(), format!("{volume}:/from/{number}:ro")]);
+            }
+        }
+        words.extend(strings([&self.helper, "/conformance", "probe", "hold"]));
+        self.must(Call::new(self.engine.program(), words))?;
+        for (number, mount) in order.mounts.iter().enumerate() {
+            if let Some((_, directory)) = &mount.from {
+                let from = format!("/from/{number}/{directory}");
+                self.ask(container, &["copy", &from, &format!("/v/{number}")], &[])?;
+            }
+        }
+        let entries: Vec<Entry> = order
+            .mounts
+            .iter()
+            .enumerate()
+            .flat_map(|(number, mount)| {
+                let below = move |entry: &Entry| entry.below(&number.to_string());
+                mount.entries.iter().map(below)
+            })
+            .collect();
+        if !entries.is_empty() {
+            self.ask(container, &["unpack", "/v"], &tarred(&entries)?)?;
+        }
+        Ok(())
     }
 
     /// Starts a container and leaves it running.
