@@ -236,3 +236,49 @@ fn the_example_of_the_readme_is_understood() {
         );
     }
 }
+
+#[test]
+fn the_scripts_of_the_readme_run() {
+    let readme = include_str!("../../README.md");
+    let scripts: Vec<&str> = readme
+        .lines()
+        .filter_map(|line| {
+            let line = line
+                .trim()
+                .trim_start_matches("- ")
+                .trim_start_matches("run: ");
+            line.starts_with("lyftlearn-conformance check \"$IMAGE\"")
+                .then_some(line)
+        })
+        .collect();
+    assert_eq!(scripts.len(), 2, "{scripts:?}");
+    let binary = Path::new(env!("CARGO_BIN_EXE_lyftlearn-conformance"));
+    for script in scripts {
+        let directory = tempfile::tempdir().unwrap();
+        let layout = directory.path().join("layout");
+        std::fs::create_dir(&layout).unwrap();
+        Image::good().write(&layout);
+        std::fs::write(directory.path().join("image.toml"), "").unwrap();
+        let mut shell = Command::new("sh");
+        shell
+            .args(["-euc", script])
+            .current_dir(directory.path())
+            .env(
+                "PATH",
+                format!("{}:/usr/bin:/bin", binary.parent().unwrap().display()),
+            )
+            .env("IMAGE", format!("oci:{}", layout.display()));
+        let output = command::output(&mut shell);
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        for file in ["report.xml", "report.html"] {
+            assert!(
+                directory.path().join(file).is_file(),
+                "{script} writes no {file}"
+            );
+        }
+    }
+}
