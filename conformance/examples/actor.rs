@@ -144,7 +144,7 @@ fn answer(mut stream: TcpStream, mode: &str) -> std::io::Result<()> {
         }
         (if mode == "not-ready" { 503 } else { 200 }, "{}")
     } else if good {
-        pause(100);
+        pause(500);
         (
             200,
             if mode == "wrong" {

@@ -30,7 +30,6 @@ pub fn run(words: &[String]) -> Result<u8, String> {
         ["copy", from, to] => done(helper::copy(from.as_ref(), to.as_ref())),
         ["list", directory] => done(answer(&helper::list(directory.as_ref())?)),
         ["read", path] => done(helper::read(path)),
-        ["now"] => done(answer(&http::now())),
         ["ready", port, path, seconds] => {
             done(answer(&http::ready(number(port)?, path, number(seconds)?)))
         }

@@ -53,8 +53,8 @@ pub struct Served {
     pub answer: Option<Answer>,
     /// The answer to nonsense, and whether it was ready afterwards.
     pub nonsense: Option<(Answer, bool)>,
-    /// What clients saw while it was stopped, and when that was.
-    pub load: Option<(Load, u64)>,
+    /// What clients saw while it was stopped.
+    pub load: Option<Load>,
     /// How it ended after SIGTERM.
     pub stopped: Option<Stopped>,
     /// What it printed.
@@ -231,10 +231,9 @@ pub(super) fn serve(subject: &Subject, place: Place) -> Result<Served> {
         });
         subject.stop.check()?;
         let _ = loaded;
-        let at: u64 = told(&session.ask(&container, &["now"], &[])?)?;
         served.stopped = Some(stop(subject, place, &container)?);
         let said = load.finish()?;
-        served.load = Some((told(&said.stdout)?, at));
+        served.load = Some(told(&said.stdout)?);
     } else {
         served.stopped = Some(stop(subject, place, &container)?);
     }

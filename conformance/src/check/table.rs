@@ -368,7 +368,7 @@ pub static CHECKS: &[Check] = &[
         needs: &[Need::Engine, Need::Serving, Need::ServeSection],
         passes: "SIGTERM under load loses no request that was taken",
         why: "Every deployment stops servers under load.",
-        how: "Four clients send serve.request while the container gets SIGTERM. Each request that was sent before, or had been open for 25 ms, must be answered whole with 2xx.",
+        how: "Four clients send serve.request while the container gets SIGTERM. Each request that had been open for 100 ms when its connection ended must have been answered whole, and each answer must be 2xx.",
         mend: "finish open requests after SIGTERM (gunicorn and uvicorn do); lifecycle.drain_seconds delays the signal",
         run: serve::drain,
     },
