@@ -2,6 +2,8 @@
 //! machine has.
 
 pub mod call;
+pub mod clean;
+pub mod image;
 pub mod session;
 
 use std::ffi::OsStr;

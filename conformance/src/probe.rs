@@ -25,7 +25,7 @@ pub fn run(words: &[String]) -> Result<u8, String> {
     match words.as_slice() {
         ["install", path] => done(helper::install(path)),
         ["hold"] => done(helper::hold()),
-        ["watch", engine, prefix] => done(crate::engine::session::watch(engine, prefix)),
+        ["watch", engine, prefix] => done(crate::engine::clean::watch(engine, prefix)),
         ["unpack", directory] => done(helper::unpack(directory)),
         ["copy", from, to] => done(helper::copy(from.as_ref(), to.as_ref())),
         ["list", directory] => done(answer(&helper::list(directory.as_ref())?)),

@@ -11,7 +11,8 @@ use super::{Check, Files, Form, Which, With};
 use lyftlearn_conformance::check::{self, Choice, Subject};
 use lyftlearn_conformance::engine::Engine;
 use lyftlearn_conformance::engine::call::Stop;
-use lyftlearn_conformance::engine::session::{self, Session};
+use lyftlearn_conformance::engine::image;
+use lyftlearn_conformance::engine::session::Session;
 use lyftlearn_conformance::image_toml::{self, ImageToml};
 use lyftlearn_conformance::layout::{self, Image, Reference};
 use lyftlearn_conformance::report::{self, Report};
@@ -200,7 +201,7 @@ pub(crate) fn find(image: &str, with: &With, stop: &Stop) -> Result<Found> {
         return Ok(Found::Disk(reference));
     };
     let id = |engine: Engine, offline: bool| -> Result<String> {
-        let about = Session::inspect(engine, name, offline, stop)?;
+        let about = image::inspect(engine, name, offline, stop)?;
         Ok(about["Id"].as_str().unwrap_or(name).to_owned())
     };
     let answering: Vec<Engine> = match with.engine {
@@ -208,7 +209,7 @@ pub(crate) fn find(image: &str, with: &With, stop: &Stop) -> Result<Found> {
         Which::Docker => vec![Engine::Docker],
         Which::Auto => [Engine::Podman, Engine::Docker]
             .into_iter()
-            .filter(|engine| session::answers(*engine, stop))
+            .filter(|engine| image::answers(*engine, stop))
             .collect(),
     };
     stop.check()?;
@@ -238,7 +239,7 @@ pub(crate) fn subject(found: &Found, toml: ImageToml, with: &With, stop: &Stop) 
         .as_deref()
         .map_or(native, |platform| platform.trim_start_matches("linux/"));
     let image: Image = match found {
-        Found::Engine(engine, id) => session::saved(*engine, id, stop)?,
+        Found::Engine(engine, id) => image::saved(*engine, id, stop)?,
         Found::Disk(Reference::Layout(directory)) => layout::of_directory(directory, architecture)?,
         Found::Disk(Reference::Archive(file)) => layout::of_archive(file, architecture)?,
         Found::Disk(Reference::Engine(_)) => {

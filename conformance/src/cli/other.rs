@@ -251,7 +251,7 @@ pub(crate) fn run(line: &Run) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Err(why) => {
-            lyftlearn_conformance::engine::session::clean(engine, session.prefix());
+            lyftlearn_conformance::engine::clean::clean(engine, session.prefix());
             Err(why)
         }
     }

@@ -250,3 +250,13 @@ impl Drain {
         bytes.clone()
     }
 }
+
+/// Words of a command.
+pub(super) fn strings<'a>(
+    words: impl IntoIterator<Item = &'a (impl AsRef<str> + ?Sized + 'a)>,
+) -> Vec<String> {
+    words
+        .into_iter()
+        .map(|word| word.as_ref().to_owned())
+        .collect()
+}

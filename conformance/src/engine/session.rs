@@ -2,19 +2,16 @@
 //!
 //! Names begin with the run's own prefix. So what a command made that was cut short is found, too.
 
-use std::io::{Read, Write};
-use std::os::unix::process::CommandExt;
+use std::io::Read;
 use std::path::PathBuf;
-use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
-
 use super::Engine;
-use super::call::{Call, Running, Said, Stop};
+use super::call::{Call, Running, Said, Stop, strings};
+use super::clean::{Watch, clean};
 use crate::files::{Entry, tarred};
 use crate::layout::elf;
 use crate::place::Order;
@@ -121,39 +118,6 @@ impl Session {
                 cannot(format!("{line} failed: {why}"))
             }
         }
-    }
-
-    /// The image's id, and its configuration as the engine shows it.
-    ///
-    /// # Errors
-    ///
-    /// When the engine has no such image and cannot pull it.
-    pub fn inspect(engine: Engine, image: &str, offline: bool, stop: &Stop) -> Result<Value> {
-        let inspect = || Call::new(engine.program(), ["image", "inspect", image]).said(stop);
-        let mut said = inspect()?;
-        if said.code != Some(0) && !offline {
-            let mut pull = Call::new(engine.program(), ["pull", image]);
-            pull.limit = Duration::from_secs(900);
-            pull.interruptible = true;
-            let pulled = pull.said(stop)?;
-            if pulled.code != Some(0) {
-                let why = String::from_utf8_lossy(&pulled.stderr);
-                let why = why.trim().lines().last().unwrap_or_default().to_owned();
-                return cannot(format!(
-                    "{} has no image {image} and cannot pull it: {why}",
-                    engine.program()
-                ));
-            }
-            said = inspect()?;
-        }
-        stop.check()?;
-        if said.code != Some(0) {
-            return cannot(format!("{} has no image {image}", engine.program()));
-        }
-        let all: Value = serde_json::from_slice(&said.stdout).map_err(|err| {
-            Trouble::Cannot(format!("cannot read what image inspect says: {err}"))
-        })?;
-        Ok(all[0].clone())
     }
 
     fn name(&self, kind: &str) -> String {
@@ -568,145 +532,6 @@ impl Following {
             std::thread::park_timeout(Duration::from_millis(20));
         }
     }
-}
-
-/// A process that cleans up where this one is killed and cannot.
-#[derive(Debug)]
-struct Watch {
-    child: Child,
-    stdin: ChildStdin,
-}
-
-impl Watch {
-    fn start(engine: Engine, prefix: &str) -> Result<Self> {
-        let failed =
-            |err: std::io::Error| Trouble::Cannot(format!("cannot start /proc/self/exe: {err}"));
-        let mut command = Command::new("/proc/self/exe");
-        command
-            .args(["probe", "watch", engine.program(), prefix])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            // What kills the group of the run must not kill it.
-            .process_group(0);
-        let mut child = command.spawn().map_err(failed)?;
-        let stdin = child.stdin.take().expect("it is piped");
-        Ok(Self { child, stdin })
-    }
-
-    fn end(mut self) {
-        let _ = self.stdin.write_all(b"done");
-        drop(self.stdin);
-        crate::command::reap(&mut self.child);
-    }
-}
-
-/// Waits until the run is over. Without its word it was killed, and what it made is removed.
-pub fn watch(engine: &str, prefix: &str) -> std::result::Result<(), String> {
-    let mut word = Vec::new();
-    let read = std::io::stdin().lock().read_to_end(&mut word);
-    if read.is_ok() && word == b"done" {
-        return Ok(());
-    }
-    let engine = if engine == "docker" {
-        Engine::Docker
-    } else {
-        Engine::Podman
-    };
-    // A command of the killed run may still be making something.
-    for _ in 0..10 {
-        clean(engine, prefix);
-        std::thread::park_timeout(Duration::from_secs(1));
-    }
-    Ok(())
-}
-
-/// Removes whatever bears the run's name. Errors are ignored: there is nobody left to act on them.
-pub fn clean(engine: Engine, prefix: &str) {
-    // The interrupt that led here must not end these commands, too.
-    let calm = Stop::default();
-    let call = |words: Vec<String>| {
-        let said = Call::new(engine.program(), words).said(&calm);
-        said.map(|said| said.text()).unwrap_or_default()
-    };
-    let filter = format!("name={prefix}");
-    // Twice: a daemon may finish making what its client was interrupted in.
-    for _ in 0..2 {
-        let listed = call(strings(["ps", "-a", "-q", "--filter", &filter]));
-        let containers: Vec<String> = listed.lines().map(str::to_owned).collect();
-        if !containers.is_empty() {
-            // podman's `rm -f` would first wait for the stop that this forestalls.
-            call(
-                strings(["kill"])
-                    .into_iter()
-                    .chain(containers.clone())
-                    .collect(),
-            );
-            call(
-                strings(["rm", "-f", "-v"])
-                    .into_iter()
-                    .chain(containers)
-                    .collect(),
-            );
-        }
-        let listed = call(strings(["volume", "ls", "-q", "--filter", &filter]));
-        let volumes: Vec<String> = listed.lines().map(str::to_owned).collect();
-        if !volumes.is_empty() {
-            call(
-                strings(["volume", "rm", "-f"])
-                    .into_iter()
-                    .chain(volumes)
-                    .collect(),
-            );
-        }
-        call(strings([
-            "rmi",
-            "-f",
-            &format!("localhost/{prefix}:helper"),
-        ]));
-    }
-}
-
-/// Whether an engine is there and its daemon answers.
-#[must_use]
-pub fn answers(engine: Engine, stop: &Stop) -> bool {
-    let mut call = Call::new(engine.program(), ["info"]);
-    call.limit = Duration::from_secs(20);
-    call.interruptible = true;
-    call.said(stop).is_ok_and(|said| said.code == Some(0))
-}
-
-/// An engine's image, read from what it saves.
-///
-/// # Errors
-///
-/// When the engine cannot save it, or there is no room.
-pub fn saved(engine: Engine, id: &str, stop: &Stop) -> Result<crate::layout::Image> {
-    let fail =
-        |err: std::io::Error| Trouble::Cannot(format!("cannot make a temporary file: {err}"));
-    let directory = tempfile::tempdir().map_err(fail)?;
-    let archive = directory.path().join("image.tar");
-    let path = archive.to_string_lossy().into_owned();
-    let mut call = Call::new(engine.program(), ["save", "-o", &path, id]);
-    call.limit = Duration::from_secs(900);
-    call.interruptible = true;
-    let said = call.said(stop)?;
-    stop.check()?;
-    if said.code != Some(0) {
-        let why = String::from_utf8_lossy(&said.stderr);
-        let why = why.trim().lines().last().unwrap_or_default().to_owned();
-        return cannot(format!("{} cannot save the image: {why}", engine.program()));
-    }
-    crate::layout::of_archive(&archive, "")
-}
-
-fn strings<'a>(
-    words: impl IntoIterator<Item = &'a (impl AsRef<str> + ?Sized + 'a)>,
-) -> Vec<String> {
-    words
-        .into_iter()
-        .map(|word| word.as_ref().to_owned())
-        .collect()
 }
 
 fn getrandom(into: &mut [u8]) -> Result<()> {
