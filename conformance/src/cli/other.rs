@@ -234,20 +234,31 @@ pub(crate) fn run(line: &Run) -> Result<ExitCode> {
     let session = subject.session()?;
     match started {
         Ok(container) => {
-            let (program, name, prefix) = (engine.program(), &container.name, session.prefix());
-            print(&format!(
+            let (program, prefix) = (engine.program(), session.prefix());
+            let (name, helper) = (&container.name, &container.helper);
+            let mut text = format!(
                 "{name} runs as in {}\n\n\
                  its output:       {program} logs -f {name}\n\
                  look around:      {program} exec {name} lyftlearn-runtime inspect\n\
-                 probe it:         {program} exec {} /conformance probe ready {} /ping 5\n\
-                 stop it:          {program} stop -t {} {name}\n\
-                 remove all of it: {program} rm -f $({program} ps -aq --filter name={prefix}); \
-                 {program} volume rm $({program} volume ls -q --filter name={prefix}); {program} rmi localhost/{prefix}:helper\n",
+                 stop it:          {program} stop -t {} {name}\n",
                 place.name(),
-                container.helper,
-                place.port(),
                 place.patience(),
-            ))?;
+            );
+            let image = format!("{program} rmi localhost/{prefix}:helper");
+            if container.volumes.is_empty() {
+                text.push_str(&format!(
+                    "remove all of it: {program} rm -f {name}; {image}\n"
+                ));
+            } else {
+                // The helper has the network and the volumes.
+                text.push_str(&format!(
+                    "probe it:         {program} exec {helper} /conformance probe ready {} /ping 5\n\
+                     remove all of it: {program} rm -f {name}; {program} rm -f {helper}; \
+                     {program} volume rm $({program} volume ls -q --filter name={prefix}); {image}\n",
+                    place.port(),
+                ));
+            }
+            print(&text)?;
             Ok(ExitCode::SUCCESS)
         }
         Err(why) => {
