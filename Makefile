@@ -16,7 +16,7 @@ ENTER := conformance/engine/enter.sh $(LAYER)/storage
 # A cloned checkout's own; nothing of another's counts.
 export CARGO_TARGET_DIR := $(CURDIR)/target
 
-.PHONY: demo test test-spark check messages fresh build peers setup context lint test-rust test-python fuzz deny bench clean
+.PHONY: demo test test-spark check check-images messages fresh build peers setup context lint test-rust test-python fuzz deny bench clean
 
 demo: build context
 	cargo build --quiet -p lyftlearn-conformance
@@ -38,7 +38,11 @@ check:
 	cargo test --locked -p lyftlearn-runtime --lib --test messages --test metrics --test oracle \
 	    --test routes --test shutdown --test tidy -- --skip fuzz
 	LYFTLEARN_CONFORMANCE_BINARY=$(CURDIR)/target/debug/lyftlearn-runtime cargo test --locked \
-	    -p lyftlearn-conformance --lib --test model --test same_job --test tidy
+	    -p lyftlearn-conformance --lib --test check --test model --test same_job --test tidy
+
+# The image checker at length, as root: the whole check of the example, and every image that fails one.
+check-images: build context
+	LYFTLEARN_CONFORMANCE_AT_LENGTH=1 cargo test --locked -p lyftlearn-conformance --test image check:: -- --nocapture
 
 # Rewrites every message that a test quotes; the diff is what is reviewed. As root, after `make
 # peers`: the process layer quotes them, too. It goes on where a test fails for another reason.
@@ -48,6 +52,7 @@ messages:
 	cargo build --locked --target $(MUSL) -p lyftlearn-runtime
 	$(REWRITE) -p lyftlearn-runtime --lib --test routes -- --skip fuzz
 	$(REWRITE) -p lyftlearn-conformance --test model through_the_library
+	$(REWRITE) -p lyftlearn-conformance --test check
 	-$(REWRITE) -p lyftlearn-conformance --test process -- --skip a_checkpoint_that_takes_100_seconds
 	-$(REWRITE) -p lyftlearn-conformance --test init --test identity -- faults required restricted
 	cargo fmt --all
@@ -65,6 +70,7 @@ setup:
 # The static binary, and a Python environment with the wheel and the example's packages.
 build: setup
 	cargo build --release --locked --target $(MUSL) -p lyftlearn-runtime
+	cargo build --quiet --locked --target $(MUSL) -p lyftlearn-conformance --bin lyftlearn-conformance --example actor
 	[ -x $(PYTHON) ] || python3 -m venv target/venv
 	$(PYTHON) -m pip install --quiet -r lyftlearn-runtime-py/requirements-dev.txt -r examples/digits/requirements.txt
 	rm -rf target/wheels

@@ -1,7 +1,10 @@
 //! Emulated platforms and cases: what holds an image, and this runtime itself, to
 //! the contract. Knows the runtime by its public API and its binary only.
 //!
-//! Layers, from the smallest to what a platform runs:
+//! [`check`] is the image checker: [`place`]s as data, an [`engine`] or a [`layout`] to look at an image with, the [`probe`]
+//! inside of its containers, [`report`]s. The rest is for this project's own tests.
+//!
+//! Layers of those, from the smallest to what a platform runs:
 //!
 //! | layer | what runs | in |
 //! |---|---|---|
@@ -17,18 +20,26 @@
 
 pub mod canary;
 pub mod case;
+pub mod check;
 pub mod cluster;
 pub mod command;
 pub mod engine;
+pub mod files;
 pub mod firewalled;
+pub mod image_toml;
 pub mod kubelet;
+pub mod layout;
 pub mod network;
+pub mod place;
+pub mod probe;
 pub mod programs;
+pub mod report;
 pub mod sagemaker;
 pub mod same_job;
 pub mod sandbox;
 pub mod story;
 pub mod terminal;
+pub mod trouble;
 pub mod upstream;
 pub mod wait;
 pub mod world;

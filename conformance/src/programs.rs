@@ -33,6 +33,38 @@ pub fn binary() -> PathBuf {
     path
 }
 
+/// The image checker as a static binary, which it must be to run inside of containers.
+///
+/// # Panics
+///
+/// When it has not been built.
+#[must_use]
+pub fn checker() -> PathBuf {
+    static_program("lyftlearn-conformance")
+}
+
+/// The program of small test images.
+///
+/// # Panics
+///
+/// When it has not been built.
+#[must_use]
+pub fn actor() -> PathBuf {
+    static_program("examples/actor")
+}
+
+fn static_program(name: &str) -> PathBuf {
+    let path = repository()
+        .join("target/x86_64-unknown-linux-musl/debug")
+        .join(name);
+    assert!(
+        path.is_file(),
+        "{} is not there: run `make build` first",
+        path.display()
+    );
+    path
+}
+
 /// From `LYFTLEARN_CONFORMANCE_PYTHON`, or where the build makes it.
 fn the_builds_python() -> PathBuf {
     let built = || repository().join("target/venv/bin/python");

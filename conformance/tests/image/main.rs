@@ -8,6 +8,7 @@
 )]
 
 mod account;
+mod check;
 mod container;
 mod failure;
 mod load;
