@@ -2,8 +2,7 @@
 # Both install what they need (as root: Debian packages; below target/: the rest).
 
 MUSL := x86_64-unknown-linux-musl
-# What is tested is what is published: the same flags, zig's linker, the same wheel.
-BINARY := target/shipped/$(shell uname -m)/lyftlearn-runtime
+BINARY := target/$(MUSL)/release/lyftlearn-runtime
 PYTHON := target/venv/bin/python
 RELEASE := target/release-tools/bin/python release/make.py
 # The oracle for SM_*: without what its runners need (scipy, gevent, paramiko).
@@ -18,7 +17,7 @@ ENTER := conformance/engine/enter.sh $(LAYER)/storage
 # A cloned checkout's own; nothing of another's counts.
 export CARGO_TARGET_DIR := $(CURDIR)/target
 
-.PHONY: demo test check messages fresh build release peers setup context lint test-rust test-python test-packages test-release test-artefacts publish fuzz deny bench clean
+.PHONY: demo test test-spark check check-images messages fresh build release peers setup context lint test-rust test-python test-packages test-release test-artefacts publish fuzz deny bench clean
 
 demo: build context
 	cargo build --quiet -p lyftlearn-conformance
@@ -28,7 +27,7 @@ demo: build context
 	    target/debug/lyftlearn-conformance demo; \
 	fi
 
-test: build peers context lint test-rust test-python test-packages
+test: build peers context lint test-rust test-python
 
 # What a change is tried with while it is written, by any user and with nothing but Rust: format,
 # clippy, unit and model tests. What wants root, peers or the wheel says SKIPPED or is left out.
@@ -40,7 +39,11 @@ check:
 	cargo test --locked -p lyftlearn-runtime --lib --test messages --test metrics --test oracle \
 	    --test routes --test shutdown --test tidy -- --skip fuzz
 	LYFTLEARN_CONFORMANCE_BINARY=$(CURDIR)/target/debug/lyftlearn-runtime cargo test --locked \
-	    -p lyftlearn-conformance --lib --test model --test same_job --test tidy
+	    -p lyftlearn-conformance --lib --test check --test model --test same_job --test tidy
+
+# The image checker at length, as root: the whole check of the example, and every image that fails one.
+check-images: build context
+	LYFTLEARN_CONFORMANCE_AT_LENGTH=1 cargo test --locked -p lyftlearn-conformance --test image check:: -- --nocapture
 
 # Rewrites every message that a test quotes; the diff is what is reviewed. As root, after `make
 # peers`: the process layer quotes them, too. It goes on where a test fails for another reason.
@@ -50,6 +53,7 @@ messages:
 	cargo build --locked --target $(MUSL) -p lyftlearn-runtime
 	$(REWRITE) -p lyftlearn-runtime --lib --test routes -- --skip fuzz
 	$(REWRITE) -p lyftlearn-conformance --test model through_the_library
+	$(REWRITE) -p lyftlearn-conformance --test check
 	-$(REWRITE) -p lyftlearn-conformance --test process -- --skip a_checkpoint_that_takes_100_seconds
 	-$(REWRITE) -p lyftlearn-conformance --test init --test identity -- faults required restricted
 	cargo fmt --all
@@ -66,16 +70,24 @@ setup:
 
 # The static binary, and a Python environment with the wheel and the example's packages.
 build: setup
-	release/tools.sh requirements-build.txt
-	$(RELEASE) build
+	cargo build --release --locked --target $(MUSL) -p lyftlearn-runtime
+	cargo build --quiet --locked --target $(MUSL) -p lyftlearn-conformance --bin lyftlearn-conformance --example actor
 	[ -x $(PYTHON) ] || python3 -m venv target/venv
 	$(PYTHON) -m pip install --quiet -r lyftlearn-runtime-py/requirements-dev.txt -r examples/digits/requirements.txt
+	rm -rf target/wheels
+	target/venv/bin/maturin build --quiet --release --locked -m lyftlearn-runtime-py/Cargo.toml -i $(PYTHON) -o target/wheels
 	$(PYTHON) -m pip install --quiet --force-reinstall --no-deps target/wheels/*.whl
 
 # Everything that is published, into target/release-artefacts; see RELEASING.md.
 release:
 	release/tools.sh requirements.txt $(foreach c,gnu musl,x86_64-unknown-linux-$(c) aarch64-unknown-linux-$(c))
 	$(RELEASE) all
+
+# PySpark of one line, from its source distribution of 300 MB, into an environment of its own.
+define spark
+	[ -x target/spark-$(1)/bin/python ] || python3 -m venv target/spark-$(1)
+	target/spark-$(1)/bin/python -m pip install --quiet setuptools pyspark==$(2)
+endef
 
 # What only tests want: SageMaker's training toolkit, its SDKs, clients of AWS, a schema.
 peers: build
@@ -93,8 +105,17 @@ peers: build
 	# Later ones have no schema of CloudWatch's documents.
 	[ -d target/emf ] || $(PYTHON) -m pip install --quiet --no-deps --target target/emf aws-lambda-powertools==1.10.0
 
+	$(call spark,3.5,3.5.6)
+
 	conformance/tests/identity/setup.sh target/clients
 	cargo build --quiet --locked -p lyftlearn-runtime --example caller
+
+# Every scenario of Spark, with both lines of it; some need a quarter of a minute. A comma-separated list
+# of names runs those alone: make test-spark SPARK=two_drivers,ipv6_alone
+SPARK := all
+test-spark: build peers
+	$(call spark,4,4.3.0)
+	LYFTLEARN_CONFORMANCE_SPARK=$(SPARK) cargo test --locked -p lyftlearn-conformance --test spark -- --nocapture
 
 # What the example's image is built from.
 context:
@@ -134,9 +155,11 @@ VERSION = $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' Cargo.toml)
 publish:
 	release/publish.sh $(ARTEFACTS) $(VERSION)
 
-# What is packaged around the binary and the wheel of `make build`: equal bytes, licences, lists.
+# What is packaged around the binary and the wheel: equal bytes, licences, lists. Both are built as
+# a release builds them, and so again: some minutes.
 test-packages:
 	release/tools.sh requirements.txt
+	$(RELEASE) build
 	target/release-tools/bin/python -m pytest -q release/tests
 
 # Each fuzz target for so many seconds, two at a time; one alone: make fuzz TARGET=settings::fuzz.

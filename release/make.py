@@ -1,7 +1,7 @@
 """Makes what is published.
 
 make.py all        everything, into target/release-artefacts
-make.py build      this machine's binary and wheel, into target/shipped and target/wheels:
+make.py build      this machine's binary and wheel, into target/shipped:
                    what is tested is what is published
 """
 
@@ -38,7 +38,7 @@ from product import (
 
 ARTEFACTS = ROOT / "target/release-artefacts"
 SHIPPED = ROOT / "target/shipped"
-WHEELS = ROOT / "target/wheels"
+WHEELS = ROOT / "target/shipped/wheels"
 
 
 class Artefacts:
@@ -154,7 +154,7 @@ def everything() -> None:
 
 
 def build() -> None:
-    """What `make test` tries."""
+    """What `make test-packages` tries."""
     processor = this_machine()
     binaries.build(TITLE, processor, SHIPPED / processor.name)
     shutil.rmtree(WHEELS, ignore_errors=True)

@@ -22,7 +22,7 @@ if [ -z "${RUSTUP_TOOLCHAIN-}" ] && command -v rustup >/dev/null &&
     rustup toolchain list | grep -q "^$number-"; then
     export RUSTUP_TOOLCHAIN="$number"
 fi
-# A release is refused with another compiler; `make build` takes what is there.
+# A release is refused with another compiler.
 if [ $# -gt 0 ] && ! rustc --version | grep -q "^rustc $number "; then
     command -v rustup >/dev/null || { echo "tools: rustc is not $number, nor is rustup there to add it" >&2; exit 1; }
     rustup --quiet toolchain install --profile minimal "$number"

@@ -1,6 +1,11 @@
 //! A container engine by its command line: podman, or docker where that is what the
 //! machine has.
 
+pub mod call;
+pub mod clean;
+pub mod image;
+pub mod session;
+
 use std::ffi::OsStr;
 use std::path::Path;
 use std::process::{Command, Output};

@@ -8,6 +8,9 @@ use serde_json::{Value, json};
 
 use crate::programs;
 
+/// The directory of a volume's present files, to which `..data` points.
+pub const GENERATION: &str = "..2026_01_01_00_00_00.123456789";
+
 /// A pod, and its directory on the node.
 #[derive(Debug)]
 pub struct Pod {
@@ -125,7 +128,7 @@ impl Pod {
         let volume = self
             .directory
             .join(format!("volumes/kubernetes.io~{kind}/{name}"));
-        let generation = "..2026_01_01_00_00_00.123456789";
+        let generation = GENERATION;
         std::fs::create_dir_all(volume.join(generation)).expect("a volume can be made");
         symlink(generation, volume.join("..data")).expect("a volume's link can be made");
         for (file, text) in files {
@@ -140,18 +143,24 @@ impl Pod {
     /// What the kubelet sets in every container.
     #[must_use]
     pub fn variables(&self) -> Vec<(String, String)> {
-        [
-            ("KUBERNETES_SERVICE_HOST", "10.96.0.1"),
-            ("KUBERNETES_SERVICE_PORT", "443"),
-            ("KUBERNETES_SERVICE_PORT_HTTPS", "443"),
-            ("KUBERNETES_PORT", "tcp://10.96.0.1:443"),
-            ("KUBERNETES_PORT_443_TCP", "tcp://10.96.0.1:443"),
-            ("KUBERNETES_PORT_443_TCP_PROTO", "tcp"),
-            ("KUBERNETES_PORT_443_TCP_PORT", "443"),
-            ("KUBERNETES_PORT_443_TCP_ADDR", "10.96.0.1"),
-            ("HOSTNAME", &self.name),
-        ]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .to_vec()
+        service_variables(&self.name)
     }
+}
+
+/// What the kubelet sets in every container of the pod.
+#[must_use]
+pub fn service_variables(pod: &str) -> Vec<(String, String)> {
+    [
+        ("KUBERNETES_SERVICE_HOST", "10.96.0.1"),
+        ("KUBERNETES_SERVICE_PORT", "443"),
+        ("KUBERNETES_SERVICE_PORT_HTTPS", "443"),
+        ("KUBERNETES_PORT", "tcp://10.96.0.1:443"),
+        ("KUBERNETES_PORT_443_TCP", "tcp://10.96.0.1:443"),
+        ("KUBERNETES_PORT_443_TCP_PROTO", "tcp"),
+        ("KUBERNETES_PORT_443_TCP_PORT", "443"),
+        ("KUBERNETES_PORT_443_TCP_ADDR", "10.96.0.1"),
+        ("HOSTNAME", pod),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .to_vec()
 }

@@ -30,13 +30,40 @@ pub fn repository() -> PathBuf {
 /// When it has not been built.
 #[must_use]
 pub fn binary() -> PathBuf {
-    let built = || {
-        let shipped = repository().join("target/shipped");
-        shipped
-            .join(std::env::consts::ARCH)
-            .join("lyftlearn-runtime")
-    };
+    let built = || repository().join("target/x86_64-unknown-linux-musl/release/lyftlearn-runtime");
     let path = std::env::var_os("LYFTLEARN_CONFORMANCE_BINARY").map_or_else(built, PathBuf::from);
+    assert!(
+        path.is_file(),
+        "{} is not there: run `make build` first",
+        path.display()
+    );
+    path
+}
+
+/// The image checker as a static binary, which it must be to run inside of containers.
+///
+/// # Panics
+///
+/// When it has not been built.
+#[must_use]
+pub fn checker() -> PathBuf {
+    static_program("lyftlearn-conformance")
+}
+
+/// The program of small test images.
+///
+/// # Panics
+///
+/// When it has not been built.
+#[must_use]
+pub fn actor() -> PathBuf {
+    static_program("examples/actor")
+}
+
+fn static_program(name: &str) -> PathBuf {
+    let path = repository()
+        .join("target/x86_64-unknown-linux-musl/debug")
+        .join(name);
     assert!(
         path.is_file(),
         "{} is not there: run `make build` first",
@@ -141,6 +168,33 @@ pub fn python_with_sdk(line: u8) -> Option<PathBuf> {
         .or_else(|| skipped("no Python with the SageMaker SDK: run `make build` first"))
 }
 
+/// A Python that has PySpark of a line, 3.5 or 4, where the build makes it.
+///
+/// # Panics
+///
+/// In CI, when there is none.
+#[must_use]
+pub fn python_with_spark(line: &str) -> Option<PathBuf> {
+    let python = repository().join(format!("target/spark-{line}/bin/python"));
+    works(
+        python,
+        "import importlib.util as u; assert u.find_spec('pyspark')",
+    )
+    .or_else(|| skipped("no Python with PySpark: run `make peers` or `make test-spark` first"))
+}
+
+/// Puts what a JVM reads below /etc into a container.
+#[must_use]
+pub fn mount_java(container: Sandbox) -> Sandbox {
+    let mut container = container;
+    for entry in std::fs::read_dir("/etc").into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with("java-") {
+            container = container.mount_read_only(entry.path(), entry.path());
+        }
+    }
+    container
+}
+
 /// A Python that has what secrets are asked for in tests (moto, kmsauth, confidant-client), from
 /// `LYFTLEARN_CONFORMANCE_PYTHON` or where the build makes it.
 ///
@@ -221,18 +275,12 @@ impl Clients {
     pub fn mount(&self, container: Sandbox) -> Sandbox {
         let below = |name: &str| self.directory.join(name);
         // Environments of Python know themselves, and their interpreter, by their paths.
-        let mut container = container
+        let container = container
             .mount_read_only(below("cli"), below("cli"))
             .mount_read_only(below("javascript"), "/opt/javascript")
             .mount_read_only(below("java"), "/opt/java")
             .mount_read_only(&self.caller, "/opt/programs/caller");
-        // A JVM reads its settings below /etc.
-        for entry in std::fs::read_dir("/etc").into_iter().flatten().flatten() {
-            if entry.file_name().to_string_lossy().starts_with("java-") {
-                container = container.mount_read_only(entry.path(), entry.path());
-            }
-        }
-        mount_python(container, &self.python())
+        mount_python(mount_java(container), &self.python())
     }
 }
 

@@ -34,37 +34,13 @@ impl TrainingJob {
             directory: directory.to_owned(),
             name: name.to_owned(),
         };
-        let declared: serde_json::Map<String, Value> = channels
-            .iter()
-            .map(|channel| {
-                std::fs::create_dir_all(directory.join("input/data").join(channel))
-                    .expect("a channel can be made");
-                let config = json!({
-                    "TrainingInputMode": "File",
-                    "S3DistributionType": "FullyReplicated",
-                    "RecordWrapperType": "None",
-                });
-                ((*channel).to_owned(), config)
-            })
-            .collect();
-        job.config("hyperparameters.json", hyperparameters);
-        job.config("inputdataconfig.json", &Value::Object(declared));
-        job.config(
-            "resourceconfig.json",
-            &json!({
-                "current_host": "algo-1",
-                "current_instance_type": "ml.c5.xlarge",
-                "current_group_name": "homogeneousCluster",
-                "hosts": ["algo-1"],
-                "instance_groups": [{
-                    "instance_group_name": "homogeneousCluster",
-                    "instance_type": "ml.c5.xlarge",
-                    "hosts": ["algo-1"],
-                }],
-                "network_interface_name": "eth0",
-                "topology": null,
-            }),
-        );
+        for channel in channels {
+            std::fs::create_dir_all(directory.join("input/data").join(channel))
+                .expect("a channel can be made");
+        }
+        for (file, document) in documents(hyperparameters, channels) {
+            job.config(file, &document);
+        }
         // As seen on real jobs: the directory without the search bit, so that only
         // root gets through.
         let mode = std::fs::Permissions::from_mode(0o644);
@@ -87,15 +63,53 @@ impl TrainingJob {
     /// What the platform sets in a training container.
     #[must_use]
     pub fn variables(&self) -> Vec<(String, String)> {
-        let arn = format!(
-            "arn:aws:sagemaker:eu-west-1:111111111111:training-job/{}",
-            self.name
-        );
-        let mut variables = platform_variables();
-        variables.push(("TRAINING_JOB_NAME".to_owned(), self.name.clone()));
-        variables.push(("TRAINING_JOB_ARN".to_owned(), arn));
-        variables
+        training_variables(&self.name)
     }
+}
+
+/// The platform's documents of a one-node job of one instance group, by their names in
+/// `input/config`.
+#[must_use]
+pub fn documents(hyperparameters: &Value, channels: &[&str]) -> [(&'static str, Value); 3] {
+    let declared: serde_json::Map<String, Value> = channels
+        .iter()
+        .map(|channel| {
+            let config = json!({
+                "TrainingInputMode": "File",
+                "S3DistributionType": "FullyReplicated",
+                "RecordWrapperType": "None",
+            });
+            ((*channel).to_owned(), config)
+        })
+        .collect();
+    let resources = json!({
+        "current_host": "algo-1",
+        "current_instance_type": "ml.c5.xlarge",
+        "current_group_name": "homogeneousCluster",
+        "hosts": ["algo-1"],
+        "instance_groups": [{
+            "instance_group_name": "homogeneousCluster",
+            "instance_type": "ml.c5.xlarge",
+            "hosts": ["algo-1"],
+        }],
+        "network_interface_name": "eth0",
+        "topology": null,
+    });
+    [
+        ("hyperparameters.json", hyperparameters.clone()),
+        ("inputdataconfig.json", Value::Object(declared)),
+        ("resourceconfig.json", resources),
+    ]
+}
+
+/// What the platform sets in a training job's container.
+#[must_use]
+pub fn training_variables(job: &str) -> Vec<(String, String)> {
+    let arn = format!("arn:aws:sagemaker:eu-west-1:111111111111:training-job/{job}");
+    let mut variables = platform_variables();
+    variables.push(("TRAINING_JOB_NAME".to_owned(), job.to_owned()));
+    variables.push(("TRAINING_JOB_ARN".to_owned(), arn));
+    variables
 }
 
 /// What every container of the platform's gets: an ECS task's variables, too.

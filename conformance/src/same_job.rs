@@ -17,6 +17,8 @@ pub const PLACE: &[&str] = &[
     "metrics.routes",
     "paths.failure",
     "platform",
+    "spark.address",
+    "spark.why",
     "topology.groups",
     "topology.host",
     "topology.hosts",
@@ -47,4 +49,6 @@ pub const PLACE_VARIABLES: &[&str] = &[
     "SM_INPUT_DATA_CONFIG",
     "SM_RESOURCE_CONFIG",
     "SM_TRAINING_ENV",
+    // Where executors find a driver: this container's own address.
+    "SPARK_LOCAL_HOSTNAME",
 ];

@@ -160,6 +160,19 @@ impl Sandbox {
         self
     }
 
+    /// The same by its path.
+    #[must_use]
+    pub fn namespace(mut self, network: PathBuf) -> Self {
+        self.network = Some(network);
+        self
+    }
+
+    /// `--hostname`.
+    #[must_use]
+    pub fn hostname(self, name: &str) -> Self {
+        self.inheriting(&format!("import socket; socket.sethostname({name:?})"))
+    }
+
     /// `--workdir`.
     #[must_use]
     pub fn working_directory(mut self, directory: impl Into<PathBuf>) -> Self {
@@ -396,6 +409,7 @@ impl Running {
                 "--target",
                 &self.pid_one().to_string(),
                 "--mount",
+                "--net",
                 "--pid",
                 "--root",
                 "--wd",

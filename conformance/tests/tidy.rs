@@ -19,7 +19,10 @@ const ENDLESS: &[&str] = &[
 /// What is something else.
 const ALL_THE_SAME: &[(&str, &str)] = &[
     // An answer of HTTP has a status.
+    ("src/probe/http.rs", "answer.status()"),
     ("src/story.rs", "answer.status()"),
+    // The probe as a program waits for signals as long as its container lives, which has a deadline.
+    ("src/probe/program.rs", "set.wait()"),
     // What clients do: they let the time of a drain pass, and pause.
     ("tests/image/load.rs", "thread::sleep"),
     ("tests/image/pod.rs", "thread::sleep"),
@@ -79,4 +82,57 @@ fn nothing_is_waited_for_without_a_deadline() {
         "see src/command.rs and src/wait.rs:\n{}",
         wrong.join("\n")
     );
+}
+
+/// What each module of the image checker may know. They are in order: each knows only earlier ones.
+const MAY_KNOW: &[(&str, &[&str])] = &[
+    ("trouble", &[]),
+    ("files", &["trouble"]),
+    ("image_toml", &["trouble"]),
+    ("place", &["files", "kubelet", "sagemaker"]),
+    ("layout", &["trouble"]),
+    (
+        "engine",
+        &["command", "files", "layout", "place", "trouble", "wait"],
+    ),
+    ("probe", &["command", "engine", "wait"]),
+    (
+        "check",
+        &[
+            "engine",
+            "files",
+            "image_toml",
+            "layout",
+            "place",
+            "probe",
+            "same_job",
+            "trouble",
+            "wait",
+        ],
+    ),
+    ("report", &["check", "probe"]),
+];
+
+#[test]
+fn modules_of_the_checker_know_each_other_one_way() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut wrong = Vec::new();
+    for (module, allowed) in MAY_KNOW {
+        let mut paths = vec![source.join(format!("{module}.rs"))];
+        if source.join(module).is_dir() {
+            files(&source.join(module), &mut paths);
+        }
+        for path in paths {
+            let text = std::fs::read_to_string(&path).unwrap();
+            for (at, _) in text.match_indices("crate::") {
+                let rest = &text[at + "crate::".len()..];
+                let end = rest.find(|letter: char| !(letter.is_ascii_lowercase() || letter == '_'));
+                let known = &rest[..end.unwrap_or(rest.len())];
+                if known != *module && !allowed.contains(&known) {
+                    wrong.push(format!("{} knows {known}", path.display()));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -63,6 +63,8 @@ mod settings;
 pub mod shutdown;
 mod signal;
 #[cfg(feature = "cli")]
+mod spark;
+#[cfg(feature = "cli")]
 mod stderr;
 mod toolkit;
 mod visible;
@@ -78,6 +80,6 @@ pub use resolve::{Resolved, resolve};
 pub use settings::{KEYS as SETTINGS, SECRET_FIELDS};
 pub use workload::{
     Channel, ChannelMode, CredentialMode, CredentialPlan, CredentialSource, Credentials, Flavor,
-    Group, Hyperparameters, Job, Lifecycle, Metrics, Paths, Platform, Resources, Role, Secrets,
-    Texts, Topology, Workload,
+    Group, Hyperparameters, Job, Lifecycle, Malformed, Metrics, Network, Paths, Platform,
+    PortRange, Resources, Role, Secrets, Spark, Texts, Topology, Workload,
 };

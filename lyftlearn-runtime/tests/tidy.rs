@@ -156,6 +156,8 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "workload",
         ],
     ),
+    // the way from executors to a driver
+    ("spark", &["contract", "facts", "workload"]),
     // the only voice
     (
         "cli",
@@ -175,6 +177,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "resolve",
             "settings",
             "signal",
+            "spark",
             "stderr",
             "visible",
             "workload",

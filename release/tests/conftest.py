@@ -1,4 +1,4 @@
-"""The binary and the wheel that `make build` left, packaged twice."""
+"""The binary and the wheel that `make.py build` left, packaged twice."""
 
 import os
 import sys
@@ -31,7 +31,7 @@ class Packaged:
 
 def binary() -> Binary:
     path = BUILT / product.TITLE
-    assert path.is_file(), "run `make build` first"
+    assert path.is_file(), "run `make test-packages`"
     return Binary(product.TITLE, product.this_machine(), path, BUILT / f"{product.TITLE}.debug")
 
 
@@ -57,5 +57,5 @@ def packaged(tmp_path_factory: pytest.TempPathFactory) -> Packaged:
 def library() -> Path:
     """The Python package's wheel."""
     found = sorted(make.WHEELS.glob("*.whl"))
-    assert len(found) == 1, "run `make build` first"
+    assert len(found) == 1, "run `make test-packages`"
     return found[0]

@@ -8,6 +8,7 @@
 )]
 
 mod account;
+mod check;
 mod container;
 mod failure;
 mod load;
@@ -15,6 +16,7 @@ mod local_mode;
 mod place;
 mod pod;
 mod same_job;
+mod spark;
 mod stop;
 
 use std::process::Command;

@@ -84,6 +84,11 @@ impl Place {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
+    /// A process that lives there as long as this does.
+    pub(crate) fn inside(&self) -> u32 {
+        self.inside
+    }
+
     /// The network in which containers have their addresses.
     pub(crate) fn network(&self) -> std::fs::File {
         std::fs::File::open(format!("/proc/{}/ns/net", self.inside)).unwrap()

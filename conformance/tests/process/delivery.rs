@@ -97,6 +97,7 @@ fn the_same_job_is_the_same_from_inside_a_pod() {
             ".metrics.routes",
             ".paths.failure",
             ".platform",
+            ".spark.why",
             ".topology.groups",
             ".topology.host",
             ".topology.hosts",

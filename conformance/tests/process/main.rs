@@ -36,6 +36,7 @@ mod runtime_metrics;
 mod scope;
 mod secrets;
 mod snapshots;
+mod spark;
 mod start;
 mod statsd;
 mod stopping;

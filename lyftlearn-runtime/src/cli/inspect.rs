@@ -13,7 +13,7 @@ use crate::launch::{account, credentials};
 use crate::platform::Evidence;
 use crate::resolve::{Resolved, resolve};
 use crate::visible::visible_line;
-use crate::workload::{CredentialMode, Workload};
+use crate::workload::{CredentialMode, Spark, Workload};
 
 /// The workload's own fields first, as the contract names them.
 #[derive(Serialize)]
@@ -100,6 +100,7 @@ fn text(resolved: &Resolved, value: &serde_json::Value, listeners: &[Listener]) 
         let (name, rest) = listener.words();
         text.push_str(&format!("{:<28} {rest}\n", format!("listeners.{name}")));
     }
+    text.push_str(&format!("{}\n", spark(workload.spark.as_ref())));
     // As it should be, and no problem; but it may surprise.
     if let Some(note) = credentials::without(resolved) {
         text.push_str(&format!("\nnote\n  {note}\n"));
@@ -111,6 +112,21 @@ fn text(resolved: &Resolved, value: &serde_json::Value, listeners: &[Listener]) 
         }
     }
     text
+}
+
+/// Where executors find a driver of this container.
+fn spark(spark: Option<&Spark>) -> String {
+    let Some(spark) = spark else {
+        return "spark: nothing is delivered: spark.mode is off".to_owned();
+    };
+    let Some(address) = &spark.address else {
+        return format!("spark: no address for a driver: {}", spark.why);
+    };
+    let ports = match (spark.driver_ports, spark.block_ports) {
+        (Some(driver), Some(blocks)) => format!("RPC {driver}, blocks {blocks}"),
+        _ => "any free ports".to_owned(),
+    };
+    format!("spark: a driver here is {address} ({}), {ports}", spark.why)
 }
 
 fn lines(text: &mut String, name: &str, value: &serde_json::Value) {

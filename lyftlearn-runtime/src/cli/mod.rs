@@ -13,6 +13,7 @@ mod metrics;
 mod output;
 mod run;
 mod snapshot;
+mod spark;
 mod streams;
 mod usage;
 
@@ -77,6 +78,7 @@ fn command(
         usage::Subcommand::Credentials => credentials::credentials(words),
         #[cfg(feature = "agent")]
         usage::Subcommand::Metrics => metrics::metrics(words),
+        usage::Subcommand::Spark => spark::spark(words),
         usage::Subcommand::Help => {
             usage::nothing_more(&mut words)?;
             output::data(usage::HELP.as_bytes())?;

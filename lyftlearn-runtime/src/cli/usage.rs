@@ -38,11 +38,18 @@ usage:
       The platform's identity as credential_process JSON.
   lyftlearn-runtime metrics
       What Prometheus would be shown now, as text.
+  lyftlearn-runtime spark listen [SECONDS]
+      Takes the ports of [spark] as a Spark driver would, prints the command to run where the
+      executors are, and ends when each was reached: 0, or 1 after 60 seconds, or SECONDS.
+  lyftlearn-runtime spark reach ADDRESS:PORTS
+      Where the executors are: connects to a driver's ports, all at once, for 3 seconds. Exit
+      code 1 when one is not reached, with the fix.
 
 examples:
   ENTRYPOINT [\"lyftlearn-runtime\", \"run\", \"--\"]
   kubectl exec POD -- lyftlearn-runtime exec python3
   docker run IMAGE bash -c 'lyftlearn-runtime inspect'
+  kubectl run --rm -i --image IMAGE --restart Never reach -- lyftlearn-runtime spark reach 10.77.1.2:20000-20031
 
 LYFTLEARN_RUNTIME=off makes run and exec do nothing but start PROGRAM.
 
@@ -63,6 +70,7 @@ pub(super) enum Subcommand {
     Credentials,
     #[cfg(feature = "agent")]
     Metrics,
+    Spark,
     Help,
     Version,
 }
@@ -179,6 +187,7 @@ pub(super) fn subcommand(words: &mut Parser) -> Result<Subcommand, Error> {
             Some("credentials") => Subcommand::Credentials,
             #[cfg(feature = "agent")]
             Some("metrics") => Subcommand::Metrics,
+            Some("spark") => Subcommand::Spark,
             Some("help") => Subcommand::Help,
             _ => {
                 let word = word.to_string_lossy().into_owned();

@@ -15,6 +15,9 @@ pub(crate) const PID_NAMESPACE: &str = "/proc/self/ns/pid";
 /// A process's pid and start, its own here.
 pub(crate) const PROCESSES: &str = "/proc";
 pub(crate) const OWN_PROCESS: &str = "/proc/self/stat";
+/// How long the machine runs.
+#[cfg(feature = "cli")]
+pub(crate) const UPTIME: &str = "/proc/uptime";
 pub(crate) const HOSTNAME_FILE: &str = "/proc/sys/kernel/hostname";
 pub(crate) const HOSTNAME: &str = "HOSTNAME";
 #[cfg(feature = "cli")]
@@ -39,7 +42,7 @@ pub(crate) const TCP_SOCKETS: &[&str] = &["/proc/net/tcp", "/proc/net/tcp6"];
 #[cfg(feature = "cli")]
 pub(crate) const UDP_SOCKETS: &[&str] = &["/proc/net/udp", "/proc/net/udp6"];
 /// This process's open files by number.
-#[cfg(all(feature = "agent", feature = "cli"))]
+#[cfg(feature = "cli")]
 pub(crate) const OWN_FILES: &str = "/proc/self/fd";
 pub(crate) const INTERFACES: &str = "/sys/class/net";
 

@@ -15,6 +15,7 @@ pub(crate) mod protected;
 pub(crate) mod runtime;
 pub(crate) mod sagemaker;
 pub(crate) mod secrets;
+pub(crate) mod spark;
 pub(crate) mod statsd;
 #[cfg(all(feature = "agent", feature = "cli"))]
 pub(crate) mod statsd_metrics;

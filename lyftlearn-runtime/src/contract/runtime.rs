@@ -52,6 +52,7 @@ pub(crate) const SUBCOMMANDS: &[&str] = &[
     "doctor",
     "credentials",
     "metrics",
+    "spark",
 ];
 /// Where the run directory is made when it can be.
 pub(crate) const RUN_DIR: &str = "/run/lyftlearn";

@@ -8,6 +8,7 @@ mod reason;
 mod run_dir;
 pub(crate) mod secrets;
 mod shutdown;
+mod spark;
 mod statsd;
 mod variables;
 
@@ -20,6 +21,7 @@ pub(crate) use reason::{Written, forget as forget_reason, write as write_reason}
 use run_dir::RunDir;
 pub(crate) use run_dir::{Keeper, Recipient};
 pub(crate) use shutdown::announce;
+pub(crate) use spark::spark;
 #[cfg(feature = "agent")]
 pub(crate) use statsd::write as write_statsd;
 pub(crate) use statsd::{Pointed, Ports, point};

@@ -16,6 +16,7 @@ mod mounts;
 #[cfg(feature = "cli")]
 mod network;
 mod process;
+mod routes;
 mod runtime;
 
 use std::borrow::Cow;
@@ -27,7 +28,8 @@ use std::time::{Duration, SystemTime};
 pub(crate) use files::Directory;
 pub(crate) use mounts::Mount;
 #[cfg(feature = "cli")]
-pub(crate) use network::{Listening, Transport};
+pub(crate) use network::{Connection, Listening, Transport};
+pub(crate) use routes::Interface;
 #[cfg(any(feature = "agent", feature = "cli"))]
 pub(crate) use runtime::Whose;
 
@@ -167,8 +169,7 @@ impl Facts {
             return Some(path);
         }
         // Below another root nobody stands anywhere.
-        let stands = self.root.as_deref() == Some(Path::new("/"));
-        stands.then(|| std::path::absolute(path).ok())?
+        self.is_here().then(|| std::path::absolute(path).ok())?
     }
 
     /// How many processors the affinity mask allows.

@@ -19,10 +19,22 @@ pub(crate) struct Listening {
     pub(crate) address: SocketAddr,
 }
 
+/// A TCP socket that somebody is connected to, or is about to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Connection {
+    pub(crate) here: SocketAddr,
+    pub(crate) there: SocketAddr,
+    /// Whether both have said so. If not, the other side has asked, and was answered.
+    pub(crate) established: bool,
+}
+
 /// The kernel's words for it (proc_net(5)): of TCP one that listens, of UDP one that is not
 /// connected.
 const TCP_LISTENS: &str = "0A";
 const UDP_UNCONNECTED: &str = "07";
+/// Of TCP one that is connected, and one that was asked for and has been answered.
+const TCP_ESTABLISHED: &str = "01";
+const TCP_ASKED: &str = "03";
 
 impl Facts {
     /// Everybody who listens; `None` where the kernel does not tell.
@@ -39,11 +51,63 @@ impl Facts {
                 if let Some(table) = table {
                     let table = String::from_utf8_lossy(&table).into_owned();
                     let all: &mut Vec<Listening> = found.get_or_insert_default();
-                    all.extend(read(&table, state).map(|address| Listening { transport, address }));
+                    let rows = rows(&table).filter(|row| row.state == state);
+                    all.extend(rows.map(|row| Listening {
+                        transport,
+                        address: row.here,
+                    }));
                 }
             }
         }
         found
+    }
+
+    /// Connections of TCP, and those that are being made; `None` where the kernel does not tell.
+    pub(crate) fn connections(&self) -> Option<Vec<Connection>> {
+        let connection = |row: Row<'_>| {
+            let established = row.state == TCP_ESTABLISHED;
+            (established || row.state == TCP_ASKED).then_some(Connection {
+                here: row.here,
+                there: row.there,
+                established,
+            })
+        };
+        let tables = self.tcp_tables()?;
+        let rows = tables.iter().flat_map(|table| rows(table));
+        Some(rows.filter_map(connection).collect())
+    }
+
+    /// The processes that listen at a port, as far as this user may see.
+    pub(crate) fn listeners_at(&self, port: u16) -> Vec<u32> {
+        let tables = self.tcp_tables().unwrap_or_default();
+        let rows = tables.iter().flat_map(|table| rows(table));
+        let of_port = rows.filter(|row| row.state == TCP_LISTENS && row.here.port() == port);
+        let sockets: Vec<String> = of_port
+            .filter_map(|row| Some(format!("socket:[{}]", row.inode?)))
+            .collect();
+        let holds = |pid: &u32| {
+            let directory = linux::OWN_FILES.replace("self", &pid.to_string());
+            let files = self.entries(&directory).unwrap_or_default();
+            files.iter().any(|file| {
+                let link = std::path::Path::new(&directory).join(file);
+                let link = self.below_root(&link).map(std::fs::read_link);
+                let link = link.and_then(Result::ok);
+                link.is_some_and(|link| sockets.iter().any(|socket| link.as_os_str() == &**socket))
+            })
+        };
+        let processes = self.processes().unwrap_or_default();
+        let mut found: Vec<u32> = processes.into_iter().filter(holds).collect();
+        found.sort_unstable();
+        found
+    }
+
+    fn tcp_tables(&self) -> Option<Vec<String>> {
+        let mut tables = Vec::new();
+        for path in linux::TCP_SOCKETS {
+            let table = self.file(path, limits::KERNEL_FILE_BYTES).ok()?;
+            tables.extend(table.map(|table| String::from_utf8_lossy(&table).into_owned()));
+        }
+        (!tables.is_empty()).then_some(tables)
     }
 }
 
@@ -62,16 +126,36 @@ fn is_all(all: IpAddr, one: IpAddr) -> bool {
     all.is_unspecified() && (all.is_ipv6() || one.is_ipv4())
 }
 
-/// The second column is the address, the fourth what the socket does.
-fn read(table: &str, state: &str) -> impl Iterator<Item = SocketAddr> {
-    table.lines().skip(1).filter_map(move |line| {
-        let mut columns = line.split_whitespace();
-        let address = columns.nth(1)?;
-        (columns.nth(1)? == state).then_some(())?;
-        let (ip, port) = address.split_once(':')?;
-        let port = u16::from_str_radix(port, 16).ok()?;
-        Some(SocketAddr::new(ip_of(ip)?, port))
+/// A socket's row.
+struct Row<'a> {
+    here: SocketAddr,
+    there: SocketAddr,
+    state: &'a str,
+    inode: Option<&'a str>,
+}
+
+/// Columns 2 to 4 and 10 of proc_net(5).
+fn rows(table: &str) -> impl Iterator<Item = Row<'_>> {
+    table.lines().skip(1).filter_map(|line| {
+        let mut columns = line.split_whitespace().skip(1);
+        let here = address_of(columns.next()?)?;
+        // Tables of what has no peer may have anything there.
+        let there = address_of(columns.next()?).unwrap_or(here);
+        let state = columns.next()?;
+        let inode = columns.nth(5);
+        Some(Row {
+            here,
+            there,
+            state,
+            inode,
+        })
     })
+}
+
+fn address_of(text: &str) -> Option<SocketAddr> {
+    let (ip, port) = text.split_once(':')?;
+    let port = u16::from_str_radix(port, 16).ok()?;
+    Some(SocketAddr::new(ip_of(ip)?, port))
 }
 
 /// Words of four bytes, each as this machine holds it.
@@ -129,6 +213,34 @@ mod tests {
             found,
             expected.map(|(transport, text)| (transport, text.to_owned()))
         );
+    }
+
+    #[test]
+    fn who_is_connected_and_who_asks_are_told_apart() {
+        let root = tempfile::tempdir().unwrap();
+        let facts = Facts::empty().with_root(root.path());
+        assert_eq!(facts.connections(), None);
+        let directory = root.path().join("proc/net");
+        std::fs::create_dir_all(&directory).unwrap();
+        // Three rows as a driver's JVM has them: listening, connected, and asked.
+        let table = "head\n   0: 0000000000000000FFFF000002014D0A:1BA6 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4711 1 0 100\n   1: 0000000000000000FFFF000002014D0A:1BA6 0000000000000000FFFF000002014E0A:9C40 01 00000000:00000000 02:000A7D2B 00000000     0        0 4712 2 0 20\n   2: 0000000000000000FFFF000002014D0A:1BB6 0000000000000000FFFF000003014E0A:9C41 03 00000000:00000000 01:00000064 00000003     0        0 0 1 0\n";
+        std::fs::write(directory.join("tcp6"), table).unwrap();
+        let shown: Vec<String> = (facts.connections().unwrap().iter())
+            .map(|one| format!("{} {} {}", one.here, one.there, one.established))
+            .collect();
+        let expected = [
+            "10.77.1.2:7078 10.78.1.2:40000 true",
+            "10.77.1.2:7094 10.78.1.3:40001 false",
+        ];
+        assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn a_listener_is_found_by_its_socket() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let here = Facts::empty().with_root("/");
+        let port = listener.local_addr().unwrap().port();
+        assert_eq!(here.listeners_at(port), [std::process::id()]);
     }
 
     #[test]

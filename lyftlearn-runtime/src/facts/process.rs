@@ -5,6 +5,10 @@ use std::collections::HashSet;
 use super::Facts;
 use crate::contract::{limits, linux};
 
+/// Clock ticks of a second, as the kernel tells them to all programs (`USER_HZ`).
+#[cfg(feature = "cli")]
+const TICKS: u64 = 100;
+
 impl Facts {
     /// This boot's identifier.
     pub(crate) fn boot(&self) -> Option<u128> {
@@ -33,6 +37,17 @@ impl Facts {
             Ok(Some(stat)) => alive(&String::from_utf8_lossy(&stat)) != Some((pid, started)),
             Err(_) => false,
         }
+    }
+
+    /// A process's name, and for how many seconds it runs.
+    #[cfg(feature = "cli")]
+    pub(crate) fn process(&self, pid: u32) -> Option<(String, u64)> {
+        let stat = self.kernel_text(&linux::OWN_PROCESS.replace("self", &pid.to_string()))?;
+        let (_, started) = alive(&stat)?;
+        let name = stat.split_once('(')?.1.rsplit_once(')')?.0.to_owned();
+        let uptime = self.kernel_text(linux::UPTIME)?;
+        let uptime: u64 = uptime.split('.').next()?.parse().ok()?;
+        Some((name, uptime.saturating_sub(started / TICKS)))
     }
 
     /// The numbers of all processes; `None` where they cannot be listed.
@@ -75,6 +90,8 @@ mod tests {
         // Larger than any pid.
         assert!(here.has_ended(1 << 22, started));
         assert!(here.processes().unwrap().contains(&pid));
+        let (name, seconds) = here.process(pid).unwrap();
+        assert!(!name.is_empty() && seconds < 3600, "{name} {seconds}");
         assert!(here.boot().is_some() && here.pid_namespace().is_some());
         assert_eq!(Facts::empty().own_process(), None);
     }

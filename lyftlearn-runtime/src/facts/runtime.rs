@@ -82,7 +82,7 @@ impl Facts {
     }
 
     /// Locks, namespaces and descriptors are this machine's, wherever files are read.
-    fn is_here(&self) -> bool {
+    pub(crate) fn is_here(&self) -> bool {
         self.root.as_deref() == Some(Path::new("/"))
     }
 

@@ -10,7 +10,8 @@ use super::secrets::Obtained;
 use super::statsd;
 use crate::contract::{aws, linux};
 use crate::deliver::{
-    Environment, Layers, Pointed, Presented, SecretVariable, changes, delivered, environment, point,
+    Environment, Layers, Pointed, Presented, SecretVariable, changes, delivered, environment,
+    point, spark,
 };
 use crate::error::Error;
 use crate::facts::Facts;
@@ -43,6 +44,7 @@ impl Gathered {
         let image = platform::image_variables(facts)?;
         let credentials = changes(presented, found(facts, &image, variables));
         let statsd = point(pointed, found(facts, &image, variables));
+        let spark = spark(workload.spark.as_ref(), found(facts, &image, variables));
         let documents = variables.iter().map(|variable| {
             (
                 OsString::from(&variable.name),
@@ -55,13 +57,13 @@ impl Gathered {
         let inherited: Vec<String> = inherited.map(|name| (*name).to_owned()).collect();
         let ours = delivered.iter().cloned();
         let ours = ours.chain(region(facts, workload)).chain(credentials.set);
-        let ours = ours.chain(statsd.set);
+        let ours = ours.chain(statsd.set).chain(spark.set);
         Ok(Self {
             image,
             documents: documents.collect(),
             ours: ours.collect(),
             optional: optional.to_vec(),
-            taken: [credentials.taken, statsd.taken, inherited].concat(),
+            taken: [credentials.taken, statsd.taken, spark.taken, inherited].concat(),
             secrets: Vec::new(),
         })
     }

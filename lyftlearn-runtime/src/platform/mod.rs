@@ -21,6 +21,7 @@ mod reason;
 mod resources;
 mod routes;
 mod sagemaker;
+mod spark;
 mod topology;
 mod variables;
 
@@ -44,6 +45,8 @@ pub(crate) use originals::Originals;
 pub(crate) use profile::{Competing, of_nowhere as profiles_of_nowhere};
 #[cfg(feature = "cli")]
 pub(crate) use reason::{ReasonLimit, reason_file, shows_the_log_instead};
+#[cfg(feature = "cli")]
+pub(crate) use spark::{PROBLEM as SPARK_PROBLEM, is_meant as spark_is_meant};
 pub use variables::DocumentVariable;
 #[cfg(feature = "cli")]
 pub(crate) use variables::image as image_variables;
@@ -269,6 +272,7 @@ pub(crate) fn read(
     let (credentials, credential_plan) =
         credentials::read(&world, detection, &part.job, &mut problems);
     let export = routes::read(&world, detection, &part.job, &part.topology, &mut problems);
+    let spark = spark::read(&world, &mut problems);
     let workload = Workload {
         platform: detection.platform,
         flavor: detection.flavor,
@@ -291,6 +295,7 @@ pub(crate) fn read(
                 .map(|secret| secret.name.clone())
                 .collect(),
         },
+        spark,
     };
     let originals = originals::read(&world, &workload, part.documents, order)?;
     Ok(Reading {

@@ -13,6 +13,7 @@ mod outcome;
 mod program;
 mod protected;
 pub(crate) mod secrets;
+pub(crate) mod spark;
 
 use std::collections::BTreeMap;
 
@@ -52,7 +53,7 @@ const BEFORE_METRICS: [&[Key]; 5] = [
     documents::KEYS,
 ];
 const METRICS: &[&[Key]] = routes::SECTIONS;
-const AFTER_METRICS: [&[Key]; 2] = [outcome::KEYS, secrets::KEYS];
+const AFTER_METRICS: [&[Key]; 3] = [outcome::KEYS, secrets::KEYS, spark::KEYS];
 
 const SECTIONS: usize = BEFORE_METRICS.len() + METRICS.len() + AFTER_METRICS.len();
 
@@ -136,6 +137,8 @@ pub(crate) struct Settings {
     /// How long a start may wait for them, in seconds.
     pub(crate) secrets_deadline: u32,
     pub(crate) confidant: secrets::Confidant,
+    /// A Spark driver's network.
+    pub(crate) spark: spark::Settings,
     /// Which layer set each key that is set.
     pub(crate) sources: BTreeMap<&'static str, String>,
     /// Every value of every layer, low to high.
@@ -261,6 +264,7 @@ impl Settings {
             secrets,
             secrets_deadline: from.value("secrets.deadline", seconds),
             confidant: secrets::Confidant::read(&mut from),
+            spark: spark::Settings::read(&mut from),
             sources: BTreeMap::new(),
             layers: Vec::new(),
             service_links: Vec::new(),

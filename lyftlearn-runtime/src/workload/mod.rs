@@ -6,6 +6,7 @@ mod conventions;
 mod credential_plan;
 mod hyperparameters;
 mod pieces;
+mod spark;
 mod texts;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,8 @@ pub use hyperparameters::Hyperparameters;
 pub(crate) use hyperparameters::{JSON, NUMBER, TRUTH, WHOLE_NUMBER};
 pub(crate) use hyperparameters::{as_bool, as_float, as_int, as_json, nearest};
 pub(crate) use pieces::{Piece, Pieces};
+pub(crate) use spark::host as spark_host;
+pub use spark::{Malformed, Network, PortRange, Spark};
 pub use texts::Texts;
 
 /// Who started the container.
@@ -165,6 +168,9 @@ pub struct Workload {
     pub metrics: Metrics,
     /// The declared secrets.
     pub secrets: Secrets,
+    /// How executors elsewhere find a Spark driver of this container; `None` where the setting
+    /// `spark.mode` says `off`.
+    pub spark: Option<Spark>,
 }
 
 /// The job's names.

@@ -8,6 +8,7 @@ mod paths;
 mod peers;
 mod region;
 mod secrets;
+mod spark;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use super::output;
 use super::usage;
 use crate::error::Error;
 use crate::facts::Facts;
+use crate::platform::SPARK_PROBLEM;
 use crate::resolve::{Resolved, resolve};
 
 /// Nothing is waited for longer, whatever hangs.
@@ -118,6 +120,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("secrets", secrets::check),
     ("metrics", metrics::check),
     ("region", region::check),
+    ("spark", spark::check),
 ];
 
 pub(super) fn doctor(mut words: Parser) -> Result<u8, Error> {
@@ -184,6 +187,8 @@ fn detection(patient: &Patient) -> Vec<Finding> {
         workload.role.as_str()
     );
     let problems = patient.resolved.problems.iter();
+    // The check of that name has them.
+    let problems = problems.filter(|problem| !problem.starts_with(SPARK_PROBLEM));
     std::iter::once(Finding::new("detection", Verdict::Ok, found))
         .chain(problems.map(|problem| Finding::new("detection", Verdict::Note, problem)))
         .collect()

@@ -81,6 +81,7 @@ const HARMLESS: &[&str] = &[
     "variables.SM_NETWORK_INTERFACE_NAME",
     "variables.SM_RESOURCE_CONFIG",
     "variables.SM_TRAINING_ENV",
+    "variables.SPARK_LOCAL_HOSTNAME",
     "variables.TRAINING_JOB_*",
     "variables._",
 ];

@@ -82,6 +82,14 @@ fn documented(name: &str) -> &'static [&'static str] {
         "confidant.url" => &["\"https://confidant.example.com\""],
         "confidant.auth_key" => &["\"alias/authnz\""],
         "confidant.from" | "confidant.to" => &["\"ranking\""],
+        "spark.ports" => &["\"7078-7109\"", "\"20000-20001\""],
+        "spark.executors" => &["\"10.78.0.0/16\"", "\"10.78.1.2\"", "\"fd78::/64\""],
+        "spark.address" => &[
+            "\"10.77.1.2\"",
+            "\"fd77::2\"",
+            "\"[fd77::2]\"",
+            "\"driver.example.com\"",
+        ],
         "confidant.region" => &["\"us-east-1\""],
         _ => &[],
     }

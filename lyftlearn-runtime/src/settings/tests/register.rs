@@ -150,6 +150,10 @@ fn defaults_are_these() {
         confidant.to: none
         confidant.user_type = service
         confidant.region: the region of the job
+        spark.ports: none: Spark picks free ports
+        spark.executors: none: the default route decides
+        spark.address: the address from which this container reaches the executors
+        spark.mode = auto
         env: the secret's name in upper case, with `_` for other characters; none for a bundle
         env_prefix: CREDENTIALS_ for a bundle, else none
         file = false

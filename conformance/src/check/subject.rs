@@ -1,0 +1,248 @@
+//! The image under check, and everything that was found out about it so far.
+//!
+//! Several checks look at one training, one server, one view. Each of those is made when the first
+//! check asks for it, and kept.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use super::running::{self, Served, Started, Trained};
+use super::{Need, image};
+use crate::engine::call::Stop;
+use crate::engine::session::Session;
+use crate::files::Entry;
+use crate::image_toml::{ImageToml, ServedModel};
+use crate::layout::Image;
+use crate::place::{Input, Model, Place, Word};
+use crate::probe::program::View;
+use crate::trouble::{Result, cannot};
+
+/// What is checked.
+#[derive(Debug)]
+pub struct Subject {
+    /// Its configuration and files.
+    pub image: Image,
+    /// `image.toml`
+    pub toml: ImageToml,
+    /// The engine; `None` for an archive.
+    pub session: Option<Session>,
+    /// As the engine knows the image.
+    pub id: String,
+    /// `train` and `serve`, if the image claims them.
+    pub roles: Vec<Word>,
+    /// An interrupt.
+    pub stop: Stop,
+    /// The day, `2027-03-31`.
+    pub today: String,
+    /// How long a training or a start may take at most, from the command line.
+    pub limit: Option<Duration>,
+    /// The architecture that containers run on.
+    pub architecture: String,
+    started: [OnceLock<Result<Started>>; PLACES * 2],
+    trained: [OnceLock<Result<Trained>>; PLACES],
+    served: [OnceLock<Result<Served>>; PLACES],
+    by_argument: OnceLock<Result<running::ByArgument>>,
+}
+
+const PLACES: usize = Place::ALL.len();
+
+impl Subject {
+    /// An image, of which nothing is known but its files.
+    #[must_use]
+    pub fn new(image: Image, toml: ImageToml, architecture: &str) -> Self {
+        let roles = image::roles(&image, &toml);
+        Self {
+            image,
+            toml,
+            session: None,
+            id: String::new(),
+            roles,
+            stop: Stop::default(),
+            today: String::new(),
+            limit: None,
+            architecture: architecture.to_owned(),
+            started: [const { OnceLock::new() }; PLACES * 2],
+            trained: [const { OnceLock::new() }; PLACES],
+            served: [const { OnceLock::new() }; PLACES],
+            by_argument: OnceLock::new(),
+        }
+    }
+
+    /// The profiles that are checked without `--profile`.
+    #[must_use]
+    pub fn profiles(&self) -> Vec<String> {
+        if !self.toml.profiles.is_empty() {
+            return self.toml.profiles.clone();
+        }
+        let mut profiles = vec!["base".to_owned()];
+        for (word, profile) in [(Word::Train, "training"), (Word::Serve, "serving")] {
+            if self.roles.contains(&word) {
+                profiles.push(profile.to_owned());
+            }
+        }
+        profiles
+    }
+
+    /// Which of the needs is not there, as a reason.
+    #[must_use]
+    pub fn lacks(&self, needs: &[Need]) -> Option<String> {
+        needs.iter().find_map(|need| {
+            let (there, reason) = match need {
+                Need::Engine => (
+                    self.session.is_some(),
+                    "no engine: an archive's containers are not started",
+                ),
+                Need::Runtime => (
+                    image::has_runtime(&self.image.config.config),
+                    "lyftlearn-runtime is not this image's entry point",
+                ),
+                Need::Training => (
+                    self.roles.contains(&Word::Train),
+                    "the image has no command for `train`, and image.toml claims no role training",
+                ),
+                Need::Serving => (
+                    self.roles.contains(&Word::Serve),
+                    "the image has no command for `serve`, and image.toml claims no role serving",
+                ),
+                Need::TrainSection => (self.toml.train.is_some(), "image.toml has no [train]"),
+                Need::ServeSection => (self.toml.serve.is_some(), "image.toml has no [serve]"),
+            };
+            (!there).then(|| reason.to_owned())
+        })
+    }
+
+    /// The engine.
+    ///
+    /// # Errors
+    ///
+    /// When there is none.
+    pub fn session(&self) -> Result<&Session> {
+        match &self.session {
+            Some(session) => Ok(session),
+            None => cannot("no engine"),
+        }
+    }
+
+    /// How long something may take.
+    #[must_use]
+    pub fn limit(&self, seconds: u64) -> Duration {
+        let own = Duration::from_secs(seconds);
+        self.limit.map_or(own, |limit| own.min(limit))
+    }
+
+    /// The team's job, with other hyperparameters in place of the good ones where they are given.
+    ///
+    /// # Errors
+    ///
+    /// When a channel's directory cannot be read.
+    pub fn job(&self, other: Option<&[(String, String)]>) -> Result<Input> {
+        let mut input = Input::default();
+        if let Some(train) = &self.toml.train {
+            input.hyperparameters = train.hyperparameters.clone();
+            for (name, value) in other.unwrap_or_default() {
+                input.hyperparameters.retain(|(known, _)| known != name);
+                input.hyperparameters.push((name.clone(), value.clone()));
+            }
+            for (name, directory) in &train.channels {
+                input
+                    .channels
+                    .push((name.clone(), Entry::tree(directory, ".")?));
+            }
+        }
+        Ok(input)
+    }
+
+    /// The team's model to serve.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read, or the training that is to make it failed.
+    pub fn model(&self) -> Result<Input> {
+        let model = match self
+            .toml
+            .serve
+            .as_ref()
+            .and_then(|serve| serve.model.as_ref())
+        {
+            None => Model::None,
+            Some(ServedModel::Directory(directory)) => Model::Files(Entry::tree(directory, ".")?),
+            Some(ServedModel::Trained) => {
+                let trained = self.trained(Place::SagemakerTraining)?;
+                if trained.ended.code != Some(0) {
+                    return cannot(
+                        "the training whose model is to be served failed: see train.completes",
+                    );
+                }
+                Model::Trained(trained.container.volumes[0].clone())
+            }
+        };
+        Ok(Input {
+            model,
+            ..Input::default()
+        })
+    }
+
+    /// The image started in a place, with the probe as its program.
+    ///
+    /// # Errors
+    ///
+    /// When the engine cannot.
+    pub fn started(&self, place: Place, word: Word) -> Result<&Started> {
+        let cell = &self.started[place as usize * 2 + word as usize];
+        cell.get_or_init(|| running::start(self, place, word))
+            .as_ref()
+            .map_err(Clone::clone)
+    }
+
+    /// The image's own training in a place, ended.
+    ///
+    /// # Errors
+    ///
+    /// When the engine cannot.
+    pub fn trained(&self, place: Place) -> Result<&Trained> {
+        let cell = &self.trained[place as usize];
+        cell.get_or_init(|| running::train(self, place, None))
+            .as_ref()
+            .map_err(Clone::clone)
+    }
+
+    /// The image's own server in a place, asked, put under load and stopped.
+    ///
+    /// # Errors
+    ///
+    /// When the engine cannot.
+    pub fn served(&self, place: Place) -> Result<&Served> {
+        let cell = &self.served[place as usize];
+        cell.get_or_init(|| running::serve(self, place))
+            .as_ref()
+            .map_err(Clone::clone)
+    }
+
+    /// Whether the entry point starts the program that its arguments name.
+    ///
+    /// # Errors
+    ///
+    /// When the engine cannot.
+    pub fn by_argument(&self) -> Result<&running::ByArgument> {
+        self.by_argument
+            .get_or_init(|| running::by_argument(self))
+            .as_ref()
+            .map_err(Clone::clone)
+    }
+
+    /// The views that were taken.
+    #[must_use]
+    pub fn views(&self) -> Vec<(Place, Word, View)> {
+        let mut views = Vec::new();
+        for place in Place::ALL {
+            for word in [Word::Train, Word::Serve] {
+                if let Some(Ok(started)) = self.started[*place as usize * 2 + word as usize].get()
+                    && let Some(view) = &started.view
+                {
+                    views.push((*place, word, view.clone()));
+                }
+            }
+        }
+        views
+    }
+}

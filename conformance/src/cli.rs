@@ -1,0 +1,170 @@
+//! The command line: what can be asked for, and the variable of each option.
+
+pub(crate) mod check;
+pub(crate) mod demo;
+pub(crate) mod other;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "lyftlearn-conformance",
+    version,
+    about = "Checks that an image trains on SageMaker and serves on Kubernetes, and says what to mend.",
+    after_help = "exit codes: 0 every check of level must passed; 1 at least one did not; 2 the command line or image.toml is wrong;\n3 the image could not be checked; 130 and 143 interrupted"
+)]
+pub(crate) struct Line {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) what: What,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum What {
+    /// Checks an image
+    Check(Box<Check>),
+    /// Starts an image as one platform does, and leaves it running
+    Run(Run),
+    /// Shows every check: id, level, profile, what it needs
+    List {
+        /// The form of the list
+        #[arg(long, value_enum, default_value_t = Form::Text, env = "LYFTLEARN_CONFORMANCE_FORMAT")]
+        format: Form,
+    },
+    /// Says why a check exists, how it is measured and how a failure is mended
+    Explain {
+        /// A check's id, such as image.user
+        id: String,
+    },
+    /// Prints a commented image.toml, filled in from an image
+    Init {
+        /// The image; without it nothing is filled in
+        image: Option<String>,
+        #[command(flatten)]
+        with: With,
+    },
+    /// Shows a run that is over in other forms, or what changed between two
+    Report {
+        /// What check wrote with --json
+        file: PathBuf,
+        /// An older one to compare with
+        #[arg(long, value_name = "OLD.json", env = "LYFTLEARN_CONFORMANCE_COMPARE")]
+        compare: Option<PathBuf>,
+        #[command(flatten)]
+        files: Files,
+    },
+    /// Prints completions for a shell
+    Completions {
+        /// bash, zsh, fish, …
+        shell: clap_complete::Shell,
+    },
+    /// Tells the story of the example in this project's own checkout: trained, served, compared
+    Demo(demo::Demo),
+}
+
+/// `check`
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// A reference that the engine has or can pull, oci:DIR, oci-archive:FILE or docker-archive:FILE
+    pub(crate) image: String,
+    /// What the team says of the image
+    #[arg(long, value_name = "FILE", env = "LYFTLEARN_CONFORMANCE_FILE")]
+    pub(crate) file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) with: With,
+    /// Only checks of this profile (base, training, serving, restricted); may be repeated
+    #[arg(long, value_name = "NAME", env = "LYFTLEARN_CONFORMANCE_PROFILE", value_parser = ["base", "training", "serving", "restricted"])]
+    pub(crate) profile: Vec<String>,
+    /// Only checks whose id matches, such as 'image.*'; may be repeated
+    #[arg(long, value_name = "PATTERN", env = "LYFTLEARN_CONFORMANCE_ONLY")]
+    pub(crate) only: Vec<String>,
+    /// No checks whose id matches; may be repeated
+    #[arg(long, value_name = "PATTERN", env = "LYFTLEARN_CONFORMANCE_SKIP")]
+    pub(crate) skip: Vec<String>,
+    /// Checks of level should fail the run too, and so do skipped ones
+    #[arg(long, env = "LYFTLEARN_CONFORMANCE_STRICT", value_parser = clap::builder::FalseyValueParser::new())]
+    pub(crate) strict: bool,
+    /// How many checks run at once
+    #[arg(long, value_name = "N", default_value_t = 2, env = "LYFTLEARN_CONFORMANCE_JOBS", value_parser = clap::value_parser!(u8).range(1..=32))]
+    pub(crate) jobs: u8,
+    /// How long one start, training or wait may take at most
+    #[arg(long, value_name = "SECONDS", env = "LYFTLEARN_CONFORMANCE_TIMEOUT", value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub(crate) timeout: Option<u32>,
+    /// The form of the results on stdout
+    #[arg(long, value_enum, default_value_t = Form::Text, env = "LYFTLEARN_CONFORMANCE_FORMAT")]
+    pub(crate) format: Form,
+    #[command(flatten)]
+    pub(crate) files: Files,
+    /// Writes all of it as JSON
+    #[arg(long, value_name = "FILE", env = "LYFTLEARN_CONFORMANCE_JSON")]
+    pub(crate) json: Option<PathBuf>,
+    /// Leaves containers and volumes there, to look at
+    #[arg(long, env = "LYFTLEARN_CONFORMANCE_KEEP", value_parser = clap::builder::FalseyValueParser::new())]
+    pub(crate) keep: bool,
+}
+
+/// `run`
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// sagemaker-training, sagemaker-hosting, sagemaker-multi-container, kubernetes-pod, kubernetes-job, kubernetes-restricted or bare
+    pub(crate) place: String,
+    /// A reference that the engine has or can pull
+    pub(crate) image: String,
+    /// What the team says of the image
+    #[arg(long, value_name = "FILE", env = "LYFTLEARN_CONFORMANCE_FILE")]
+    pub(crate) file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) with: With,
+    /// What the container is started with instead of train or serve
+    #[arg(last = true)]
+    pub(crate) words: Vec<String>,
+}
+
+/// With what an image is looked at.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct With {
+    /// The container engine
+    #[arg(long, value_enum, default_value_t = Which::Auto, env = "LYFTLEARN_CONFORMANCE_ENGINE")]
+    pub(crate) engine: Which,
+    /// Pulls nothing
+    #[arg(long, env = "LYFTLEARN_CONFORMANCE_OFFLINE", value_parser = clap::builder::FalseyValueParser::new())]
+    pub(crate) offline: bool,
+    /// Which image of a layout or archive with several
+    #[arg(long, value_name = "PLATFORM", env = "LYFTLEARN_CONFORMANCE_PLATFORM", value_parser = ["linux/amd64", "linux/arm64"])]
+    pub(crate) platform: Option<String>,
+}
+
+/// Further files to write.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Files {
+    /// Writes JUnit's XML
+    #[arg(long, value_name = "FILE", env = "LYFTLEARN_CONFORMANCE_JUNIT")]
+    pub(crate) junit: Option<PathBuf>,
+    /// Writes a page for a browser
+    #[arg(long, value_name = "FILE", env = "LYFTLEARN_CONFORMANCE_HTML")]
+    pub(crate) html: Option<PathBuf>,
+}
+
+/// Which engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Which {
+    /// The one that has the image; podman before docker
+    Auto,
+    /// podman
+    Podman,
+    /// docker
+    Docker,
+}
+
+/// The form of results on stdout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Form {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}

@@ -1,0 +1,255 @@
+//! `check`: reads the image, runs the checks, writes the reports.
+
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::{Check, Files, Form, Which, With};
+use lyftlearn_conformance::check::{self, Choice, Subject};
+use lyftlearn_conformance::engine::Engine;
+use lyftlearn_conformance::engine::call::Stop;
+use lyftlearn_conformance::engine::image;
+use lyftlearn_conformance::engine::session::Session;
+use lyftlearn_conformance::image_toml::{self, ImageToml};
+use lyftlearn_conformance::layout::{self, Image, Reference};
+use lyftlearn_conformance::report::{self, Report};
+use lyftlearn_conformance::trouble::{Result, Trouble};
+
+/// Runs it.
+pub(crate) fn run(line: &Check) -> Result<ExitCode> {
+    let stop = Stop::on_signals()?;
+    let began = Instant::now();
+    let started = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    let started = report::moment(started.as_secs());
+    wrong_patterns(line)?;
+    let toml = line
+        .file
+        .as_deref()
+        .map(|path| image_toml::read(path, &ids()))
+        .transpose()?
+        .unwrap_or_default();
+    let found = find(&line.image, &line.with, &stop)?;
+    let mut subject = subject(&found, toml, &line.with, &stop)?;
+    subject.today = started[..10].to_owned();
+    subject.limit = line
+        .timeout
+        .map(|seconds| Duration::from_secs(seconds.into()));
+    let profiles = if line.profile.is_empty() {
+        subject.profiles()
+    } else {
+        line.profile.clone()
+    };
+    let choice = Choice {
+        profiles,
+        only: line.only.clone(),
+        skip: line.skip.clone(),
+    };
+    let checks = choice.checks();
+    if let Some(engine) = found.engine()
+        && checks
+            .iter()
+            .any(|check| check.needs.contains(&check::Need::Engine))
+    {
+        subject.session = Some(Session::open(engine, &stop, line.keep)?);
+    }
+    let bar = bar(checks.len() as u64);
+    let findings = check::run(&subject, &checks, line.jobs.into(), &|id| {
+        bar.set_message(id);
+        bar.inc(1);
+    });
+    bar.finish_and_clear();
+    let findings = findings?;
+    let report = Report {
+        format: 1,
+        checker: env!("CARGO_PKG_VERSION").to_owned(),
+        image: report::Image {
+            reference: line.image.clone(),
+            digest: subject.image.digest.clone(),
+            architecture: subject.image.config.architecture.clone(),
+            layers: subject
+                .image
+                .layers
+                .iter()
+                .map(|layer| layer.bytes)
+                .collect(),
+            files: subject.image.tree.len(),
+        },
+        engine: found.engine().map(|engine| engine.program().to_owned()),
+        strict: line.strict,
+        started,
+        seconds: began.elapsed().as_secs_f64(),
+        views: views(&subject),
+        findings,
+    };
+    // The reports come after the containers are gone: a full disk must not leave any behind.
+    drop(subject);
+    let json =
+        serde_json::to_string_pretty(&report).map_err(|err| Trouble::Cannot(err.to_string()))?;
+    if let Some(path) = &line.json {
+        written(path, &json)?;
+    }
+    others(&report, &line.files)?;
+    match line.format {
+        Form::Text => print(&report::text::whole(&report))?,
+        Form::Json => print(&json)?,
+    }
+    Ok(ExitCode::from(report.exit_code()))
+}
+
+/// A pattern that means no check would check nothing, and pass.
+fn wrong_patterns(line: &Check) -> Result<()> {
+    let wrong: Vec<String> = line
+        .only
+        .iter()
+        .chain(&line.skip)
+        .filter(|pattern| {
+            !check::CHECKS
+                .iter()
+                .any(|check| image_toml::matches(pattern, check.id))
+        })
+        .map(|pattern| format!("no check is called {pattern}; `list` shows all"))
+        .collect();
+    if wrong.is_empty() {
+        Ok(())
+    } else {
+        Err(Trouble::Wrong(wrong))
+    }
+}
+
+/// The ids of all checks.
+pub(crate) fn ids() -> Vec<&'static str> {
+    check::CHECKS.iter().map(|check| check.id).collect()
+}
+
+fn views(subject: &Subject) -> Vec<report::Seen> {
+    let seen = subject.views().into_iter();
+    seen.map(|(place, word, view)| report::Seen {
+        place: place.name().to_owned(),
+        word: word.text().to_owned(),
+        view,
+    })
+    .collect()
+}
+
+/// JUnit and HTML.
+pub(crate) fn others(report: &Report, files: &Files) -> Result<()> {
+    if let Some(path) = &files.junit {
+        written(
+            path,
+            &report::junit::whole(report).map_err(Trouble::Cannot)?,
+        )?;
+    }
+    if let Some(path) = &files.html {
+        written(path, &report::html::whole(report))?;
+    }
+    Ok(())
+}
+
+fn written(path: &Path, text: &str) -> Result<()> {
+    std::fs::write(path, text)
+        .map_err(|err| Trouble::Cannot(format!("cannot write {}: {err}", path.display())))
+}
+
+/// On stdout, with colours where they are wanted.
+pub(crate) fn print(text: &str) -> Result<()> {
+    let mut stdout = anstream::stdout();
+    let written = stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush());
+    written.map_err(|err| Trouble::Cannot(format!("cannot write to stdout: {err}")))
+}
+
+fn bar(length: u64) -> ProgressBar {
+    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    if !std::io::stderr().is_terminal() || dumb {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{spinner} {pos}/{len} {msg} ({elapsed})");
+    let bar =
+        ProgressBar::new(length).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar.enable_steady_tick(Duration::from_millis(100));
+    bar
+}
+
+/// Where an image is.
+pub(crate) enum Found {
+    /// In an engine, under this id.
+    Engine(Engine, String),
+    /// On disk.
+    Disk(Reference),
+}
+
+impl Found {
+    /// Its engine.
+    pub(crate) fn engine(&self) -> Option<Engine> {
+        match self {
+            Self::Engine(engine, _) => Some(*engine),
+            Self::Disk(_) => None,
+        }
+    }
+}
+
+/// Finds it, and pulls it where it must be.
+pub(crate) fn find(image: &str, with: &With, stop: &Stop) -> Result<Found> {
+    let reference = Reference::of(image);
+    let Reference::Engine(name) = &reference else {
+        return Ok(Found::Disk(reference));
+    };
+    let id = |engine: Engine, offline: bool| -> Result<String> {
+        let about = image::inspect(engine, name, offline, stop)?;
+        Ok(about["Id"].as_str().unwrap_or(name).to_owned())
+    };
+    let answering: Vec<Engine> = match with.engine {
+        Which::Podman => vec![Engine::Podman],
+        Which::Docker => vec![Engine::Docker],
+        Which::Auto => [Engine::Podman, Engine::Docker]
+            .into_iter()
+            .filter(|engine| image::answers(*engine, stop))
+            .collect(),
+    };
+    stop.check()?;
+    // The one that has it already; else the first pulls it.
+    for engine in &answering {
+        if let Ok(id) = id(*engine, true) {
+            return Ok(Found::Engine(*engine, id));
+        }
+    }
+    match answering.first() {
+        None => Err(Trouble::Cannot(
+            "neither podman nor docker answers here; an archive can be checked without: docker-archive:FILE".to_owned(),
+        )),
+        Some(engine) => Ok(Found::Engine(*engine, id(*engine, with.offline)?)),
+    }
+}
+
+/// Reads the image's files.
+pub(crate) fn subject(found: &Found, toml: ImageToml, with: &With, stop: &Stop) -> Result<Subject> {
+    let native = if cfg!(target_arch = "aarch64") {
+        "arm64"
+    } else {
+        "amd64"
+    };
+    let architecture = with
+        .platform
+        .as_deref()
+        .map_or(native, |platform| platform.trim_start_matches("linux/"));
+    let image: Image = match found {
+        Found::Engine(engine, id) => image::saved(*engine, id, stop)?,
+        Found::Disk(Reference::Layout(directory)) => layout::of_directory(directory, architecture)?,
+        Found::Disk(Reference::Archive(file)) => layout::of_archive(file, architecture)?,
+        Found::Disk(Reference::Engine(_)) => {
+            unreachable!("an engine's image is found in the engine")
+        }
+    };
+    let mut subject = Subject::new(image, toml, architecture);
+    if let Found::Engine(_, id) = found {
+        subject.id.clone_from(id);
+    }
+    subject.stop = stop.clone();
+    Ok(subject)
+}

@@ -1,0 +1,76 @@
+//! What this binary does inside of containers.
+//!
+//! As the *helper* it holds a container's network, fills and reads its volumes, and is the client of
+//! its server. As the *program* it takes the place of the image's own and tells what a program sees.
+
+pub mod helper;
+pub mod http;
+pub mod program;
+
+use std::io::Write;
+
+use serde::Serialize;
+
+/// Where the probe is in an image's container.
+pub const PATH: &str = "/.conformance/probe";
+
+/// Runs one word of the probe's; its exit code, or why it failed.
+///
+/// # Errors
+///
+/// A sentence for stderr.
+pub fn run(words: &[String]) -> Result<u8, String> {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let done = |result: Result<(), String>| result.map(|()| 0);
+    match words.as_slice() {
+        ["install", path] => done(helper::install(path)),
+        ["hold"] => done(helper::hold()),
+        ["watch", engine, prefix] => done(crate::engine::clean::watch(engine, prefix)),
+        ["unpack", directory] => done(helper::unpack(directory)),
+        ["copy", from, to] => done(helper::copy(from.as_ref(), to.as_ref())),
+        ["list", directory] => done(answer(&helper::list(directory.as_ref())?)),
+        ["read", path] => done(helper::read(path)),
+        ["ready", port, path, seconds] => {
+            done(answer(&http::ready(number(port)?, path, number(seconds)?)))
+        }
+        ["post", port, path, kind] => done(answer(&http::post(
+            number(port)?,
+            path,
+            kind,
+            &helper::stdin()?,
+        ))),
+        ["load", port, path, kind, ping, seconds] => {
+            let load = http::load(
+                number(port)?,
+                path,
+                kind,
+                &helper::stdin()?,
+                ping,
+                number(seconds)?,
+            );
+            done(answer(&load))
+        }
+        ["see"] => done(program::see()),
+        ["see", "and", "hold"] => done(program::see().and_then(|()| helper::hold())),
+        ["exit", code] => number(code),
+        ["signals"] => done(program::signals()),
+        ["orphans-of", count] => done(program::orphans_of(number(count)?)),
+        ["orphans", count] => done(answer(&program::orphans(number(count)?)?)),
+        _ => Err(format!("no such word of the probe's: {}", words.join(" "))),
+    }
+}
+
+fn number<T: std::str::FromStr>(word: &str) -> Result<T, String> {
+    word.parse().map_err(|_| format!("not a number: {word}"))
+}
+
+fn answer(value: &impl Serialize) -> Result<(), String> {
+    let text = serde_json::to_string(value).map_err(|err| err.to_string())?;
+    say(&text)
+}
+
+fn say(line: &str) -> Result<(), String> {
+    let mut stdout = std::io::stdout();
+    let said = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
+    said.map_err(|err| format!("cannot write to stdout: {err}"))
+}

@@ -1,0 +1,203 @@
+//! A run that is over, as data, and its shapes. The data is the JSON document; text, JUnit and HTML
+//! are made of it alone.
+
+pub mod html;
+pub mod junit;
+pub mod text;
+
+use serde::{Deserialize, Serialize};
+
+use crate::check::{Finding, Level, Verdict};
+use crate::probe::program::View;
+
+/// The document.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Report {
+    /// 1
+    pub format: u32,
+    /// The checker's version.
+    pub checker: String,
+    /// What was checked.
+    pub image: Image,
+    /// With what; absent for an archive.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub engine: Option<String>,
+    /// Whether `--strict` was given.
+    pub strict: bool,
+    /// When it began, in UTC.
+    pub started: String,
+    /// How long it took.
+    pub seconds: f64,
+    /// In the order of `list`.
+    pub findings: Vec<Finding>,
+    /// What programs saw.
+    pub views: Vec<Seen>,
+}
+
+/// The image.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Image {
+    /// As the command line named it.
+    pub reference: String,
+    /// The digest of its configuration.
+    pub digest: String,
+    /// `amd64`, …
+    pub architecture: String,
+    /// Bytes of its layers, lowest first.
+    pub layers: Vec<u64>,
+    /// How many files there are.
+    pub files: usize,
+}
+
+/// A view.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Seen {
+    /// In which place.
+    pub place: String,
+    /// `train` or `serve`.
+    pub word: String,
+    /// By the program.
+    pub view: View,
+}
+
+/// How many findings went which way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Passed.
+    pub passed: usize,
+    /// Failed, so that the run fails.
+    pub failed: usize,
+    /// Failed, and only said.
+    pub warned: usize,
+    /// Not run.
+    pub skipped: usize,
+    /// Failed, and known.
+    pub waived: usize,
+    /// Could not be found out.
+    pub unknown: usize,
+}
+
+impl Report {
+    /// Whether a finding fails the run.
+    #[must_use]
+    pub fn fails(&self, finding: &Finding) -> bool {
+        match finding.verdict {
+            Verdict::Failed { .. } => finding.level == Level::Must || self.strict,
+            Verdict::Skipped { .. } => self.strict,
+            _ => false,
+        }
+    }
+
+    /// All findings, counted.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for finding in &self.findings {
+            let counter = match &finding.verdict {
+                _ if self.fails(finding) => &mut counts.failed,
+                Verdict::Passed { .. } => &mut counts.passed,
+                Verdict::Failed { .. } => &mut counts.warned,
+                Verdict::Skipped { .. } => &mut counts.skipped,
+                Verdict::Waived { .. } => &mut counts.waived,
+                Verdict::Unknown { .. } => &mut counts.unknown,
+            };
+            *counter += 1;
+        }
+        counts
+    }
+
+    /// The run's exit code. What is known to be wrong counts before what could not be found out.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        let counts = self.counts();
+        match (counts.failed, counts.unknown) {
+            (0, 0) => 0,
+            (0, _) => 3,
+            _ => 1,
+        }
+    }
+
+    /// One line: `41 passed, 2 failed, 1 skipped`.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let counts = self.counts();
+        let mut parts = vec![
+            format!("{} passed", counts.passed),
+            format!("{} failed", counts.failed),
+            format!("{} skipped", counts.skipped),
+        ];
+        for (count, word) in [
+            (counts.warned, "warned"),
+            (counts.waived, "waived"),
+            (counts.unknown, "not checked"),
+        ] {
+            if count > 0 {
+                parts.push(format!("{count} {word}"));
+            }
+        }
+        parts.join(", ")
+    }
+}
+
+/// Text of an image's, without what a terminal or a browser would obey.
+#[must_use]
+pub fn visible(text: &str) -> String {
+    let mut visible = String::with_capacity(text.len());
+    for letter in text.chars() {
+        let steers = matches!(letter, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if letter == '\n' || letter == '\t' || !(letter.is_control() || steers) {
+            visible.push(letter);
+        } else {
+            visible.extend(letter.escape_unicode());
+        }
+    }
+    visible
+}
+
+/// A moment in UTC, `2027-03-31T12:00:00Z`, from seconds since 1970.
+#[must_use]
+pub fn moment(seconds: u64) -> String {
+    let (days, rest) = (seconds / 86_400, seconds % 86_400);
+    // Years that begin in March have their leap day last.
+    let shifted = days + 719_468;
+    let era = shifted / 146_097;
+    let day_of_era = shifted % 146_097;
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    format!(
+        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z",
+        rest / 3600,
+        rest % 3600 / 60,
+        rest % 60
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{moment, visible};
+
+    #[test]
+    fn a_moment_is_told_in_utc() {
+        for (seconds, expected) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_399, "2000-02-28T23:59:59Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (1_806_451_200, "2027-03-31T00:00:00Z"),
+        ] {
+            assert_eq!(moment(seconds), expected);
+        }
+    }
+
+    #[test]
+    fn nothing_steers_a_terminal() {
+        assert_eq!(
+            visible("a\u{1b}[31m\tb\r\n\u{202e}é"),
+            "a\\u{1b}[31m\tb\\u{d}\n\\u{202e}é"
+        );
+    }
+}

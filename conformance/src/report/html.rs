@@ -1,0 +1,257 @@
+//! The page that one team shows to another: one file without a script, that asks nobody for anything.
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use super::text::short;
+use super::{Report, Seen, visible};
+use crate::check::compare::{self, Row};
+use crate::check::{Finding, Verdict};
+
+const STYLE: &str = include_str!("page.css");
+
+/// The whole page.
+#[must_use]
+pub fn whole(report: &Report) -> String {
+    let verdict = match report.exit_code() {
+        0 => ("passed", "This image passes."),
+        1 => ("failed", "This image does not pass."),
+        _ => ("unknown", "This image could not be checked in full."),
+    };
+    let title = format!("{}: {}", report.image.reference, report.summary());
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (visible(&title)) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                main {
+                    header class=(verdict.0) {
+                        h1 { (verdict.1) }
+                        p class="summary" { (report.summary()) }
+                        dl {
+                            (about("image", &report.image.reference))
+                            (about("digest", short(&report.image.digest)))
+                            (about("architecture", &report.image.architecture))
+                            (about("engine", report.engine.as_deref().unwrap_or("none: read from an archive")))
+                            (about("checker", &report.checker))
+                            (about("started", &report.started))
+                            (about("took", &format!("{:.1} s", report.seconds)))
+                        }
+                    }
+                    (failures(report))
+                    @for (word, title) in [("train", "What a job sees"), ("serve", "What a server sees")] {
+                        (side_by_side(report, word, title))
+                    }
+                    (all(report))
+                    (layers(report))
+                    (logs(report))
+                }
+            }
+        }
+    };
+    page.into_string()
+}
+
+fn about(name: &str, value: &str) -> Markup {
+    html! { div { dt { (name) } dd { (visible(value)) } } }
+}
+
+fn mark(report: &Report, finding: &Finding) -> (&'static str, &'static str) {
+    match &finding.verdict {
+        _ if report.fails(finding) => ("failed", "✗ failed"),
+        Verdict::Passed { .. } => ("passed", "✓ passed"),
+        Verdict::Failed { .. } => ("warned", "! warned"),
+        Verdict::Skipped { .. } => ("skipped", "– skipped"),
+        Verdict::Waived { .. } => ("waived", "~ waived"),
+        Verdict::Unknown { .. } => ("failed", "? not checked"),
+    }
+}
+
+fn failures(report: &Report) -> Markup {
+    let wrong: Vec<&Finding> = report
+        .findings
+        .iter()
+        .filter(|finding| {
+            matches!(
+                finding.verdict,
+                Verdict::Failed { .. } | Verdict::Unknown { .. }
+            )
+        })
+        .collect();
+    html! {
+        @if !wrong.is_empty() {
+            section {
+                h2 { "What to do" }
+                @for finding in wrong {
+                    @let (class, word) = mark(report, finding);
+                    article class=(class) {
+                        h3 {
+                            span class="mark" { (word) } " " code { (finding.check) }
+                            @if let Some(place) = &finding.place { " in " (place) }
+                        }
+                        dl {
+                            @match &finding.verdict {
+                                Verdict::Failed { seen, expected, mend } => {
+                                    (about("seen", seen)) (about("expected", expected)) (about("to do", mend))
+                                }
+                                Verdict::Unknown { why } => (about("why", why)),
+                                _ => {}
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn side_by_side(report: &Report, word: &str, title: &str) -> Markup {
+    let views: Vec<&Seen> = report
+        .views
+        .iter()
+        .filter(|seen| seen.word == word)
+        .collect();
+    if views.len() < 2 {
+        return html! {};
+    }
+    let rows = compare::rows(&views.iter().map(|seen| &seen.view).collect::<Vec<_>>());
+    let different: Vec<&Row> = rows.iter().filter(|row| !row.equal).collect();
+    let equal: Vec<&Row> = rows.iter().filter(|row| row.equal).collect();
+    let undeclared = different
+        .iter()
+        .filter(|row| undeclared(row, &views))
+        .count();
+    html! {
+        section {
+            h2 { (title) }
+            p {
+                (equal.len()) " fields are equal in all of these places, " (different.len()) " differ"
+                @if undeclared > 0 { ", " strong { (undeclared) " of them without a reason" } }
+                ". Values of variables are shown as hashes."
+            }
+            (table(&views, &different, "Fields that differ"))
+            details { summary { (equal.len()) " equal fields" } (table(&views, &equal, "Equal fields")) }
+        }
+    }
+}
+
+/// A restricted pod differs by its restrictions; only platforms are to be equal.
+fn undeclared(row: &Row, views: &[&Seen]) -> bool {
+    let mut of_platforms = row
+        .values
+        .iter()
+        .zip(views)
+        .filter(|(_, seen)| seen.place != "kubernetes-restricted");
+    let first = of_platforms.next().map(|(value, _)| value);
+    row.declared.is_none() && of_platforms.any(|(value, _)| Some(value) != first)
+}
+
+fn table(views: &[&Seen], rows: &[&Row], caption: &str) -> Markup {
+    html! {
+        div class="wide" {
+            table {
+                caption { (caption) }
+                thead { tr {
+                    th scope="col" { "field" }
+                    @for seen in views { th scope="col" { (seen.place) } }
+                    th scope="col" { "why" }
+                } }
+                tbody {
+                    @for row in rows {
+                        @let wrong = !row.equal && undeclared(row, views);
+                        tr class=(if row.equal { "equal" } else if wrong { "wrong" } else { "declared" }) {
+                            th scope="row" { code { (visible(&row.field)) } }
+                            @for value in &row.values {
+                                td { (value.as_deref().map(visible).unwrap_or_else(|| "–".to_owned())) }
+                            }
+                            td {
+                                @if row.equal { "equal" }
+                                @else if wrong { "✗ nothing declares this" }
+                                @else { (row.declared.as_deref().unwrap_or("the restrictions of the pod")) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn all(report: &Report) -> Markup {
+    html! {
+        section {
+            h2 { "All checks" }
+            div class="wide" {
+                table {
+                    caption { "Each check in each place" }
+                    thead { tr { th scope="col" { "check" } th scope="col" { "place" } th scope="col" { "result" } th scope="col" { "more" } } }
+                    tbody {
+                        @for finding in &report.findings {
+                            @let (class, word) = mark(report, finding);
+                            tr class=(class) {
+                                th scope="row" { code { (finding.check) } }
+                                td { (finding.place.as_deref().unwrap_or("–")) }
+                                td { span class="mark" { (word) } }
+                                td {
+                                    @match &finding.verdict {
+                                        Verdict::Skipped { reason } => (visible(reason)),
+                                        Verdict::Passed { note: Some(note) } => (visible(note)),
+                                        Verdict::Failed { seen, .. } => (visible(seen)),
+                                        Verdict::Waived { reason, .. } => (visible(reason)),
+                                        Verdict::Unknown { why } => (visible(why)),
+                                        Verdict::Passed { note: None } => {}
+                                    }
+                                    @for (name, value) in &finding.figures {
+                                        " " span class="figure" { (name.replace('_', " ")) " " (format!("{value:.1}")) }
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn layers(report: &Report) -> Markup {
+    let whole: u64 = report.image.layers.iter().sum();
+    let megabytes = |bytes: u64| format!("{:.1} MB", bytes as f64 / 1e6);
+    html! {
+        section {
+            h2 { "Layers" }
+            p { (report.image.layers.len()) " layers, " (megabytes(whole)) ", " (report.image.files) " files. The lowest layer is first." }
+            ol class="layers" {
+                @for bytes in &report.image.layers {
+                    @let share = if whole == 0 { 0.0 } else { *bytes as f64 * 100.0 / whole as f64 };
+                    li { span class="bar" style=(format!("width:{share:.1}%")) {} span { (megabytes(*bytes)) } }
+                }
+            }
+        }
+    }
+}
+
+fn logs(report: &Report) -> Markup {
+    let with: Vec<&Finding> = report
+        .findings
+        .iter()
+        .filter(|finding| finding.log.is_some())
+        .collect();
+    html! {
+        @if !with.is_empty() {
+            section {
+                h2 { "Logs of failures" }
+                @for finding in with {
+                    details {
+                        summary { code { (finding.check) } " " (finding.place.as_deref().unwrap_or("")) }
+                        pre { (visible(finding.log.as_deref().unwrap_or_default())) }
+                    }
+                }
+            }
+        }
+    }
+}

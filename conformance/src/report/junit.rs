@@ -1,0 +1,88 @@
+//! JUnit's XML: a suite a place, a case a check.
+
+use std::time::Duration;
+
+use quick_junit::{NonSuccessKind, Property, TestCase, TestCaseStatus, TestSuite};
+
+use super::{Report, visible};
+use crate::check::Verdict;
+
+/// The suite of checks of the image alone.
+const IMAGE: &str = "image";
+
+/// The whole document.
+///
+/// # Errors
+///
+/// When it cannot be written.
+pub fn whole(report: &Report) -> Result<String, String> {
+    let mut document = quick_junit::Report::new("lyftlearn-conformance");
+    document.set_time(Duration::from_secs_f64(report.seconds));
+    let mut places: Vec<&str> = Vec::new();
+    for finding in &report.findings {
+        let place = finding.place.as_deref().unwrap_or(IMAGE);
+        if !places.contains(&place) {
+            places.push(place);
+        }
+    }
+    for place in places {
+        let mut suite = TestSuite::new(place);
+        suite.add_property(Property::new("image", report.image.reference.as_str()));
+        suite.add_property(Property::new("digest", report.image.digest.as_str()));
+        for finding in report
+            .findings
+            .iter()
+            .filter(|finding| finding.place.as_deref().unwrap_or(IMAGE) == place)
+        {
+            let status = match &finding.verdict {
+                Verdict::Failed {
+                    seen,
+                    expected,
+                    mend,
+                } if report.fails(finding) => {
+                    let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+                    status.set_message(visible(seen));
+                    status.set_description(format!(
+                        "seen: {}\nexpected: {expected}\nto do: {mend}",
+                        visible(seen)
+                    ));
+                    status
+                }
+                Verdict::Skipped { reason } if report.fails(finding) => {
+                    let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+                    status.set_message(format!(
+                        "skipped, which --strict counts as failed: {reason}"
+                    ));
+                    status
+                }
+                Verdict::Skipped { reason } => skipped(reason),
+                Verdict::Failed { seen, .. } => skipped(&format!("warning: {}", visible(seen))),
+                Verdict::Waived { reason, .. } => skipped(&format!("waived: {}", visible(reason))),
+                Verdict::Unknown { why } => {
+                    let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+                    status.set_message(visible(why));
+                    status
+                }
+                Verdict::Passed { .. } => TestCaseStatus::success(),
+            };
+            let mut case = TestCase::new(finding.check.as_str(), status);
+            case.set_classname(place);
+            case.set_time(Duration::from_secs_f64(finding.seconds));
+            for (name, value) in &finding.figures {
+                case.add_property(Property::new(name.as_str(), value.to_string()));
+            }
+            if let Some(log) = &finding.log {
+                case.set_system_out(visible(log));
+            }
+            suite.add_test_case(case);
+        }
+        document.add_test_suite(suite);
+    }
+    document.to_string().map_err(|err| err.to_string())
+}
+
+fn skipped(reason: &str) -> TestCaseStatus {
+    let mut status = TestCaseStatus::skipped();
+    status.set_message(reason);
+    status
+}

@@ -1,0 +1,134 @@
+//! The report for a terminal: a line a check, three more below a failure, and a last line.
+
+use anstyle::{AnsiColor, Style};
+
+use super::{Report, visible};
+use crate::check::{Finding, Verdict};
+
+const fn colour(colour: AnsiColor) -> Style {
+    Style::new().fg_color(Some(anstyle::Color::Ansi(colour)))
+}
+
+/// The whole report, with colours; whoever writes it takes them out where they are not wanted.
+#[must_use]
+pub fn whole(report: &Report) -> String {
+    let width = |of: fn(&Finding) -> usize| report.findings.iter().map(of).max().unwrap_or(0);
+    let ids = width(|finding| finding.check.len());
+    let places = width(|finding| finding.place.as_deref().unwrap_or_default().len());
+    let mut text = String::new();
+    for finding in &report.findings {
+        text.push_str(&line(report, finding, ids, places));
+    }
+    let engine = report.engine.as_deref().unwrap_or("no engine");
+    let about = format!(
+        "{} ({}), {engine}, {:.1} s",
+        visible(&report.image.reference),
+        short(&report.image.digest),
+        report.seconds
+    );
+    text.push_str(&format!("\n{about}\n{}\n", report.summary()));
+    text
+}
+
+/// As people name an image.
+pub(super) fn short(digest: &str) -> &str {
+    let hash = digest.strip_prefix("sha256:").unwrap_or(digest);
+    hash.get(..12).unwrap_or(hash)
+}
+
+fn line(report: &Report, finding: &Finding, ids: usize, places: usize) -> String {
+    let (mark, style) = match &finding.verdict {
+        _ if report.fails(finding) => ("FAIL", colour(AnsiColor::Red).bold()),
+        Verdict::Passed { .. } => ("ok", colour(AnsiColor::Green)),
+        Verdict::Failed { .. } => ("warn", colour(AnsiColor::Yellow)),
+        Verdict::Skipped { .. } => ("skip", Style::new().dimmed()),
+        Verdict::Waived { .. } => ("waived", Style::new().dimmed()),
+        Verdict::Unknown { .. } => ("?", colour(AnsiColor::Red)),
+    };
+    let place = finding.place.as_deref().unwrap_or_default();
+    let seconds = if finding.seconds < 0.05 {
+        String::new()
+    } else {
+        format!("{:.1} s", finding.seconds)
+    };
+    let head = format!(
+        "{style}{mark:6}{style:#} {:ids$}  {place:places$}  {seconds:>7}",
+        finding.check
+    );
+    let mut text = head.trim_end().to_owned();
+    let below = |label: &str, what: &str| {
+        format!(
+            "\n         {label:9} {}",
+            visible(what).replace('\n', "\n                   ")
+        )
+    };
+    match &finding.verdict {
+        Verdict::Failed {
+            seen,
+            expected,
+            mend,
+        } => {
+            text.push_str(&below("seen:", seen));
+            text.push_str(&below("expected:", expected));
+            text.push_str(&below("to do:", mend));
+        }
+        Verdict::Skipped { reason } => text.push_str(&format!("  ({})", visible(reason))),
+        Verdict::Waived { seen, reason } => {
+            text.push_str(&below("seen:", seen));
+            text.push_str(&below("reason:", reason));
+        }
+        Verdict::Unknown { why } => text.push_str(&below("why:", why)),
+        Verdict::Passed { .. } => {}
+    }
+    text.push('\n');
+    text
+}
+
+/// What differs between two runs.
+#[must_use]
+pub fn compared(new: &Report, old: &Report) -> String {
+    let word = |report: &Report, finding: &Finding| {
+        match &finding.verdict {
+            _ if report.fails(finding) => "failed",
+            Verdict::Passed { .. } => "passed",
+            Verdict::Failed { .. } => "warned",
+            Verdict::Skipped { .. } => "skipped",
+            Verdict::Waived { .. } => "waived",
+            Verdict::Unknown { .. } => "not checked",
+        }
+        .to_owned()
+    };
+    let of = |report: &Report, id: &str, place: &Option<String>| {
+        let found = report
+            .findings
+            .iter()
+            .find(|finding| finding.check == id && finding.place == *place);
+        found.map_or_else(|| "absent".to_owned(), |finding| word(report, finding))
+    };
+    let mut text = String::new();
+    let gone = old
+        .findings
+        .iter()
+        .filter(|finding| of(new, &finding.check, &finding.place) == "absent");
+    for finding in new.findings.iter().chain(gone) {
+        let (before, after) = (
+            of(old, &finding.check, &finding.place),
+            of(new, &finding.check, &finding.place),
+        );
+        if before != after {
+            let place = finding
+                .place
+                .as_deref()
+                .map(|place| format!(" in {place}"))
+                .unwrap_or_default();
+            text.push_str(&format!(
+                "{}{place}: {before} before, {after} now\n",
+                finding.check
+            ));
+        }
+    }
+    if text.is_empty() {
+        text.push_str("no check went another way\n");
+    }
+    text
+}

@@ -1,0 +1,284 @@
+//! The command line and `image.toml`: every mistake at once, and the exit codes.
+
+use std::path::Path;
+use std::process::Command;
+
+use expect_test::expect;
+use lyftlearn_conformance::command;
+use lyftlearn_conformance::image_toml;
+
+use crate::layout::Image;
+
+/// Checks that can be waived.
+const IDS: &[&str] = &["image.cmd", "image.healthcheck"];
+
+fn said(words: &[&str]) -> (Option<i32>, String, String) {
+    let mut checker = Command::new(env!("CARGO_BIN_EXE_lyftlearn-conformance"));
+    let output = command::output(checker.args(words).env_remove("NO_COLOR"));
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (
+        output.status.code(),
+        text(&output.stdout),
+        text(&output.stderr),
+    )
+}
+
+#[test]
+fn every_mistake_of_image_toml_is_told_at_once_with_its_place() {
+    let text = "\
+[image]
+role = [\"training\"]
+roles = [\"traning\"]
+[train]
+hyperparameters = { lr = 0.1 }
+channels.train = \"not/there\"
+timeout_seconds = 0
+expect.failure = { hyperparameters = {} }
+[serve]
+tolerance = -1
+request = { path = \"/x\" }
+[[waive]]
+check = \"image.nothing\"
+until = \"2027-03-31\"
+[lazzy]
+";
+    let mistakes = image_toml::parse(text, "image.toml", Path::new(""), IDS).unwrap_err();
+    expect![[r#"
+        image.toml:2:1: image.role is not a key; the nearest key is image.roles
+        image.toml:3:9: image.roles: expected only training, serving
+        image.toml:5:26: train.hyperparameters.lr: expected a text, as on the platforms: put it in quotes
+        image.toml:6:18: train.channels.train: there is no directory not/there
+        image.toml:7:19: train.timeout_seconds: expected whole seconds from 1 to 86400
+        image.toml:8:1: train.expect.failure.reason is missing: a part of the reason that must be found
+        image.toml:10:13: serve.tolerance: expected a number that is not negative
+        image.toml:11:11: serve.request.body is missing: a file with the request's body
+        image.toml:12:1: waive.reason is missing
+        image.toml:13:9: waive.check: no check is called image.nothing; `list` shows all
+        image.toml:14:9: waive.until: expected a day, such as 2027-03-31
+        image.toml:15:2: lazzy is not a key; the nearest key is waive"#]]
+    .assert_eq(&mistakes.join("\n"));
+}
+
+#[test]
+fn broken_toml_is_told_with_its_place() {
+    let mistakes =
+        image_toml::parse("[image\nroles = 1\n", "image.toml", Path::new(""), IDS).unwrap_err();
+    assert!(mistakes[0].starts_with("image.toml:1:"), "{mistakes:?}");
+}
+
+#[test]
+fn the_exit_codes_of_an_archive() {
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: &str, image: &Image| {
+        let path = directory.path().join(name);
+        std::fs::create_dir(&path).unwrap();
+        image.write(&path);
+        format!("oci:{}", path.display())
+    };
+    let good = write("good", &Image::good());
+    let mut other = Image::good();
+    other.set("StopSignal", serde_json::json!("SIGINT"));
+    let bad = write("bad", &other);
+    let mut other = Image::good();
+    other.set("Cmd", serde_json::json!(["serve"]));
+    let odd = write("odd", &other);
+
+    let (code, stdout, stderr) = said(&["check", &good]);
+    assert_eq!((code, stderr.as_str()), (Some(0), ""), "{stdout}");
+    assert!(
+        stdout.ends_with("\n13 passed, 0 failed, 22 skipped\n"),
+        "{stdout}"
+    );
+    assert!(!stdout.contains('\u{1b}'), "colours in a pipe: {stdout}");
+    let (code, stdout, _) = said(&["check", &bad, "--only", "image.stopsignal"]);
+    assert_eq!(code, Some(1), "{stdout}");
+    let only = ["--only", "image.cmd"];
+    assert_eq!(said(&[&["check", &odd][..], &only].concat()).0, Some(0));
+    assert_eq!(
+        said(&[&["check", &odd, "--strict"][..], &only].concat()).0,
+        Some(1)
+    );
+    let (code, _, stderr) = said(&["check", "oci:/nowhere"]);
+    assert_eq!(
+        (code, stderr.as_str()),
+        (
+            Some(3),
+            "lyftlearn-conformance: /nowhere is not an OCI layout: it has no index.json\n"
+        )
+    );
+    let (code, _, stderr) = said(&["check", &good, "--only", "image.nothing"]);
+    assert_eq!(
+        (code, stderr.as_str()),
+        (
+            Some(2),
+            "lyftlearn-conformance: no check is called image.nothing; `list` shows all\n"
+        )
+    );
+    assert_eq!(said(&["check", &good, "--jobs", "0"]).0, Some(2));
+    assert_eq!(said(&["chekc"]).0, Some(2));
+    assert_eq!(
+        said(&["explain", "image.usr"]).2,
+        "lyftlearn-conformance: no check is called image.usr; the nearest is image.user\n"
+    );
+}
+
+#[test]
+fn an_option_has_a_variable() {
+    let directory = tempfile::tempdir().unwrap();
+    Image::good().write(directory.path());
+    let mut checker = Command::new(env!("CARGO_BIN_EXE_lyftlearn-conformance"));
+    checker
+        .args(["check", &format!("oci:{}", directory.path().display())])
+        .env("LYFTLEARN_CONFORMANCE_ONLY", "image.user")
+        .env("LYFTLEARN_CONFORMANCE_FORMAT", "json");
+    let output = command::output(&mut checker);
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["format"], 1);
+    assert_eq!(report["findings"].as_array().unwrap().len(), 1);
+    assert_eq!(report["findings"][0]["result"], "passed");
+}
+
+#[test]
+fn what_init_writes_is_understood() {
+    let directory = tempfile::tempdir().unwrap();
+    Image::good().write(directory.path());
+    let (code, stdout, _) = said(&["init", &format!("oci:{}", directory.path().display())]);
+    assert_eq!(code, Some(0));
+    assert!(
+        stdout.contains("roles = [\"training\", \"serving\"]"),
+        "{stdout}"
+    );
+    image_toml::parse(&stdout, "image.toml", Path::new(""), IDS).unwrap();
+    // Every key that is only shown is a real one, too.
+    let shown: String = stdout
+        .lines()
+        .map(|line| {
+            line.strip_prefix("# ")
+                .filter(|rest| rest.contains(" = ") || rest.starts_with("[["))
+                .unwrap_or(line)
+        })
+        .fold(String::new(), |text, line| text + line + "\n");
+    let mistakes = image_toml::parse(&shown, "image.toml", Path::new(""), IDS)
+        .err()
+        .unwrap_or_default();
+    assert!(
+        mistakes
+            .iter()
+            .all(|mistake| mistake.contains("there is no ")),
+        "{mistakes:?}"
+    );
+}
+
+#[test]
+fn list_and_explain_know_every_check() {
+    let (_, list, _) = said(&["list"]);
+    let (_, json, _) = said(&["list", "--format", "json"]);
+    let all: Vec<serde_json::Value> = serde_json::from_str(&json).unwrap();
+    assert_eq!(list.lines().count(), all.len());
+    for check in &all {
+        let id = check["id"].as_str().unwrap();
+        let (code, text, _) = said(&["explain", id]);
+        assert_eq!(code, Some(0));
+        assert!(
+            text.starts_with(id) && text.contains("how it is mended: "),
+            "{text}"
+        );
+    }
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(
+            said(&["completions", shell])
+                .1
+                .contains("lyftlearn-conformance")
+        );
+    }
+}
+
+#[test]
+fn the_example_of_the_readme_is_understood() {
+    let readme = include_str!("../../README.md");
+    let text = readme
+        .split("```toml\n")
+        .nth(1)
+        .unwrap()
+        .split("```")
+        .next()
+        .unwrap();
+    let mistakes = image_toml::parse(text, "image.toml", Path::new(""), IDS)
+        .err()
+        .unwrap_or_default();
+    assert!(
+        mistakes
+            .iter()
+            .all(|mistake| mistake.contains("there is no ")),
+        "{mistakes:?}"
+    );
+    // Every command and every place that it names is there.
+    let help = said(&["--help"]).1;
+    for command in [
+        "check",
+        "run",
+        "list",
+        "explain",
+        "init",
+        "report",
+        "completions",
+    ] {
+        assert!(
+            help.contains(&format!("  {command} ")) && readme.contains(&format!("| `{command}")),
+            "{command}"
+        );
+    }
+    for place in lyftlearn_conformance::place::Place::ALL {
+        assert!(
+            readme.contains(&format!("| `{}` |", place.name())),
+            "{}",
+            place.name()
+        );
+    }
+}
+
+#[test]
+fn the_scripts_of_the_readme_run() {
+    let readme = include_str!("../../README.md");
+    let scripts: Vec<&str> = readme
+        .lines()
+        .filter_map(|line| {
+            let line = line
+                .trim()
+                .trim_start_matches("- ")
+                .trim_start_matches("run: ");
+            line.starts_with("lyftlearn-conformance check \"$IMAGE\"")
+                .then_some(line)
+        })
+        .collect();
+    assert_eq!(scripts.len(), 2, "{scripts:?}");
+    let binary = Path::new(env!("CARGO_BIN_EXE_lyftlearn-conformance"));
+    for script in scripts {
+        let directory = tempfile::tempdir().unwrap();
+        let layout = directory.path().join("layout");
+        std::fs::create_dir(&layout).unwrap();
+        Image::good().write(&layout);
+        std::fs::write(directory.path().join("image.toml"), "").unwrap();
+        let mut shell = Command::new("sh");
+        shell
+            .args(["-euc", script])
+            .current_dir(directory.path())
+            .env(
+                "PATH",
+                format!("{}:/usr/bin:/bin", binary.parent().unwrap().display()),
+            )
+            .env("IMAGE", format!("oci:{}", layout.display()));
+        let output = command::output(&mut shell);
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        for file in ["report.xml", "report.html"] {
+            assert!(
+                directory.path().join(file).is_file(),
+                "{script} writes no {file}"
+            );
+        }
+    }
+}
