@@ -92,6 +92,7 @@ def test_to_dict_is_the_whole_workload_and_no_value(training: rt.View) -> None:
         "credentials",
         "metrics",
         "secrets",
+        "spark",
     }
     assert shown["topology"]["node_rank"] == training.topology.node_rank
     assert json.loads(json.dumps(shown)) == shown

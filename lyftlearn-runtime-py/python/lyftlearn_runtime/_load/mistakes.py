@@ -8,8 +8,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    # Where in a hyperparameter, and what was expected there.
-    Mistake = tuple[str, str]
+# Where in a hyperparameter, and what was expected there.
+Mistake = tuple[str, str]
 
 
 class Wrong(Exception):
