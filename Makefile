@@ -113,9 +113,10 @@ peers: build
 # Every scenario of Spark, with both lines of it; some need a quarter of a minute. A comma-separated list
 # of names runs those alone: make test-spark SPARK=two_drivers,ipv6_alone
 SPARK := all
-test-spark: build peers
+test-spark: build peers context
 	$(call spark,4,4.3.0)
 	LYFTLEARN_CONFORMANCE_SPARK=$(SPARK) cargo test --locked -p lyftlearn-conformance --test spark -- --nocapture
+	cargo test --locked -p lyftlearn-conformance --test image spark:: -- --ignored
 
 # What the example's image is built from.
 context:

@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
@@ -15,6 +15,8 @@ const BODY: u64 = 8 << 20;
 
 /// How many clients send requests at once.
 const CLIENTS: usize = 4;
+/// How long after one client the next begins.
+const STAGGER: Duration = Duration::from_millis(130);
 
 /// What waiting for readiness found.
 #[derive(Debug, Serialize, Deserialize)]
@@ -176,6 +178,7 @@ pub(super) fn load(
 ) -> Load {
     let over = AtomicBool::new(false);
     let (answered, told) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let started = AtomicU64::new(0);
     let refused_at = Mutex::new(None);
     let (other, lost, slowest) = (
         Mutex::new(Vec::new()),
@@ -212,6 +215,10 @@ pub(super) fn load(
     std::thread::scope(|scope| {
         for _ in 0..CLIENTS {
             scope.spawn(|| {
+                // In step, all of them would have just begun a request whenever one is answered,
+                // and a stop in that moment would find none that is clearly taken.
+                let before = started.fetch_add(1, Ordering::Relaxed);
+                std::thread::park_timeout(STAGGER * u32::try_from(before).unwrap_or(0));
                 let agent = agent(60);
                 while !over.load(Ordering::Relaxed) && Instant::now() < until {
                     let sent = now();
