@@ -16,20 +16,23 @@ use crate::hyperparameters::Hyperparameters;
 
 /// A frozen class around a part of the model, with a getter for each field named.
 macro_rules! part {
-    ($(#[doc = $doc:literal])+ $name:ident {
+    ($(#[doc = $doc:literal])+ $name:ident { $($fields:tt)+ }) => {
+        part!($(#[doc = $doc])+ $name(rt::$name) { $($fields)+ });
+    };
+    ($(#[doc = $doc:literal])+ $name:ident($part:ty) {
         $($(#[doc = $about:literal])+ $field:ident: $type:ty = $get:expr),+ $(,)?
     }) => {
         $(#[doc = $doc])+
         #[pyclass(frozen, eq, module = "lyftlearn_runtime")]
         #[derive(PartialEq)]
-        pub(crate) struct $name(rt::$name);
+        pub(crate) struct $name($part);
 
         #[pymethods]
         impl $name {
             $($(#[doc = $about])+
             #[getter]
             fn $field(&self) -> $type {
-                let get: fn(&rt::$name) -> $type = $get;
+                let get: fn(&$part) -> $type = $get;
                 get(&self.0)
             })+
 
@@ -133,30 +136,48 @@ part!(
     }
 );
 part!(
-    /// The nodes of this job. One without company is rank 0 of 1.
+    /// The nodes of this job, and this process's place among those that a launcher has
+    /// started. One node without company is rank 0 of 1; what nobody tells is None.
+    ///
+    /// In a worker of torchrun node_rank, nodes and where rank 0 is are those of its round.
     ///
     /// Sources: SageMaker's resourceconfig.json (Developer Guide, "How Amazon SageMaker
     /// AI Provides Training Information"); on Kubernetes the variables of torchrun,
-    /// Kubeflow Trainer, LeaderWorkerSet, HyperPod and indexed Jobs.
-    Topology {
+    /// Kubeflow Trainer, LeaderWorkerSet, Volcano, HyperPod and indexed Jobs, and an MPI
+    /// job's hostfile; in a process those of torchrun, Open MPI and DeepSpeed.
+    Topology((rt::Topology, Option<rt::Process>)) {
         /// This node's name.
-        host: String = |topology| topology.host.clone(),
+        host: String = |(topology, _)| topology.host.clone(),
         /// Every node's name in rank order; empty where the platform tells only a count.
-        hosts: Vec<String> = |topology| topology.hosts.clone(),
-        /// This node's place, from 0.
-        node_rank: u32 = |topology| topology.node_rank,
-        /// How many nodes there are.
-        nodes: u32 = |topology| topology.nodes,
+        hosts: Vec<String> = |(topology, _)| topology.hosts.clone(),
+        /// This node's place, from 0; None where a launcher ranks the nodes.
+        node_rank: Option<u32> = |(topology, _)| topology.node_rank,
+        /// How many nodes there are; None where that may change while the job runs.
+        nodes: Option<u32> = |(topology, _)| topology.nodes,
+        /// The least number of nodes of an elastic job; None where the number is fixed.
+        least: Option<u32> = |(topology, _)| topology.bounds.map(|bounds| bounds.least),
+        /// The largest number of nodes of an elastic job; None where the number is fixed.
+        most: Option<u32> = |(topology, _)| topology.bounds.map(|bounds| bounds.most),
         /// Accelerators of this node that workers may have one each of; 0 without any.
-        local_devices: u32 = |topology| topology.local_devices,
-        /// Rank 0's address; empty where several nodes have none named.
-        master_addr: String = |topology| topology.master_addr.clone(),
+        local_devices: u32 = |(topology, _)| topology.local_devices,
+        /// Rank 0's address; None where several nodes have none named.
+        master_addr: Option<String> = |(topology, _)| topology.master_addr.clone(),
         /// The TCP port on which rank 0 listens for the others.
-        master_port: u16 = |topology| topology.master_port,
+        master_port: u16 = |(topology, _)| topology.master_port,
         /// The interface on which the nodes see each other, where known.
-        network_interface: Option<String> = |topology| topology.network_interface.clone(),
+        network_interface: Option<String> = |(topology, _)| topology.network_interface.clone(),
         /// Instance groups, in the platform's order; empty without any.
-        groups: Vec<Group> = |topology| topology.groups.iter().cloned().map(Group).collect(),
+        groups: Vec<Group> = |(topology, _)| topology.groups.iter().cloned().map(Group).collect(),
+        /// This process's place among all; None where no launcher has started it.
+        rank: Option<u32> = |(_, process)| process.map(|process| process.rank),
+        /// How many processes there are.
+        world_size: Option<u32> = |(_, process)| process.map(|process| process.world_size),
+        /// This process's place among those of this node.
+        local_rank: Option<u32> = |(_, process)| process.map(|process| process.local_rank),
+        /// How many processes there are on this node, where the launcher tells.
+        local_world_size: Option<u32> = |(_, process)| process.and_then(|it| it.local_world_size),
+        /// How often torchrun has started the processes again after a failure.
+        restarts: Option<u32> = |(_, process)| process.and_then(|process| process.restarts),
     }
 );
 part!(
@@ -245,7 +266,7 @@ impl View {
     /// The nodes of this job.
     #[getter]
     fn topology(&self) -> Topology {
-        Topology(self.view.workload.topology.clone())
+        Topology((self.view.workload.topology.clone(), self.view.process))
     }
 
     /// What this container may use.

@@ -21,7 +21,7 @@ use crate::resolve::{Resolved, resolve};
 use crate::workload::Secret;
 #[cfg(feature = "agent")]
 use crate::workload::{CredentialPlan, Origin};
-use crate::workload::{Texts, Workload};
+use crate::workload::{Process, Texts, Workload};
 
 /// What a program sees: the view that `run` or `exec` delivered to it, or, where
 /// nothing did (a bypassed ENTRYPOINT), the same view resolved here.
@@ -38,13 +38,17 @@ use crate::workload::{Texts, Workload};
 ///
 /// As [`resolve`]; or when a delivered document does not say what it should.
 pub fn current(facts: &Facts) -> Result<View, Error> {
-    if let Some(workload) = delivered_workload(facts)? {
-        return Ok(View {
+    let mut view = match delivered_workload(facts)? {
+        Some(workload) => View {
             workload,
+            process: None,
             values: Values::Delivered,
-        });
-    }
-    resolve(facts).map(View::from)
+        },
+        None => View::from(resolve(facts)?),
+    };
+    view.process = platform::process(facts)?;
+    platform::in_its_round(facts, &mut view.workload.topology)?;
+    Ok(view)
 }
 
 /// A workload, and its hyperparameters when they are asked for.
@@ -52,6 +56,9 @@ pub fn current(facts: &Facts) -> Result<View, Error> {
 pub struct View {
     /// What this container is asked to run.
     pub workload: Workload,
+    /// This process's place among those that a launcher has started; `None` where none has
+    /// started it.
+    pub process: Option<Process>,
     values: Values,
 }
 
@@ -66,6 +73,7 @@ impl From<Resolved> for View {
     fn from(resolved: Resolved) -> Self {
         Self {
             workload: resolved.workload,
+            process: None,
             values: Values::Resolved(resolved.values),
         }
     }
@@ -77,6 +85,7 @@ impl View {
     pub(crate) fn delivered(workload: Workload) -> Self {
         Self {
             workload,
+            process: None,
             values: Values::Delivered,
         }
     }

@@ -79,7 +79,7 @@ pub use problems::Problems;
 pub use resolve::{Resolved, resolve};
 pub use settings::{KEYS as SETTINGS, SECRET_FIELDS};
 pub use workload::{
-    Channel, ChannelMode, CredentialMode, CredentialPlan, CredentialSource, Credentials, Flavor,
-    Group, Hyperparameters, Job, Lifecycle, Malformed, Metrics, Network, Paths, Platform,
-    PortRange, Resources, Role, Secrets, Spark, Texts, Topology, Workload,
+    Bounds, Channel, ChannelMode, CredentialMode, CredentialPlan, CredentialSource, Credentials,
+    Flavor, Group, Hyperparameters, Job, Lifecycle, Malformed, Metrics, Network, Paths, Platform,
+    PortRange, Process, Resources, Role, Secrets, Spark, Texts, Topology, Workload,
 };

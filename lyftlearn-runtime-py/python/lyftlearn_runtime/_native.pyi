@@ -270,11 +270,15 @@ class Group:
 
 @final
 class Topology:
-    """The nodes of this job. One without company is rank 0 of 1.
+    """The nodes of this job, and this process's place among those that a launcher has
+    started. One node without company is rank 0 of 1; what nobody tells is None.
+
+    In a worker of torchrun node_rank, nodes and where rank 0 is are those of its round.
 
     Sources: SageMaker's resourceconfig.json (Developer Guide, "How Amazon SageMaker
     AI Provides Training Information"); on Kubernetes the variables of torchrun,
-    Kubeflow Trainer, LeaderWorkerSet, HyperPod and indexed Jobs.
+    Kubeflow Trainer, LeaderWorkerSet, Volcano, HyperPod and indexed Jobs, and an MPI
+    job's hostfile; in a process those of torchrun, Open MPI and DeepSpeed.
     """
 
     __hash__: ClassVar[None]  # type: ignore[assignment]
@@ -288,20 +292,28 @@ class Topology:
         """Every node's name in rank order; empty where the platform tells only a count."""
 
     @property
-    def node_rank(self) -> int:
-        """This node's place, from 0."""
+    def node_rank(self) -> int | None:
+        """This node's place, from 0; None where a launcher ranks the nodes."""
 
     @property
-    def nodes(self) -> int:
-        """How many nodes there are."""
+    def nodes(self) -> int | None:
+        """How many nodes there are; None where that may change while the job runs."""
+
+    @property
+    def least(self) -> int | None:
+        """The least number of nodes of an elastic job; None where the number is fixed."""
+
+    @property
+    def most(self) -> int | None:
+        """The largest number of nodes of an elastic job; None where the number is fixed."""
 
     @property
     def local_devices(self) -> int:
         """Accelerators of this node that workers may have one each of; 0 without any."""
 
     @property
-    def master_addr(self) -> str:
-        """Rank 0's address; empty where several nodes have none named."""
+    def master_addr(self) -> str | None:
+        """Rank 0's address; None where several nodes have none named."""
 
     @property
     def master_port(self) -> int:
@@ -314,6 +326,26 @@ class Topology:
     @property
     def groups(self) -> list[Group]:
         """Instance groups, in the platform's order; empty without any."""
+
+    @property
+    def rank(self) -> int | None:
+        """This process's place among all; None where no launcher has started it."""
+
+    @property
+    def world_size(self) -> int | None:
+        """How many processes there are."""
+
+    @property
+    def local_rank(self) -> int | None:
+        """This process's place among those of this node."""
+
+    @property
+    def local_world_size(self) -> int | None:
+        """How many processes there are on this node, where the launcher tells."""
+
+    @property
+    def restarts(self) -> int | None:
+        """How often torchrun has started the processes again after a failure."""
 
 @final
 class Resources:

@@ -22,6 +22,9 @@ pub(crate) const HOSTS: &str = "LYFTLEARN_HOSTS";
 pub(crate) const HOST: &str = "LYFTLEARN_HOST";
 pub(crate) const NODE_RANK: &str = "LYFTLEARN_NODE_RANK";
 pub(crate) const NODES: &str = "LYFTLEARN_NODES";
+/// Of an elastic job, instead of the number.
+pub(crate) const NODES_LEAST: &str = "LYFTLEARN_NODES_LEAST";
+pub(crate) const NODES_MOST: &str = "LYFTLEARN_NODES_MOST";
 pub(crate) const MASTER_ADDR: &str = "LYFTLEARN_MASTER_ADDR";
 /// Not `…_PORT`: Kubernetes service links forge names that end so.
 pub(crate) const MASTER_PORT_NUMBER: &str = "LYFTLEARN_MASTER_PORT_NUMBER";
@@ -56,6 +59,8 @@ pub(crate) const RESERVED: &[&str] = &[
     HOST,
     NODE_RANK,
     NODES,
+    NODES_LEAST,
+    NODES_MOST,
     MASTER_ADDR,
     MASTER_PORT_NUMBER,
     NETWORK_INTERFACE,

@@ -53,6 +53,9 @@ pub(crate) const PET_NODE_RANK: &str = "PET_NODE_RANK";
 pub(crate) const PET_LOCAL: &str = "PET_NPROC_PER_NODE";
 pub(crate) const PET_MASTER_ADDR: &str = "PET_MASTER_ADDR";
 pub(crate) const PET_MASTER_PORT: &str = "PET_MASTER_PORT";
+/// How nodes find each other; `static`, or nothing, is by rank.
+pub(crate) const PET_BACKEND: &str = "PET_RDZV_BACKEND";
+pub(crate) const STATIC_BACKEND: &str = "static";
 
 /// PyTorchJob v1: one rank a pod.
 pub(crate) const RANK: &str = "RANK";
@@ -68,6 +71,18 @@ pub(crate) const GROUP_WORLD_SIZE: &str = "GROUP_WORLD_SIZE";
 pub(crate) const LWS_LEADER: &str = "LWS_LEADER_ADDRESS";
 pub(crate) const LWS_SIZE: &str = "LWS_GROUP_SIZE";
 pub(crate) const LWS_INDEX: &str = "LWS_WORKER_INDEX";
+
+/// Volcano's plugins (volcano: pkg/controllers/job/plugins): the pod's place in its task, and
+/// for each task `VC_<TASK>_HOSTS`, names with commas between them.
+pub(crate) const VOLCANO_INDEX: &str = "VC_TASK_INDEX";
+pub(crate) const VOLCANO_PREFIX: &str = "VC_";
+pub(crate) const VOLCANO_HOSTS: &str = "_HOSTS";
+
+/// In a launcher's pod of an MPIJob or TrainJob: a line for each node (mpi-operator).
+pub(crate) const MPI_HOSTFILE: &str = "/etc/mpi/hostfile";
+
+/// A JobSet's annotation: where rank 0 is, by a name that all its pods can resolve.
+pub(crate) const JOBSET_COORDINATOR: &str = "jobset.sigs.k8s.io/coordinator";
 
 /// Indexed Jobs. The number of completions is not told to the pod.
 pub(crate) const COMPLETION_INDEX: &str = "JOB_COMPLETION_INDEX";

@@ -33,8 +33,8 @@ pub(crate) const DEVICES: &str = "/dev";
 pub(crate) const PROCESSORS_ONLINE: &str = "/sys/devices/system/cpu/online";
 /// A directory for each Neuron device, and in it one for each of its cores.
 pub(crate) const NEURON_DEVICES: &str = "/sys/devices/virtual/neuron_device";
-/// The one network interface a container usually has.
-pub(crate) const FIRST_INTERFACE: &str = "eth0";
+/// Among the names of interfaces.
+pub(crate) const LOOPBACK: &str = "lo";
 /// The network namespace's sockets (proc_net(5)).
 #[cfg(feature = "cli")]
 pub(crate) const TCP_SOCKETS: &[&str] = &["/proc/net/tcp", "/proc/net/tcp6"];

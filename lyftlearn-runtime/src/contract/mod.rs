@@ -22,3 +22,4 @@ pub(crate) mod statsd_metrics;
 pub(crate) mod toolkit;
 #[cfg(feature = "cli")]
 pub(crate) mod torch;
+pub(crate) mod worker;

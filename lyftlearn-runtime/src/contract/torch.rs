@@ -6,6 +6,17 @@ pub(crate) const NODE_RANK: &str = "PET_NODE_RANK";
 pub(crate) const NPROC_PER_NODE: &str = "PET_NPROC_PER_NODE";
 pub(crate) const MASTER_ADDR: &str = "PET_MASTER_ADDR";
 pub(crate) const MASTER_PORT: &str = "PET_MASTER_PORT";
+/// A job's name for its rendezvous.
+pub(crate) const RENDEZVOUS_ID: &str = "PET_RDZV_ID";
+/// Words for a number of processes: as many as the node has processors.
+pub(crate) const AS_PROCESSORS: &[&str] = &["auto", "cpu"];
+/// How long torchrun leaves its workers after it has passed a stop on, in seconds (torch 2.12;
+/// earlier ones leave 30).
+pub(crate) const SHUTDOWN_TIMEOUT: &str = "TORCH_ELASTIC_SHUTDOWN_TIMEOUT";
+/// On which interface NCCL and gloo meet their peers.
+pub(crate) const SOCKET_INTERFACES: &[&str] = &["NCCL_SOCKET_IFNAME", "GLOO_SOCKET_IFNAME"];
+/// Where JAX's first process listens, as `ADDRESS:PORT` (jax.distributed.initialize).
+pub(crate) const JAX_COORDINATOR: &str = "JAX_COORDINATOR_ADDRESS";
 /// What programs read that start their processes by themselves.
 pub(crate) const PLAIN_MASTER_ADDR: &str = "MASTER_ADDR";
 pub(crate) const PLAIN_MASTER_PORT: &str = "MASTER_PORT";

@@ -4,6 +4,7 @@ mod credentials;
 mod environment;
 mod fault;
 mod files;
+mod launchers;
 mod reason;
 mod run_dir;
 pub(crate) mod secrets;
@@ -17,6 +18,7 @@ use std::ffi::OsString;
 
 pub(crate) use credentials::{Offer, Presented, changes, write as write_credentials};
 pub(crate) use environment::{Environment, Layers, SecretVariable, Source, environment, layered};
+pub(crate) use launchers::launchers;
 pub(crate) use reason::{Written, forget as forget_reason, write as write_reason};
 use run_dir::RunDir;
 pub(crate) use run_dir::{Keeper, Recipient};

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use crate::contract::{delivered as names, torch};
-use crate::workload::{Role, Workload};
+use crate::workload::{Bounds, Role, Workload};
 
 pub(super) fn variables(workload: &Workload) -> Vec<(String, OsString)> {
     let mut list = List::default();
@@ -45,11 +45,21 @@ pub(super) fn variables(workload: &Workload) -> Vec<(String, OsString)> {
     );
 
     let topology = &workload.topology;
-    list.text(names::HOSTS, json(&topology.hosts));
+    // A list that a launcher makes anew each round is not known here.
+    if !topology.is_ranked_by_launcher() {
+        list.text(names::HOSTS, json(&topology.hosts));
+    }
     list.text(names::HOST, &topology.host);
-    list.text(names::NODE_RANK, topology.node_rank.to_string());
-    list.text(names::NODES, topology.nodes.to_string());
-    list.text(names::MASTER_ADDR, &topology.master_addr);
+    list.some(
+        names::NODE_RANK,
+        topology.node_rank.map(|rank| rank.to_string()),
+    );
+    list.some(names::NODES, topology.nodes.map(|nodes| nodes.to_string()));
+    if let Some(Bounds { least, most }) = topology.bounds {
+        list.text(names::NODES_LEAST, least.to_string());
+        list.text(names::NODES_MOST, most.to_string());
+    }
+    list.some(names::MASTER_ADDR, topology.master_addr.as_deref());
     list.text(names::MASTER_PORT_NUMBER, topology.master_port.to_string());
     list.some(
         names::NETWORK_INTERFACE,
@@ -78,18 +88,22 @@ fn launcher(workload: &Workload, list: &mut List) {
         return;
     }
     let topology = &workload.topology;
-    list.text(torch::NNODES, topology.nodes.to_string());
-    list.text(torch::NODE_RANK, topology.node_rank.to_string());
+    let rank = topology.node_rank.map(|rank| rank.to_string());
+    if rank.is_some() {
+        list.some(torch::NNODES, topology.nodes.map(|nodes| nodes.to_string()));
+    }
+    list.some(torch::NODE_RANK, rank.as_deref());
     if topology.local_devices > 0 {
         list.text(torch::NPROC_PER_NODE, topology.local_devices.to_string());
     }
-    if topology.nodes > 1 {
+    if rank.is_some() && topology.is_distributed() {
         let port = topology.master_port.to_string();
-        list.text(torch::MASTER_ADDR, &topology.master_addr);
+        let master = topology.master_addr.as_deref();
+        list.some(torch::MASTER_ADDR, master);
         list.text(torch::MASTER_PORT, &port);
-        list.text(torch::PLAIN_MASTER_ADDR, &topology.master_addr);
+        list.some(torch::PLAIN_MASTER_ADDR, master);
         list.text(torch::PLAIN_MASTER_PORT, port);
-        list.text(torch::PLAIN_NODE_RANK, topology.node_rank.to_string());
+        list.some(torch::PLAIN_NODE_RANK, rank);
     }
 }
 

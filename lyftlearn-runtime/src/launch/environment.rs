@@ -11,7 +11,7 @@ use super::statsd;
 use crate::contract::{aws, linux};
 use crate::deliver::{
     Environment, Layers, Pointed, Presented, SecretVariable, changes, delivered, environment,
-    point, spark,
+    launchers, point, spark,
 };
 use crate::error::Error;
 use crate::facts::Facts;
@@ -45,6 +45,7 @@ impl Gathered {
         let credentials = changes(presented, found(facts, &image, variables));
         let statsd = point(pointed, found(facts, &image, variables));
         let spark = spark(workload.spark.as_ref(), found(facts, &image, variables));
+        let launchers = launchers(workload, found(facts, &image, variables));
         let documents = variables.iter().map(|variable| {
             (
                 OsString::from(&variable.name),
@@ -57,7 +58,7 @@ impl Gathered {
         let inherited: Vec<String> = inherited.map(|name| (*name).to_owned()).collect();
         let ours = delivered.iter().cloned();
         let ours = ours.chain(region(facts, workload)).chain(credentials.set);
-        let ours = ours.chain(statsd.set).chain(spark.set);
+        let ours = ours.chain(statsd.set).chain(spark.set).chain(launchers.set);
         Ok(Self {
             image,
             documents: documents.collect(),

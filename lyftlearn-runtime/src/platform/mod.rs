@@ -24,6 +24,7 @@ mod sagemaker;
 mod spark;
 mod topology;
 mod variables;
+mod worker;
 
 use std::collections::BTreeMap;
 
@@ -52,12 +53,13 @@ pub use variables::DocumentVariable;
 pub(crate) use variables::image as image_variables;
 #[cfg(feature = "cli")]
 pub(crate) use variables::read as variables;
+pub(crate) use worker::{in_its_round, process};
 
 use serde::Serialize;
 
 #[cfg(feature = "cli")]
 use crate::contract::sagemaker as sagemaker_words;
-use crate::contract::{linux, runtime};
+use crate::contract::{linux, runtime, toolkit};
 use crate::error::Error;
 use crate::facts::{Facts, Mount};
 use crate::metrics::routes::Export;
@@ -245,7 +247,7 @@ pub(crate) fn read(
     problems.extend(misplaced::problems(facts, config_dir));
     let resources = resources::read(&world)?;
     let staged = format!("{config_dir}/{}", runtime::HYPERPARAMETERS_FILE);
-    let part = match detection.platform {
+    let mut part = match detection.platform {
         Platform::SageMaker => sagemaker::read(&world, detection, &resources, &mut problems)?,
         Platform::Kubernetes => kubernetes::read(&world, detection, &resources, &mut problems)?,
         Platform::Local => local::read(&world, detection, &resources)?,
@@ -257,6 +259,11 @@ pub(crate) fn read(
         settings.encoding,
         &mut problems,
     )?;
+    if let Some(groups) = values.get(toolkit::HP_DISTRIBUTION_GROUPS)
+        && let Ok(groups) = serde_json::from_str::<Vec<String>>(groups)
+    {
+        topology::keep_distribution(&mut part.topology, &groups);
+    }
     let end = End {
         // A processing job is stopped by either (dev guide: build your own processing
         // container). An image's STOPSIGNAL and a pod's stopSignal are not seen from inside.

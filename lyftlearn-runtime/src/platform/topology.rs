@@ -4,20 +4,21 @@ use super::World;
 use super::fault::ContractFault;
 use crate::contract::{linux, sagemaker};
 use crate::error::Error;
-use crate::workload::{Resources, Topology};
+use crate::workload::{Group, Resources, Topology};
 
 /// One node alone.
 pub(super) fn alone(world: &World<'_>, resources: &Resources) -> Result<Topology, Error> {
     let host = world.facts.hostname()?;
     Ok(Topology {
         hosts: vec![host.clone()],
-        master_addr: host.clone(),
+        master_addr: Some(host.clone()),
         host,
-        node_rank: 0,
-        nodes: 1,
+        node_rank: Some(0),
+        nodes: Some(1),
+        bounds: None,
         local_devices: devices(resources),
         master_port: sagemaker::MASTER_PORT,
-        network_interface: first_interface(world)?,
+        network_interface: only_interface(world)?,
         groups: Vec::new(),
     })
 }
@@ -45,9 +46,34 @@ pub(super) fn number<T: std::str::FromStr>(
         .map_err(|_| ContractFault::NotANumber { variable }.into())
 }
 
-fn first_interface(world: &World<'_>) -> Result<Option<String>, Error> {
-    let there = world
-        .facts
-        .exists(format!("{}/{}", linux::INTERFACES, linux::FIRST_INTERFACE));
-    Ok(there.then(|| linux::FIRST_INTERFACE.to_owned()))
+/// The one interface beside loopback. Of several nobody says on which the other nodes are.
+fn only_interface(world: &World<'_>) -> Result<Option<String>, Error> {
+    let mut names = world.facts.entries(linux::INTERFACES)?;
+    names.retain(|name| name != linux::LOOPBACK);
+    let only = names.pop().filter(|_| names.is_empty());
+    Ok(only.and_then(|name| name.into_string().ok()))
+}
+
+/// The nodes of the groups on which a distribution runs (SageMaker's heterogeneous clusters):
+/// those rank among each other, and any other node works alone.
+pub(super) fn keep_distribution(topology: &mut Topology, groups: &[String]) {
+    let taking_part = |group: &&Group| groups.contains(&group.name);
+    let hosts: Vec<String> = topology
+        .groups
+        .iter()
+        .filter(taking_part)
+        .flat_map(|group| group.hosts.iter().cloned())
+        .collect();
+    if hosts.is_empty() {
+        return;
+    }
+    let place = hosts.iter().position(|host| *host == topology.host);
+    topology.hosts = match place {
+        Some(_) => hosts,
+        None => vec![topology.host.clone()],
+    };
+    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    topology.node_rank = Some(count(place.unwrap_or_default()));
+    topology.nodes = Some(count(topology.hosts.len()));
+    topology.master_addr = topology.hosts.first().cloned();
 }

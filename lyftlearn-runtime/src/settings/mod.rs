@@ -14,6 +14,7 @@ mod program;
 mod protected;
 pub(crate) mod secrets;
 pub(crate) mod spark;
+pub(crate) mod topology;
 
 use std::collections::BTreeMap;
 
@@ -53,7 +54,7 @@ const BEFORE_METRICS: [&[Key]; 5] = [
     documents::KEYS,
 ];
 const METRICS: &[&[Key]] = routes::SECTIONS;
-const AFTER_METRICS: [&[Key]; 3] = [outcome::KEYS, secrets::KEYS, spark::KEYS];
+const AFTER_METRICS: [&[Key]; 4] = [outcome::KEYS, secrets::KEYS, spark::KEYS, topology::KEYS];
 
 const SECTIONS: usize = BEFORE_METRICS.len() + METRICS.len() + AFTER_METRICS.len();
 
@@ -139,6 +140,7 @@ pub(crate) struct Settings {
     pub(crate) confidant: secrets::Confidant,
     /// A Spark driver's network.
     pub(crate) spark: spark::Settings,
+    pub(crate) topology: topology::Topology,
     /// Which layer set each key that is set.
     pub(crate) sources: BTreeMap<&'static str, String>,
     /// Every value of every layer, low to high.
@@ -240,6 +242,10 @@ impl Settings {
             base_dir: from.value("paths.base", path),
             model_dir: from.optional("paths.model", path),
             grace_seconds: from.optional("lifecycle.grace_seconds", seconds),
+            topology: topology::Topology {
+                nodes: from.optional("topology.nodes", topology::nodes),
+                master: from.optional("topology.master", text),
+            },
             signal_scope: from.value("lifecycle.signal_scope", one_of),
             stop_on: from.optional("lifecycle.stop_on", signals),
             stop_signal: from.value("lifecycle.stop_signal", signal),

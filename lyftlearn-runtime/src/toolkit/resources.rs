@@ -181,16 +181,20 @@ fn synthesised(job: &Job<'_>) -> Dict {
 }
 
 /// Every node. Where the platform tells only a count, a script still takes the length of
-/// the list and its own place in it: rank 0 by its address, the others by made-up names.
+/// the list and its own place in it: rank 0 by its address, the others by made-up names. No
+/// list where a launcher ranks the nodes: a place in it would be a guess.
 fn hosts(topology: &Topology) -> Vec<String> {
-    if !topology.hosts.is_empty() || topology.nodes > NODES {
+    let (Some(own), Some(nodes @ ..=NODES)) = (topology.node_rank, topology.nodes) else {
+        return topology.hosts.clone();
+    };
+    if !topology.hosts.is_empty() {
         return topology.hosts.clone();
     }
-    (0..topology.nodes)
-        .map(|rank| match rank {
-            rank if rank == topology.node_rank => topology.host.clone(),
-            0 if !topology.master_addr.is_empty() => topology.master_addr.clone(),
-            rank => format!("rank-{rank}"),
+    (0..nodes)
+        .map(|rank| match (rank, &topology.master_addr) {
+            (rank, _) if rank == own => topology.host.clone(),
+            (0, Some(master)) => master.clone(),
+            (rank, _) => format!("rank-{rank}"),
         })
         .collect()
 }
@@ -204,10 +208,11 @@ mod tests {
         Topology {
             host: "pod-b".to_owned(),
             hosts: known.iter().map(|name| (*name).to_owned()).collect(),
-            node_rank: rank,
-            nodes,
+            node_rank: Some(rank),
+            nodes: Some(nodes),
+            bounds: None,
             local_devices: 0,
-            master_addr: "pod-a.svc".to_owned(),
+            master_addr: Some("pod-a.svc".to_owned()),
             master_port: 7777,
             network_interface: None,
             groups: Vec::new(),

@@ -256,20 +256,59 @@ pub struct Topology {
     pub host: String,
     /// Every node's name in rank order; empty where the platform tells only a count.
     pub hosts: Vec<String>,
-    /// This node's place, from 0.
-    pub node_rank: u32,
-    /// How many nodes there are.
-    pub nodes: u32,
+    /// This node's place, from 0; `None` where a launcher ranks the nodes, anew each round.
+    pub node_rank: Option<u32>,
+    /// How many nodes there are; `None` where that may change while the job runs.
+    pub nodes: Option<u32>,
+    /// Between how many nodes the job runs, where it is elastic.
+    pub bounds: Option<Bounds>,
     /// Accelerators of this node that workers may have one each of; 0 without any.
     pub local_devices: u32,
-    /// Rank 0's address.
-    pub master_addr: String,
+    /// Rank 0's address; `None` where several nodes have none named.
+    pub master_addr: Option<String>,
     /// Where rank 0 listens for the others (TCP).
     pub master_port: u16,
     /// The interface on which the nodes see each other, where known.
     pub network_interface: Option<String>,
     /// Instance groups, in the platform's order; empty without any.
     pub groups: Vec<Group>,
+}
+
+impl Topology {
+    /// Whether there is, or may be, company.
+    pub fn is_distributed(&self) -> bool {
+        self.nodes != Some(1)
+    }
+
+    /// Whether a launcher finds the nodes by a rendezvous, and ranks them itself.
+    pub fn is_ranked_by_launcher(&self) -> bool {
+        self.node_rank.is_none()
+    }
+}
+
+/// One process's place among all that a launcher has started. It is fixed while the process
+/// lives: when nodes come or go, torchrun starts new ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Process {
+    /// Its place among all, from 0.
+    pub rank: u32,
+    /// How many there are.
+    pub world_size: u32,
+    /// Its place among those of this node, from 0.
+    pub local_rank: u32,
+    /// How many there are on this node, where the launcher tells.
+    pub local_world_size: Option<u32>,
+    /// How often torchrun has started them again after a failure.
+    pub restarts: Option<u32>,
+}
+
+/// Between how many nodes an elastic job runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bounds {
+    /// With fewer it waits.
+    pub least: u32,
+    /// More do not take part.
+    pub most: u32,
 }
 
 /// One instance group of a heterogeneous cluster.

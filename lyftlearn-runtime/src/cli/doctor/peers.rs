@@ -10,13 +10,20 @@ const ASKED: usize = 8;
 
 pub(super) fn check(patient: &Patient) -> Vec<Finding> {
     let topology = &patient.resolved.workload.topology;
-    if topology.nodes < 2 {
+    if !topology.is_distributed() {
         return vec![Finding::new("peers", Verdict::Skipped, "one node alone")];
     }
-    let mut names = vec![topology.master_addr.as_str()];
+    let master = topology.master_addr.as_deref();
     let others = topology.hosts.iter().map(String::as_str);
-    names.extend(others.filter(|name| *name != topology.master_addr && *name != topology.host));
-    names.truncate(ASKED);
+    let others = others.filter(|name| Some(*name) != master && *name != topology.host);
+    let names: Vec<&str> = master.into_iter().chain(others).take(ASKED).collect();
+    if names.is_empty() {
+        return vec![Finding::new(
+            "peers",
+            Verdict::Skipped,
+            "nobody tells their names",
+        )];
+    }
     names.into_iter().map(resolves).collect()
 }
 

@@ -20,7 +20,7 @@ pub(super) fn of(world: &World<'_>) -> Vec<(String, String)> {
         "job" => world.job.name.clone(),
         "role" => Some(world.role.as_str().to_owned()),
         "platform" => Some(world.platform.as_str().to_owned()),
-        "rank" => Some(world.topology.node_rank.to_string()),
+        "rank" => world.topology.node_rank.map(|rank| rank.to_string()),
         "image" => {
             let image = world.facts.text(sagemaker::INTERNAL_IMAGE)?;
             Some(image.into_owned())

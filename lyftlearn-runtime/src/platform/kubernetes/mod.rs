@@ -160,6 +160,8 @@ pub(super) fn read(
     resources: &Resources,
     problems: &mut Problems,
 ) -> Result<Part, Error> {
+    let annotations = podinfo::read(world, kubernetes::ANNOTATIONS)?;
+    let topology = ranks::read(world, resources, &annotations, problems)?;
     let pod = pod(world.mounts);
     let name = match &world.settings.job_name {
         Some(name) => name.clone(),
@@ -186,11 +188,11 @@ pub(super) fn read(
             attempt: None,
             container: pod.and_then(|pod| pod.container),
             labels: podinfo::read(world, kubernetes::LABELS)?,
-            annotations: podinfo::read(world, kubernetes::ANNOTATIONS)?,
+            annotations,
         },
         paths,
         channels: paths::channels_by_directory(world)?,
-        topology: ranks::read(world, resources, problems)?,
+        topology,
         grace: Grace::usual(world.settings, conventions(detection.platform)),
         // A volume may lay SageMaker's own file out; it overrides staged ones there and here.
         hyperparameters: Some(sagemaker::HYPERPARAMETERS),

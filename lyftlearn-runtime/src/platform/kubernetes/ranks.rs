@@ -1,4 +1,12 @@
 //! Ranks, from whichever controller made the pod.
+//!
+//! What nobody tells is absent: a node that guesses its rank trains alone, and says that it
+//! succeeded.
+
+mod controllers;
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use crate::contract::kubernetes;
 use crate::error::Error;
@@ -6,7 +14,24 @@ use crate::platform::World;
 use crate::platform::fault::ContractFault;
 use crate::platform::topology::{alone, number};
 use crate::problems::Problems;
-use crate::workload::{Resources, Topology};
+use crate::settings::topology::bounds;
+use crate::workload::{Bounds, Resources, Topology};
+
+/// Where a node stands among the others.
+enum Place {
+    /// Its rank, how many there are, and their names where they are told.
+    Ranked {
+        rank: u32,
+        nodes: u32,
+        hosts: Vec<String>,
+    },
+    /// A launcher ranks the nodes, anew each round; what is known of their number.
+    ByLauncher {
+        nodes: Option<u32>,
+        bounds: Option<Bounds>,
+    },
+    Alone,
+}
 
 /// A pair of variables that place a node.
 struct Pair {
@@ -14,13 +39,14 @@ struct Pair {
     nodes: &'static str,
 }
 
-/// In order of who knows best: torchrun about its own children, then the launchers'
-/// variables, then those that count pods.
+/// What torchrun tells the processes that it has started.
+const ROUND: Pair = Pair {
+    rank: kubernetes::GROUP_RANK,
+    nodes: kubernetes::GROUP_WORLD_SIZE,
+};
+
+/// In order of who knows best: the launchers' variables, then those that count pods.
 const PAIRS: &[Pair] = &[
-    Pair {
-        rank: kubernetes::GROUP_RANK,
-        nodes: kubernetes::GROUP_WORLD_SIZE,
-    },
     Pair {
         rank: kubernetes::PET_NODE_RANK,
         nodes: kubernetes::PET_NODES,
@@ -43,21 +69,38 @@ const PAIRS: &[Pair] = &[
     },
 ];
 
+/// What a setting is called in a sentence.
+const NODES: &str = "topology.nodes";
+
 pub(super) fn read(
     world: &World<'_>,
     resources: &Resources,
+    annotations: &BTreeMap<String, String>,
     problems: &mut Problems,
 ) -> Result<Topology, Error> {
     let mut topology = alone(world, resources)?;
-    if let Some((rank, nodes)) = place(world, problems)? {
-        topology.node_rank = rank;
-        topology.nodes = nodes;
-    }
-    if topology.nodes > 1 {
-        topology.hosts = Vec::new();
-        topology.master_addr = master(world).unwrap_or_default();
-    } else if let Some(address) = master(world) {
-        topology.master_addr = address;
+    let told = master(world);
+    match place(world, &topology.host, problems)? {
+        Place::Alone => topology.master_addr = told.or(topology.master_addr),
+        Place::Ranked { nodes: 1, .. } => topology.master_addr = told.or(topology.master_addr),
+        Place::Ranked { rank, nodes, hosts } => {
+            topology.node_rank = Some(rank);
+            topology.nodes = Some(nodes);
+            topology.master_addr = told
+                .or_else(|| hosts.first().cloned())
+                .or_else(|| annotations.get(kubernetes::JOBSET_COORDINATOR).cloned());
+            if topology.master_addr.is_none() {
+                topology.master_addr = controllers::first_of_job(world, &topology.host)?;
+            }
+            topology.hosts = hosts;
+        }
+        Place::ByLauncher { nodes, bounds } => {
+            topology.node_rank = None;
+            topology.nodes = nodes;
+            topology.bounds = bounds;
+            topology.master_addr = None;
+            topology.hosts = Vec::new();
+        }
     }
     for variable in [kubernetes::MASTER_PORT, kubernetes::PET_MASTER_PORT] {
         if let Some(port) = port(world, variable, problems)? {
@@ -78,70 +121,163 @@ pub(super) fn read(
     Ok(topology)
 }
 
-/// This node's rank and how many there are, from the first pair that is whole.
-fn place(world: &World<'_>, problems: &mut Problems) -> Result<Option<(u32, u32)>, Error> {
-    for pair in PAIRS {
-        // A group's rank means something to torchrun's children only.
-        if pair.rank == kubernetes::GROUP_RANK
-            && world.facts.text(kubernetes::TORCHRUN_ID).is_none()
-        {
-            continue;
-        }
-        let (Some(rank), Some(nodes)) =
-            (number::<u32>(world, pair.rank)?, nodes(world, pair.nodes)?)
-        else {
-            continue;
-        };
-        if rank >= nodes {
-            return Err(ContractFault::RankOutOfRange {
-                rank: pair.rank,
-                nodes: pair.nodes,
-            }
-            .into());
-        }
-        return Ok(Some((rank, nodes)));
+fn place(world: &World<'_>, host: &str, problems: &mut Problems) -> Result<Place, Error> {
+    // A group's rank means something to torchrun's children only.
+    if world.facts.text(kubernetes::TORCHRUN_ID).is_some()
+        && let Some(found) = of_pair(world, &ROUND, None)?
+    {
+        return Ok(found);
     }
-    let index: Option<u32> = number(world, kubernetes::COMPLETION_INDEX)?;
-    if let Some(index) = index {
+    let set = world.settings.topology.nodes;
+    if let Some(Bounds { most: 1, .. }) = set {
+        return Ok(Place::Alone);
+    }
+    let told = match set {
+        Some(bounds) => Some(bounds),
+        None => nodes(world, kubernetes::PET_NODES)?,
+    };
+    if is_dynamic(world, told) {
+        let fixed = told.filter(|told| told.least == told.most);
+        let elastic = told.filter(|told| told.least < told.most);
+        problems.push(match (fixed, elastic) {
+            (_, Some(Bounds { least, most })) => format!(
+                "torchrun ranks this node: {least} to {most} nodes; rank and number are known in its workers"
+            ),
+            (Some(Bounds { most, .. }), _) => format!(
+                "torchrun ranks this node: {most} nodes; the rank is known in its workers"
+            ),
+            _ => "torchrun ranks this node: rank and number are known in its workers".to_owned(),
+        });
+        return Ok(Place::ByLauncher {
+            nodes: fixed.map(|fixed| fixed.most),
+            bounds: elastic,
+        });
+    }
+    for pair in PAIRS {
+        if let Some(found) = of_pair(world, pair, set)? {
+            return Ok(found);
+        }
+    }
+    if let Some((rank, hosts)) = controllers::volcano(world, host)? {
+        return Ok(ranked(rank, hosts));
+    }
+    if let Some(hosts) = controllers::mpi(world)? {
+        // mpirun ranks the processes, and the launcher's pod need not be among the nodes.
+        return Ok(
+            match hosts.iter().position(|known| is_called(known, host)) {
+                Some(rank) => ranked(rank, hosts),
+                None => Place::ByLauncher {
+                    nodes: u32::try_from(hosts.len()).ok(),
+                    bounds: None,
+                },
+            },
+        );
+    }
+    if world.facts.text(kubernetes::HYPERPOD_NODES).is_some() {
+        problems.push(format!(
+            "{} is set without a rank: HyperPod's launcher ranks this node; rank and number are known in its workers",
+            kubernetes::HYPERPOD_NODES
+        ));
+        return Ok(Place::ByLauncher {
+            nodes: None,
+            bounds: None,
+        });
+    }
+    if number::<u32>(world, kubernetes::COMPLETION_INDEX)?.is_some() && set.is_none() {
         // The Job controller tells a pod its index and nobody the count.
         problems.push(format!(
-            "{} is set without a count: nodes is the least that it can be; set {} to the Job's completions",
-            kubernetes::COMPLETION_INDEX,
+            "{} is set, and nobody says how many pods train together: this one works alone; set {NODES} to the Job's completions, or to 1",
+            kubernetes::COMPLETION_INDEX
+        ));
+        return Ok(Place::Alone);
+    }
+    if let Some(Bounds { most: 2.., .. }) = told {
+        let variable = if set.is_some() {
+            NODES
+        } else {
             kubernetes::PET_NODES
-        ));
-        return Ok(Some((index, index.saturating_add(1))));
-    }
-    if nodes(world, kubernetes::PET_NODES)?.is_some_and(|nodes| nodes > 1) {
+        };
         problems.push(format!(
-            "{} is set without {}: this node is taken for one alone until torchrun ranks it",
-            kubernetes::PET_NODES,
-            kubernetes::PET_NODE_RANK
+            "{variable} is set, and nobody tells this node's rank: set {}, or a rendezvous by {}",
+            kubernetes::PET_NODE_RANK,
+            kubernetes::PET_BACKEND
         ));
+        return Ok(Place::ByLauncher {
+            nodes: told.map(|told| told.most),
+            bounds: None,
+        });
     }
-    Ok(None)
+    Ok(Place::Alone)
 }
 
-/// A count, or torchrun's `least:most`, of which the most is what ranks are below.
-fn nodes(world: &World<'_>, variable: &'static str) -> Result<Option<u32>, Error> {
+/// This node's rank and how many there are, where a pair is whole.
+fn of_pair(world: &World<'_>, pair: &Pair, set: Option<Bounds>) -> Result<Option<Place>, Error> {
+    let told = match set {
+        Some(set) => Some(set),
+        None => nodes(world, pair.nodes)?,
+    };
+    let (Some(rank), Some(Bounds { most: nodes, .. })) = (number::<u32>(world, pair.rank)?, told)
+    else {
+        return Ok(None);
+    };
+    if rank >= nodes {
+        return Err(ContractFault::RankOutOfRange {
+            rank: pair.rank,
+            nodes: if set.is_some() { NODES } else { pair.nodes },
+        }
+        .into());
+    }
+    Ok(Some(Place::Ranked {
+        rank,
+        nodes,
+        hosts: Vec::new(),
+    }))
+}
+
+fn ranked(rank: usize, hosts: Vec<String>) -> Place {
+    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    Place::Ranked {
+        rank: count(rank),
+        nodes: count(hosts.len()),
+        hosts,
+    }
+}
+
+/// Whether the nodes find each other by a rendezvous in which a rank means nothing.
+fn is_dynamic(world: &World<'_>, told: Option<Bounds>) -> bool {
+    let backend = world.facts.text(kubernetes::PET_BACKEND);
+    backend.is_some_and(|backend| backend.trim() != kubernetes::STATIC_BACKEND)
+        || told.is_some_and(|told| told.least < told.most)
+}
+
+/// A count, or torchrun's `least:most`.
+fn nodes(world: &World<'_>, variable: &'static str) -> Result<Option<Bounds>, Error> {
     let Some(text) = world.facts.text(variable) else {
         return Ok(None);
     };
-    let most = text.rsplit(':').next().unwrap_or(&text);
-    most.trim()
-        .parse()
+    bounds(&text)
         .map(Some)
-        .map_err(|_| ContractFault::NotANumber { variable }.into())
+        .ok_or_else(|| ContractFault::NotANumber { variable }.into())
+}
+
+/// Whether a name is a node's own, in its short or its full spelling.
+fn is_called(name: &str, host: &str) -> bool {
+    name.strip_prefix(host)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 fn master(world: &World<'_>) -> Option<String> {
-    [
-        kubernetes::PET_MASTER_ADDR,
-        kubernetes::LWS_LEADER,
-        kubernetes::MASTER_ADDR,
-    ]
-    .into_iter()
-    .find_map(|name| world.facts.text(name))
-    .map(std::borrow::Cow::into_owned)
+    let variable = || {
+        [
+            kubernetes::PET_MASTER_ADDR,
+            kubernetes::LWS_LEADER,
+            kubernetes::MASTER_ADDR,
+        ]
+        .into_iter()
+        .find_map(|name| world.facts.text(name))
+        .map(Cow::into_owned)
+    };
+    world.settings.topology.master.clone().or_else(variable)
 }
 
 /// A port. A Service called `master` makes `MASTER_PORT=tcp://…`: that is none.

@@ -166,9 +166,9 @@ pub(super) fn nodes(
     });
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     Ok(Topology {
-        node_rank: count(rank),
-        nodes: count(hosts.len()),
-        master_addr: hosts.first().cloned().unwrap_or_default(),
+        node_rank: Some(count(rank)),
+        nodes: Some(count(hosts.len())),
+        master_addr: hosts.first().cloned(),
         network_interface: config
             .network_interface_name
             .or(alone.network_interface)

@@ -49,7 +49,10 @@ pub(super) fn of(world: &World<'_>, problems: &mut Problems) -> Vec<(String, Str
             Some(world.platform.as_str().to_owned()),
         ),
         ("lyftlearn.role", Some(world.role.as_str().to_owned())),
-        ("lyftlearn.rank", Some(topology.node_rank.to_string())),
+        (
+            "lyftlearn.rank",
+            topology.node_rank.map(|rank| rank.to_string()),
+        ),
     ];
     for (name, value) in found {
         if let Some(value) = value
