@@ -12,9 +12,9 @@ pub(super) const KEYS: &[Key] = &[
         name: "topology.nodes",
         form: NODES,
         default: Unset::Text("the platform's; one where it tells none"),
-        doc: "How many nodes train together, or `least:most` for an elastic job. Set it to \
-              the completions of an Indexed Job, which Kubernetes does not tell its pods. 1 \
-              says that each pod works alone. On SageMaker it has no effect.",
+        doc: "How many nodes train together, or `least:most` for an elastic job; 1 says that \
+              each pod works alone. Set it to the completions of an Indexed Job, which \
+              Kubernetes does not tell its pods. On SageMaker it has no effect.",
         example: "4",
     },
     Key {

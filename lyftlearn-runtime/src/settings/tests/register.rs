@@ -154,6 +154,8 @@ fn defaults_are_these() {
         spark.executors: none: the default route decides
         spark.address: the address from which this container reaches the executors
         spark.mode = auto
+        topology.nodes: the platform's; one where it tells none
+        topology.master: the platform's; for an Indexed Job the pod with index 0
         env: the secret's name in upper case, with `_` for other characters; none for a bundle
         env_prefix: CREDENTIALS_ for a bundle, else none
         file = false
