@@ -23,6 +23,7 @@ mod documents;
 mod emf;
 mod export;
 mod identity;
+mod launchers;
 mod lifecycle;
 mod metrics;
 mod neighbours;

@@ -167,9 +167,17 @@ def _origin(thread: "Optional[str]", exit_code: "Optional[int]") -> "dict[str, A
         "started": started,
         "thread": _shortened(str.__str__(thread or "MainThread"), _NAME_CHARACTERS),
         "main_thread": thread is None,
+        "rank": _rank_of_process(),
         "time": time.monotonic(),
         "exit_code": exit_code,
     }
+
+
+def _rank_of_process() -> "Optional[int]":
+    """Its place among those that a launcher started (torchrun, DeepSpeed, mpirun)."""
+    name = "RANK" if "LOCAL_RANK" in os.environ else "OMPI_COMM_WORLD_RANK"
+    rank = os.environ.get(name, "")
+    return int(rank) if rank.isdecimal() and len(rank) < 10 else None
 
 
 def _descent(pid: int) -> "tuple[list[int], Optional[float]]":

@@ -6,6 +6,8 @@ pub(crate) mod aws;
 pub(crate) mod delivered;
 pub(crate) mod kubernetes;
 #[cfg(feature = "cli")]
+pub(crate) mod launchers;
+#[cfg(feature = "cli")]
 pub(crate) mod ledger;
 pub(crate) mod limits;
 pub(crate) mod linux;

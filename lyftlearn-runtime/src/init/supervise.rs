@@ -11,7 +11,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use super::agent::{Agent, Helper};
 use super::children::{LeftBehind, Orphans};
-use super::shells::Shells;
+use super::parents::Parents;
 use super::signals::{self, Arrived, To};
 use super::stage;
 use super::stage_report::ReportPipe;
@@ -24,7 +24,7 @@ use crate::error::Error;
 /// Who receives what is forwarded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
-    /// The program alone; a stop that is for a shell reaches its children first.
+    /// The program alone; a stop that is for a shell or a launcher reaches its children first.
     Auto,
     /// The program and what it started in its group.
     Group,
@@ -127,7 +127,7 @@ pub(crate) fn supervise(
         kept: kept.map(AsRawFd::as_raw_fd),
         report,
         announce,
-        shells: Shells::none(),
+        parents: Parents::none(),
         orphans: Orphans::none(),
         no_stop: None,
         status: None,
@@ -162,7 +162,7 @@ struct Supervisor<'a> {
     /// Where a second stage says why it could not become the program.
     report: Option<ReportPipe>,
     announce: Announce<'a>,
-    shells: Shells,
+    parents: Parents,
     orphans: Orphans,
     no_stop: Option<i32>,
     status: Option<WaitStatus>,
@@ -183,10 +183,10 @@ impl Supervisor<'_> {
         while !self.machine.done() {
             let due = self.machine.deadline();
             let again = self.agent.as_ref().and_then(Agent::again);
-            let look = self.shells.next_look(now());
+            let look = self.parents.next_look(now());
             let next = due.into_iter().chain(again).chain(look).min();
             let timeout = next.map(|next| next.saturating_sub(now()));
-            match signals::next(&armed.all, timeout) {
+            match self.parents.next_signal(&armed.all, timeout) {
                 Some(arrived) if arrived.number == Signal::SIGCHLD as i32 => self.reap(),
                 Some(arrived) => self.signal(arrived),
                 None => {
@@ -197,7 +197,7 @@ impl Supervisor<'_> {
                     self.reap();
                 }
             }
-            self.shells.look(now());
+            self.parents.look(now());
             if self.machine.deadline().is_some_and(|due| due <= now()) {
                 self.step(Event::Time);
             }
@@ -240,13 +240,14 @@ impl Supervisor<'_> {
     fn step(&mut self, event: Event) {
         let now = now();
         let (child, policy, agent) = (self.child, self.policy, &mut self.agent);
-        let (announce, shells) = (&mut self.announce, &mut self.shells);
+        let (announce, parents) = (&mut self.announce, &mut self.parents);
         let orphans = &mut self.orphans;
         let own = [agent.as_ref().and_then(Agent::pid)];
         let mut without_agent = false;
         self.machine.step(now, event, &mut |act| match act {
             Act::Announce { signal, deadline } => {
                 announce(signal, now, deadline);
+                parents.has_until(deadline);
                 told(agent, |agent| {
                     agent.tell(ledger::STOP, signal.unsigned_abs().into())
                 });
@@ -257,7 +258,7 @@ impl Supervisor<'_> {
             }
             Act::ForwardStop(signal) => {
                 match policy.scope {
-                    Scope::Auto => shells.tell(child, policy.stop_signal),
+                    Scope::Auto => parents.tell(child, policy.stop_signal),
                     scope => forward(scope, child, policy.stop_signal),
                 }
                 told(agent, |agent| agent.forwarded(signal));
@@ -297,7 +298,7 @@ impl Supervisor<'_> {
         loop {
             match rustix::process::wait(options) {
                 Ok(Some((pid, status))) if status.stopped() => {
-                    if pid == self.child && self.shells.any() {
+                    if pid == self.child && self.parents.stopped_any() {
                         // Stopped by this process, and continued by it.
                     } else if pid == self.child {
                         self.stop_with_the_program();
@@ -312,7 +313,7 @@ impl Supervisor<'_> {
                     self.status = Some(status);
                     let ended = now();
                     self.ended = Some(ended);
-                    self.shells.let_go();
+                    self.parents.let_go();
                     let not_started = self.report.as_ref().is_some_and(ReportPipe::is_there);
                     told(&mut self.agent, |agent| {
                         agent.program_ended(pid, read(status), not_started, ended);

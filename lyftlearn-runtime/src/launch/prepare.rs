@@ -271,6 +271,10 @@ fn end(
     let workload = &delivery.workload;
     End {
         reason_file: workload.paths.failure.clone(),
+        host: workload
+            .topology
+            .is_distributed()
+            .then(|| workload.topology.host.clone()),
         redact: settings.redact.clone(),
         run: delivery.run().map(|run| run.path().to_owned()),
         quiet: settings.log == Log::Off,

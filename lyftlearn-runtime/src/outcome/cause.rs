@@ -24,6 +24,9 @@ pub(crate) struct Exception {
     pub(crate) thread: String,
     #[serde(default)]
     pub(crate) main_thread: bool,
+    /// The process's place among those that a launcher started.
+    #[serde(default)]
+    pub(crate) rank: Option<u32>,
     /// Seconds on the monotonic clock.
     pub(crate) time: f64,
     /// The exception that this one was raised from, the first of the chain.
@@ -85,6 +88,21 @@ const PASSED_ON: &[&str] = &[
     "subprocess.CalledProcessError",
     "concurrent.futures.process.BrokenProcessPool",
     "joblib.externals.loky.process_executor.TerminatedWorkerError",
+];
+
+/// What a program ends by that was told to: after a stop it is no failure.
+const TOLD_TO_END: &[&str] = &[
+    "KeyboardInterrupt",
+    "torch.distributed.elastic.multiprocessing.api.SignalException",
+];
+
+/// What a rank of distributed training says when another one is gone: gloo, NCCL, torch's
+/// TCPStore.
+const BY_A_PEER: &[&str] = &[
+    "Connection closed by peer",
+    "Connection reset by peer",
+    "remote process exited or there was a network error",
+    "Broken pipe",
 ];
 
 /// Those of launchers, which stop the other workers first: that takes a while.
@@ -170,7 +188,12 @@ fn nearest<'a>(notes: impl Iterator<Item = &'a Exception>, ancestor: i32) -> Opt
         of.map(|(_, note)| *note)
     };
     let last = nearest().max_by(|a, b| a.time.total_cmp(&b.time))?;
-    first(nearest().filter(|note| last.origin.started.is_none_or(|since| note.time >= since)))
+    let together = || {
+        let since = last.origin.started;
+        nearest().filter(move |note| since.is_none_or(|since| note.time >= since))
+    };
+    // Of ranks those that a peer's end has ended say nothing of the cause.
+    first(together().filter(|note| !note.is_by_a_peer())).or_else(|| first(together()))
 }
 
 fn first<'a>(notes: impl Iterator<Item = &'a Exception>) -> Option<&'a Exception> {
@@ -178,6 +201,17 @@ fn first<'a>(notes: impl Iterator<Item = &'a Exception>) -> Option<&'a Exception
 }
 
 impl Exception {
+    /// Whether a program that was told to end by a stop ends by it.
+    pub(super) fn is_told_to_end(&self) -> bool {
+        TOLD_TO_END.contains(&self.kind.as_str())
+    }
+
+    /// Whether all that it says is that another process of distributed training is gone.
+    pub(super) fn is_by_a_peer(&self) -> bool {
+        let said = |phrase: &&str| self.message.contains(*phrase);
+        self.rank.is_some() && self.cause.is_none() && BY_A_PEER.iter().any(|phrase| said(&phrase))
+    }
+
     /// `ValueError: message`, where, and what it was raised from.
     pub(super) fn lines(&self) -> String {
         let what = headline(&self.kind, &self.message);

@@ -51,6 +51,8 @@ pub(crate) struct End {
     pub(crate) run: Option<PathBuf>,
     pub(crate) owner: Option<Owner>,
     pub(crate) reason_file: Option<PathBuf>,
+    /// This node, where it trains together with others.
+    pub(crate) host: Option<String>,
     /// Names of variables whose values are secrets.
     pub(crate) redact: Vec<String>,
     /// Nothing is to be said on stderr.
@@ -186,6 +188,8 @@ pub(crate) struct Outcome {
     /// Processes of this container that the kernel killed for memory meanwhile.
     pub(crate) oom_kills: Option<u64>,
     pub(crate) exception: Option<Exception>,
+    /// This node, where it trains together with others.
+    pub(crate) host: Option<String>,
     /// Processes that outlived the program and were ended here.
     pub(crate) left_behind: Option<Orphans>,
     /// Where a model was served that came with a snapshot.
@@ -241,6 +245,7 @@ impl Outcome {
             seconds: end.seconds,
             oom_kills,
             exception,
+            host: end.host.clone(),
             left_behind: end.left_behind.clone(),
             skew: end.skew.clone(),
             metrics: None,
@@ -252,7 +257,15 @@ impl Outcome {
         }
         outcome.ended = visible(&ended);
         // Cause first; what may have nothing to do with it last.
-        let cause = outcome.exception.as_ref().map(Exception::lines);
+        let cause = outcome.exception.as_ref().map(|exception| {
+            let lines = exception.lines();
+            // On this node alone another rank's own note would be the cause.
+            if exception.is_by_a_peer() && end.host.is_some() {
+                format!("another node ended first: {lines}")
+            } else {
+                lines
+            }
+        });
         let earlier = earlier.map(|earlier| {
             let earlier = visible_line(&earlier.earlier(program));
             within_characters(&earlier, EARLIER_CHARACTERS).into_owned()
@@ -370,7 +383,7 @@ fn class(
     if oom && signal == Some(SIGKILL) {
         return Class::OutOfMemory;
     }
-    let caught_out = exception.is_some_and(|exception| exception.kind != "KeyboardInterrupt");
+    let caught_out = exception.is_some_and(|exception| !exception.is_told_to_end());
     match (end.stop.is_some(), code) {
         // It was asked to end and did; what it says about its own failure is another thing.
         (true, _) if !caught_out => Class::Stopped,

@@ -52,6 +52,7 @@ fn exception(kind: &str, pid: i32, time: f64) -> Exception {
         pid,
         thread: "MainThread".to_owned(),
         main_thread: true,
+        rank: None,
         time,
         cause: None,
         origin: Origin::default(),
@@ -400,4 +401,45 @@ fn the_line_end_of_a_variable_is_no_part_of_the_secret() {
     let variables = [("API_TOKEN", "canary7391qzx\n")];
     let redact = Redact::new(variables.into_iter(), &[]);
     assert_eq!(redact.text("refused: canary7391qzx"), "refused: [redacted]");
+}
+
+#[test]
+fn a_launcher_that_ends_because_it_was_told_to_is_stopped() {
+    const TOLD: &str = "torch.distributed.elastic.multiprocessing.api.SignalException";
+    let told = || vec![exception(TOLD, 7, 1.0)];
+    check(
+        &stopped(exited(1)),
+        told(),
+        1,
+        Class::Stopped,
+        expect!["stopped by SIGTERM; 3.2 s later the program ended with exit code 1"],
+    );
+    // Without a stop somebody else has told it.
+    let outcome = Outcome::of(&exited(1), told(), None, &Redact::default());
+    assert_eq!(outcome.class, Class::UserError);
+}
+
+#[test]
+fn a_node_that_lost_another_says_so_first() {
+    let lost = || Exception {
+        message: "Connection closed by peer [10.0.0.2]:1234".to_owned(),
+        rank: Some(1),
+        file: None,
+        ..exception("RuntimeError", 7, 1.0)
+    };
+    let together = End {
+        host: Some("algo-2".to_owned()),
+        ..exited(1)
+    };
+    check(
+        &together,
+        vec![lost()],
+        1,
+        Class::UserError,
+        expect![[r#"
+            another node ended first: RuntimeError: Connection closed by peer [10.0.0.2]:1234
+            user error: the program ended with exit code 1"#]],
+    );
+    let alone = Outcome::of(&exited(1), vec![lost()], None, &Redact::default());
+    assert!(!alone.reason.contains("another node"), "{}", alone.reason);
 }

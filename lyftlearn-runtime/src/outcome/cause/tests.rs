@@ -18,6 +18,7 @@ fn note(kind: &str, pid: i32, parents: &[i32], time: f64) -> Exception {
         pid,
         thread: "MainThread".to_owned(),
         main_thread: true,
+        rank: None,
         time,
         cause: None,
         origin: Origin {
@@ -143,6 +144,45 @@ fn a_launcher_passes_on_the_first_failure_of_its_last_attempt() {
         note(TORCHRUN, 8, &[PROGRAM, 1], 99.9),
     ];
     check(&notes, Some(Ok("KeyError")));
+}
+
+#[test]
+fn a_rank_that_lost_its_peer_is_no_cause_beside_one_that_failed() {
+    let rank = |rank, message: &str, time| Exception {
+        rank: Some(rank),
+        message: message.to_owned(),
+        ..note(
+            "RuntimeError",
+            8 + i32::try_from(rank).unwrap(),
+            &[PROGRAM, 1],
+            time,
+        )
+    };
+    const GLOO: &str = "[../gloo/transport/tcp/pair.cc:598] Connection closed by peer [10.0.0.2]:1";
+    const NCCL: &str = "ncclRemoteError: remote process exited or there was a network error";
+    let launcher = note(TORCHRUN, PROGRAM, &[1], 99.9);
+    let cause = |ranks: &[Exception]| {
+        let notes = [ranks, std::slice::from_ref(&launcher)].concat();
+        let last = Last {
+            program: Some(PROGRAM),
+            code: 1,
+            time: Some(END),
+        };
+        match link(notes, last) {
+            Some(Link::Cause(note)) => (note.rank, note.is_by_a_peer()),
+            other => panic!("{other:?}"),
+        }
+    };
+    let failed = rank(2, "loss is nan", 60.2);
+    let lost = [rank(0, GLOO, 60.0), rank(1, NCCL, 60.1)];
+    assert_eq!(cause(&[&lost[..], &[failed]].concat()), (Some(2), false));
+    assert_eq!(cause(&lost), (Some(0), true));
+    // A program's own words for a file.
+    let own = Exception {
+        rank: None,
+        ..rank(0, "Broken pipe", 60.0)
+    };
+    assert!(!own.is_by_a_peer());
 }
 
 #[test]

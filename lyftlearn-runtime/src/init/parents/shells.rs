@@ -1,34 +1,32 @@
-//! Shells on the way of a stop.
+//! Shells.
 //!
 //! A shell waits for its children and passes no signal on. Told first, it dies at once and
 //! leaves them behind; told last, it may have started its next command. So it is stopped
 //! (SIGSTOP), its children are told, and when they are gone it is told and continued.
 //!
 //! Deaths are seen in /proc, and not by pidfd: kernels before 5.3 have none, and a stopped
-//! shell does not reap, so that no number is used again meanwhile. Nothing here allocates.
+//! shell does not reap, so that no number is used again meanwhile.
 
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use rustix::process::Pid;
 
-use super::children;
-use super::procfs;
-use super::signals::{self, To};
+use super::{executable, last_part};
+use crate::init::children;
+use crate::init::procfs;
+use crate::init::signals::{self, To};
 
 /// What counts as a shell, by the name of its executable.
 const SHELLS: &[&[u8]] = &[
     b"sh", b"bash", b"dash", b"ash", b"zsh", b"ksh", b"mksh", b"fish",
 ];
 
-/// So many shells are followed; a further one is told like any other program.
-const SHELLS_AT_MOST: usize = 16;
-
 /// Of one pipeline.
 const READERS_AT_MOST: usize = 8;
 
 /// While a shell is held, /proc is looked at so often.
-const LOOK: Duration = Duration::from_millis(20);
+pub(super) const LOOK: Duration = Duration::from_millis(20);
 
 /// How long the readers of a pipeline have for what its first command has left in the pipe.
 const READERS_TIME: Duration = Duration::from_secs(1);
@@ -36,107 +34,35 @@ const READERS_TIME: Duration = Duration::from_secs(1);
 /// A process stops when it next comes out of the kernel.
 const STOPS_WITHIN: Duration = Duration::from_millis(50);
 
-/// Shells that are stopped, outermost first.
-pub(super) struct Shells {
-    held: [Option<Held>; SHELLS_AT_MOST],
-}
-
+/// A shell that is stopped.
 #[derive(Clone, Copy)]
-struct Held {
-    pid: Pid,
-    signal: i32,
+pub(super) struct Shell {
     /// Children that end by themselves when those that write to them are gone.
     readers: [Option<Pid>; READERS_AT_MOST],
     /// Until when they have time for it.
     readers_until: Option<Duration>,
 }
 
-impl Shells {
-    pub(super) const fn none() -> Self {
-        Self {
-            held: [None; SHELLS_AT_MOST],
-        }
-    }
-
-    /// Whether any shell is stopped.
-    pub(super) fn any(&self) -> bool {
-        self.held.iter().any(Option::is_some)
-    }
-
-    /// When to look again; `None` while no shell is stopped.
-    pub(super) fn next_look(&self, now: Duration) -> Option<Duration> {
-        self.any().then(|| now + LOOK)
-    }
-
-    /// Sends `signal` to `process`, or to the children for which it waits.
-    pub(super) fn tell(&mut self, process: Pid, signal: i32) {
-        if let Some(held) = self.held.iter().flatten().find(|held| held.pid == process) {
-            // Once more: whoever is still there.
-            let held = *held;
-            self.tell_children(&held, signal);
-            return;
-        }
-        let free = self.held.iter().position(Option::is_none);
-        let Some(free) = free.filter(|_| is_shell(process) && has_children(process)) else {
-            signals::send(To::Process(process), signal);
-            return;
-        };
+impl Shell {
+    /// Stops it.
+    pub(super) fn hold(process: Pid) -> Self {
         signals::send(To::Process(process), Signal::SIGSTOP as i32);
         wait_until_stopped(process);
-        let held = Held {
-            pid: process,
-            signal,
+        Self {
             readers: readers(process),
             readers_until: None,
-        };
-        self.held[free] = Some(held);
-        self.tell_children(&held, signal);
-    }
-
-    fn tell_children(&mut self, held: &Held, signal: i32) {
-        // The list first: telling a child changes it.
-        let mut told = [None; 64];
-        let mut count = 0;
-        children::of(held.pid, |child| {
-            if held.readers.contains(&Some(child)) || !procfs::is_alive(child) {
-            } else if let Some(slot) = told.get_mut(count) {
-                *slot = Some(child);
-                count += 1;
-            } else {
-                signals::send(To::Process(child), signal);
-            }
-        });
-        for child in told.into_iter().flatten() {
-            self.tell(child, signal);
         }
     }
 
-    /// Tells and continues every shell whose children are gone.
-    pub(super) fn look(&mut self, now: Duration) {
-        // The innermost first: its end may be what the one around it waits for.
-        for slot in self.held.iter_mut().rev() {
-            if let Some(held) = slot
-                && held.is_over(now)
-            {
-                signals::send(To::Process(held.pid), held.signal);
-                signals::send(To::Process(held.pid), Signal::SIGCONT as i32);
-                *slot = None;
-            }
-        }
+    /// Whether a child reads what another one writes.
+    pub(super) fn is_reader(&self, child: Pid) -> bool {
+        self.readers.contains(&Some(child))
     }
 
-    /// Continues every shell: nobody waits any more.
-    pub(super) fn let_go(&mut self) {
-        for held in self.held.iter_mut().filter_map(Option::take) {
-            signals::send(To::Process(held.pid), Signal::SIGCONT as i32);
-        }
-    }
-}
-
-impl Held {
-    fn is_over(&mut self, now: Duration) -> bool {
+    /// Whether all of its children are gone.
+    pub(super) fn is_alone(&mut self, pid: Pid, signal: i32, now: Duration) -> bool {
         let (mut others, mut readers) = (0, 0);
-        let known = children::of(self.pid, |child| {
+        let known = children::of(pid, |child| {
             if !procfs::is_alive(child) {
             } else if self.readers.contains(&Some(child)) {
                 readers += 1;
@@ -148,7 +74,7 @@ impl Held {
             let until = *self.readers_until.get_or_insert(now + READERS_TIME);
             if now >= until {
                 for reader in self.readers.iter_mut().filter_map(Option::take) {
-                    signals::send(To::Process(reader), self.signal);
+                    signals::send(To::Process(reader), signal);
                 }
             }
         }
@@ -156,18 +82,11 @@ impl Held {
     }
 }
 
-fn has_children(process: Pid) -> bool {
-    let mut any = false;
-    children::of(process, |child| any |= procfs::is_alive(child));
-    any
-}
-
-/// By its executable; by its argv where that cannot be read (another user's, without
-/// CAP_SYS_PTRACE) or is busybox, which is many programs.
-fn is_shell(process: Pid) -> bool {
+/// By its executable; by its argv where that cannot be read or is busybox, which is many
+/// programs.
+pub(super) fn is_shell(process: Pid) -> bool {
     let mut buffer = [0; 256];
-    let executable = procfs::link(process, "exe", &mut buffer).map(last_part);
-    match executable {
+    match executable(process, &mut buffer) {
         Some(name) if name != b"busybox" => SHELLS.contains(&name),
         _ => {
             let mut buffer = [0; 256];
@@ -183,10 +102,6 @@ fn is_shell(process: Pid) -> bool {
             SHELLS.contains(&name)
         }
     }
-}
-
-fn last_part(path: &[u8]) -> &[u8] {
-    path.rsplit(|byte| *byte == b'/').next().unwrap_or(path)
 }
 
 /// Those children of a shell that read what another child writes (`train | tee log`) and do
@@ -220,9 +135,9 @@ fn readers(shell: Pid) -> [Option<Pid>; READERS_AT_MOST] {
 }
 
 fn wait_until_stopped(process: Pid) {
-    let until = super::now() + STOPS_WITHIN;
+    let until = crate::init::now() + STOPS_WITHIN;
     while procfs::state(process).is_some_and(|state| !b"TtZX".contains(&state))
-        && super::now() < until
+        && crate::init::now() < until
     {
         // A step of the wait; the state decides.
         std::thread::sleep(Duration::from_millis(1));

@@ -1,0 +1,117 @@
+//! Who is told of a stop below a launcher of distributed training: its ranks, once, and it
+//! when the first of them is gone. The launcher is PyTorch's own.
+
+use super::stopping::{outcome, shared};
+use super::*;
+use lyftlearn_conformance::programs;
+
+/// SageMaker's.
+const PATIENT: &str = "[lifecycle]\ngrace_seconds = 120\n";
+
+/// A rank of two, with a helper that a signal would end. It saves for as many seconds as its
+/// argument says, and ends together with the other, as ranks that meet at a barrier do.
+const RANK: &str = "
+import os, pathlib, signal, subprocess, sys, time
+rank = os.environ['LOCAL_RANK']
+shared = pathlib.Path('/shared')
+helper = subprocess.Popen(['sleep', '1000'])
+heard = []
+signal.signal(signal.SIGTERM, lambda *about: heard.append(1))
+with open(shared / f'started.{rank}', 'a') as started: started.write('x')
+(shared / f'ready.{rank}').touch()
+while not heard: time.sleep(0.01)
+time.sleep(float(sys.argv[1]))
+whole = 'whole' if helper.poll() is None else 'alone'
+(shared / f'saved.{rank}').write_text(f'{len(heard)} {whole}')
+while not (shared / f'saved.{1 - int(rank)}').exists(): time.sleep(0.01)
+helper.kill()
+";
+
+const TORCHRUN: [&str; 6] = [
+    "/usr/bin/python3",
+    "-m",
+    "torch.distributed.run",
+    "--max_restarts=3",
+    "--nproc_per_node=2",
+    "/shared/train.py",
+];
+
+/// `/shared` with a script of two ranks, and a container that sees it.
+fn with_ranks(settings: &str) -> (World, Sandbox) {
+    let (world, container) = shared(settings);
+    world.file("shared/train.py", RANK);
+    // Debian's torch cannot read the default of these two under its Python: a rank that is not
+    // there.
+    let container = container
+        .variable("PET_REDIRECTS", "9:1")
+        .variable("PET_TEE", "9:1");
+    (world, container.own_network())
+}
+
+/// Starts `argv`, asks for a stop once both ranks run, and checks that both saved.
+#[track_caller]
+fn check_saved(settings: &str, argv: &[&str], seconds: u64) {
+    let (world, container) = with_ranks(settings);
+    let running = container.run(argv);
+    for rank in ["ready.0", "ready.1"] {
+        // torch takes its time on a busy machine.
+        let path = world.path("shared").join(rank);
+        let found = wait::until(Duration::from_secs(90), || path.exists().then_some(()));
+        assert!(found.is_some(), "{rank} does not appear");
+    }
+    running.signal(Signal::SIGTERM);
+    let output = running.end_within(Duration::from_secs(60 + seconds));
+    for rank in 0..2 {
+        let saved = std::fs::read_to_string(world.path(&format!("shared/saved.{rank}")));
+        let saved = saved.unwrap_or_default();
+        assert_eq!(saved, "1 whole", "rank {rank}: {output:#?}");
+        let started = std::fs::read_to_string(world.path(&format!("shared/started.{rank}")));
+        assert_eq!(started.unwrap(), "x", "rank {rank} was started again");
+    }
+    assert_eq!(outcome(&world)["class"], "stopped", "{output:#?}");
+}
+
+/// Longer than the thirty seconds that torchrun gives its ranks.
+#[test]
+fn ranks_have_the_whole_grace_for_their_save() {
+    needs_namespaces!();
+    if programs::python_with_torch().is_none() {
+        return;
+    }
+    check_saved(PATIENT, &[&TORCHRUN[..], &["33"]].concat(), 33);
+}
+
+#[test]
+fn behind_a_shell_the_ranks_of_a_launcher_are_told_first() {
+    needs_namespaces!();
+    if programs::python_with_torch().is_none() {
+        return;
+    }
+    let script = format!("{} 1; exit $?", TORCHRUN.join(" "));
+    check_saved(PATIENT, &["bash", "-c", &script], 1);
+}
+
+/// Its own half a minute is no limit then, and nobody is told twice.
+#[test]
+fn with_a_short_grace_the_launcher_passes_the_stop_on() {
+    needs_namespaces!();
+    if programs::python_with_torch().is_none() {
+        return;
+    }
+    let grace = "[lifecycle]\ngrace_seconds = 30\n";
+    check_saved(grace, &[&TORCHRUN[..], &["1"]].concat(), 1);
+}
+
+/// It still imports what it needs, or meets the other nodes.
+#[test]
+fn a_launcher_without_ranks_is_told_at_once() {
+    needs_namespaces!();
+    let (world, container) = shared(PATIENT);
+    let waiting = "import pathlib, time\npathlib.Path('/shared/ready').touch()\ntime.sleep(1000)\n";
+    world.file("shared/torchrun", waiting);
+    let running = container.run(&["/usr/bin/python3", "/shared/torchrun"]);
+    appears(&world.path("shared/ready"));
+    running.signal(Signal::SIGTERM);
+    check_end(&running.end(), 143);
+    assert_eq!(outcome(&world)["class"], "stopped");
+}
