@@ -10,6 +10,9 @@ use pyo3::prelude::*;
 
 use crate::error::raise;
 
+/// Signal, time, deadline and reason.
+type Told = (String, f64, Option<f64>, &'static str);
+
 /// What PID 1 tells this process of a stop.
 #[pyclass(frozen, module = "lyftlearn_runtime._native")]
 pub(crate) struct Shutdown {
@@ -34,14 +37,25 @@ impl Shutdown {
         self.told.supervised()
     }
 
-    /// Signal, time of the request and deadline (both in time.monotonic's seconds), once a
-    /// stop was asked for.
+    /// Who begins new rounds here, in a worker of an elastic job: the signal that tells of
+    /// one, and how many seconds there are from then on, where somebody tells.
+    #[getter]
+    fn round(&self) -> Option<(i32, Option<f64>)> {
+        let round = self.told.round()?;
+        Some((round.signal, round.seconds))
+    }
+
+    /// Signal, time of the request, deadline (both in time.monotonic's seconds) and reason
+    /// ("stop" or "resize"), once the process was asked to end.
     ///
     /// Raises ContractError or UnreadableError when the file that says so is broken.
-    fn requested(&self) -> PyResult<Option<(String, f64, Option<f64>)>> {
+    fn requested(&self) -> PyResult<Option<Told>> {
         let told = self.held.get().unwrap_or(&self.told);
         let request = told.requested().map_err(|error| raise(&error))?;
-        Ok(request.map(|request| (request.signal, request.requested, request.deadline)))
+        Ok(request.map(|request| {
+            let reason = request.reason.as_str();
+            (request.signal, request.requested, request.deadline, reason)
+        }))
     }
 
     /// A new descriptor, the caller's to close, that becomes readable when PID 1 may have

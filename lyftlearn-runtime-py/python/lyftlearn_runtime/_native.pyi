@@ -630,9 +630,14 @@ class Shutdown:
     @property
     def supervised(self) -> bool:
         """Whether a PID 1 of ours tells anything here."""
-    def requested(self) -> tuple[str, float, float | None] | None:
-        """Signal, time of the request and deadline (both in time.monotonic's seconds), once a
-        stop was asked for.
+    @property
+    def round(self) -> tuple[int, float | None] | None:
+        """Who begins new rounds here, in a worker of an elastic job: the signal that tells of
+        one, and how many seconds there are from then on, where somebody tells.
+        """
+    def requested(self) -> tuple[str, float, float | None, str] | None:
+        """Signal, time of the request, deadline (both in time.monotonic's seconds) and reason
+        ("stop" or "resize"), once the process was asked to end.
 
         Raises ContractError or UnreadableError when the file that says so is broken.
         """

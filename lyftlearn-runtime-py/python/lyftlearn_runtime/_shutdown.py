@@ -23,7 +23,7 @@ import time
 import warnings
 from _thread import start_new_thread
 from contextlib import suppress
-from signal import SIGTERM
+from signal import SIGTERM, SIGUSR1
 from threading import get_ident
 
 from lyftlearn_runtime import _native
@@ -49,6 +49,8 @@ _LEAST = 1.0
 _TAKES = 0.25
 # How a shell, PID 1 and every platform spell an end by SIGTERM.
 _STOPPED = 128 + SIGTERM
+# HyperPod's launcher starts a worker anew that has ended well.
+_RESIZED = 0
 _COROUTINE = 0x80  # inspect.CO_COROUTINE; the module would take milliseconds
 
 
@@ -65,8 +67,10 @@ class _Process:
     def __init__(self, told: _native.Shutdown) -> None:
         self.pid = os.getpid()
         self.told = told
-        # What PID 1 told: signal, time of the request, deadline.
-        self.request: tuple[str, float, float | None] | None = None
+        # What PID 1 told: signal, time of the request, deadline, reason.
+        self.request: tuple[str, float, float | None, str] | None = None
+        # A launcher begins a new round, in which case PID 1 told nothing: the deadline of that.
+        self.resize: tuple[float | None] | None = None
         # What was wrong with that.
         self.broken: Exception | None = None
         # SIGTERM has come.
@@ -80,8 +84,8 @@ class _Process:
         self.woken: tuple[int, int] | None = None
         # Signal masks of threads that are about to fork.
         self.blocked: dict[int, set[int]] = {}
-        # Somebody else's handler, which ours calls.
-        self.chained: Callable[[int, FrameType | None], object] | None = None
+        # Somebody else's handlers, which ours call, by signal.
+        self.chained: dict[int, Callable[[int, FrameType | None], object]] = {}
         self.handled = False
         self.postponed = 0
         self.exiting = False
@@ -115,7 +119,12 @@ class _Process:
             raise
         if request is None:
             return self.signalled
-        self.request = request
+        if request[3] == "resize":
+            # Where native code holds the signal. PID 1 may tell of a stop after this.
+            self.signalled = True
+            self.resize = self.resize or (request[2],)
+        else:
+            self.request = request
         self.wake()
         return True
 
@@ -129,6 +138,35 @@ class _Process:
             self.signalled = True
             self.wake()
             return True
+
+    def note_signal(self, number: int) -> None:
+        """Notes that a signal of a stop or of a new round has come."""
+        self.signalled = True
+        self.noted_for_sure()
+        round = self.told.round
+        if self.request is None and self.resize is None and round and round[0] == number:
+            self.resize = (None if round[1] is None else time.monotonic() + round[1],)
+        self.wake()
+
+    @property
+    def reason(self) -> str | None:
+        if not self.noted():
+            return None
+        return "stop" if self.request is not None or self.resize is None else "resize"
+
+    @property
+    def deadline(self) -> float | None:
+        if not self.noted():
+            return None
+        if self.request is not None:
+            return self.request[2]
+        return None if self.resize is None else self.resize[0]
+
+    @property
+    def exit_code(self) -> int:
+        """What a program ends with that leaves its end to us."""
+        by_hyperpod = self.told.round is not None and self.told.round[0] == SIGUSR1
+        return _RESIZED if by_hyperpod and self.reason == "resize" else _STOPPED
 
     def wake(self) -> None:
         """Wakes everybody who waits, for good."""
@@ -204,12 +242,25 @@ class _Process:
             if handler == signal.SIG_DFL:
                 signal.signal(SIGTERM, _on_signal)
             elif callable(handler) and not self.told.supervised:
-                self.chained = handler
-                signal.signal(SIGTERM, _on_signal_of_another)
-                if self.entries:
-                    self.watch()
+                self.chain(SIGTERM, handler)
+            if self.told.round is not None and self.told.round[0] == SIGUSR1:
+                self.arm_for_hyperpod()
         except ValueError:
             pass  # A subinterpreter: signals are the first one's.
+
+    def arm_for_hyperpod(self) -> None:
+        """Takes SIGUSR1 beside SIGTERM. HyperPod's own library may have taken it."""
+        handler = signal.getsignal(SIGUSR1)
+        if callable(handler):
+            self.chain(SIGUSR1, handler)
+        else:
+            signal.signal(SIGUSR1, _on_signal)
+
+    def chain(self, number: int, handler: Callable[[int, FrameType | None], object]) -> None:
+        self.chained[number] = handler
+        signal.signal(number, _on_signal_of_another)
+        if self.entries:
+            self.watch()
 
     def wake_up_by_signals(self) -> None:
         """Python runs a handler between two bytecodes. A signal that comes after the last of
@@ -227,7 +278,7 @@ class _Process:
 
     def watch(self) -> None:
         """Starts the thread that is told, where a handler of ours may not be."""
-        if not self.told.supervised and self.chained is None and self.held is None:
+        if not self.told.supervised and not self.chained and self.held is None:
             return
         thread = threading.Thread(target=self.watched, name="lyftlearn-shutdown", daemon=True)
         if self.threads.setdefault("watch", thread) is thread:
@@ -251,15 +302,16 @@ class _Process:
         handler = signal.getsignal(SIGTERM)
         if self.held is not None and handler == signal.SIG_DFL and not self.looked:
             # The main thread knows nothing of this.
-            _leave_at_once(leave or SystemExit(_STOPPED))
+            _leave_at_once(leave or SystemExit(self.exit_code))
         # Otherwise what a callback would have the process end with is not for us to say:
         # whoever owns SIGTERM ends it.
 
     def patience(self) -> float:
         """How long to wait for the main thread."""
-        if self.request is None or self.request[2] is None:
+        deadline = self.deadline
+        if deadline is None:
             return _LEAST
-        left = max(0.0, self.request[2] - time.monotonic())
+        left = max(0.0, deadline - time.monotonic())
         return left / _PART if left < 2 * _LEAST else max(_LEAST, left / _PART)
 
     # Running.
@@ -318,7 +370,7 @@ class _Process:
         leave = leave or self.to_end
         if self.exiting or (leave is None and self.looked):
             return
-        error = leave or SystemExit(_STOPPED)
+        error = leave or SystemExit(self.exit_code)
         if self.runs_here():
             # The signal came in the midst of a callback, which must be left in peace.
             self.to_end = error
@@ -385,9 +437,16 @@ class Shutdown:
         """When what still runs will be killed, in time.monotonic()'s seconds; None while no
         stop was asked for, and where nobody tells (without ``lyftlearn-runtime run``).
         """
-        process = _looked()
-        process.noted()
-        return None if process.request is None else process.request[2]
+        return _looked().deadline
+
+    @property
+    def reason(self) -> str | None:
+        """Why this process is to end: None while nobody has asked, "stop" when the container
+        ends, "resize" when a launcher ends its workers and starts them anew, because nodes
+        came or went or one failed (torchrun's new rounds, HyperPod's scale events). The same
+        checkpoint serves both. A resize becomes a stop when the platform asks for one.
+        """
+        return _looked().reason
 
     @property
     def seconds_left(self) -> float | None:
@@ -484,6 +543,12 @@ def on_shutdown(callback: _Callback, /) -> _Callback:
     the same; by SystemExit one says with what the process is to end, where that is ours to
     say. A second SIGTERM changes nothing.
 
+    In a worker of torchrun under ``lyftlearn-runtime run``, and of HyperPod's launcher, they
+    are called as well when a new round begins: rt.shutdown.reason is "resize" then. After a
+    round of HyperPod's the script ends with 0. All ranks are told, but not at the same step: a
+    rank that saves alone and leaves makes the others fail in the middle of a step. Where a save
+    is a collective, look at rt.shutdown.requested in the loop and agree (a max-reduce of it).
+
     After the last one a plain script is ended by SystemExit(143), as the signal would have,
     but so that ``finally`` and atexit do their work. A program that has ever used
     rt.shutdown (outside of callbacks) is left to end itself.
@@ -546,20 +611,18 @@ def _looked() -> _Process:
 
 
 def _on_signal(number: int, frame: FrameType | None) -> None:
-    """SIGTERM, where nobody else has taken it. In the main thread."""
+    """SIGTERM, or a new round's signal, where nobody else has taken it. In the main thread."""
     process = _process
     if process.pid != os.getpid():
-        # Forked by somebody who does not tell Python: the child's SIGTERM is the default.
-        _die()
+        # Forked by somebody who does not tell Python: the child has the default action.
+        _die(number)
     if process.handled:
         # Another one, while the first is dealt with or afterwards; or our own.
         lost, process.lost = process.lost, None
         if lost is not None:
             raise lost
         return
-    process.signalled = True
-    process.noted_for_sure()
-    process.wake()
+    process.note_signal(number)
     if process.entries and _is_printing() and process.postponed < _PAUSES:
         process.postponed += 1
         process.signal_again()
@@ -573,12 +636,11 @@ def _on_signal(number: int, frame: FrameType | None) -> None:
 
 
 def _on_signal_of_another(number: int, frame: FrameType | None) -> None:
-    """SIGTERM, before whoever has taken it: the thread that waits runs the callbacks."""
+    """The same before whoever has taken it: the thread that waits runs the callbacks."""
     process = _process
-    chained = process.chained
+    chained = process.chained.get(number)
     if process.pid == os.getpid():
-        process.signalled = True
-        process.wake()
+        process.note_signal(number)
     if chained is not None:
         chained(number, frame)
 
@@ -606,11 +668,14 @@ def _after_fork() -> None:
     told = _process.told if _process.held is None else _native.Shutdown()
     parent, _process = _process, _Process(told)
     _process.request, _process.signalled = parent.request, parent.signalled
-    handler = signal.getsignal(SIGTERM)
-    if handler is _on_signal or (parent.held is not None and handler == signal.SIG_DFL):
-        signal.signal(SIGTERM, signal.SIG_DFL)
-    elif handler is _on_signal_of_another:
-        signal.signal(SIGTERM, parent.chained)
+    _process.resize = parent.resize
+    for number in (SIGTERM, SIGUSR1):
+        handler = signal.getsignal(number)
+        held = number == SIGTERM and parent.held is not None
+        if handler is _on_signal or (held and handler == signal.SIG_DFL):
+            signal.signal(number, signal.SIG_DFL)
+        elif handler is _on_signal_of_another:
+            signal.signal(number, parent.chained[number])
     for descriptors in parent.descriptors.values():
         _close(descriptors)
     if parent.woken is not None:
@@ -669,10 +734,10 @@ def _signal_main_thread() -> None:
         signal.pthread_kill(main, SIGTERM)
 
 
-def _die() -> None:
-    """Ends the process as SIGTERM would have without us."""
-    signal.signal(SIGTERM, signal.SIG_DFL)
-    os.kill(os.getpid(), SIGTERM)
+def _die(number: int = SIGTERM) -> None:
+    """Ends the process as the signal would have without us."""
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
 
 
 def _leave_at_once(error: SystemExit) -> None:

@@ -33,6 +33,7 @@ pub(crate) const CPUS: &str = "LYFTLEARN_CPUS";
 pub(crate) const MEMORY_BYTES: &str = "LYFTLEARN_MEMORY_BYTES";
 pub(crate) const GPUS: &str = "LYFTLEARN_GPUS";
 pub(crate) const GRACE_SECONDS: &str = "LYFTLEARN_GRACE_SECONDS";
+pub(crate) const RESIZE_SECONDS: &str = "LYFTLEARN_RESIZE_SECONDS";
 /// Where the Python package notes exceptions that nobody caught; absent switches that off.
 pub(crate) const EXCEPTIONS_DIR: &str = "LYFTLEARN_EXCEPTIONS_DIR";
 
@@ -68,6 +69,7 @@ pub(crate) const RESERVED: &[&str] = &[
     MEMORY_BYTES,
     GPUS,
     GRACE_SECONDS,
+    RESIZE_SECONDS,
     EXCEPTIONS_DIR,
 ];
 

@@ -10,9 +10,6 @@ pub(crate) const MASTER_PORT: &str = "PET_MASTER_PORT";
 pub(crate) const RENDEZVOUS_ID: &str = "PET_RDZV_ID";
 /// Words for a number of processes: as many as the node has processors.
 pub(crate) const AS_PROCESSORS: &[&str] = &["auto", "cpu"];
-/// How long torchrun leaves its workers after it has passed a stop on, in seconds (torch 2.12;
-/// earlier ones leave 30).
-pub(crate) const SHUTDOWN_TIMEOUT: &str = "TORCH_ELASTIC_SHUTDOWN_TIMEOUT";
 /// On which interface NCCL and gloo meet their peers.
 pub(crate) const SOCKET_INTERFACES: &[&str] = &["NCCL_SOCKET_IFNAME", "GLOO_SOCKET_IFNAME"];
 /// Where JAX's first process listens, as `ADDRESS:PORT` (jax.distributed.initialize).

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 
 use super::credentials::Changes;
-use crate::contract::torch;
+use crate::contract::{torch, worker};
 use crate::workload::{Role, Workload};
 
 /// What torchrun needs to end by itself after its workers, in seconds.
@@ -46,7 +46,7 @@ pub(crate) fn launchers<'a>(
     }
     let grace = workload.lifecycle.grace_seconds;
     set(
-        torch::SHUTDOWN_TIMEOUT,
+        worker::SHUTDOWN_TIMEOUT,
         grace
             .checked_sub(ENDING)
             .filter(|left| *left > 0)

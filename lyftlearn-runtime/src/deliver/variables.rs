@@ -77,6 +77,13 @@ pub(super) fn variables(workload: &Workload) -> Vec<(String, OsString)> {
         names::GRACE_SECONDS,
         workload.lifecycle.grace_seconds.to_string(),
     );
+    list.some(
+        names::RESIZE_SECONDS,
+        workload
+            .lifecycle
+            .resize_seconds
+            .map(|seconds| seconds.to_string()),
+    );
     launcher(workload, &mut list);
     list.0
 }

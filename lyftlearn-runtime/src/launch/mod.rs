@@ -11,6 +11,7 @@ mod fault;
 #[cfg(feature = "agent")]
 mod helper_process;
 pub(crate) mod listeners;
+mod nodes;
 mod outcome;
 mod prepare;
 mod profile;

@@ -12,6 +12,7 @@ use super::agent::{self, Inputs};
 use super::announcement;
 use super::credentials;
 use super::environment::{Gathered, no_room};
+use super::nodes;
 use super::profile;
 use super::program;
 use super::required;
@@ -95,6 +96,7 @@ fn decide(facts: &Facts, resolved: &mut Resolved) -> Result<Decided, Error> {
         toolkit::arguments(&resolved.values)
     })?;
     let skew = skew::guard(facts, resolved)?;
+    nodes::meet(resolved)?;
     let first = required::awaited(facts, resolved, account.as_ref(), true)?;
     let obtained = secrets::obtain(facts, resolved)?;
     let policy = policy(settings, &resolved.end);

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use super::prepare::{Prepared, Stages, forget_earlier_reason, prepare};
-use super::{outcome, program, required, secrets};
+use super::{nodes, outcome, program, required, secrets};
 use crate::contract::linux;
 use crate::deliver::secrets::Kept as KeptSecrets;
 use crate::deliver::{announce, directory_for_an_outcome};
@@ -48,7 +48,10 @@ pub(crate) fn run(
     };
     let resolved = armed.while_starting(long, stopped, || resolve_with(&facts, arguments));
     let prepared = resolved.and_then(|resolved| {
-        let long = long || required::waits(&resolved) || secrets::fetches(&facts, &resolved);
+        let long = long
+            || nodes::waits(&resolved)
+            || required::waits(&resolved)
+            || secrets::fetches(&facts, &resolved);
         armed.while_starting(long, stopped, || {
             prepare(&facts, resolved, &kept, Stages::since(begun))
         })

@@ -208,8 +208,10 @@ impl Exception {
 
     /// Whether all that it says is that another process of distributed training is gone.
     pub(super) fn is_by_a_peer(&self) -> bool {
-        let said = |phrase: &&str| self.message.contains(*phrase);
-        self.rank.is_some() && self.cause.is_none() && BY_A_PEER.iter().any(|phrase| said(&phrase))
+        let mut phrases = BY_A_PEER.iter();
+        self.rank.is_some()
+            && self.cause.is_none()
+            && phrases.any(|phrase| self.message.contains(phrase))
     }
 
     /// `ValueError: message`, where, and what it was raised from.

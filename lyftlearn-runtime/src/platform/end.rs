@@ -64,5 +64,6 @@ pub(super) fn lifecycle(
         stop_signal: signal::name(settings.stop_signal),
         grace_seconds,
         grace_source,
+        resize_seconds: settings.resize_seconds,
     })
 }

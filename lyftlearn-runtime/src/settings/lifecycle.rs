@@ -22,7 +22,7 @@ pub(super) const KEYS: &[Key] = &[
         form: Form::choice::<SignalScope>(),
         default: Unset::Value("auto"),
         doc: "Which processes receive a signal. `auto` signals the program; a stop reaches \
-              the children of a shell first. `child` signals only the program, `group` its \
+              the children of a shell or a launcher first. `child` signals only the program, `group` its \
               whole process group.",
         example: "\"group\"",
     },
@@ -59,6 +59,14 @@ pub(super) const KEYS: &[Key] = &[
         example: "10",
     },
     Key {
+        name: "lifecycle.resize_seconds",
+        form: SECONDS,
+        default: Unset::Text("none: no deadline is known"),
+        doc: "Seconds that HyperPod leaves workers before a new round. Set it to the job's \
+              `gracefulShutdownTimeoutInSeconds`, which no pod is told.",
+        example: "600",
+    },
+    Key {
         name: "lifecycle.exit_remap",
         form: REMAP,
         default: Unset::Value("[]"),
@@ -71,7 +79,7 @@ pub(super) const KEYS: &[Key] = &[
 /// Which processes receive a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SignalScope {
-    /// The program; for a stop, the children of a shell first.
+    /// The program; for a stop, the children of a shell or a launcher first.
     Auto,
     Group,
     Child,

@@ -106,6 +106,8 @@ pub(crate) struct Settings {
     pub(crate) drain_seconds: u32,
     /// How long processes that outlive the program have after SIGTERM.
     pub(crate) orphan_seconds: u32,
+    /// How long HyperPod leaves workers before a new round, in seconds.
+    pub(crate) resize_seconds: Option<u32>,
     /// Exit codes of the program, each with the one to leave with instead.
     pub(crate) exit_remap: Vec<(u8, u8)>,
     /// `UID`, `NAME`, `UID:GID` and so on, as `docker run --user` takes it. `None`: as started.
@@ -245,12 +247,14 @@ impl Settings {
             topology: topology::Topology {
                 nodes: from.optional("topology.nodes", topology::nodes),
                 master: from.optional("topology.master", text),
+                wait_seconds: from.optional("topology.wait_seconds", seconds),
             },
             signal_scope: from.value("lifecycle.signal_scope", one_of),
             stop_on: from.optional("lifecycle.stop_on", signals),
             stop_signal: from.value("lifecycle.stop_signal", signal),
             drain_seconds: from.value("lifecycle.drain_seconds", seconds),
             orphan_seconds: from.value("lifecycle.orphan_seconds", seconds),
+            resize_seconds: from.optional("lifecycle.resize_seconds", seconds),
             exit_remap: from.value("lifecycle.exit_remap", lifecycle::exit_remap),
             user: from.optional("user", text),
             agent: from.value("agent", one_of),

@@ -2,7 +2,7 @@
 
 use figment::value::Value;
 
-use crate::layers::{Form, Key, Parsed, TEXT, Unset, text};
+use crate::layers::{Form, Key, Parsed, SECONDS, TEXT, Unset, text};
 use crate::workload::Bounds;
 
 const NODES: Form = Form::new("a whole number from 1, or two as least:most");
@@ -25,6 +25,14 @@ pub(super) const KEYS: &[Key] = &[
               tell it. On SageMaker it has no effect.",
         example: "\"train-0.train\"",
     },
+    Key {
+        name: "topology.wait_seconds",
+        form: SECONDS,
+        default: Unset::Text("300 for a fixed rank above 0, else 0"),
+        doc: "Seconds that a start waits for the node with rank 0. It goes on as soon as that \
+              node's name resolves and its host answers. The rank's own port need not be open.",
+        example: "600",
+    },
 ];
 
 /// How the runtime is told of the nodes of a job.
@@ -33,6 +41,8 @@ pub(crate) struct Topology {
     /// Least and most; both are the same for a job of a fixed size.
     pub(crate) nodes: Option<Bounds>,
     pub(crate) master: Option<String>,
+    /// How long a start waits for rank 0's node, in seconds.
+    pub(crate) wait_seconds: Option<u32>,
 }
 
 /// A count, or torchrun's `least:most`.

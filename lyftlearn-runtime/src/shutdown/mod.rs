@@ -20,11 +20,13 @@
 //! ```
 
 mod fault;
+mod round;
 mod wait;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use rustix::fs::{Access, access};
@@ -38,18 +40,44 @@ use crate::error::Error;
 use crate::facts::Facts;
 
 use fault::ShutdownFault;
+pub use round::Round;
 
 /// A stop that was asked for. Times are seconds of the kernel's monotonic clock
 /// (`CLOCK_MONOTONIC`), which all processes of a container share.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[non_exhaustive]
 pub struct Request {
+    /// What it is for.
+    #[serde(skip)]
+    pub reason: Reason,
     /// The signal that asked, by its name: `SIGTERM`.
     pub signal: String,
     /// When it was asked for; of a signal that came without PID 1, when it was noticed.
     pub requested: f64,
     /// When what still runs will be killed; `None` where nobody tells.
     pub deadline: Option<f64>,
+}
+
+/// What a process is asked to end for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reason {
+    /// The container ends.
+    #[default]
+    Stop,
+    /// A launcher ends its workers and starts them anew, because nodes came or went or one of
+    /// them failed: the container goes on.
+    Resize,
+}
+
+impl Reason {
+    /// As Python's `rt.shutdown.reason` has it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::Resize => "resize",
+        }
+    }
 }
 
 impl Request {
@@ -66,6 +94,7 @@ pub struct Shutdown {
     /// The file that PID 1 writes; none where no PID 1 of ours tells us anything.
     file: Option<PathBuf>,
     listener: Option<Arc<Listener>>,
+    round: Option<Round>,
     told: Arc<OnceLock<Request>>,
     signalled: Arc<OnceLock<Request>>,
 }
@@ -101,11 +130,18 @@ impl Shutdown {
             .filter(|directory| access(directory, Access::READ_OK | Access::EXEC_OK).is_ok())
             .map(|directory| directory.join(delivered::SHUTDOWN_FILE));
         Self {
+            round: round::here(facts, file.is_some()),
             file,
             listener: None,
             told: Arc::default(),
             signalled: Arc::default(),
         }
+    }
+
+    /// Who begins new rounds here, where this process is a worker of an elastic job.
+    #[must_use]
+    pub fn round(&self) -> Option<Round> {
+        self.round
     }
 
     /// Counts SIGTERM as a stop as well, for a program that also runs without
@@ -119,8 +155,25 @@ impl Shutdown {
     pub fn listen(mut self) -> Result<Self, Error> {
         let cannot = |err| ShutdownFault::system("listen for SIGTERM", &err);
         let (signalled, write) = UnixStream::pair().map_err(cannot)?;
-        let id = signal_hook::low_level::pipe::register(SIGTERM, write).map_err(cannot)?;
-        self.listener = Some(Arc::new(Listener { signalled, id }));
+        let mut listener = Listener {
+            signalled,
+            ids: Vec::new(),
+            stopped: Arc::default(),
+        };
+        // What the byte stands for is there before it.
+        let stopped = Arc::clone(&listener.stopped);
+        let id = signal_hook::flag::register(SIGTERM, stopped).map_err(cannot)?;
+        listener.ids.push(id);
+        let signals = match self.round {
+            Some(Round { signal, .. }) if signal != SIGTERM => vec![SIGTERM, signal],
+            _ => vec![SIGTERM],
+        };
+        for signal in signals {
+            let write = write.try_clone().map_err(cannot)?;
+            let id = signal_hook::low_level::pipe::register(signal, write).map_err(cannot)?;
+            listener.ids.push(id);
+        }
+        self.listener = Some(Arc::new(listener));
         Ok(self)
     }
 
@@ -150,13 +203,26 @@ impl Shutdown {
         let signalled = self.signalled.get().is_some()
             || (self.listener.as_ref()).is_some_and(|listener| listener.has_come());
         Ok(signalled.then(|| {
-            let request = || Request {
-                signal: "SIGTERM".to_owned(),
-                requested: now(),
-                deadline: None,
-            };
-            self.signalled.get_or_init(request).clone()
+            self.signalled
+                .get_or_init(|| self.without_pid_one())
+                .clone()
         }))
+    }
+
+    /// What a signal asks for that PID 1 has not told of.
+    fn without_pid_one(&self) -> Request {
+        let stopped = (self.listener.as_ref())
+            .is_some_and(|listener| listener.stopped.load(Ordering::Acquire));
+        let round = self
+            .round
+            .filter(|round| (round.signal == SIGTERM) == stopped);
+        let requested = now();
+        Request {
+            reason: round.map_or(Reason::Stop, |_| Reason::Resize),
+            signal: if stopped { "SIGTERM" } else { "SIGUSR1" }.to_owned(),
+            requested,
+            deadline: round.and_then(|round| Some(requested + round.seconds?)),
+        }
     }
 
     /// How many seconds there are until what still runs will be killed, never less than 0;
@@ -215,7 +281,9 @@ impl Shutdown {
 #[derive(Debug)]
 struct Listener {
     signalled: UnixStream,
-    id: SigId,
+    ids: Vec<SigId>,
+    /// It was SIGTERM.
+    stopped: Arc<AtomicBool>,
 }
 
 impl Listener {
@@ -226,8 +294,10 @@ impl Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        // Nobody reads any more what the handler would write.
-        signal_hook::low_level::unregister(self.id);
+        // Nobody reads any more what the handlers would write.
+        for id in self.ids.drain(..) {
+            signal_hook::low_level::unregister(id);
+        }
     }
 }
 
@@ -259,12 +329,13 @@ mod tests {
     use expect_test::{Expect, expect};
     use std::path::Path;
 
-    use super::{Facts, Request, Shutdown};
+    use super::{Facts, Reason, Request, Shutdown};
 
     const TOLD: &str = r#"{"signal":"SIGTERM","requested":1234.567890,"deadline":1344.567890}"#;
 
     pub(super) fn told() -> Request {
         Request {
+            reason: Reason::Stop,
             signal: "SIGTERM".to_owned(),
             requested: 1_234.567_89,
             deadline: Some(1_344.567_89),

@@ -362,6 +362,8 @@ pub struct Lifecycle {
     pub grace_seconds: u32,
     /// Who says so.
     pub grace_source: String,
+    /// How many seconds HyperPod leaves workers before a new round, where a setting says so.
+    pub resize_seconds: Option<u32>,
 }
 
 /// Which means of identity the environment offers. Names, never values.

@@ -29,6 +29,8 @@ fn documented(name: &str) -> &'static [&'static str] {
         "lifecycle.grace_seconds"
         | "lifecycle.drain_seconds"
         | "lifecycle.orphan_seconds"
+        | "lifecycle.resize_seconds"
+        | "topology.wait_seconds"
         | "credentials.startup_seconds"
         | "secrets.deadline" => &["30", "\"30\"", "0"],
         "lifecycle.stop_on" => &["[\"SIGTERM\", \"QUIT\"]", "[\"15\"]"],

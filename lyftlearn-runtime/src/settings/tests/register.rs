@@ -98,6 +98,7 @@ fn defaults_are_these() {
         lifecycle.stop_signal = SIGTERM
         lifecycle.drain_seconds = 0
         lifecycle.orphan_seconds = 5
+        lifecycle.resize_seconds: none: no deadline is known
         lifecycle.exit_remap = []
         credentials.mode: broker; native for static keys or a profile, unless another setting of credentials is set
         credentials.source = auto
@@ -156,6 +157,7 @@ fn defaults_are_these() {
         spark.mode = auto
         topology.nodes: the platform's; one where it tells none
         topology.master: the platform's; for an Indexed Job the pod with index 0
+        topology.wait_seconds: 300 for a fixed rank above 0, else 0
         env: the secret's name in upper case, with `_` for other characters; none for a bundle
         env_prefix: CREDENTIALS_ for a bundle, else none
         file = false
