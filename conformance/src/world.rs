@@ -93,6 +93,12 @@ impl World {
             })
     }
 
+    /// The hosts file of [`pod`](Self::pod).
+    #[must_use]
+    pub fn pod_hosts(&self) -> PathBuf {
+        Pod::lay_out(&self.path("kubelet"), "digits-1", "trainer").hosts()
+    }
+
     /// A pod with the same job on volumes.
     #[must_use]
     pub fn pod(&self, settings: &str, hyperparameters: &str) -> Sandbox {

@@ -18,6 +18,7 @@ mod agent;
 mod broker;
 mod causes;
 mod delivery;
+mod distributed;
 mod doctor;
 mod documents;
 mod emf;

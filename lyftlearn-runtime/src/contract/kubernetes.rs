@@ -44,6 +44,9 @@ pub(crate) const HYPERPOD_LAUNCHER: &str = "hyperpodrun";
 pub(crate) const HYPERPOD_POD_FILE: &str = "/opt/ml/input/config/pod_resourceconfig.json";
 /// HyperPod's node file, where a pod mounts it.
 pub(crate) const HYPERPOD_NODE_FILE: &str = "/opt/ml/config/resource_config.json";
+/// Whether its launcher tells workers of scale events, and the word for yes.
+pub(crate) const HYPERPOD_EVENTS: &str = "HYPERPOD_SIGNAL_COORDINATION";
+pub(crate) const EVENTS_ARE_ON: &str = "distributed";
 pub(crate) const HYPERPOD_NODES: &str = "NNODES";
 pub(crate) const HYPERPOD_LOCAL: &str = "NPROC_PER_NODE";
 

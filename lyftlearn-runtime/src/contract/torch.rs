@@ -6,10 +6,10 @@ pub(crate) const NODE_RANK: &str = "PET_NODE_RANK";
 pub(crate) const NPROC_PER_NODE: &str = "PET_NPROC_PER_NODE";
 pub(crate) const MASTER_ADDR: &str = "PET_MASTER_ADDR";
 pub(crate) const MASTER_PORT: &str = "PET_MASTER_PORT";
+/// This node's own address, which rank 0 tells the others (torch 2.0).
+pub(crate) const LOCAL_ADDR: &str = "PET_LOCAL_ADDR";
 /// A job's name for its rendezvous.
 pub(crate) const RENDEZVOUS_ID: &str = "PET_RDZV_ID";
-/// Words for a number of processes: as many as the node has processors.
-pub(crate) const AS_PROCESSORS: &[&str] = &["auto", "cpu"];
 /// On which interface NCCL and gloo meet their peers.
 pub(crate) const SOCKET_INTERFACES: &[&str] = &["NCCL_SOCKET_IFNAME", "GLOO_SOCKET_IFNAME"];
 /// Where JAX's first process listens, as `ADDRESS:PORT` (jax.distributed.initialize).

@@ -6,6 +6,8 @@ pub(crate) const LOCAL_WORLD_SIZE: &str = "LOCAL_WORLD_SIZE";
 /// Failures so far; a change of the nodes is none.
 pub(crate) const RESTARTS: &str = "TORCHELASTIC_RESTART_COUNT";
 pub(crate) use super::kubernetes::TORCHRUN_ID;
+/// torchrun's words for a number of processes: as many as the node has processors.
+pub(crate) const AS_PROCESSORS: &[&str] = &["auto", "cpu"];
 /// HyperPod's agent tells its workers where it listens.
 pub(crate) const HYPERPOD_SOCKET: &str = "HYPERPOD_ELASTICAGENT_SOCKET_SERVER_PATH";
 /// How long torchrun leaves its workers before a new round, in seconds.

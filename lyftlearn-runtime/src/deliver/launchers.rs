@@ -42,7 +42,13 @@ pub(crate) fn launchers<'a>(
         );
     }
     if topology.is_ranked_by_launcher() && (topology.bounds.is_some() || topology.nodes.is_some()) {
-        set(torch::RENDEZVOUS_ID, workload.job.name.clone());
+        // A pod's name is nobody else's: with it the nodes would never meet.
+        let name = workload.job.name.clone();
+        set(
+            torch::RENDEZVOUS_ID,
+            name.filter(|name| *name != topology.host),
+        );
+        set(torch::LOCAL_ADDR, topology.local_addr.clone());
     }
     let grace = workload.lifecycle.grace_seconds;
     set(
@@ -56,10 +62,11 @@ pub(crate) fn launchers<'a>(
     // use of them.
     let asked = value(torch::NPROC_PER_NODE).and_then(OsStr::to_str);
     if topology.local_devices == 0
-        && asked.is_some_and(|asked| torch::AS_PROCESSORS.contains(&asked))
+        && asked.is_some_and(|asked| worker::AS_PROCESSORS.contains(&asked))
     {
         let processors = workload.resources.whole_cpus();
         changes.set(torch::NPROC_PER_NODE, processors.to_string());
+        changes.taken.push(torch::NPROC_PER_NODE.to_owned());
     }
     changes
 }

@@ -64,7 +64,14 @@ impl Gathered {
             documents: documents.collect(),
             ours: ours.collect(),
             optional: optional.to_vec(),
-            taken: [credentials.taken, statsd.taken, spark.taken, inherited].concat(),
+            taken: [
+                credentials.taken,
+                statsd.taken,
+                spark.taken,
+                launchers.taken,
+                inherited,
+            ]
+            .concat(),
             secrets: Vec::new(),
         })
     }

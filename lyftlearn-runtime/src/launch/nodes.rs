@@ -1,18 +1,27 @@
 //! Before a program starts that trains with other nodes: it has a place among them, and the
 //! node with rank 0 is there.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
+use crate::contract::{kubernetes, launchers, torch};
 use crate::error::{Error, ErrorKind, Fault};
+use crate::facts::Facts;
+use crate::platform;
 use crate::resolve::Resolved;
 use crate::settings::Log;
 use crate::stderr;
 
 /// Pods of one job start minutes apart where nodes have to be made first.
 const PATIENCE: u32 = 300;
+
+/// `python -u -m torch.distributed.run`, or `torchrun` behind an interpreter with options.
+const LAUNCHERS_WORDS: usize = 4;
 
 /// For one connection.
 const CONNECTS_WITHIN: Duration = Duration::from_secs(2);
@@ -22,6 +31,52 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 /// After so long the log says what is waited for.
 const QUIET: Duration = Duration::from_secs(5);
+
+/// Why a node has no place among the others.
+#[derive(Debug)]
+struct Placeless;
+
+impl fmt::Display for Placeless {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "cannot place this node: ${} is set, and nobody says how many pods train together",
+            kubernetes::COMPLETION_INDEX
+        )
+    }
+}
+
+impl Fault for Placeless {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Contract
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = "set topology.nodes to the Job's completions, or to 1 when each pod works alone";
+        Some(hint.to_owned())
+    }
+}
+
+/// Refuses to start a launcher whose nodes are to meet, and of which nobody says how many they
+/// are: the one with index 0 would train alone, and end with success.
+pub(super) fn place(facts: &Facts, resolved: &Resolved, argv: &[OsString]) -> Result<(), Error> {
+    let topology = &resolved.workload.topology;
+    let placed = topology.nodes != Some(1)
+        || resolved.settings.topology.nodes.is_some()
+        || facts.text(torch::NNODES).is_some();
+    if placed || !is_launcher(argv) || !platform::is_below_a_service(facts, &topology.host)? {
+        return Ok(());
+    }
+    Err(Placeless.into())
+}
+
+/// By a script or a module among the words before the program's own.
+fn is_launcher(argv: &[OsString]) -> bool {
+    argv.iter().take(LAUNCHERS_WORDS).any(|word| {
+        let name = Path::new(word).file_name().unwrap_or(word);
+        launchers::TORCHRUNS.contains(&name.as_bytes())
+    })
+}
 
 /// Why the node with rank 0 cannot be met.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -149,8 +204,16 @@ mod tests {
 
     use expect_test::expect;
 
-    use super::{Missing, NodesFault, attempt};
+    use super::{Missing, NodesFault, Placeless, attempt};
     use crate::error::reports;
+
+    #[test]
+    fn a_guess_has_its_report() {
+        expect![[r#"
+            Contract: cannot place this node: $JOB_COMPLETION_INDEX is set, and nobody says how many pods train together
+              hint: set topology.nodes to the Job's completions, or to 1 when each pod works alone
+        "#]].assert_eq(&reports([Placeless]));
+    }
 
     #[test]
     fn every_fault_has_its_report() {
@@ -161,6 +224,12 @@ mod tests {
             seconds: 300,
         };
         expect![[r#"
+            Contract: cannot meet the other nodes: algo-1 does not resolve after 300 s
+              hint: is rank 0's container started? on Kubernetes: a headless Service with publishNotReadyAddresses; topology.wait_seconds = 0 does not wait
+            Contract: cannot meet the other nodes: algo-1 (10.0.1.7:7777) has no route after 300 s
+              hint: is rank 0's container started? on Kubernetes: a headless Service with publishNotReadyAddresses; topology.wait_seconds = 0 does not wait
+            Contract: cannot meet the other nodes: algo-1 (10.0.1.7:7777) does not answer after 300 s
+              hint: is rank 0's container started? on Kubernetes: a headless Service with publishNotReadyAddresses; topology.wait_seconds = 0 does not wait
         "#]]
         .assert_eq(&reports([
             of(Missing::Name),

@@ -96,6 +96,7 @@ fn decide(facts: &Facts, resolved: &mut Resolved) -> Result<Decided, Error> {
         toolkit::arguments(&resolved.values)
     })?;
     let skew = skew::guard(facts, resolved)?;
+    nodes::place(facts, resolved, &argv)?;
     nodes::meet(resolved)?;
     let first = required::awaited(facts, resolved, account.as_ref(), true)?;
     let obtained = secrets::obtain(facts, resolved)?;

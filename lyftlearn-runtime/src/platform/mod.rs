@@ -37,6 +37,8 @@ pub(crate) use delivered::{
 };
 pub(crate) use end::End;
 use end::{Grace, lifecycle};
+#[cfg(feature = "cli")]
+pub(crate) use kubernetes::is_below_a_service;
 
 #[cfg(feature = "cli")]
 pub(crate) use credentials::NO_IDENTITY;
@@ -264,6 +266,7 @@ pub(crate) fn read(
     {
         topology::keep_distribution(&mut part.topology, &groups);
     }
+    problems.extend(topology::processes(&world, &part.topology, &resources));
     let end = End {
         // A processing job is stopped by either (dev guide: build your own processing
         // container). An image's STOPSIGNAL and a pod's stopSignal are not seen from inside.

@@ -2,7 +2,7 @@
 
 use super::World;
 use super::fault::ContractFault;
-use crate::contract::{linux, sagemaker};
+use crate::contract::{kubernetes, linux, sagemaker, worker};
 use crate::error::Error;
 use crate::workload::{Group, Resources, Topology};
 
@@ -18,6 +18,7 @@ pub(super) fn alone(world: &World<'_>, resources: &Resources) -> Result<Topology
         bounds: None,
         local_devices: devices(resources),
         master_port: sagemaker::MASTER_PORT,
+        local_addr: None,
         network_interface: only_interface(world)?,
         groups: Vec::new(),
     })
@@ -44,6 +45,24 @@ pub(super) fn number<T: std::str::FromStr>(
         .parse()
         .map(Some)
         .map_err(|_| ContractFault::NotANumber { variable }.into())
+}
+
+/// Says what a word for a number of processes becomes: torchrun would count the processors of
+/// the node.
+pub(super) fn processes(
+    world: &World<'_>,
+    topology: &Topology,
+    resources: &Resources,
+) -> Option<String> {
+    let asked = world.told(kubernetes::PET_LOCAL)?;
+    let replaced = topology.local_devices == 0 && worker::AS_PROCESSORS.contains(&asked.as_str());
+    replaced.then(|| {
+        format!(
+            "{} is {asked}: {} processes, as many as this container has processors",
+            kubernetes::PET_LOCAL,
+            resources.whole_cpus()
+        )
+    })
 }
 
 /// The one interface beside loopback. Of several nobody says on which the other nodes are.

@@ -189,6 +189,7 @@ mod tests {
             local_devices: 0,
             master_addr: None,
             master_port: 7777,
+            local_addr: None,
             network_interface: None,
             groups: Vec::new(),
         };

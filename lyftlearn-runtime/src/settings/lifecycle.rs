@@ -22,8 +22,8 @@ pub(super) const KEYS: &[Key] = &[
         form: Form::choice::<SignalScope>(),
         default: Unset::Value("auto"),
         doc: "Which processes receive a signal. `auto` signals the program; a stop reaches \
-              the children of a shell or a launcher first. `child` signals only the program, `group` its \
-              whole process group.",
+              the children of a shell or a launcher first. `child` signals only the program, \
+              `group` its whole process group.",
         example: "\"group\"",
     },
     Key {
@@ -63,7 +63,7 @@ pub(super) const KEYS: &[Key] = &[
         form: SECONDS,
         default: Unset::Text("none: no deadline is known"),
         doc: "Seconds that HyperPod leaves workers before a new round. Set it to the job's \
-              `gracefulShutdownTimeoutInSeconds`, which no pod is told.",
+              `gracefulShutdownTimeoutInSeconds`, which a pod cannot see.",
         example: "600",
     },
     Key {

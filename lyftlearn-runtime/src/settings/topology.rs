@@ -30,7 +30,7 @@ pub(super) const KEYS: &[Key] = &[
         form: SECONDS,
         default: Unset::Text("300 for a fixed rank above 0, else 0"),
         doc: "Seconds that a start waits for the node with rank 0. It goes on as soon as that \
-              node's name resolves and its host answers. The rank's own port need not be open.",
+              node's name resolves and its host answers. 0 does not wait.",
         example: "600",
     },
 ];

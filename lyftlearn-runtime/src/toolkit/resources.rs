@@ -214,6 +214,7 @@ mod tests {
             local_devices: 0,
             master_addr: Some("pod-a.svc".to_owned()),
             master_port: 7777,
+            local_addr: None,
             network_interface: None,
             groups: Vec::new(),
         }

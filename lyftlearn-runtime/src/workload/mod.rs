@@ -268,6 +268,8 @@ pub struct Topology {
     pub master_addr: Option<String>,
     /// Where rank 0 listens for the others (TCP).
     pub master_port: u16,
+    /// This node's own address for the others, where a launcher finds the nodes.
+    pub local_addr: Option<String>,
     /// The interface on which the nodes see each other, where known.
     pub network_interface: Option<String>,
     /// Instance groups, in the platform's order; empty without any.

@@ -7,6 +7,8 @@ mod ranks;
 use std::path::Path;
 
 pub(super) use pod::pod;
+#[cfg(feature = "cli")]
+pub(crate) use ranks::is_below_a_service;
 
 use super::{
     Detection, Documents, Evidence, Grace, Part, Recognised, World, conventions, credentials, paths,
@@ -61,14 +63,14 @@ pub(super) fn recognise(world: &World<'_>) -> Recognised {
     }
 }
 
+fn is_hyperpods_launcher(word: &str) -> bool {
+    let name = Path::new(word).file_name();
+    name.is_some_and(|name| name == kubernetes::HYPERPOD_LAUNCHER)
+}
+
 /// The most telling variety first: HyperPod and KServe run on EKS too.
 fn flavor(world: &World<'_>) -> (Flavor, Option<Evidence>) {
-    let launcher = world.word.as_deref().is_some_and(|word| {
-        Path::new(word)
-            .file_name()
-            .is_some_and(|name| name == kubernetes::HYPERPOD_LAUNCHER)
-    });
-    if launcher {
+    if world.word.as_deref().is_some_and(is_hyperpods_launcher) {
         return (
             Flavor::Hyperpod,
             Some(Evidence::new(
@@ -162,6 +164,16 @@ pub(super) fn read(
 ) -> Result<Part, Error> {
     let annotations = podinfo::read(world, kubernetes::ANNOTATIONS)?;
     let topology = ranks::read(world, resources, &annotations, problems)?;
+    if detection.flavor == Flavor::Hyperpod
+        && world.word.as_deref().is_some_and(is_hyperpods_launcher)
+        && world.told(kubernetes::HYPERPOD_EVENTS).as_deref() != Some(kubernetes::EVENTS_ARE_ON)
+    {
+        problems.push(format!(
+            "HyperPod's elastic events are off: {} is not \"{}\"",
+            kubernetes::HYPERPOD_EVENTS,
+            kubernetes::EVENTS_ARE_ON
+        ));
+    }
     let pod = pod(world.mounts);
     let name = match &world.settings.job_name {
         Some(name) => name.clone(),

@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 
 use crate::contract::kubernetes;
 use crate::error::Error;
+#[cfg(feature = "cli")]
+use crate::facts::Facts;
 use crate::platform::World;
 use crate::platform::fault::ContractFault;
 use crate::platform::topology::{alone, number};
@@ -72,6 +74,13 @@ const PAIRS: &[Pair] = &[
 /// What a setting is called in a sentence.
 const NODES: &str = "topology.nodes";
 
+/// Whether a pod is one of several of an Indexed Job that are to meet: they have names of
+/// their own.
+#[cfg(feature = "cli")]
+pub(crate) fn is_below_a_service(facts: &Facts, host: &str) -> Result<bool, Error> {
+    Ok(controllers::first_of_job(facts, host)?.is_some())
+}
+
 pub(super) fn read(
     world: &World<'_>,
     resources: &Resources,
@@ -90,7 +99,7 @@ pub(super) fn read(
                 .or_else(|| hosts.first().cloned())
                 .or_else(|| annotations.get(kubernetes::JOBSET_COORDINATOR).cloned());
             if topology.master_addr.is_none() {
-                topology.master_addr = controllers::first_of_job(world, &topology.host)?;
+                topology.master_addr = controllers::first_of_job(world.facts, &topology.host)?;
             }
             topology.hosts = hosts;
         }
@@ -100,6 +109,7 @@ pub(super) fn read(
             topology.bounds = bounds;
             topology.master_addr = None;
             topology.hosts = Vec::new();
+            topology.local_addr = controllers::own_address(world.facts, &topology.host)?;
         }
     }
     for variable in [kubernetes::MASTER_PORT, kubernetes::PET_MASTER_PORT] {

@@ -1,8 +1,11 @@
 //! What single controllers tell beyond a pair of numbers.
 
+use std::net::IpAddr;
+
 use super::is_called;
 use crate::contract::{kubernetes, limits, linux};
 use crate::error::Error;
+use crate::facts::Facts;
 use crate::platform::World;
 use crate::platform::fault::ContractFault;
 use crate::platform::topology::number;
@@ -50,25 +53,37 @@ pub(super) fn mpi(world: &World<'_>) -> Result<Option<Vec<String>>, Error> {
 
 /// The pod with index 0 of this pod's Indexed Job. Pods have names of their own only below a
 /// headless Service: then the kubelet writes this pod's into its hosts file.
-pub(super) fn first_of_job(world: &World<'_>, host: &str) -> Result<Option<String>, Error> {
-    let Some(index) = number::<u32>(world, kubernetes::COMPLETION_INDEX)? else {
+pub(super) fn first_of_job(facts: &Facts, host: &str) -> Result<Option<String>, Error> {
+    let Some(index) = facts.text(kubernetes::COMPLETION_INDEX) else {
         return Ok(None);
     };
     let Some(job) = host.strip_suffix(&format!("-{index}")) else {
         return Ok(None);
     };
-    let file = world
-        .facts
-        .file(linux::HOSTS_FILE, limits::KERNEL_FILE_BYTES)?;
-    let file = file.unwrap_or_default();
-    let text = String::from_utf8_lossy(&file);
-    let mut names = text.lines().flat_map(|line| {
-        line.split('#')
-            .next()
-            .unwrap_or_default()
-            .split_whitespace()
-            .skip(1)
-    });
+    let entries = hosts_file(facts)?;
+    let mut names = entries.iter().flat_map(|(_, names)| names);
     let domain = names.find_map(|name| name.strip_prefix(host)?.strip_prefix('.'));
     Ok(domain.map(|domain| format!("{job}-0.{domain}")))
+}
+
+/// A pod's own address: the kubelet writes it into the hosts file.
+pub(super) fn own_address(facts: &Facts, host: &str) -> Result<Option<String>, Error> {
+    let entries = hosts_file(facts)?;
+    let own = entries.into_iter().find(|(address, names)| {
+        !address.is_loopback() && names.iter().any(|name| is_called(name, host))
+    });
+    Ok(own.map(|(address, _)| address.to_string()))
+}
+
+/// Addresses and their names.
+fn hosts_file(facts: &Facts) -> Result<Vec<(IpAddr, Vec<String>)>, Error> {
+    let file = facts.file(linux::HOSTS_FILE, limits::KERNEL_FILE_BYTES)?;
+    let file = file.unwrap_or_default();
+    let text = String::from_utf8_lossy(&file);
+    let entries = text.lines().filter_map(|line| {
+        let mut words = line.split('#').next()?.split_whitespace();
+        let address = words.next()?.parse().ok()?;
+        Some((address, words.map(ToOwned::to_owned).collect()))
+    });
+    Ok(entries.collect())
 }
