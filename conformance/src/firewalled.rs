@@ -2,9 +2,10 @@
 //! notebook in somebody's VPC, and executors elsewhere.
 
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::Command;
 
 use crate::command::{self, Server};
+use crate::namespace::{self, entering, ok, path};
 
 /// The driver's address that executors can be let through to, and the executors' own.
 pub const DRIVER: &str = "10.77.1.2";
@@ -79,7 +80,7 @@ impl Networks {
     /// When they cannot be made.
     #[must_use]
     pub fn new() -> Self {
-        let [driver, firewall, executors] = [(); 3].map(|()| namespace());
+        let [driver, firewall, executors] = [(); 3].map(|()| namespace::new());
         let mut setup = Command::new("sh");
         setup.args(["-euc", SETUP, "networks"]);
         setup.args([&driver, &firewall, &executors].map(|one| one.id().to_string()));
@@ -173,30 +174,4 @@ impl Networks {
         let mut shell = entering(namespace, "sh");
         ok(&command::output(shell.args(["-euc", script])), script);
     }
-}
-
-fn namespace() -> Server {
-    let mut holder = Command::new("unshare");
-    holder.args(["--net", "--", "sh", "-euc"]);
-    holder.args(["ip link set lo up; echo up; exec cat >/dev/null"]);
-    let mut server = Server::answering(holder.stderr(Stdio::null()));
-    assert_eq!(server.line(), "up");
-    server
-}
-
-fn path(namespace: &Server) -> PathBuf {
-    format!("/proc/{}/ns/net", namespace.id()).into()
-}
-
-fn entering(namespace: &Server, program: &str) -> Command {
-    let mut command = Command::new("nsenter");
-    command.arg(format!("--net={}", path(namespace).display()));
-    command.args(["--", program]);
-    command
-}
-
-#[track_caller]
-fn ok(output: &Output, what: &str) {
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{what}: {said}");
 }

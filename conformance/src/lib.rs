@@ -12,12 +12,14 @@
 //! | process | the binary as PID 1 in namespaces ([`sandbox`]) laid out as [`sagemaker`] or a [`kubelet`] does | a second |
 //! | identity | real clients of AWS under that binary, in a [`network`] of their own | a minute |
 //! | Spark | real PySpark, with executors behind a firewall ([`firewalled`]) | two minutes |
+//! | distributed | real torchrun on hosts of one bridge ([`bridged`]), nodes that come and go | a minute |
 //! | image | real containers ([`engine`]) telling the [`story`] of one image, and ending | two minutes |
 #![expect(
     clippy::disallowed_methods,
     reason = "an emulator makes the world that the runtime reads"
 )]
 
+pub mod bridged;
 pub mod canary;
 pub mod case;
 pub mod check;
@@ -29,6 +31,7 @@ pub mod firewalled;
 pub mod image_toml;
 pub mod kubelet;
 pub mod layout;
+mod namespace;
 pub mod network;
 pub mod place;
 pub mod probe;
