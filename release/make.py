@@ -154,7 +154,7 @@ def everything() -> None:
 
 
 def build() -> None:
-    """What `make test-packages` tries."""
+    """What `make build` installs, and `make test-packages` looks at."""
     processor = this_machine()
     binaries.build(TITLE, processor, SHIPPED / processor.name)
     shutil.rmtree(WHEELS, ignore_errors=True)

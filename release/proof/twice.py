@@ -17,7 +17,7 @@ from product import ROOT, say
 
 # Of different lengths: a path in a binary would move what comes after it.
 NAMES = ("first", "a-second-directory/below/another")
-LEFT = {"all": ["release-artefacts"], "build": ["shipped", "wheels"]}
+LEFT = {"all": ["release-artefacts"], "build": ["shipped"]}
 
 
 def build(place: Path, what: str) -> dict[str, str]:
