@@ -150,6 +150,7 @@ test-release: release test-artefacts
 
 ARTEFACTS := target/release-artefacts
 test-artefacts:
+	release/proof/setup.sh
 	target/release-tools/bin/python release/proof/audits.py $(ARTEFACTS)
 	target/release-tools/bin/python release/proof/installs.py $(ARTEFACTS)
 	target/release-tools/bin/python release/proof/arm64.py $(ARTEFACTS)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tarfile
 import tempfile
 from pathlib import Path
 
@@ -82,6 +83,12 @@ def complete(artefacts: Path) -> bool:
             f"lyftlearn_runtime_bin-*_{processor.name}.whl",
         ):
             installs.one(artefacts, pattern)
+        checker = f"lyftlearn-conformance-{version()}-{processor.static}"
+        with tarfile.open(artefacts / f"{checker}.tar.gz") as archive:
+            inside = archive.getnames()
+        for completion in ("lyftlearn-conformance.bash", "_lyftlearn-conformance"):
+            if f"{checker}/completions/{completion}" not in inside:
+                raise ReleaseError(f"{checker}.tar.gz has no {completion}", "run `make release`")
     installs.one(artefacts, "*-oci.tar")
     sums = ["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"]
     return run("SHA256SUMS", sums, directory=artefacts)

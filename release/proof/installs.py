@@ -16,11 +16,13 @@ import zipfile
 from pathlib import Path
 
 import roots
-from product import ReleaseError, say, this_machine
+from product import ROOT, ReleaseError, say, this_machine
 
 SUITES = ("bullseye", "bookworm", "trixie", "forky")
 PYTHONS = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
 HERE = Path(__file__).resolve().parent
+# It fails where an import switched the GIL on, and where a count is lost.
+THREADS = ROOT / "lyftlearn-runtime-py/tests/many_threads.py"
 
 IN_A_ROOT = """
 rm -rf /proof-venv
@@ -114,27 +116,34 @@ def with_pythons(artefacts: Path) -> bool:
     return fine
 
 
-def with_musl(artefacts: Path) -> bool:
-    """The wheel of musl under a CPython that is built here: no registry has one."""
-    place = roots.PLACE / "musl-python"
-    say("a CPython with musl, from Debian's source")
-    made = subprocess.run([str(HERE / "musl_python.sh"), str(place)], check=False)
-    if made.returncode:
-        say("SKIPPED: CPython with musl: it could not be built")
-        return True
-    wheel = one(artefacts, f"lyftlearn_runtime-*abi3-musllinux*_{this_machine().name}.whl")
-    with tempfile.TemporaryDirectory() as site:
-        with zipfile.ZipFile(wheel) as archive:
-            archive.extractall(site)
-        tried = subprocess.run(
-            [str(place / "bin/python3.11"), "-W", "error", str(HERE / "try_wheel.py")],
-            env={"PYTHONPATH": site},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-    return report("CPython with musl", tried)
+def with_built(artefacts: Path) -> bool:
+    """The wheels that nothing on the machine takes, under a CPython that is built for them."""
+    fine = True
+    for kind, pattern in (
+        ("musl", "abi3-musllinux"),
+        ("free-threaded", "cp314t-manylinux"),
+    ):
+        place = roots.PLACE / f"{kind}-python"
+        say(f"a CPython from Debian's source: {kind}")
+        made = subprocess.run([str(HERE / "build_python.sh"), kind, str(place)], check=False)
+        if made.returncode:
+            say(f"SKIPPED: CPython, {kind}: it could not be built")
+            continue
+        wheel = one(artefacts, f"lyftlearn_runtime-*{pattern}*_{this_machine().name}.whl")
+        with tempfile.TemporaryDirectory() as site:
+            with zipfile.ZipFile(wheel) as archive:
+                archive.extractall(site)
+            for program in (HERE / "try_wheel.py", THREADS):
+                tried = subprocess.run(
+                    [str(place / "bin/python3"), "-W", "error", str(program)],
+                    env={"PYTHONPATH": site},
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                    check=False,
+                )
+                fine &= report(f"CPython, {kind}, {program.name}", tried)
+    return fine
 
 
 def found(version: str) -> str | None:
@@ -154,7 +163,7 @@ def report(what: str, tried: subprocess.CompletedProcess[str]) -> bool:
     return True
 
 
-ATTEMPTS = (with_pythons, with_musl, in_debian, from_empty)
+ATTEMPTS = (with_pythons, with_built, in_debian, from_empty)
 
 
 def main() -> int:
