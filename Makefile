@@ -144,7 +144,7 @@ test-python:
 	cd lyftlearn-runtime-py && ../$(PYTHON) -m pytest -q
 
 # The artefacts of `make release` where users install them: Debian's releases, every CPython in reach,
-# aarch64 under qemu-user; and all of it built twice, equal to the byte. Takes an hour or more.
+# aarch64 under qemu-user; and all of it built a second time, equal to the byte. Takes an hour or more.
 test-release: release test-artefacts
 	target/release-tools/bin/python release/proof/twice.py all
 
