@@ -21,12 +21,11 @@ LEFT = {"all": "release-artefacts", "build": "shipped"}
 
 
 def once_more(what: str) -> None:
-    """A build in a clone, with the same tools, as the pinned ones would be installed once more."""
+    """A build in a clone, with tools of its own: zig's headers are named in debug symbols."""
     shutil.rmtree(PLACE, ignore_errors=True)
     PLACE.parent.mkdir(parents=True, exist_ok=True)
     subprocess.run(["git", "clone", "--quiet", f"file://{ROOT}", str(PLACE)], check=True)
-    (PLACE / "target").mkdir()
-    (PLACE / "target/release-tools").symlink_to(ROOT / "target/release-tools")
+    subprocess.run([str(PLACE / "release/tools.sh"), "requirements-build.txt"], check=True)
     make(what)
 
 
