@@ -2,7 +2,10 @@
 # Both install what they need (as root: Debian packages; below target/: the rest).
 
 MUSL := x86_64-unknown-linux-musl
-BINARY := target/$(MUSL)/release/lyftlearn-runtime
+# What is tested is what is published: the same compiler flags, the same binary, the same wheel.
+SHIPPED := target/shipped
+BINARY := $(SHIPPED)/$(shell uname -m)/lyftlearn-runtime
+WHEELS := $(SHIPPED)/wheels
 PYTHON := target/venv/bin/python
 RELEASE := target/release-tools/bin/python release/make.py
 # The oracle for SM_*: without what its runners need (scipy, gevent, paramiko).
@@ -70,17 +73,16 @@ setup:
 
 # The static binary, and a Python environment with the wheel and the example's packages.
 build: setup
-	cargo build --release --locked --target $(MUSL) -p lyftlearn-runtime
+	release/tools.sh requirements-build.txt $(MUSL)
+	$(RELEASE) build
 	cargo build --quiet --locked --target $(MUSL) -p lyftlearn-conformance --bin lyftlearn-conformance --example actor
 	[ -x $(PYTHON) ] || python3 -m venv target/venv
 	$(PYTHON) -m pip install --quiet -r lyftlearn-runtime-py/requirements-dev.txt -r examples/digits/requirements.txt
-	rm -rf target/wheels
-	target/venv/bin/maturin build --quiet --release --locked -m lyftlearn-runtime-py/Cargo.toml -i $(PYTHON) -o target/wheels
-	$(PYTHON) -m pip install --quiet --force-reinstall --no-deps target/wheels/*.whl
+	$(PYTHON) -m pip install --quiet --force-reinstall --no-deps $(WHEELS)/*.whl
 
 # Everything that is published, into target/release-artefacts; see RELEASING.md.
 release:
-	release/tools.sh requirements.txt $(foreach c,gnu musl,x86_64-unknown-linux-$(c) aarch64-unknown-linux-$(c))
+	release/tools.sh --exact requirements.txt $(foreach c,gnu musl,x86_64-unknown-linux-$(c) aarch64-unknown-linux-$(c))
 	$(RELEASE) all
 
 # PySpark of one line, from its source distribution of 300 MB, into an environment of its own.
@@ -108,7 +110,8 @@ peers: build
 	$(call spark,3.5,3.5.6)
 
 	conformance/tests/identity/setup.sh target/clients
-	cargo build --quiet --locked -p lyftlearn-runtime --example caller
+	# Of the whole workspace: with the features of test-rust, which finds most of it compiled.
+	cargo build --quiet --locked --workspace --example caller
 
 # Every scenario of Spark, with both lines of it; some need a quarter of a minute. A comma-separated list
 # of names runs those alone: make test-spark SPARK=two_drivers,ipv6_alone
@@ -120,7 +123,7 @@ test-spark: build peers context
 
 # What the example's image is built from.
 context:
-	conformance/engine/context.sh $(LAYER) $(BINARY) $(PYTHON) target/wheels
+	conformance/engine/context.sh $(LAYER) $(BINARY) $(PYTHON) $(WHEELS)
 
 lint:
 	cargo fmt --all --check
@@ -141,12 +144,13 @@ test-python:
 	cd lyftlearn-runtime-py && ../$(PYTHON) -m pytest -q
 
 # The artefacts of `make release` where users install them: Debian's releases, every CPython in reach,
-# aarch64 under qemu-user; and all of it built twice, equal to the byte. Takes an hour or more.
+# aarch64 under qemu-user; and all of it built a second time, equal to the byte. Takes an hour or more.
 test-release: release test-artefacts
 	target/release-tools/bin/python release/proof/twice.py all
 
 ARTEFACTS := target/release-artefacts
 test-artefacts:
+	release/proof/setup.sh
 	target/release-tools/bin/python release/proof/audits.py $(ARTEFACTS)
 	target/release-tools/bin/python release/proof/installs.py $(ARTEFACTS)
 	target/release-tools/bin/python release/proof/arm64.py $(ARTEFACTS)
@@ -156,11 +160,9 @@ VERSION = $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' Cargo.toml)
 publish:
 	release/publish.sh $(ARTEFACTS) $(VERSION)
 
-# What is packaged around the binary and the wheel: equal bytes, licences, lists. Both are built as
-# a release builds them, and so again: some minutes.
-test-packages:
+# What is packaged around the binary and the wheel of `make build`: equal bytes, licences, lists.
+test-packages: build
 	release/tools.sh requirements.txt
-	$(RELEASE) build
 	target/release-tools/bin/python -m pytest -q release/tests
 
 # Each fuzz target for so many seconds, two at a time; one alone: make fuzz TARGET=settings::fuzz.
@@ -179,7 +181,7 @@ deny:
 bench: build
 	cargo build --quiet --release --locked -p lyftlearn-runtime-py --example empty_call
 	cargo build --quiet --release --locked --target $(MUSL) -p lyftlearn-runtime --example metrics_cost --example render_cost
-	conformance/benches/run.sh $(BINARY) $(PYTHON) target/wheels/*.whl target/release/examples/libempty_call.so
+	conformance/benches/run.sh $(BINARY) $(PYTHON) $(WHEELS)/*.whl target/release/examples/libempty_call.so
 
 clean:
 	rm -rf target

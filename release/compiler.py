@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from product import ROOT, TOOLS, Processor, ReleaseError, output, rust, say
@@ -81,6 +82,7 @@ def run(what: str, command: list[str], flags: list[str] | None = None, **more: s
     say(what)
     # The directories of the registries are there only after this.
     output(["cargo", "fetch", "--locked"], **toolchain())
+    begun = time.monotonic()
     try:
         subprocess.run(
             command,
@@ -93,6 +95,7 @@ def run(what: str, command: list[str], flags: list[str] | None = None, **more: s
         raise ReleaseError(f"cannot run {command[0]}: it is not installed", TOOLS) from None
     except subprocess.CalledProcessError as failed:
         raise ReleaseError(f"{what}: exit code {failed.returncode}") from None
+    say(f"{what}: {time.monotonic() - begun:.0f} s")
 
 
 def objcopy(*arguments: str | Path) -> None:

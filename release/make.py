@@ -16,6 +16,7 @@ from pathlib import Path
 
 import binaries
 import compiler
+import completions
 import image
 import manifest
 import packages
@@ -72,7 +73,7 @@ def package(built: list[Binary], into: Path) -> tuple[Artefacts, str]:
     artefacts = Artefacts(into)
     for binary in built:
         static = binary.processor.static
-        path = packages.archive(binary, into)
+        path = packages.archive(binary, completions.of(binary.package, built), into)
         artefacts.add(path, "archive", binary.processor)
         artefacts.add_bill(
             path, binary.package, static, f"pkg:generic/{binary.package}@{version()}"
@@ -154,7 +155,7 @@ def everything() -> None:
 
 
 def build() -> None:
-    """What `make test-packages` tries."""
+    """What `make build` installs, and `make test-packages` looks at."""
     processor = this_machine()
     binaries.build(TITLE, processor, SHIPPED / processor.name)
     shutil.rmtree(WHEELS, ignore_errors=True)

@@ -43,10 +43,11 @@ def name_of(binary: Binary) -> str:
     return f"{binary.package}-{version()}-{binary.processor.static}"
 
 
-def archive(binary: Binary, into: Path) -> Path:
-    """The binary with its licences."""
+def archive(binary: Binary, completions: list[Entry], into: Path) -> Path:
+    """The binary with its licences, and what shells complete its command line by."""
     directory = name_of(binary)
     entries = [Entry(binary.package, binary.path.read_bytes(), 0o755), *companions(binary)]
+    entries += completions
     path = into / f"{directory}.tar.gz"
     path.write_bytes(compressed(tar(below(directory, entries))))
     return path

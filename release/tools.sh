@@ -2,8 +2,14 @@
 # Puts what building a release needs below target/: pinned tools in a Python environment of their
 # own, and Rust's libraries for each target.
 #
-#   tools.sh REQUIREMENTS [RUST-TARGET…]      requirements-build.txt or requirements.txt
+#   tools.sh [--exact] REQUIREMENTS [RUST-TARGET…]      requirements-build.txt or requirements.txt
+#
+# --exact adds the release's compiler where it is not there: what is published is refused with
+# another one, and what is only tested is not.
 set -eu
+
+exact=
+[ "$1" != --exact ] || { exact=yes; shift; }
 
 here=$(cd "$(dirname "$0")" && pwd)
 tools=$here/../target/release-tools
@@ -22,8 +28,7 @@ if [ -z "${RUSTUP_TOOLCHAIN-}" ] && command -v rustup >/dev/null &&
     rustup toolchain list | grep -q "^$number-"; then
     export RUSTUP_TOOLCHAIN="$number"
 fi
-# A release is refused with another compiler.
-if [ $# -gt 0 ] && ! rustc --version | grep -q "^rustc $number "; then
+if [ -n "$exact" ] && ! rustc --version | grep -q "^rustc $number "; then
     command -v rustup >/dev/null || { echo "tools: rustc is not $number, nor is rustup there to add it" >&2; exit 1; }
     rustup --quiet toolchain install --profile minimal "$number"
     export RUSTUP_TOOLCHAIN="$number"

@@ -30,7 +30,12 @@ pub fn repository() -> PathBuf {
 /// When it has not been built.
 #[must_use]
 pub fn binary() -> PathBuf {
-    let built = || repository().join("target/x86_64-unknown-linux-musl/release/lyftlearn-runtime");
+    let built = || {
+        let shipped = repository().join("target/shipped");
+        shipped
+            .join(std::env::consts::ARCH)
+            .join("lyftlearn-runtime")
+    };
     let path = std::env::var_os("LYFTLEARN_CONFORMANCE_BINARY").map_or_else(built, PathBuf::from);
     assert!(
         path.is_file(),

@@ -11,16 +11,17 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 import zipfile
 from pathlib import Path
 
 import roots
-from product import ReleaseError, say, this_machine
+from product import ROOT, ReleaseError, say, this_machine
 
 SUITES = ("bullseye", "bookworm", "trixie", "forky")
 PYTHONS = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
 HERE = Path(__file__).resolve().parent
+# It fails where an import switched the GIL on, and where a count is lost.
+THREADS = ROOT / "lyftlearn-runtime-py/tests/many_threads.py"
 
 IN_A_ROOT = """
 rm -rf /proof-venv
@@ -33,14 +34,24 @@ dpkg --install "$3" >/dev/null
 zcat /usr/share/doc/lyftlearn-runtime/THIRD-PARTY.txt.gz | grep -c ring >/dev/null
 """
 
-# From nothing but apt.
+# From nothing but apt. Fractions of a second, without a program that an empty root has not.
 FROM_EMPTY = """
+since() { echo "$1 after $(($(date +%s%N) / 1000000 - begun)) ms"; }
+begun=$(($(date +%s%N) / 1000000))
+dpkg --install "$3" >/dev/null
+lyftlearn-runtime inspect | head -n 1
+since "inspect, from the Debian package,"
+dpkg --purge lyftlearn-runtime >/dev/null
+begun=$(($(date +%s%N) / 1000000))
 apt-get update -qq
 apt-get install -qq --no-install-recommends -y python3-pip >/dev/null 2>&1
+since "python3-pip"
 python3 -m pip install --quiet --disable-pip-version-check --no-index --break-system-packages \
     --root-user-action=ignore "$1" "$2"
 python3 -c 'import lyftlearn_runtime'
+since "import"
 lyftlearn-runtime inspect | head -n 1
+since "inspect, from pip,"
 """
 
 
@@ -79,11 +90,9 @@ def from_empty(artefacts: Path) -> bool:
         return True
     library = one(artefacts, f"lyftlearn_runtime-*abi3-manylinux*_{processor.name}.whl")
     binary = one(artefacts, f"lyftlearn_runtime_bin-*_{processor.name}.whl")
-    names = roots.carry(root, library, binary)
-    begun = time.monotonic()
-    tried = roots.inside(root, FROM_EMPTY, *names)
-    spent = time.monotonic() - begun
-    return report(f"from an empty root of Debian bookworm, {spent:.1f} s", tried)
+    package = one(artefacts, f"*_{processor.debian}.deb")
+    names = roots.carry(root, library, binary, package)
+    return report("an empty root of Debian bookworm", roots.inside(root, FROM_EMPTY, *names))
 
 
 def with_pythons(artefacts: Path) -> bool:
@@ -114,27 +123,34 @@ def with_pythons(artefacts: Path) -> bool:
     return fine
 
 
-def with_musl(artefacts: Path) -> bool:
-    """The wheel of musl under a CPython that is built here: no registry has one."""
-    place = roots.PLACE / "musl-python"
-    say("a CPython with musl, from Debian's source")
-    made = subprocess.run([str(HERE / "musl_python.sh"), str(place)], check=False)
-    if made.returncode:
-        say("SKIPPED: CPython with musl: it could not be built")
-        return True
-    wheel = one(artefacts, f"lyftlearn_runtime-*abi3-musllinux*_{this_machine().name}.whl")
-    with tempfile.TemporaryDirectory() as site:
-        with zipfile.ZipFile(wheel) as archive:
-            archive.extractall(site)
-        tried = subprocess.run(
-            [str(place / "bin/python3.11"), "-W", "error", str(HERE / "try_wheel.py")],
-            env={"PYTHONPATH": site},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-    return report("CPython with musl", tried)
+def with_built(artefacts: Path) -> bool:
+    """The wheels that nothing on the machine takes, under a CPython that is built for them."""
+    fine = True
+    for kind, pattern in (
+        ("musl", "abi3-musllinux"),
+        ("free-threaded", "cp314t-manylinux"),
+    ):
+        place = roots.PLACE / f"{kind}-python"
+        say(f"a CPython from Debian's source: {kind}")
+        made = subprocess.run([str(HERE / "build_python.sh"), kind, str(place)], check=False)
+        if made.returncode:
+            say(f"SKIPPED: CPython, {kind}: it could not be built")
+            continue
+        wheel = one(artefacts, f"lyftlearn_runtime-*{pattern}*_{this_machine().name}.whl")
+        with tempfile.TemporaryDirectory() as site:
+            with zipfile.ZipFile(wheel) as archive:
+                archive.extractall(site)
+            for program in (HERE / "try_wheel.py", THREADS):
+                tried = subprocess.run(
+                    [str(place / "bin/python3"), "-W", "error", str(program)],
+                    env={"PYTHONPATH": site},
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                    check=False,
+                )
+                fine &= report(f"CPython, {kind}, {program.name}", tried)
+    return fine
 
 
 def found(version: str) -> str | None:
@@ -154,7 +170,7 @@ def report(what: str, tried: subprocess.CompletedProcess[str]) -> bool:
     return True
 
 
-ATTEMPTS = (with_pythons, with_musl, in_debian, from_empty)
+ATTEMPTS = (with_pythons, with_built, in_debian, from_empty)
 
 
 def main() -> int:

@@ -1,6 +1,6 @@
-"""Builds the last commit in two directories, and compares every byte.
+"""Builds the last commit once more in another directory, and compares every byte with what is here.
 
-twice.py all|build        all: `make release`; build: this machine's binary and wheel
+twice.py all|build        all: with `make release`; build: with the binary and wheel of `make build`
 """
 
 from __future__ import annotations
@@ -13,50 +13,64 @@ import sys
 from pathlib import Path
 
 import roots
-from product import ROOT, say
+from product import ROOT, commit, say
 
-# Of different lengths: a path in a binary would move what comes after it.
-NAMES = ("first", "a-second-directory/below/another")
-LEFT = {"all": ["release-artefacts"], "build": ["shipped", "wheels"]}
+# Of another length: a path in a binary would move what comes after it.
+PLACE = roots.PLACE / "twice/another-directory/with-a-longer-name"
+LEFT = {"all": "release-artefacts", "build": "shipped"}
 
 
-def build(place: Path, what: str) -> dict[str, str]:
-    """The digest of each file that a build in `place` leaves."""
-    shutil.rmtree(place, ignore_errors=True)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["git", "clone", "--quiet", f"file://{ROOT}", str(place)], check=True)
-    # The same tools, as the pinned ones would be installed once more.
-    (place / "target").mkdir()
-    (place / "target/release-tools").symlink_to(ROOT / "target/release-tools")
-    say(f"building in {place}")
-    python = place / "target/release-tools/bin/python"
+def once_more(what: str) -> None:
+    """A build in a clone, with tools of its own: zig's headers are named in debug symbols."""
+    shutil.rmtree(PLACE, ignore_errors=True)
+    PLACE.parent.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["git", "clone", "--quiet", f"file://{ROOT}", str(PLACE)], check=True)
+    subprocess.run([str(PLACE / "release/tools.sh"), "requirements-build.txt"], check=True)
+    make(what)
+
+
+def make(what: str) -> None:
+    """Runs the clone's own script."""
+    say(f"building in {PLACE}")
+    python = PLACE / "target/release-tools/bin/python"
     environment = {name: value for name, value in os.environ.items() if name != "CARGO_TARGET_DIR"}
-    command = [str(python), "release/make.py", what]
-    subprocess.run(command, cwd=place, env=environment, check=True)
-    found = {}
-    for directory in LEFT[what]:
-        for path in sorted((place / "target" / directory).rglob("*")):
-            if path.is_file():
-                name = str(path.relative_to(place / "target"))
-                found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
-    return found
+    subprocess.run([str(python), "release/make.py", what], cwd=PLACE, env=environment, check=True)
 
 
-def main() -> int:
-    """Fails when a file differs, or is there only once."""
-    what = sys.argv[1]
-    first, second = (build(roots.PLACE / "twice" / name, what) for name in NAMES)
+def left(repository: Path, what: str) -> dict[str, str]:
+    """The digest of each file that a build left."""
+    directory = repository / "target" / LEFT[what]
+    return {
+        str(path.relative_to(directory)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(directory.rglob("*"))
+        if path.is_file()
+    }
+
+
+def same(what: str) -> bool:
+    """Whether nothing differs, and nothing is there only once."""
+    first, second = left(ROOT, what), left(PLACE, what)
+    if not first:
+        say("FAILED: nothing is built here: run `make release` or `make build`")
+        return False
     different = sorted(
         name for name in first.keys() | second.keys() if first.get(name) != second.get(name)
     )
     for name in different:
         say(f"FAILED: {name} is not the same twice")
-    if not first:
-        say("FAILED: nothing was built")
-        return 1
     if not different:
         say(f"{len(first)} files, each equal to the byte in two directories")
-    return 1 if different else 0
+    return not different
+
+
+def main() -> int:
+    """Fails when a file differs, or is there only once."""
+    what = sys.argv[1]
+    if commit().endswith("-modified"):
+        say("FAILED: the checkout has changes that are not committed: they are not in a clone")
+        return 1
+    once_more(what)
+    return 0 if same(what) else 1
 
 
 if __name__ == "__main__":

@@ -55,6 +55,15 @@ def test_a_crate_without_a_licence_text_is_refused(tmp_path: Path) -> None:
     )
 
 
+def test_a_licence_is_chosen_for_a_crate_without_a_text(tmp_path: Path) -> None:
+    crate = Crate("maud", "1.0.0", "MIT OR Apache-2.0", (), tmp_path, "checksum")
+    (text,) = licences.of_crate(crate).texts
+    assert "Apache License" in text
+    # Not what another version of it may be under.
+    with pytest.raises(ReleaseError):
+        licences.of_crate(Crate("maud", "2.0.0", "MPL-2.0", (), tmp_path, "checksum"))
+
+
 def test_a_missing_tool_is_named() -> None:
     with pytest.raises(ReleaseError) as error:
         output(["no-such-tool"])
