@@ -20,7 +20,7 @@ ENTER := conformance/engine/enter.sh $(LAYER)/storage
 # A cloned checkout's own; nothing of another's counts.
 export CARGO_TARGET_DIR := $(CURDIR)/target
 
-.PHONY: demo test test-spark check check-images messages fresh build release peers setup context lint test-rust test-python test-packages test-release test-artefacts publish fuzz deny bench clean
+.PHONY: demo test test-spark test-distributed check check-images messages fresh build release peers setup context lint test-rust test-python test-packages test-release test-artefacts publish fuzz deny bench clean
 
 demo: build context
 	cargo build --quiet -p lyftlearn-conformance
@@ -121,6 +121,10 @@ test-spark: build peers context
 	LYFTLEARN_CONFORMANCE_SPARK=$(SPARK) cargo test --locked -p lyftlearn-conformance --test spark -- --nocapture
 	cargo test --locked -p lyftlearn-conformance --test image spark:: -- --ignored
 
+# Nodes that come and go, with PyTorch's launcher; a minute and a half.
+test-distributed: build
+	cargo test --locked -p lyftlearn-conformance --test distributed -- --ignored --nocapture
+
 # What the example's image is built from.
 context:
 	conformance/engine/context.sh $(LAYER) $(BINARY) $(PYTHON) $(WHEELS)
@@ -137,8 +141,9 @@ lint:
 	target/venv/bin/mypy --strict conformance/benches/report.py
 	cd release && MYPYPATH=.:tests:proof ../target/venv/bin/mypy --strict make.py tests proof
 
+# Most tests wait for somebody: one more at a time than there are processors.
 test-rust:
-	cargo test --locked --workspace
+	RUST_TEST_THREADS=$$(($$(nproc) + 1)) cargo test --locked --workspace
 
 test-python:
 	cd lyftlearn-runtime-py && ../$(PYTHON) -m pytest -q

@@ -164,7 +164,9 @@ impl Job {
     }
 }
 
+/// Waits a minute and a half for torchrun's rounds: `make test-distributed`.
 #[test]
+#[ignore = "make test-distributed"]
 fn a_node_joins_and_another_leaves_and_no_step_is_lost() {
     if !sandbox::possible() {
         return;
