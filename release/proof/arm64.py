@@ -15,19 +15,12 @@ import zipfile
 from pathlib import Path
 
 import installs
-import roots  # After this the modules of the release are found.
-
-# isort: split
-import binaries
-import compiler
-from product import PROCESSORS, TITLE, ReleaseError, say
+import roots
+from product import ReleaseError, say
 
 QEMU = "qemu-aarch64-static"
 MAGIC = r"\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00"
 MASK = r"\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff"
-
-# What qemu-user has not or has otherwise.
-NOT_QEMU: tuple[str, ...] = ("fuzz",)
 
 # In a user namespace; what runs below /root/proof is arm64's.
 ENTER = f"""
@@ -102,7 +95,7 @@ def main() -> int:
         if root is None:
             say("SKIPPED: a root of arm64: Debian's archive does not answer")
             return 0
-        return 0 if all([attempt(artefacts, root), unit_tests()]) else 1
+        return 0 if attempt(artefacts, root) else 1
     except ReleaseError as error:
         say(f"{error}{f': {error.hint}' if error.hint else ''}")
         return 1
@@ -133,27 +126,6 @@ def attempt(artefacts: Path, root: Path) -> bool:
         check=False,
     )
     return installs.report("arm64 under qemu-user", tried)
-
-
-def unit_tests() -> bool:
-    """The library's own, compiled and linked as a release is."""
-    (processor,) = (processor for processor in PROCESSORS if processor.name == "aarch64")
-    command = ["cargo", "test", "--locked", f"--target={processor.static}", "-p", TITLE, "--lib"]
-    skipped = [argument for test in NOT_QEMU for argument in ("--skip", test)]
-    variable = f"CARGO_TARGET_{processor.static.upper().replace('-', '_')}_RUNNER"
-    try:
-        compiler.run(
-            "the library's unit tests, arm64 under qemu-user",
-            [*command, "--", "--quiet", *skipped],
-            binaries.linking(processor),
-            CARGO_TARGET_DIR=str(compiler.target(processor)),
-            **binaries.c_compiler(processor),
-            **{variable: QEMU},
-        )
-    except ReleaseError as error:
-        say(f"FAILED: {error}")
-        return False
-    return True
 
 
 if __name__ == "__main__":
