@@ -1,12 +1,16 @@
 //! `image.toml`: what a team says of its image. Every mistake is reported at once, with its line and
 //! column.
 
+pub mod budget;
+
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::trouble::{Result, Trouble};
+use budget::{BUDGETS, Budget};
 
 /// The file, understood.
 #[derive(Clone, Debug, Default)]
@@ -19,8 +23,19 @@ pub struct ImageToml {
     pub train: Option<Train>,
     /// `[serve]`
     pub serve: Option<Serve>,
+    /// `[budget]`, by the ids of the checks; `None`: there is no such section.
+    pub budget: Option<BTreeMap<&'static str, f64>>,
+    /// `[lazy]`
+    pub lazy: Option<Lazy>,
     /// `[[waive]]`
     pub waived: Vec<Waiver>,
+}
+
+/// `[lazy]`
+#[derive(Clone, Debug, Default)]
+pub struct Lazy {
+    /// There must be an index.
+    pub require: bool,
 }
 
 /// `[train]`
@@ -301,6 +316,17 @@ impl Reader<'_> {
         }
     }
 
+    fn truth(&mut self, table: &Table<'_>, key: &str, full: &str) -> bool {
+        let Some(value) = table.get(key) else {
+            return false;
+        };
+        let found = value.get_ref().as_bool();
+        if found.is_none() {
+            self.expected(value, full, "true or false");
+        }
+        found.unwrap_or_default()
+    }
+
     fn number(&mut self, table: &Table<'_>, key: &str, full: &str) -> f64 {
         let Some(value) = table.get(key) else {
             return 0.0;
@@ -343,7 +369,11 @@ impl Reader<'_> {
     }
 
     fn file(&mut self, root: &Table<'_>) -> ImageToml {
-        self.known(root, "", &["image", "train", "serve", "waive"]);
+        self.known(
+            root,
+            "",
+            &["image", "train", "serve", "budget", "lazy", "waive"],
+        );
         let mut file = ImageToml::default();
         if let Some(image) = self.table(root, "image", "image") {
             self.known(image, "image", &["roles", "profiles"]);
@@ -352,9 +382,18 @@ impl Reader<'_> {
                 image,
                 "profiles",
                 "image.profiles",
-                &["base", "training", "serving", "restricted"],
+                &["base", "training", "serving", "restricted", "lazy"],
             );
         }
+        file.budget = self
+            .table(root, "budget", "budget")
+            .map(|budget| self.budget(budget));
+        file.lazy = self.table(root, "lazy", "lazy").map(|lazy| {
+            self.known(lazy, "lazy", &["require"]);
+            Lazy {
+                require: self.truth(lazy, "require", "lazy.require"),
+            }
+        });
         file.train = self
             .table(root, "train", "train")
             .map(|train| self.train(train));
@@ -509,6 +548,19 @@ impl Reader<'_> {
             serve.body = self.path(expect, "body", "serve.expect.body", false);
         }
         serve
+    }
+
+    fn budget(&mut self, table: &Table<'_>) -> BTreeMap<&'static str, f64> {
+        let keys: Vec<&str> = BUDGETS.iter().map(|budget| budget.key).collect();
+        self.known(table, "budget", &keys);
+        let mut budgets = BTreeMap::new();
+        for Budget { id, key, .. } in BUDGETS {
+            if table.get(*key).is_some() {
+                let most = self.number(table, key, &format!("budget.{key}"));
+                budgets.insert(*id, most);
+            }
+        }
+        budgets
     }
 
     fn waiver(&mut self, table: &Table<'_>, at: usize) -> Option<Waiver> {

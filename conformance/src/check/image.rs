@@ -19,7 +19,7 @@ const SETTINGS: &str = "/etc/lyftlearn/runtime.toml";
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// A list's beginning, for a message.
-fn few(all: &[String]) -> String {
+pub(super) fn few(all: &[String]) -> String {
     let shown: Vec<_> = all.iter().take(5).cloned().collect();
     let more = all.len() - shown.len();
     let more = if more == 0 {
@@ -52,7 +52,7 @@ fn directory_of(started: &Started) -> &str {
 }
 
 /// What a word runs by `[commands]` of the image's settings; `None` without such a setting.
-fn command(tree: &Tree, word: &str) -> Option<Vec<String>> {
+pub(super) fn command(tree: &Tree, word: &str) -> Option<Vec<String>> {
     let (_, node) = tree.find(SETTINGS)?;
     let text = std::str::from_utf8(node.content.as_deref()?).ok()?;
     let table: toml::Table = text.parse().ok()?;
@@ -517,7 +517,7 @@ pub(super) fn secrets(subject: &Subject) -> Result<Vec<Seen>> {
 }
 
 /// Directories of the image's own program: the working directory, and those of files in its commands.
-fn program_directories(subject: &Subject) -> BTreeSet<String> {
+pub(super) fn program_directories(subject: &Subject) -> BTreeSet<String> {
     let (tree, started) = (&subject.image.tree, &subject.image.config.config);
     let mut directories = BTreeSet::new();
     directories.insert(directory_of(started).trim_matches('/').to_owned());

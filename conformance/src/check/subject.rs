@@ -80,6 +80,10 @@ impl Subject {
                 profiles.push(profile.to_owned());
             }
         }
+        // A budget that nothing is held to would be one more thing that people only believe.
+        if self.toml.budget.is_some() || self.toml.lazy.is_some() {
+            profiles.push("lazy".to_owned());
+        }
         profiles
     }
 

@@ -1,7 +1,7 @@
 //! Every check, once: what `list`, `explain` and the report say of it, and what runs it.
 
 use super::{Check, Level, Need, Profile, Seen, Subject};
-use super::{image, serve, start, train, view};
+use super::{figures, image, serve, start, train, view};
 use crate::place::{Place, Word};
 use crate::trouble::Result;
 
@@ -481,5 +481,71 @@ pub static CHECKS: &[Check] = &[
         how: "As view.same-beside, in a restricted pod.",
         mend: "leave LYFTLEARN_RUN_DIR and /tmp alone",
         run: restricted_beside,
+    },
+    Check {
+        id: "layers.order",
+        level: Level::Should,
+        profile: Profile::Lazy,
+        needs: &[],
+        passes: "a change of the program's code rebuilds at most 32 MiB of layers",
+        why: "Code changes several times a day; each host pulls again what lies in its layer and above.",
+        how: "The lowest layer with code in WORKDIR or the directories of the commands' files is found; it and those above it are added up. [budget] has layers_order_mib.",
+        mend: "copy the program last: first the packages, then the runtime, then the code",
+        run: figures::order,
+    },
+    Check {
+        id: "layers.waste",
+        level: Level::Should,
+        profile: Profile::Lazy,
+        needs: &[],
+        passes: "later layers replace or delete at most 5 % of the image's bytes",
+        why: "What a later layer deletes is still pulled.",
+        how: "Bytes of files that a later layer replaces or deletes are added up. [budget] has layers_waste_percent.",
+        mend: "delete in the step that creates, or build in one stage and copy the result",
+        run: figures::waste,
+    },
+    Check {
+        id: "layers.caches",
+        level: Level::Should,
+        profile: Profile::Lazy,
+        needs: &[],
+        passes: "leftovers of the build are at most 16 MiB",
+        why: "Caches of pip, apt and conda, checkouts and tests of packages are pulled by every host and used by none.",
+        how: "Files with the paths of such caches are added up; so are modules that are compiled for more than one Python. [budget] has layers_caches_mib.",
+        mend: "pip install --no-cache-dir, rm -rf /var/lib/apt/lists, no .git in the context, no tests of packages",
+        run: figures::caches,
+    },
+    Check {
+        id: "lazy.small-layers",
+        level: Level::Should,
+        profile: Profile::Lazy,
+        needs: &[],
+        passes: "layers of less than 10 MiB have at most 64 MiB altogether",
+        why: "SOCI indexes no layer below 10 MiB: those are pulled whole before the start.",
+        how: "The sizes of such layers are added up. [budget] has lazy_small_layers_mib.",
+        mend: "join small steps of the build into one",
+        run: figures::small_layers,
+    },
+    Check {
+        id: "lazy.compression",
+        level: Level::Should,
+        profile: Profile::Lazy,
+        needs: &[],
+        passes: "every layer is gzip or plain tar",
+        why: "SOCI makes tables of contents of these alone.",
+        how: "The first bytes of each layer are read. [budget] has lazy_compression_layers.",
+        mend: "build with --compression-format gzip (podman) or compression=gzip (buildkit)",
+        run: figures::compression,
+    },
+    Check {
+        id: "lazy.index",
+        level: Level::Info,
+        profile: Profile::Lazy,
+        needs: &[],
+        passes: "the SOCI index is whole, if there is one; with lazy.require there must be one",
+        why: "Without an index every layer is pulled before the start; a snapshotter falls back to that silently.",
+        how: "In an OCI layout the manifest's annotation leads to the index. It must be of version 2, be beside its image and point back to it, and have a table of contents with one span size for each layer of 10 MiB or more.",
+        mend: "run soci convert --standalone on the layout and push its result",
+        run: figures::index,
     },
 ];

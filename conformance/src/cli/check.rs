@@ -15,6 +15,7 @@ use lyftlearn_conformance::engine::image;
 use lyftlearn_conformance::engine::session::Session;
 use lyftlearn_conformance::image_toml::{self, ImageToml};
 use lyftlearn_conformance::layout::{self, Image, Reference};
+use lyftlearn_conformance::report::source::Source;
 use lyftlearn_conformance::report::{self, Report};
 use lyftlearn_conformance::trouble::{Result, Trouble};
 
@@ -27,6 +28,7 @@ pub(crate) fn run(line: &Check) -> Result<ExitCode> {
         .unwrap_or_default();
     let started = report::moment(started.as_secs());
     wrong_patterns(line)?;
+    let source = source(&line.files, line.file.as_deref())?;
     let toml = line
         .file
         .as_deref()
@@ -93,10 +95,16 @@ pub(crate) fn run(line: &Check) -> Result<ExitCode> {
     if let Some(path) = &line.json {
         written(path, &json)?;
     }
-    others(&report, &line.files)?;
+    others(&report, &line.files, source.as_ref())?;
     match line.format {
         Form::Text => print(&report::text::whole(&report))?,
         Form::Json => print(&json)?,
+        Form::Github => {
+            print(&report::github::annotations(&report, source.as_ref()))?;
+            if let Some(path) = &line.step_summary {
+                appended(path, &report::github::summary(&report))?;
+            }
+        }
     }
     Ok(ExitCode::from(report.exit_code()))
 }
@@ -136,8 +144,38 @@ fn views(subject: &Subject) -> Vec<report::Seen> {
     .collect()
 }
 
-/// JUnit and HTML.
-pub(crate) fn others(report: &Report, files: &Files) -> Result<()> {
+/// The team's file that findings of the image are shown in.
+pub(crate) fn source(files: &Files, toml: Option<&Path>) -> Result<Option<Source>> {
+    let wrong = |why: String| Trouble::Wrong(vec![why]);
+    let dockerfile = files.dockerfile.as_deref().map(|path| {
+        std::fs::read_to_string(path)
+            .map_err(|err| wrong(format!("cannot read {}: {err}", path.display())))
+    });
+    let dockerfile = dockerfile.transpose()?;
+    let Some(path) = files.dockerfile.as_deref().or(toml) else {
+        return match files.sarif {
+            Some(_) => Err(wrong(
+                "--sarif needs a file to show its findings in: give --dockerfile FILE, or check with --file FILE".to_owned(),
+            )),
+            None => Ok(None),
+        };
+    };
+    // Reports are read beside a checkout: below it, paths are relative to it.
+    let here = std::env::current_dir().unwrap_or_default();
+    let relative = path.strip_prefix(&here).unwrap_or(path);
+    let relative = relative.strip_prefix("./").unwrap_or(relative);
+    Ok(Some(Source {
+        path: relative.to_string_lossy().into_owned(),
+        dockerfile,
+    }))
+}
+
+/// JUnit, HTML and SARIF.
+pub(crate) fn others(report: &Report, files: &Files, source: Option<&Source>) -> Result<()> {
+    if let (Some(path), Some(source)) = (&files.sarif, source) {
+        let text = report::sarif::whole(report, source).map_err(Trouble::Cannot)?;
+        written(path, &text)?;
+    }
     if let Some(path) = &files.junit {
         written(
             path,
@@ -148,6 +186,15 @@ pub(crate) fn others(report: &Report, files: &Files) -> Result<()> {
         written(path, &report::html::whole(report))?;
     }
     Ok(())
+}
+
+fn appended(path: &Path, text: &str) -> Result<()> {
+    let file = std::fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(path);
+    file.and_then(|mut file| file.write_all(text.as_bytes()))
+        .map_err(|err| Trouble::Cannot(format!("cannot write {}: {err}", path.display())))
 }
 
 fn written(path: &Path, text: &str) -> Result<()> {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::CommandFactory;
 use serde_json::json;
 
-use super::check::{find, ids, others, print, subject};
+use super::check::{find, ids, others, print, source, subject};
 use super::{Files, Form, Line, Run, With};
 use lyftlearn_conformance::check::{CHECKS, Check};
 use lyftlearn_conformance::engine::call::Stop;
@@ -17,8 +17,8 @@ use lyftlearn_conformance::place::{Input, Place, Word};
 use lyftlearn_conformance::report::{Report, text};
 use lyftlearn_conformance::trouble::{Result, Trouble};
 
-fn level(check: &Check) -> String {
-    format!("{:?}", check.level).to_lowercase()
+fn level(check: &Check) -> &'static str {
+    check.level.name()
 }
 
 fn needs(check: &Check) -> Vec<&'static str> {
@@ -41,7 +41,7 @@ pub(crate) fn list(form: Form) -> Result<ExitCode> {
             serde_json::to_string_pretty(&all).map_err(|err| Trouble::Cannot(err.to_string()))?
                 + "\n"
         }
-        Form::Text => CHECKS
+        Form::Text | Form::Github => CHECKS
             .iter()
             .map(|check| {
                 let needs = needs(check).join(", ");
@@ -179,7 +179,7 @@ fn read(path: &Path) -> Result<Report> {
 /// `report`
 pub(crate) fn report(file: &Path, compare: Option<&Path>, files: &Files) -> Result<ExitCode> {
     let report = read(file)?;
-    others(&report, files)?;
+    others(&report, files, source(files, None)?.as_ref())?;
     match compare {
         Some(old) => print(&text::compared(&report, &read(old)?))?,
         None => print(&text::whole(&report))?,

@@ -46,6 +46,7 @@ pub fn whole(report: &Report) -> String {
                     @for (word, title) in [("train", "What a job sees"), ("serve", "What a server sees")] {
                         (side_by_side(report, word, title))
                     }
+                    (figures(report))
                     (all(report))
                     (layers(report))
                     (logs(report))
@@ -172,6 +173,41 @@ fn table(views: &[&Seen], rows: &[&Row], caption: &str) -> Markup {
                                 @if row.equal { "equal" }
                                 @else if wrong { "✗ nothing declares this" }
                                 @else { (row.declared.as_deref().unwrap_or("the restrictions of the pod")) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn figures(report: &Report) -> Markup {
+    let rows: Vec<_> = report.figures().collect();
+    html! {
+        @if !rows.is_empty() {
+            section {
+                h2 { "Figures" }
+                div class="wide" {
+                    table class="figures" {
+                        caption { "Start-up, layers and lazy loading, beside their budgets" }
+                        thead { tr { th scope="col" { "figure" } th scope="col" { "measured" } th scope="col" { "budget" } th scope="col" { "result" } th scope="col" { "of what" } } }
+                        tbody {
+                            @for (finding, figure) in rows {
+                                @let (class, word) = mark(report, finding);
+                                tr class=(class) {
+                                    th scope="row" { code { (finding.check) } }
+                                    td class="number" { (figure.shown(figure.value)) }
+                                    td class="number" { (figure.budget.map_or_else(|| "–".to_owned(), |budget| figure.shown(budget))) }
+                                    td { span class="mark" { (word) } }
+                                    td {
+                                        @match &finding.verdict {
+                                            Verdict::Passed { note: Some(note) } => (visible(note)),
+                                            Verdict::Failed { seen, .. } | Verdict::Waived { seen, .. } => (visible(seen)),
+                                            _ => {}
+                                        }
+                                    }
+                                }
                             }
                         }
                     }

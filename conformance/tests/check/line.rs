@@ -40,6 +40,12 @@ request = { path = \"/x\" }
 [[waive]]
 check = \"image.nothing\"
 until = \"2027-03-31\"
+[budget]
+layers_order = 3
+layers_waste_percent = \"5\"
+[lazy]
+require = 1
+required = true
 [lazzy]
 ";
     let mistakes = image_toml::parse(text, "image.toml", Path::new(""), IDS).unwrap_err();
@@ -55,7 +61,11 @@ until = \"2027-03-31\"
         image.toml:12:1: waive.reason is missing
         image.toml:13:9: waive.check: no check is called image.nothing; `list` shows all
         image.toml:14:9: waive.until: expected a day, such as 2027-03-31
-        image.toml:15:2: lazzy is not a key; the nearest key is waive"#]]
+        image.toml:16:1: budget.layers_order is not a key; the nearest key is budget.layers_order_mib
+        image.toml:17:24: budget.layers_waste_percent: expected a number that is not negative
+        image.toml:19:11: lazy.require: expected true or false
+        image.toml:20:1: lazy.required is not a key; the nearest key is lazy.require
+        image.toml:21:2: lazzy is not a key; the nearest key is lazy"#]]
     .assert_eq(&mistakes.join("\n"));
 }
 

@@ -6,6 +6,7 @@
     reason = "makes images and reads reports; a test fails by panicking"
 )]
 
+mod figures;
 mod layout;
 mod line;
 mod reports;
