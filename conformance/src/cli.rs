@@ -105,6 +105,9 @@ pub(crate) struct Check {
     /// Writes all of it as JSON
     #[arg(long, value_name = "FILE", env = "LYFTLEARN_CONFORMANCE_JSON")]
     pub(crate) json: Option<PathBuf>,
+    /// Converts the layout with soci, which must be on PATH, and checks the index of the result
+    #[arg(long, env = "LYFTLEARN_CONFORMANCE_WITH_SOCI", value_parser = clap::builder::FalseyValueParser::new())]
+    pub(crate) with_soci: bool,
     /// Leaves containers and volumes there, to look at
     #[arg(long, env = "LYFTLEARN_CONFORMANCE_KEEP", value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) keep: bool,

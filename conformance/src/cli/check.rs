@@ -1,7 +1,7 @@
 //! `check`: reads the image, runs the checks, writes the reports.
 
 use std::io::{IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -13,6 +13,7 @@ use lyftlearn_conformance::engine::Engine;
 use lyftlearn_conformance::engine::call::Stop;
 use lyftlearn_conformance::engine::image;
 use lyftlearn_conformance::engine::session::Session;
+use lyftlearn_conformance::engine::soci;
 use lyftlearn_conformance::image_toml::{self, ImageToml};
 use lyftlearn_conformance::layout::{self, Image, Reference};
 use lyftlearn_conformance::report::source::Source;
@@ -29,6 +30,7 @@ pub(crate) fn run(line: &Check) -> Result<ExitCode> {
     let started = report::moment(started.as_secs());
     wrong_patterns(line)?;
     let source = source(&line.files, line.file.as_deref())?;
+    let layout = to_convert(line)?;
     let toml = line
         .file
         .as_deref()
@@ -37,6 +39,9 @@ pub(crate) fn run(line: &Check) -> Result<ExitCode> {
         .unwrap_or_default();
     let found = find(&line.image, &line.with, &stop)?;
     let mut subject = subject(&found, toml, &line.with, &stop)?;
+    if let Some(path) = &layout {
+        subject.image.soci = soci::converted(path, &subject.architecture, &stop)?;
+    }
     subject.today = started[..10].to_owned();
     subject.limit = line
         .timeout
@@ -107,6 +112,17 @@ pub(crate) fn run(line: &Check) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::from(report.exit_code()))
+}
+
+/// The layout that `--with-soci` is about.
+fn to_convert(line: &Check) -> Result<Option<PathBuf>> {
+    match Reference::of(&line.image) {
+        _ if !line.with_soci => Ok(None),
+        Reference::Layout(path) | Reference::Archive(path) => Ok(Some(path)),
+        Reference::Engine(_) => Err(Trouble::Wrong(vec![
+            "--with-soci converts an OCI layout: give oci:DIR or oci-archive:FILE (podman push IMAGE oci:DIR makes one)".to_owned(),
+        ])),
+    }
 }
 
 /// A pattern that means no check would check nothing, and pass.

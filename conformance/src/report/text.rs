@@ -3,7 +3,7 @@
 use anstyle::{AnsiColor, Style};
 
 use super::{Report, visible};
-use crate::check::{Figure, Finding, Verdict};
+use crate::check::{Figure, Finding, Level, Verdict};
 
 const fn colour(colour: AnsiColor) -> Style {
     Style::new().fg_color(Some(anstyle::Color::Ansi(colour)))
@@ -108,6 +108,12 @@ fn line(report: &Report, finding: &Finding, ids: usize, places: usize) -> String
             text.push_str(&below("reason:", reason));
         }
         Verdict::Unknown { why } => text.push_str(&below("why:", why)),
+        // A figure alone does not say what was counted.
+        Verdict::Passed { note: Some(note) }
+            if finding.figure.is_some() || finding.level == Level::Info =>
+        {
+            text.push_str(&format!("  ({})", visible(note)));
+        }
         Verdict::Passed { .. } => {}
     }
     text.push('\n');

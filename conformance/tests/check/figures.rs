@@ -195,7 +195,13 @@ fn the_default_budgets_are_those_of_the_contract() {
         let budget = BUDGETS.iter().find(|budget| budget.id == id).unwrap();
         assert_eq!(budget.default, most, "{id}");
     }
+    let readme = include_str!("../../README.md");
     for budget in BUDGETS {
+        assert!(
+            readme.contains(&format!("| `{}` |", budget.id)) && readme.contains(budget.key),
+            "{} is not in the README",
+            budget.id
+        );
         let check = CHECKS.iter().find(|check| check.id == budget.id).unwrap();
         assert_eq!(
             check.level == Level::Info,

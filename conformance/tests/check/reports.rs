@@ -157,7 +157,7 @@ fn as_text() {
                  seen:     40.2 MiB: a | b
                  expected: something else
                  to do:    mend it
-        ok     lazy.small-layers                        1.2 s
+        ok     lazy.small-layers                        1.2 s  (2 of 3 layers)
         skip   image.cmd                                1.2 s  (no reason)
         ok     serve.ready        kubernetes-pod        1.2 s
         FAIL   serve.drain        kubernetes-pod        1.2 s

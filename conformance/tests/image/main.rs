@@ -11,6 +11,7 @@ mod account;
 mod check;
 mod container;
 mod failure;
+mod lazy;
 mod load;
 mod local_mode;
 mod place;
