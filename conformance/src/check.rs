@@ -8,6 +8,7 @@ pub mod image;
 pub mod running;
 pub mod serve;
 pub mod start;
+pub mod startup;
 pub mod subject;
 pub mod table;
 pub mod train;

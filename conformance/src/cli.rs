@@ -156,7 +156,10 @@ pub(crate) struct Files {
     /// Writes SARIF for code scanning: findings of the image's files and configuration
     #[arg(long, value_name = "FILE", env = "LYFTLEARN_CONFORMANCE_SARIF")]
     pub(crate) sarif: Option<PathBuf>,
-    /// Where such findings are shown, in SARIF and on GitHub; without it: image.toml
+    /// Writes the files that were opened until ready, as soci convert --prefetch-files-json reads them
+    #[arg(long, value_name = "FILE", env = "LYFTLEARN_CONFORMANCE_PREFETCH")]
+    pub(crate) prefetch: Option<PathBuf>,
+    /// Where findings of the image are shown, in SARIF and on GitHub; without it: image.toml
     #[arg(long, value_name = "FILE", env = "LYFTLEARN_CONFORMANCE_DOCKERFILE")]
     pub(crate) dockerfile: Option<PathBuf>,
 }

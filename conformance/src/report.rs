@@ -35,6 +35,9 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// What programs saw.
     pub views: Vec<Seen>,
+    /// Files of the image that its server opened until it was ready, in the order in which it did.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub opened: Vec<String>,
 }
 
 /// The image.

@@ -11,12 +11,12 @@ use crate::trouble::Result;
 const MIB: f64 = 1024.0 * 1024.0;
 
 #[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
-fn mib(bytes: u64) -> f64 {
+pub(super) fn mib(bytes: u64) -> f64 {
     bytes as f64 / MIB
 }
 
 #[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
-fn share(part: u64, whole: u64) -> f64 {
+pub(super) fn share(part: u64, whole: u64) -> f64 {
     if whole == 0 {
         0.0
     } else {

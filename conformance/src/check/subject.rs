@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use super::running::{self, Served, Started, Trained};
+use super::startup::{self, Observed};
 use super::{Need, image};
 use crate::engine::call::Stop;
 use crate::engine::session::Session;
@@ -42,6 +43,7 @@ pub struct Subject {
     trained: [OnceLock<Result<Trained>>; PLACES],
     served: [OnceLock<Result<Served>>; PLACES],
     by_argument: OnceLock<Result<running::ByArgument>>,
+    observed: OnceLock<Result<Observed>>,
 }
 
 const PLACES: usize = Place::ALL.len();
@@ -65,6 +67,7 @@ impl Subject {
             trained: [const { OnceLock::new() }; PLACES],
             served: [const { OnceLock::new() }; PLACES],
             by_argument: OnceLock::new(),
+            observed: OnceLock::new(),
         }
     }
 
@@ -232,6 +235,34 @@ impl Subject {
             .get_or_init(|| running::by_argument(self))
             .as_ref()
             .map_err(Clone::clone)
+    }
+
+    /// The image's own server, observed until it was ready.
+    ///
+    /// # Errors
+    ///
+    /// When the engine cannot.
+    pub fn observed(&self) -> Result<&Observed> {
+        self.observed
+            .get_or_init(|| startup::observe(self))
+            .as_ref()
+            .map_err(Clone::clone)
+    }
+
+    /// Files of the image that its server opened until it was ready; empty where that was not observed.
+    #[must_use]
+    pub fn opened(&self) -> Vec<String> {
+        let observed = self
+            .observed
+            .get()
+            .and_then(|observed| observed.as_ref().ok());
+        observed
+            .filter(|observed| observed.ready.seconds.is_some())
+            .map(|observed| startup::of_image(self, &observed.opened))
+            .unwrap_or_default()
+            .into_iter()
+            .map(|(path, _)| path)
+            .collect()
     }
 
     /// The views that were taken.

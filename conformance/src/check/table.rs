@@ -1,7 +1,7 @@
 //! Every check, once: what `list`, `explain` and the report say of it, and what runs it.
 
 use super::{Check, Level, Need, Profile, Seen, Subject};
-use super::{figures, image, serve, start, train, view};
+use super::{figures, image, serve, start, startup, train, view};
 use crate::place::{Place, Word};
 use crate::trouble::Result;
 
@@ -481,6 +481,72 @@ pub static CHECKS: &[Check] = &[
         how: "As view.same-beside, in a restricted pod.",
         mend: "leave LYFTLEARN_RUN_DIR and /tmp alone",
         run: restricted_beside,
+    },
+    Check {
+        id: "budget.runtime.ms",
+        level: Level::Should,
+        profile: Profile::Lazy,
+        needs: &[Need::Engine, Need::Runtime],
+        passes: "from the entry point to the program's exec it takes at most 10 ms",
+        why: "Every start waits for it.",
+        how: "Five starts with the probe as the program, untraced; the median counts, without the probe's own time. [budget] has runtime_ms.",
+        mend: "compare with another machine; look for large documents and secrets that are fetched before the start",
+        run: startup::runtime_time,
+    },
+    Check {
+        id: "budget.runtime.files",
+        level: Level::Should,
+        profile: Profile::Lazy,
+        needs: &[Need::Engine, Need::Runtime],
+        passes: "at most 25 files are opened before the program begins",
+        why: "Each first read of a file is a round trip when layers are fetched on demand.",
+        how: "The entry point is traced from a child, with the probe as the program; regular files outside /proc, /sys and /dev are counted. [budget] has runtime_files.",
+        mend: "begin the entry point with lyftlearn-runtime run, and with nothing before it",
+        run: startup::runtime_files,
+    },
+    Check {
+        id: "budget.ready.seconds",
+        level: Level::Info,
+        profile: Profile::Lazy,
+        needs: &[Need::Engine, Need::Serving, Need::ServeSection],
+        passes: "it is ready in time, where [budget] has ready_seconds",
+        why: "A new pod takes load from the others only when it is ready.",
+        how: "The time of serve.ready in an endpoint, with layers that are all there. [budget] has ready_seconds.",
+        mend: "load the model once, before the workers are forked; import what a request needs, and no more",
+        run: startup::ready_seconds,
+    },
+    Check {
+        id: "lazy.files",
+        level: Level::Info,
+        profile: Profile::Lazy,
+        needs: &[Need::Engine, Need::Serving, Need::ServeSection],
+        passes: "few files are opened until ready, where [budget] has lazy_files",
+        why: "Each first read of a file is a round trip when layers are fetched on demand.",
+        how: "The server is traced from a child until it is ready; files of the image are counted. [budget] has lazy_files.",
+        mend: "import less; join many small files into one",
+        run: startup::files,
+    },
+    Check {
+        id: "lazy.bytes",
+        level: Level::Should,
+        profile: Profile::Lazy,
+        needs: &[Need::Engine, Need::Serving, Need::ServeSection],
+        passes: "files that are opened until ready have at most 25 % of the image's bytes",
+        why: "Lazy loading gains what is not read: on average images need a sixteenth of their bytes, scientific Python more.",
+        how: "The sizes of these files are added up, whether they are read in whole or not. [budget] has lazy_bytes_percent.",
+        mend: "leave out of the image what is never read, or accept that lazy loading does not help it",
+        run: startup::bytes,
+    },
+    Check {
+        id: "lazy.spans",
+        level: Level::Should,
+        profile: Profile::Lazy,
+        needs: &[Need::Engine, Need::Serving, Need::ServeSection],
+        passes: "at most 60 % of the spans of large layers are touched until ready",
+        why: "SOCI fetches spans of 4 MiB: hot files that are spread over a layer fetch all of it.",
+        how: "Each file that is opened until ready touches the spans in which it lies in its layer, unpacked; layers of 10 MiB or more count. [budget] has lazy_spans_percent.",
+        mend: "copy what is read at the start in a step of its own; give prefetch.json of --prefetch to soci convert",
+        run: startup::spans,
     },
     Check {
         id: "layers.order",

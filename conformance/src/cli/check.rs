@@ -91,6 +91,7 @@ pub(crate) fn run(line: &Check) -> Result<ExitCode> {
         started,
         seconds: began.elapsed().as_secs_f64(),
         views: views(&subject),
+        opened: subject.opened(),
         findings,
     };
     // The reports come after the containers are gone: a full disk must not leave any behind.
@@ -111,6 +112,7 @@ pub(crate) fn run(line: &Check) -> Result<ExitCode> {
             }
         }
     }
+    prefetch(&report, &line.files)?;
     Ok(ExitCode::from(report.exit_code()))
 }
 
@@ -158,6 +160,20 @@ fn views(subject: &Subject) -> Vec<report::Seen> {
         view,
     })
     .collect()
+}
+
+/// The files that were opened until ready. After the results: that there are none is said last.
+pub(crate) fn prefetch(report: &Report, files: &Files) -> Result<()> {
+    let Some(path) = &files.prefetch else {
+        return Ok(());
+    };
+    if report.opened.is_empty() {
+        return Err(Trouble::Cannot(
+            "there is nothing to prefetch: no server was observed until it was ready, which lazy.files does".to_owned(),
+        ));
+    }
+    let text = serde_json::to_string_pretty(&report.opened);
+    written(path, &text.map_err(|err| Trouble::Cannot(err.to_string()))?)
 }
 
 /// The team's file that findings of the image are shown in.

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::CommandFactory;
 use serde_json::json;
 
-use super::check::{find, ids, others, print, source, subject};
+use super::check::{find, ids, others, prefetch, print, source, subject};
 use super::{Files, Form, Line, Run, With};
 use lyftlearn_conformance::check::{CHECKS, Check};
 use lyftlearn_conformance::engine::call::Stop;
@@ -184,6 +184,7 @@ pub(crate) fn report(file: &Path, compare: Option<&Path>, files: &Files) -> Resu
         Some(old) => print(&text::compared(&report, &read(old)?))?,
         None => print(&text::whole(&report))?,
     }
+    prefetch(&report, files)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -16,6 +16,42 @@ pub struct Budget {
 /// All of them, in the order of the reports.
 pub const BUDGETS: &[Budget] = &[
     Budget {
+        id: "budget.runtime.ms",
+        key: "runtime_ms",
+        default: Some(10.0),
+        unit: "ms",
+    },
+    Budget {
+        id: "budget.runtime.files",
+        key: "runtime_files",
+        default: Some(25.0),
+        unit: "files",
+    },
+    Budget {
+        id: "budget.ready.seconds",
+        key: "ready_seconds",
+        default: None,
+        unit: "s",
+    },
+    Budget {
+        id: "lazy.files",
+        key: "lazy_files",
+        default: None,
+        unit: "files",
+    },
+    Budget {
+        id: "lazy.bytes",
+        key: "lazy_bytes_percent",
+        default: Some(25.0),
+        unit: "%",
+    },
+    Budget {
+        id: "lazy.spans",
+        key: "lazy_spans_percent",
+        default: Some(60.0),
+        unit: "%",
+    },
+    Budget {
         id: "lazy.small-layers",
         key: "lazy_small_layers_mib",
         default: Some(64.0),

@@ -185,6 +185,12 @@ fn a_budget_of_the_team_is_meant_and_a_default_is_advice() {
 #[test]
 fn the_default_budgets_are_those_of_the_contract() {
     let expected = [
+        ("budget.runtime.ms", Some(10.0)),
+        ("budget.runtime.files", Some(25.0)),
+        ("budget.ready.seconds", None),
+        ("lazy.files", None),
+        ("lazy.bytes", Some(25.0)),
+        ("lazy.spans", Some(60.0)),
         ("lazy.small-layers", Some(64.0)),
         ("lazy.compression", Some(0.0)),
         ("layers.order", Some(32.0)),
@@ -195,6 +201,7 @@ fn the_default_budgets_are_those_of_the_contract() {
         let budget = BUDGETS.iter().find(|budget| budget.id == id).unwrap();
         assert_eq!(budget.default, most, "{id}");
     }
+    assert_eq!(BUDGETS.len(), expected.len());
     let readme = include_str!("../../README.md");
     for budget in BUDGETS {
         assert!(

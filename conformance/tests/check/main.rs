@@ -9,5 +9,6 @@
 mod figures;
 mod layout;
 mod line;
+mod observe;
 mod reports;
 mod stills;

@@ -141,6 +141,7 @@ fn sample() -> Report {
             view: view(u32::from(place.starts_with('s')), region),
         })
         .into(),
+        opened: vec![text("/usr/bin/python3")],
     }
 }
 

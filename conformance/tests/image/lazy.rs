@@ -8,6 +8,7 @@ use std::time::Duration;
 use lyftlearn_conformance::{command, programs};
 use serde_json::Value;
 
+use crate::check;
 use crate::place::{IMAGE, Place};
 
 const TIME: Duration = Duration::from_secs(300);
@@ -97,4 +98,147 @@ fn what_soci_makes_of_the_example_is_found_and_whole() {
             (Some(0), "passed", &expected)
         );
     }
+}
+
+/// Figures that are measured of a start.
+const MEASURED: &[&str] = &[
+    "budget.runtime.ms",
+    "budget.runtime.files",
+    "budget.ready.seconds",
+    "lazy.files",
+    "lazy.bytes",
+];
+
+#[test]
+#[ignore = "starts some fifty containers: make check-images"]
+fn each_figure_of_a_start_is_held_to_its_budget_and_to_no_other() {
+    let Some(place) = Place::found() else { return };
+    let tag = check::image(place, "figures", &check::settings("ok", "ok"), &[]);
+    let wrong = |budget: &str| {
+        let directory = tempfile::tempdir().unwrap();
+        let toml = check::toml(directory.path(), "");
+        let text = std::fs::read_to_string(&toml).unwrap();
+        // A small image is read whole.
+        let usual = [
+            "runtime_ms = 1000",
+            "runtime_files = 25",
+            "ready_seconds = 60",
+            "lazy_files = 10",
+            "lazy_bytes_percent = 100",
+        ];
+        let key = budget.split(' ').next().unwrap();
+        let kept: Vec<&str> = usual
+            .into_iter()
+            .filter(|one| !one.starts_with(key))
+            .collect();
+        let budgets = format!("{text}[budget]\n{}\n{budget}\n", kept.join("\n"));
+        std::fs::write(&toml, budgets).unwrap();
+        let mut words = vec![
+            "check",
+            &tag,
+            "--file",
+            &toml,
+            "--format",
+            "json",
+            "--offline",
+        ];
+        for id in MEASURED {
+            words.extend(["--only", id]);
+        }
+        let (wrong, passed) = check::wrong(&check::checker(place, &words));
+        assert_eq!(wrong.len() + passed, MEASURED.len(), "{wrong:?}");
+        let ids = wrong
+            .iter()
+            .map(|one| one.split(':').next().unwrap().to_owned());
+        ids.collect::<Vec<_>>()
+    };
+    assert_eq!(wrong(""), [""; 0]);
+    for (budget, id) in [
+        ("runtime_ms = 0.001", "budget.runtime.ms"),
+        ("runtime_files = 1", "budget.runtime.files"),
+        ("ready_seconds = 0.0001", "budget.ready.seconds"),
+        ("lazy_files = 1", "lazy.files"),
+        ("lazy_bytes_percent = 1", "lazy.bytes"),
+    ] {
+        assert_eq!(wrong(budget), [id]);
+    }
+    place.podman(&["rmi", "-f", &tag]);
+}
+
+#[test]
+#[ignore = "needs soci and podman: make check-images"]
+fn files_of_the_examples_start_are_found_in_its_layers_and_prefetched_by_soci() {
+    let (Some(place), Some(soci)) = (Place::found(), soci()) else {
+        return;
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).display().to_string();
+    let example = programs::repository().join("examples/digits/image.toml");
+    let budget = |lines: &str| {
+        let text = std::fs::read_to_string(&example).unwrap();
+        let here = example.parent().unwrap().display();
+        let text = text.replace("\"sample/", &format!("\"{here}/sample/"));
+        std::fs::write(path("image.toml"), format!("{text}\n[budget]\n{lines}\n")).unwrap();
+    };
+    let (toml, prefetch) = (path("image.toml"), path("prefetch.json"));
+    let mut words = vec![
+        "check",
+        IMAGE,
+        "--file",
+        &toml,
+        "--format",
+        "json",
+        "--prefetch",
+        &prefetch,
+    ];
+    words.extend(["--only", "lazy.files", "--only", "lazy.spans"]);
+    let check = || check::checker(place, &words);
+    budget("lazy_spans_percent = 100");
+    let output = check();
+    assert_eq!(check::wrong(&output), (vec![], 2));
+    budget("lazy_spans_percent = 1");
+    let (wrong, _) = check::wrong(&check());
+    assert!(
+        wrong.len() == 1 && wrong[0].starts_with("lazy.spans: "),
+        "{wrong:?}"
+    );
+
+    let files: Vec<String> = serde_json::from_slice(&std::fs::read(&prefetch).unwrap()).unwrap();
+    for file in ["/usr/local/bin/lyftlearn-runtime", "/opt/program/serve.py"] {
+        let compiled = file.replace("serve.py", "__pycache__/serve.cpython-311.pyc");
+        assert!(
+            files.iter().any(|one| one == file || *one == compiled),
+            "{file}: {files:?}"
+        );
+    }
+    let pushed = format!("oci:{}", path("pushed"));
+    let mut push = place.command("podman", &["push", "--quiet", IMAGE, &pushed]);
+    assert!(command::output_within(&mut push, TIME).status.success());
+    let (pushed, converted) = (path("pushed"), path("converted"));
+    let words = [
+        "convert",
+        "--standalone",
+        "--format",
+        "oci-dir",
+        "--prefetch-files-json",
+    ];
+    let words = [&words[..], &[&prefetch, &pushed, &converted]].concat();
+    let (code, printed) = said(&soci.join("soci"), &words, &soci);
+    assert_eq!(code, Some(0), "{printed}");
+    let tables = printed.matches("-> ztoc ").count();
+    let converted = format!("oci:{converted}");
+    let words = [
+        "check",
+        &converted,
+        "--only",
+        "lazy.index",
+        "--format",
+        "json",
+    ];
+    let (_, report) = said(&programs::checker(), &words, &soci);
+    let expected = format!("version 2, {tables} tables of contents, spans of 4.0 MiB");
+    assert_eq!(
+        finding(&report, "lazy.index"),
+        ("passed".to_owned(), expected)
+    );
 }
