@@ -120,7 +120,9 @@ fn side_by_side(report: &Report, word: &str, title: &str) -> Markup {
         return html! {};
     }
     let rows = compare::rows(&views.iter().map(|seen| &seen.view).collect::<Vec<_>>());
-    let different: Vec<&Row> = rows.iter().filter(|row| !row.equal).collect();
+    let mut different: Vec<&Row> = rows.iter().filter(|row| !row.equal).collect();
+    // What nothing declares is what people came for.
+    different.sort_by_key(|row| !undeclared(row, &views));
     let equal: Vec<&Row> = rows.iter().filter(|row| row.equal).collect();
     let undeclared = different
         .iter()
@@ -153,8 +155,9 @@ fn undeclared(row: &Row, views: &[&Seen]) -> bool {
 
 fn table(views: &[&Seen], rows: &[&Row], caption: &str) -> Markup {
     html! {
-        div class="wide" {
-            table {
+        // Who scrolls by keyboard must be able to reach it.
+        div class="wide" role="region" tabindex="0" aria-label=(caption) {
+            table class="views" style=(format!("min-width:{}rem", 26 + 9 * views.len())) {
                 caption { (caption) }
                 thead { tr {
                     th scope="col" { "field" }
@@ -188,8 +191,8 @@ fn figures(report: &Report) -> Markup {
         @if !rows.is_empty() {
             section {
                 h2 { "Figures" }
-                div class="wide" {
-                    table class="figures" {
+                div class="wide" role="region" tabindex="0" aria-label="Figures beside their budgets" {
+                    table class="list" {
                         caption { "Start-up, layers and lazy loading, beside their budgets" }
                         thead { tr { th scope="col" { "figure" } th scope="col" { "measured" } th scope="col" { "budget" } th scope="col" { "result" } th scope="col" { "of what" } } }
                         tbody {
@@ -221,8 +224,8 @@ fn all(report: &Report) -> Markup {
     html! {
         section {
             h2 { "All checks" }
-            div class="wide" {
-                table {
+            div class="wide" role="region" tabindex="0" aria-label="Each check in each place" {
+                table class="list" {
                     caption { "Each check in each place" }
                     thead { tr { th scope="col" { "check" } th scope="col" { "place" } th scope="col" { "result" } th scope="col" { "more" } } }
                     tbody {
@@ -230,16 +233,21 @@ fn all(report: &Report) -> Markup {
                             @let (class, word) = mark(report, finding);
                             tr class=(class) {
                                 th scope="row" { code { (finding.check) } }
-                                td { (finding.place.as_deref().unwrap_or("–")) }
+                                td class="place" { (finding.place.as_deref().unwrap_or("–")) }
                                 td { span class="mark" { (word) } }
                                 td {
                                     @match &finding.verdict {
                                         Verdict::Skipped { reason } => (visible(reason)),
+                                        // The table of figures has it.
+                                        Verdict::Passed { .. } if finding.figure.is_some() => {}
                                         Verdict::Passed { note: Some(note) } => (visible(note)),
                                         Verdict::Failed { seen, .. } => (visible(seen)),
                                         Verdict::Waived { reason, .. } => (visible(reason)),
                                         Verdict::Unknown { why } => (visible(why)),
                                         Verdict::Passed { note: None } => {}
+                                    }
+                                    @if let Some(figure) = &finding.figure {
+                                        span class="figure" { (figure.shown(figure.value)) }
                                     }
                                     @for (name, value) in &finding.figures {
                                         " " span class="figure" { (name.replace('_', " ")) " " (format!("{value:.1}")) }

@@ -17,6 +17,7 @@ mod local_mode;
 mod place;
 mod pod;
 mod same_job;
+mod script_mode;
 mod spark;
 mod stop;
 
