@@ -5,6 +5,7 @@
 pub mod compare;
 pub mod figures;
 pub mod image;
+pub mod image_files;
 pub mod running;
 pub mod serve;
 pub mod start;

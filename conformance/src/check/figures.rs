@@ -1,6 +1,7 @@
 //! Figures of an image's layers, and whether it can be loaded lazily.
 
-use super::image::{command, few, program_directories};
+use super::image::{command, few};
+use super::image_files::program_directories;
 use super::{Figure, Level, Seen, Subject};
 use crate::image_toml::budget::BUDGETS;
 use crate::layout::soci::{self, Look};

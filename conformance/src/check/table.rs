@@ -1,7 +1,7 @@
 //! Every check, once: what `list`, `explain` and the report say of it, and what runs it.
 
 use super::{Check, Level, Need, Profile, Seen, Subject};
-use super::{figures, image, serve, start, startup, train, view};
+use super::{figures, image, image_files, serve, start, startup, train, view};
 use crate::place::{Place, Word};
 use crate::trouble::Result;
 
@@ -156,7 +156,7 @@ pub static CHECKS: &[Check] = &[
         why: "Whoever can pull the image can read it, also what a later layer deletes from view.",
         how: "Files with names of credentials and keys are searched for known forms, and so are ENV and the history. Files in test directories and installed packages are left out.",
         mend: "remove it from the build, use a build secret, and revoke what was built in",
-        run: image::secrets,
+        run: image_files::secrets,
     },
     Check {
         id: "image.unreadable",
@@ -167,7 +167,7 @@ pub static CHECKS: &[Check] = &[
         why: "A cluster may choose a uid that no image knows.",
         how: "Modes are read in WORKDIR, the directories of the commands' files, and /etc/lyftlearn.",
         mend: "add RUN chmod -R a+rX for these directories",
-        run: image::unreadable,
+        run: image_files::unreadable,
     },
     Check {
         id: "image.python.compiled",
@@ -178,7 +178,7 @@ pub static CHECKS: &[Check] = &[
         why: "On a read-only root file system every start compiles them anew and keeps nothing.",
         how: "For each module in WORKDIR and the directories of the commands' files, __pycache__ is looked at.",
         mend: "add RUN python3 -m compileall -q for these directories",
-        run: image::compiled,
+        run: image_files::compiled,
     },
     Check {
         id: "start.sagemaker-training",
