@@ -51,6 +51,9 @@ pub struct Image {
     pub architecture: String,
     /// Bytes of its layers, lowest first.
     pub layers: Vec<u64>,
+    /// Spans of each of them, where lazy.spans was measured: all, and those that a start touches.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub spans: Vec<(u64, u64)>,
     /// How many files there are.
     pub files: usize,
 }

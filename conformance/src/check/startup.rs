@@ -6,8 +6,8 @@ use super::figures::{judged, mib, share};
 use super::running::{probe_variables, told};
 use super::{Seen, Subject};
 use crate::files::Entry;
-use crate::layout::soci;
 use crate::layout::tree::{Kind, Node};
+use crate::layout::{Layer, soci};
 use crate::place::{Input, Mount, Order, Place, Word};
 use crate::probe;
 use crate::probe::http::Ready;
@@ -264,31 +264,54 @@ pub(super) fn bytes(subject: &Subject) -> Result<Vec<Seen>> {
     Ok(vec![seen.at(Place::SagemakerHosting)])
 }
 
+/// Spans of a layer: all of them, and those with a file that is opened until ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spans {
+    /// None for a layer that would not be indexed.
+    pub all: u64,
+    /// Some of them.
+    pub touched: u64,
+}
+
+/// The spans of each layer.
+pub(super) fn spans_of(subject: &Subject, opened: &Opened) -> Vec<Spans> {
+    let layers = &subject.image.layers;
+    let mut touched = vec![BTreeSet::new(); layers.len()];
+    for (_, node) in of_image(subject, opened) {
+        if node.bytes > 0 {
+            let last = node.at.saturating_add(node.bytes - 1) / SPAN;
+            touched[node.layer].extend(node.at / SPAN..=last);
+        }
+    }
+    let indexed = |layer: &Layer| layer.bytes >= soci::MINIMUM;
+    let spans = |(layer, touched): (&Layer, BTreeSet<u64>)| Spans {
+        all: if indexed(layer) {
+            layer.unpacked.div_ceil(SPAN)
+        } else {
+            0
+        },
+        touched: if indexed(layer) {
+            touched.len() as u64
+        } else {
+            0
+        },
+    };
+    layers.iter().zip(touched).map(spans).collect()
+}
+
 pub(super) fn spans(subject: &Subject) -> Result<Vec<Seen>> {
     let observed = match until_ready(subject)? {
         Ok(observed) => observed,
         Err(seen) => return Ok(seen),
     };
-    let layers = &subject.image.layers;
-    let all = layers
-        .iter()
-        .filter(|layer| layer.bytes >= soci::MINIMUM)
-        .map(|layer| layer.unpacked.div_ceil(SPAN))
-        .sum::<u64>();
+    let spans = spans_of(subject, &observed.opened);
+    let all = spans.iter().map(|layer| layer.all).sum::<u64>();
     if all == 0 {
         return Ok(vec![Seen::skipped(
             "no layer has 10 MiB: none would be indexed",
         )]);
     }
-    let mut touched = BTreeSet::new();
-    for (_, node) in of_image(subject, &observed.opened) {
-        if layers[node.layer].bytes < soci::MINIMUM || node.bytes == 0 {
-            continue;
-        }
-        let last = node.at.saturating_add(node.bytes - 1) / SPAN;
-        touched.extend((node.at / SPAN..=last).map(|span| (node.layer, span)));
-    }
-    let touched = touched.len() as u64;
+    let touched = spans.iter().map(|layer| layer.touched).sum::<u64>();
     let what = format!("{touched} of {all} spans of 4 MiB have a file that is opened until ready");
     let seen = judged(subject, "lazy.spans", share(touched, all), &what);
     Ok(vec![seen.at(Place::SagemakerHosting)])

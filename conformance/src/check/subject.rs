@@ -15,6 +15,7 @@ use crate::files::Entry;
 use crate::image_toml::{ImageToml, ServedModel};
 use crate::layout::Image;
 use crate::place::{Input, Model, Place, Word};
+use crate::probe::observe::Opened;
 use crate::probe::program::View;
 use crate::trouble::{Result, cannot};
 
@@ -252,17 +253,23 @@ impl Subject {
     /// Files of the image that its server opened until it was ready; empty where that was not observed.
     #[must_use]
     pub fn opened(&self) -> Vec<String> {
-        let observed = self
-            .observed
-            .get()
-            .and_then(|observed| observed.as_ref().ok());
-        observed
-            .filter(|observed| observed.ready.seconds.is_some())
-            .map(|observed| startup::of_image(self, &observed.opened))
-            .unwrap_or_default()
-            .into_iter()
-            .map(|(path, _)| path)
-            .collect()
+        let opened = self
+            .until_ready()
+            .map(|opened| startup::of_image(self, opened));
+        let all = opened.unwrap_or_default().into_iter();
+        all.map(|(path, _)| path).collect()
+    }
+
+    /// The spans of each layer that this touched; empty where it was not observed.
+    #[must_use]
+    pub fn spans(&self) -> Vec<startup::Spans> {
+        let opened = self.until_ready();
+        opened.map_or_else(Vec::new, |opened| startup::spans_of(self, opened))
+    }
+
+    fn until_ready(&self) -> Option<&Opened> {
+        let observed = self.observed.get()?.as_ref().ok()?;
+        observed.ready.seconds.map(|_| &observed.opened)
     }
 
     /// The views that were taken.

@@ -84,6 +84,11 @@ pub(crate) fn run(line: &Check) -> Result<ExitCode> {
                 .iter()
                 .map(|layer| layer.bytes)
                 .collect(),
+            spans: subject
+                .spans()
+                .iter()
+                .map(|layer| (layer.all, layer.touched))
+                .collect(),
             files: subject.image.tree.len(),
         },
         engine: found.engine().map(|engine| engine.program().to_owned()),

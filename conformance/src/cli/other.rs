@@ -146,7 +146,14 @@ pub(crate) fn init(image: Option<&str>, with: &With) -> Result<ExitCode> {
         );
     }
     text.push_str(
-        "\n# A failure that is known, until its last day.\n\
+        "\n# Figures of a start and of the layers: over its budget, that check fails.\n\
+         # [budget]\n\
+         # ready_seconds = 10\n\
+         # layers_caches_mib = 16\n\
+         # There must be a SOCI index.\n\
+         # [lazy]\n\
+         # require = true\n\
+         \n# A failure that is known, until its last day.\n\
          # [[waive]]\n\
          # check = \"image.healthcheck\"\n\
          # reason = \"our own hosts need it\"\n\

@@ -270,9 +270,16 @@ fn layers(report: &Report) -> Markup {
             h2 { "Layers" }
             p { (report.image.layers.len()) " layers, " (megabytes(whole)) ", " (report.image.files) " files. The lowest layer is first." }
             ol class="layers" {
-                @for bytes in &report.image.layers {
+                @for (number, bytes) in report.image.layers.iter().enumerate() {
+                    @let (all, touched) = report.image.spans.get(number).copied().unwrap_or_default();
+                    @let hot = if all == 0 { 0.0 } else { touched as f64 * 100.0 / all as f64 };
                     @let share = if whole == 0 { 0.0 } else { *bytes as f64 * 100.0 / whole as f64 };
-                    li { span class="bar" style=(format!("width:{share:.1}%")) {} span { (megabytes(*bytes)) } }
+                    li {
+                        span class="bar" style=(format!("width:{share:.1}%")) {
+                            @if all > 0 { span class="hot" style=(format!("width:{hot:.1}%")) {} }
+                        }
+                        span { (megabytes(*bytes)) @if all > 0 { ", " (touched) " of " (all) " spans read until ready" } }
+                    }
                 }
             }
         }

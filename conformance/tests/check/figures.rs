@@ -165,6 +165,7 @@ fn a_layer_of_zstd_is_named() {
 fn a_budget_of_the_team_is_meant_and_a_default_is_advice() {
     let directory = tempfile::tempdir().unwrap();
     let mut image = Image::good();
+    image.gzip = false;
     image.file("root/.cache/pip/http/a", 0o644, bytes(17 << 20));
     image.write(directory.path());
     let level = |toml: ImageToml| {

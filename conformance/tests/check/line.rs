@@ -259,7 +259,7 @@ fn what_init_writes_is_understood() {
         .lines()
         .map(|line| {
             line.strip_prefix("# ")
-                .filter(|rest| rest.contains(" = ") || rest.starts_with("[["))
+                .filter(|rest| rest.contains(" = ") || rest.starts_with('['))
                 .unwrap_or(line)
         })
         .fold(String::new(), |text, line| text + line + "\n");

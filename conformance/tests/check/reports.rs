@@ -78,6 +78,7 @@ fn sample() -> Report {
             digest: format!("sha256:{}", "0123456789abcdef".repeat(4)),
             architecture: text("amd64"),
             layers: vec![30_000_000, 10_000_000],
+            spans: vec![(8, 3), (0, 0)],
             files: 1234,
         },
         engine: Some(text("podman")),
