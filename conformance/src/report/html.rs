@@ -194,15 +194,15 @@ fn figures(report: &Report) -> Markup {
                 div class="wide" role="region" tabindex="0" aria-label="Figures beside their budgets" {
                     table class="list" {
                         caption { "Start-up, layers and lazy loading, beside their budgets" }
-                        thead { tr { th scope="col" { "figure" } th scope="col" { "measured" } th scope="col" { "budget" } th scope="col" { "result" } th scope="col" { "of what" } } }
+                        thead { tr { th scope="col" { "figure" } th scope="col" { "result" } th scope="col" { "measured" } th scope="col" { "budget" } th scope="col" { "of what" } } }
                         tbody {
                             @for (finding, figure) in rows {
                                 @let (class, word) = mark(report, finding);
                                 tr class=(class) {
                                     th scope="row" { code { (finding.check) } }
+                                    td { span class="mark" { (word) } }
                                     td class="number" { (figure.shown(figure.value)) }
                                     td class="number" { (figure.budget.map_or_else(|| "–".to_owned(), |budget| figure.shown(budget))) }
-                                    td { span class="mark" { (word) } }
                                     td {
                                         @match &finding.verdict {
                                             Verdict::Passed { note: Some(note) } => (visible(note)),
@@ -227,27 +227,28 @@ fn all(report: &Report) -> Markup {
             div class="wide" role="region" tabindex="0" aria-label="Each check in each place" {
                 table class="list" {
                     caption { "Each check in each place" }
-                    thead { tr { th scope="col" { "check" } th scope="col" { "place" } th scope="col" { "result" } th scope="col" { "more" } } }
+                    thead { tr { th scope="col" { "check" } th scope="col" { "result" } th scope="col" { "place" } th scope="col" { "more" } } }
                     tbody {
                         @for finding in &report.findings {
                             @let (class, word) = mark(report, finding);
                             tr class=(class) {
                                 th scope="row" { code { (finding.check) } }
-                                td class="place" { (finding.place.as_deref().unwrap_or("–")) }
                                 td { span class="mark" { (word) } }
+                                td class="place" { (finding.place.as_deref().unwrap_or("–")) }
                                 td {
                                     @match &finding.verdict {
                                         Verdict::Skipped { reason } => (visible(reason)),
                                         // The table of figures has it.
-                                        Verdict::Passed { .. } if finding.figure.is_some() => {}
+                                        Verdict::Passed { .. } if finding.figure.is_some() => {
+                                            @if let Some(figure) = &finding.figure {
+                                                span class="figure" { (figure.shown(figure.value)) }
+                                            }
+                                        }
                                         Verdict::Passed { note: Some(note) } => (visible(note)),
                                         Verdict::Failed { seen, .. } => (visible(seen)),
                                         Verdict::Waived { reason, .. } => (visible(reason)),
                                         Verdict::Unknown { why } => (visible(why)),
                                         Verdict::Passed { note: None } => {}
-                                    }
-                                    @if let Some(figure) = &finding.figure {
-                                        span class="figure" { (figure.shown(figure.value)) }
                                     }
                                     @for (name, value) in &finding.figures {
                                         " " span class="figure" { (name.replace('_', " ")) " " (format!("{value:.1}")) }

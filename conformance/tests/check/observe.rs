@@ -71,6 +71,18 @@ fn an_observer_that_cannot_write_or_start_says_so() {
 }
 
 #[test]
+fn the_probe_has_no_use_for_a_jobs_hyperparameters() {
+    let arguments = ["--lr", "0.1"];
+    let run = |words: &[&str]| command::output(probe().args(words).args(arguments));
+    assert_eq!(run(&["exit", "7"]).status.code(), Some(7));
+    let seen = run(&["see"]);
+    assert!(seen.status.success(), "{seen:?}");
+    let said = String::from_utf8_lossy(&seen.stdout).into_owned();
+    let view = lyftlearn_conformance::probe::program::view(&said).unwrap();
+    assert_eq!(view.argv, arguments);
+}
+
+#[test]
 fn the_time_from_an_entry_point_to_its_program_leaves_out_the_probe() {
     let own = env!("CARGO_BIN_EXE_lyftlearn-conformance");
     let script = format!("sleep 0.2; exec {own} probe since");
