@@ -75,18 +75,20 @@ impl Subject {
     /// The profiles that are checked without `--profile`.
     #[must_use]
     pub fn profiles(&self) -> Vec<String> {
-        if !self.toml.profiles.is_empty() {
-            return self.toml.profiles.clone();
-        }
-        let mut profiles = vec!["base".to_owned()];
-        for (word, profile) in [(Word::Train, "training"), (Word::Serve, "serving")] {
-            if self.roles.contains(&word) {
-                profiles.push(profile.to_owned());
+        let mut profiles = self.toml.profiles.clone();
+        if profiles.is_empty() {
+            profiles.push("base".to_owned());
+            for (word, profile) in [(Word::Train, "training"), (Word::Serve, "serving")] {
+                if self.roles.contains(&word) {
+                    profiles.push(profile.to_owned());
+                }
             }
         }
         // A budget that nothing is held to would be one more thing that people only believe.
-        if self.toml.budget.is_some() || self.toml.lazy.is_some() {
-            profiles.push("lazy".to_owned());
+        let lazy = "lazy".to_owned();
+        let meant = self.toml.budget.is_some() || self.toml.lazy.is_some();
+        if meant && !profiles.contains(&lazy) {
+            profiles.push(lazy);
         }
         profiles
     }

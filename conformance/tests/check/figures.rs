@@ -184,6 +184,20 @@ fn a_budget_of_the_team_is_meant_and_a_default_is_advice() {
 }
 
 #[test]
+fn a_budget_is_checked_whatever_the_profiles() {
+    let profiles = |text: &str| {
+        let directory = tempfile::tempdir().unwrap();
+        let image = layout::of_directory(&Image::good().write(directory.path()), "amd64").unwrap();
+        check::Subject::new(image, toml(text), "amd64").profiles()
+    };
+    assert_eq!(profiles(""), ["base", "training", "serving"]);
+    let budget = "[budget]\nruntime_ms = 9\n";
+    assert_eq!(profiles(budget), ["base", "training", "serving", "lazy"]);
+    let some = "[image]\nprofiles = [\"base\"]\n[lazy]\nrequire = true\n";
+    assert_eq!(profiles(some), ["base", "lazy"]);
+}
+
+#[test]
 fn the_default_budgets_are_those_of_the_contract() {
     let expected = [
         ("budget.runtime.ms", Some(10.0)),
