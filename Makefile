@@ -49,7 +49,7 @@ check-images: build context
 	conformance/engine/context.sh $(LAYER) $(BINARY) $(PYTHON) target/wheels script_mode
 	conformance/engine/soci.sh target/soci/soci
 	LYFTLEARN_CONFORMANCE_AT_LENGTH=1 cargo test --locked -p lyftlearn-conformance --test image check:: -- --nocapture
-	cargo test --locked -p lyftlearn-conformance --test image lazy:: script_mode:: -- --ignored --nocapture
+	cargo test --locked -p lyftlearn-conformance --test image -- --ignored --nocapture lazy:: script_mode::
 
 # Rewrites every message that a test quotes; the diff is what is reviewed. As root, after `make
 # peers`: the process layer quotes them, too. It goes on where a test fails for another reason.
