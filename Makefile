@@ -46,7 +46,10 @@ check:
 
 # The image checker at length, as root: the whole check of the example, and every image that fails one.
 check-images: build context
+	conformance/engine/context.sh $(LAYER) $(BINARY) $(PYTHON) target/wheels script_mode
+	conformance/engine/soci.sh target/soci/soci
 	LYFTLEARN_CONFORMANCE_AT_LENGTH=1 cargo test --locked -p lyftlearn-conformance --test image check:: -- --nocapture
+	cargo test --locked -p lyftlearn-conformance --test image -- --ignored --nocapture lazy:: script_mode::
 
 # Rewrites every message that a test quotes; the diff is what is reviewed. As root, after `make
 # peers`: the process layer quotes them, too. It goes on where a test fails for another reason.

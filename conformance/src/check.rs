@@ -3,10 +3,13 @@
 //! A check turns what it sees of a [`Subject`] into [`Finding`]s, which the reports show.
 
 pub mod compare;
+pub mod figures;
 pub mod image;
+pub mod image_files;
 pub mod running;
 pub mod serve;
 pub mod start;
+pub mod startup;
 pub mod subject;
 pub mod table;
 pub mod train;
@@ -34,6 +37,20 @@ pub enum Level {
     Must,
     /// A failure is a warning, unless `--strict` is given.
     Should,
+    /// Measured. It fails when the team has set it a budget.
+    Info,
+}
+
+impl Level {
+    /// As reports name it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Must => "must",
+            Self::Should => "should",
+            Self::Info => "info",
+        }
+    }
 }
 
 /// Which images a check is for.
@@ -48,6 +65,8 @@ pub enum Profile {
     Serving,
     /// Those that run under a cluster's strictest policy.
     Restricted,
+    /// Those whose start matters: figures of layers, of the start and of lazy loading.
+    Lazy,
 }
 
 impl Profile {
@@ -59,6 +78,7 @@ impl Profile {
             Self::Training => "training",
             Self::Serving => "serving",
             Self::Restricted => "restricted",
+            Self::Lazy => "lazy",
         }
     }
 }
@@ -127,8 +147,43 @@ pub struct Seen {
     pub result: Verdict,
     /// Numbers worth keeping.
     pub figures: BTreeMap<String, f64>,
+    /// The figure that was judged.
+    pub figure: Option<Figure>,
+    /// Another level than the check's own: a team's budget is meant.
+    pub level: Option<Level>,
     /// What the container printed.
     pub log: Option<String>,
+}
+
+/// A figure beside its budget.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Figure {
+    /// What was measured.
+    pub value: f64,
+    /// What it may be at most.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub budget: Option<f64>,
+    /// `MiB`, `%`, …
+    pub unit: String,
+}
+
+impl Figure {
+    /// A value of this figure for people.
+    #[must_use]
+    pub fn shown(&self, value: f64) -> String {
+        let number = if value.fract() == 0.0 {
+            format!("{value}")
+        } else {
+            format!("{value:.1}")
+        };
+        format!("{number} {}", self.unit)
+    }
+
+    /// Whether it is more than it may be.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.budget.is_some_and(|budget| self.value > budget)
+    }
 }
 
 /// How it went.
@@ -208,6 +263,8 @@ impl Seen {
             place: None,
             result,
             figures: BTreeMap::new(),
+            figure: None,
+            level: None,
             log: None,
         }
     }
@@ -254,6 +311,9 @@ pub struct Finding {
     /// Numbers worth keeping.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub figures: BTreeMap<String, f64>,
+    /// The figure that was judged, beside its budget.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub figure: Option<Figure>,
     /// What the container printed.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub log: Option<String>,
@@ -363,11 +423,12 @@ fn run_one(subject: &Subject, check: &'static Check) -> Result<Vec<Finding>> {
             };
             Finding {
                 check: check.id.to_owned(),
-                level: check.level,
+                level: seen.level.unwrap_or(check.level),
                 place: seen.place.map(|place| place.name().to_owned()),
                 verdict: waived(verdict, check, &subject.toml.waived, &subject.today),
                 seconds: if number == 0 { seconds } else { 0.0 },
                 figures: seen.figures,
+                figure: seen.figure,
                 log: seen.log,
             }
         })

@@ -76,8 +76,8 @@ pub(crate) struct Check {
     pub(crate) file: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) with: With,
-    /// Only checks of this profile (base, training, serving, restricted); may be repeated
-    #[arg(long, value_name = "NAME", env = "LYFTLEARN_CONFORMANCE_PROFILE", value_parser = ["base", "training", "serving", "restricted"])]
+    /// Only checks of this profile (base, training, serving, restricted, lazy); may be repeated
+    #[arg(long, value_name = "NAME", env = "LYFTLEARN_CONFORMANCE_PROFILE", value_parser = ["base", "training", "serving", "restricted", "lazy"])]
     pub(crate) profile: Vec<String>,
     /// Only checks whose id matches, such as 'image.*'; may be repeated
     #[arg(long, value_name = "PATTERN", env = "LYFTLEARN_CONFORMANCE_ONLY")]
@@ -97,11 +97,17 @@ pub(crate) struct Check {
     /// The form of the results on stdout
     #[arg(long, value_enum, default_value_t = Form::Text, env = "LYFTLEARN_CONFORMANCE_FORMAT")]
     pub(crate) format: Form,
+    /// GitHub's file for what is shown beside the run
+    #[arg(long, hide = true, value_name = "FILE", env = "GITHUB_STEP_SUMMARY")]
+    pub(crate) step_summary: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) files: Files,
     /// Writes all of it as JSON
     #[arg(long, value_name = "FILE", env = "LYFTLEARN_CONFORMANCE_JSON")]
     pub(crate) json: Option<PathBuf>,
+    /// Converts the layout with soci, which must be on PATH, and checks the index of the result
+    #[arg(long, env = "LYFTLEARN_CONFORMANCE_WITH_SOCI", value_parser = clap::builder::FalseyValueParser::new())]
+    pub(crate) with_soci: bool,
     /// Leaves containers and volumes there, to look at
     #[arg(long, env = "LYFTLEARN_CONFORMANCE_KEEP", value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) keep: bool,
@@ -147,6 +153,15 @@ pub(crate) struct Files {
     /// Writes a page for a browser
     #[arg(long, value_name = "FILE", env = "LYFTLEARN_CONFORMANCE_HTML")]
     pub(crate) html: Option<PathBuf>,
+    /// Writes SARIF for code scanning: findings of the image's files and configuration
+    #[arg(long, value_name = "FILE", env = "LYFTLEARN_CONFORMANCE_SARIF")]
+    pub(crate) sarif: Option<PathBuf>,
+    /// Writes the files that were opened until ready, as soci convert --prefetch-files-json reads them
+    #[arg(long, value_name = "FILE", env = "LYFTLEARN_CONFORMANCE_PREFETCH")]
+    pub(crate) prefetch: Option<PathBuf>,
+    /// Where findings of the image are shown, in SARIF and on GitHub; without it: image.toml
+    #[arg(long, value_name = "FILE", env = "LYFTLEARN_CONFORMANCE_DOCKERFILE")]
+    pub(crate) dockerfile: Option<PathBuf>,
 }
 
 /// Which engine.
@@ -167,4 +182,6 @@ pub(crate) enum Form {
     Text,
     /// For programs
     Json,
+    /// For GitHub: annotations, and a table in $GITHUB_STEP_SUMMARY; a list is as for people
+    Github,
 }

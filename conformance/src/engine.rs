@@ -5,6 +5,7 @@ pub mod call;
 pub mod clean;
 pub mod image;
 pub mod session;
+pub mod soci;
 
 use std::ffi::OsStr;
 use std::path::Path;

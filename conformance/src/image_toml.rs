@@ -1,12 +1,17 @@
 //! `image.toml`: what a team says of its image. Every mistake is reported at once, with its line and
 //! column.
 
+pub mod budget;
+mod reader;
+
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::trouble::{Result, Trouble};
+use budget::{BUDGETS, Budget};
+use reader::{Reader, Table};
 
 /// The file, understood.
 #[derive(Clone, Debug, Default)]
@@ -19,8 +24,19 @@ pub struct ImageToml {
     pub train: Option<Train>,
     /// `[serve]`
     pub serve: Option<Serve>,
+    /// `[budget]`, by the ids of the checks; `None`: there is no such section.
+    pub budget: Option<BTreeMap<&'static str, f64>>,
+    /// `[lazy]`
+    pub lazy: Option<Lazy>,
     /// `[[waive]]`
     pub waived: Vec<Waiver>,
+}
+
+/// `[lazy]`
+#[derive(Clone, Debug, Default)]
+pub struct Lazy {
+    /// There must be an index.
+    pub require: bool,
 }
 
 /// `[train]`
@@ -153,197 +169,13 @@ pub fn parse(
     }
 }
 
-type Table<'a> = DeTable<'a>;
-type Value<'a> = Spanned<DeValue<'a>>;
-
-struct Reader<'a> {
-    text: &'a str,
-    name: &'a str,
-    base: &'a Path,
-    ids: &'a [&'a str],
-    mistakes: Vec<(usize, String)>,
-}
-
 impl Reader<'_> {
-    fn place(&self, at: usize) -> (usize, usize) {
-        let before = self.text.get(..at).unwrap_or(self.text);
-        let line = before.matches('\n').count() + 1;
-        let column = before
-            .rsplit('\n')
-            .next()
-            .unwrap_or_default()
-            .chars()
-            .count()
-            + 1;
-        (line, column)
-    }
-
-    fn mistake(&mut self, at: usize, what: impl std::fmt::Display) {
-        let (line, column) = self.place(at);
-        self.mistakes
-            .push((at, format!("{}:{line}:{column}: {what}", self.name)));
-    }
-
-    fn expected(&mut self, value: &Value<'_>, key: &str, what: &str) {
-        self.mistake(value.span().start, format!("{key}: expected {what}"));
-    }
-
-    /// Names keys that do not exist.
-    fn known(&mut self, table: &Table<'_>, section: &str, keys: &[&str]) {
-        for key in table.keys() {
-            let name = key.get_ref().as_ref();
-            if keys.contains(&name) {
-                continue;
-            }
-            let nearest = keys.iter().max_by(|a, b| {
-                strsim::jaro_winkler(name, a).total_cmp(&strsim::jaro_winkler(name, b))
-            });
-            let full = |key: &str| {
-                if section.is_empty() {
-                    key.to_owned()
-                } else {
-                    format!("{section}.{key}")
-                }
-            };
-            let hint = nearest.map(|nearest| format!("; the nearest key is {}", full(nearest)));
-            self.mistake(
-                key.span().start,
-                format!("{} is not a key{}", full(name), hint.unwrap_or_default()),
-            );
-        }
-    }
-
-    fn table<'t, 'v>(
-        &mut self,
-        table: &'t Table<'v>,
-        key: &str,
-        full: &str,
-    ) -> Option<&'t Table<'v>> {
-        let value = table.get(key)?;
-        let found = value.get_ref().as_table();
-        if found.is_none() {
-            self.expected(value, full, "a table");
-        }
-        found
-    }
-
-    fn text(&mut self, table: &Table<'_>, key: &str, full: &str) -> Option<String> {
-        let value = table.get(key)?;
-        let text = value.get_ref().as_str().map(str::to_owned);
-        if text.is_none() {
-            self.expected(value, full, "a text");
-        }
-        text
-    }
-
-    fn texts(&mut self, table: &Table<'_>, key: &str, full: &str) -> Vec<String> {
-        let Some(value) = table.get(key) else {
-            return Vec::new();
-        };
-        let Some(all) = value.get_ref().as_array() else {
-            self.expected(value, full, "a list of texts");
-            return Vec::new();
-        };
-        let mut texts = Vec::new();
-        for one in all.iter() {
-            match one.get_ref().as_str() {
-                Some(text) => texts.push(text.to_owned()),
-                None => self.expected(one, full, "a text"),
-            }
-        }
-        texts
-    }
-
-    fn choices(&mut self, table: &Table<'_>, key: &str, full: &str, of: &[&str]) -> Vec<String> {
-        let texts = self.texts(table, key, full);
-        if let Some(value) = table
-            .get(key)
-            .filter(|_| texts.iter().any(|text| !of.contains(&text.as_str())))
-        {
-            self.expected(value, full, &format!("only {}", of.join(", ")));
-        }
-        texts
-    }
-
-    fn pairs(&mut self, table: &Table<'_>, key: &str, full: &str) -> Vec<(String, String)> {
-        let Some(inner) = self.table(table, key, full) else {
-            return Vec::new();
-        };
-        let mut pairs = Vec::new();
-        for (name, value) in inner.iter() {
-            let name = name.get_ref().to_string();
-            match value.get_ref().as_str() {
-                Some(text) => pairs.push((name, text.to_owned())),
-                None => self.expected(
-                    value,
-                    &format!("{full}.{name}"),
-                    "a text, as on the platforms: put it in quotes",
-                ),
-            }
-        }
-        pairs
-    }
-
-    fn seconds(&mut self, table: &Table<'_>, key: &str, full: &str, default: u64) -> u64 {
-        let Some(value) = table.get(key) else {
-            return default;
-        };
-        let number = value
-            .get_ref()
-            .as_integer()
-            .and_then(|number| number.to_string().parse::<u64>().ok());
-        match number {
-            Some(seconds @ 1..=86_400) => seconds,
-            _ => {
-                self.expected(value, full, "whole seconds from 1 to 86400");
-                default
-            }
-        }
-    }
-
-    fn number(&mut self, table: &Table<'_>, key: &str, full: &str) -> f64 {
-        let Some(value) = table.get(key) else {
-            return 0.0;
-        };
-        let written = match value.get_ref() {
-            DeValue::Float(number) => number.to_string(),
-            DeValue::Integer(number) => number.to_string(),
-            _ => String::new(),
-        };
-        match written.parse::<f64>() {
-            Ok(number) if number.is_finite() && number >= 0.0 => number,
-            _ => {
-                self.expected(value, full, "a number that is not negative");
-                0.0
-            }
-        }
-    }
-
-    /// A file or directory beside `image.toml`, which must be there.
-    fn path(
-        &mut self,
-        table: &Table<'_>,
-        key: &str,
-        full: &str,
-        directory: bool,
-    ) -> Option<PathBuf> {
-        let text = self.text(table, key, full)?;
-        let path = self.base.join(&text);
-        let there = if directory {
-            path.is_dir()
-        } else {
-            path.is_file()
-        };
-        if !there {
-            let what = if directory { "directory" } else { "file" };
-            let at = table.get(key).map_or(0, |value| value.span().start);
-            self.mistake(at, format!("{full}: there is no {what} {}", path.display()));
-        }
-        Some(path)
-    }
-
     fn file(&mut self, root: &Table<'_>) -> ImageToml {
-        self.known(root, "", &["image", "train", "serve", "waive"]);
+        self.known(
+            root,
+            "",
+            &["image", "train", "serve", "budget", "lazy", "waive"],
+        );
         let mut file = ImageToml::default();
         if let Some(image) = self.table(root, "image", "image") {
             self.known(image, "image", &["roles", "profiles"]);
@@ -352,9 +184,18 @@ impl Reader<'_> {
                 image,
                 "profiles",
                 "image.profiles",
-                &["base", "training", "serving", "restricted"],
+                &["base", "training", "serving", "restricted", "lazy"],
             );
         }
+        file.budget = self
+            .table(root, "budget", "budget")
+            .map(|budget| self.budget(budget));
+        file.lazy = self.table(root, "lazy", "lazy").map(|lazy| {
+            self.known(lazy, "lazy", &["require"]);
+            Lazy {
+                require: self.truth(lazy, "require", "lazy.require"),
+            }
+        });
         file.train = self
             .table(root, "train", "train")
             .map(|train| self.train(train));
@@ -509,6 +350,19 @@ impl Reader<'_> {
             serve.body = self.path(expect, "body", "serve.expect.body", false);
         }
         serve
+    }
+
+    fn budget(&mut self, table: &Table<'_>) -> BTreeMap<&'static str, f64> {
+        let keys: Vec<&str> = BUDGETS.iter().map(|budget| budget.key).collect();
+        self.known(table, "budget", &keys);
+        let mut budgets = BTreeMap::new();
+        for Budget { id, key, .. } in BUDGETS {
+            if table.get(*key).is_some() {
+                let most = self.number(table, key, &format!("budget.{key}"));
+                budgets.insert(*id, most);
+            }
+        }
+        budgets
     }
 
     fn waiver(&mut self, table: &Table<'_>, at: usize) -> Option<Waiver> {

@@ -4,6 +4,8 @@
 pub mod archive;
 pub mod config;
 pub mod elf;
+mod manifest;
+pub mod soci;
 pub mod tree;
 
 use std::path::{Path, PathBuf};
@@ -23,15 +25,35 @@ pub struct Image {
     pub tree: Tree,
     /// Its layers, lowest first.
     pub layers: Vec<Layer>,
+    /// What an index for lazy loading would be found by; `None` where there can be none: an engine's
+    /// own archives have no manifest.
+    pub soci: Option<soci::Look>,
 }
 
 /// A layer's size and form.
 #[derive(Clone, Debug)]
 pub struct Layer {
-    /// Bytes as they are transferred.
+    /// Its digest; empty where an archive has none.
+    pub digest: String,
+    /// Bytes as they are in the layout or archive.
     pub bytes: u64,
     /// Files in it.
     pub files: usize,
+    /// Bytes of its tar.
+    pub unpacked: u64,
+    /// How the tar is packed.
+    pub packing: Packing,
+}
+
+/// How a layer's tar is packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Packing {
+    /// It is not.
+    None,
+    /// gzip
+    Gzip,
+    /// zstd
+    Zstd,
 }
 
 /// What IMAGE on the command line means.

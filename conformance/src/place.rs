@@ -90,6 +90,8 @@ pub struct Mount {
 pub struct Order {
     /// The image's id.
     pub image: String,
+    /// What is started in place of the image's entry point.
+    pub entrypoint: Option<String>,
     /// What follows the image.
     pub words: Vec<String>,
     /// Variables of the platform.
@@ -223,6 +225,7 @@ impl Place {
         };
         Order {
             image: image.to_owned(),
+            entrypoint: None,
             words: word.iter().map(|word| word.text().to_owned()).collect(),
             variables: self.variables(),
             mounts,

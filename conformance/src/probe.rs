@@ -2,9 +2,11 @@
 //!
 //! As the *helper* it holds a container's network, fills and reads its volumes, and is the client of
 //! its server. As the *program* it takes the place of the image's own and tells what a program sees.
+//! As the *observer* it traces the image's own entry point.
 
 pub mod helper;
 pub mod http;
+pub mod observe;
 pub mod program;
 
 use std::io::Write;
@@ -50,10 +52,15 @@ pub fn run(words: &[String]) -> Result<u8, String> {
             );
             done(answer(&load))
         }
-        ["see"] => done(program::see()),
-        ["see", "and", "hold"] => done(program::see().and_then(|()| helper::hold())),
-        ["exit", code] => number(code),
-        ["signals"] => done(program::signals()),
+        // A program is given the job's hyperparameters, too; the probe has no use for them.
+        ["see", "and", "hold", ..] => done(program::see().and_then(|()| helper::hold())),
+        ["observe", directory, words @ ..] => observe::observe(directory, words),
+        ["trace", pid, directory] => done(observe::trace(number(pid)?, directory)),
+        ["begin", words @ ..] => observe::begin(words),
+        ["since", ..] => done(observe::since()),
+        ["see", ..] => done(program::see()),
+        ["exit", code, ..] => number(code),
+        ["signals", ..] => done(program::signals()),
         ["orphans-of", count] => done(program::orphans_of(number(count)?)),
         ["orphans", count] => done(answer(&program::orphans(number(count)?)?)),
         _ => Err(format!("no such word of the probe's: {}", words.join(" "))),

@@ -1,13 +1,16 @@
 //! A run that is over, as data, and its shapes. The data is the JSON document; text, JUnit and HTML
 //! are made of it alone.
 
+pub mod github;
 pub mod html;
 pub mod junit;
+pub mod sarif;
+pub mod source;
 pub mod text;
 
 use serde::{Deserialize, Serialize};
 
-use crate::check::{Finding, Level, Verdict};
+use crate::check::{Figure, Finding, Level, Verdict};
 use crate::probe::program::View;
 
 /// The document.
@@ -32,6 +35,9 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// What programs saw.
     pub views: Vec<Seen>,
+    /// Files of the image that its server opened until it was ready, in the order in which it did.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub opened: Vec<String>,
 }
 
 /// The image.
@@ -45,6 +51,9 @@ pub struct Image {
     pub architecture: String,
     /// Bytes of its layers, lowest first.
     pub layers: Vec<u64>,
+    /// Spans of each of them, where lazy.spans was measured: all, and those that a start touches.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub spans: Vec<(u64, u64)>,
     /// How many files there are.
     pub files: usize,
 }
@@ -82,6 +91,7 @@ impl Report {
     #[must_use]
     pub fn fails(&self, finding: &Finding) -> bool {
         match finding.verdict {
+            _ if finding.level == Level::Info => false,
             Verdict::Failed { .. } => finding.level == Level::Must || self.strict,
             Verdict::Skipped { .. } => self.strict,
             _ => false,
@@ -115,6 +125,12 @@ impl Report {
             (0, _) => 3,
             _ => 1,
         }
+    }
+
+    /// Findings with a figure.
+    pub fn figures(&self) -> impl Iterator<Item = (&Finding, &Figure)> {
+        let all = self.findings.iter();
+        all.filter_map(|finding| Some((finding, finding.figure.as_ref()?)))
     }
 
     /// One line: `41 passed, 2 failed, 1 skipped`.

@@ -160,7 +160,7 @@ pub(super) fn ended_training(
     })
 }
 
-fn told<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+pub(super) fn told<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     // `load` has said a line before its answer.
     let text = String::from_utf8_lossy(bytes);
     let last = text.lines().last().unwrap_or_default();

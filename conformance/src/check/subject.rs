@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use super::running::{self, Served, Started, Trained};
+use super::startup::{self, Observed};
 use super::{Need, image};
 use crate::engine::call::Stop;
 use crate::engine::session::Session;
@@ -14,6 +15,7 @@ use crate::files::Entry;
 use crate::image_toml::{ImageToml, ServedModel};
 use crate::layout::Image;
 use crate::place::{Input, Model, Place, Word};
+use crate::probe::observe::Opened;
 use crate::probe::program::View;
 use crate::trouble::{Result, cannot};
 
@@ -42,6 +44,7 @@ pub struct Subject {
     trained: [OnceLock<Result<Trained>>; PLACES],
     served: [OnceLock<Result<Served>>; PLACES],
     by_argument: OnceLock<Result<running::ByArgument>>,
+    observed: OnceLock<Result<Observed>>,
 }
 
 const PLACES: usize = Place::ALL.len();
@@ -65,20 +68,27 @@ impl Subject {
             trained: [const { OnceLock::new() }; PLACES],
             served: [const { OnceLock::new() }; PLACES],
             by_argument: OnceLock::new(),
+            observed: OnceLock::new(),
         }
     }
 
     /// The profiles that are checked without `--profile`.
     #[must_use]
     pub fn profiles(&self) -> Vec<String> {
-        if !self.toml.profiles.is_empty() {
-            return self.toml.profiles.clone();
-        }
-        let mut profiles = vec!["base".to_owned()];
-        for (word, profile) in [(Word::Train, "training"), (Word::Serve, "serving")] {
-            if self.roles.contains(&word) {
-                profiles.push(profile.to_owned());
+        let mut profiles = self.toml.profiles.clone();
+        if profiles.is_empty() {
+            profiles.push("base".to_owned());
+            for (word, profile) in [(Word::Train, "training"), (Word::Serve, "serving")] {
+                if self.roles.contains(&word) {
+                    profiles.push(profile.to_owned());
+                }
             }
+        }
+        // A budget that nothing is held to would be one more thing that people only believe.
+        let lazy = "lazy".to_owned();
+        let meant = self.toml.budget.is_some() || self.toml.lazy.is_some();
+        if meant && !profiles.contains(&lazy) {
+            profiles.push(lazy);
         }
         profiles
     }
@@ -228,6 +238,40 @@ impl Subject {
             .get_or_init(|| running::by_argument(self))
             .as_ref()
             .map_err(Clone::clone)
+    }
+
+    /// The image's own server, observed until it was ready.
+    ///
+    /// # Errors
+    ///
+    /// When the engine cannot.
+    pub fn observed(&self) -> Result<&Observed> {
+        self.observed
+            .get_or_init(|| startup::observe(self))
+            .as_ref()
+            .map_err(Clone::clone)
+    }
+
+    /// Files of the image that its server opened until it was ready; empty where that was not observed.
+    #[must_use]
+    pub fn opened(&self) -> Vec<String> {
+        let opened = self
+            .until_ready()
+            .map(|opened| startup::of_image(self, opened));
+        let all = opened.unwrap_or_default().into_iter();
+        all.map(|(path, _)| path).collect()
+    }
+
+    /// The spans of each layer that this touched; empty where it was not observed.
+    #[must_use]
+    pub fn spans(&self) -> Vec<startup::Spans> {
+        let opened = self.until_ready();
+        opened.map_or_else(Vec::new, |opened| startup::spans_of(self, opened))
+    }
+
+    fn until_ready(&self) -> Option<&Opened> {
+        let observed = self.observed.get()?.as_ref().ok()?;
+        observed.ready.seconds.map(|_| &observed.opened)
     }
 
     /// The views that were taken.

@@ -1,7 +1,7 @@
 //! `check`: reads the image, runs the checks, writes the reports.
 
 use std::io::{IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -13,8 +13,10 @@ use lyftlearn_conformance::engine::Engine;
 use lyftlearn_conformance::engine::call::Stop;
 use lyftlearn_conformance::engine::image;
 use lyftlearn_conformance::engine::session::Session;
+use lyftlearn_conformance::engine::soci;
 use lyftlearn_conformance::image_toml::{self, ImageToml};
 use lyftlearn_conformance::layout::{self, Image, Reference};
+use lyftlearn_conformance::report::source::Source;
 use lyftlearn_conformance::report::{self, Report};
 use lyftlearn_conformance::trouble::{Result, Trouble};
 
@@ -27,6 +29,8 @@ pub(crate) fn run(line: &Check) -> Result<ExitCode> {
         .unwrap_or_default();
     let started = report::moment(started.as_secs());
     wrong_patterns(line)?;
+    let source = source(&line.files, line.file.as_deref())?;
+    let layout = to_convert(line)?;
     let toml = line
         .file
         .as_deref()
@@ -35,6 +39,9 @@ pub(crate) fn run(line: &Check) -> Result<ExitCode> {
         .unwrap_or_default();
     let found = find(&line.image, &line.with, &stop)?;
     let mut subject = subject(&found, toml, &line.with, &stop)?;
+    if let Some(path) = &layout {
+        subject.image.soci = soci::converted(path, &subject.architecture, &stop)?;
+    }
     subject.today = started[..10].to_owned();
     subject.limit = line
         .timeout
@@ -77,6 +84,11 @@ pub(crate) fn run(line: &Check) -> Result<ExitCode> {
                 .iter()
                 .map(|layer| layer.bytes)
                 .collect(),
+            spans: subject
+                .spans()
+                .iter()
+                .map(|layer| (layer.all, layer.touched))
+                .collect(),
             files: subject.image.tree.len(),
         },
         engine: found.engine().map(|engine| engine.program().to_owned()),
@@ -84,6 +96,7 @@ pub(crate) fn run(line: &Check) -> Result<ExitCode> {
         started,
         seconds: began.elapsed().as_secs_f64(),
         views: views(&subject),
+        opened: subject.opened(),
         findings,
     };
     // The reports come after the containers are gone: a full disk must not leave any behind.
@@ -93,12 +106,30 @@ pub(crate) fn run(line: &Check) -> Result<ExitCode> {
     if let Some(path) = &line.json {
         written(path, &json)?;
     }
-    others(&report, &line.files)?;
+    others(&report, &line.files, source.as_ref())?;
     match line.format {
         Form::Text => print(&report::text::whole(&report))?,
         Form::Json => print(&json)?,
+        Form::Github => {
+            print(&report::github::annotations(&report, source.as_ref()))?;
+            if let Some(path) = &line.step_summary {
+                appended(path, &report::github::summary(&report))?;
+            }
+        }
     }
+    prefetch(&report, &line.files)?;
     Ok(ExitCode::from(report.exit_code()))
+}
+
+/// The layout that `--with-soci` is about.
+fn to_convert(line: &Check) -> Result<Option<PathBuf>> {
+    match Reference::of(&line.image) {
+        _ if !line.with_soci => Ok(None),
+        Reference::Layout(path) | Reference::Archive(path) => Ok(Some(path)),
+        Reference::Engine(_) => Err(Trouble::Wrong(vec![
+            "--with-soci converts an OCI layout: give oci:DIR or oci-archive:FILE (podman push IMAGE oci:DIR makes one)".to_owned(),
+        ])),
+    }
 }
 
 /// A pattern that means no check would check nothing, and pass.
@@ -136,8 +167,52 @@ fn views(subject: &Subject) -> Vec<report::Seen> {
     .collect()
 }
 
-/// JUnit and HTML.
-pub(crate) fn others(report: &Report, files: &Files) -> Result<()> {
+/// The files that were opened until ready. After the results: that there are none is said last.
+pub(crate) fn prefetch(report: &Report, files: &Files) -> Result<()> {
+    let Some(path) = &files.prefetch else {
+        return Ok(());
+    };
+    if report.opened.is_empty() {
+        return Err(Trouble::Cannot(
+            "there is nothing to prefetch: no server was observed until it was ready, which lazy.files does".to_owned(),
+        ));
+    }
+    let text = serde_json::to_string_pretty(&report.opened);
+    written(path, &text.map_err(|err| Trouble::Cannot(err.to_string()))?)
+}
+
+/// The team's file that findings of the image are shown in.
+pub(crate) fn source(files: &Files, toml: Option<&Path>) -> Result<Option<Source>> {
+    let wrong = |why: String| Trouble::Wrong(vec![why]);
+    let dockerfile = files.dockerfile.as_deref().map(|path| {
+        std::fs::read_to_string(path)
+            .map_err(|err| wrong(format!("cannot read {}: {err}", path.display())))
+    });
+    let dockerfile = dockerfile.transpose()?;
+    let Some(path) = files.dockerfile.as_deref().or(toml) else {
+        return match files.sarif {
+            Some(_) => Err(wrong(
+                "--sarif needs a file to show its findings in: give --dockerfile FILE, or check with --file FILE".to_owned(),
+            )),
+            None => Ok(None),
+        };
+    };
+    // Reports are read beside a checkout: below it, paths are relative to it.
+    let here = std::env::current_dir().unwrap_or_default();
+    let relative = path.strip_prefix(&here).unwrap_or(path);
+    let relative = relative.strip_prefix("./").unwrap_or(relative);
+    Ok(Some(Source {
+        path: relative.to_string_lossy().into_owned(),
+        dockerfile,
+    }))
+}
+
+/// JUnit, HTML and SARIF.
+pub(crate) fn others(report: &Report, files: &Files, source: Option<&Source>) -> Result<()> {
+    if let (Some(path), Some(source)) = (&files.sarif, source) {
+        let text = report::sarif::whole(report, source).map_err(Trouble::Cannot)?;
+        written(path, &text)?;
+    }
     if let Some(path) = &files.junit {
         written(
             path,
@@ -148,6 +223,15 @@ pub(crate) fn others(report: &Report, files: &Files) -> Result<()> {
         written(path, &report::html::whole(report))?;
     }
     Ok(())
+}
+
+fn appended(path: &Path, text: &str) -> Result<()> {
+    let file = std::fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(path);
+    file.and_then(|mut file| file.write_all(text.as_bytes()))
+        .map_err(|err| Trouble::Cannot(format!("cannot write {}: {err}", path.display())))
 }
 
 fn written(path: &Path, text: &str) -> Result<()> {

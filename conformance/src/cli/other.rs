@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::CommandFactory;
 use serde_json::json;
 
-use super::check::{find, ids, others, print, subject};
+use super::check::{find, ids, others, prefetch, print, source, subject};
 use super::{Files, Form, Line, Run, With};
 use lyftlearn_conformance::check::{CHECKS, Check};
 use lyftlearn_conformance::engine::call::Stop;
@@ -17,8 +17,8 @@ use lyftlearn_conformance::place::{Input, Place, Word};
 use lyftlearn_conformance::report::{Report, text};
 use lyftlearn_conformance::trouble::{Result, Trouble};
 
-fn level(check: &Check) -> String {
-    format!("{:?}", check.level).to_lowercase()
+fn level(check: &Check) -> &'static str {
+    check.level.name()
 }
 
 fn needs(check: &Check) -> Vec<&'static str> {
@@ -41,7 +41,7 @@ pub(crate) fn list(form: Form) -> Result<ExitCode> {
             serde_json::to_string_pretty(&all).map_err(|err| Trouble::Cannot(err.to_string()))?
                 + "\n"
         }
-        Form::Text => CHECKS
+        Form::Text | Form::Github => CHECKS
             .iter()
             .map(|check| {
                 let needs = needs(check).join(", ");
@@ -146,7 +146,14 @@ pub(crate) fn init(image: Option<&str>, with: &With) -> Result<ExitCode> {
         );
     }
     text.push_str(
-        "\n# A failure that is known, until its last day.\n\
+        "\n# Figures of a start and of the layers: over its budget, that check fails.\n\
+         # [budget]\n\
+         # ready_seconds = 10\n\
+         # layers_caches_mib = 16\n\
+         # There must be a SOCI index.\n\
+         # [lazy]\n\
+         # require = true\n\
+         \n# A failure that is known, until its last day.\n\
          # [[waive]]\n\
          # check = \"image.healthcheck\"\n\
          # reason = \"our own hosts need it\"\n\
@@ -179,11 +186,12 @@ fn read(path: &Path) -> Result<Report> {
 /// `report`
 pub(crate) fn report(file: &Path, compare: Option<&Path>, files: &Files) -> Result<ExitCode> {
     let report = read(file)?;
-    others(&report, files)?;
+    others(&report, files, source(files, None)?.as_ref())?;
     match compare {
         Some(old) => print(&text::compared(&report, &read(old)?))?,
         None => print(&text::whole(&report))?,
     }
+    prefetch(&report, files)?;
     Ok(ExitCode::SUCCESS)
 }
 

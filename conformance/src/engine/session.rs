@@ -196,6 +196,9 @@ impl Session {
         if order.restricted {
             words.extend(restrictions(self.engine));
         }
+        if let Some(program) = &order.entrypoint {
+            words.push(format!("--entrypoint={program}"));
+        }
         words.push(order.image.clone());
         words.extend(order.words.iter().cloned());
         Ok((container, words))

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::config::Config;
 use super::tree::{Kind, Node, Tree};
-use super::{Image, Layer};
+use super::{Image, Layer, Packing, manifest, soci};
 use crate::trouble::{Result, Trouble, cannot};
 
 /// A document is at most so long.
@@ -42,7 +42,7 @@ pub enum Store {
     },
 }
 
-fn broken(what: impl std::fmt::Display, why: impl std::fmt::Display) -> Trouble {
+pub(super) fn broken(what: impl std::fmt::Display, why: impl std::fmt::Display) -> Trouble {
     Trouble::Cannot(format!("cannot read {what}: {why}"))
 }
 
@@ -90,7 +90,7 @@ impl Store {
         })
     }
 
-    fn has(&self, name: &str) -> bool {
+    pub(super) fn has(&self, name: &str) -> bool {
         match self {
             Self::Directory(directory) => directory.join(name).is_file(),
             Self::Archive { members, .. } => members.contains_key(name),
@@ -116,7 +116,17 @@ impl Store {
         }
     }
 
-    fn document(&self, name: &str) -> Result<Value> {
+    /// How long it is; 0 when it is missing.
+    pub(super) fn size(&self, name: &str) -> u64 {
+        match self {
+            Self::Directory(directory) => {
+                std::fs::metadata(directory.join(name)).map_or(0, |about| about.len())
+            }
+            Self::Archive { members, .. } => members.get(name).map_or(0, |(_, length)| *length),
+        }
+    }
+
+    pub(super) fn document(&self, name: &str) -> Result<Value> {
         let mut bytes = Vec::new();
         let read = self.open(name)?.take(DOCUMENT + 1).read_to_end(&mut bytes);
         read.map_err(|err| broken(name, err))?;
@@ -133,99 +143,51 @@ impl Store {
     }
 }
 
-/// The name of a blob; a digest becomes a path, so nothing else may be in it.
-fn blob(digest: &Value) -> Result<String> {
-    let digest = digest.as_str().unwrap_or_default();
-    let (algorithm, hash) = digest.split_once(':').unwrap_or_default();
-    if !["sha256", "sha512"].contains(&algorithm)
-        || hash.len() < 64
-        || !hash.bytes().all(|byte| byte.is_ascii_hexdigit())
-    {
-        return Err(broken("the image", "a digest is malformed"));
-    }
-    Ok(format!("blobs/{algorithm}/{hash}"))
-}
-
 /// Reads an image.
 ///
 /// # Errors
 ///
 /// When something is missing or damaged.
 pub fn image(store: &Store, architecture: &str) -> Result<Image> {
-    let (config, layers) = if store.has("manifest.json") {
-        of_docker(store)?
-    } else if store.has("index.json") {
-        of_oci(store, architecture)?
-    } else {
-        return cannot("neither manifest.json nor index.json is in it: not an image");
-    };
-    let digest = config
+    let manifest = manifest::find(store, architecture)?;
+    let digest = manifest
+        .config
         .rsplit('/')
         .next()
-        .unwrap_or(&config)
+        .unwrap_or(&manifest.config)
         .trim_end_matches(".json");
     let digest = format!("sha256:{digest}");
-    let config: Config = serde_json::from_value(store.document(&config)?)
+    let config: Config = serde_json::from_value(store.document(&manifest.config)?)
         .map_err(|_| broken("the image's configuration", "a field is of another type"))?;
     let mut image = Image {
         digest,
         config,
         tree: Tree::default(),
         layers: Vec::new(),
+        soci: soci::look(store, &manifest)?,
     };
-    let mut kept = 0;
-    for layer in &layers {
-        let file = store.open(layer)?;
-        let bytes = match store {
-            Store::Archive { members, .. } => members.get(layer).map_or(0, |(_, length)| *length),
-            Store::Directory(_) => file.get_ref().metadata().map_or(0, |about| about.len()),
-        };
-        let files = apply(file, &mut image.tree, &mut kept)?;
-        image.layers.push(Layer { bytes, files });
+    let mut into = Into {
+        tree: Tree::default(),
+        kept: 0,
+        number: 0,
+    };
+    for name in &manifest.layers {
+        let mut layer = apply(store.open(name)?, &mut into)?;
+        layer.bytes = store.size(name);
+        layer.digest = manifest::digest_of(name);
+        image.layers.push(layer);
+        into.number += 1;
     }
+    image.tree = into.tree;
     Ok(image)
 }
 
-fn of_docker(store: &Store) -> Result<(String, Vec<String>)> {
-    let manifest = store.document("manifest.json")?;
-    let text = |value: &Value| value.as_str().map(str::to_owned);
-    let first = &manifest[0];
-    let layers: Option<Vec<String>> = first["Layers"]
-        .as_array()
-        .and_then(|all| all.iter().map(text).collect());
-    match (text(&first["Config"]), layers) {
-        (Some(config), Some(layers)) => Ok((config, layers)),
-        _ => cannot("manifest.json names no configuration or no layers"),
-    }
-}
-
-fn of_oci(store: &Store, architecture: &str) -> Result<(String, Vec<String>)> {
-    let mut document = store.document("index.json")?;
-    // An index may lead to an index, for several architectures.
-    for _ in 0..4 {
-        let Some(manifests) = document["manifests"].as_array() else {
-            break;
-        };
-        let fits = |one: &&Value| {
-            let platform = &one["platform"]["architecture"];
-            platform.is_null() || platform == architecture
-        };
-        let image = |one: &&Value| one["artifactType"].is_null();
-        let Some(next) = manifests.iter().filter(image).find(fits) else {
-            return cannot(format!(
-                "it has no image for {architecture}; --platform names another"
-            ));
-        };
-        document = store.document(&blob(&next["digest"])?)?;
-    }
-    let layers = document["layers"]
-        .as_array()
-        .ok_or_else(|| broken("the manifest", "it has no layers"))?;
-    let layers = layers
-        .iter()
-        .map(|layer| blob(&layer["digest"]))
-        .collect::<Result<_>>()?;
-    Ok((blob(&document["config"]["digest"])?, layers))
+/// The tree that layers are put over, and which one is next.
+struct Into {
+    tree: Tree,
+    /// Bytes of contents that were kept.
+    kept: usize,
+    number: usize,
 }
 
 /// The first bytes of a layer, which stay unread.
@@ -238,18 +200,22 @@ fn magic(file: &mut Take<File>) -> std::io::Result<[u8; 4]> {
     Ok(magic)
 }
 
-/// Puts a layer over the tree; how many files are in it.
-fn apply(mut file: Take<File>, tree: &mut Tree, kept: &mut usize) -> Result<usize> {
+/// Puts a layer over the tree.
+fn apply(mut file: Take<File>, into: &mut Into) -> Result<Layer> {
     let fail = |err: std::io::Error| broken("a layer", err);
-    let packed: Box<dyn Read> = match magic(&mut file).map_err(fail)? {
-        [0x1f, 0x8b, ..] => Box::new(MultiGzDecoder::new(BufReader::with_capacity(
-            256 << 10,
-            file,
-        ))),
+    let (packing, packed): (Packing, Box<dyn Read>) = match magic(&mut file).map_err(fail)? {
+        [0x1f, 0x8b, ..] => (
+            Packing::Gzip,
+            Box::new(MultiGzDecoder::new(BufReader::with_capacity(
+                256 << 10,
+                file,
+            ))),
+        ),
         [0x28, 0xb5, 0x2f, 0xfd] => {
             let decoder =
                 ruzstd::decoding::StreamingDecoder::new(BufReader::with_capacity(256 << 10, file));
-            Box::new(decoder.map_err(|err| broken("a layer", err))?)
+            let decoder = decoder.map_err(|err| broken("a layer", err))?;
+            (Packing::Zstd, Box::new(decoder))
         }
         _ => {
             // A plain tar is skipped through and not read.
@@ -263,13 +229,13 @@ fn apply(mut file: Take<File>, tree: &mut Tree, kept: &mut usize) -> Result<usiz
             let mut archive = tar::Archive::new(BufReader::new(window));
             return merge(
                 archive.entries_with_seek().map_err(fail)?.raw(true),
-                tree,
-                kept,
+                Packing::None,
+                into,
             );
         }
     };
     let mut archive = tar::Archive::new(packed.take(LAYER));
-    merge(archive.entries().map_err(fail)?.raw(true), tree, kept)
+    merge(archive.entries().map_err(fail)?.raw(true), packing, into)
 }
 
 /// A part of a file as a file of its own.
@@ -318,14 +284,15 @@ fn inside(path: &str) -> Option<String> {
 
 fn merge<'a, R: Read + 'a>(
     entries: impl Iterator<Item = std::io::Result<tar::Entry<'a, R>>>,
-    tree: &mut Tree,
-    kept: &mut usize,
-) -> Result<usize> {
+    packing: Packing,
+    into: &mut Into,
+) -> Result<Layer> {
     let fail = |err: std::io::Error| broken("a layer", err);
     let (mut long_name, mut long_link, mut size_of_next) = (None, None, None);
-    let mut files = 0;
+    let (mut files, mut unpacked) = (0, 0);
     for entry in entries {
         let mut entry = entry.map_err(fail)?;
+        unpacked = entry.raw_file_position().saturating_add(entry.size());
         let kind = entry.header().entry_type();
         // Extended headers are read here and not by the crate, which would keep as much as they say.
         if kind.is_gnu_longname() || kind.is_gnu_longlink() || kind.is_pax_local_extensions() {
@@ -376,8 +343,8 @@ fn merge<'a, R: Read + 'a>(
             .take()
             .or_else(|| entry.link_name_bytes().map(|name| lossy(&name)));
         let Some(path) = inside(&name) else {
-            if tree.outside.len() < 20 {
-                tree.outside.push(name);
+            if into.tree.outside.len() < 20 {
+                into.tree.outside.push(name);
             }
             continue;
         };
@@ -385,12 +352,12 @@ fn merge<'a, R: Read + 'a>(
             continue;
         }
         files += 1;
-        if tree.len() > PATHS {
+        if into.tree.len() > PATHS {
             return Err(broken("a layer", "the image has too many files"));
         }
         let (directory, last) = path.rsplit_once('/').unwrap_or(("", &path));
         if last == ".wh..wh..opq" {
-            tree.remove_below(directory);
+            into.tree.remove_below(directory, into.number);
             continue;
         }
         if let Some(removed) = last.strip_prefix(".wh.") {
@@ -399,26 +366,32 @@ fn merge<'a, R: Read + 'a>(
             } else {
                 format!("{directory}/{removed}")
             };
-            tree.remove(&removed);
+            into.tree.remove(&removed, into.number);
             continue;
         }
         if kind.is_hard_link() {
             if let Some(target) = inside(&target.unwrap_or_default()) {
-                tree.hard_link(path, &target);
+                into.tree.hard_link(path, &target, into.number);
             }
             continue;
         }
-        let node = node(&mut entry, &path, target, kept).map_err(fail)?;
-        tree.insert(path, node);
+        let node = node(&mut entry, &path, target, into).map_err(fail)?;
+        into.tree.insert(path, node);
     }
-    Ok(files)
+    Ok(Layer {
+        digest: String::new(),
+        bytes: 0,
+        files,
+        unpacked,
+        packing,
+    })
 }
 
 fn node<R: Read>(
     entry: &mut tar::Entry<'_, R>,
     path: &str,
     target: Option<String>,
-    kept: &mut usize,
+    into: &mut Into,
 ) -> std::io::Result<Node> {
     let header = entry.header();
     let kind = match header.entry_type() {
@@ -433,11 +406,11 @@ fn node<R: Read>(
         header.gid().unwrap_or(0),
     );
     let bytes = entry.size();
-    let wanted = kind == Kind::File && bytes <= read_of(path) && *kept < KEPT;
+    let wanted = kind == Kind::File && bytes <= read_of(path) && into.kept < KEPT;
     let content = if wanted {
         let mut content = Vec::new();
         entry.read_to_end(&mut content)?;
-        *kept += content.len();
+        into.kept += content.len();
         Some(content)
     } else {
         None
@@ -449,6 +422,9 @@ fn node<R: Read>(
         gid,
         bytes,
         content,
+        layer: into.number,
+        at: entry.raw_file_position(),
+        linked: false,
     })
 }
 

@@ -30,6 +30,12 @@ pub struct Node {
     pub bytes: u64,
     /// Its content, where a check reads it.
     pub content: Option<Vec<u8>>,
+    /// The number of the layer that brought it.
+    pub layer: usize,
+    /// Where its content begins in that layer's tar.
+    pub at: u64,
+    /// Whether it is another name for a file that is counted elsewhere.
+    pub linked: bool,
 }
 
 /// All paths of an image, without a leading slash.
@@ -38,6 +44,8 @@ pub struct Tree {
     nodes: BTreeMap<String, Node>,
     /// Names in the layers that lead outside of the image. An engine ignores or refuses them.
     pub outside: Vec<String>,
+    /// Bytes of files that a later layer replaced or deleted.
+    pub hidden: u64,
 }
 
 /// So many symbolic links are followed, as the kernel does.
@@ -48,24 +56,43 @@ impl Tree {
     pub(crate) fn insert(&mut self, path: String, node: Node) {
         // A file in a directory's place hides all that was in it.
         if node.kind != Kind::Directory {
-            self.remove_below(&path);
+            self.remove_below(&path, node.layer);
         }
-        self.nodes.insert(path, node);
+        let layer = node.layer;
+        let replaced = self.nodes.insert(path, node);
+        self.hide(replaced.as_ref(), layer);
+    }
+
+    /// Counts a file that this layer took out of view. What is replaced within one layer is in it once.
+    fn hide(&mut self, node: Option<&Node>, layer: usize) {
+        if let Some(node) = node
+            && node.kind == Kind::File
+            && !node.linked
+            && node.layer < layer
+        {
+            self.hidden = self.hidden.saturating_add(node.bytes);
+        }
     }
 
     /// Another name for a file that was put in before.
-    pub(crate) fn hard_link(&mut self, path: String, target: &str) {
-        if let Some(node) = self.nodes.get(target).cloned() {
-            self.nodes.insert(path, node);
+    pub(crate) fn hard_link(&mut self, path: String, target: &str, layer: usize) {
+        if path == target {
+            return;
+        }
+        if let Some(mut node) = self.nodes.get(target).cloned() {
+            node.linked = true;
+            let replaced = self.nodes.insert(path, node);
+            self.hide(replaced.as_ref(), layer);
         }
     }
 
-    pub(crate) fn remove(&mut self, path: &str) {
-        self.remove_below(path);
-        self.nodes.remove(path);
+    pub(crate) fn remove(&mut self, path: &str, layer: usize) {
+        self.remove_below(path, layer);
+        let removed = self.nodes.remove(path);
+        self.hide(removed.as_ref(), layer);
     }
 
-    pub(crate) fn remove_below(&mut self, path: &str) {
+    pub(crate) fn remove_below(&mut self, path: &str, layer: usize) {
         let beginning = if path.is_empty() {
             String::new()
         } else {
@@ -78,7 +105,8 @@ impl Tree {
             .cloned()
             .collect();
         for path in below {
-            self.nodes.remove(&path);
+            let removed = self.nodes.remove(&path);
+            self.hide(removed.as_ref(), layer);
         }
     }
 
@@ -180,6 +208,9 @@ mod tests {
             gid: 0,
             bytes: 0,
             content: None,
+            layer: 0,
+            at: 0,
+            linked: false,
         }
     }
 
@@ -217,5 +248,27 @@ mod tests {
             tree.iter().map(|(path, _)| path).collect::<Vec<_>>(),
             ["a", "ab"]
         );
+    }
+
+    #[test]
+    fn bytes_are_hidden_once_and_by_later_layers_alone() {
+        let file = |layer, bytes| Node {
+            bytes,
+            layer,
+            ..node(Kind::File)
+        };
+        let mut tree = Tree::default();
+        tree.insert("d".to_owned(), node(Kind::Directory));
+        tree.insert("d/a".to_owned(), file(0, 100));
+        tree.insert("d/a".to_owned(), file(0, 10));
+        tree.insert("d/b".to_owned(), file(0, 20));
+        tree.hard_link("d/c".to_owned(), "d/b", 0);
+        assert_eq!(tree.hidden, 0);
+        tree.insert("d/a".to_owned(), file(1, 5));
+        assert_eq!(tree.hidden, 10);
+        tree.remove("d/c", 1);
+        assert_eq!(tree.hidden, 10, "the other name still has the bytes");
+        tree.remove("d", 2);
+        assert_eq!(tree.hidden, 35);
     }
 }

@@ -46,6 +46,7 @@ pub fn whole(report: &Report) -> String {
                     @for (word, title) in [("train", "What a job sees"), ("serve", "What a server sees")] {
                         (side_by_side(report, word, title))
                     }
+                    (figures(report))
                     (all(report))
                     (layers(report))
                     (logs(report))
@@ -119,7 +120,9 @@ fn side_by_side(report: &Report, word: &str, title: &str) -> Markup {
         return html! {};
     }
     let rows = compare::rows(&views.iter().map(|seen| &seen.view).collect::<Vec<_>>());
-    let different: Vec<&Row> = rows.iter().filter(|row| !row.equal).collect();
+    let mut different: Vec<&Row> = rows.iter().filter(|row| !row.equal).collect();
+    // What nothing declares is what people came for.
+    different.sort_by_key(|row| !undeclared(row, &views));
     let equal: Vec<&Row> = rows.iter().filter(|row| row.equal).collect();
     let undeclared = different
         .iter()
@@ -152,8 +155,9 @@ fn undeclared(row: &Row, views: &[&Seen]) -> bool {
 
 fn table(views: &[&Seen], rows: &[&Row], caption: &str) -> Markup {
     html! {
-        div class="wide" {
-            table {
+        // Who scrolls by keyboard must be able to reach it.
+        div class="wide" role="region" tabindex="0" aria-label=(caption) {
+            table class="views" style=(format!("min-width:{}rem", 26 + 9 * views.len())) {
                 caption { (caption) }
                 thead { tr {
                     th scope="col" { "field" }
@@ -181,24 +185,65 @@ fn table(views: &[&Seen], rows: &[&Row], caption: &str) -> Markup {
     }
 }
 
+fn figures(report: &Report) -> Markup {
+    let rows: Vec<_> = report.figures().collect();
+    html! {
+        @if !rows.is_empty() {
+            section {
+                h2 { "Figures" }
+                div class="wide" role="region" tabindex="0" aria-label="Figures beside their budgets" {
+                    table class="list" {
+                        caption { "Start-up, layers and lazy loading, beside their budgets" }
+                        thead { tr { th scope="col" { "figure" } th scope="col" { "result" } th scope="col" { "measured" } th scope="col" { "budget" } th scope="col" { "of what" } } }
+                        tbody {
+                            @for (finding, figure) in rows {
+                                @let (class, word) = mark(report, finding);
+                                tr class=(class) {
+                                    th scope="row" { code { (finding.check) } }
+                                    td { span class="mark" { (word) } }
+                                    td class="number" { (figure.shown(figure.value)) }
+                                    td class="number" { (figure.budget.map_or_else(|| "–".to_owned(), |budget| figure.shown(budget))) }
+                                    td {
+                                        @match &finding.verdict {
+                                            Verdict::Passed { note: Some(note) } => (visible(note)),
+                                            Verdict::Failed { seen, .. } | Verdict::Waived { seen, .. } => (visible(seen)),
+                                            _ => {}
+                                        }
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
 fn all(report: &Report) -> Markup {
     html! {
         section {
             h2 { "All checks" }
-            div class="wide" {
-                table {
+            div class="wide" role="region" tabindex="0" aria-label="Each check in each place" {
+                table class="list" {
                     caption { "Each check in each place" }
-                    thead { tr { th scope="col" { "check" } th scope="col" { "place" } th scope="col" { "result" } th scope="col" { "more" } } }
+                    thead { tr { th scope="col" { "check" } th scope="col" { "result" } th scope="col" { "place" } th scope="col" { "more" } } }
                     tbody {
                         @for finding in &report.findings {
                             @let (class, word) = mark(report, finding);
                             tr class=(class) {
                                 th scope="row" { code { (finding.check) } }
-                                td { (finding.place.as_deref().unwrap_or("–")) }
                                 td { span class="mark" { (word) } }
+                                td class="place" { (finding.place.as_deref().unwrap_or("–")) }
                                 td {
                                     @match &finding.verdict {
                                         Verdict::Skipped { reason } => (visible(reason)),
+                                        // The table of figures has it.
+                                        Verdict::Passed { .. } if finding.figure.is_some() => {
+                                            @if let Some(figure) = &finding.figure {
+                                                span class="figure" { (figure.shown(figure.value)) }
+                                            }
+                                        }
                                         Verdict::Passed { note: Some(note) } => (visible(note)),
                                         Verdict::Failed { seen, .. } => (visible(seen)),
                                         Verdict::Waived { reason, .. } => (visible(reason)),
@@ -226,9 +271,16 @@ fn layers(report: &Report) -> Markup {
             h2 { "Layers" }
             p { (report.image.layers.len()) " layers, " (megabytes(whole)) ", " (report.image.files) " files. The lowest layer is first." }
             ol class="layers" {
-                @for bytes in &report.image.layers {
+                @for (number, bytes) in report.image.layers.iter().enumerate() {
+                    @let (all, touched) = report.image.spans.get(number).copied().unwrap_or_default();
+                    @let hot = if all == 0 { 0.0 } else { touched as f64 * 100.0 / all as f64 };
                     @let share = if whole == 0 { 0.0 } else { *bytes as f64 * 100.0 / whole as f64 };
-                    li { span class="bar" style=(format!("width:{share:.1}%")) {} span { (megabytes(*bytes)) } }
+                    li {
+                        span class="bar" style=(format!("width:{share:.1}%")) {
+                            @if all > 0 { span class="hot" style=(format!("width:{hot:.1}%")) {} }
+                        }
+                        span { (megabytes(*bytes)) @if all > 0 { ", " (touched) " of " (all) " spans read until ready" } }
+                    }
                 }
             }
         }

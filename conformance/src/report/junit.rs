@@ -71,6 +71,12 @@ pub fn whole(report: &Report) -> Result<String, String> {
             for (name, value) in &finding.figures {
                 case.add_property(Property::new(name.as_str(), value.to_string()));
             }
+            if let Some(figure) = &finding.figure {
+                case.add_property(Property::new("value", figure.shown(figure.value)));
+                if let Some(budget) = figure.budget {
+                    case.add_property(Property::new("budget", figure.shown(budget)));
+                }
+            }
             if let Some(log) = &finding.log {
                 case.set_system_out(visible(log));
             }

@@ -3,7 +3,7 @@
 use anstyle::{AnsiColor, Style};
 
 use super::{Report, visible};
-use crate::check::{Finding, Verdict};
+use crate::check::{Figure, Finding, Level, Verdict};
 
 const fn colour(colour: AnsiColor) -> Style {
     Style::new().fg_color(Some(anstyle::Color::Ansi(colour)))
@@ -19,6 +19,7 @@ pub fn whole(report: &Report) -> String {
     for finding in &report.findings {
         text.push_str(&line(report, finding, ids, places));
     }
+    text.push_str(&figures(report));
     let engine = report.engine.as_deref().unwrap_or("no engine");
     let about = format!(
         "{} ({}), {engine}, {:.1} s",
@@ -27,6 +28,35 @@ pub fn whole(report: &Report) -> String {
         report.seconds
     );
     text.push_str(&format!("\n{about}\n{}\n", report.summary()));
+    text
+}
+
+/// Every figure beside its budget.
+fn figures(report: &Report) -> String {
+    let budget = |figure: &Figure| {
+        let budget = figure.budget.map(|budget| figure.shown(budget));
+        budget.unwrap_or_else(|| "-".to_owned())
+    };
+    let mut rows = vec![["figure", "measured", "budget", ""].map(str::to_owned)];
+    for (finding, figure) in report.figures() {
+        rows.push([
+            finding.check.clone(),
+            figure.shown(figure.value),
+            budget(figure),
+            if figure.is_over() { "over" } else { "" }.to_owned(),
+        ]);
+    }
+    if rows.len() == 1 {
+        return String::new();
+    }
+    let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
+    let (ids, values, budgets) = (width(0), width(1), width(2));
+    let mut text = String::from("\n");
+    for [id, value, budget, over] in &rows {
+        let row = format!("{id:ids$}  {value:>values$}  {budget:>budgets$}  {over}");
+        text.push_str(row.trim_end());
+        text.push('\n');
+    }
     text
 }
 
@@ -78,6 +108,12 @@ fn line(report: &Report, finding: &Finding, ids: usize, places: usize) -> String
             text.push_str(&below("reason:", reason));
         }
         Verdict::Unknown { why } => text.push_str(&below("why:", why)),
+        // A figure alone does not say what was counted.
+        Verdict::Passed { note: Some(note) }
+            if finding.figure.is_some() || finding.level == Level::Info =>
+        {
+            text.push_str(&format!("  ({})", visible(note)));
+        }
         Verdict::Passed { .. } => {}
     }
     text.push('\n');
@@ -127,8 +163,22 @@ pub fn compared(new: &Report, old: &Report) -> String {
             ));
         }
     }
+    let mut figures = String::new();
+    for (finding, figure) in new.figures() {
+        let before = old.figures().find(|(old, _)| old.check == finding.check);
+        if let Some((_, before)) = before
+            && before.value != figure.value
+        {
+            figures.push_str(&format!(
+                "{}: {} before, {} now\n",
+                finding.check,
+                figure.shown(before.value),
+                figure.shown(figure.value)
+            ));
+        }
+    }
     if text.is_empty() {
         text.push_str("no check went another way\n");
     }
-    text
+    text + &figures
 }

@@ -124,12 +124,7 @@ impl Image {
 
     /// The same, with layers that were written before.
     pub(crate) fn write_with(&self, directory: &Path, layers: &[Value]) -> PathBuf {
-        let config = blob(
-            directory,
-            self.config.to_string().as_bytes(),
-            "application/vnd.oci.image.config.v1+json",
-        );
-        let manifest = json!({"schemaVersion": 2, "config": config, "layers": layers});
+        let manifest = manifest_of(directory, self, layers);
         let manifest = blob(
             directory,
             manifest.to_string().as_bytes(),
@@ -144,6 +139,16 @@ impl Image {
         .unwrap();
         directory.to_owned()
     }
+}
+
+/// The manifest of an image whose layers were written before.
+pub(crate) fn manifest_of(directory: &Path, image: &Image, layers: &[Value]) -> Value {
+    let config = blob(
+        directory,
+        image.config.to_string().as_bytes(),
+        "application/vnd.oci.image.config.v1+json",
+    );
+    json!({"schemaVersion": 2, "config": config, "layers": layers})
 }
 
 pub(crate) fn gzipped(plain: &[u8]) -> Vec<u8> {

@@ -40,6 +40,12 @@ request = { path = \"/x\" }
 [[waive]]
 check = \"image.nothing\"
 until = \"2027-03-31\"
+[budget]
+layers_order = 3
+layers_waste_percent = \"5\"
+[lazy]
+require = 1
+required = true
 [lazzy]
 ";
     let mistakes = image_toml::parse(text, "image.toml", Path::new(""), IDS).unwrap_err();
@@ -55,7 +61,11 @@ until = \"2027-03-31\"
         image.toml:12:1: waive.reason is missing
         image.toml:13:9: waive.check: no check is called image.nothing; `list` shows all
         image.toml:14:9: waive.until: expected a day, such as 2027-03-31
-        image.toml:15:2: lazzy is not a key; the nearest key is waive"#]]
+        image.toml:16:1: budget.layers_order is not a key; the nearest key is budget.layers_order_mib
+        image.toml:17:24: budget.layers_waste_percent: expected a number that is not negative
+        image.toml:19:11: lazy.require: expected true or false
+        image.toml:20:1: lazy.required is not a key; the nearest key is lazy.require
+        image.toml:21:2: lazzy is not a key; the nearest key is lazy"#]]
     .assert_eq(&mistakes.join("\n"));
 }
 
@@ -123,6 +133,101 @@ fn the_exit_codes_of_an_archive() {
 }
 
 #[test]
+fn what_cannot_be_written_or_converted_is_said_before_anything_is_done() {
+    let directory = tempfile::tempdir().unwrap();
+    Image::good().write(directory.path());
+    let good = format!("oci:{}", directory.path().display());
+    let error = |words: &[&str], code| {
+        let (found, _, stderr) = said(&[&["check"][..], words].concat());
+        assert_eq!(found, Some(code), "{stderr}");
+        stderr
+    };
+    expect![[r#"
+        lyftlearn-conformance: --sarif needs a file to show its findings in: give --dockerfile FILE, or check with --file FILE
+        lyftlearn-conformance: cannot read /not/there: No such file or directory (os error 2)
+        lyftlearn-conformance: --with-soci converts an OCI layout: give oci:DIR or oci-archive:FILE (podman push IMAGE oci:DIR makes one)
+    "#]].assert_eq(
+        &[
+            error(&[&good, "--sarif", "a.sarif"], 2),
+            error(&[&good, "--dockerfile", "/not/there"], 2),
+            error(&["app:1", "--with-soci"], 2),
+        ]
+        .concat(),
+    );
+    let mut checker = Command::new(env!("CARGO_BIN_EXE_lyftlearn-conformance"));
+    checker
+        .args(["check", &good, "--with-soci"])
+        .env("PATH", "/nowhere");
+    let output = command::output(&mut checker);
+    assert_eq!(output.status.code(), Some(3));
+    assert_eq!(
+        String::from_utf8_lossy(&output.stderr),
+        "lyftlearn-conformance: --with-soci needs the command soci of soci-snapshotter on PATH\n"
+    );
+}
+
+#[test]
+fn sarif_and_githubs_summary_are_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).display().to_string();
+    let mut image = Image::good();
+    image.set("Cmd", serde_json::json!(["serve"]));
+    let layout = directory.path().join("layout");
+    std::fs::create_dir(&layout).unwrap();
+    image.write(&layout);
+    std::fs::write(path("Dockerfile"), "FROM base\nCMD [\"serve\"]\n").unwrap();
+    std::fs::write(path("summary.md"), "before\n").unwrap();
+    let mut checker = Command::new(env!("CARGO_BIN_EXE_lyftlearn-conformance"));
+    checker
+        .args([
+            "check",
+            "oci:layout",
+            "--only",
+            "image.c*",
+            "--format",
+            "github",
+        ])
+        .args([
+            "--sarif",
+            "a.sarif",
+            "--json",
+            "a.json",
+            "--dockerfile",
+            &path("Dockerfile"),
+        ])
+        .env("GITHUB_STEP_SUMMARY", path("summary.md"))
+        .current_dir(directory.path());
+    let output = command::output(&mut checker);
+    assert!(output.status.success(), "{output:?}");
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let expected = "::warning file=Dockerfile,line=2,title=image.cmd::CMD is [\"serve\"]%0A";
+    assert!(stdout.starts_with(expected), "{stdout}");
+    let summary = std::fs::read_to_string(path("summary.md")).unwrap();
+    assert!(
+        summary.starts_with("before\n### oci:layout passes\n"),
+        "{summary}"
+    );
+    let location = |name: &str| {
+        let sarif = std::fs::read(path(name)).unwrap();
+        let sarif: serde_json::Value = serde_json::from_slice(&sarif).unwrap();
+        sarif["runs"][0]["results"][0]["locations"][0]["physicalLocation"].clone()
+    };
+    let expected =
+        serde_json::json!({"artifactLocation": {"uri": "Dockerfile"}, "region": {"startLine": 2}});
+    assert_eq!(location("a.sarif"), expected);
+    let (code, _, _) = said(&[
+        "report",
+        &path("a.json"),
+        "--sarif",
+        &path("b.sarif"),
+        "--dockerfile",
+        &path("Dockerfile"),
+    ]);
+    assert_eq!(code, Some(0));
+    assert_eq!(location("b.sarif")["region"]["startLine"], 2);
+}
+
+#[test]
 fn an_option_has_a_variable() {
     let directory = tempfile::tempdir().unwrap();
     Image::good().write(directory.path());
@@ -154,7 +259,7 @@ fn what_init_writes_is_understood() {
         .lines()
         .map(|line| {
             line.strip_prefix("# ")
-                .filter(|rest| rest.contains(" = ") || rest.starts_with("[["))
+                .filter(|rest| rest.contains(" = ") || rest.starts_with('['))
                 .unwrap_or(line)
         })
         .fold(String::new(), |text, line| text + line + "\n");
@@ -239,17 +344,12 @@ fn the_example_of_the_readme_is_understood() {
 
 #[test]
 fn the_scripts_of_the_readme_run() {
-    let readme = include_str!("../../README.md");
+    // A command may go on in a second line.
+    let readme = include_str!("../../README.md").replace("\\\n", "");
     let scripts: Vec<&str> = readme
         .lines()
-        .filter_map(|line| {
-            let line = line
-                .trim()
-                .trim_start_matches("- ")
-                .trim_start_matches("run: ");
-            line.starts_with("lyftlearn-conformance check \"$IMAGE\"")
-                .then_some(line)
-        })
+        .map(|line| line.trim().trim_start_matches("- "))
+        .filter(|line| line.starts_with("lyftlearn-conformance check \"$IMAGE\""))
         .collect();
     assert_eq!(scripts.len(), 2, "{scripts:?}");
     let binary = Path::new(env!("CARGO_BIN_EXE_lyftlearn-conformance"));
@@ -259,6 +359,7 @@ fn the_scripts_of_the_readme_run() {
         std::fs::create_dir(&layout).unwrap();
         Image::good().write(&layout);
         std::fs::write(directory.path().join("image.toml"), "").unwrap();
+        std::fs::write(directory.path().join("Dockerfile"), "FROM base\n").unwrap();
         let mut shell = Command::new("sh");
         shell
             .args(["-euc", script])
@@ -267,14 +368,20 @@ fn the_scripts_of_the_readme_run() {
                 "PATH",
                 format!("{}:/usr/bin:/bin", binary.parent().unwrap().display()),
             )
-            .env("IMAGE", format!("oci:{}", layout.display()));
+            .env("IMAGE", format!("oci:{}", layout.display()))
+            .env("GITHUB_STEP_SUMMARY", directory.path().join("summary.md"));
         let output = command::output(&mut shell);
         assert!(
             output.status.success(),
             "{}",
             String::from_utf8_lossy(&output.stderr)
         );
-        for file in ["report.xml", "report.html"] {
+        let github: &[&str] = if script.contains("github") {
+            &["report.sarif", "summary.md"]
+        } else {
+            &[]
+        };
+        for file in ["report.xml", "report.html"].iter().chain(github) {
             assert!(
                 directory.path().join(file).is_file(),
                 "{script} writes no {file}"

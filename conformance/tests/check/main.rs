@@ -6,7 +6,9 @@
     reason = "makes images and reads reports; a test fails by panicking"
 )]
 
+mod figures;
 mod layout;
 mod line;
+mod observe;
 mod reports;
 mod stills;

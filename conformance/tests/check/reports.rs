@@ -1,8 +1,9 @@
 //! The shapes of one report, word for word.
 
 use expect_test::{expect, expect_file};
-use lyftlearn_conformance::check::{Finding, Level, Verdict};
+use lyftlearn_conformance::check::{Figure, Finding, Level, Verdict};
 use lyftlearn_conformance::probe::program::View;
+use lyftlearn_conformance::report::source::Source;
 use lyftlearn_conformance::report::{self, Report};
 use serde_json::json;
 
@@ -18,6 +19,7 @@ fn finding(check: &str, place: Option<&str>, verdict: Verdict) -> Finding {
         verdict,
         seconds: 1.25,
         figures: Default::default(),
+        figure: None,
         log: None,
     }
 }
@@ -55,6 +57,19 @@ fn sample() -> Report {
         Verdict::Passed { note: None },
     );
     ready.figures.insert("ready_seconds".to_owned(), 0.75);
+    let figure = |check, value, budget, verdict| {
+        let mut finding = finding(check, None, verdict);
+        finding.level = Level::Should;
+        finding.figure = Some(Figure {
+            value,
+            budget,
+            unit: text("MiB"),
+        });
+        finding
+    };
+    let note = Some(text("2 of 3 layers"));
+    let small = figure("lazy.small-layers", 8.0, None, Verdict::Passed { note });
+    let order = figure("layers.order", 40.25, Some(32.0), failed("40.2 MiB: a | b"));
     Report {
         format: 1,
         checker: text("0.1.0"),
@@ -63,6 +78,7 @@ fn sample() -> Report {
             digest: format!("sha256:{}", "0123456789abcdef".repeat(4)),
             architecture: text("amd64"),
             layers: vec![30_000_000, 10_000_000],
+            spans: vec![(8, 3), (0, 0)],
             files: 1234,
         },
         engine: Some(text("podman")),
@@ -71,6 +87,13 @@ fn sample() -> Report {
         seconds: 61.5,
         findings: vec![
             finding("image.user", None, Verdict::Passed { note: None }),
+            finding(
+                "image.healthcheck",
+                None,
+                failed("the image has a HEALTHCHECK"),
+            ),
+            order,
+            small,
             finding(
                 "image.cmd",
                 None,
@@ -84,6 +107,14 @@ fn sample() -> Report {
                 "serve.exit-zero",
                 Some("kubernetes-pod"),
                 failed("exit code 143 after SIGTERM"),
+            ),
+            finding(
+                "image.cmd",
+                None,
+                Verdict::Waived {
+                    seen: text("CMD is [\"serve\"]"),
+                    reason: text("for docker run"),
+                },
             ),
             finding(
                 "train.stop",
@@ -111,6 +142,7 @@ fn sample() -> Report {
             view: view(u32::from(place.starts_with('s')), region),
         })
         .into(),
+        opened: vec![text("/usr/bin/python3")],
     }
 }
 
@@ -118,25 +150,41 @@ fn sample() -> Report {
 fn as_text() {
     let plain = anstream::adapter::strip_str(&report::text::whole(&sample())).to_string();
     expect![[r#"
-        ok     image.user                             1.2 s
-        skip   image.cmd                              1.2 s  (no reason)
-        ok     serve.ready      kubernetes-pod        1.2 s
-        FAIL   serve.drain      kubernetes-pod        1.2 s
+        ok     image.user                               1.2 s
+        FAIL   image.healthcheck                        1.2 s
+                 seen:     the image has a HEALTHCHECK
+                 expected: something else
+                 to do:    mend it
+        warn   layers.order                             1.2 s
+                 seen:     40.2 MiB: a | b
+                 expected: something else
+                 to do:    mend it
+        ok     lazy.small-layers                        1.2 s  (2 of 3 layers)
+        skip   image.cmd                                1.2 s  (no reason)
+        ok     serve.ready        kubernetes-pod        1.2 s
+        FAIL   serve.drain        kubernetes-pod        1.2 s
                  seen:     2 of 40 requests were lost: \u{1b}[31mreset & <gone>
                  expected: something else
                  to do:    mend it
-        warn   serve.exit-zero  kubernetes-pod        1.2 s
+        warn   serve.exit-zero    kubernetes-pod        1.2 s
                  seen:     exit code 143 after SIGTERM
                  expected: something else
                  to do:    mend it
-        waived train.stop       sagemaker-training    1.2 s
+        waived image.cmd                                1.2 s
+                 seen:     CMD is ["serve"]
+                 reason:   for docker run
+        waived train.stop         sagemaker-training    1.2 s
                  seen:     slow
                  reason:   known
-        ?      start.off        bare                  1.2 s
+        ?      start.off          bare                  1.2 s
                  why:      podman run … failed: no room
 
+        figure             measured  budget
+        layers.order       40.2 MiB  32 MiB  over
+        lazy.small-layers     8 MiB       -
+
         app:1 <b> (0123456789ab), podman, 61.5 s
-        2 passed, 1 failed, 1 skipped, 1 warned, 1 waived, 1 not checked
+        3 passed, 2 failed, 1 skipped, 2 warned, 2 waived, 1 not checked
     "#]]
     .assert_eq(&plain);
 }
@@ -145,15 +193,35 @@ fn as_text() {
 fn as_junit() {
     expect![[r#"
         <?xml version="1.0" encoding="UTF-8"?>
-        <testsuites name="lyftlearn-conformance" tests="7" skipped="3" failures="1" errors="1" time="61.500">
-            <testsuite name="image" tests="2" skipped="1" errors="0" failures="0">
+        <testsuites name="lyftlearn-conformance" tests="11" skipped="5" failures="2" errors="1" time="61.500">
+            <testsuite name="image" tests="6" skipped="3" errors="0" failures="1">
                 <properties>
                     <property name="image" value="app:1 &lt;b&gt;"/>
                     <property name="digest" value="sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"/>
                 </properties>
                 <testcase name="image.user" classname="image" time="1.250"/>
+                <testcase name="image.healthcheck" classname="image" time="1.250">
+                    <failure message="the image has a HEALTHCHECK">seen: the image has a HEALTHCHECK
+        expected: something else
+        to do: mend it</failure>
+                </testcase>
+                <testcase name="layers.order" classname="image" time="1.250">
+                    <properties>
+                        <property name="value" value="40.2 MiB"/>
+                        <property name="budget" value="32 MiB"/>
+                    </properties>
+                    <skipped message="warning: 40.2 MiB: a | b"/>
+                </testcase>
+                <testcase name="lazy.small-layers" classname="image" time="1.250">
+                    <properties>
+                        <property name="value" value="8 MiB"/>
+                    </properties>
+                </testcase>
                 <testcase name="image.cmd" classname="image" time="1.250">
                     <skipped message="no reason"/>
+                </testcase>
+                <testcase name="image.cmd" classname="image" time="1.250">
+                    <skipped message="waived: for docker run"/>
                 </testcase>
             </testsuite>
             <testsuite name="kubernetes-pod" tests="3" skipped="1" errors="0" failures="1">
@@ -207,6 +275,58 @@ fn as_a_page() {
         assert!(!page.contains(forbidden), "{forbidden} is in the page");
     }
     expect_file!["page.html"].assert_eq(&page);
+}
+
+fn dockerfile() -> Source {
+    let text = "FROM base\nHEALTHCHECK CMD true\nCMD [\"serve\"]\nCOPY train.py /opt/program/\n";
+    Source {
+        path: "a b/Dockerfile".to_owned(),
+        dockerfile: Some(text.to_owned()),
+    }
+}
+
+#[test]
+fn as_sarif() {
+    let sarif = report::sarif::whole(&sample(), &dockerfile()).unwrap();
+    expect_file!["sarif.json"].assert_eq(&sarif);
+}
+
+#[test]
+fn as_github_shows_it() {
+    let report = sample();
+    expect![[r#"
+        ::error file=a b/Dockerfile,line=2,title=image.healthcheck::the image has a HEALTHCHECK%0Aexpected: something else%0Ato do: mend it
+        ::warning file=a b/Dockerfile,line=4,title=layers.order::40.2 MiB: a | b%0Aexpected: something else%0Ato do: mend it
+        ::error title=serve.drain in kubernetes-pod::2 of 40 requests were lost: \u{1b}[31mreset & <gone>%0Aexpected: something else%0Ato do: mend it
+        ::warning title=serve.exit-zero in kubernetes-pod::exit code 143 after SIGTERM%0Aexpected: something else%0Ato do: mend it
+        ::error title=start.off in bare::not checked: podman run … failed: no room
+        3 passed, 2 failed, 1 skipped, 2 warned, 2 waived, 1 not checked
+    "#]].assert_eq(&report::github::annotations(&report, Some(&dockerfile())));
+    let without = report::github::annotations(&report, None);
+    assert!(
+        without.starts_with("::error title=image.healthcheck::"),
+        "{without}"
+    );
+    expect![[r#"
+        ### app:1 &lt;b&gt; does not pass
+
+        3 passed, 2 failed, 1 skipped, 2 warned, 2 waived, 1 not checked
+
+        | check | place | result | what was seen |
+        |---|---|---|---|
+        | image.healthcheck | – | failed | the image has a HEALTHCHECK<br>to do: mend it |
+        | layers.order | – | warned | 40.2 MiB: a \| b<br>to do: mend it |
+        | serve.drain | kubernetes-pod | failed | 2 of 40 requests were lost: \\u{1b}\[31mreset &amp; &lt;gone&gt;<br>to do: mend it |
+        | serve.exit-zero | kubernetes-pod | warned | exit code 143 after SIGTERM<br>to do: mend it |
+        | image.cmd | – | waived | for docker run |
+        | train.stop | sagemaker-training | waived | known |
+        | start.off | bare | not checked | podman run … failed: no room |
+
+        | figure | measured | budget |
+        |---|---:|---:|
+        | layers.order | 40.2 MiB | 32 MiB |
+        | lazy.small-layers | 8 MiB | – |
+    "#]].assert_eq(&report::github::summary(&report));
 }
 
 #[test]

@@ -11,11 +11,13 @@ mod account;
 mod check;
 mod container;
 mod failure;
+mod lazy;
 mod load;
 mod local_mode;
 mod place;
 mod pod;
 mod same_job;
+mod script_mode;
 mod spark;
 mod stop;
 

@@ -1,0 +1,318 @@
+//! Figures of a start: how long the runtime takes, and which files of the image are read until it is ready.
+
+use std::collections::BTreeSet;
+
+use super::figures::{judged, mib, share};
+use super::running::{probe_variables, told};
+use super::{Seen, Subject};
+use crate::files::Entry;
+use crate::layout::tree::{Kind, Node};
+use crate::layout::{Layer, soci};
+use crate::place::{Input, Mount, Order, Place, Word};
+use crate::probe;
+use crate::probe::http::Ready;
+use crate::probe::observe::{DIRECTORY, OPENED, Opened};
+use crate::trouble::{Result, Trouble};
+
+/// How long a start may take.
+const START: u64 = 30;
+/// So many starts are timed.
+const STARTS: usize = 5;
+/// What SOCI divides layers into, unpacked.
+const SPAN: u64 = 4 << 20;
+
+/// A server that was observed until it was ready.
+#[derive(Debug)]
+pub struct Observed {
+    /// What it opened.
+    pub opened: Opened,
+    /// Its readiness.
+    pub ready: Ready,
+    /// What it printed, where it was not ready.
+    pub log: String,
+}
+
+/// Where the image's first role is started, and as what.
+fn place(subject: &Subject) -> Option<(Place, Word)> {
+    match subject.roles.last()? {
+        Word::Serve => Some((Place::SagemakerHosting, Word::Serve)),
+        Word::Train => Some((Place::SagemakerTraining, Word::Train)),
+    }
+}
+
+/// Puts the probe before the image's entry point.
+fn before_entry(subject: &Subject, order: &mut Order, words: &[&str]) {
+    order.probe = true;
+    order.entrypoint = Some(probe::PATH.to_owned());
+    let own = order.words.drain(..).collect::<Vec<_>>();
+    let entry = subject
+        .image
+        .config
+        .config
+        .entrypoint
+        .iter()
+        .flatten()
+        .cloned();
+    order.words = ["probe"]
+        .iter()
+        .chain(words)
+        .map(|word| (*word).to_owned())
+        .collect();
+    order.words.extend(entry.chain(own));
+}
+
+/// The same as an observer, with a directory of its own that any user may write.
+fn observing(subject: &Subject, order: &mut Order) -> usize {
+    before_entry(subject, order, &["observe", DIRECTORY]);
+    order.mounts.push(Mount {
+        target: DIRECTORY.to_owned(),
+        entries: vec![Entry::directory(".", 0o1777)],
+        read_only: false,
+        from: None,
+    });
+    order.mounts.len() - 1
+}
+
+fn with_probe(subject: &Subject, place: Place, word: Word, program: &[&str]) -> Order {
+    let mut order = place.order(&subject.id, Some(word), &Input::default());
+    order.variables.extend(probe_variables(program));
+    order
+}
+
+const NO_ROLE: &str = "the image claims no role";
+
+pub(super) fn runtime_time(subject: &Subject) -> Result<Vec<Seen>> {
+    let Some((place, word)) = place(subject) else {
+        return Ok(vec![Seen::skipped(NO_ROLE)]);
+    };
+    let session = subject.session()?;
+    let mut times = Vec::new();
+    for _ in 0..STARTS {
+        let mut order = with_probe(subject, place, word, &["since"]);
+        before_entry(subject, &mut order, &["begin"]);
+        let (_, ended) = session.run(&order, subject.limit(START))?;
+        let said = ended
+            .log
+            .lines()
+            .find_map(|line| line.strip_prefix("since: "));
+        let Some(micros) = said.and_then(|micros| micros.trim().parse::<f64>().ok()) else {
+            return Ok(vec![
+                Seen::failed(
+                    "the program did not begin",
+                    "a start of the probe as its program",
+                )
+                .at(place)
+                .with_log(&ended.log),
+            ]);
+        };
+        times.push(micros / 1000.0);
+    }
+    times.sort_by(f64::total_cmp);
+    let what = format!(
+        "from the entry point to the program, {STARTS} starts, the fastest {:.1} ms, the slowest {:.1} ms",
+        times[0],
+        times[STARTS - 1]
+    );
+    let median = times[STARTS / 2];
+    Ok(vec![
+        judged(subject, "budget.runtime.ms", median, &what).at(place),
+    ])
+}
+
+pub(super) fn runtime_files(subject: &Subject) -> Result<Vec<Seen>> {
+    let Some((place, word)) = place(subject) else {
+        return Ok(vec![Seen::skipped(NO_ROLE)]);
+    };
+    let session = subject.session()?;
+    let mut order = with_probe(subject, place, word, &["exit", "0"]);
+    let volume = observing(subject, &mut order);
+    let (container, ended) = session.run(&order, subject.limit(START))?;
+    let path = format!("/v/{volume}/{OPENED}");
+    let opened = match session.ask(&container, &["read", &path], &[]) {
+        Ok(bytes) => Opened::read(&String::from_utf8_lossy(&bytes)),
+        Err(Trouble::Interrupted(signal)) => return Err(Trouble::Interrupted(signal)),
+        Err(_) => Opened::default(),
+    };
+    let began = opened
+        .programs
+        .iter()
+        .find(|(_, program, _)| program == probe::PATH);
+    let Some((_, _, files)) = began else {
+        return Err(Trouble::Cannot(format!(
+            "the start could not be observed: {}",
+            ended
+                .log
+                .trim()
+                .lines()
+                .last()
+                .unwrap_or("nothing was printed")
+        )));
+    };
+    // The program's own file is none of the runtime's.
+    let before = &opened.files[..*files];
+    let what = if before.is_empty() {
+        "none".to_owned()
+    } else {
+        super::image::few(before)
+    };
+    let count = before.len() as f64;
+    Ok(vec![
+        judged(subject, "budget.runtime.files", count, &what).at(place),
+    ])
+}
+
+pub(super) fn ready_seconds(subject: &Subject) -> Result<Vec<Seen>> {
+    let place = Place::SagemakerHosting;
+    let served = subject.served(place)?;
+    let Some(seconds) = served.ready.seconds else {
+        return Ok(vec![
+            Seen::skipped("it was not ready: see serve.ready").at(place),
+        ]);
+    };
+    let what = "from the start of the container to the first 200";
+    Ok(vec![
+        judged(subject, "budget.ready.seconds", seconds, what).at(place),
+    ])
+}
+
+/// Starts the server under the observer, and stops it when it is ready.
+pub(super) fn observe(subject: &Subject) -> Result<Observed> {
+    let session = subject.session()?;
+    let place = Place::SagemakerHosting;
+    let mut order = place.order(&subject.id, Some(Word::Serve), &subject.model()?);
+    let volume = observing(subject, &mut order);
+    let container = session.start(&order)?;
+    let serve = subject.toml.serve.as_ref();
+    let path = serve.map_or("/ping", |serve| serve.ready.as_str());
+    // Each call of a traced program stops twice: it is given twice the time.
+    let seconds = serve.map_or(60, |serve| serve.ready_seconds) * 2;
+    let seconds = subject.limit(seconds).as_secs().to_string();
+    let port = place.port().to_string();
+    let ready: Ready = told(&session.ask(&container, &["ready", &port, path, &seconds], &[])?)?;
+    let file = format!("/v/{volume}/{OPENED}");
+    let opened = session.ask(&container, &["read", &file], &[]);
+    let log = if ready.seconds.is_some() {
+        String::new()
+    } else {
+        session.logs(&container)?
+    };
+    session
+        .signal(&container, "KILL")
+        .or_else(|_| session.state(&container).map(drop))?;
+    Ok(Observed {
+        opened: Opened::read(&String::from_utf8_lossy(&opened?)),
+        ready,
+        log,
+    })
+}
+
+/// What was opened until ready; or what is said where that is not known.
+fn until_ready(subject: &Subject) -> Result<std::result::Result<&Observed, Vec<Seen>>> {
+    let observed = subject.observed()?;
+    if observed.ready.seconds.is_some() {
+        return Ok(Ok(observed));
+    }
+    let last = observed.log.trim().lines().last().unwrap_or_default();
+    let reason = format!("it was not ready while it was traced: {last}");
+    Ok(Err(vec![Seen::skipped(reason).at(Place::SagemakerHosting)]))
+}
+
+/// Files of the image among those that were opened.
+pub fn of_image<'a>(subject: &'a Subject, opened: &Opened) -> Vec<(String, &'a Node)> {
+    let mut known = BTreeSet::new();
+    let files = opened
+        .files
+        .iter()
+        .filter_map(|path| subject.image.tree.find(path));
+    files
+        .filter(|(path, node)| node.kind == Kind::File && known.insert(path.clone()))
+        .map(|(path, node)| (format!("/{path}"), node))
+        .collect()
+}
+
+pub(super) fn files(subject: &Subject) -> Result<Vec<Seen>> {
+    let observed = match until_ready(subject)? {
+        Ok(observed) => observed,
+        Err(seen) => return Ok(seen),
+    };
+    let count = of_image(subject, &observed.opened).len();
+    let what = format!(
+        "{count} of {} files of the image are opened until ready",
+        subject.image.tree.len()
+    );
+    let seen = judged(subject, "lazy.files", count as f64, &what);
+    Ok(vec![seen.at(Place::SagemakerHosting)])
+}
+
+pub(super) fn bytes(subject: &Subject) -> Result<Vec<Seen>> {
+    let observed = match until_ready(subject)? {
+        Ok(observed) => observed,
+        Err(seen) => return Ok(seen),
+    };
+    let opened = of_image(subject, &observed.opened);
+    let bytes = opened
+        .iter()
+        .fold(0_u64, |sum, (_, node)| sum.saturating_add(node.bytes));
+    let layers = subject.image.layers.iter();
+    let whole = layers.fold(0_u64, |sum, layer| sum.saturating_add(layer.unpacked));
+    let what = format!(
+        "files of {:.1} MiB are opened until ready, the image has {:.1} MiB unpacked",
+        mib(bytes),
+        mib(whole)
+    );
+    let seen = judged(subject, "lazy.bytes", share(bytes, whole), &what);
+    Ok(vec![seen.at(Place::SagemakerHosting)])
+}
+
+/// Spans of a layer: all of them, and those with a file that is opened until ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spans {
+    /// None for a layer that would not be indexed.
+    pub all: u64,
+    /// Some of them.
+    pub touched: u64,
+}
+
+/// The spans of each layer.
+pub(super) fn spans_of(subject: &Subject, opened: &Opened) -> Vec<Spans> {
+    let layers = &subject.image.layers;
+    let mut touched = vec![BTreeSet::new(); layers.len()];
+    for (_, node) in of_image(subject, opened) {
+        if node.bytes > 0 {
+            let last = node.at.saturating_add(node.bytes - 1) / SPAN;
+            touched[node.layer].extend(node.at / SPAN..=last);
+        }
+    }
+    let indexed = |layer: &Layer| layer.bytes >= soci::MINIMUM;
+    let spans = |(layer, touched): (&Layer, BTreeSet<u64>)| Spans {
+        all: if indexed(layer) {
+            layer.unpacked.div_ceil(SPAN)
+        } else {
+            0
+        },
+        touched: if indexed(layer) {
+            touched.len() as u64
+        } else {
+            0
+        },
+    };
+    layers.iter().zip(touched).map(spans).collect()
+}
+
+pub(super) fn spans(subject: &Subject) -> Result<Vec<Seen>> {
+    let observed = match until_ready(subject)? {
+        Ok(observed) => observed,
+        Err(seen) => return Ok(seen),
+    };
+    let spans = spans_of(subject, &observed.opened);
+    let all = spans.iter().map(|layer| layer.all).sum::<u64>();
+    if all == 0 {
+        return Ok(vec![Seen::skipped(
+            "no layer has 10 MiB: none would be indexed",
+        )]);
+    }
+    let touched = spans.iter().map(|layer| layer.touched).sum::<u64>();
+    let what = format!("{touched} of {all} spans of 4 MiB have a file that is opened until ready");
+    let seen = judged(subject, "lazy.spans", share(touched, all), &what);
+    Ok(vec![seen.at(Place::SagemakerHosting)])
+}
