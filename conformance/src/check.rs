@@ -3,8 +3,14 @@
 //! A check turns what it sees of a [`Subject`] into [`Finding`]s, which the reports show.
 
 pub mod compare;
+pub mod identity;
 pub mod image;
+pub mod metrics;
+pub mod outcome;
+pub mod quiet;
+pub mod repeat;
 pub mod running;
+pub mod secrets;
 pub mod serve;
 pub mod start;
 pub mod subject;
@@ -34,6 +40,8 @@ pub enum Level {
     Must,
     /// A failure is a warning, unless `--strict` is given.
     Should,
+    /// Measured. It fails when the team has set it a budget.
+    Info,
 }
 
 /// Which images a check is for.

@@ -17,6 +17,7 @@ use lyftlearn_conformance::image_toml::{self, ImageToml};
 use lyftlearn_conformance::layout::{self, Image, Reference};
 use lyftlearn_conformance::report::{self, Report};
 use lyftlearn_conformance::trouble::{Result, Trouble};
+use lyftlearn_conformance::wait;
 
 /// Runs it.
 pub(crate) fn run(line: &Check) -> Result<ExitCode> {
@@ -25,7 +26,7 @@ pub(crate) fn run(line: &Check) -> Result<ExitCode> {
     let started = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
-    let started = report::moment(started.as_secs());
+    let started = wait::moment(started.as_secs());
     wrong_patterns(line)?;
     let toml = line
         .file
@@ -86,6 +87,7 @@ pub(crate) fn run(line: &Check) -> Result<ExitCode> {
         views: views(&subject),
         findings,
     };
+    let report = report.without(&subject.canary());
     // The reports come after the containers are gone: a full disk must not leave any behind.
     drop(subject);
     let json =

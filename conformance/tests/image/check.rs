@@ -1,6 +1,8 @@
 //! The image checker with real containers: the example passes, a small image passes everything, and
 //! each check has a small image that fails it and nothing else of its family.
 
+mod platform;
+
 use std::path::PathBuf;
 use std::process::Output;
 use std::time::{Duration, Instant};
@@ -125,7 +127,7 @@ fn toml(directory: &std::path::Path, hyperparameters: &str) -> String {
     std::fs::write(directory.join("answer.json"), "{\"sum\": 7.0}").unwrap();
     let text = format!(
         "[train]\nhyperparameters = {{ {hyperparameters} }}\nchannels.train = \"train\"\ntimeout_seconds = 20\n\
-         expect.files = [\"model/model.txt\"]\nexpect.log = ['accuracy=([0-9.]+)']\n\
+         expect.files = [\"model/model.txt\"]\nexpect.log = ['accuracy=([0-9.]+)']\nexpect.resume = 'resumed from'\n\
          expect.failure = {{ hyperparameters = {{ code = \"9\" }}, reason = \"exit code 9\" }}\n\
          [serve]\nmodel = \"model\"\nready_seconds = 4\nrequest = {{ path = \"/invocations\", body = \"request.json\" }}\n\
          expect.body = \"answer.json\"\ntolerance = 1e-9\n"
@@ -338,6 +340,11 @@ fn a_start_that_fails_in_one_way_fails_that_check() {
             "start.sagemaker-hosting",
             "start.kubernetes-pod",
             "start.kubernetes-job",
+            "start.sagemaker-multi-container",
+            "start.sagemaker-transform",
+            "start.sagemaker-processing",
+            "start.sagemaker-local",
+            "start.sagemaker-isolated",
         ];
         check_fails(
             "problem",
