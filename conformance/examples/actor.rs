@@ -1,7 +1,8 @@
 //! The program of test images: it trains and serves well, or fails in one way that it is told to.
 //!
 //! ```text
-//! actor train [ok|deaf|calls-home|prints|random|checkpoints|forgets|dirty|cache|leaky-cache|stale-cache]
+//! actor train [ok|deaf|calls-home|prints|random|checkpoints|forgets|dirty|cache|leaky-cache|stale-cache|
+//!              floods|litters]
 //! actor serve [ok|not-ready|slow-ping|nonsense-500|dies|wrong|drops|exit-143|fixed-port]
 //! actor init [forwards|reaps] PROGRAM [ARG…]     an entry point that does half of PID 1's work
 //! actor silent                                   ends without a word
@@ -86,6 +87,8 @@ fn train(mode: &str) {
         "prints" => std::env::vars().for_each(|(name, value)| println!("{name}={value}")),
         "cache" | "leaky-cache" | "stale-cache" => cache(mode),
         "checkpoints" | "forgets" => checkpoints(mode),
+        "floods" => floods(),
+        "litters" => litters(),
         _ => {}
     }
     if let Some(code) = hyperparameters["code"].as_str() {
@@ -107,6 +110,39 @@ fn train(mode: &str) {
     };
     std::fs::write("/opt/ml/model/model.txt", model).unwrap();
     println!("validation:accuracy=0.97");
+}
+
+/// Prints without end.
+fn floods() {
+    let lines = "x".repeat(1023) + "\n";
+    let lines = lines.repeat(1024);
+    let mut stdout = std::io::stdout().lock();
+    while stdout.write_all(lines.as_bytes()).is_ok() {}
+}
+
+/// Leaves whatever a checker could stumble over, and obeys no stop.
+fn litters() {
+    let mut set = SigSet::empty();
+    set.add(Signal::SIGTERM);
+    set.thread_block().unwrap();
+    let token = std::env::var("CONFORMANCE_TOKEN").unwrap_or_default();
+    println!("\u{1b}[2J\u{1b}]0;title\u{7}\u{202e}{token}\r]]>&lt;<script>");
+    for (link, target) in [
+        ("etc", "/etc"),
+        ("above", "../../../.."),
+        ("loop", "loop"),
+        ("v", "/v"),
+    ] {
+        for below in ["model", "output/data", "checkpoints"] {
+            let _ = std::os::unix::fs::symlink(target, format!("/opt/ml/{below}/{link}"));
+        }
+    }
+    let _ = std::fs::create_dir("/opt/ml/model/many");
+    for number in 0..100_000 {
+        std::fs::write(format!("/opt/ml/model/many/{number}"), "").unwrap();
+    }
+    let _ = nix::unistd::mkfifo("/opt/ml/model/pipe", nix::sys::stat::Mode::S_IRWXU);
+    let _ = nix::unistd::mkfifo("/opt/ml/output/failure", nix::sys::stat::Mode::S_IRWXU);
 }
 
 /// Keeps something for the next job of a warm pool.

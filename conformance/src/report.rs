@@ -188,7 +188,57 @@ pub fn visible(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::visible;
+    use serde_json::json;
+
+    use super::{Finding, Report, Seen, Verdict, View, visible};
+
+    #[test]
+    fn a_canary_is_in_no_part_of_a_report() {
+        let text = || "a canary-1 b".to_owned();
+        let verdicts = [
+            Verdict::Passed { note: Some(text()) },
+            Verdict::Failed {
+                seen: text(),
+                expected: text(),
+                mend: text(),
+            },
+            Verdict::Skipped { reason: text() },
+            Verdict::Waived {
+                seen: text(),
+                reason: text(),
+            },
+            Verdict::Unknown { why: text() },
+        ];
+        let findings = verdicts.map(|verdict| {
+            let finding =
+                json!({"check": "quiet", "level": "must", "result": "passed", "seconds": 0.0});
+            let finding: Finding = serde_json::from_value(finding).unwrap();
+            Finding {
+                verdict,
+                log: Some(text()),
+                ..finding
+            }
+        });
+        let view = View {
+            argv: vec![text()],
+            problems: vec![text()],
+            ..View::default()
+        };
+        let report = json!({
+            "format": 1, "checker": "", "strict": false, "started": "", "seconds": 0.0, "views": [], "findings": [],
+            "image": {"reference": "", "digest": "", "architecture": "", "layers": [], "files": 0},
+        });
+        let mut report: Report = serde_json::from_value(report).unwrap();
+        report.findings = findings.to_vec();
+        report.views = vec![Seen {
+            place: String::new(),
+            word: String::new(),
+            view,
+        }];
+        let shown = serde_json::to_string(&report.without("canary-1")).unwrap();
+        assert!(!shown.contains("canary-1"), "{shown}");
+        assert_eq!(shown.matches("a [canary] b").count(), 8 + 5 + 2);
+    }
 
     #[test]
     fn nothing_steers_a_terminal() {

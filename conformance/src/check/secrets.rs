@@ -9,7 +9,7 @@ use super::{Seen, Subject};
 use crate::engine::session::Ended;
 use crate::place::{Order, Place, Word};
 use crate::probe::secrets::Delivered;
-use crate::probe::standin::MISSING;
+use crate::probe::standin::{CONTAINER, MISSING};
 use crate::trouble::{Result, Trouble};
 
 /// The secret that every start of `secrets.delivered` has besides the image's own.
@@ -47,23 +47,31 @@ fn order(subject: &Subject, place: Place, word: Word) -> Result<Order> {
     Ok(order)
 }
 
-/// Where AWS is called instead.
+/// Where AWS and Confidant are called instead.
 pub(super) fn stand_in() -> Vec<(String, String)> {
-    vec![(
-        "AWS_ENDPOINT_URL".to_owned(),
-        "http://169.254.170.2".to_owned(),
-    )]
+    let here = |name: &str| (name.to_owned(), format!("http://{CONTAINER}"));
+    ["AWS_ENDPOINT_URL", "LYFTLEARN_RUNTIME_CONFIDANT_URL"]
+        .map(here)
+        .to_vec()
 }
 
-/// The image's own `[secrets]`, by name.
-fn own(subject: &Subject) -> toml::Table {
+/// The image's own settings.
+fn settings(subject: &Subject) -> toml::Table {
     let settings = subject.image.tree.find("etc/lyftlearn/runtime.toml");
     let text = settings
         .and_then(|(_, node)| node.content.clone())
         .and_then(|bytes| String::from_utf8(bytes.to_vec()).ok());
-    let table = text.and_then(|text| text.parse::<toml::Table>().ok());
-    let secrets = table.and_then(|table| table.get("secrets")?.as_table().cloned());
-    let mut secrets = secrets.unwrap_or_default();
+    // image.settings says what is wrong with it.
+    text.and_then(|text| text.parse().ok()).unwrap_or_default()
+}
+
+/// The image's own `[secrets]`, by name.
+fn own(subject: &Subject) -> toml::Table {
+    let settings = settings(subject);
+    let secrets = settings
+        .get("secrets")
+        .and_then(|secrets| secrets.as_table());
+    let mut secrets = secrets.cloned().unwrap_or_default();
     secrets.retain(|_, value| value.is_table());
     secrets
 }
@@ -100,12 +108,23 @@ pub(super) fn objects(subject: &Subject) -> std::collections::BTreeMap<String, V
     objects
 }
 
-/// Whether the image's own secrets are fetched from AWS.
+/// Whether a source is one that the stand-in answers for.
+fn fetched(from: &str) -> bool {
+    from.starts_with("aws-") || from.starts_with("confidant:")
+}
+
+/// Whether the image's own settings fetch secrets or assume a role.
 pub(super) fn remote(subject: &Subject) -> bool {
-    own(subject)
-        .values()
-        .flat_map(sources)
-        .any(|from| from.starts_with("aws-"))
+    let settings = settings(subject);
+    let credentials = settings.get("credentials");
+    let roles = ["assume_role", "roles"]
+        .iter()
+        .any(|key| credentials.is_some_and(|credentials| credentials.get(key).is_some()));
+    roles
+        || own(subject)
+            .values()
+            .flat_map(sources)
+            .any(|from| fetched(&from))
 }
 
 fn places(subject: &Subject) -> Vec<(Place, Word)> {
@@ -160,8 +179,8 @@ fn judged(subject: &Subject, end: &Ended) -> Seen {
             .and_then(toml::Value::as_bool)
             .unwrap_or(true);
         // Those of other sources come from a platform that is not here.
-        let fetched = sources(&secret).iter().any(|from| from.starts_with("aws-"));
-        if required && fetched && !delivered.names.contains(&name) {
+        let here = sources(&secret).iter().any(|from| fetched(from));
+        if required && here && !delivered.names.contains(&name) {
             wrong.push(format!("the image's own secret {name} was not delivered"));
         }
     }

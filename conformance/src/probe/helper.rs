@@ -11,8 +11,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// A volume that holds more files is listed in part.
-const LISTED: usize = 100_000;
+/// A volume that holds more files is listed in part; so is a directory.
+const SHOWN: usize = 20_000;
+const SHOWN_OF_ONE: usize = 5_000;
+
+/// So many files are searched.
+const SEARCHED: usize = 1_000_000;
 
 /// A file that is read whole, at most so much of it.
 const READ: u64 = 1 << 20;
@@ -95,14 +99,25 @@ pub(super) fn copy(from: &Path, to: &Path) -> Result<(), String> {
     std::fs::set_permissions(to, mode).map_err(|err| failed(to, err))
 }
 
-/// Files and directories below a directory, by their paths.
+/// Files and directories below a directory, by their paths. A report has no room for all that a
+/// program may leave: of one directory and altogether so many are shown.
 pub(super) fn list(directory: &Path) -> Result<BTreeMap<String, Listed>, String> {
+    walked(directory, SHOWN_OF_ONE, SHOWN)
+}
+
+/// The same with other limits.
+fn walked(
+    directory: &Path,
+    of_one: usize,
+    limit: usize,
+) -> Result<BTreeMap<String, Listed>, String> {
     let mut found = BTreeMap::new();
+    let mut length = 0;
     let mut ahead = vec![directory.to_owned()];
     while let Some(next) = ahead.pop() {
         let entries = std::fs::read_dir(&next)
             .map_err(|err| format!("cannot read {}: {err}", next.display()))?;
-        for entry in entries.filter_map(Result::ok) {
+        for entry in entries.filter_map(Result::ok).take(of_one) {
             let Ok(about) = entry.path().symlink_metadata() else {
                 continue;
             };
@@ -120,8 +135,9 @@ pub(super) fn list(directory: &Path) -> Result<BTreeMap<String, Listed>, String>
                 mode: about.mode() & 0o7777,
                 uid: about.uid(),
             };
+            length += path.len();
             found.insert(path, listed);
-            if found.len() >= LISTED {
+            if found.len() >= limit || length >= 16 * limit {
                 return Ok(found);
             }
         }
@@ -140,10 +156,14 @@ pub(super) fn read(path: &str) -> Result<(), String> {
 /// Files that hold a text, and links and names that do, by their paths below a directory.
 pub(super) fn search(directory: &Path, text: &str) -> Result<Vec<String>, String> {
     let mut found = Vec::new();
-    for path in list(directory)?.into_keys() {
+    for path in walked(directory, SEARCHED, SEARCHED)?.into_keys() {
         let named = path.contains(text);
         if named || holds(&directory.join(&path), text.as_bytes()) {
             found.push(path);
+        }
+        // Nobody reads a longer list.
+        if found.len() >= 100 {
+            break;
         }
     }
     Ok(found)

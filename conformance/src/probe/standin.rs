@@ -242,13 +242,58 @@ struct Request {
 fn answer(mut stream: TcpStream, address: Ipv4Addr, services: &Services) -> std::io::Result<()> {
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
     let request = request(&mut stream)?;
-    let (status, body) = answered(&request, address, services);
-    let body = body.to_string();
+    let (status, kind, body) = match role(&request.body, &services.canary) {
+        Some(answer) if request.path == "/" => (200, "text/xml", answer),
+        _ => {
+            let (status, body) = answered(&request, address, services);
+            (status, "application/json", body.to_string())
+        }
+    };
     write!(
         stream,
-        "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+        "HTTP/1.1 {status} X\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
         body.len()
     )
+}
+
+/// What STS answers with to a form that asks for a role.
+fn role(form: &[u8], canary: &str) -> Option<String> {
+    let form = String::from_utf8_lossy(form);
+    let action = form
+        .split('&')
+        .find_map(|field| field.strip_prefix("Action="))
+        .filter(|action| action.starts_with("AssumeRole"))?;
+    let key = key("", canary);
+    let part = |name: &str| key[name].as_str().unwrap_or_default().to_owned();
+    Some(format!(
+        "<{action}Response xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><{action}Result>\
+         <AssumedRoleUser><AssumedRoleId>AROA:conformance</AssumedRoleId>\
+         <Arn>arn:aws:sts::111111111111:assumed-role/conformance/conformance</Arn></AssumedRoleUser>\
+         <Credentials><AccessKeyId>{}</AccessKeyId><SecretAccessKey>{}</SecretAccessKey>\
+         <SessionToken>{}</SessionToken><Expiration>{}</Expiration></Credentials>\
+         </{action}Result></{action}Response>",
+        part("AccessKeyId"),
+        part("SecretAccessKey"),
+        part("Token"),
+        part("Expiration"),
+    ))
+}
+
+/// A service of Confidant's with one credential.
+fn service(name: &str, canary: &str) -> Value {
+    let credential = json!({
+        "id": "conformance",
+        "name": "conformance",
+        "revision": 1,
+        "enabled": true,
+        "credential_keys": ["conformance"],
+        "credential_pairs": {"conformance": canary},
+        "metadata": {},
+    });
+    json!({
+        "id": name, "revision": 1, "enabled": true, "account": null,
+        "credentials": [credential], "blind_credentials": [],
+    })
 }
 
 fn request(stream: &mut TcpStream) -> std::io::Result<Request> {
@@ -303,6 +348,10 @@ fn answered(request: &Request, address: Ipv4Addr, services: &Services) -> (u16, 
         {
             return (200, key(&request.path, &services.canary));
         }
+        if let Some(rest) = request.path.strip_prefix("/v1/services/") {
+            let name = rest.split('?').next().unwrap_or_default();
+            return (200, service(name, &services.canary));
+        }
         return (404, json!({"message": "not found"}));
     }
     let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
@@ -324,6 +373,11 @@ fn answered(request: &Request, address: Ipv4Addr, services: &Services) -> (u16, 
                 json!({"Name": name, "SecretString": secret(name, services)}),
             )
         }
+        // Confidant's own token is made with it; the stand-in reads none.
+        "TrentService.Encrypt" => (
+            200,
+            json!({"CiphertextBlob": "eA==", "KeyId": "conformance"}),
+        ),
         "AmazonSSM.GetParameters" => {
             let names = body["Names"]
                 .as_array()
@@ -395,7 +449,7 @@ pub(super) fn awaited() {
 mod tests {
     use std::collections::HashSet;
 
-    use super::{Asked, asked, end_of, key, question};
+    use super::{Asked, asked, end_of, key, question, role};
 
     fn udp(from: [u8; 4], from_port: u16, to: [u8; 4], to_port: u16, body: &[u8]) -> Vec<u8> {
         let mut packet = vec![0x45, 0, 0, 0, 0, 0, 0, 0, 64, 17, 0, 0];
@@ -433,6 +487,16 @@ mod tests {
             let _ = asked(&packet[..cut], &mut flows);
             let _ = question(&query[..cut.min(query.len())]);
         }
+    }
+
+    #[test]
+    fn a_role_is_given_to_who_asks_for_one() {
+        let given = role(b"Version=2011-06-15&Action=AssumeRole&RoleArn=x", "c").unwrap();
+        assert!(
+            given.contains("<AssumeRoleResult>") && given.contains("<SecretAccessKey>secret-c<")
+        );
+        assert_eq!(role(b"Action=GetCallerIdentity", "c"), None);
+        assert_eq!(role(b"{}", "c"), None);
     }
 
     #[test]
