@@ -175,7 +175,7 @@ pub(super) fn ended_training(
             .map_err(|err| Trouble::Cannot(format!("cannot list a volume: {err}")))?;
     let failure = if files.contains_key("output/failure") {
         let bytes = session.ask(&container, &["read", "/v/0/output/failure"], &[])?;
-        Some(String::from_utf8_lossy(&bytes).into_owned())
+        Some(String::from_utf8_lossy(&bytes).into_owned()).filter(|reason| !reason.is_empty())
     } else {
         None
     };

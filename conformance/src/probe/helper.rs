@@ -145,8 +145,13 @@ fn walked(
     Ok(found)
 }
 
+/// Prints a file; what is not one is empty.
 pub(super) fn read(path: &str) -> Result<(), String> {
     let failed = |err: std::io::Error| format!("cannot read {path}: {err}");
+    // A pipe that a program left would be waited for, and a link leads anywhere.
+    if !std::fs::symlink_metadata(path).map_err(failed)?.is_file() {
+        return Ok(());
+    }
     let file = std::fs::File::open(path).map_err(failed)?;
     let mut bytes = Vec::new();
     file.take(READ).read_to_end(&mut bytes).map_err(failed)?;

@@ -1,7 +1,7 @@
 //! What a platform gives and keeps: identity, secrets, metrics, outcomes, what a job leaves. Each check
 //! has a small image that fails it and nothing else of its family.
 
-use super::{at_length, check_fails, settings};
+use super::{at_length, check_fails, checked, settings};
 
 /// What an image does, its settings and entry point, the checks it is held to, the ones that it fails,
 /// and what is said of it.
@@ -257,5 +257,31 @@ fn what_a_job_leaves_to_the_next_one() {
 fn a_place_in_which_an_image_does_not_start() {
     if at_length() {
         STARTS.iter().for_each(check);
+    }
+}
+
+#[test]
+fn what_settings_fetch_from_elsewhere_a_stand_in_gives() {
+    if !at_length() {
+        return;
+    }
+    let remote = "[confidant]\nurl = \"https://confidant.example.net\"\nauth_key = \"alias/authnz\"\n\
+        from = \"ranking-prod\"\nto = \"confidant-prod\"\n\
+        [credentials.assume_role]\narn = \"arn:aws:iam::123456789012:role/data\"\n\
+        [secrets.all]\nfrom = \"confidant://ranking-prod\"\n\
+        [secrets.picked]\nfrom = \"aws-secretsmanager:app/one?stage=AWSCURRENT#password\"\n\
+        [secrets.parameter]\nfrom = \"aws-ssm:/app/two\"\n\
+        [secrets.path]\nfrom = \"aws-ssm:/app/three/\"\n";
+    let image = format!("{}{remote}", settings("ok", "ok"));
+    let only = [
+        "start.sagemaker-training",
+        "start.kubernetes-*",
+        "train.completes",
+        "identity.one",
+        "secrets.*",
+        "quiet",
+    ];
+    if let Some((wrong, seen)) = checked("remote", &image, &[], "", &only) {
+        assert_eq!(wrong, [""; 0], "{seen}");
     }
 }
