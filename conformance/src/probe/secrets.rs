@@ -37,6 +37,9 @@ pub(super) fn delivered() -> Delivered {
         metrics: metrics(),
         ..Delivered::default()
     };
+    let all = std::fs::read(directory.join("..data/.all.json")).unwrap_or_default();
+    let all: Value = serde_json::from_slice(&all).unwrap_or_default();
+    delivered.names = names(&all);
     for entry in std::fs::read_dir(&directory)
         .into_iter()
         .flatten()
@@ -46,11 +49,6 @@ pub(super) fn delivered() -> Delivered {
         let Ok(bytes) = std::fs::read(entry.path()) else {
             continue;
         };
-        if name == ".all.json" {
-            let all: Value = serde_json::from_slice(&bytes).unwrap_or_default();
-            delivered.names = names(&all);
-            continue;
-        }
         let mode = std::fs::metadata(entry.path()).map_or(0, |about| about.mode() & 0o777);
         delivered.files.insert(name, (mode, hashed(&bytes)));
     }
