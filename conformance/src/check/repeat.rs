@@ -102,9 +102,7 @@ pub(super) fn same_model(subject: &Subject) -> Result<Vec<Seen>> {
         model(subject, PLACE)?,
         model(subject, Place::KubernetesJob)?,
     ) else {
-        return Ok(vec![Seen::skipped(
-            "the training failed: see train.completes",
-        )]);
+        return Ok(vec![Seen::skipped(FAILED)]);
     };
     if one.is_empty() && other.is_empty() {
         return Ok(vec![Seen::skipped(
@@ -210,6 +208,9 @@ pub(super) fn resume(subject: &Subject) -> Result<Vec<Seen>> {
 
 /// A good training on everything that a failed one left.
 pub(super) fn dirty(subject: &Subject) -> Result<Vec<Seen>> {
+    if subject.trained(PLACE)?.ended.code != Some(0) {
+        return Ok(vec![Seen::skipped(FAILED).at(PLACE)]);
+    }
     let failure = subject
         .toml
         .train
@@ -297,9 +298,15 @@ fn kept(trained: &Trained) -> BTreeMap<&str, u64> {
         .collect()
 }
 
+/// What is judged by a second training is not judged where the first one fails by itself.
+const FAILED: &str = "the training failed: see train.completes";
+
 const NOTHING_KEPT: &str = "the training keeps nothing in the cache directory of a warm pool";
 
 pub(super) fn warm_second(subject: &Subject) -> Result<Vec<Seen>> {
+    if subject.trained(PLACE)?.ended.code != Some(0) {
+        return Ok(vec![Seen::skipped(FAILED).at(PLACE)]);
+    }
     let warm = subject.warm()?;
     let first = missing(subject, &warm.first);
     let seen = match &warm.second {
