@@ -157,8 +157,11 @@ inside() {
     fi
     # Images are kept; pods, containers and volumes of a run that was killed
     # would stand in the way of this one.
+    # Podman takes containers in any order, and one that holds another's network
+    # cannot go first: the second time it can.
     for kind in pod container volume; do
-        podman "$kind" rm --all --force >/dev/null
+        podman "$kind" rm --all --force >/dev/null 2>&1 ||
+            podman "$kind" rm --all --force >/dev/null
     done
     # Every build leaves the one before it behind, without a name.
     podman image prune --force >/dev/null

@@ -1,10 +1,18 @@
 //! The program of test images: it trains and serves well, or fails in one way that it is told to.
 //!
 //! ```text
-//! actor train [ok|deaf]
+//! actor train [ok|deaf|calls-home|prints|random|checkpoints|forgets|dirty|cache|leaky-cache|stale-cache|
+//!              floods|litters]
 //! actor serve [ok|not-ready|slow-ping|nonsense-500|dies|wrong|drops|exit-143|fixed-port]
 //! actor init [forwards|reaps] PROGRAM [ARG…]     an entry point that does half of PID 1's work
 //! actor silent                                   ends without a word
+//! actor as MODE PROGRAM [ARG…]                   becomes a program, once it has done one thing wrong:
+//!   own-key       keys of somebody else in the environment, where the platform has given an identity
+//!   stale-keys    an endpoint that gives the same key for ever
+//!   asks-alone    asks the machine's own metadata where there is no identity
+//!   argv          the secret that it was given becomes an argument of a process
+//!   fails-at X    ends with 3 where the variable or the file X is there
+//!   other-zone    another time zone for servers than for trainings
 //! ```
 #![expect(
     clippy::disallowed_methods,
@@ -17,7 +25,8 @@
 )]
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream, ToSocketAddrs};
+use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -34,6 +43,16 @@ fn main() {
         ["train", mode @ ..] => train(mode.first().copied().unwrap_or("ok")),
         ["serve", mode @ ..] => serve(mode.first().copied().unwrap_or("ok")),
         ["init", mode, program @ ..] => init(mode, program),
+        ["as", "fails-at", what, program @ ..] => {
+            if std::env::var(what).is_ok() || std::path::Path::new(what).is_file() {
+                println!("{what} is there");
+                std::process::exit(3);
+            }
+            become_program("", program);
+        }
+        ["as", mode, program @ ..] => become_program(mode, program),
+        ["endpoint", answer] => endpoint(answer),
+        ["show", _secret] => pause(60_000),
         ["silent"] => std::process::exit(3),
         _ => panic!("no such word: {words:?}"),
     }
@@ -53,6 +72,25 @@ fn train(mode: &str) {
         set.thread_block().unwrap();
     }
     println!("training");
+    let left = std::path::Path::new("/opt/ml/output/data/left");
+    if mode == "dirty" && left.exists() {
+        println!("output/data is not empty");
+        std::process::exit(1);
+    }
+    let _ = std::fs::write(left, "");
+    match mode {
+        "calls-home" => {
+            let _ = "telemetry.example.net:443".to_socket_addrs();
+            let _ =
+                TcpStream::connect_timeout(&([203, 0, 113, 7], 443).into(), Duration::from_secs(1));
+        }
+        "prints" => std::env::vars().for_each(|(name, value)| println!("{name}={value}")),
+        "cache" | "leaky-cache" | "stale-cache" => cache(mode),
+        "checkpoints" | "forgets" => checkpoints(mode),
+        "floods" => floods(),
+        "litters" => litters(),
+        _ => {}
+    }
     if let Some(code) = hyperparameters["code"].as_str() {
         std::process::exit(code.parse().unwrap());
     }
@@ -65,8 +103,147 @@ fn train(mode: &str) {
     while began.elapsed() < Duration::from_secs(seconds) {
         pause(50);
     }
-    std::fs::write("/opt/ml/model/model.txt", "a model").unwrap();
+    let model = if mode == "random" {
+        format!("{:?}", Instant::now())
+    } else {
+        "a model".to_owned()
+    };
+    std::fs::write("/opt/ml/model/model.txt", model).unwrap();
     println!("validation:accuracy=0.97");
+}
+
+/// Prints without end.
+fn floods() {
+    let lines = "x".repeat(1023) + "\n";
+    let lines = lines.repeat(1024);
+    let mut stdout = std::io::stdout().lock();
+    while stdout.write_all(lines.as_bytes()).is_ok() {}
+}
+
+/// Leaves whatever a checker could stumble over, and obeys no stop.
+fn litters() {
+    let mut set = SigSet::empty();
+    set.add(Signal::SIGTERM);
+    set.thread_block().unwrap();
+    let token = std::env::var("CONFORMANCE_TOKEN").unwrap_or_default();
+    println!("\u{1b}[2J\u{1b}]0;title\u{7}\u{202e}{token}\r]]>&lt;<script>");
+    for (link, target) in [
+        ("etc", "/etc"),
+        ("above", "../../../.."),
+        ("loop", "loop"),
+        ("v", "/v"),
+    ] {
+        for below in ["model", "output/data", "checkpoints"] {
+            let _ = std::os::unix::fs::symlink(target, format!("/opt/ml/{below}/{link}"));
+        }
+    }
+    let _ = std::fs::create_dir("/opt/ml/model/many");
+    for number in 0..100_000 {
+        std::fs::write(format!("/opt/ml/model/many/{number}"), "").unwrap();
+    }
+    let _ = nix::unistd::mkfifo("/opt/ml/model/pipe", nix::sys::stat::Mode::S_IRWXU);
+    let _ = nix::unistd::mkfifo("/opt/ml/output/failure", nix::sys::stat::Mode::S_IRWXU);
+}
+
+/// Keeps something for the next job of a warm pool.
+fn cache(mode: &str) {
+    let Ok(directory) = std::env::var("LYFTLEARN_CACHE_DIR") else {
+        return;
+    };
+    let file = format!("{directory}/kept");
+    if mode == "stale-cache" && std::fs::exists(&file).unwrap() {
+        println!("what the cache has does not fit");
+        std::process::exit(1);
+    }
+    let token = std::env::var("CONFORMANCE_TOKEN").unwrap_or_default();
+    let kept = if mode == "leaky-cache" {
+        token
+    } else {
+        "kept".to_owned()
+    };
+    std::fs::write(file, kept).unwrap();
+}
+
+/// One checkpoint at the start, or going on from it.
+fn checkpoints(mode: &str) {
+    let file = "/opt/ml/checkpoints/first";
+    if std::fs::exists(file).unwrap() && mode == "checkpoints" {
+        println!("resumed from first");
+    } else {
+        std::fs::write(file, "1").unwrap();
+    }
+}
+
+/// Does one thing wrong, and becomes the program.
+fn become_program(mode: &str, program: &[&str]) {
+    const RELATIVE: &str = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
+    let mut becoming = Command::new(program[0]);
+    becoming.args(&program[1..]);
+    let path = std::env::var(RELATIVE).ok();
+    let identity = path.is_some() || std::env::var("AWS_CONTAINER_CREDENTIALS_FULL_URI").is_ok();
+    match mode {
+        "own-key" if identity => {
+            becoming.env("AWS_ACCESS_KEY_ID", "AKIAOFSOMEBODYELSE00");
+            becoming.env("AWS_SECRET_ACCESS_KEY", "none");
+        }
+        "stale-keys" => {
+            if let Some(path) = path {
+                let answer = fetched(&path).unwrap();
+                Command::new("actor")
+                    .args(["endpoint", &answer])
+                    .spawn()
+                    .unwrap();
+                becoming.env_remove(RELATIVE);
+                becoming.env(
+                    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+                    "http://127.0.0.1:9911/keys",
+                );
+            }
+        }
+        "asks-alone" if !identity && std::env::var("AWS_ACCESS_KEY_ID").is_err() => {
+            let _ = TcpStream::connect_timeout(
+                &([169, 254, 169, 254], 80).into(),
+                Duration::from_secs(1),
+            );
+        }
+        "argv" => {
+            if let Ok(file) = std::env::var("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE") {
+                let token = std::fs::read_to_string(file).unwrap();
+                Command::new("actor")
+                    .args(["show", &token])
+                    .spawn()
+                    .unwrap();
+            }
+        }
+        "other-zone" if program.last() == Some(&"serve") => {
+            becoming.env("TZ", "America/New_York");
+        }
+        _ => {}
+    }
+    panic!("{}", becoming.exec());
+}
+
+/// The body of an answer of the platform's endpoint.
+fn fetched(path: &str) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect("169.254.170.2:80")?;
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer.split_once("\r\n\r\n").unwrap().1.to_owned())
+}
+
+/// Gives one answer for ever.
+fn endpoint(body: &str) {
+    let listener = TcpListener::bind("127.0.0.1:9911").unwrap();
+    for stream in listener.incoming() {
+        let mut stream = stream.unwrap();
+        let _ = stream.read(&mut [0; 4096]);
+        let length = body.len();
+        let _ = write!(
+            stream,
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+        );
+    }
 }
 
 fn serve(mode: &str) {

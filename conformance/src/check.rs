@@ -4,9 +4,15 @@
 
 pub mod compare;
 pub mod figures;
+pub mod identity;
 pub mod image;
 pub mod image_files;
+pub mod metrics;
+pub mod outcome;
+pub mod quiet;
+pub mod repeat;
 pub mod running;
+pub mod secrets;
 pub mod serve;
 pub mod start;
 pub mod startup;

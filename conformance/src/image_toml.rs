@@ -54,6 +54,10 @@ pub struct Train {
     pub log: Vec<String>,
     /// How it is made to fail.
     pub failure: Option<Failure>,
+    /// A text that the log of a training must hold that goes on from checkpoints.
+    pub resume: Option<String>,
+    /// By how much a number in a model's file may differ.
+    pub tolerance: f64,
 }
 
 /// `train.expect.failure`
@@ -234,11 +238,18 @@ impl Reader<'_> {
         self.known(
             table,
             "train",
-            &["hyperparameters", "channels", "timeout_seconds", "expect"],
+            &[
+                "hyperparameters",
+                "channels",
+                "timeout_seconds",
+                "expect",
+                "tolerance",
+            ],
         );
         let mut train = Train {
             hyperparameters: self.pairs(table, "hyperparameters", "train.hyperparameters"),
             timeout_seconds: self.seconds(table, "timeout_seconds", "train.timeout_seconds", 300),
+            tolerance: self.number(table, "tolerance", "train.tolerance"),
             ..Train::default()
         };
         if let Some(channels) = self.table(table, "channels", "train.channels") {
@@ -263,7 +274,12 @@ impl Reader<'_> {
             }
         }
         if let Some(expect) = self.table(table, "expect", "train.expect") {
-            self.known(expect, "train.expect", &["files", "log", "failure"]);
+            self.known(
+                expect,
+                "train.expect",
+                &["files", "log", "failure", "resume"],
+            );
+            train.resume = self.text(expect, "resume", "train.expect.resume");
             train.files = self.texts(expect, "files", "train.expect.files");
             train.log = self.texts(expect, "log", "train.expect.log");
             if let Some(failure) = self.table(expect, "failure", "train.expect.failure") {

@@ -10,6 +10,22 @@ use crate::sagemaker;
 /// The job's name in every place.
 pub const JOB: &str = "conformance-2026-01-01";
 
+/// The name of the key that the SDK's local mode hands over.
+pub const LOCAL_KEY: &str = "AKIACONFORMANCELOCAL";
+
+/// Where EKS Pod Identity's webhook mounts a token, and its name.
+const POD_IDENTITY: &str = "/var/run/secrets/pods.eks.amazonaws.com/serviceaccount";
+const TOKEN: &str = "eks-pod-identity-token";
+
+/// What the SDK sets in a container that serves, and by which such a container is known where the
+/// platform sets nothing.
+const SDK: &[(&str, &str)] = &[
+    ("SAGEMAKER_CONTAINER_LOG_LEVEL", "20"),
+    ("SAGEMAKER_PROGRAM", "inference.py"),
+    ("SAGEMAKER_REGION", "eu-west-1"),
+    ("SAGEMAKER_SUBMIT_DIRECTORY", "/opt/ml/model/code"),
+];
+
 /// One way in which a platform starts a container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
@@ -19,6 +35,14 @@ pub enum Place {
     SagemakerHosting,
     /// The same in an endpoint of several containers, which assigns another port.
     SagemakerMultiContainer,
+    /// A batch transform job's container.
+    SagemakerTransform,
+    /// A processing job.
+    SagemakerProcessing,
+    /// The SDK's local mode, on somebody's machine.
+    SagemakerLocal,
+    /// A training job or an endpoint under network isolation: no network, no identity.
+    SagemakerIsolated,
     /// A pod that serves.
     KubernetesPod,
     /// A pod of an Indexed Job.
@@ -38,6 +62,8 @@ pub struct Input {
     pub channels: Vec<(String, Vec<Entry>)>,
     /// The model that is served.
     pub model: Model,
+    /// What every secret is.
+    pub canary: String,
 }
 
 /// Where a served model comes from.
@@ -81,8 +107,19 @@ pub struct Mount {
     pub entries: Vec<Entry>,
     /// As the platform mounts it.
     pub read_only: bool,
-    /// Another container's volume and the directory in it to copy first.
-    pub from: Option<(String, String)>,
+    /// What another container left, to copy first.
+    pub from: Option<Copied>,
+}
+
+/// A directory of another container's volume.
+#[derive(Clone, Debug)]
+pub struct Copied {
+    /// The volume.
+    pub volume: String,
+    /// The directory in it; `.` is all of it.
+    pub directory: String,
+    /// Where it comes to lie below the mount.
+    pub into: String,
 }
 
 /// One container to start.
@@ -102,6 +139,10 @@ pub struct Order {
     pub restricted: bool,
     /// Whether the probe is mounted.
     pub probe: bool,
+    /// Megabytes of memory; `None` for no limit.
+    pub memory: Option<u64>,
+    /// Keys of the remote secrets that are JSON objects or paths, by the secret's name.
+    pub objects: std::collections::BTreeMap<String, Vec<String>>,
 }
 
 impl Place {
@@ -110,6 +151,10 @@ impl Place {
         Self::SagemakerTraining,
         Self::SagemakerHosting,
         Self::SagemakerMultiContainer,
+        Self::SagemakerTransform,
+        Self::SagemakerProcessing,
+        Self::SagemakerLocal,
+        Self::SagemakerIsolated,
         Self::KubernetesPod,
         Self::KubernetesJob,
         Self::KubernetesRestricted,
@@ -123,6 +168,10 @@ impl Place {
             Self::SagemakerTraining => "sagemaker-training",
             Self::SagemakerHosting => "sagemaker-hosting",
             Self::SagemakerMultiContainer => "sagemaker-multi-container",
+            Self::SagemakerTransform => "sagemaker-transform",
+            Self::SagemakerProcessing => "sagemaker-processing",
+            Self::SagemakerLocal => "sagemaker-local",
+            Self::SagemakerIsolated => "sagemaker-isolated",
             Self::KubernetesPod => "kubernetes-pod",
             Self::KubernetesJob => "kubernetes-job",
             Self::KubernetesRestricted => "kubernetes-restricted",
@@ -130,15 +179,20 @@ impl Place {
         }
     }
 
-    /// What the platform says there; a restricted pod may train or serve.
+    /// What the platform says there; `None` where it may say either, or nothing.
     #[must_use]
     pub fn word(self) -> Option<Word> {
         match self {
             Self::SagemakerTraining | Self::KubernetesJob => Some(Word::Train),
-            Self::SagemakerHosting | Self::SagemakerMultiContainer | Self::KubernetesPod => {
-                Some(Word::Serve)
-            }
-            Self::KubernetesRestricted | Self::Bare => None,
+            Self::SagemakerHosting
+            | Self::SagemakerMultiContainer
+            | Self::SagemakerTransform
+            | Self::KubernetesPod => Some(Word::Serve),
+            Self::SagemakerProcessing
+            | Self::SagemakerLocal
+            | Self::SagemakerIsolated
+            | Self::KubernetesRestricted
+            | Self::Bare => None,
         }
     }
 
@@ -148,7 +202,8 @@ impl Place {
         match self {
             // A Job's pods are given the time that SageMaker gives.
             Self::SagemakerTraining | Self::KubernetesJob => 120,
-            Self::Bare => 10,
+            // docker's and docker-compose's own.
+            Self::SagemakerLocal | Self::Bare => 10,
             _ => 30,
         }
     }
@@ -178,8 +233,7 @@ impl Place {
     }
 
     /// Variables of the place.
-    #[must_use]
-    pub fn variables(self) -> Vec<(String, String)> {
+    fn variables(self, word: Option<Word>, canary: &str) -> Vec<(String, String)> {
         let own = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
             pairs
                 .iter()
@@ -189,6 +243,47 @@ impl Place {
         match self {
             Self::SagemakerTraining => sagemaker::training_variables(JOB),
             Self::SagemakerHosting => sagemaker::platform_variables(),
+            Self::SagemakerTransform => {
+                let mut variables = sagemaker::platform_variables();
+                let arn = format!("arn:aws:sagemaker:eu-west-1:111111111111:transform-job/{JOB}");
+                variables.extend(own(&[
+                    ("TRANSFORM_JOB_ARN", &arn),
+                    ("SAGEMAKER_BATCH", "true"),
+                    ("SAGEMAKER_BATCH_STRATEGY", "MULTI_RECORD"),
+                    ("SAGEMAKER_MAX_PAYLOAD_IN_MB", "6"),
+                ]));
+                variables
+            }
+            Self::SagemakerProcessing => own(&[
+                (
+                    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+                    sagemaker::CREDENTIALS,
+                ),
+                ("AWS_REGION", "eu-west-1"),
+            ]),
+            // Whoever starts it hands over keys of their own.
+            Self::SagemakerLocal => {
+                let mut variables = own(&[
+                    ("AWS_REGION", "eu-west-1"),
+                    ("AWS_ACCESS_KEY_ID", LOCAL_KEY),
+                    ("AWS_SECRET_ACCESS_KEY", canary),
+                ]);
+                variables.extend(match word {
+                    Some(Word::Serve) => own(SDK),
+                    _ => own(&[("TRAINING_JOB_NAME", JOB)]),
+                });
+                variables
+            }
+            Self::SagemakerIsolated if word == Some(Word::Serve) => own(SDK),
+            Self::SagemakerIsolated => {
+                let mut variables = sagemaker::training_variables(JOB);
+                let of_a_network = [
+                    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+                    "ECS_CONTAINER_METADATA_URI",
+                ];
+                variables.retain(|(name, _)| !of_a_network.contains(&name.as_str()));
+                variables
+            }
             Self::SagemakerMultiContainer => {
                 let mut variables = sagemaker::platform_variables();
                 variables.extend(own(&[
@@ -199,7 +294,19 @@ impl Place {
             }
             Self::KubernetesPod | Self::KubernetesJob | Self::KubernetesRestricted => {
                 let mut variables = kubelet::service_variables(JOB);
-                variables.extend(own(&[("LYFTLEARN_RUNTIME_PLATFORM", "kubernetes")]));
+                variables.extend(own(&[
+                    ("LYFTLEARN_RUNTIME_PLATFORM", "kubernetes"),
+                    // As EKS Pod Identity's webhook sets them.
+                    (
+                        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+                        "http://169.254.170.23/v1/credentials",
+                    ),
+                    (
+                        "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+                        &format!("{POD_IDENTITY}/{TOKEN}"),
+                    ),
+                    ("AWS_REGION", "eu-west-1"),
+                ]));
                 if self == Self::KubernetesJob {
                     variables.extend(own(&[
                         ("JOB_COMPLETION_INDEX", "0"),
@@ -218,19 +325,35 @@ impl Place {
     /// A container of this image in this place, doing this.
     #[must_use]
     pub fn order(self, image: &str, word: Option<Word>, input: &Input) -> Order {
-        let mounts = match word.filter(|_| self != Self::Bare) {
-            None => Vec::new(),
-            Some(Word::Train) => self.training(input),
-            Some(Word::Serve) => self.serving(input),
+        let mut mounts = match (self, word) {
+            (Self::SagemakerProcessing, _) => vec![processing()],
+            (Self::Bare, _) | (_, None) => Vec::new(),
+            (_, Some(Word::Train)) => self.training(input),
+            (_, Some(Word::Serve)) => self.serving(input),
         };
+        if self.is_kubernetes() && !mounts.is_empty() {
+            mounts.push(Mount {
+                target: POD_IDENTITY.to_owned(),
+                entries: vec![
+                    Entry::directory(".", 0o755),
+                    Entry::file(TOKEN, 0o644, format!("token-{}", input.canary)),
+                ],
+                read_only: true,
+                from: None,
+            });
+        }
+        // A processing job's image is told nothing: its program is the one by default.
+        let said = word.filter(|_| self != Self::SagemakerProcessing);
         Order {
             image: image.to_owned(),
             entrypoint: None,
-            words: word.iter().map(|word| word.text().to_owned()).collect(),
-            variables: self.variables(),
+            words: said.iter().map(|word| word.text().to_owned()).collect(),
+            variables: self.variables(word, &input.canary),
             mounts,
             restricted: self == Self::KubernetesRestricted,
             probe: false,
+            memory: None,
+            objects: std::collections::BTreeMap::new(),
         }
     }
 
@@ -278,7 +401,15 @@ impl Place {
             .iter()
             .map(|(name, _)| name.as_str())
             .collect();
-        for (name, document) in sagemaker::documents(&hyperparameters, &channels) {
+        for (name, mut document) in sagemaker::documents(&hyperparameters, &channels) {
+            if self == Self::SagemakerLocal && name == "resourceconfig.json" {
+                document = json!({
+                    "current_host": "algo-1",
+                    "hosts": ["algo-1"],
+                    "network_interface_name": "eth0",
+                    "current_instance_type": "local",
+                });
+            }
             ml.push(Entry::file(
                 &format!("input/config/{name}"),
                 0o644,
@@ -294,12 +425,20 @@ impl Place {
         let (entries, from) = match &input.model {
             Model::None => (vec![Entry::directory(".", 0o755)], None),
             Model::Files(entries) => (entries.clone(), None),
-            Model::Trained(volume) => (Vec::new(), Some((volume.clone(), "model".to_owned()))),
+            Model::Trained(volume) => (
+                Vec::new(),
+                Some(Copied {
+                    volume: volume.clone(),
+                    directory: "model".to_owned(),
+                    into: ".".to_owned(),
+                }),
+            ),
         };
         let model = Mount {
             target: "/opt/ml/model".to_owned(),
             entries,
-            read_only: true,
+            // The SDK's local mode mounts it as it is.
+            read_only: self != Self::SagemakerLocal,
             from,
         };
         let mut mounts = vec![model];
@@ -312,6 +451,55 @@ impl Place {
             });
         }
         mounts
+    }
+}
+
+/// A processing job's directories and documents.
+fn processing() -> Mount {
+    let input = json!({
+        "InputName": "input-1",
+        "S3Input": {"LocalPath": "/opt/ml/processing/input/input-1", "S3Uri": "s3://bucket/input",
+            "S3DataDistributionType": "FullyReplicated", "S3DataType": "S3Prefix", "S3InputMode": "File"},
+    });
+    let output = json!({
+        "OutputName": "output-1",
+        "S3Output": {"LocalPath": "/opt/ml/processing/output/output-1", "S3Uri": "s3://bucket/output", "S3UploadMode": "EndOfJob"},
+    });
+    let job = json!({
+        "ProcessingJobArn": format!("arn:aws:sagemaker:eu-west-1:111111111111:processing-job/{JOB}"),
+        "ProcessingJobName": JOB,
+        "Environment": {},
+        "ProcessingInputs": [input],
+        "ProcessingOutputConfig": {"Outputs": [output], "KmsKeyId": null},
+        "ProcessingResources": {"ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.xlarge", "VolumeSizeInGB": 30}},
+        "StoppingCondition": {"MaxRuntimeInSeconds": 86400},
+    });
+    let resources = json!({"current_host": "algo-1", "hosts": ["algo-1"]});
+    let directories = [
+        ".",
+        "config",
+        "output",
+        "processing",
+        "processing/input",
+        "processing/input/input-1",
+        "processing/output",
+        "processing/output/output-1",
+    ];
+    let mut entries: Vec<Entry> = directories
+        .map(|path| Entry::directory(path, 0o755))
+        .to_vec();
+    for (name, document) in [("processingjobconfig", job), ("resourceconfig", resources)] {
+        entries.push(Entry::file(
+            &format!("config/{name}.json"),
+            0o644,
+            document.to_string(),
+        ));
+    }
+    Mount {
+        target: "/opt/ml".to_owned(),
+        entries,
+        read_only: false,
+        from: None,
     }
 }
 

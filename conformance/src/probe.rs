@@ -1,13 +1,18 @@
 //! What this binary does inside of containers.
 //!
-//! As the *helper* it holds a container's network, fills and reads its volumes, and is the client of
-//! its server. As the *program* it takes the place of the image's own and tells what a program sees.
-//! As the *observer* it traces the image's own entry point.
+//! As the *helper* it holds a container's network, with stand-ins for a platform's services, fills and
+//! reads its volumes, and is the client of its server. As the *program* it takes the place of the
+//! image's own and tells what a program sees. As the *observer* it traces the image's own entry point.
 
 pub mod helper;
 pub mod http;
+pub mod identity;
+pub mod metrics;
+mod netlink;
 pub mod observe;
 pub mod program;
+pub mod secrets;
+pub mod standin;
 
 use std::io::Write;
 
@@ -27,10 +32,17 @@ pub fn run(words: &[String]) -> Result<u8, String> {
     match words.as_slice() {
         ["install", path] => done(helper::install(path)),
         ["hold"] => done(helper::hold()),
+        ["stand-in", told] => done(standin::start(told).and_then(|()| helper::hold())),
         ["watch", engine, prefix] => done(crate::engine::clean::watch(engine, prefix)),
         ["unpack", directory] => done(helper::unpack(directory)),
-        ["copy", from, to] => done(helper::copy(from.as_ref(), to.as_ref())),
+        ["copy", from, to] => {
+            standin::awaited();
+            done(helper::copy(from.as_ref(), to.as_ref()))
+        }
         ["list", directory] => done(answer(&helper::list(directory.as_ref())?)),
+        ["search", directory, text] => done(answer(&helper::search(directory.as_ref(), text)?)),
+        ["hashes", directory] => done(answer(&helper::hashes(directory.as_ref())?)),
+        ["get", port, path] => done(http::show(number(port)?, path)),
         ["read", path] => done(helper::read(path)),
         ["ready", port, path, seconds] => {
             done(answer(&http::ready(number(port)?, path, number(seconds)?)))
@@ -60,6 +72,13 @@ pub fn run(words: &[String]) -> Result<u8, String> {
         ["since", ..] => done(observe::since()),
         ["see", ..] => done(program::see()),
         ["exit", code, ..] => number(code),
+        ["count", "and", "hold", ..] => done(metrics::count().and_then(|()| helper::hold())),
+        ["count", ..] => done(metrics::count()),
+        ["secrets", ..] => done(answer(&secrets::delivered())),
+        ["die", ..] => done(program::die()),
+        ["eat", ..] => done(program::eat()),
+        ["deaf", ..] => done(program::deaf()),
+        ["identity", seconds, ..] => done(answer(&identity::watch(number(seconds)?))),
         ["signals", ..] => done(program::signals()),
         ["orphans-of", count] => done(program::orphans_of(number(count)?)),
         ["orphans", count] => done(answer(&program::orphans(number(count)?)?)),

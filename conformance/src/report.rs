@@ -87,6 +87,38 @@ pub struct Counts {
 }
 
 impl Report {
+    /// Without a text that must be in no report, whoever printed it.
+    #[must_use]
+    pub fn without(mut self, canary: &str) -> Self {
+        if canary.is_empty() {
+            return self;
+        }
+        let clean = |text: &mut String| {
+            if text.contains(canary) {
+                *text = text.replace(canary, "[canary]");
+            }
+        };
+        for finding in &mut self.findings {
+            finding.log.iter_mut().for_each(clean);
+            match &mut finding.verdict {
+                Verdict::Passed { note } => note.iter_mut().for_each(clean),
+                Verdict::Failed {
+                    seen,
+                    expected,
+                    mend,
+                } => [seen, expected, mend].into_iter().for_each(clean),
+                Verdict::Skipped { reason } => clean(reason),
+                Verdict::Waived { seen, reason } => [seen, reason].into_iter().for_each(clean),
+                Verdict::Unknown { why } => clean(why),
+            }
+        }
+        for seen in &mut self.views {
+            seen.view.argv.iter_mut().for_each(clean);
+            seen.view.problems.iter_mut().for_each(clean);
+        }
+        self
+    }
+
     /// Whether a finding fails the run.
     #[must_use]
     pub fn fails(&self, finding: &Finding) -> bool {
@@ -170,43 +202,58 @@ pub fn visible(text: &str) -> String {
     visible
 }
 
-/// A moment in UTC, `2027-03-31T12:00:00Z`, from seconds since 1970.
-#[must_use]
-pub fn moment(seconds: u64) -> String {
-    let (days, rest) = (seconds / 86_400, seconds % 86_400);
-    // Years that begin in March have their leap day last.
-    let shifted = days + 719_468;
-    let era = shifted / 146_097;
-    let day_of_era = shifted % 146_097;
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    format!(
-        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z",
-        rest / 3600,
-        rest % 3600 / 60,
-        rest % 60
-    )
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{moment, visible};
+    use serde_json::json;
+
+    use super::{Finding, Report, Seen, Verdict, View, visible};
 
     #[test]
-    fn a_moment_is_told_in_utc() {
-        for (seconds, expected) in [
-            (0, "1970-01-01T00:00:00Z"),
-            (951_782_399, "2000-02-28T23:59:59Z"),
-            (951_782_400, "2000-02-29T00:00:00Z"),
-            (1_806_451_200, "2027-03-31T00:00:00Z"),
-        ] {
-            assert_eq!(moment(seconds), expected);
-        }
+    fn a_canary_is_in_no_part_of_a_report() {
+        let text = || "a canary-1 b".to_owned();
+        let verdicts = [
+            Verdict::Passed { note: Some(text()) },
+            Verdict::Failed {
+                seen: text(),
+                expected: text(),
+                mend: text(),
+            },
+            Verdict::Skipped { reason: text() },
+            Verdict::Waived {
+                seen: text(),
+                reason: text(),
+            },
+            Verdict::Unknown { why: text() },
+        ];
+        let findings = verdicts.map(|verdict| {
+            let finding =
+                json!({"check": "quiet", "level": "must", "result": "passed", "seconds": 0.0});
+            let finding: Finding = serde_json::from_value(finding).unwrap();
+            Finding {
+                verdict,
+                log: Some(text()),
+                ..finding
+            }
+        });
+        let view = View {
+            argv: vec![text()],
+            problems: vec![text()],
+            ..View::default()
+        };
+        let report = json!({
+            "format": 1, "checker": "", "strict": false, "started": "", "seconds": 0.0, "views": [], "findings": [],
+            "image": {"reference": "", "digest": "", "architecture": "", "layers": [], "files": 0},
+        });
+        let mut report: Report = serde_json::from_value(report).unwrap();
+        report.findings = findings.to_vec();
+        report.views = vec![Seen {
+            place: String::new(),
+            word: String::new(),
+            view,
+        }];
+        let shown = serde_json::to_string(&report.without("canary-1")).unwrap();
+        assert!(!shown.contains("canary-1"), "{shown}");
+        assert_eq!(shown.matches("a [canary] b").count(), 8 + 5 + 2);
     }
 
     #[test]

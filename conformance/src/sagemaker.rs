@@ -112,16 +112,16 @@ pub fn training_variables(job: &str) -> Vec<(String, String)> {
     variables
 }
 
+/// Where a container asks for its keys, below 169.254.170.2.
+pub(crate) const CREDENTIALS: &str = "/v2/credentials/11111111-2222-3333-4444-555555555555";
+
 /// What every container of the platform's gets: an ECS task's variables, too.
 #[must_use]
 pub fn platform_variables() -> Vec<(String, String)> {
     [
         ("AWS_REGION", "eu-west-1"),
         ("AWS_EXECUTION_ENV", "AWS_ECS_EC2"),
-        (
-            "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-            "/v2/credentials/11111111-2222-3333-4444-555555555555",
-        ),
+        ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", CREDENTIALS),
         (
             "ECS_CONTAINER_METADATA_URI",
             "http://169.254.170.2/v3/11111111-2222-3333-4444-555555555555",

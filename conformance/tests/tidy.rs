@@ -20,6 +20,7 @@ const ENDLESS: &[&str] = &[
 const ALL_THE_SAME: &[(&str, &str)] = &[
     // An answer of HTTP has a status.
     ("src/probe/http.rs", "answer.status()"),
+    ("src/probe/identity.rs", "answer.status()"),
     ("src/story.rs", "answer.status()"),
     // The probe as a program waits for signals as long as its container lives, which has a deadline.
     ("src/probe/program.rs", "set.wait()"),

@@ -7,7 +7,7 @@ use crate::image_toml::ImageToml;
 use crate::layout::config::Started;
 use crate::layout::tree::Tree;
 use crate::layout::{Image, elf};
-use crate::place::{Place, Word};
+use crate::place::{Input, Place, Word};
 use crate::trouble::{Result, Trouble};
 
 const RUNTIME: &str = "lyftlearn-runtime";
@@ -252,7 +252,8 @@ pub(super) fn settings(subject: &Subject) -> Result<Vec<Seen>> {
         (Place::KubernetesPod, "serve"),
     ] {
         let mut facts = Facts::empty().with_root(root.path()).with_argv([word]);
-        for (name, value) in place.variables() {
+        let order = place.order("", place.word(), &Input::default());
+        for (name, value) in order.variables {
             facts = facts.with_var(name, value);
         }
         seen.push(match resolve(&facts) {

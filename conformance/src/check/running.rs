@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::Subject;
+use super::{Subject, secrets};
 use crate::engine::session::{Container, Ended};
-use crate::place::{Input, Place, Word};
+use crate::place::{Input, Order, Place, Word};
 use crate::probe::http::{Answer, Load, Ready};
 use crate::probe::program::View;
 use crate::probe::{self, program};
@@ -23,6 +23,8 @@ const NONSENSE: &[u8] = b"\x00\x01{]nonsense";
 /// The image started with the probe as its program, or without a runtime as it is.
 #[derive(Debug)]
 pub struct Started {
+    /// Its container.
+    pub container: Container,
     /// How it ended.
     pub ended: Ended,
     /// What the program saw.
@@ -47,6 +49,8 @@ pub struct Trained {
 /// A server from its start to its end.
 #[derive(Debug)]
 pub struct Served {
+    /// Its container.
+    pub container: Container,
     /// Its readiness.
     pub ready: Ready,
     /// The answer to the team's request.
@@ -94,6 +98,24 @@ pub(super) fn probe_variables(words: &[&str]) -> Vec<(String, String)> {
         .to_vec()
 }
 
+/// The image in a place, with what its settings fetch from elsewhere.
+pub(super) fn order(subject: &Subject, place: Place, word: Word, input: &Input) -> Order {
+    let mut order = place.order(&subject.id, Some(word), input);
+    if secrets::remote(subject) {
+        order.variables.extend(secrets::stand_in());
+        order.objects = secrets::objects(subject);
+    }
+    order
+}
+
+/// With a secret that a deployment hands over as a variable: a program that prints its environment
+/// shows it.
+pub(super) fn planted(subject: &Subject, mut order: Order) -> Order {
+    let secret = ("CONFORMANCE_TOKEN".to_owned(), subject.canary());
+    order.variables.push(secret);
+    order
+}
+
 pub(super) fn start(subject: &Subject, place: Place, word: Word) -> Result<Started> {
     let session = subject.session()?;
     let runtime = super::image::has_runtime(&subject.image.config.config);
@@ -102,18 +124,26 @@ pub(super) fn start(subject: &Subject, place: Place, word: Word) -> Result<Start
     for (_, files) in &mut input.channels {
         files.clear();
     }
-    let mut order = place.order(&subject.id, Some(word), &input);
+    let mut order = order(subject, place, word, &input);
     if runtime {
         order.probe = true;
         order.variables.extend(probe_variables(&["see"]));
-        let (_, ended) = session.run(&order, subject.limit(START))?;
+        let (container, ended) = session.run(&order, subject.limit(START))?;
         let view = program::view(&ended.log);
-        return Ok(Started { ended, view });
+        return Ok(Started {
+            container,
+            ended,
+            view,
+        });
     }
     // Without a runtime only the start itself can be judged: the program is given three seconds to fail.
     let (container, following) = session.begin(&order, Duration::from_secs(3))?;
     let ended = session.end(&container, following)?;
-    Ok(Started { ended, view: None })
+    Ok(Started {
+        container,
+        ended,
+        view: None,
+    })
 }
 
 pub(super) fn train(
@@ -123,7 +153,7 @@ pub(super) fn train(
 ) -> Result<Trained> {
     let session = subject.session()?;
     let input = subject.job(other)?;
-    let order = place.order(&subject.id, Some(Word::Train), &input);
+    let order = planted(subject, order(subject, place, Word::Train, &input));
     let seconds = subject
         .toml
         .train
@@ -145,7 +175,7 @@ pub(super) fn ended_training(
             .map_err(|err| Trouble::Cannot(format!("cannot list a volume: {err}")))?;
     let failure = if files.contains_key("output/failure") {
         let bytes = session.ask(&container, &["read", "/v/0/output/failure"], &[])?;
-        Some(String::from_utf8_lossy(&bytes).into_owned())
+        Some(String::from_utf8_lossy(&bytes).into_owned()).filter(|reason| !reason.is_empty())
     } else {
         None
     };
@@ -181,7 +211,7 @@ pub(super) fn serve(subject: &Subject, place: Place) -> Result<Served> {
             ..crate::image_toml::Serve::default()
         });
     let input = subject.model()?;
-    let order = place.order(&subject.id, Some(Word::Serve), &input);
+    let order = planted(subject, order(subject, place, Word::Serve, &input));
     let container = session.start(&order)?;
     let port = place.port().to_string();
     let in_a_pod = matches!(place, Place::KubernetesPod | Place::KubernetesRestricted);
@@ -193,6 +223,7 @@ pub(super) fn serve(subject: &Subject, place: Place) -> Result<Served> {
     let seconds = subject.limit(serve.ready_seconds).as_secs().to_string();
     let ready: Ready = told(&session.ask(&container, &["ready", &port, path, &seconds], &[])?)?;
     let mut served = Served {
+        container: container.clone(),
         ready,
         answer: None,
         nonsense: None,

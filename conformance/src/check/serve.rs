@@ -63,7 +63,7 @@ pub(super) fn ping(subject: &Subject) -> Result<Vec<Seen>> {
 
 /// Whether an answer is the expected one: the same bytes, or the same JSON with numbers within the
 /// tolerance.
-fn answers_alike(got: &str, expected: &str, tolerance: f64) -> bool {
+pub(super) fn answers_alike(got: &str, expected: &str, tolerance: f64) -> bool {
     if got == expected {
         return true;
     }

@@ -76,6 +76,40 @@ pub(super) fn sagemaker_hosting(subject: &Subject) -> Result<Vec<Seen>> {
     start(subject, Place::SagemakerHosting)
 }
 
+/// A place in which an image may have either role.
+fn start_each(subject: &Subject, place: Place) -> Result<Vec<Seen>> {
+    let mut all = Vec::new();
+    for word in &subject.roles {
+        all.push(judged(subject, subject.started(place, *word)?, place));
+    }
+    if all.is_empty() {
+        all.push(Seen::skipped("the image claims no role"));
+    }
+    Ok(all)
+}
+
+pub(super) fn sagemaker_multi_container(subject: &Subject) -> Result<Vec<Seen>> {
+    start(subject, Place::SagemakerMultiContainer)
+}
+
+pub(super) fn sagemaker_transform(subject: &Subject) -> Result<Vec<Seen>> {
+    start(subject, Place::SagemakerTransform)
+}
+
+pub(super) fn sagemaker_processing(subject: &Subject) -> Result<Vec<Seen>> {
+    let place = Place::SagemakerProcessing;
+    let started = subject.started(place, Word::Train)?;
+    Ok(vec![judged(subject, started, place)])
+}
+
+pub(super) fn sagemaker_local(subject: &Subject) -> Result<Vec<Seen>> {
+    start_each(subject, Place::SagemakerLocal)
+}
+
+pub(super) fn sagemaker_isolated(subject: &Subject) -> Result<Vec<Seen>> {
+    start_each(subject, Place::SagemakerIsolated)
+}
+
 pub(super) fn kubernetes_pod(subject: &Subject) -> Result<Vec<Seen>> {
     start(subject, Place::KubernetesPod)
 }
@@ -265,7 +299,7 @@ pub(super) fn restricted(subject: &Subject) -> Result<Vec<Seen>> {
 /// A program that holds, and others beside it: the runtime's tools must find what it was given.
 pub(super) fn beside(subject: &Subject, place: Place, word: Word) -> Result<Vec<Seen>> {
     let session = subject.session()?;
-    let mut order = place.order(&subject.id, Some(word), &subject.job(None)?);
+    let mut order = running::order(subject, place, word, &subject.job(None)?);
     order.probe = true;
     order
         .variables

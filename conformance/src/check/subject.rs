@@ -6,11 +6,12 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use super::repeat::{self, Warm};
 use super::running::{self, Served, Started, Trained};
 use super::startup::{self, Observed};
-use super::{Need, image};
+use super::{Need, image, secrets};
 use crate::engine::call::Stop;
-use crate::engine::session::Session;
+use crate::engine::session::{Ended, Session};
 use crate::files::Entry;
 use crate::image_toml::{ImageToml, ServedModel};
 use crate::layout::Image;
@@ -45,6 +46,9 @@ pub struct Subject {
     served: [OnceLock<Result<Served>>; PLACES],
     by_argument: OnceLock<Result<running::ByArgument>>,
     observed: OnceLock<Result<Observed>>,
+    failed: [OnceLock<Result<Trained>>; PLACES],
+    with_secrets: [OnceLock<Result<Ended>>; PLACES],
+    warm: OnceLock<Result<Warm>>,
 }
 
 const PLACES: usize = Place::ALL.len();
@@ -69,6 +73,9 @@ impl Subject {
             served: [const { OnceLock::new() }; PLACES],
             by_argument: OnceLock::new(),
             observed: OnceLock::new(),
+            failed: [const { OnceLock::new() }; PLACES],
+            with_secrets: [const { OnceLock::new() }; PLACES],
+            warm: OnceLock::new(),
         }
     }
 
@@ -133,6 +140,13 @@ impl Subject {
         }
     }
 
+    /// What every secret of this run is.
+    #[must_use]
+    pub fn canary(&self) -> String {
+        let canary = self.session.as_ref().map(Session::canary);
+        canary.unwrap_or_default().to_owned()
+    }
+
     /// How long something may take.
     #[must_use]
     pub fn limit(&self, seconds: u64) -> Duration {
@@ -146,7 +160,10 @@ impl Subject {
     ///
     /// When a channel's directory cannot be read.
     pub fn job(&self, other: Option<&[(String, String)]>) -> Result<Input> {
-        let mut input = Input::default();
+        let mut input = Input {
+            canary: self.canary(),
+            ..Input::default()
+        };
         if let Some(train) = &self.toml.train {
             input.hyperparameters = train.hyperparameters.clone();
             for (name, value) in other.unwrap_or_default() {
@@ -188,6 +205,7 @@ impl Subject {
         };
         Ok(Input {
             model,
+            canary: self.canary(),
             ..Input::default()
         })
     }
@@ -212,6 +230,45 @@ impl Subject {
     pub fn trained(&self, place: Place) -> Result<&Trained> {
         let cell = &self.trained[place as usize];
         cell.get_or_init(|| running::train(self, place, None))
+            .as_ref()
+            .map_err(Clone::clone)
+    }
+
+    /// The image's own training in a place, which was made to fail.
+    ///
+    /// # Errors
+    ///
+    /// When the engine cannot.
+    pub fn failed(&self, place: Place) -> Result<&Trained> {
+        let train = self.toml.train.as_ref();
+        let failure = train.and_then(|train| train.failure.as_ref());
+        let other = failure.map(|failure| failure.hyperparameters.as_slice());
+        self.failed[place as usize]
+            .get_or_init(|| running::train(self, place, other))
+            .as_ref()
+            .map_err(Clone::clone)
+    }
+
+    /// A start with secrets of a stand-in, ended.
+    ///
+    /// # Errors
+    ///
+    /// When the engine cannot.
+    pub fn with_secrets(&self, place: Place, word: Word) -> Result<&Ended> {
+        self.with_secrets[place as usize]
+            .get_or_init(|| secrets::start(self, place, word))
+            .as_ref()
+            .map_err(Clone::clone)
+    }
+
+    /// Two trainings with one cache, ended.
+    ///
+    /// # Errors
+    ///
+    /// When the engine cannot.
+    pub fn warm(&self) -> Result<&Warm> {
+        self.warm
+            .get_or_init(|| repeat::warm(self))
             .as_ref()
             .map_err(Clone::clone)
     }

@@ -71,9 +71,9 @@ pub(super) fn failure(subject: &Subject) -> Result<Vec<Seen>> {
     };
     let mut all = Vec::new();
     for place in [Place::SagemakerTraining, Place::KubernetesJob] {
-        let trained = running::train(subject, place, Some(&failure.hyperparameters))?;
+        let trained = subject.failed(place)?;
         all.push(
-            judged(&trained, place, &failure.reason)
+            judged(trained, place, &failure.reason)
                 .at(place)
                 .with_log(&trained.ended.log),
         );
@@ -133,7 +133,7 @@ pub(super) fn stop(subject: &Subject) -> Result<Vec<Seen>> {
 /// Stops a training as soon as its program runs.
 pub(super) fn stop_in(subject: &Subject, place: Place) -> Result<Seen> {
     let session = subject.session()?;
-    let order = place.order(&subject.id, Some(Word::Train), &subject.job(None)?);
+    let order = running::order(subject, place, Word::Train, &subject.job(None)?);
     let (container, mut following) = session.begin(&order, subject.limit(300))?;
     // The runtime's own line comes just before the program; without it the first line of the program's.
     following.until(Duration::from_secs(60), &subject.stop, |log| {

@@ -1,8 +1,9 @@
 //! Whether a program sees the same on both platforms.
 
 use super::compare;
+use super::running;
 use super::{Seen, Subject};
-use crate::place::{Place, Word};
+use crate::place::{Input, Model, Place, Word};
 use crate::trouble::Result;
 
 fn same(subject: &Subject, one: Place, other: Place, word: Word) -> Result<Vec<Seen>> {
@@ -118,4 +119,63 @@ pub(super) fn beside(subject: &Subject) -> Result<Vec<Seen>> {
         all.push(Seen::skipped("the image claims no role"));
     }
     Ok(all)
+}
+
+/// A server with the model that this image trained.
+pub(super) fn skew(subject: &Subject) -> Result<Vec<Seen>> {
+    let place = Place::SagemakerHosting;
+    let trained = subject.trained(Place::SagemakerTraining)?;
+    if trained.ended.code != Some(0) {
+        return Ok(vec![Seen::skipped(
+            "the training failed: see train.completes",
+        )]);
+    }
+    if !trained.files.contains_key("model/.lyftlearn/snapshot.json") {
+        return Ok(vec![Seen::skipped(
+            "the training left no snapshot: skew.guard is \"off\" in this image's settings",
+        )]);
+    }
+    let input = Input {
+        model: Model::Trained(trained.container.volumes[0].clone()),
+        canary: subject.canary(),
+        ..Input::default()
+    };
+    let mut order = running::order(subject, place, Word::Serve, &input);
+    order.probe = true;
+    order
+        .variables
+        .extend(running::probe_variables(&["exit", "0"]));
+    let session = subject.session()?;
+    let (container, end) = session.run(&order, subject.limit(60))?;
+    let outcome = session.file(&container, "/run/lyftlearn/outcome.json")?;
+    let outcome: serde_json::Value = outcome
+        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+        .unwrap_or_default();
+    let skew = &outcome["skew"];
+    let differences: Vec<&str> = skew["differences"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(serde_json::Value::as_str)
+        .take(5)
+        .collect();
+    let seen = if let Some(why) = skew["unreadable"].as_str() {
+        Seen::failed(why, "the snapshot that the training left")
+    } else if skew["undeclared"].as_u64().unwrap_or_default() > 0 {
+        Seen::failed(
+            format!("served with another {}", differences.join(", ")),
+            "what it was trained with",
+        )
+    } else if end.code != Some(0) {
+        Seen::failed(
+            format!(
+                "the server does not start: {}",
+                super::start::last(&end.log)
+            ),
+            "a server that starts with the trained model",
+        )
+    } else {
+        Seen::passed()
+    };
+    Ok(vec![seen.at(place).with_log(&end.log)])
 }

@@ -19,6 +19,7 @@ use lyftlearn_conformance::layout::{self, Image, Reference};
 use lyftlearn_conformance::report::source::Source;
 use lyftlearn_conformance::report::{self, Report};
 use lyftlearn_conformance::trouble::{Result, Trouble};
+use lyftlearn_conformance::wait;
 
 /// Runs it.
 pub(crate) fn run(line: &Check) -> Result<ExitCode> {
@@ -27,7 +28,7 @@ pub(crate) fn run(line: &Check) -> Result<ExitCode> {
     let started = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
-    let started = report::moment(started.as_secs());
+    let started = wait::moment(started.as_secs());
     wrong_patterns(line)?;
     let source = source(&line.files, line.file.as_deref())?;
     let layout = to_convert(line)?;
@@ -99,6 +100,7 @@ pub(crate) fn run(line: &Check) -> Result<ExitCode> {
         opened: subject.opened(),
         findings,
     };
+    let report = report.without(&subject.canary());
     // The reports come after the containers are gone: a full disk must not leave any behind.
     drop(subject);
     let json =

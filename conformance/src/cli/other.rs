@@ -128,7 +128,11 @@ pub(crate) fn init(image: Option<&str>, with: &With) -> Result<ExitCode> {
              # Regular expressions, as a metric definition of SageMaker has them.\n\
              # expect.log = ['validation:accuracy=([0-9.]+)']\n\
              # Hyperparameters with which it fails, and a part of the reason that people must then read.\n\
-             # expect.failure = { hyperparameters = { epochs = \"x\" }, reason = \"invalid literal\" }\n",
+             # expect.failure = { hyperparameters = { epochs = \"x\" }, reason = \"invalid literal\" }\n\
+             # A regular expression for the log of a training that goes on from its checkpoints.\n\
+             # expect.resume = 'resumed from epoch ([0-9]+)'\n\
+             # By which numbers of JSON files may differ in two models.\n\
+             # tolerance = 1e-6\n",
         );
     }
     if roles.contains(&Word::Serve) {

@@ -9,12 +9,14 @@ use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use serde_json::json;
+
 use super::Engine;
 use super::call::{Call, Running, Said, Stop, strings};
 use super::clean::{Watch, clean};
 use crate::files::{Entry, tarred};
 use crate::layout::elf;
-use crate::place::Order;
+use crate::place::{Copied, Order};
 use crate::trouble::{Result, Trouble, cannot};
 
 /// A mark on every container, for people who look at `docker ps`.
@@ -25,6 +27,7 @@ const LABEL: &str = "lyftlearn-conformance";
 pub struct Session {
     engine: Engine,
     prefix: String,
+    canary: String,
     helper: String,
     stop: Stop,
     made: AtomicUsize,
@@ -63,12 +66,14 @@ impl Session {
     /// When the engine cannot, or when this build is not a static binary.
     pub fn open(engine: Engine, stop: &Stop, keep: bool) -> Result<Self> {
         let binary = own_binary()?;
-        let mut seed = [0_u8; 5];
+        let mut seed = [0_u8; 17];
         getrandom(&mut seed)?;
         let id: String = seed.iter().map(|byte| format!("{byte:02x}")).collect();
+        let (id, canary) = id.split_at(10);
         let prefix = format!("lyftlearn-check-{id}");
         let session = Self {
             engine,
+            canary: format!("canary-{canary}"),
             helper: format!("localhost/{prefix}:helper"),
             stop: stop.clone(),
             made: AtomicUsize::new(0),
@@ -97,6 +102,12 @@ impl Session {
     #[must_use]
     pub fn engine(&self) -> Engine {
         self.engine
+    }
+
+    /// What every secret of this run is: it must be seen nowhere.
+    #[must_use]
+    pub fn canary(&self) -> &str {
+        &self.canary
     }
 
     fn call<'a>(&self, words: impl IntoIterator<Item = &'a str>) -> Call {
@@ -193,6 +204,10 @@ impl Session {
         for (name, value) in &order.variables {
             words.extend(["-e".to_owned(), format!("{name}={value}")]);
         }
+        if let Some(megabytes) = order.memory {
+            let memory = format!("{megabytes}m");
+            words.extend(strings(["--memory", &memory, "--memory-swap", &memory]));
+        }
         if order.restricted {
             words.extend(restrictions(self.engine));
         }
@@ -208,7 +223,15 @@ impl Session {
     fn helped(&self, container: &Container, order: &Order) -> Result<()> {
         let mut words = strings(["run", "-d", "--network", "none", "--cap-drop", "ALL"]);
         // Root of the helper reads and writes whatever a program's user left in a volume.
-        for capability in ["DAC_OVERRIDE", "CHOWN", "FOWNER"] {
+        // And it makes its own network, which the image's container shares without these capabilities.
+        for capability in [
+            "DAC_OVERRIDE",
+            "CHOWN",
+            "FOWNER",
+            "NET_ADMIN",
+            "NET_RAW",
+            "NET_BIND_SERVICE",
+        ] {
             words.extend(strings(["--cap-add", capability]));
         }
         words.extend(strings(["--name", &container.helper, "--label", LABEL]));
@@ -216,16 +239,27 @@ impl Session {
             words.extend(["-v".to_owned(), format!("{volume}:/v/{number}")]);
         }
         for (number, mount) in order.mounts.iter().enumerate() {
-            if let Some((volume, _)) = &mount.from {
+            if let Some(Copied { volume, .. }) = &mount.from {
                 words.extend(["-v".to_owned(), format!("{volume}:/from/{number}:ro")]);
             }
         }
-        words.extend(strings([&self.helper, "/conformance", "probe", "hold"]));
+        let told = json!({"canary": self.canary, "objects": order.objects}).to_string();
+        words.extend(strings([
+            self.helper.as_str(),
+            "/conformance",
+            "probe",
+            "stand-in",
+            &told,
+        ]));
         self.must(Call::new(self.engine.program(), words))?;
         for (number, mount) in order.mounts.iter().enumerate() {
-            if let Some((_, directory)) = &mount.from {
+            if let Some(Copied {
+                directory, into, ..
+            }) = &mount.from
+            {
                 let from = format!("/from/{number}/{directory}");
-                self.ask(container, &["copy", &from, &format!("/v/{number}")], &[])?;
+                let into = format!("/v/{number}/{into}");
+                self.ask(container, &["copy", &from, &into], &[])?;
             }
         }
         let entries: Vec<Entry> = order

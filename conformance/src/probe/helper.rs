@@ -9,9 +9,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
-/// A volume that holds more files is listed in part.
-const LISTED: usize = 100_000;
+/// A volume that holds more files is listed in part; so is a directory.
+const SHOWN: usize = 20_000;
+const SHOWN_OF_ONE: usize = 5_000;
+
+/// So many files are searched.
+const SEARCHED: usize = 1_000_000;
 
 /// A file that is read whole, at most so much of it.
 const READ: u64 = 1 << 20;
@@ -60,6 +65,7 @@ pub(super) fn stdin() -> Result<Vec<u8>, String> {
 
 /// Unpacks a tar of the checker's own making.
 pub(super) fn unpack(directory: &str) -> Result<(), String> {
+    super::standin::awaited();
     let mut archive = tar::Archive::new(std::io::stdin().lock());
     archive.set_preserve_permissions(true);
     archive.set_preserve_ownerships(false);
@@ -93,14 +99,25 @@ pub(super) fn copy(from: &Path, to: &Path) -> Result<(), String> {
     std::fs::set_permissions(to, mode).map_err(|err| failed(to, err))
 }
 
-/// Files and directories below a directory, by their paths.
+/// Files and directories below a directory, by their paths. A report has no room for all that a
+/// program may leave: of one directory and altogether so many are shown.
 pub(super) fn list(directory: &Path) -> Result<BTreeMap<String, Listed>, String> {
+    walked(directory, SHOWN_OF_ONE, SHOWN)
+}
+
+/// The same with other limits.
+fn walked(
+    directory: &Path,
+    of_one: usize,
+    limit: usize,
+) -> Result<BTreeMap<String, Listed>, String> {
     let mut found = BTreeMap::new();
+    let mut length = 0;
     let mut ahead = vec![directory.to_owned()];
     while let Some(next) = ahead.pop() {
         let entries = std::fs::read_dir(&next)
             .map_err(|err| format!("cannot read {}: {err}", next.display()))?;
-        for entry in entries.filter_map(Result::ok) {
+        for entry in entries.filter_map(Result::ok).take(of_one) {
             let Ok(about) = entry.path().symlink_metadata() else {
                 continue;
             };
@@ -118,8 +135,9 @@ pub(super) fn list(directory: &Path) -> Result<BTreeMap<String, Listed>, String>
                 mode: about.mode() & 0o7777,
                 uid: about.uid(),
             };
+            length += path.len();
             found.insert(path, listed);
-            if found.len() >= LISTED {
+            if found.len() >= limit || length >= 16 * limit {
                 return Ok(found);
             }
         }
@@ -127,10 +145,95 @@ pub(super) fn list(directory: &Path) -> Result<BTreeMap<String, Listed>, String>
     Ok(found)
 }
 
+/// Prints a file; what is not one is empty.
 pub(super) fn read(path: &str) -> Result<(), String> {
     let failed = |err: std::io::Error| format!("cannot read {path}: {err}");
+    // A pipe that a program left would be waited for, and a link leads anywhere.
+    if !std::fs::symlink_metadata(path).map_err(failed)?.is_file() {
+        return Ok(());
+    }
     let file = std::fs::File::open(path).map_err(failed)?;
     let mut bytes = Vec::new();
     file.take(READ).read_to_end(&mut bytes).map_err(failed)?;
     std::io::stdout().write_all(&bytes).map_err(failed)
+}
+
+/// Files that hold a text, and links and names that do, by their paths below a directory.
+pub(super) fn search(directory: &Path, text: &str) -> Result<Vec<String>, String> {
+    let mut found = Vec::new();
+    for path in walked(directory, SEARCHED, SEARCHED)?.into_keys() {
+        let named = path.contains(text);
+        if named || holds(&directory.join(&path), text.as_bytes()) {
+            found.push(path);
+        }
+        // Nobody reads a longer list.
+        if found.len() >= 100 {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+/// Whether a file's bytes have these, however long it is.
+fn holds(path: &Path, wanted: &[u8]) -> bool {
+    let plain = std::fs::symlink_metadata(path).is_ok_and(|about| about.is_file());
+    let Some(mut file) = plain.then(|| std::fs::File::open(path).ok()).flatten() else {
+        return false;
+    };
+    let mut window = Vec::new();
+    let mut part = vec![0; 1 << 20];
+    while let Ok(length @ 1..) = file.read(&mut part) {
+        window.extend_from_slice(&part[..length]);
+        if window.windows(wanted.len()).any(|here| here == wanted) {
+            return true;
+        }
+        // What is wanted may lie across two parts.
+        let kept = window.len().min(wanted.len() - 1);
+        window.drain(..window.len() - kept);
+    }
+    false
+}
+
+/// A hash of each file below a directory.
+pub(super) fn hashes(directory: &Path) -> Result<BTreeMap<String, String>, String> {
+    let mut hashes = BTreeMap::new();
+    for path in list(directory)?.into_keys() {
+        let at = directory.join(&path);
+        let plain = std::fs::symlink_metadata(&at).is_ok_and(|about| about.is_file());
+        if let Some(mut file) = plain.then(|| std::fs::File::open(&at).ok()).flatten() {
+            let mut digest = Sha256::new();
+            let mut part = vec![0; 1 << 16];
+            while let Ok(length @ 1..) = file.read(&mut part) {
+                digest.update(&part[..length]);
+            }
+            let text = digest
+                .finalize()
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect();
+            hashes.insert(path, text);
+        }
+    }
+    Ok(hashes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{hashes, search};
+
+    #[test]
+    fn a_text_is_found_across_parts_and_in_names() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut long = vec![b'x'; (1 << 20) - 3];
+        long.extend(b"canary-1 and more");
+        std::fs::create_dir(directory.path().join("a")).unwrap();
+        std::fs::write(directory.path().join("a/long"), long).unwrap();
+        std::fs::write(directory.path().join("canary-1"), "").unwrap();
+        std::fs::write(directory.path().join("other"), "canary-2").unwrap();
+        std::os::unix::fs::symlink("a/long", directory.path().join("link")).unwrap();
+        let found = search(directory.path(), "canary-1").unwrap();
+        assert_eq!(found, ["a/long", "canary-1"]);
+        let files: Vec<String> = hashes(directory.path()).unwrap().into_keys().collect();
+        assert_eq!(files, ["a/long", "canary-1", "other"]);
+    }
 }

@@ -135,6 +135,17 @@ fn steady(agent: &ureq::Agent, port: u16, path: &str) -> Option<f64> {
     Some(slowest)
 }
 
+/// Prints what a path answers with.
+pub(super) fn show(port: u16, path: &str) -> Result<(), String> {
+    let asked = agent(5)
+        .get(format!("http://127.0.0.1:{port}{path}"))
+        .call();
+    let mut answer = asked.map_err(|err| err.to_string())?;
+    let body = answer.body_mut().with_config().limit(BODY).read_to_vec();
+    let body = body.map_err(|err| err.to_string())?;
+    say(&String::from_utf8_lossy(&body))
+}
+
 /// One request.
 pub(super) fn post(port: u16, path: &str, kind: &str, body: &[u8]) -> Answer {
     // SageMaker gives an invocation sixty seconds.

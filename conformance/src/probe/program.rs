@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::identity::{self, Identity};
 use super::say;
 use crate::wait;
 
@@ -48,6 +49,12 @@ pub struct View {
     pub hyperparameters: Option<String>,
     /// What `lyftlearn_runtime` of this image's Python sees; `None` where it cannot be imported.
     pub python: Option<Value>,
+    /// Which identity it gets.
+    #[serde(default)]
+    pub identity: Identity,
+    /// Seconds from the start of PID 1 to the probe's.
+    #[serde(default)]
+    pub waited: f64,
 }
 
 /// What the attributes of the Python package say, as JSON.
@@ -128,7 +135,7 @@ fn unescaped(text: &str) -> Option<String> {
     Some(plain)
 }
 
-fn hashed(bytes: &[u8]) -> String {
+pub(super) fn hashed(bytes: &[u8]) -> String {
     let digest = Sha256::digest(bytes);
     digest
         .iter()
@@ -140,6 +147,8 @@ fn hashed(bytes: &[u8]) -> String {
 fn seen() -> View {
     let mut view = View {
         argv: std::env::args().skip(3).collect(),
+        waited: waited().unwrap_or_default(),
+        identity: identity::seen(),
         directory: std::env::current_dir()
             .map(|path| path.display().to_string())
             .unwrap_or_default(),
@@ -222,6 +231,17 @@ fn said(program: &str, words: &[&str]) -> Option<Value> {
     serde_json::from_slice(&output.stdout)
         .ok()
         .filter(|_| output.status.success())
+}
+
+/// Seconds since PID 1 began, by the kernel's own counting.
+fn waited() -> Option<f64> {
+    let began = |process: &str| -> Option<f64> {
+        let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+        let fields = stat.rsplit_once(')')?.1;
+        fields.split_whitespace().nth(19)?.parse().ok()
+    };
+    // Clock ticks; a hundred a second wherever Linux shows them.
+    Some((began("self")? - began("1")?) / 100.0)
 }
 
 /// What can be done with a directory.
@@ -307,6 +327,36 @@ pub(super) fn orphans_of(count: usize) -> Result<(), String> {
                 .map_err(|err| format!("cannot start an orphan: {err}"))?,
         );
     }
+    Ok(())
+}
+
+/// Ends by a signal.
+pub(super) fn die() -> Result<(), String> {
+    nix::sys::signal::raise(nix::sys::signal::Signal::SIGABRT).map_err(|err| err.to_string())
+}
+
+/// Takes more memory than its container has, and writes to all of it; ends where there is no limit.
+pub(super) fn eat() -> Result<(), String> {
+    let mut eaten = Vec::new();
+    for _ in 0..512 {
+        eaten.push(vec![1_u8; 1 << 20]);
+    }
+    say(&format!(
+        "eaten: {}",
+        eaten
+            .iter()
+            .map(|part| usize::from(part[4095]))
+            .sum::<usize>()
+    ))
+}
+
+/// Ignores SIGTERM for longer than anybody waits.
+pub(super) fn deaf() -> Result<(), String> {
+    let mut set = nix::sys::signal::SigSet::empty();
+    set.add(nix::sys::signal::Signal::SIGTERM);
+    set.thread_block().map_err(|err| err.to_string())?;
+    say("deaf")?;
+    let _ = wait::until::<()>(Duration::from_secs(300), || None);
     Ok(())
 }
 

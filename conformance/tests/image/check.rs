@@ -1,6 +1,9 @@
 //! The image checker with real containers: the example passes, a small image passes everything, and
 //! each check has a small image that fails it and nothing else of its family.
 
+mod platform;
+mod strangers;
+
 use std::path::PathBuf;
 use std::process::Output;
 use std::time::{Duration, Instant};
@@ -125,7 +128,7 @@ pub(crate) fn toml(directory: &std::path::Path, hyperparameters: &str) -> String
     std::fs::write(directory.join("answer.json"), "{\"sum\": 7.0}").unwrap();
     let text = format!(
         "[train]\nhyperparameters = {{ {hyperparameters} }}\nchannels.train = \"train\"\ntimeout_seconds = 20\n\
-         expect.files = [\"model/model.txt\"]\nexpect.log = ['accuracy=([0-9.]+)']\n\
+         expect.files = [\"model/model.txt\"]\nexpect.log = ['accuracy=([0-9.]+)']\nexpect.resume = 'resumed from'\n\
          expect.failure = {{ hyperparameters = {{ code = \"9\" }}, reason = \"exit code 9\" }}\n\
          [serve]\nmodel = \"model\"\nready_seconds = 4\nrequest = {{ path = \"/invocations\", body = \"request.json\" }}\n\
          expect.body = \"answer.json\"\ntolerance = 1e-9\n"
@@ -167,6 +170,11 @@ fn checked(
     place.podman(&["rmi", "-f", &tag]);
     let (wrong, passed) = wrong(&output);
     assert!(passed + wrong.len() > 0, "{name}: nothing was checked");
+    let report = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        !report.contains("canary-"),
+        "{name}: the report has a secret: {report}"
+    );
     let mut ids: Vec<String> = wrong
         .iter()
         .map(|one| one.split(':').next().unwrap().to_owned())
@@ -192,16 +200,38 @@ fn check_fails(
     assert!(seen.contains(said), "{name}: {seen}");
 }
 
+/// What a small image is held to in `make test`.
+const QUICKLY: &[&str] = &[
+    "image.*",
+    "start.sagemaker-training",
+    "start.kubernetes-pod",
+    "start.bare",
+    "start.off",
+    "view.*",
+    "train.completes",
+    "train.failure",
+    "train.same-model",
+    "serve.*",
+    "signals.*",
+    "outcome.*",
+    "identity.one",
+    "identity.none",
+    "metrics.*",
+    "secrets.*",
+    "quiet",
+    "restricted.*",
+];
+
 #[test]
 fn a_small_image_passes_everything() {
     let label = "LABEL com.amazonaws.sagemaker.capabilities.accept-bind-to-port=true";
-    let all = ["*"];
+    let all: &[&str] = if at_length() { &["*"] } else { QUICKLY };
     if let Some((wrong, seen)) = checked(
         "good",
         &settings("ok", "ok"),
         &[label],
         "seconds = \"1\"",
-        &all,
+        all,
     ) {
         assert_eq!(wrong, [""; 0], "{seen}");
     }
@@ -342,6 +372,11 @@ fn a_start_that_fails_in_one_way_fails_that_check() {
             "start.sagemaker-hosting",
             "start.kubernetes-pod",
             "start.kubernetes-job",
+            "start.sagemaker-multi-container",
+            "start.sagemaker-transform",
+            "start.sagemaker-processing",
+            "start.sagemaker-local",
+            "start.sagemaker-isolated",
         ];
         check_fails(
             "problem",
@@ -356,12 +391,13 @@ fn a_start_that_fails_in_one_way_fails_that_check() {
 
 /// Starts the checker, interrupts it when a container of the image is there, and shows what is left.
 const INTERRUPTED: &str = r#"
-checker=$1 tag=$2 toml=$3 signal=$4
+checker=$1 tag=$2 toml=$3 signal=$4 later=$5
 "$checker" check "$tag" --offline --file "$toml" >/dev/null 2>&1 &
 pid=$!
 until name=$(podman ps -a --filter "ancestor=$tag" --format '{{.Names}}' | head -n 1) && [ -n "$name" ]; do
     kill -0 "$pid" || exit 9
 done
+sleep "$later"
 kill "-$signal" "$pid"
 wait "$pid" && code=0 || code=$?
 prefix=${name%-*-*}
@@ -386,12 +422,17 @@ fn an_interrupted_check_leaves_nothing_behind() {
     let toml = toml(directory.path(), "");
     let tag = image(place, "interrupted", &settings("ok", "ok"), &[]);
     let checker = programs::checker();
-    let signals: &[(&str, &str)] = if at_length() {
-        &[("TERM", "143"), ("INT", "130"), ("KILL", "137")]
-    } else {
-        &[("TERM", "143")]
-    };
-    for (signal, code) in signals {
+    // At ten moments of a run that takes a minute.
+    let moments = [
+        "0.3", "1.1", "2.4", "4", "6.5", "9.3", "13", "19.2", "27", "35",
+    ];
+    let mut signals = vec![("TERM", "143", "0")];
+    if at_length() {
+        signals.push(("INT", "130", "0"));
+        signals.push(("TERM", "143", "7"));
+        signals.extend(moments.map(|later| ("KILL", "137", later)));
+    }
+    for (signal, code, later) in signals {
         let words = [
             "-uc",
             INTERRUPTED,
@@ -400,13 +441,14 @@ fn an_interrupted_check_leaves_nothing_behind() {
             &tag,
             &toml,
             signal,
+            later,
         ];
         let output = command::output_within(&mut place.command("sh", &words), TIME);
         let said = String::from_utf8_lossy(&output.stdout);
         assert_eq!(
             said.trim(),
-            *code,
-            "{}",
+            code,
+            "{signal} after {later} s: {}",
             String::from_utf8_lossy(&output.stderr)
         );
     }
