@@ -46,10 +46,10 @@ check:
 
 # The image checker at length, as root: the whole check of the example, and every image that fails one.
 check-images: build context
-	conformance/engine/context.sh $(LAYER) $(BINARY) $(PYTHON) target/wheels script_mode
+	conformance/engine/context.sh $(LAYER) $(BINARY) $(PYTHON) $(WHEELS) script_mode
 	conformance/engine/soci.sh target/soci/soci
-	LYFTLEARN_CONFORMANCE_AT_LENGTH=1 cargo test --locked -p lyftlearn-conformance --test image check:: -- --nocapture
-	cargo test --locked -p lyftlearn-conformance --test image -- --ignored --nocapture lazy:: script_mode::
+	LYFTLEARN_CONFORMANCE_AT_LENGTH=1 cargo test --locked -p lyftlearn-conformance --test image -- --include-ignored --nocapture \
+	    check:: lazy:: script_mode::
 
 # Rewrites every message that a test quotes; the diff is what is reviewed. As root, after `make
 # peers`: the process layer quotes them, too. It goes on where a test fails for another reason.
@@ -60,7 +60,7 @@ messages:
 	$(REWRITE) -p lyftlearn-runtime --lib --test routes -- --skip fuzz
 	$(REWRITE) -p lyftlearn-conformance --test model through_the_library
 	$(REWRITE) -p lyftlearn-conformance --test check
-	-$(REWRITE) -p lyftlearn-conformance --test process -- --skip a_checkpoint_that_takes_100_seconds
+	-$(REWRITE) -p lyftlearn-conformance --test process
 	-$(REWRITE) -p lyftlearn-conformance --test init --test identity -- faults required restricted
 	cargo fmt --all
 

@@ -60,6 +60,23 @@ def run(
     return Run(result, words)
 
 
+@pytest.mark.parametrize(
+    ("environ", "rank"),
+    [
+        ({"RANK": "3", "LOCAL_RANK": "1"}, 3),
+        ({"OMPI_COMM_WORLD_RANK": "2"}, 2),
+        # A pod's, and none at all.
+        ({"RANK": "3"}, None),
+        ({"RANK": "first", "LOCAL_RANK": "1"}, None),
+    ],
+)
+def test_a_launchers_worker_notes_its_rank(
+    tmp_path: Path, environ: dict[str, str], rank: Optional[int]
+) -> None:
+    (word,) = run(tmp_path, "raise ValueError", environ=environ).words
+    assert word.get("rank") == rank
+
+
 def test_the_word_says_what_where_and_when(tmp_path: Path) -> None:
     code = "def main():\n    raise ValueError('no such column: clicks')\n\nmain()\n"
     ended = run(tmp_path, code)

@@ -326,20 +326,3 @@ fn a_start_again_knows_nothing_of_the_last_end() {
         ".:\nenvironment.json\nexceptions\nhyperparameters.json\nmetrics.region\nruntime.json\nworkload.json\n\nexceptions:\n"
     );
 }
-
-/// The whole of SageMaker's patience but the reserve.
-#[test]
-fn a_checkpoint_that_takes_100_seconds_is_waited_for() {
-    needs_namespaces!();
-    let world = World::new();
-    std::fs::create_dir(world.path("shared")).unwrap();
-    let container = world
-        .training("", &json!({}))
-        .mount(world.path("shared"), "/shared");
-    let script = "trap 'sleep 100; touch /shared/checkpoint; exit 0' TERM; touch /shared/ready; while :; do wait; done";
-    let running = container.run(&["sh", "-c", script]);
-    appears(&world.path("shared/ready"));
-    running.signal(Signal::SIGTERM);
-    check_end(&running.end_within(Duration::from_secs(118)), 0);
-    assert!(world.path("shared/checkpoint").exists());
-}

@@ -161,13 +161,14 @@ def _origin(thread: "Optional[str]", exit_code: "Optional[int]") -> "dict[str, A
 
     pid = os.getpid()
     parents, started = _descent(pid)
+    rank = _rank_of_process()
     return {
+        **({} if rank is None else {"rank": rank}),
         "pid": pid,
         "parents": parents,
         "started": started,
         "thread": _shortened(str.__str__(thread or "MainThread"), _NAME_CHARACTERS),
         "main_thread": thread is None,
-        "rank": _rank_of_process(),
         "time": time.monotonic(),
         "exit_code": exit_code,
     }

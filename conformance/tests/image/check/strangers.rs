@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use lyftlearn_conformance::{command, programs};
 
-use super::{at_length, check_fails, checker, settings, wrong};
+use super::{check_fails, checker, settings, wrong};
 use crate::place::Place;
 
 /// A server that ignores its arguments, as PID 1 ignores SIGTERM.
@@ -27,10 +27,8 @@ const STRANGERS: &[(&str, &str)] = &[
 ];
 
 #[test]
+#[ignore = "make check-images"]
 fn an_image_that_knows_nothing_of_us_is_told_what_is_missing() {
-    if !at_length() {
-        return;
-    }
     let Some(place) = Place::found() else { return };
     for (name, entry) in STRANGERS {
         let directory = tempfile::tempdir().unwrap();
@@ -82,10 +80,8 @@ fn an_image_that_knows_nothing_of_us_is_told_what_is_missing() {
 }
 
 #[test]
+#[ignore = "make check-images"]
 fn a_hostile_image_costs_bounded_time_and_touches_nothing() {
-    if !at_length() {
-        return;
-    }
     // It prints for its twenty seconds in each place; then it is killed.
     let began = Instant::now();
     let image = settings("floods", "ok");

@@ -112,6 +112,14 @@ pub(super) fn read(
             topology.local_addr = controllers::own_address(world.facts, &topology.host)?;
         }
     }
+    if topology.is_distributed()
+        && let Some(interface) = &topology.network_interface
+        && let Some(address) = controllers::own_loopback(world.facts, &topology.host)?
+    {
+        problems.push(format!(
+            "the own name resolves to {address}: peers are told {interface}'s address instead"
+        ));
+    }
     for variable in [kubernetes::MASTER_PORT, kubernetes::PET_MASTER_PORT] {
         if let Some(port) = port(world, variable, problems)? {
             topology.master_port = port;

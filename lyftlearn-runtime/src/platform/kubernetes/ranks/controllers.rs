@@ -75,6 +75,17 @@ pub(super) fn own_address(facts: &Facts, host: &str) -> Result<Option<String>, E
     Ok(own.map(|(address, _)| address.to_string()))
 }
 
+/// The loopback address that a node's own name leads to, where it leads nowhere else (a
+/// pod in the node's network has the node's own hosts file): gloo would tell it to the others.
+pub(super) fn own_loopback(facts: &Facts, host: &str) -> Result<Option<IpAddr>, Error> {
+    let entries = hosts_file(facts)?;
+    let mut own = entries
+        .iter()
+        .filter(|(_, names)| names.iter().any(|name| is_called(name, host)));
+    let first = own.next().map(|(address, _)| *address);
+    Ok(first.filter(|first| first.is_loopback() && own.all(|(address, _)| address.is_loopback())))
+}
+
 /// Addresses and their names.
 fn hosts_file(facts: &Facts) -> Result<Vec<(IpAddr, Vec<String>)>, Error> {
     let file = facts.file(linux::HOSTS_FILE, limits::KERNEL_FILE_BYTES)?;
