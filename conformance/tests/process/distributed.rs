@@ -95,18 +95,20 @@ fn a_start_waits_until_the_name_of_rank_0_resolves() {
 #[test]
 fn a_start_that_cannot_meet_rank_0_says_so_and_fails() {
     needs_namespaces!();
-    let settings = "[topology]\nwait_seconds = 1\n";
-    let (world, container) = second_of_two("nobody.invalid", settings);
+    // Longer than the log stays quiet.
+    let (world, container) = second_of_two("nobody.invalid", "[topology]\nwait_seconds = 6\n");
     let output = ended(&container, &["true"]);
     check_end(&output, 125);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(
-        said.contains("cannot meet the other nodes: nobody.invalid does not resolve after 1 s"),
+        said.contains("cannot meet the other nodes: nobody.invalid does not resolve after 6 s"),
         "{said}"
     );
+    let waits = "waiting up to 6 s for the node with rank 0: nobody.invalid does not resolve";
+    assert!(said.contains(waits), "{said}");
     assert_eq!(outcome(&world)["class"], "not-started");
     // No host has this address, and no route leads to it.
-    let (_world, container) = second_of_two("192.0.2.1", settings);
+    let (_world, container) = second_of_two("192.0.2.1", "[topology]\nwait_seconds = 1\n");
     let output = ended(&container, &["true"]);
     check_end(&output, 125);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
