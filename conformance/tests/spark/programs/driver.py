@@ -17,9 +17,9 @@ FOUND = {"finished": False}
 
 def say():
     print("FOUND " + json.dumps(FOUND), flush=True)
-    # spark-submit's JVM is the parent, and waits for a job that hangs.
+    # spark-submit's JVM is the parent, perhaps PID 1, and waits for a job that hangs.
     if not FOUND["finished"] and "PYSPARK_GATEWAY_PORT" in os.environ:
-        os.kill(os.getppid(), signal.SIGKILL)
+        os.kill(os.getppid(), signal.SIGTERM)
     os._exit(0)
 
 
