@@ -20,6 +20,8 @@ struct Job {
     shared: World,
     worlds: [World; 3],
     python: PathBuf,
+    /// Without this runtime: torchrun is PID 1.
+    bare: bool,
 }
 
 /// A line that the example prints when a round begins.
@@ -30,7 +32,7 @@ struct Round {
 }
 
 impl Job {
-    fn new(python: PathBuf) -> Self {
+    fn new(python: PathBuf, bare: bool) -> Self {
         let shared = World::new();
         std::fs::create_dir(shared.path("checkpoints")).unwrap();
         Self {
@@ -38,6 +40,7 @@ impl Job {
             shared,
             worlds: std::array::from_fn(|_| World::new()),
             python,
+            bare,
         }
     }
 
@@ -73,7 +76,10 @@ impl Job {
             // is not there.
             .variable("PET_REDIRECTS", "9:1")
             .variable("PET_TEE", "9:1");
-        let container = programs::mount_python(container, &self.python);
+        let mut container = programs::mount_python(container, &self.python);
+        if self.bare {
+            container = container.variable("LYFTLEARN_RUNTIME", "off");
+        }
         std::fs::write(world.pod_hosts(), self.hosts.file()).unwrap();
         let log = || Stdio::from(File::create(world.path("log")).unwrap());
         let errors = Stdio::from(File::create(world.path("errors")).unwrap());
@@ -158,7 +164,59 @@ impl Job {
     }
 }
 
-/// Waits a minute and a half for torchrun's rounds: `make test-distributed`.
+/// How long the nodes that are there take until they train together, in seconds.
+#[derive(Clone, Copy, Debug)]
+struct Times {
+    after_a_join: f64,
+    after_a_leave: f64,
+}
+
+/// A third node joins, the second leaves, and the job is stopped.
+fn joins_and_leaves(job: &Job) -> Times {
+    let [first, second] = [0, 1].map(|host| job.start(host));
+    job.round_of(2, 0, 0);
+    let known = job.rounds(0).len();
+    let asked = Instant::now();
+    let third = job.start(2);
+    let round = job.round_of(3, 0, known);
+    let after_a_join = asked.elapsed().as_secs_f64();
+    if !job.bare {
+        // Every worker has saved, at one step, before torchrun ended it.
+        assert_eq!(round.step, job.saved_before(0, "resize"));
+        assert_eq!(round.step, job.saved_before(1, "resize"));
+    }
+    let known = job.rounds(0).len();
+    let asked = Instant::now();
+    second.signal(Signal::SIGTERM);
+    let _ = second.end_within(Duration::from_secs(60));
+    // Those that stay save with the one that leaves, which says why it ends.
+    let saved = (!job.bare).then(|| {
+        assert_eq!(job.class(1), "stopped", "{}", job.errors(1));
+        job.saved_before(1, "stop")
+    });
+    let round = job.round_of(2, 0, known);
+    let after_a_leave = asked.elapsed().as_secs_f64();
+    if let Some(saved) = saved {
+        assert_eq!(round.step, saved);
+    }
+    for node in [&first, &third] {
+        node.signal(Signal::SIGTERM);
+    }
+    for (host, node) in [(0, first), (2, third)] {
+        let _ = node.end_within(Duration::from_secs(60));
+        assert!(
+            job.bare || job.class(host) == "stopped",
+            "{}",
+            job.errors(host)
+        );
+    }
+    Times {
+        after_a_join,
+        after_a_leave,
+    }
+}
+
+/// Waits some minutes for torchrun's rounds. The second time without this runtime, for the times.
 #[test]
 #[ignore = "make test-distributed"]
 fn a_node_joins_and_another_leaves_and_no_step_is_lost() {
@@ -170,39 +228,23 @@ fn a_node_joins_and_another_leaves_and_no_step_is_lost() {
     else {
         return;
     };
-    let job = Job::new(python);
-    let [first, second] = [0, 1].map(|host| job.start(host));
-    job.round_of(2, 0, 0);
-    // A node joins: every worker saves, at one step, before torchrun ends it.
-    let known = job.rounds(0).len();
-    let asked = Instant::now();
-    let third = job.start(2);
-    let round = job.round_of(3, 0, known);
-    eprintln!(
-        "three nodes train after {:.1} s",
-        asked.elapsed().as_secs_f64()
-    );
-    assert_eq!(round.step, job.saved_before(0, "resize"));
-    assert_eq!(round.step, job.saved_before(1, "resize"));
-    // A node leaves: it saves with the others, and says why it ends.
-    let known = job.rounds(0).len();
-    let asked = Instant::now();
-    second.signal(Signal::SIGTERM);
-    let _ = second.end_within(Duration::from_secs(60));
-    assert_eq!(job.class(1), "stopped", "{}", job.errors(1));
-    let saved = job.saved_before(1, "stop");
-    let round = job.round_of(2, 0, known);
-    eprintln!(
-        "two nodes train after {:.1} s",
-        asked.elapsed().as_secs_f64()
-    );
-    assert_eq!(round.step, saved);
-    // The job is stopped.
-    for node in [&first, &third] {
-        node.signal(Signal::SIGTERM);
-    }
-    for (host, node) in [(0, first), (2, third)] {
-        let _ = node.end_within(Duration::from_secs(60));
-        assert_eq!(job.class(host), "stopped", "{}", job.errors(host));
+    let ours = joins_and_leaves(&Job::new(python.clone(), false));
+    let bare = joins_and_leaves(&Job::new(python, true));
+    for (what, ours, bare) in [
+        (
+            "three nodes after a join",
+            ours.after_a_join,
+            bare.after_a_join,
+        ),
+        (
+            "two nodes after a leave",
+            ours.after_a_leave,
+            bare.after_a_leave,
+        ),
+    ] {
+        eprintln!(
+            "{what}: {ours:.1} s, bare torchrun {bare:.1} s, ratio {:.2}",
+            ours / bare
+        );
     }
 }
