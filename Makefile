@@ -46,6 +46,7 @@ check:
 
 # The image checker at length, as root: the whole check of the example, and every image that fails one.
 check-images: build context
+	conformance/setup.sh uidmap slirp4netns
 	conformance/engine/context.sh $(LAYER) $(BINARY) $(PYTHON) $(WHEELS) script_mode
 	conformance/engine/soci.sh target/soci/soci
 	LYFTLEARN_CONFORMANCE_AT_LENGTH=1 cargo test --locked -p lyftlearn-conformance --test image -- --include-ignored --nocapture \

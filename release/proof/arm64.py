@@ -15,12 +15,19 @@ import zipfile
 from pathlib import Path
 
 import installs
-import roots
-from product import ReleaseError, say
+import roots  # After this the modules of the release are found.
+
+# isort: split
+import binaries
+import compiler
+from product import PROCESSORS, TITLE, ReleaseError, say
 
 QEMU = "qemu-aarch64-static"
 MAGIC = r"\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00"
 MASK = r"\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff"
+
+# What qemu-user has not or has otherwise.
+NOT_QEMU: tuple[str, ...] = ("fuzz",)
 
 # In a user namespace; what runs below /root/proof is arm64's.
 ENTER = f"""
@@ -41,7 +48,7 @@ runtime=/artefacts/lyftlearn-runtime
 "$runtime" --version
 "$runtime" inspect | head -n 1
 "$runtime" inspect --json >/dev/null
-# PID 1's agent serves metrics and credentials to a client.
+# PID 1's agent serves metrics to a client, and credentials that it has by TLS.
 cat >/tmp/client.py <<'PYTHON'
 import json, os, subprocess, time, urllib.request
 import lyftlearn_runtime as rt
@@ -66,7 +73,7 @@ assert answer["AccessKeyId"] == "AKIDSTANDIN", answer.keys()
 print("credentials from the agent")
 PYTHON
 cat >/tmp/source.py <<'PYTHON'
-import http.server, json
+import http.server, json, ssl
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         body = json.dumps({"AccessKeyId": "AKIDSTANDIN", "SecretAccessKey": "s", "Token": "t",
@@ -77,12 +84,29 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
     def log_message(self, *words):
         pass
-http.server.HTTPServer(("127.0.0.1", 8999), Handler).serve_forever()
+server = http.server.HTTPServer(("127.0.0.1", 8999), Handler)
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain("/artefacts/source.pem", "/artefacts/source.key")
+server.socket = context.wrap_socket(server.socket, server_side=True)
+server.serve_forever()
 PYTHON
 PYTHONPATH= "$python3" /tmp/source.py &
-export AWS_CONTAINER_CREDENTIALS_FULL_URI=http://127.0.0.1:8999/credentials AWS_REGION=us-east-1
+export AWS_CONTAINER_CREDENTIALS_FULL_URI=https://127.0.0.1:8999/credentials AWS_REGION=us-east-1
+export AWS_CA_BUNDLE=/artefacts/root.pem
 export LYFTLEARN_RUNTIME_METRICS_LISTEN=127.0.0.1:9102
 "$runtime" run -- "$python3" /tmp/client.py
+"""
+
+
+# A root of trust and a certificate of the source's, for a day.
+CERTIFICATES = """
+printf '[req]\\ndistinguished_name = name\\n[name]\\n' >request
+new() {
+    openssl req -x509 -newkey rsa:2048 -nodes -days 1 -config request "$@"
+}
+new -subj /CN=root -addext basicConstraints=critical,CA:TRUE -keyout root.key -out root.pem
+new -subj /CN=source -CA root.pem -CAkey root.key -addext subjectAltName=IP:127.0.0.1 \\
+    -keyout source.key -out source.pem
 """
 
 
@@ -91,11 +115,12 @@ def main() -> int:
     artefacts = Path(sys.argv[1])
     try:
         roots.needs(QEMU, "qemu-user-static")
+        roots.needs("openssl", "openssl")
         root = roots.foreign("bookworm", "arm64")
         if root is None:
             say("SKIPPED: a root of arm64: Debian's archive does not answer")
             return 0
-        return 0 if attempt(artefacts, root) else 1
+        return 0 if all([attempt(artefacts, root), unit_tests()]) else 1
     except ReleaseError as error:
         say(f"{error}{f': {error.hint}' if error.hint else ''}")
         return 1
@@ -113,6 +138,9 @@ def attempt(artefacts: Path, root: Path) -> bool:
         place = root / "artefacts/lyftlearn-runtime"
         place.write_bytes(archive.read(script))
         place.chmod(0o755)
+    subprocess.run(
+        ["sh", "-euc", CERTIFICATES], cwd=root / "artefacts", stderr=subprocess.DEVNULL, check=True
+    )
     (root / "proof.sh").write_text(INSIDE, encoding="utf-8")
     tried = subprocess.run(
         [
@@ -126,6 +154,27 @@ def attempt(artefacts: Path, root: Path) -> bool:
         check=False,
     )
     return installs.report("arm64 under qemu-user", tried)
+
+
+def unit_tests() -> bool:
+    """The library's own, compiled and linked as a release is."""
+    (processor,) = (processor for processor in PROCESSORS if processor.name == "aarch64")
+    command = ["cargo", "test", "--locked", f"--target={processor.static}", "-p", TITLE, "--lib"]
+    skipped = [argument for test in NOT_QEMU for argument in ("--skip", test)]
+    variable = f"CARGO_TARGET_{processor.static.upper().replace('-', '_')}_RUNNER"
+    try:
+        compiler.run(
+            "the library's unit tests, arm64 under qemu-user",
+            [*command, "--", "--quiet", *skipped],
+            binaries.linking(processor),
+            CARGO_TARGET_DIR=str(compiler.target(processor)),
+            **binaries.c_compiler(processor),
+            **{variable: QEMU},
+        )
+    except ReleaseError as error:
+        say(f"FAILED: {error}")
+        return False
+    return True
 
 
 if __name__ == "__main__":

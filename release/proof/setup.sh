@@ -3,7 +3,7 @@
 set -eu
 
 missing=
-for package in debian-archive-keyring gcc libc6-dev iproute2 mmdebstrap musl-tools qemu-user-static util-linux; do
+for package in debian-archive-keyring gcc libc6-dev iproute2 mmdebstrap musl-tools openssl qemu-user-static util-linux; do
     dpkg-query --show --showformat='${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed ||
         missing="$missing $package"
 done

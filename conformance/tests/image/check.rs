@@ -2,6 +2,7 @@
 //! each check has a small image that fails it and nothing else of its family.
 
 mod platform;
+mod rootless;
 mod strangers;
 
 use std::path::PathBuf;
@@ -119,15 +120,18 @@ pub(crate) fn settings(train: &str, serve: &str) -> String {
     )
 }
 
+/// How long a training may take, in seconds.
+pub(crate) const TRAINING: u32 = 20;
+
 /// A team's file for such an image.
-pub(crate) fn toml(directory: &std::path::Path, hyperparameters: &str) -> String {
+pub(crate) fn toml(directory: &std::path::Path, hyperparameters: &str, seconds: u32) -> String {
     std::fs::create_dir_all(directory.join("train")).unwrap();
     std::fs::create_dir_all(directory.join("model")).unwrap();
     std::fs::write(directory.join("train/rows"), "1\n").unwrap();
     std::fs::write(directory.join("request.json"), "{\"rows\": [3, 4]}").unwrap();
     std::fs::write(directory.join("answer.json"), "{\"sum\": 7.0}").unwrap();
     let text = format!(
-        "[train]\nhyperparameters = {{ {hyperparameters} }}\nchannels.train = \"train\"\ntimeout_seconds = 20\n\
+        "[train]\nhyperparameters = {{ {hyperparameters} }}\nchannels.train = \"train\"\ntimeout_seconds = {seconds}\n\
          expect.files = [\"model/model.txt\"]\nexpect.log = ['accuracy=([0-9.]+)']\nexpect.resume = 'resumed from'\n\
          expect.failure = {{ hyperparameters = {{ code = \"9\" }}, reason = \"exit code 9\" }}\n\
          [serve]\nmodel = \"model\"\nready_seconds = 4\nrequest = {{ path = \"/invocations\", body = \"request.json\" }}\n\
@@ -148,7 +152,9 @@ fn checked(
 ) -> Option<(Vec<String>, String)> {
     let place = Place::found()?;
     let directory = tempfile::tempdir().unwrap();
-    let toml = toml(directory.path(), hyperparameters);
+    // A hundred thousand files are not written in that time on a busy machine.
+    let seconds = if name == "litters" { 120 } else { TRAINING };
+    let toml = toml(directory.path(), hyperparameters, seconds);
     let tag = image(place, name, settings, changes);
     let mut words = vec![
         "check",
@@ -420,7 +426,7 @@ echo "$code $(left)"
 fn an_interrupted_check_leaves_nothing_behind() {
     let Some(place) = Place::found() else { return };
     let directory = tempfile::tempdir().unwrap();
-    let toml = toml(directory.path(), "");
+    let toml = toml(directory.path(), "", TRAINING);
     let tag = image(place, "interrupted", &settings("ok", "ok"), &[]);
     let checker = programs::checker();
     // At ten moments of a run that takes a minute.

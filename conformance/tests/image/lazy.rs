@@ -116,7 +116,7 @@ fn each_figure_of_a_start_is_held_to_its_budget_and_to_no_other() {
     let tag = check::image(place, "figures", &check::settings("ok", "ok"), &[]);
     let wrong = |budget: &str| {
         let directory = tempfile::tempdir().unwrap();
-        let toml = check::toml(directory.path(), "");
+        let toml = check::toml(directory.path(), "", check::TRAINING);
         let text = std::fs::read_to_string(&toml).unwrap();
         // A small image is read whole.
         let usual = [

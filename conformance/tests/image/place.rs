@@ -110,7 +110,8 @@ pub(crate) fn told_by(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-fn engine(script: &str) -> PathBuf {
+/// A script of the engine's.
+pub(crate) fn engine(script: &str) -> PathBuf {
     programs::repository()
         .join("conformance/engine")
         .join(script)
