@@ -50,6 +50,8 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "workload",
         ],
     ),
+    // what this process sends over a network, for whoever has the words
+    ("requests", &["contract", "credentials", "workload"]),
     (
         "metrics",
         &[
@@ -100,6 +102,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "error",
             "facts",
             "problems",
+            "requests",
             "resolve",
             "settings",
             "workload",
