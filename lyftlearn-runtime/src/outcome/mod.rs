@@ -15,6 +15,8 @@ use cause::{Last, Link};
 #[cfg(feature = "agent")]
 pub(crate) use evidence::class_of;
 pub(crate) use evidence::{exceptions, oom_kills};
+#[cfg(feature = "agent")]
+pub(crate) use length::within_units;
 pub(crate) use length::{within_bytes, within_characters};
 pub(crate) use redact::{Redact, named_secret};
 use serde::{Deserialize, Serialize};

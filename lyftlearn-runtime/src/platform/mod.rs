@@ -306,6 +306,7 @@ pub(crate) fn read(
                 .collect(),
         },
         spark,
+        events: None,
     };
     let originals = originals::read(&world, &workload, part.documents, order)?;
     Ok(Reading {
