@@ -78,6 +78,19 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "contract", "error", "held", "outcome", "problems", "signal", "visible", "workload",
         ],
     ),
+    // what is told of a job, on its way; a program's own progress
+    (
+        "events",
+        &[
+            "contract",
+            "credentials",
+            "deliver",
+            "facts",
+            "held",
+            "requests",
+            "workload",
+        ],
+    ),
     // doors
     (
         "resolve",
@@ -120,6 +133,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "credentials",
             "deliver",
             "error",
+            "events",
             "facts",
             "held",
             "metrics",
@@ -332,6 +346,7 @@ fn unsafe_code_is_where_it_has_earned_its_place() {
 const BESIDE_THE_PROGRAM: &[&str] = &[
     "agent/",
     "deliver/",
+    "events/",
     "init/",
     "launch/",
     "metrics/region/",

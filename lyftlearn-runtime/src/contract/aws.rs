@@ -51,7 +51,9 @@ pub(crate) const SECRETS_MANAGER_ENDPOINT: &str = "AWS_ENDPOINT_URL_SECRETS_MANA
 pub(crate) const SSM_ENDPOINT: &str = "AWS_ENDPOINT_URL_SSM";
 #[cfg(all(feature = "agent", feature = "cli"))]
 pub(crate) const KMS_ENDPOINT: &str = "AWS_ENDPOINT_URL_KMS";
-/// What most services that speak JSON are sent.
+/// What services that speak JSON are sent, by the version of the protocol.
+#[cfg(all(feature = "agent", feature = "cli"))]
+pub(crate) const JSON_1_0: &str = "application/x-amz-json-1.0";
 #[cfg(all(feature = "agent", feature = "cli"))]
 pub(crate) const JSON_1_1: &str = "application/x-amz-json-1.1";
 /// The variables of all of AWS begin so.

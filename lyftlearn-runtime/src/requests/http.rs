@@ -68,7 +68,8 @@ pub(crate) enum Unanswered {
 #[derive(Clone, Copy)]
 pub(crate) struct Patience {
     pub(crate) deadline: Instant,
-    /// Whether to ask a last time so long before the deadline, where the next wait would miss it.
+    /// Where the next wait would miss the deadline, whether to ask a last time before it: so long
+    /// at the most, and half of that at least.
     pub(crate) last: Option<Duration>,
 }
 
@@ -108,7 +109,7 @@ impl Http {
             let jitter = 0.5 + fastrand::f64();
             let mut pause = wait.mul_f64(jitter).max(least);
             if left() <= pause {
-                match patience.last.map(|last| last.mul_f64(jitter)) {
+                match patience.last.map(|last| last.mul_f64(0.25 + jitter / 2.0)) {
                     Some(last) if left() > last && left() - last >= least => pause = left() - last,
                     _ => return asked,
                 }
