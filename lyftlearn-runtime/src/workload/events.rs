@@ -105,13 +105,17 @@ impl Destination {
     }
 
     /// Whether requests to it are signed.
-    #[cfg_attr(
-        not(all(feature = "agent", feature = "cli")),
-        allow(dead_code, reason = "who sends waits on a network")
-    )]
     pub(crate) fn is_signed(&self) -> bool {
         matches!(self, Self::EventBridge { .. } | Self::Sqs { .. })
     }
+}
+
+/// A variable that a secret may set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct HeadersIn {
+    pub(crate) variable: String,
+    /// Whether it is set without secrets.
+    pub(crate) is_set: bool,
 }
 
 /// One start of a container.
@@ -158,6 +162,9 @@ pub(crate) struct Plan {
     pub(crate) nodes: Option<u32>,
     /// What destinations by HTTP are shown: a key, perhaps.
     pub(crate) headers: Vec<(String, Secret)>,
+    /// Where those are looked for once there are secrets.
+    #[serde(skip)]
+    pub(crate) headers_in: Option<HeadersIn>,
     /// Where SQS and EventBridge are called instead.
     pub(crate) sqs_endpoint: Option<String>,
     pub(crate) eventbridge_endpoint: Option<String>,
