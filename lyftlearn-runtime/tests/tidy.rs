@@ -85,6 +85,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "contract",
             "credentials",
             "deliver",
+            "error",
             "facts",
             "held",
             "requests",
@@ -348,7 +349,7 @@ fn unsafe_code_is_where_it_has_earned_its_place() {
 const BESIDE_THE_PROGRAM: &[&str] = &[
     "agent/",
     "deliver/",
-    "events/",
+    "events/sender/",
     "init/",
     "launch/",
     "metrics/region/",
