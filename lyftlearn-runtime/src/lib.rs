@@ -59,6 +59,8 @@ pub mod metrics;
 mod outcome;
 mod platform;
 mod problems;
+#[cfg(all(feature = "agent", feature = "cli"))]
+mod requests;
 mod resolve;
 pub mod secrets;
 mod settings;

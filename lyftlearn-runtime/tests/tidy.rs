@@ -50,6 +50,8 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "workload",
         ],
     ),
+    // what this process sends over a network, for whoever has the words
+    ("requests", &["contract", "credentials", "workload"]),
     (
         "metrics",
         &[
@@ -76,6 +78,19 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "contract", "error", "held", "outcome", "problems", "signal", "visible", "workload",
         ],
     ),
+    // what is told of a job, on its way; a program's own progress
+    (
+        "events",
+        &[
+            "contract",
+            "credentials",
+            "deliver",
+            "facts",
+            "held",
+            "requests",
+            "workload",
+        ],
+    ),
     // doors
     (
         "resolve",
@@ -100,6 +115,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "error",
             "facts",
             "problems",
+            "requests",
             "resolve",
             "settings",
             "workload",
@@ -117,6 +133,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "credentials",
             "deliver",
             "error",
+            "events",
             "facts",
             "held",
             "metrics",
@@ -329,6 +346,7 @@ fn unsafe_code_is_where_it_has_earned_its_place() {
 const BESIDE_THE_PROGRAM: &[&str] = &[
     "agent/",
     "deliver/",
+    "events/",
     "init/",
     "launch/",
     "metrics/region/",

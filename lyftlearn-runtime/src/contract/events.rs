@@ -105,6 +105,16 @@ mod words {
     /// Their version, and what their data is.
     pub(crate) const CLOUD_VERSION: &str = "1.0";
     pub(crate) const JSON: &str = "application/json";
+
+    /// As requests are signed, what is called, and the action that a policy has to allow.
+    pub(crate) const EVENTBRIDGE_SERVICE: &str = "events";
+    pub(crate) const PUT_EVENTS: &str = "AWSEvents.PutEvents";
+    pub(crate) const EVENTBRIDGE_ACTION: &str = "events:PutEvents";
+    pub(crate) const SQS_SERVICE: &str = "sqs";
+    pub(crate) const SEND_MESSAGE: &str = "AmazonSQS.SendMessage";
+    pub(crate) const SQS_ACTION: &str = "sqs:SendMessage";
+    /// A CloudEvent in structured mode.
+    pub(crate) const CLOUD_EVENTS: &str = "application/cloudevents+json";
 }
 #[cfg(all(feature = "agent", feature = "cli"))]
 pub(crate) use words::*;

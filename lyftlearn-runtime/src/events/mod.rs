@@ -2,5 +2,9 @@
 //! add how far it is.
 
 mod progress;
+#[cfg(all(feature = "agent", feature = "cli"))]
+mod sender;
 
 pub use progress::progress;
+#[cfg(all(feature = "agent", feature = "cli"))]
+pub(crate) use sender::{Sender, Undelivered};

@@ -1,0 +1,8 @@
+//! Requests that this process sends over a network: HTTP with patience, and calls to AWS's
+//! services that are signed.
+
+mod aws;
+mod http;
+
+pub(crate) use aws::{Call, Service, Signer, code, is_passing, may_pass};
+pub(crate) use http::{Answered, Http, Patience, Unanswered};
