@@ -266,7 +266,8 @@ impl Times {
         };
         let started = moment
             .started
-            .map(|at| created + milliseconds(at.saturating_sub(attempt.begun)));
+            // Of whole milliseconds each, as the agent knows no parts of them.
+            .map(|at| created + milliseconds(at).saturating_sub(milliseconds(attempt.begun)));
         let stopping = moment
             .stopping
             .map(|at| back(at).max(started.unwrap_or(created)));

@@ -20,6 +20,7 @@ use crate::metrics::routes::Export;
 use crate::outcome::Skew;
 use crate::problems::Problems;
 use crate::settings::Settings;
+use crate::workload::events::Plan;
 use crate::workload::{CredentialPlan, Workload};
 
 /// A server that has not taken it by then will not.
@@ -50,6 +51,10 @@ pub(super) struct Inputs<'a> {
     pub(super) secrets: Vec<String>,
     pub(super) oom_counter: Option<(PathBuf, u64)>,
     pub(super) skew: Option<&'a Skew>,
+    /// Whom the agent tells of the job's states.
+    pub(super) events: Option<&'a Plan>,
+    /// Where its credentials will be found once it has ended, for who tells the end.
+    pub(super) credentials: Option<&'a mut Option<UnixDatagram>>,
     /// For the one line of the start: ports that others may want.
     pub(super) ports: &'a mut String,
     pub(super) problems: &'a mut Problems,

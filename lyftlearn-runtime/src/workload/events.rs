@@ -2,6 +2,7 @@
 //! fills the plan in; `deliver` makes events of it, and `events` sends them.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -53,7 +54,7 @@ pub(crate) enum Kind {
 }
 
 /// Where events go.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Destination {
     EventBridge {
         /// A name or an ARN, as `PutEvents` takes it.
@@ -71,6 +72,13 @@ pub(crate) enum Destination {
     Http { url: String },
     /// A line for each event.
     File { path: PathBuf },
+}
+
+/// A query may be a key.
+impl fmt::Debug for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown())
+    }
 }
 
 impl Destination {
