@@ -62,7 +62,9 @@ fn an_entry_that_failed_in_a_request_that_did_not_is_asked_again() {
     assert_eq!(job.row("by-rule")["status"], "Completed");
     let between = Between::new(&json!([failed("NotAuthorizedForSourceException")]));
     let (job, output) = through(&between, "eventbridge:ml", 0);
-    expect![[r#""#]].assert_eq(&undelivered(&output));
+    expect![[r#"
+        lyftlearn-runtime: 1 job event was not delivered to eventbridge:ml: EventBridge has not taken it (NotAuthorizedForSourceException)
+    "#]].assert_eq(&undelivered(&output));
     assert_eq!(job.told("by-rule").0.len(), 0);
     assert_eq!(job.outcome()["events"], json!({"undelivered": 1}));
 }
@@ -106,7 +108,13 @@ fn sinks_that_do_not_take_it_have_a_sentence_each() {
     let (deaf, took, _) = failing(&json!(["hang"]));
     assert!(took >= Duration::from_secs(3), "{took:?}");
     assert!(took < Duration::from_secs(10), "{took:?}");
-    expect![[r#""#]].assert_eq(&[gone, elsewhere, denied, later, deaf].concat());
+    expect![[r#"
+        lyftlearn-runtime: 1 job event was not delivered to http://127.0.0.1:PORT/jobs: the sink has gone (410)
+        lyftlearn-runtime: 1 job event was not delivered to http://127.0.0.1:PORT/jobs: it leads elsewhere (302), which is not followed
+        lyftlearn-runtime: 1 job event was not delivered to http://127.0.0.1:PORT/jobs: it is refused (403): events.headers_variable names what the sink is shown
+        lyftlearn-runtime: 1 job event was not delivered to http://127.0.0.1:PORT/jobs: it is throttled (429)
+        lyftlearn-runtime: 1 job event was not delivered to http://127.0.0.1:PORT/jobs: nobody has answered within 3 s
+    "#]].assert_eq(&[gone, elsewhere, denied, later, deaf].concat());
 }
 
 #[test]
@@ -117,13 +125,18 @@ fn hosts_that_are_not_there_are_said_not_to_be() {
         let output = job.ended("exit 0", 0);
         undelivered(&output).replace(&port.to_string(), "PORT")
     };
-    let refusing = said("http://127.0.0.1:1/jobs", 0);
-    let nameless = said("http://no-such-host.invalid/jobs", 0);
+    let refusing = said("http://127.0.0.1:1/jobs", 65_536);
+    // The name server of these containers does not answer.
+    let nameless = said("http://no-such-host.invalid/jobs", 65_536);
     let sink = Between::sink();
     let secured = asked(&json!({"tls": sink.port})).as_u64().unwrap();
     let untrusted = said(&format!("https://127.0.0.1:{secured}/jobs"), secured);
     assert_eq!(sink.seen().len(), 0);
-    expect![[r#""#]].assert_eq(&[refusing, nameless, untrusted].concat());
+    expect![[r#"
+        lyftlearn-runtime: 1 job event was not delivered to http://127.0.0.1:1/jobs: it cannot be reached
+        lyftlearn-runtime: 1 job event was not delivered to http://no-such-host.invalid/jobs: nobody has answered within 3 s
+        lyftlearn-runtime: 1 job event was not delivered to https://127.0.0.1:PORT/jobs: its certificate is not trusted here: SSL_CERT_FILE or AWS_CA_BUNDLE names the roots
+    "#]].assert_eq(&[refusing, nameless, untrusted].concat());
 }
 
 #[test]
@@ -144,7 +157,13 @@ fn aws_that_refuses_is_asked_once_and_its_sentence_names_what_is_needed() {
     let container = wrong.container().variable("AWS_SECRET_ACCESS_KEY", "wrong");
     let output = container.run(&["sh", "-c", "exit 0"]).end();
     wrong.check(&output, 0);
-    expect![[r#""#]].assert_eq(&(all.concat() + &undelivered(&output)));
+    expect![[r#"
+        lyftlearn-runtime: 1 job event was not delivered to sqs:…/direct: it is refused (AccessDenied): the identity needs sqs:SendMessage
+        lyftlearn-runtime: 1 job event was not delivered to eventbridge:ml: it is refused (AccessDenied): the identity needs events:PutEvents
+        lyftlearn-runtime: 1 job event was not delivered to sqs:…/no-such-queue: there is no such queue (QueueDoesNotExist)
+        lyftlearn-runtime: 1 job event was not delivered to eventbridge:no-such-bus: there is no such event bus (ResourceNotFoundException)
+        lyftlearn-runtime: 1 job event was not delivered to sqs:…/direct: it is refused (SignatureDoesNotMatch): AWS does not accept the credentials
+    "#]].assert_eq(&(all.concat() + &undelivered(&output)));
 }
 
 #[test]
@@ -161,7 +180,9 @@ fn a_proxy_is_asked_where_the_environment_names_one_and_not_where_it_does_not() 
     let straight = proxied.variable("no_proxy", "sink.internal");
     let output = straight.run(&["true"]).end();
     job.check(&output, 0);
-    expect![[r#""#]].assert_eq(&undelivered(&output));
+    expect![[r#"
+        lyftlearn-runtime: 1 job event was not delivered to http://sink.internal/jobs: nobody has answered within 3 s
+    "#]].assert_eq(&undelivered(&output));
     assert_eq!(proxy.seen().len(), before);
 }
 

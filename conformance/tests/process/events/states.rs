@@ -102,12 +102,15 @@ fn a_file_has_a_line_for_each_state() {
 #[test]
 fn an_exception_is_the_reason_without_its_secrets() {
     needs_servers!();
-    let job = Told::new([queue("direct"), "eventbridge:ml".to_owned()]);
-    let program = "import base64, os\nsecret = os.environ['DB_PASSWORD']\n\
+    let job = Told::new([queue("direct"), "eventbridge:ml".to_owned()])
+        .with("[secrets.db]\nfrom = \"file:/secrets/db\"\nenv = \"DB\"\n");
+    job.world.file("secrets/db", job.world.canary.value());
+    let program = "import base64, os\nsecret = os.environ['DB']\n\
                    coded = base64.b64encode(secret.encode()).decode()\n\
                    raise ValueError(f'no way: {secret} {coded} https://user:{secret}@db/x')\n";
     job.world.file("programs/failing.py", program);
-    let container = super::super::causes::noting(&job.world, job.container());
+    let container = super::super::causes::noting(&job.world, job.container())
+        .mount_read_only(job.world.path("secrets"), "/secrets");
     let output = container
         .run(&["sh", "-c", "exec $PY /programs/failing.py 2>/dev/null"])
         .end();
@@ -264,14 +267,17 @@ fn another_node_says_its_failure_and_nothing_else() {
 #[test]
 fn names_of_any_letters_and_lengths_keep_their_order() {
     needs_servers!();
+    // Each ends as no other run's does.
+    let letters = |letter: &str, count: usize| letter.repeat(count - "job-".len() - 24);
     for name in [
-        "x".repeat(63),
-        "x".repeat(64),
-        "y".repeat(253),
+        letters("x", 63),
+        letters("x", 64),
+        letters("y", 128),
+        letters("y", 129),
+        letters("z", 253),
         "\u{fc}n\u{ef} \u{1f525}".to_owned(),
     ] {
         let job = Told::new([queue("direct.fifo"), queue("direct")]);
-        // Of another run's there is none.
         let name = format!("{name}{}", job.job);
         let job = job.named(&name);
         job.ended("exit 0", 0);
