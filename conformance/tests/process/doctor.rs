@@ -103,5 +103,6 @@ fn each_destination_of_job_events_is_looked_at_and_nothing_is_sent() {
               fix: mount a volume there that the program's user may write, or name another file
         ok    events     sqs:…/states: requests would be signed, and the host answers
         -     events     they go nowhere; see events.to
-    "#]].assert_eq(&[without, known, nowhere].concat());
+    "#]]
+    .assert_eq(&[without, known, nowhere].concat());
 }

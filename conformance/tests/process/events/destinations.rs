@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use expect_test::expect;
+use lyftlearn_conformance::upstream::{Mood, Upstream};
 
 use super::*;
 
@@ -220,4 +221,79 @@ fn destinations_do_not_wait_for_each_other_and_neither_does_the_program() {
     job.world.file("shared/go", "");
     job.check(&running.end(), 0);
     assert_eq!(job.row("direct")["status"], "Completed");
+}
+
+/// A job whose credentials come from `upstream`, and whose queue is a stand-in.
+fn served(job: &Told, upstream: &Upstream, between: &Between) -> Sandbox {
+    job.world
+        .sharing(&job.settings())
+        .mount(job.world.path("run"), "/run")
+        .variable("AWS_CONTAINER_CREDENTIALS_FULL_URI", upstream.uri())
+        .variable(
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+            job.world.canary.value(),
+        )
+        .variable("AWS_ENDPOINT_URL_SQS", between.url())
+        .variable("AWS_REGION", "eu-west-1")
+}
+
+/// The key by which a request is signed.
+fn key(asked: &Value) -> String {
+    let signed = asked["headers"]["authorization"].as_str().unwrap();
+    let (_, after) = signed.split_once("Credential=").unwrap();
+    after.split('/').next().unwrap().to_owned()
+}
+
+#[test]
+fn the_end_is_signed_by_credentials_that_were_there_before_it() {
+    needs_servers!();
+    let taken = json!([{"status": 200, "body": {"MessageId": "1"}}]);
+    let (upstream, between) = (Upstream::new(), Between::new(&taken));
+    let job = Told::new(["sqs:https://sqs.eu-west-1.amazonaws.com/123456789012/states".to_owned()]);
+    let running = served(&job, &upstream, &between).run(&[
+        "sh",
+        "-c",
+        "trap 'exit 0' TERM; touch /shared/ready; while :; do sleep 0.05; done",
+    ]);
+    appears(&job.world.path("shared/ready"));
+    between.waits_for(|_| true);
+    // A pod that is terminating has no credentials any more (kube2iam).
+    upstream.mood(Mood::Hangs);
+    let asked_before = upstream.heads().len();
+    running.signal(Signal::SIGTERM);
+    let output = running.end();
+    job.check(&output, 0);
+    upstream.secret().assert_unseen("stderr", &output.stderr);
+    assert_eq!(undelivered(&output), "");
+    let seen = between.seen();
+    let last = seen.last().unwrap();
+    let message = between.bodies().pop().unwrap();
+    let message: Value = serde_json::from_str(message["MessageBody"].as_str().unwrap()).unwrap();
+    assert_eq!(status(&message), "Stopped");
+    assert_eq!(key(last), key(&seen[0]));
+    assert_eq!(upstream.heads().len(), asked_before);
+}
+
+#[test]
+fn credentials_that_end_during_the_job_are_replaced_before_the_end_is_told() {
+    needs_servers!();
+    let taken = json!([{"status": 200, "body": {"MessageId": "1"}}]);
+    let (upstream, between) = (Upstream::new(), Between::new(&taken));
+    upstream.mood(Mood::Gives(Duration::from_secs(3)));
+    let job = Told::new(["sqs:https://sqs.eu-west-1.amazonaws.com/123456789012/states".to_owned()])
+        .with("heartbeat_seconds = 1\nlease_seconds = 3\n");
+    let running = served(&job, &upstream, &between).run(&[
+        "sh",
+        "-c",
+        "until [ -e /shared/go ]; do sleep 0.05; done; exit 1",
+    ]);
+    let first = || between.seen().first().map(key);
+    between.waits_for(|asked| Some(key(asked)) != first());
+    job.world.file("shared/go", "");
+    let output = running.end();
+    job.check(&output, 1);
+    assert_eq!(undelivered(&output), "");
+    let message = between.bodies().pop().unwrap();
+    let message: Value = serde_json::from_str(message["MessageBody"].as_str().unwrap()).unwrap();
+    assert_eq!(status(&message), "Failed");
 }
