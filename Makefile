@@ -142,6 +142,7 @@ lint:
 	target/venv/bin/ruff format --check lyftlearn-runtime-py examples conformance release
 	cd lyftlearn-runtime-py && ../target/venv/bin/mypy
 	target/venv/bin/mypy --strict conformance/benches/report.py
+	cd examples/job-events && ../../target/venv/bin/mypy --strict consumer.py test_consumer.py
 	cd release && MYPYPATH=.:tests:proof ../target/venv/bin/mypy --strict make.py tests proof
 
 # Most tests wait for somebody: one more at a time than there are processors.
@@ -150,6 +151,7 @@ test-rust:
 
 test-python:
 	cd lyftlearn-runtime-py && ../$(PYTHON) -m pytest -q
+	cd examples/job-events && ../../$(PYTHON) -m pytest -q -W error -p no:cacheprovider
 
 # The artefacts of `make release` where users install them: Debian's releases, every CPython in reach,
 # aarch64 under qemu-user; and all of it built a second time, equal to the byte. Takes an hour or more.

@@ -22,6 +22,7 @@ mod distributed;
 mod doctor;
 mod documents;
 mod emf;
+mod events;
 mod export;
 mod identity;
 mod launchers;

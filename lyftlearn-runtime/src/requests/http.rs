@@ -177,7 +177,7 @@ impl Http {
 
 /// Whether it is the certificate that is refused. Whatever else TLS comes to nothing by, such as
 /// an alert of a server that is just starting, may pass.
-fn is_untrusted(error: &(dyn Error + 'static)) -> bool {
+pub(super) fn is_untrusted(error: &(dyn Error + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(error) = cause {
         if let Some(error) = error.downcast_ref() {
@@ -194,7 +194,7 @@ fn is_untrusted(error: &(dyn Error + 'static)) -> bool {
 }
 
 /// This container's own addresses, and its node's.
-fn is_near(uri: &Uri) -> bool {
+pub(super) fn is_near(uri: &Uri) -> bool {
     let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
     let address: Option<std::net::IpAddr> = host.parse().ok();
     host == "localhost"

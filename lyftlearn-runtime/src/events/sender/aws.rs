@@ -2,13 +2,18 @@
 
 use std::time::Duration;
 
+use aws_smithy_types::body::SdkBody;
 use serde::Deserialize;
 
+use super::cloud_events::closing;
 use super::{Sender, Undelivered};
 use crate::contract::aws as contract;
 use crate::contract::events as words;
 use crate::credentials::{Fetched, clock_ahead};
-use crate::requests::{Answered, Call, Patience, Service, Signer, code, is_passing, may_pass};
+use crate::requests::{
+    Answered, Call, Patience, Service, Signer, Unanswered, code, is_passing, may_pass,
+};
+use crate::workload::events::Destination;
 
 const EVENTBRIDGE: Service = Service {
     name: words::EVENTBRIDGE_SERVICE,
@@ -48,21 +53,32 @@ const OF_ANOTHER_TIME: &[&str] = &[
 /// A date has whole seconds, and its answer took some time. AWS allows five minutes.
 const SKEWED_SECONDS: u64 = 120;
 
-/// Where a queue is asked.
-pub(crate) struct Queue<'a> {
-    /// Scheme and authority of its URL.
-    pub(crate) origin: &'a str,
+/// The call that a destination takes; `None` for one outside of AWS.
+pub(super) fn call<'a>(destination: &'a Destination, body: &'a str) -> Option<Call<'a>> {
+    match destination {
+        Destination::EventBridge { region, .. } => Some(Call {
+            service: &EVENTBRIDGE,
+            target: words::PUT_EVENTS,
+            region,
+            origin: None,
+            body,
+        }),
+        Destination::Sqs { url, region, .. } => Some(Call {
+            service: &SQS,
+            target: words::SEND_MESSAGE,
+            region,
+            origin: origin(url),
+            body,
+        }),
+        Destination::Http { .. } | Destination::File { .. } => None,
+    }
 }
 
-impl<'a> Queue<'a> {
-    /// `None` where that is not a URL.
-    pub(crate) fn of(url: &'a str) -> Option<Self> {
-        let (scheme, rest) = url.split_once("://")?;
-        let authority = rest.split('/').next()?;
-        Some(Self {
-            origin: &url[..scheme.len() + 3 + authority.len()],
-        })
-    }
+/// Scheme and authority of a URL; `None` where it is not one.
+fn origin(url: &str) -> Option<&str> {
+    let (scheme, rest) = url.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    url.get(..scheme.len() + "://".len() + authority.len())
 }
 
 /// What became of the one entry of a `PutEvents`.
@@ -107,24 +123,19 @@ struct Sent {
 impl Sender {
     pub(super) async fn put_event(
         &self,
-        region: &str,
+        destination: &Destination,
         body: &str,
         identity: Option<&Fetched>,
         patience: Patience,
     ) -> Result<(), Undelivered> {
-        let call = Call {
-            service: &EVENTBRIDGE,
-            target: words::PUT_EVENTS,
-            region,
-            origin: None,
-            body,
-        };
         // A request answers 200 although its entries failed.
         let may_pass = |answered: &Answered| match Put::of(answered) {
             Some(put) if answered.status == 200 => put.error().is_some_and(is_passing),
             _ => may_pass(answered),
         };
-        let answered = self.call(&call, identity, patience, may_pass).await?;
+        let answered = self
+            .ask(destination, body, identity, patience, may_pass)
+            .await?;
         if answered.status != 200 {
             return Err(refused(&answered, words::EVENTBRIDGE_ACTION, |code| {
                 Undelivered::NoBus { code }
@@ -141,20 +152,14 @@ impl Sender {
 
     pub(super) async fn send_message(
         &self,
-        url: &str,
-        region: &str,
+        destination: &Destination,
         body: &str,
         identity: Option<&Fetched>,
         patience: Patience,
     ) -> Result<(), Undelivered> {
-        let call = Call {
-            service: &SQS,
-            target: words::SEND_MESSAGE,
-            region,
-            origin: Queue::of(url).map(|queue| queue.origin),
-            body,
-        };
-        let answered = self.call(&call, identity, patience, may_pass).await?;
+        let answered = self
+            .ask(destination, body, identity, patience, may_pass)
+            .await?;
         if answered.status != 200 {
             return Err(refused(&answered, words::SQS_ACTION, |code| {
                 Undelivered::NoQueue { code }
@@ -165,36 +170,49 @@ impl Sender {
         sent.map(drop).map_err(|_| Undelivered::Malformed)
     }
 
-    async fn call(
+    async fn ask(
         &self,
-        call: &Call<'_>,
+        destination: &Destination,
+        body: &str,
         identity: Option<&Fetched>,
         patience: Patience,
         may_pass: impl Fn(&Answered) -> bool,
     ) -> Result<Answered, Undelivered> {
+        let call = call(destination, body).ok_or(Undelivered::Malformed)?;
         let identity = identity.ok_or(Undelivered::NoIdentity)?;
-        let ahead = || self.clock_ahead.get().or(identity.skew).unwrap_or_default();
-        let request = || {
-            let signer = Signer {
-                credentials: &identity.credentials,
-                endpoints: &self.endpoints,
-                clock_ahead: ahead(),
-            };
-            signer.sign(call).map(super::cloud_events::closing)
-        };
         let again = |answered: &Answered| {
             if may_pass(answered) {
                 return Some(answered.retry_after.unwrap_or_default());
             }
             let theirs = answered.date.as_deref().and_then(clock_ahead)?;
             let is_refused = OF_ANOTHER_TIME.contains(&code(answered).as_str());
-            if !is_refused || theirs.abs_diff(ahead()) < SKEWED_SECONDS {
+            if !is_refused || theirs.abs_diff(self.ahead(identity)) < SKEWED_SECONDS {
                 return None;
             }
             self.clock_ahead.set(Some(theirs));
             Some(Duration::ZERO)
         };
+        let request = || self.signed(&call, identity);
         Ok(self.http.ask(patience, request, again).await?)
+    }
+
+    /// How far this machine's clock is ahead of AWS's, as far as that is known.
+    fn ahead(&self, identity: &Fetched) -> i64 {
+        let learnt = self.clock_ahead.get();
+        learnt.or(identity.skew).unwrap_or_default()
+    }
+
+    pub(super) fn signed(
+        &self,
+        call: &Call<'_>,
+        identity: &Fetched,
+    ) -> Result<http::Request<SdkBody>, Unanswered> {
+        let signer = Signer {
+            credentials: &identity.credentials,
+            endpoints: &self.endpoints,
+            clock_ahead: self.ahead(identity),
+        };
+        signer.sign(call).map(closing)
     }
 }
 

@@ -70,6 +70,19 @@ impl Sender {
         }
     }
 
+    /// The URL at which a destination is asked; `None` for a file.
+    pub(crate) fn address(&self, destination: &Destination) -> Option<String> {
+        match destination {
+            Destination::Http { url } => Some(url.clone()),
+            _ => Some(aws::call(destination, "")?.endpoint(&self.endpoints)),
+        }
+    }
+
+    /// Whether a request to it could be signed.
+    pub(crate) fn signs(&self, destination: &Destination, identity: &Fetched) -> bool {
+        aws::call(destination, "{}").is_some_and(|call| self.signed(&call, identity).is_ok())
+    }
+
     /// Sends the same bytes until they are taken, asking again is of no use, or the deadline is
     /// there. AWS is not asked without an identity. It may be given up at any point.
     pub(crate) async fn send(
@@ -86,9 +99,9 @@ impl Sender {
         };
         let sent = async {
             match destination {
-                Destination::EventBridge { bus, region, .. } => {
+                Destination::EventBridge { bus, .. } => {
                     let body = event.eventbridge(bus);
-                    self.put_event(region, &body, identity, patience).await
+                    self.put_event(destination, &body, identity, patience).await
                 }
                 Destination::Sqs {
                     url,
@@ -97,7 +110,7 @@ impl Sender {
                     fifo,
                 } => {
                     let body = event.sqs(url, *fifo, account.as_deref(), region);
-                    self.send_message(url, region, &body, identity, patience)
+                    self.send_message(destination, &body, identity, patience)
                         .await
                 }
                 Destination::Http { url } => self.post(url, &event.cloud_event(), patience).await,
