@@ -41,6 +41,7 @@ mod secrets;
 mod snapshots;
 mod spark;
 mod start;
+mod states;
 mod statsd;
 mod stopping;
 mod toolkit;
