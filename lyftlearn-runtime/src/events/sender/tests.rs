@@ -456,7 +456,6 @@ fn what_is_throttled_until_the_last_moment_is_taken_then() {
 #[test]
 fn a_clock_that_a_refusal_has_shown_to_be_wrong_is_believed_no_more() {
     run(async {
-        #[expect(clippy::disallowed_methods, reason = "a stand-in has a clock, too")]
         let theirs = SystemTime::now() + Duration::from_secs(3600);
         let date = DateTime::from(theirs).fmt(Format::HttpDate).unwrap();
         let stand_in = StandIn::new(move |number, _| {
