@@ -234,8 +234,8 @@ mod sending {
         async fn send(self: Rc<Self>, to: &[Destination], within: Duration) -> Vec<String> {
             let deadline = Instant::now() + within;
             let mut tasks = JoinSet::new();
-            for destination in to.iter().cloned() {
-                let each = Rc::clone(&self);
+            for destination in to {
+                let (each, destination) = (Rc::clone(&self), destination.clone());
                 tasks.spawn_local(async move {
                     let sent = each.once(&destination, deadline).await;
                     sent.err().map(|why| sentence(&destination, &why))
