@@ -20,7 +20,7 @@ ENTER := conformance/engine/enter.sh $(LAYER)/storage
 # A cloned checkout's own; nothing of another's counts.
 export CARGO_TARGET_DIR := $(CURDIR)/target
 
-.PHONY: demo test test-spark test-distributed check check-images messages fresh build release peers setup context lint test-rust test-python test-packages test-release test-artefacts publish fuzz deny bench clean
+.PHONY: demo test test-spark test-distributed test-events check check-images messages fresh build release peers setup context lint test-rust test-python test-packages test-release test-artefacts publish fuzz deny bench clean
 
 demo: build context
 	cargo build --quiet -p lyftlearn-conformance
@@ -127,6 +127,10 @@ test-spark: build peers context
 # Nodes that come and go, with PyTorch's launcher; a minute and a half.
 test-distributed: build
 	cargo test --locked -p lyftlearn-conformance --test distributed -- --ignored --nocapture
+
+# Two hundred jobs whose agent is killed at any moment; some minutes.
+test-events: build
+	cargo test --locked -p lyftlearn-conformance --test process events::kills -- --ignored --nocapture
 
 # What the example's image is built from.
 context:

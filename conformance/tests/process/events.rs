@@ -165,7 +165,10 @@ impl Told {
         let identity = &ready("identities")[self.identity];
         let text = |name: &str| identity[name].as_str().unwrap().to_owned();
         std::fs::create_dir_all(self.world.path("shared")).unwrap();
+        // An address for documentation: nobody has it.
+        let resolver = self.world.file("resolv.conf", "nameserver 192.0.2.1\n");
         container
+            .mount_read_only(resolver, "/etc/resolv.conf")
             .mount(self.world.path("shared"), "/shared")
             .mount(self.world.path("run"), "/run")
             .variable("AWS_ACCESS_KEY_ID", text("AccessKeyId"))

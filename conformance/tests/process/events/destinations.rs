@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use expect_test::expect;
+use lyftlearn_conformance::upstream::{Mood, Upstream};
 
 use super::*;
 
@@ -62,7 +63,9 @@ fn an_entry_that_failed_in_a_request_that_did_not_is_asked_again() {
     assert_eq!(job.row("by-rule")["status"], "Completed");
     let between = Between::new(&json!([failed("NotAuthorizedForSourceException")]));
     let (job, output) = through(&between, "eventbridge:ml", 0);
-    expect![[r#""#]].assert_eq(&undelivered(&output));
+    expect![[r#"
+        lyftlearn-runtime: 1 job event was not delivered to eventbridge:ml: EventBridge has not taken it (NotAuthorizedForSourceException)
+    "#]].assert_eq(&undelivered(&output));
     assert_eq!(job.told("by-rule").0.len(), 0);
     assert_eq!(job.outcome()["events"], json!({"undelivered": 1}));
 }
@@ -106,7 +109,13 @@ fn sinks_that_do_not_take_it_have_a_sentence_each() {
     let (deaf, took, _) = failing(&json!(["hang"]));
     assert!(took >= Duration::from_secs(3), "{took:?}");
     assert!(took < Duration::from_secs(10), "{took:?}");
-    expect![[r#""#]].assert_eq(&[gone, elsewhere, denied, later, deaf].concat());
+    expect![[r#"
+        lyftlearn-runtime: 1 job event was not delivered to http://127.0.0.1:PORT/jobs: the sink has gone (410)
+        lyftlearn-runtime: 1 job event was not delivered to http://127.0.0.1:PORT/jobs: it leads elsewhere (302), which is not followed
+        lyftlearn-runtime: 1 job event was not delivered to http://127.0.0.1:PORT/jobs: it is refused (403): events.headers_variable names what the sink is shown
+        lyftlearn-runtime: 1 job event was not delivered to http://127.0.0.1:PORT/jobs: it is throttled (429)
+        lyftlearn-runtime: 1 job event was not delivered to http://127.0.0.1:PORT/jobs: nobody has answered within 3 s
+    "#]].assert_eq(&[gone, elsewhere, denied, later, deaf].concat());
 }
 
 #[test]
@@ -117,13 +126,18 @@ fn hosts_that_are_not_there_are_said_not_to_be() {
         let output = job.ended("exit 0", 0);
         undelivered(&output).replace(&port.to_string(), "PORT")
     };
-    let refusing = said("http://127.0.0.1:1/jobs", 0);
-    let nameless = said("http://no-such-host.invalid/jobs", 0);
+    let refusing = said("http://127.0.0.1:1/jobs", 65_536);
+    // The name server of these containers does not answer.
+    let nameless = said("http://no-such-host.invalid/jobs", 65_536);
     let sink = Between::sink();
     let secured = asked(&json!({"tls": sink.port})).as_u64().unwrap();
     let untrusted = said(&format!("https://127.0.0.1:{secured}/jobs"), secured);
     assert_eq!(sink.seen().len(), 0);
-    expect![[r#""#]].assert_eq(&[refusing, nameless, untrusted].concat());
+    expect![[r#"
+        lyftlearn-runtime: 1 job event was not delivered to http://127.0.0.1:1/jobs: it cannot be reached
+        lyftlearn-runtime: 1 job event was not delivered to http://no-such-host.invalid/jobs: nobody has answered within 3 s
+        lyftlearn-runtime: 1 job event was not delivered to https://127.0.0.1:PORT/jobs: its certificate is not trusted here: SSL_CERT_FILE or AWS_CA_BUNDLE names the roots
+    "#]].assert_eq(&[refusing, nameless, untrusted].concat());
 }
 
 #[test]
@@ -144,7 +158,13 @@ fn aws_that_refuses_is_asked_once_and_its_sentence_names_what_is_needed() {
     let container = wrong.container().variable("AWS_SECRET_ACCESS_KEY", "wrong");
     let output = container.run(&["sh", "-c", "exit 0"]).end();
     wrong.check(&output, 0);
-    expect![[r#""#]].assert_eq(&(all.concat() + &undelivered(&output)));
+    expect![[r#"
+        lyftlearn-runtime: 1 job event was not delivered to sqs:…/direct: it is refused (AccessDenied): the identity needs sqs:SendMessage
+        lyftlearn-runtime: 1 job event was not delivered to eventbridge:ml: it is refused (AccessDenied): the identity needs events:PutEvents
+        lyftlearn-runtime: 1 job event was not delivered to sqs:…/no-such-queue: there is no such queue (QueueDoesNotExist)
+        lyftlearn-runtime: 1 job event was not delivered to eventbridge:no-such-bus: there is no such event bus (ResourceNotFoundException)
+        lyftlearn-runtime: 1 job event was not delivered to sqs:…/direct: it is refused (SignatureDoesNotMatch): AWS does not accept the credentials
+    "#]].assert_eq(&(all.concat() + &undelivered(&output)));
 }
 
 #[test]
@@ -161,7 +181,9 @@ fn a_proxy_is_asked_where_the_environment_names_one_and_not_where_it_does_not() 
     let straight = proxied.variable("no_proxy", "sink.internal");
     let output = straight.run(&["true"]).end();
     job.check(&output, 0);
-    expect![[r#""#]].assert_eq(&undelivered(&output));
+    expect![[r#"
+        lyftlearn-runtime: 1 job event was not delivered to http://sink.internal/jobs: nobody has answered within 3 s
+    "#]].assert_eq(&undelivered(&output));
     assert_eq!(proxy.seen().len(), before);
 }
 
@@ -199,4 +221,79 @@ fn destinations_do_not_wait_for_each_other_and_neither_does_the_program() {
     job.world.file("shared/go", "");
     job.check(&running.end(), 0);
     assert_eq!(job.row("direct")["status"], "Completed");
+}
+
+/// A job whose credentials come from `upstream`, and whose queue is a stand-in.
+fn served(job: &Told, upstream: &Upstream, between: &Between) -> Sandbox {
+    job.world
+        .sharing(&job.settings())
+        .mount(job.world.path("run"), "/run")
+        .variable("AWS_CONTAINER_CREDENTIALS_FULL_URI", upstream.uri())
+        .variable(
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+            job.world.canary.value(),
+        )
+        .variable("AWS_ENDPOINT_URL_SQS", between.url())
+        .variable("AWS_REGION", "eu-west-1")
+}
+
+/// The key by which a request is signed.
+fn key(asked: &Value) -> String {
+    let signed = asked["headers"]["authorization"].as_str().unwrap();
+    let (_, after) = signed.split_once("Credential=").unwrap();
+    after.split('/').next().unwrap().to_owned()
+}
+
+#[test]
+fn the_end_is_signed_by_credentials_that_were_there_before_it() {
+    needs_servers!();
+    let taken = json!([{"status": 200, "body": {"MessageId": "1"}}]);
+    let (upstream, between) = (Upstream::new(), Between::new(&taken));
+    let job = Told::new(["sqs:https://sqs.eu-west-1.amazonaws.com/123456789012/states".to_owned()]);
+    let running = served(&job, &upstream, &between).run(&[
+        "sh",
+        "-c",
+        "trap 'exit 0' TERM; touch /shared/ready; while :; do sleep 0.05; done",
+    ]);
+    appears(&job.world.path("shared/ready"));
+    between.waits_for(|_| true);
+    // A pod that is terminating has no credentials any more (kube2iam).
+    upstream.mood(Mood::Hangs);
+    let asked_before = upstream.heads().len();
+    running.signal(Signal::SIGTERM);
+    let output = running.end();
+    job.check(&output, 0);
+    upstream.secret().assert_unseen("stderr", &output.stderr);
+    assert_eq!(undelivered(&output), "");
+    let seen = between.seen();
+    let last = seen.last().unwrap();
+    let message = between.bodies().pop().unwrap();
+    let message: Value = serde_json::from_str(message["MessageBody"].as_str().unwrap()).unwrap();
+    assert_eq!(status(&message), "Stopped");
+    assert_eq!(key(last), key(&seen[0]));
+    assert_eq!(upstream.heads().len(), asked_before);
+}
+
+#[test]
+fn credentials_that_end_during_the_job_are_replaced_before_the_end_is_told() {
+    needs_servers!();
+    let taken = json!([{"status": 200, "body": {"MessageId": "1"}}]);
+    let (upstream, between) = (Upstream::new(), Between::new(&taken));
+    upstream.mood(Mood::Gives(Duration::from_secs(3)));
+    let job = Told::new(["sqs:https://sqs.eu-west-1.amazonaws.com/123456789012/states".to_owned()])
+        .with("heartbeat_seconds = 1\nlease_seconds = 3\n");
+    let running = served(&job, &upstream, &between).run(&[
+        "sh",
+        "-c",
+        "until [ -e /shared/go ]; do sleep 0.05; done; exit 1",
+    ]);
+    let first = || between.seen().first().map(key);
+    between.waits_for(|asked| Some(key(asked)) != first());
+    job.world.file("shared/go", "");
+    let output = running.end();
+    job.check(&output, 1);
+    assert_eq!(undelivered(&output), "");
+    let message = between.bodies().pop().unwrap();
+    let message: Value = serde_json::from_str(message["MessageBody"].as_str().unwrap()).unwrap();
+    assert_eq!(status(&message), "Failed");
 }

@@ -102,12 +102,15 @@ fn a_file_has_a_line_for_each_state() {
 #[test]
 fn an_exception_is_the_reason_without_its_secrets() {
     needs_servers!();
-    let job = Told::new([queue("direct"), "eventbridge:ml".to_owned()]);
-    let program = "import base64, os\nsecret = os.environ['DB_PASSWORD']\n\
+    let job = Told::new([queue("direct"), "eventbridge:ml".to_owned()])
+        .with("[secrets.db]\nfrom = \"file:/secrets/db\"\nenv = \"DB\"\n");
+    job.world.file("secrets/db", job.world.canary.value());
+    let program = "import base64, os\nsecret = os.environ['DB']\n\
                    coded = base64.b64encode(secret.encode()).decode()\n\
                    raise ValueError(f'no way: {secret} {coded} https://user:{secret}@db/x')\n";
     job.world.file("programs/failing.py", program);
-    let container = super::super::causes::noting(&job.world, job.container());
+    let container = super::super::causes::noting(&job.world, job.container())
+        .mount_read_only(job.world.path("secrets"), "/secrets");
     let output = container
         .run(&["sh", "-c", "exec $PY /programs/failing.py 2>/dev/null"])
         .end();
@@ -161,6 +164,95 @@ fn a_stop_is_told_when_it_is_asked_for_and_when_it_is_over() {
         .map(|one| one["Status"].as_str().unwrap());
     let names: Vec<&str> = names.collect();
     assert_eq!(names, ["Starting", "InProgress", "Stopping", "Stopped"]);
+}
+
+#[test]
+fn a_stop_during_a_start_that_waits_for_a_secret_is_told() {
+    needs_servers!();
+    let deaf = Between::new(&json!(["hang"]));
+    let settings = "[secrets.db]\nfrom = \"aws-secretsmanager:prod/db\"\nenv = \"DB\"\n";
+    let job = Told::new([queue("direct")]).with(settings);
+    let container = job
+        .container()
+        .variable("AWS_ENDPOINT_URL_SECRETS_MANAGER", deaf.url());
+    let running = container.run(&["sh", "-c", "touch /shared/begun"]);
+    deaf.waits_for(|_| true);
+    running.signal(Signal::SIGTERM);
+    let output = running.end();
+    job.unseen("stderr", &output.stderr);
+    assert!(!job.world.path("shared/begun").exists());
+    let row = job.row("direct");
+    let (events, _) = job.told("direct");
+    assert_eq!(statuses(&events).len(), 1, "{events:#?}");
+    assert_eq!(own(&events[0], "StopSignal"), "SIGTERM");
+    assert_eq!(row["status"], "Stopped", "{events:#?}");
+}
+
+#[test]
+fn an_agent_that_is_killed_while_a_stop_is_under_way_costs_nothing() {
+    needs_servers!();
+    let job = Told::new([queue("direct")]);
+    let script =
+        "trap 'touch /shared/stopping; until [ -e /shared/go ]; do sleep 0.05; done; exit 0' TERM
+                  touch /shared/ready; while :; do sleep 0.05; done";
+    let running = job.shell(script);
+    appears(&job.world.path("shared/ready"));
+    job.waits_for("direct", "InProgress");
+    let one = running.pid_one();
+    running.signal(Signal::SIGTERM);
+    appears(&job.world.path("shared/stopping"));
+    let first = super::super::agent::agent(one, None);
+    super::super::agent::kill(first, Signal::SIGKILL);
+    // Whichever of the two was told of the stop, it is told.
+    job.waits_for("direct", "Stopping");
+    job.world.file("shared/go", "");
+    job.check(&running.end(), 0);
+    assert_eq!(job.row("direct")["status"], "Stopped");
+}
+
+#[test]
+fn a_start_whose_settings_are_broken_has_nothing_to_tell_and_one_without_a_command_has() {
+    needs_servers!();
+    let sink = Between::sink();
+    let broken = Told::new([sink.url()]).with("lease_seconds = 5\n");
+    let output = broken.ended("exit 0", 125);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("events.lease_seconds"), "{said}");
+    assert_eq!(sink.seen(), Vec::<Value>::new());
+    let job = Told::new([sink.url()]);
+    let output = job.container().run(&["train"]).end();
+    job.check(&output, 127);
+    let bodies = sink.bodies();
+    assert_eq!(bodies.len(), 1, "{bodies:#?}");
+    assert_eq!(bodies[0]["data"]["LyftLearn"]["Class"], "not-started");
+}
+
+#[test]
+fn a_reason_of_any_letters_arrives_whole_enough() {
+    needs_servers!();
+    let job = Told::new([queue("direct"), "eventbridge:ml".to_owned()]);
+    // The 1,024th unit of UTF-16 would be half of a letter.
+    let program = "raise ValueError('\\x01\\x1b[31m' + '\\U0001f525' * 1500)\n";
+    job.world.file("programs/failing.py", program);
+    let container = super::super::causes::noting(&job.world, job.container());
+    let output = container
+        .run(&["sh", "-c", "exec $PY /programs/failing.py 2>/dev/null"])
+        .end();
+    job.check(&output, 1);
+    for queue in ["direct", "by-rule"] {
+        let row = job.row(queue);
+        let reason = row["reason"].as_str().unwrap();
+        let units = reason.encode_utf16().count();
+        assert!(units <= 1_024 && units > 900, "{units}");
+        assert!(
+            reason.contains('\u{1f525}') && !reason.contains('\u{fffd}'),
+            "{reason}"
+        );
+        assert!(
+            !reason.contains('\u{1}') && !reason.contains('\u{1b}'),
+            "{reason}"
+        );
+    }
 }
 
 #[test]
@@ -264,14 +356,17 @@ fn another_node_says_its_failure_and_nothing_else() {
 #[test]
 fn names_of_any_letters_and_lengths_keep_their_order() {
     needs_servers!();
+    // Each ends as no other run's does.
+    let letters = |letter: &str, count: usize| letter.repeat(count - "job-".len() - 24);
     for name in [
-        "x".repeat(63),
-        "x".repeat(64),
-        "y".repeat(253),
+        letters("x", 63),
+        letters("x", 64),
+        letters("y", 128),
+        letters("y", 129),
+        letters("z", 253),
         "\u{fc}n\u{ef} \u{1f525}".to_owned(),
     ] {
         let job = Told::new([queue("direct.fifo"), queue("direct")]);
-        // Of another run's there is none.
         let name = format!("{name}{}", job.job);
         let job = job.named(&name);
         job.ended("exit 0", 0);
@@ -280,13 +375,27 @@ fn names_of_any_letters_and_lengths_keep_their_order() {
     }
 }
 
+/// Says how far it is, as the library does: by a rename in the run directory.
+const PROGRESS: &str = "cd $LYFTLEARN_RUN_DIR\n\
+    printf '{\"fraction\": 0.4, \"message\": \"epoch 4 of 10 %s\"}' \"$DB_PASSWORD\" >.progress\n\
+    mv .progress progress.json\n\
+    until [ -e /shared/go ]; do sleep 0.05; done; exit 1";
+
 #[test]
-fn sagemaker_tells_its_jobs_by_itself() {
+fn sagemaker_tells_its_jobs_by_itself_but_for_their_progress() {
     needs_servers!();
     let sink = Between::sink();
     let job = Told::new([sink.url()]);
     let container = job.known(job.world.training(&job.settings(), &json!({})));
-    let output = container.run(&["sh", "-c", "exit 1"]).end();
-    job.check(&output, 1);
-    assert_eq!(sink.seen(), Vec::<Value>::new());
+    let running = container.run(&["sh", "-c", PROGRESS]);
+    sink.waits_for(|_| true);
+    job.world.file("shared/go", "");
+    job.check(&running.end(), 1);
+    let bodies = sink.bodies();
+    assert_eq!(bodies.len(), 1, "{bodies:#?}");
+    assert_eq!(bodies[0]["type"], "lyftlearn.job.progress");
+    let data = &bodies[0]["data"];
+    let progress = json!({"Fraction": 0.4, "Message": "epoch 4 of 10 [redacted]"});
+    assert_eq!(data["LyftLearn"]["Progress"], progress);
+    assert!(data.get("TrainingJobStatus").is_none(), "{data}");
 }
