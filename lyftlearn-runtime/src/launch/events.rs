@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::facts::{Facts, wall_clock};
 use crate::init;
-use crate::outcome::{End, How};
+use crate::outcome::End;
 use crate::resolve::Resolved;
 use crate::settings::Log;
 use crate::workload::CredentialPlan;
@@ -140,11 +140,11 @@ mod sending {
     use tokio::task::JoinSet;
     use tokio::time::Instant;
 
-    use super::{CredentialPlan, End, Facts, How, Last, VARIABLE, init, wall_clock};
+    use super::{CredentialPlan, End, Facts, Last, VARIABLE, init, wall_clock};
     use crate::credentials::{Fetched, Source, take_over};
     use crate::deliver::events::{Event, Moment, State};
     use crate::events::{Sender, Undelivered};
-    use crate::outcome::Outcome;
+    use crate::outcome::{How, Outcome};
     use crate::workload::events::Destination;
 
     /// What is kept of the time for writing down how it went.
