@@ -157,6 +157,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "deliver",
             "delivered",
             "error",
+            "events",
             "facts",
             "held",
             "init",

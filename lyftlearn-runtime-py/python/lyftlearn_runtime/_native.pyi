@@ -75,6 +75,7 @@ __all__ = [
     "metrics_gauge",
     "metrics_histogram",
     "metrics_snapshot",
+    "progress",
     "resolve",
 ]
 

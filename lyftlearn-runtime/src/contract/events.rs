@@ -20,6 +20,7 @@ pub(crate) const NAME_CHARACTERS: usize = 256;
 /// All tags of an event, as JSON. Everything else of it has room in the rest of 32 KiB.
 pub(crate) const TAGS_BYTES: usize = 8 << 10;
 /// The message of a progress.
+#[cfg(all(feature = "agent", feature = "cli"))]
 pub(crate) const PROGRESS_CHARACTERS: usize = 256;
 /// `FailureReason` and `ExitMessage` of SageMaker's API, in units of UTF-16.
 #[cfg(all(feature = "agent", feature = "cli"))]

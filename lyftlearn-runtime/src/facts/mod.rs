@@ -22,7 +22,7 @@ mod runtime;
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
-#[cfg(all(feature = "agent", feature = "cli"))]
+#[cfg(feature = "cli")]
 use std::time::{Duration, SystemTime};
 
 pub(crate) use files::Directory;

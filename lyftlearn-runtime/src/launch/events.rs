@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::facts::{Facts, wall_clock};
 use crate::init;
-use crate::outcome::{End, How};
+use crate::outcome::End;
 use crate::resolve::Resolved;
 use crate::settings::Log;
 use crate::workload::CredentialPlan;
@@ -140,11 +140,11 @@ mod sending {
     use tokio::task::JoinSet;
     use tokio::time::Instant;
 
-    use super::{CredentialPlan, End, Facts, How, Last, VARIABLE, init, wall_clock};
+    use super::{CredentialPlan, End, Facts, Last, VARIABLE, init, wall_clock};
     use crate::credentials::{Fetched, Source, take_over};
     use crate::deliver::events::{Event, Moment, State};
     use crate::events::{Sender, Undelivered};
-    use crate::outcome::Outcome;
+    use crate::outcome::{How, Outcome};
     use crate::workload::events::Destination;
 
     /// What is kept of the time for writing down how it went.
@@ -234,8 +234,8 @@ mod sending {
         async fn send(self: Rc<Self>, to: &[Destination], within: Duration) -> Vec<String> {
             let deadline = Instant::now() + within;
             let mut tasks = JoinSet::new();
-            for destination in to.iter().cloned() {
-                let each = Rc::clone(&self);
+            for destination in to {
+                let (each, destination) = (Rc::clone(&self), destination.clone());
                 tasks.spawn_local(async move {
                     let sent = each.once(&destination, deadline).await;
                     sent.err().map(|why| sentence(&destination, &why))
