@@ -3,6 +3,7 @@
 
 mod destinations;
 mod kills;
+mod memory;
 mod states;
 
 use std::process::{Command, Stdio};
