@@ -212,6 +212,17 @@ fn a_start_that_fails_is_told_as_failed() {
 }
 
 #[test]
+fn a_run_below_another_is_not_the_jobs_voice() {
+    needs_namespaces!();
+    let world = World::new();
+    let script = format!("{BINARY} run false; exit 0");
+    check_end(&ended(&looked_into(&world, JOB), &["sh", "-c", &script]), 0);
+    let events = told(&world);
+    check_order(&events);
+    assert_eq!(*states(&events).last().unwrap(), "Completed/Completed");
+}
+
+#[test]
 fn a_start_that_settings_stop_tells_nothing() {
     needs_namespaces!();
     let world = World::new();
