@@ -2,6 +2,7 @@
 
 use expect_test::expect;
 
+use super::export::free_port;
 use super::*;
 
 const JOB: &str = "[job]\nname = \"8812\"\n[events]\nto = [\"file:/shared/events\"]\n";
@@ -212,6 +213,17 @@ fn a_start_that_fails_is_told_as_failed() {
 }
 
 #[test]
+fn a_run_below_another_is_not_the_jobs_voice() {
+    needs_namespaces!();
+    let world = World::new();
+    let script = format!("{BINARY} run false; exit 0");
+    check_end(&ended(&looked_into(&world, JOB), &["sh", "-c", &script]), 0);
+    let events = told(&world);
+    check_order(&events);
+    assert_eq!(*states(&events).last().unwrap(), "Completed/Completed");
+}
+
+#[test]
 fn a_start_that_settings_stop_tells_nothing() {
     needs_namespaces!();
     let world = World::new();
@@ -305,6 +317,62 @@ fn a_destination_that_cannot_be_reached_costs_one_line_at_the_end() {
         *states(&told(&world)).last().unwrap(),
         "Completed/Completed"
     );
+}
+
+/// Answers every request with success.
+fn sink(port: u16) {
+    use std::io::{Read, Write};
+
+    let listener = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            let mut request = [0; 32 << 10];
+            let _ = stream.read(&mut request);
+            let answer = b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n";
+            let _ = stream.write_all(answer);
+        }
+    });
+}
+
+#[test]
+fn a_destination_that_comes_late_is_said_to_have_failed_and_to_be_back() {
+    needs_namespaces!();
+    let world = World::new();
+    let (port, metrics) = (free_port(), free_port());
+    let settings = format!(
+        "[job]\nname = \"8812\"\n[events]\nto = [\"http://127.0.0.1:{port}/ml?key=hunter2\"]\n\
+         heartbeat_seconds = 1\n[metrics]\nlisten = \"127.0.0.1:{metrics}\"\n"
+    );
+    let script = "touch /shared/ready; exec sleep 1000";
+    let running = looked_into(&world, &settings).run(&["sh", "-c", script]);
+    appears(&world.path("shared/ready"));
+    let counted = |result: &str| {
+        let series = format!(
+            "lyftlearn_runtime_events_total{{result=\"{result}\",to=\"http://127.0.0.1:{port}/ml\"}}"
+        );
+        let found = wait::until(Duration::from_secs(30), || {
+            runtime_metrics::shown(metrics, &series)
+        });
+        assert!(found.is_some_and(|count| count >= 1.0), "{series}");
+    };
+    counted("failed");
+    sink(port);
+    counted("delivered");
+    running.signal(Signal::SIGTERM);
+    let output = running.end();
+    check_end(&output, 143);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    let said: Vec<String> = stderr
+        .lines()
+        .filter(|line| line.contains("event=job-event"))
+        .map(|line| line.replace(&port.to_string(), "PORT"))
+        .collect();
+    expect![[r#"
+        lyftlearn-runtime: level=warn event=job-event-not-delivered to=http://127.0.0.1:PORT/ml cause="it cannot be reached"
+        lyftlearn-runtime: level=warn event=job-events-delivered-again to=http://127.0.0.1:PORT/ml"#]]
+    .assert_eq(&said.join("\n"));
+    assert!(!stderr.contains("hunter2"));
 }
 
 /// The process that tells the end holds the headers for as long as its sink is deaf.

@@ -30,10 +30,10 @@ use crate::workload::events::{Destination, Plan, Progress, Voice};
 
 /// How often the program's progress is looked at, and the most often that it is sent.
 const PROGRESS: Duration = Duration::from_secs(10);
-/// How long one state is sent before its sender is asked why it did not arrive.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// So long a request is left alone although a newer state waits.
-const LEFT_ALONE: Duration = Duration::from_secs(2);
+/// How long one state is sent, and a newer one waits, before it has failed.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// What of that is kept for the request while credentials are waited for.
+const REQUEST: Duration = Duration::from_secs(2);
 /// The wait before a state is sent again, doubled each time.
 const SOON: Duration = Duration::from_secs(1);
 const LATEST: Duration = Duration::from_secs(60);
@@ -187,11 +187,7 @@ impl To {
             let again = match said {
                 None => false,
                 Some(event) => {
-                    let begun = Instant::now();
-                    let sent = tokio::select! {
-                        sent = self.send(&event, begun + PATIENCE) => sent,
-                        () = replaced(&mut states, begun + LEFT_ALONE) => continue,
-                    };
+                    let sent = self.send(&event, Instant::now() + PATIENCE).await;
                     let is_final = sent.as_ref().err().is_some_and(Undelivered::is_final);
                     let again = sent.as_ref().err().is_some_and(may_pass);
                     self.note(sent, &mut causes);
@@ -257,22 +253,12 @@ impl To {
 async fn awaited(signer: &Broker, deadline: Instant) -> Option<Fetched> {
     loop {
         let held = signer.awaited().await;
-        if held.is_some() || Instant::now() + LEFT_ALONE >= deadline {
+        if held.is_some() || Instant::now() + REQUEST >= deadline {
             return held;
         }
         // A source that fails at once is not waited for by the wait above.
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-}
-
-/// Ends when there is a newer state, but not before `least`.
-async fn replaced(states: &mut watch::Receiver<Said>, least: Instant) {
-    if states.changed().await.is_err() {
-        std::future::pending::<()>().await;
-    }
-    // It is the one that is sent next.
-    states.mark_changed();
-    tokio::time::sleep_until(least).await;
 }
 
 /// Whether the same state may arrive later: nothing has judged it.

@@ -187,7 +187,7 @@ impl RuntimeMetrics {
         }
         for ((to, result), count) in self.sources.events.borrow().iter() {
             let help = "Attempts to send a job event, by destination and result.";
-            let labels = [("to", to.as_str()), ("result", *result)];
+            let labels = [("result", *result), ("to", to.as_str())];
             found.push(counter("events_total", &labels, *count, help));
         }
         found.sort_by(|a, b| order(a).cmp(&order(b)));

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::events::{self, Telling};
 use super::prepare::{Prepared, Stages, forget_earlier_reason, prepare};
 use super::{nodes, outcome, program, required, secrets};
-use crate::contract::linux;
+use crate::contract::{delivered, linux};
 use crate::deliver::secrets::Kept as KeptSecrets;
 use crate::deliver::{announce, directory_for_an_outcome};
 use crate::error::Error;
@@ -53,6 +53,10 @@ pub(crate) fn run(
     };
     let resolved = armed.while_starting(long, stopped, || resolve_with(&facts, arguments));
     let prepared = resolved.and_then(|mut resolved| {
+        // Below another `run` that one is the job's voice: an end here is not the job's.
+        if facts.text(delivered::RUN_DIR).is_some() {
+            resolved.events = None;
+        }
         if let Some(plan) = &mut resolved.events {
             plan.attempt = events::attempt(begun);
             *locked(&telling) = Telling::of(&resolved);
