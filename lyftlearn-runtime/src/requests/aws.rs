@@ -140,13 +140,15 @@ pub(crate) fn is_passing(code: &str) -> bool {
 
 /// What the service calls its error, if that is a name and no sentence; else the status.
 pub(crate) fn code(answered: &Answered) -> String {
-    #[derive(Deserialize)]
-    struct Named {
-        #[serde(rename = "__type")]
-        name: String,
-    }
-    let named: Option<Named> = serde_json::from_slice(&answered.body).ok();
-    let name = named.map(|named| named.name).or_else(|| in_xml(answered));
+    plain(in_json(answered), answered)
+}
+
+/// The same where front ends of the service may refuse in XML what they are asked in JSON.
+pub(crate) fn code_in_any_form(answered: &Answered) -> String {
+    plain(in_json(answered).or_else(|| in_xml(answered)), answered)
+}
+
+fn plain(name: Option<String>, answered: &Answered) -> String {
     let name = name.unwrap_or_default();
     let name = name.rsplit('#').next().unwrap_or_default();
     let plain =
@@ -158,7 +160,16 @@ pub(crate) fn code(answered: &Answered) -> String {
     }
 }
 
-/// Front ends of services that speak JSON may refuse in XML.
+fn in_json(answered: &Answered) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Named {
+        #[serde(rename = "__type")]
+        name: String,
+    }
+    let named: Option<Named> = serde_json::from_slice(&answered.body).ok();
+    named.map(|named| named.name)
+}
+
 fn in_xml(answered: &Answered) -> Option<String> {
     let text = std::str::from_utf8(&answered.body).ok()?;
     let (_, after) = text.split_once("<Code>")?;
@@ -178,7 +189,7 @@ mod tests {
             retry_after: None,
             date: None,
         };
-        assert_eq!(code(&answered), expected, "{body}");
+        assert_eq!(code_in_any_form(&answered), expected, "{body}");
         assert_eq!(may_pass(&answered), passes, "{body}");
     }
 

@@ -5,6 +5,6 @@ mod aws;
 mod http;
 mod reach;
 
-pub(crate) use aws::{Call, Service, Signer, code, is_passing, may_pass};
+pub(crate) use aws::{Call, Service, Signer, code, code_in_any_form, is_passing, may_pass};
 pub(crate) use http::{Answered, Http, Patience, Unanswered};
 pub(crate) use reach::{Reached, Unreached, reach};

@@ -206,8 +206,8 @@ fn a_signature_by_another_key_is_denied() {
     check_end(&output, 125);
     expect![[r#"
         lyftlearn-runtime: cannot get the secrets that are required
-          a: Parameter Store refused (SignatureDoesNotMatch)
-          b: Secrets Manager refused (SignatureDoesNotMatch)
+          a: Parameter Store denies it (403)
+          b: Secrets Manager denies it (403)
           hint: required = false starts without one; lyftlearn-runtime inspect shows which identity asks
     "#]].assert_eq(&stderr(&output));
 }

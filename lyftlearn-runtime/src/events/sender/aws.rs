@@ -11,7 +11,8 @@ use crate::contract::aws as contract;
 use crate::contract::events as words;
 use crate::credentials::{Fetched, clock_ahead};
 use crate::requests::{
-    Answered, Call, Patience, Service, Signer, Unanswered, code, is_passing, may_pass,
+    self, Answered, Call, Patience, Service, Signer, Unanswered, code_in_any_form as code,
+    is_passing,
 };
 use crate::workload::events::Destination;
 
@@ -112,6 +113,11 @@ impl Put {
         };
         (self.failed_entry_count > 0).then(|| of_entry.filter(plain).unwrap_or("no reason"))
     }
+}
+
+/// Whether another attempt may have another answer, whichever form this one has.
+fn may_pass(answered: &Answered) -> bool {
+    requests::may_pass(answered) || is_passing(&code(answered))
 }
 
 #[derive(Deserialize)]

@@ -296,13 +296,14 @@ fn what_may_pass_is_asked_again_with_the_same_bytes() {
             1 => answer("503 Service Unavailable", CANARY),
             // The answer is lost after the message was taken.
             2 => Some(String::new()),
+            3 => answer("400 Bad Request", "<Error><Code>Throttling</Code></Error>"),
             _ => answer("200 OK", TAKEN_BY_SQS),
         })
         .await;
         let said = sent(&stand_in.sender(), &stand_in.queue(), WHOLE).await;
-        assert_eq!((said.as_str(), stand_in.count()), ("delivered", 4));
+        assert_eq!((said.as_str(), stand_in.count()), ("delivered", 5));
         let first = stand_in.asked(0);
-        assert!((0..4).all(|number| stand_in.asked(number).body == first.body));
+        assert!((0..5).all(|number| stand_in.asked(number).body == first.body));
     });
 }
 
