@@ -124,8 +124,10 @@ test-spark: build peers context
 	LYFTLEARN_CONFORMANCE_SPARK=$(SPARK) cargo test --locked -p lyftlearn-conformance --test spark -- --nocapture
 	cargo test --locked -p lyftlearn-conformance --test image spark:: -- --ignored
 
-# Nodes that come and go, with PyTorch's launcher; a minute and a half.
+# Nodes that train together: torchrun with each starter's variables, nodes that come and go, Open MPI.
+# Some five minutes.
 test-distributed: build
+	conformance/setup.sh openmpi-bin
 	cargo test --locked -p lyftlearn-conformance --test distributed -- --ignored --nocapture
 
 # Two hundred jobs whose agent is killed at any moment; some minutes.

@@ -1,5 +1,8 @@
 #!/bin/sh
 # Installs what building, the demo and the tests need of Debian 12.
+#
+#   setup.sh [PACKAGE…]        and these packages of it
+#
 # Rust (rustup) and Python 3.9 or newer are expected to be there.
 set -eu
 
@@ -30,7 +33,7 @@ missing=
 for package in \
     gcc libc6-dev musl-tools procps util-linux mmdebstrap \
     podman crun catatonit netavark aardvark-dns iptables iproute2 docker-compose \
-    python3 $development $venv python3-torch prometheus rclone sudo nodejs $npm $java; do
+    python3 $development $venv python3-torch prometheus rclone sudo nodejs $npm $java "$@"; do
     dpkg-query --show --showformat='${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed ||
         missing="$missing $package"
 done

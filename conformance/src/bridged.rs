@@ -55,6 +55,22 @@ impl Hosts {
         path(&self.hosts[host])
     }
 
+    /// Takes a host off the bridge: no route leads to it.
+    pub fn unplug(&self, host: usize) {
+        self.link(host, "down");
+    }
+
+    /// Puts it back.
+    pub fn plug_in(&self, host: usize) {
+        self.link(host, "up");
+    }
+
+    fn link(&self, host: usize, state: &str) {
+        let mut link = namespace::entering(&self.hosts[host], "ip");
+        link.args(["link", "set", "eth0", state]);
+        ok(&command::output(&mut link), "the link");
+    }
+
     /// What each of them finds at `/etc/hosts`, as a kubelet writes it.
     #[must_use]
     pub fn file(&self) -> String {

@@ -13,6 +13,7 @@ pub mod observe;
 pub mod program;
 pub mod secrets;
 pub mod standin;
+mod taken;
 
 use std::io::Write;
 

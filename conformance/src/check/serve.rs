@@ -7,10 +7,6 @@ use crate::place::Place;
 use crate::probe::http::Lost;
 use crate::trouble::Result;
 
-/// A connection that has been open for so many milliseconds has been taken, also on a busy machine.
-/// One that comes in the moment in which a server closes its door is reset by the kernel.
-const TAKEN: u64 = 100;
-
 const PLACES: [Place; 2] = [Place::SagemakerHosting, Place::KubernetesPod];
 
 fn each(subject: &Subject, judge: impl Fn(&Served) -> Seen) -> Result<Vec<Seen>> {
@@ -159,11 +155,7 @@ fn drain_of(served: &Served) -> Seen {
             Seen::skipped("image.toml has no serve.request to load the server with")
         };
     };
-    let lost: Vec<&Lost> = load
-        .lost
-        .iter()
-        .filter(|lost| lost.waited >= TAKEN)
-        .collect();
+    let lost: Vec<&Lost> = load.lost.iter().filter(|lost| lost.taken).collect();
     let other = &load.other;
     let seen = if load.answered == 0 {
         Seen::failed(

@@ -1,5 +1,6 @@
 //! The client of an image's server, in the server's own network.
 
+use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::Mutex;
@@ -8,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use super::say;
+use super::{say, taken};
 
 /// An answer that is longer is cut.
 const BODY: u64 = 8 << 20;
@@ -17,6 +18,10 @@ const BODY: u64 = 8 << 20;
 const CLIENTS: usize = 4;
 /// How long after one client the next begins.
 const STAGGER: Duration = Duration::from_millis(130);
+
+/// How often it is looked at which connections the server has taken. One that is taken for less is
+/// not known to be.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// What waiting for readiness found.
 #[derive(Debug, Serialize, Deserialize)]
@@ -58,8 +63,8 @@ pub struct Load {
 pub struct Lost {
     /// When it was sent, in milliseconds since 1970.
     pub sent: u64,
-    /// How long it had waited when its connection ended.
-    pub waited: u64,
+    /// Whether the server had taken its connection.
+    pub taken: bool,
     /// What the connection ended with.
     pub why: String,
 }
@@ -82,6 +87,15 @@ fn agent(seconds: u64) -> ureq::Agent {
         .max_redirects_will_error(false)
         .build()
         .into()
+}
+
+/// For requests of which it matters whether they were taken.
+fn noting(seconds: u64) -> ureq::Agent {
+    ureq::Agent::with_parts(
+        agent(seconds).config().clone(),
+        taken::Noting,
+        ureq::unversioned::resolver::DefaultResolver::default(),
+    )
 }
 
 fn get(agent: &ureq::Agent, port: u16, path: &str) -> Result<u16, String> {
@@ -202,16 +216,17 @@ pub(super) fn load(
         Ok(_) => true,
         Err(err) => err.kind() != ErrorKind::ConnectionRefused,
     };
+    let accepted = Mutex::new(BTreeSet::new());
     let lose = |sent: u64, why: String| {
+        let taken = accepted
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .contains(&taken::port());
         let mut lost = lost
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         if lost.len() < 100 {
-            lost.push(Lost {
-                sent,
-                waited: now().saturating_sub(sent),
-                why,
-            });
+            lost.push(Lost { sent, taken, why });
         }
     };
     let note = |list: &Mutex<Vec<(u64, String)>>, sent: u64, what: String| {
@@ -230,7 +245,7 @@ pub(super) fn load(
                 // and a stop in that moment would find none that is clearly taken.
                 let before = started.fetch_add(1, Ordering::Relaxed);
                 std::thread::park_timeout(STAGGER * u32::try_from(before).unwrap_or(0));
-                let agent = agent(60);
+                let agent = noting(60);
                 while !over.load(Ordering::Relaxed) && Instant::now() < until {
                     let sent = now();
                     match posted(&agent, port, path, kind, body) {
@@ -257,6 +272,16 @@ pub(super) fn load(
                 }
             });
         }
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) && Instant::now() < until {
+                let seen = taken::by_server(port);
+                accepted
+                    .lock()
+                    .unwrap_or_else(std::sync::PoisonError::into_inner)
+                    .extend(seen);
+                std::thread::park_timeout(LOOK);
+            }
+        });
         scope.spawn(|| {
             let agent = agent(10);
             while !over.load(Ordering::Relaxed) && Instant::now() < until {

@@ -2,6 +2,8 @@
 
 use super::stopping::outcome;
 use super::*;
+use std::fs::Permissions;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::time::Instant;
 
 /// The second of two pods, whose master is met there.
@@ -166,4 +168,36 @@ fn a_launcher_of_an_indexed_job_that_nobody_counts_is_not_started() {
     check_end(&ended(&container, &["true"]), 0);
     let alone = container.variable("LYFTLEARN_RUNTIME_TOPOLOGY_NODES", "1");
     check_end(&ended(&alone, &["torchrun", "--help"]), 0);
+}
+
+/// It writes each round's hosts beside the platform's documents.
+#[test]
+fn hyperpods_launcher_can_write_as_another_user() {
+    needs_namespaces!();
+    let world = World::new();
+    let script = "#!/bin/sh\nid -u >/opt/ml/input/config/pod_resourceconfig.json && cat /opt/ml/input/config/pod_resourceconfig.json\n";
+    let launcher = world.file("hyperpodrun", script);
+    std::fs::set_permissions(&launcher, Permissions::from_mode(0o755)).unwrap();
+    let container = world
+        .pod("user = \"1000:1000\"\n", "{}")
+        .mount_read_only(launcher, "/opt/hyperpodrun");
+    let output = ended(&container, &["/opt/hyperpodrun", "train.py"]);
+    check_end(&output, 0);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "1000\n");
+    // A volume that nobody can write to.
+    std::fs::create_dir(world.path("config")).unwrap();
+    let container = container.mount_read_only(world.path("config"), "/opt/ml/input/config");
+    let output = ended(&container, &["/opt/hyperpodrun", "train.py"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        said.contains("cannot give /opt/ml/input/config to the program's user, whose hyperpodrun writes there: read-only filesystem or storage medium"),
+        "{said}"
+    );
+    // Nobody else's program gets it.
+    let another = World::new();
+    let container = another
+        .pod("user = \"1000:1000\"\n", "{}")
+        .mount(world.path("config"), "/opt/ml/input/config");
+    check_end(&ended(&container, &["true"]), 0);
+    assert_eq!(std::fs::metadata(world.path("config")).unwrap().uid(), 0);
 }

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use crate::contract::{kubernetes, launchers, torch};
 use crate::error::{Error, ErrorKind, Fault};
 use crate::facts::Facts;
+use crate::held::{self, Owner};
 use crate::platform;
 use crate::resolve::Resolved;
 use crate::settings::Log;
@@ -72,10 +73,31 @@ pub(super) fn place(facts: &Facts, resolved: &Resolved, argv: &[OsString]) -> Re
 
 /// By a script or a module among the words before the program's own.
 fn is_launcher(argv: &[OsString]) -> bool {
+    starts(argv, |name| launchers::TORCHRUNS.contains(&name))
+}
+
+fn starts(argv: &[OsString], is: impl Fn(&[u8]) -> bool) -> bool {
     argv.iter().take(LAUNCHERS_WORDS).any(|word| {
         let name = Path::new(word).file_name().unwrap_or(word);
-        launchers::TORCHRUNS.contains(&name.as_bytes())
+        is(name.as_bytes())
     })
+}
+
+/// Gives `owner` the directory that HyperPod's launcher writes each round's hosts into: it ends
+/// where it cannot make a file there. Where that is not possible, a problem.
+pub(super) fn give_launcher_its_directory(
+    argv: &[OsString],
+    owner: Option<Owner>,
+) -> Option<String> {
+    let owner = owner.filter(|_| starts(argv, |name| name == launchers::HYPERPODRUN))?;
+    let directory = Path::new(kubernetes::HYPERPOD_POD_FILE).parent()?;
+    let err = held::make(directory, owner).err()?;
+    Some(format!(
+        "cannot give {} to the program's user, whose {} writes there: {}",
+        directory.display(),
+        kubernetes::HYPERPOD_LAUNCHER,
+        err.kind()
+    ))
 }
 
 /// Why the node with rank 0 cannot be met.

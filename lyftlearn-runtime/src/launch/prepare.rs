@@ -174,6 +174,8 @@ fn write(
     delivery.problems.extend(decided.problems);
     let stale = forget_earlier_reason(facts, delivery.workload.paths.failure.as_deref(), owner);
     delivery.problems.extend(stale);
+    let unwritable = nodes::give_launcher_its_directory(&decided.argv, owner);
+    delivery.problems.extend(unwritable);
     delivery.problems.extend(about_sockets);
     note(facts, run.as_ref());
     let (presented, endpoint) = credentials::presented(

@@ -80,10 +80,11 @@ pub(crate) fn in_its_round(facts: &Facts, topology: &mut Topology) -> Result<(),
     if facts.text(kubernetes::TORCHRUN_ID).is_none() {
         return Ok(());
     }
-    let (Some(rank), Some(nodes)) = (
-        number(facts, kubernetes::GROUP_RANK)?,
-        number(facts, kubernetes::GROUP_WORLD_SIZE)?,
-    ) else {
+    let nodes = match hyperpods_nodes(facts)? {
+        Some(nodes) => Some(nodes),
+        None => number(facts, kubernetes::GROUP_WORLD_SIZE)?,
+    };
+    let (Some(rank), Some(nodes)) = (number(facts, kubernetes::GROUP_RANK)?, nodes) else {
         return Ok(());
     };
     if (topology.node_rank, topology.nodes) != (Some(rank), Some(nodes)) {
@@ -98,6 +99,19 @@ pub(crate) fn in_its_round(facts: &Facts, topology: &mut Topology) -> Result<(),
         topology.master_port = port;
     }
     Ok(())
+}
+
+/// The number of nodes below HyperPod's agent, whose `GROUP_WORLD_SIZE` counts processes
+/// (hyperpod-elastic-agent 1.1.3, `get_rdzv_info`); `None` below any other launcher.
+pub(super) fn hyperpods_nodes(facts: &Facts) -> Result<Option<u32>, Error> {
+    if facts.text(worker::HYPERPOD_SOCKET).is_none() {
+        return Ok(None);
+    }
+    let processes: Option<u32> = number(facts, kubernetes::WORLD_SIZE)?;
+    let local: Option<u32> = number(facts, worker::LOCAL_WORLD_SIZE)?;
+    Ok(processes
+        .zip(local)
+        .and_then(|(processes, local)| processes.checked_div(local)))
 }
 
 fn number<T: std::str::FromStr>(facts: &Facts, variable: &'static str) -> Result<Option<T>, Error> {
@@ -201,5 +215,11 @@ mod tests {
         assert_eq!(topology.master_addr.as_deref(), Some("algo-2"));
         assert_eq!(topology.master_port, 29_401);
         assert!(topology.hosts.is_empty());
+        // HyperPod's agent says four, which is how many processes there are.
+        let socket = ("HYPERPOD_ELASTICAGENT_SOCKET_SERVER_PATH", "/tmp/agent");
+        let mut hyperpod = facts(TORCHRUN).with_var(socket.0, socket.1);
+        hyperpod = hyperpod.with_var("GROUP_WORLD_SIZE", "4");
+        in_its_round(&hyperpod, &mut topology).unwrap();
+        assert_eq!((topology.node_rank, topology.nodes), (Some(1), Some(2)));
     }
 }

@@ -15,6 +15,7 @@ use crate::facts::Facts;
 use crate::platform::World;
 use crate::platform::fault::ContractFault;
 use crate::platform::topology::{alone, number};
+use crate::platform::worker;
 use crate::problems::Problems;
 use crate::settings::topology::bounds;
 use crate::workload::{Bounds, Resources, Topology};
@@ -141,10 +142,15 @@ pub(super) fn read(
 
 fn place(world: &World<'_>, host: &str, problems: &mut Problems) -> Result<Place, Error> {
     // A group's rank means something to torchrun's children only.
-    if world.facts.text(kubernetes::TORCHRUN_ID).is_some()
-        && let Some(found) = of_pair(world, &ROUND, None)?
-    {
-        return Ok(found);
+    if world.facts.text(kubernetes::TORCHRUN_ID).is_some() {
+        let count = worker::hyperpods_nodes(world.facts)?;
+        let count = count.map(|count| Bounds {
+            least: count,
+            most: count,
+        });
+        if let Some(found) = of_pair(world, &ROUND, count)? {
+            return Ok(found);
+        }
     }
     let set = world.settings.topology.nodes;
     if let Some(Bounds { most: 1, .. }) = set {
