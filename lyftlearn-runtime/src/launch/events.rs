@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::contract::limits;
 use crate::facts::{Facts, wall_clock};
 use crate::init;
 use crate::outcome::End;
@@ -77,7 +78,10 @@ impl Telling {
         let text = text.expect("plain data has no failure to report");
         let sockets = usize::from(self.credentials.is_some());
         let mut environment = helper_environment(facts, sockets);
-        environment.push((VARIABLE.into(), text.into()));
+        // Headers without end would cost the outcome, too: no process could be started with them.
+        if text.len() + VARIABLE.len() + 2 <= limits::ENVIRONMENT_STRING_BYTES {
+            environment.push((VARIABLE.into(), text.into()));
+        }
         (environment, self.credentials.map(OwnedFd::from))
     }
 }
