@@ -20,7 +20,7 @@ ENTER := conformance/engine/enter.sh $(LAYER)/storage
 # A cloned checkout's own; nothing of another's counts.
 export CARGO_TARGET_DIR := $(CURDIR)/target
 
-.PHONY: demo test test-spark test-distributed check check-images messages fresh build release peers setup context lint test-rust test-python test-packages test-release test-artefacts publish fuzz deny bench clean
+.PHONY: demo test test-spark test-distributed test-events check check-images messages fresh build release peers setup context lint test-rust test-python test-packages test-release test-artefacts publish fuzz deny bench clean
 
 demo: build context
 	cargo build --quiet -p lyftlearn-conformance
@@ -131,6 +131,10 @@ test-distributed: build
 	conformance/setup.sh openmpi-bin
 	cargo test --locked -p lyftlearn-conformance --test distributed -- --ignored --nocapture
 
+# Two hundred jobs whose agent is killed at any moment; some minutes.
+test-events: build
+	cargo test --locked -p lyftlearn-conformance --test process events::kills -- --ignored --nocapture
+
 # What the example's image is built from.
 context:
 	conformance/engine/context.sh $(LAYER) $(BINARY) $(PYTHON) $(WHEELS)
@@ -145,6 +149,7 @@ lint:
 	target/venv/bin/ruff format --check lyftlearn-runtime-py examples conformance release
 	cd lyftlearn-runtime-py && ../target/venv/bin/mypy
 	target/venv/bin/mypy --strict conformance/benches/report.py
+	cd examples/job-events && ../../target/venv/bin/mypy --strict consumer.py test_consumer.py
 	cd release && MYPYPATH=.:tests:proof ../target/venv/bin/mypy --strict make.py tests proof
 
 # Most tests wait for somebody: one more at a time than there are processors.
@@ -153,6 +158,7 @@ test-rust:
 
 test-python:
 	cd lyftlearn-runtime-py && ../$(PYTHON) -m pytest -q
+	cd examples/job-events && ../../$(PYTHON) -m pytest -q -W error -p no:cacheprovider
 
 # The artefacts of `make release` where users install them: Debian's releases, every CPython in reach,
 # aarch64 under qemu-user; and all of it built a second time, equal to the byte. Takes an hour or more.

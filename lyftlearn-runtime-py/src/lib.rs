@@ -4,6 +4,7 @@
 
 mod config;
 mod error;
+mod events;
 mod hyperparameters;
 mod metrics;
 mod secrets;
@@ -23,6 +24,8 @@ mod _native {
         ConfigError, ContractError, CredentialsError, DeliveryError, HyperparameterError,
         LyftlearnRuntimeError, SecretsError, SettingsError, UnreadableError,
     };
+    #[pymodule_export]
+    use super::events::progress;
     #[pymodule_export]
     use super::hyperparameters::Hyperparameters;
     #[pymodule_export]

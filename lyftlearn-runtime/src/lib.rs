@@ -24,6 +24,7 @@
 //! | know of a stop, and wait for one | [`shutdown::Shutdown`] |
 //! | get the platform's identity | [`credentials::provider`] |
 //! | count things | [`metrics`] |
+//! | say how far the program is | [`events::progress`] |
 //! | say what went wrong | [`Error`] |
 
 #[cfg(doctest)]
@@ -43,6 +44,7 @@ pub mod credentials;
 mod deliver;
 mod delivered;
 mod error;
+pub mod events;
 mod facts;
 #[cfg(test)]
 mod fuzz;
@@ -57,6 +59,8 @@ pub mod metrics;
 mod outcome;
 mod platform;
 mod problems;
+#[cfg(all(feature = "agent", feature = "cli"))]
+mod requests;
 mod resolve;
 pub mod secrets;
 mod settings;
@@ -80,6 +84,7 @@ pub use resolve::{Resolved, resolve};
 pub use settings::{KEYS as SETTINGS, SECRET_FIELDS};
 pub use workload::{
     Bounds, Channel, ChannelMode, CredentialMode, CredentialPlan, CredentialSource, Credentials,
-    Flavor, Group, Hyperparameters, Job, Lifecycle, Malformed, Metrics, Network, Paths, Platform,
-    PortRange, Process, Resources, Role, Secrets, Spark, Texts, Topology, Workload,
+    Events, Flavor, Group, Hyperparameters, Job, Lifecycle, Malformed, Metrics, Network, Paths,
+    Platform, PortRange, Process, Resources, Role, Secrets, Spark, Texts, Topology, Voice,
+    Workload,
 };

@@ -16,6 +16,8 @@ use crate::settings::{self, Settings};
 use crate::toolkit;
 #[cfg(feature = "agent")]
 use crate::workload::Credentials;
+#[cfg(feature = "cli")]
+use crate::workload::events::Plan;
 use crate::workload::{CredentialPlan, Platform, Role, Texts, Workload};
 
 /// The workload, what it was concluded from, and what people should know.
@@ -43,6 +45,9 @@ pub struct Resolved {
     pub(crate) export: Export,
     #[cfg(feature = "cli")]
     pub(crate) end: platform::End,
+    /// Whom this container tells of its job's states; `None` where it has nothing to tell.
+    #[cfg(feature = "cli")]
+    pub(crate) events: Option<Plan>,
     /// Where kills for memory are counted, and how many they were.
     #[cfg(feature = "cli")]
     pub(crate) oom_counter: Option<(PathBuf, u64)>,
@@ -103,6 +108,8 @@ pub(crate) fn resolve_with(
         export: reading.export,
         #[cfg(feature = "cli")]
         end: reading.end,
+        #[cfg(feature = "cli")]
+        events: reading.events_plan,
         #[cfg(feature = "cli")]
         oom_counter: facts.oom_counter(&mounts),
     })

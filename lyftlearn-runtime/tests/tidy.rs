@@ -50,6 +50,8 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "workload",
         ],
     ),
+    // what this process sends over a network, for whoever has the words
+    ("requests", &["contract", "credentials", "workload"]),
     (
         "metrics",
         &[
@@ -76,6 +78,20 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "contract", "error", "held", "outcome", "problems", "signal", "visible", "workload",
         ],
     ),
+    // what is told of a job, on its way; a program's own progress
+    (
+        "events",
+        &[
+            "contract",
+            "credentials",
+            "deliver",
+            "error",
+            "facts",
+            "held",
+            "requests",
+            "workload",
+        ],
+    ),
     // doors
     (
         "resolve",
@@ -100,6 +116,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "error",
             "facts",
             "problems",
+            "requests",
             "resolve",
             "settings",
             "workload",
@@ -117,6 +134,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "credentials",
             "deliver",
             "error",
+            "events",
             "facts",
             "held",
             "metrics",
@@ -139,6 +157,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "deliver",
             "delivered",
             "error",
+            "events",
             "facts",
             "held",
             "init",
@@ -166,6 +185,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "credentials",
             "deliver",
             "error",
+            "events",
             "facts",
             "held",
             "init",
@@ -174,6 +194,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "outcome",
             "platform",
             "problems",
+            "requests",
             "resolve",
             "settings",
             "signal",
@@ -329,6 +350,7 @@ fn unsafe_code_is_where_it_has_earned_its_place() {
 const BESIDE_THE_PROGRAM: &[&str] = &[
     "agent/",
     "deliver/",
+    "events/sender/",
     "init/",
     "launch/",
     "metrics/region/",

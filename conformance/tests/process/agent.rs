@@ -31,7 +31,7 @@ fn state(world: &World) -> Value {
 }
 
 /// The agent as this side of the namespaces sees it.
-fn agent_of(one: i32) -> Option<i32> {
+pub(super) fn agent_of(one: i32) -> Option<i32> {
     let children = std::fs::read_to_string(format!("/proc/{one}/task/{one}/children")).ok()?;
     children.split_whitespace().find_map(|child| {
         let line = std::fs::read(format!("/proc/{child}/cmdline")).ok()?;

@@ -28,7 +28,7 @@ parser.add_argument("--lr", type=float)
 parser.parse_args(["--lr", "fast"])
 "#;
 
-fn noting(world: &World, container: Sandbox) -> Sandbox {
+pub(super) fn noting(world: &World, container: Sandbox) -> Sandbox {
     let notes = Path::new(env!("CARGO_MANIFEST_DIR")).join("../lyftlearn-runtime-py/wheel/purelib");
     world.file("start/sitecustomize.py", AS_INSTALLED);
     world.file("programs/train.py", TRAINER);

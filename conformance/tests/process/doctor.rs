@@ -39,3 +39,70 @@ fn a_small_shared_memory_is_advised_on_as_the_platform_has_it() {
               fix: SageMaker has no setting for it: use fewer workers, or torch.multiprocessing's file_system strategy"#]],
     );
 }
+
+#[test]
+fn each_destination_of_job_events_is_looked_at_and_nothing_is_sent() {
+    needs_namespaces!();
+    let world = World::new();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let settings = format!(
+        "job.name = \"ranker\"\n[events]\nto = [\"http://127.0.0.1:{port}/jobs?key={canary}\", \
+         \"https://127.0.0.1:1/jobs\", \"sqs:http://127.0.0.1:{port}/123456789012/states\", \
+         \"file:/nowhere/events\"]\n",
+        canary = world.canary.value()
+    );
+    let shown = |container: Sandbox| {
+        let output = container.start(&[BINARY.into(), "doctor".into()]).end();
+        world.canary.assert_unseen("doctor", &output.stdout);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let text = text.replace(&port.to_string(), "PORT");
+        let mut about = String::new();
+        let mut is_ours = false;
+        for line in text.lines() {
+            is_ours = line.contains("events ") || (is_ours && line.starts_with("      fix:"));
+            if is_ours {
+                // How long it took is of this machine.
+                about.push_str(line.split(" (0.").next().unwrap());
+                about.push('\n');
+            }
+        }
+        about
+    };
+    let without = shown(world.container(&settings));
+    let known = world
+        .container(&settings)
+        .variable("AWS_REGION", "eu-west-1")
+        .variable("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+        .variable("AWS_SECRET_ACCESS_KEY", world.canary.value());
+    let known = shown(known);
+    let nowhere = shown(world.container(""));
+    // The listener has been connected to, and has not been told anything.
+    listener.set_nonblocking(true).unwrap();
+    let mut connections = 0;
+    while let Ok((mut stream, _)) = listener.accept() {
+        connections += 1;
+        let mut text = Vec::new();
+        std::io::Read::read_to_end(&mut stream, &mut text).unwrap();
+        assert_eq!(text, b"");
+    }
+    assert_eq!(connections, 3);
+    expect![[r#"
+        note  detection  job events cannot be sent to sqs:…/states: there is no AWS identity here
+        ok    events     http://127.0.0.1:PORT/jobs: the host answers
+        FAIL  events     https://127.0.0.1:1/jobs: nobody answers there
+              fix: look at network policies, at VPC endpoints, and at HTTPS_PROXY and NO_PROXY
+        FAIL  events     file:/nowhere/events: it cannot be written: entity not found
+              fix: mount a volume there that the program's user may write, or name another file
+        FAIL  events     sqs:…/states: no event can be sent there from here
+              fix: look at the notes above: it takes an AWS identity, and a region
+        ok    events     http://127.0.0.1:PORT/jobs: the host answers
+        FAIL  events     https://127.0.0.1:1/jobs: nobody answers there
+              fix: look at network policies, at VPC endpoints, and at HTTPS_PROXY and NO_PROXY
+        FAIL  events     file:/nowhere/events: it cannot be written: entity not found
+              fix: mount a volume there that the program's user may write, or name another file
+        ok    events     sqs:…/states: requests would be signed, and the host answers
+        -     events     they go nowhere; see events.to
+    "#]]
+    .assert_eq(&[without, known, nowhere].concat());
+}

@@ -5,7 +5,7 @@ use super::export::{Gateway, free_port, get, outcome};
 use super::*;
 
 /// What is shown of a series, by the name with its labels.
-fn shown(port: u16, series: &str) -> Option<f64> {
+pub(super) fn shown(port: u16, series: &str) -> Option<f64> {
     let all = get(port, "GET /metrics HTTP/1.1");
     let mut lines = all.lines().filter_map(|line| line.strip_prefix(series));
     lines.next()?.trim().parse().ok()

@@ -11,6 +11,7 @@
     rt.metrics.counter("rows", {"split": "train"}).inc(512)
     with rt.metrics.timer("epoch"): ...
     rt.secrets["db"]["password"]; rt.secrets.on_change(callback)
+    rt.progress(0.4, "epoch 4 of 10")
     rt.on_shutdown(save_checkpoint)
     while not rt.shutdown.requested: ...
 
@@ -51,6 +52,7 @@ from lyftlearn_runtime._native import (
     UnreadableError,
     View,
     __version__,
+    progress,
     resolve,
 )
 
@@ -109,6 +111,7 @@ __all__ = [
     "on_shutdown",
     "paths",
     "platform",
+    "progress",
     "resolve",
     "resources",
     "role",

@@ -11,6 +11,7 @@
     rt.metrics.counter("rows", {"split": "train"}).inc(512)
     with rt.metrics.timer("epoch"): ...
     rt.secrets["db"]["password"]; rt.secrets.on_change(callback)
+    rt.progress(0.4, "epoch 4 of 10")
     rt.on_shutdown(save_checkpoint)
     while not rt.shutdown.requested: ...
 
@@ -54,6 +55,7 @@ from lyftlearn_runtime._native import (
     _Flavor,
     _Platform,
     _Role,
+    progress,
     resolve,
 )
 from lyftlearn_runtime._secrets import Secrets as _Secrets
@@ -98,6 +100,7 @@ __all__ = [
     "on_shutdown",
     "paths",
     "platform",
+    "progress",
     "resolve",
     "resources",
     "role",

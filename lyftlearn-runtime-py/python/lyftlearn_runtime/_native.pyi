@@ -75,6 +75,7 @@ __all__ = [
     "metrics_gauge",
     "metrics_histogram",
     "metrics_snapshot",
+    "progress",
     "resolve",
 ]
 
@@ -698,6 +699,17 @@ class View:
 
 def current() -> View:
     """What this process sees, read once."""
+
+def progress(fraction: float, message: str = "") -> None:
+    """Says how far the program is: fraction is from 0 to 1, message is for people.
+
+        for epoch in range(10):
+            rt.progress(epoch / 10, f"epoch {epoch} of 10")
+
+    Writes one small file, starts no thread and waits for nobody. The runtime sends what was said
+    last, at most every 10 seconds, where the setting events.to names a destination: of the message
+    the first 256 characters, without the values of secrets. A fraction outside of 0 to 1 counts as
+    the nearer end. Where no runtime started this program nothing happens, and nothing is raised."""
 
 def resolve(
     *,

@@ -16,6 +16,7 @@ use crate::facts::Facts;
 use crate::held::{Directory, Owner};
 use crate::metrics::routes::Export;
 use crate::metrics::statsd::{Listener, Rules};
+use crate::workload::events::Plan;
 use crate::workload::{CredentialPlan, Secret};
 
 /// The variable that carries the config: an argument can be read by anybody.
@@ -36,8 +37,21 @@ pub(crate) struct AgentConfig {
     pub(crate) statsd: Option<Rules>,
     /// Where metrics go, and what PID 1 knows of its own.
     pub(crate) metrics: Option<Metrics>,
+    /// Whom it tells of the job's states.
+    #[serde(default)]
+    pub(crate) events: Option<Events>,
     /// Nothing is said on stderr.
     pub(crate) quiet: bool,
+}
+
+/// What telling of the job's states takes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Events {
+    pub(crate) plan: Plan,
+    /// The identity that requests are signed by.
+    pub(crate) credential_plan: CredentialPlan,
+    /// Names of variables whose values are secrets.
+    pub(crate) redact: Vec<String>,
 }
 
 /// What is to be known of a directory that is handed over.
@@ -79,6 +93,8 @@ pub(crate) enum Socket {
     Credentials,
     /// Where the first credentials lie, once, when the start has waited for them.
     First,
+    /// Where credentials are left at the end, for the one who tells it.
+    Last,
     /// No socket: the memory that totals are kept in.
     Store,
     /// No socket: the memory in which PID 1 tells what it does.
@@ -97,6 +113,7 @@ pub(super) struct Sockets {
     pub(super) state: Option<UnixListener>,
     pub(super) credentials: Option<TcpListener>,
     pub(super) first: Option<UnixDatagram>,
+    pub(super) last: Option<UnixDatagram>,
     pub(super) store: Option<File>,
     pub(super) ledger: Option<File>,
     pub(super) statsd: Vec<(Listener, OwnedFd)>,
@@ -131,6 +148,10 @@ impl AgentConfig {
                 Socket::First => {
                     let socket = handed.take_unix_datagram(index).ok().flatten();
                     sockets.first = Some(socket.ok_or(AgentFault::Socket)?);
+                }
+                Socket::Last => {
+                    let socket = handed.take_unix_datagram(index).ok().flatten();
+                    sockets.last = Some(socket.ok_or(AgentFault::Socket)?);
                 }
                 Socket::Store => sockets.store = opened(handed.take_raw_fd(index)),
                 Socket::Ledger => sockets.ledger = opened(handed.take_raw_fd(index)),

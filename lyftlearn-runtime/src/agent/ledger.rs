@@ -2,21 +2,23 @@
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
+use std::rc::Rc;
 use std::time::Duration;
 
 use crate::contract::ledger::{
-    AT, BY, ENDED, EXITED, KILLED, NOT_STARTED, PROGRAM, SIGNALLED, SIGNALS, STARTS, STOP, WORDS,
+    AT, BY, ENDED, EXITED, KILLED, NOT_STARTED, PROGRAM, SIGNALLED, SIGNALS, STARTED, STARTS, STOP,
+    STOPPED, WORDS,
 };
 use crate::outcome::{End, How, Stopped};
 use crate::signal;
 
 /// Without one nothing is known.
-#[derive(Debug)]
-pub(super) struct Ledger(Option<File>);
+#[derive(Clone, Debug)]
+pub(super) struct Ledger(Option<Rc<File>>);
 
 impl Ledger {
     pub(super) fn new(file: Option<File>) -> Self {
-        Self(file)
+        Self(file.map(Rc::new))
     }
 
     /// Signals by name, and how often each was passed on.
@@ -34,6 +36,13 @@ impl Ledger {
     /// How often the agent was started.
     pub(super) fn starts(&self) -> Option<u64> {
         Some(self.words()?[STARTS])
+    }
+
+    /// When the program was started, and when a stop was asked for, on the monotonic clock.
+    pub(super) fn started_and_stopped(&self) -> (Option<Duration>, Option<Duration>) {
+        let words = self.words().unwrap_or([0; WORDS]);
+        let time = |at: usize| (words[at] > 0).then(|| Duration::from_millis(words[at]));
+        (time(STARTED), time(STOPPED))
     }
 
     /// How the program ended, as far as PID 1 has seen it; `None` while it runs.
@@ -128,6 +137,24 @@ mod tests {
             .unwrap();
         assert_eq!(Ledger::new(Some(file)).starts(), Some(3));
         assert_eq!(Ledger::new(None).starts(), None);
+    }
+
+    #[test]
+    fn times_are_told_once_they_are_known() {
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(WORDS as u64 * 8).unwrap();
+        let ledger = Ledger::new(Some(file.try_clone().unwrap()));
+        assert_eq!(ledger.started_and_stopped(), (None, None));
+        file.write_all_at(&7u64.to_le_bytes(), STARTED as u64 * 8)
+            .unwrap();
+        file.write_all_at(&9u64.to_le_bytes(), STOPPED as u64 * 8)
+            .unwrap();
+        let milliseconds = |number| Some(Duration::from_millis(number));
+        assert_eq!(
+            ledger.started_and_stopped(),
+            (milliseconds(7), milliseconds(9))
+        );
+        assert_eq!(Ledger::new(None).started_and_stopped(), (None, None));
     }
 
     #[test]

@@ -2,11 +2,12 @@
 //! sockets, so that nobody is refused while it is restarted.
 //!
 //! It serves the identity on loopback, brings files of secrets up to date, counts what comes by
-//! StatsD, exports metrics, and answers on `agent.sock` in the run directory: who connects is
+//! StatsD, exports metrics, tells of the job's states, and answers on `agent.sock` in the run directory: who connects is
 //! sent its state as one line of JSON.
 
 mod config;
 mod endpoint;
+mod events;
 mod export;
 mod fault;
 mod ingest;
@@ -26,11 +27,13 @@ use serde::Serialize;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
 use tokio::task::LocalSet;
 
-pub(crate) use config::{AgentConfig, CONFIG_VARIABLE, Metrics, Run, Socket};
+pub(crate) use config::{AgentConfig, CONFIG_VARIABLE, Events, Metrics, Run, Socket};
 
-use crate::credentials::{Broker, Report, Summary, take_over};
+use crate::contract::ledger::WAKE;
+use crate::credentials::{Broker, Report, Summary, hand_over, take_over};
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::metrics::store::Store;
@@ -125,6 +128,22 @@ async fn run(config: AgentConfig, sockets: Sockets, parent: u32) -> std::io::Res
         tokio::task::spawn_local(endpoint.serve(into_tokio(listener)?));
         service.broker = Some(broker);
     }
+    let ledger = ledger::Ledger::new(sockets.ledger);
+    let told = events::Counts::default();
+    let mut signer = None;
+    let wake = Rc::new(Notify::new());
+    if let Some(config) = config.events {
+        let broker = events::signer(&config, service.broker.as_ref(), log);
+        signer.clone_from(&broker);
+        let teller = events::Teller {
+            run: run.clone(),
+            ledger: ledger.clone(),
+            signer: broker,
+            counts: Rc::clone(&told),
+            log,
+        };
+        tokio::task::spawn_local(teller.tell(config, Rc::clone(&wake)));
+    }
     let ages = secrets::Ages::default();
     if let Some(run) = run.clone().filter(|_| config.secrets) {
         tokio::task::spawn_local(secrets::follow(parent, run, Rc::clone(&ages)));
@@ -136,8 +155,9 @@ async fn run(config: AgentConfig, sockets: Sockets, parent: u32) -> std::io::Res
         let sources = runtime_metrics::Sources {
             broker: service.broker.clone(),
             refusals: Rc::clone(&service.refusals),
-            ledger: ledger::Ledger::new(sockets.ledger),
+            ledger,
             ages,
+            events: told,
         };
         let own = runtime_metrics::RuntimeMetrics::new(&config, run.clone(), sources);
         export::Exporter::start(config, run, own, store.clone())
@@ -149,7 +169,12 @@ async fn run(config: AgentConfig, sockets: Sockets, parent: u32) -> std::io::Res
         let tap = exporter.as_ref().and_then(export::Exporter::tap);
         service.ingest = Some(ingest::start(sockets.statsd, store, tap)?);
     }
-    let ended = service.answer(sockets.state).await;
+    let ended = service.answer(sockets.state, &wake).await;
+    if let (Some(socket), Some(signer)) = (&sockets.last, signer)
+        && let Some(held) = signer.held()
+    {
+        hand_over(&held, socket);
+    }
     if let Some(exporter) = exporter {
         exporter.finish().await;
     }
@@ -186,10 +211,22 @@ fn tell(log: Log, name: &str, report: &Report) {
 
 impl Service {
     /// Tells the state to whoever asks, until the end is asked for.
-    async fn answer(&self, listener: Option<StdUnixListener>) -> std::io::Result<()> {
+    async fn answer(
+        &self,
+        listener: Option<StdUnixListener>,
+        wake: &Rc<Notify>,
+    ) -> std::io::Result<()> {
         let mut ended = signal(SignalKind::terminate())?;
+        let mut woken = signal(SignalKind::from_raw(WAKE as i32))?;
         // What was asked meanwhile has waited.
         SigSet::from(Signal::SIGTERM).thread_unblock()?;
+        SigSet::from(WAKE).thread_unblock()?;
+        let wake = Rc::clone(wake);
+        tokio::task::spawn_local(async move {
+            while woken.recv().await.is_some() {
+                wake.notify_one();
+            }
+        });
         let listener = match listener {
             Some(listener) => {
                 listener.set_nonblocking(true)?;

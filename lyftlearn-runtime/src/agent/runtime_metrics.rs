@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::config::Metrics;
 use super::endpoint::Refusals;
+use super::events::Counts;
 use super::ledger::Ledger;
 use super::secrets::Ages;
 use crate::credentials::Broker;
@@ -38,6 +39,7 @@ pub(super) struct Sources {
     pub(super) refusals: Refusals,
     pub(super) ledger: Ledger,
     pub(super) ages: Ages,
+    pub(super) events: Counts,
 }
 
 /// Everything that it can be read from.
@@ -183,6 +185,11 @@ impl RuntimeMetrics {
                 help,
             ));
         }
+        for ((to, result), count) in self.sources.events.borrow().iter() {
+            let help = "Attempts to send a job event, by destination and result.";
+            let labels = [("result", *result), ("to", to.as_str())];
+            found.push(counter("events_total", &labels, *count, help));
+        }
         found.sort_by(|a, b| order(a).cmp(&order(b)));
         Snapshot {
             series: found,
@@ -197,6 +204,7 @@ pub(super) fn begins_anew(series: &Series) -> bool {
     name.is_some_and(|name| {
         let is_a_routes = |what: &str| route_losses().any(|loss| loss.cause == what);
         name.starts_with("credentials_")
+            || name.starts_with("events_")
             || (name == LOST && series.labels.iter().any(|(_, what)| is_a_routes(what)))
     })
 }

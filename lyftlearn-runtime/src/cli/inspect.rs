@@ -93,6 +93,7 @@ fn text(resolved: &Resolved, value: &serde_json::Value, listeners: &[Listener]) 
         "credentials",
         "metrics",
         "secrets",
+        "events",
     ] {
         lines(&mut text, part, &value[part]);
     }

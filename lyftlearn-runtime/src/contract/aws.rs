@@ -42,7 +42,20 @@ pub(crate) const METADATA_DISABLED: &str = "AWS_EC2_METADATA_DISABLED";
 pub(crate) const CONTAINER_HOST: &str = "http://169.254.170.2";
 /// STS somewhere else than where its region says.
 pub(crate) const ENDPOINT_URL_STS: &str = "AWS_ENDPOINT_URL_STS";
+/// Where all services are called instead of at their own addresses, and where one of them is
+/// (SDKs and Tools reference guide, "Service-specific endpoints").
 pub(crate) const ENDPOINT_URL: &str = "AWS_ENDPOINT_URL";
+#[cfg(all(feature = "agent", feature = "cli"))]
+pub(crate) const SECRETS_MANAGER_ENDPOINT: &str = "AWS_ENDPOINT_URL_SECRETS_MANAGER";
+#[cfg(all(feature = "agent", feature = "cli"))]
+pub(crate) const SSM_ENDPOINT: &str = "AWS_ENDPOINT_URL_SSM";
+#[cfg(all(feature = "agent", feature = "cli"))]
+pub(crate) const KMS_ENDPOINT: &str = "AWS_ENDPOINT_URL_KMS";
+/// What services that speak JSON are sent, by the version of the protocol.
+#[cfg(all(feature = "agent", feature = "cli"))]
+pub(crate) const JSON_1_0: &str = "application/x-amz-json-1.0";
+#[cfg(all(feature = "agent", feature = "cli"))]
+pub(crate) const JSON_1_1: &str = "application/x-amz-json-1.1";
 /// The variables of all of AWS begin so.
 #[cfg(feature = "cli")]
 pub(crate) const PREFIX: &str = "AWS_";

@@ -1,6 +1,11 @@
 //! What PID 1 tells its agent of what it does: words of eight bytes, low byte first, in memory
 //! that both hold. An agent that is started again reads the same.
 
+use nix::sys::signal::Signal;
+
+/// Wakes the agent: something is here that does not wait until it is asked for.
+pub(crate) const WAKE: Signal = Signal::SIGUSR1;
+
 /// How often each signal was passed on to the program, by its number.
 pub(crate) const SIGNALS: usize = 65;
 /// Here and below, after those: the signal that asked for a stop, or 0.
@@ -21,6 +26,10 @@ pub(crate) const SIGNALLED: u64 = 2;
 pub(crate) const NOT_STARTED: u64 = 3;
 /// How often the agent was started.
 pub(crate) const STARTS: usize = ENDED + 1;
+/// When the program was started, in milliseconds on the monotonic clock.
+pub(crate) const STARTED: usize = STARTS + 1;
+/// When a stop was asked for, likewise; 0 before. It is written before the signal.
+pub(crate) const STOPPED: usize = STARTED + 1;
 /// All of them.
 #[cfg(feature = "agent")]
-pub(crate) const WORDS: usize = STARTS + 1;
+pub(crate) const WORDS: usize = STOPPED + 1;

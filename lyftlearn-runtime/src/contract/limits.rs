@@ -39,6 +39,9 @@ pub(crate) const KERNEL_FILE_BYTES: u64 = 4 << 20;
 /// their places.
 #[cfg(feature = "cli")]
 pub(crate) const EXCEPTION_BYTES: u64 = 128 << 10;
+/// A progress: a message of 4,096 characters, each of which may take six bytes.
+#[cfg(all(feature = "agent", feature = "cli"))]
+pub(crate) const PROGRESS_BYTES: u64 = 32 << 10;
 /// An answer of the container-credentials protocol; a long session token takes some kB.
 #[cfg(feature = "agent")]
 pub(crate) const CREDENTIALS_BYTES: usize = 256 << 10;

@@ -4,6 +4,7 @@
 
 pub(crate) mod aws;
 pub(crate) mod delivered;
+pub(crate) mod events;
 pub(crate) mod kubernetes;
 #[cfg(feature = "cli")]
 pub(crate) mod launchers;

@@ -15,14 +15,3 @@ pub(crate) const ALL: &str = ".all.json";
 /// The whole of one secret; Secrets Manager holds no more than 64 KiB, a Kubernetes Secret
 /// no more than 1 MiB.
 pub(crate) const SECRET_BYTES: u64 = 1 << 20;
-
-/// Where AWS services are called instead of at their own addresses (SDKs and Tools reference
-/// guide, "Service-specific endpoints").
-#[cfg(all(feature = "agent", feature = "cli"))]
-pub(crate) const ENDPOINT: &str = "AWS_ENDPOINT_URL";
-#[cfg(all(feature = "agent", feature = "cli"))]
-pub(crate) const SECRETS_MANAGER_ENDPOINT: &str = "AWS_ENDPOINT_URL_SECRETS_MANAGER";
-#[cfg(all(feature = "agent", feature = "cli"))]
-pub(crate) const SSM_ENDPOINT: &str = "AWS_ENDPOINT_URL_SSM";
-#[cfg(all(feature = "agent", feature = "cli"))]
-pub(crate) const KMS_ENDPOINT: &str = "AWS_ENDPOINT_URL_KMS";

@@ -88,7 +88,7 @@ struct State {
 
 struct Answer {
     body: Bytes,
-    key: String,
+    credentials: Credentials,
     until: SystemTime,
     life: Duration,
 }
@@ -171,6 +171,31 @@ impl Broker {
         held.document().await
     }
 
+    /// The default identity for this process itself, if a good one is held.
+    pub(crate) fn held(&self) -> Option<Fetched> {
+        let held = self.identities.get(DEFAULT)?;
+        let state = held.state.borrow();
+        let answer = state.answer.as_ref()?;
+        left(answer.until)?;
+        Some(Fetched {
+            credentials: answer.credentials.clone(),
+            skew: state.skew,
+        })
+    }
+
+    /// The same, after a wait where it is not there yet.
+    pub(crate) async fn awaited(&self) -> Option<Fetched> {
+        if let Some(held) = self.held() {
+            return Some(held);
+        }
+        let identity = self.identities.get(DEFAULT)?;
+        let changed = identity.changed.notified();
+        identity.wanted.notify_one();
+        // Whatever comes of it is said below.
+        let _ = tokio::time::timeout(PATIENCE, changed).await;
+        self.held()
+    }
+
     pub(crate) fn summaries(&self) -> Vec<Summary> {
         let all = self.identities.iter();
         all.map(|(name, held)| held.summary(name)).collect()
@@ -251,7 +276,8 @@ impl Held {
         let mut state = self.state.borrow_mut();
         let before = state.answer.as_ref();
         let same = before.is_some_and(|before| {
-            before.key == credentials.access_key_id() && before.until == until
+            before.credentials.access_key_id() == credentials.access_key_id()
+                && before.until == until
         });
         if let Some(seconds) = fetched.skew {
             if seconds.abs() > SKEWED_SECONDS && !state.said_skew {
@@ -262,7 +288,7 @@ impl Held {
         }
         state.answer = Some(Answer {
             body: render(&credentials, at, until),
-            key: credentials.access_key_id().to_owned(),
+            credentials,
             until,
             // What was not turned has no new life.
             life: match before_life(&state, same) {

@@ -114,7 +114,7 @@ impl Container {
         if !(200..300).contains(&status) {
             return Err(Cause::Status(status));
         }
-        let skew = response.headers().get("date").and_then(skew);
+        let skew = response.headers().get("date").and_then(clock_ahead);
         let body = Limited::new(response.into_body(), limits::CREDENTIALS_BYTES);
         let body = body.collect().await.map_err(|_| Cause::Malformed)?;
         let document: Document =
@@ -166,7 +166,7 @@ pub(crate) type Skew = i64;
     clippy::disallowed_methods,
     reason = "compared with what the endpoint's clock says now"
 )]
-fn skew(date: &str) -> Option<Skew> {
+pub(crate) fn clock_ahead(date: &str) -> Option<Skew> {
     let theirs = DateTime::from_str(date, Format::HttpDate).ok()?;
     Some(DateTime::from(SystemTime::now()).secs() - theirs.secs())
 }

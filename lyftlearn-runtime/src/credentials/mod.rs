@@ -20,16 +20,20 @@ mod trust;
 #[cfg(feature = "cli")]
 pub(crate) use broker::{Broker, Report, Summary, Unavailable, timestamp};
 #[cfg(feature = "cli")]
+pub(crate) use container::clock_ahead;
+#[cfg(feature = "cli")]
 pub(crate) use fault::{Cause, unavailable};
 #[cfg(feature = "cli")]
 pub(crate) use handed::{hand_over, take_over};
+#[cfg(feature = "cli")]
+pub(crate) use source::Fetched;
 pub(crate) use source::Source;
 #[cfg(feature = "cli")]
 pub(crate) use startup::first;
 #[cfg(feature = "cli")]
 pub(crate) use sts::caller;
 #[cfg(feature = "cli")]
-pub(crate) use trust::{RootsFault, connector};
+pub(crate) use trust::{RootsFault, connector, roots};
 
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::Connector;

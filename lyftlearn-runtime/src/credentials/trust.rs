@@ -94,6 +94,24 @@ fn context(roots: &Roots) -> Result<TlsContext, RootsFault> {
     Ok(trusting(store))
 }
 
+/// The same for who speaks TLS by itself.
+#[cfg(feature = "cli")]
+pub(crate) fn roots(named: Option<&Roots>) -> Result<RootCertStore, RootsFault> {
+    let mut store = RootCertStore::empty();
+    let found = named.map(|roots| {
+        certificates(roots).map_err(|flaw| RootsFault {
+            roots: roots.clone(),
+            flaw,
+        })
+    });
+    let found = found.transpose()?;
+    let is_own = named.is_some_and(|roots| roots.variable != aws::SSL_CERT_FILE);
+    // The machine's own, which SSL_CERT_FILE and SSL_CERT_DIR may move.
+    let native = || rustls_native_certs::load_native_certs().certs;
+    store.add_parsable_certificates(found.filter(|_| is_own).unwrap_or_else(native));
+    Ok(store)
+}
+
 fn trusting(store: TrustStore) -> TlsContext {
     let context = TlsContext::builder().with_trust_store(store).build();
     context.expect("a trust store alone has nothing to contradict")

@@ -2,6 +2,8 @@
 
 mod credentials;
 mod environment;
+#[cfg(feature = "agent")]
+pub(crate) mod events;
 mod fault;
 mod files;
 mod launchers;

@@ -22,7 +22,7 @@ mod runtime;
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
-#[cfg(all(feature = "agent", feature = "cli"))]
+#[cfg(feature = "cli")]
 use std::time::{Duration, SystemTime};
 
 pub(crate) use files::Directory;
@@ -238,10 +238,17 @@ impl Facts {
 }
 
 /// What the wall clock shows, since 1970. Somebody may set it at any time.
-#[cfg(all(feature = "agent", feature = "cli"))]
+#[cfg(feature = "cli")]
 pub(crate) fn wall_clock() -> Duration {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     now.unwrap_or_default()
+}
+
+/// What the clock shows that nobody sets, and that all processes of a container share.
+#[cfg(all(feature = "agent", feature = "cli"))]
+pub(crate) fn monotonic_clock() -> Duration {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    Duration::try_from(now).unwrap_or_default()
 }
 
 /// Names only: values may be secrets.

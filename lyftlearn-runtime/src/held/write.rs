@@ -107,6 +107,29 @@ impl Directory {
         Ok(file)
     }
 
+    /// Appends to a plain file of the program's user's, which is made if it is not there, and which
+    /// only that user may read. What finds no room is not there in part.
+    #[cfg(feature = "agent")]
+    pub(crate) fn append(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        // A FIFO that nobody reads opens for both, and is then refused as no plain file.
+        let flags = OFlags::RDWR | OFlags::APPEND;
+        let mut file = match self.open_with(Path::new(name), flags) {
+            Err(err) if err.kind() == io::ErrorKind::NotFound => {
+                match self.new_file_once(name, Mode::RUSR | Mode::WUSR) {
+                    // Another one has been quicker.
+                    Err(err) if err.kind() == io::ErrorKind::AlreadyExists => {}
+                    made => drop(made?),
+                }
+                self.open_with(Path::new(name), flags)?
+            }
+            found => found?,
+        };
+        let length = file.metadata()?.len();
+        file.write_all(bytes).inspect_err(|_| {
+            let _ = file.set_len(length);
+        })
+    }
+
     /// A name passes to what another one names.
     pub(crate) fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         Ok(fs::renameat(&self.file, from, &self.file, to)?)

@@ -65,6 +65,8 @@ impl Agent {
         // A program may be over before its agent has come so far as to listen: then its end
         // waits, and is not the agent's.
         mask.add(Signal::SIGTERM);
+        // It would end one that has no handler yet.
+        mask.add(ledger::WAKE);
         let sockets = helper.sockets.into_iter().map(aside);
         Ok(Self {
             words: Words::new(&helper.argv, &helper.environment)?,
@@ -141,9 +143,22 @@ impl Agent {
         let number = |number: i32| u64::try_from(number).unwrap_or_default();
         self.tell(ledger::PROGRAM, number(program.as_raw_nonzero().get()));
         self.tell(ledger::BY, number(by));
-        let at = u64::try_from(at.as_millis()).unwrap_or_default();
-        self.tell(ledger::AT, at);
+        self.tell(ledger::AT, milliseconds(at));
         self.tell(ledger::ENDED, ended);
+    }
+
+    /// A stop was asked for, which it may have to tell somebody at once.
+    pub(super) fn stopped(&self, signal: i32, at: Duration) {
+        self.tell(ledger::STOPPED, milliseconds(at));
+        self.tell(ledger::STOP, signal.unsigned_abs().into());
+        if let Some(pid) = self.pid {
+            signals::send(To::Process(pid), ledger::WAKE as i32);
+        }
+    }
+
+    /// The program was started.
+    pub(super) fn program_started(&self, at: Duration) {
+        self.tell(ledger::STARTED, milliseconds(at));
     }
 
     /// Allocates nothing, and waits for nobody.
@@ -198,6 +213,10 @@ impl Agent {
             signals::send(To::Process(pid), signal);
         }
     }
+}
+
+fn milliseconds(at: Duration) -> u64 {
+    u64::try_from(at.as_millis()).unwrap_or_default()
 }
 
 /// Above every number under which a socket is handed over: those are copied one after

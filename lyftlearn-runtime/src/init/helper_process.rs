@@ -14,7 +14,6 @@ use std::time::Duration;
 use nix::sys::signal::{SigSet, Signal};
 use rustix::process::WaitOptions;
 
-#[cfg(feature = "agent")]
 use super::agent;
 use super::signals::{self, To};
 use super::{now, own_path, spawn};
@@ -78,21 +77,24 @@ pub(crate) fn ask_helper(
 }
 
 /// Starts this binary again as the helper process of the end, and waits for it, but not beyond
-/// `until`. A `directory` is its standard input.
+/// `until`. A `directory` is its standard input, and a `socket` is handed to it as to the agent.
 pub(crate) fn run_last_helper(
     argv: &[OsString],
     environment: &[(OsString, OsString)],
     directory: Option<&OwnedFd>,
+    socket: Option<OwnedFd>,
     until: Duration,
 ) {
     let Some(own) = own_path() else { return };
     let Ok(words) = spawn::Words::new(argv, environment) else {
         return;
     };
-    let files: Vec<_> = directory
-        .map(|directory| (directory.as_raw_fd(), 0))
-        .into_iter()
-        .collect();
+    let socket = socket.map(agent::aside);
+    let directory = directory.map(|directory| (directory.as_raw_fd(), 0));
+    let handed = socket
+        .as_ref()
+        .map(|socket| (socket.as_raw_fd(), agent::FIRST_SOCKET));
+    let files: Vec<_> = directory.into_iter().chain(handed).collect();
     let Ok(helper) = spawn::spawn(&own, &words, &SigSet::empty(), &files, None) else {
         return;
     };

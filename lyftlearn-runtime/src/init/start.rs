@@ -100,7 +100,7 @@ impl WorkingDirectory {
 
 /// What was the program's is its own now: files whose last reader waits for the last writer
 /// to close them, and a working directory that could not be left before.
-pub(super) fn let_go(agent: Option<&Agent>, kept: [Option<i32>; 2]) {
+pub(super) fn let_go(agent: Option<&Agent>, kept: &[i32], report: Option<i32>) {
     let _ = rustix::process::chdir("/");
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::DIRECTORY;
     let Ok(directory) = rustix::fs::open("/proc/self/fd", flags, Mode::empty()) else {
@@ -121,7 +121,8 @@ pub(super) fn let_go(agent: Option<&Agent>, kept: [Option<i32>; 2]) {
     let ours = |number: i32| {
         number <= 2
             || number == own
-            || kept.contains(&Some(number))
+            || kept.contains(&number)
+            || report == Some(number)
             || agent.is_some_and(|agent| agent.files().any(|file| file == number))
     };
     for number in open {

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use rustix::fd::{AsRawFd, OwnedFd};
+use rustix::fd::OwnedFd;
 use rustix::process::{Pid, WaitOptions, WaitStatus};
 use rustix::time::{ClockId, clock_gettime};
 
@@ -99,13 +99,13 @@ pub(crate) fn now() -> Duration {
 }
 
 /// Starts `program`, forwards signals to it and reaps until it and what it left behind
-/// have ended. The descriptor `kept` stays open for as long.
+/// have ended. The descriptors `kept` stay open for as long.
 pub(crate) fn supervise(
     armed: Armed,
     program: Program,
     policy: &Policy,
     helper: Option<Helper>,
-    kept: Option<&OwnedFd>,
+    kept: &[i32],
     started: Started<'_>,
     announce: Announce<'_>,
 ) -> Result<Ending, Error> {
@@ -124,7 +124,7 @@ pub(crate) fn supervise(
         policy,
         machine: Machine::new(policy.budget, agent.is_some()),
         agent,
-        kept: kept.map(AsRawFd::as_raw_fd),
+        kept,
         report,
         announce,
         parents: Parents::none(),
@@ -158,7 +158,7 @@ struct Supervisor<'a> {
     policy: &'a Policy,
     machine: Machine,
     agent: Option<Agent>,
-    kept: Option<i32>,
+    kept: &'a [i32],
     /// Where a second stage says why it could not become the program.
     report: Option<ReportPipe>,
     announce: Announce<'a>,
@@ -173,7 +173,8 @@ struct Supervisor<'a> {
 impl Supervisor<'_> {
     fn run(&mut self, armed: &Armed) {
         let report = self.report.as_ref().map(ReportPipe::number);
-        let_go(self.agent.as_ref(), [self.kept, report]);
+        let_go(self.agent.as_ref(), self.kept, report);
+        told(&mut self.agent, |agent| agent.program_started(self.started));
         memory::give_back();
         for arrived in &armed.waiting {
             self.signal(*arrived);
@@ -248,9 +249,7 @@ impl Supervisor<'_> {
             Act::Announce { signal, deadline } => {
                 announce(signal, now, deadline);
                 parents.has_until(deadline);
-                told(agent, |agent| {
-                    agent.tell(ledger::STOP, signal.unsigned_abs().into())
-                });
+                told(agent, |agent| agent.stopped(signal, now));
             }
             Act::Forward(signal) => {
                 forward(policy.scope, child, signal);

@@ -62,7 +62,7 @@ fn alone_in_its_process() {
         before: SigSet::empty(),
         ..arm().unwrap()
     };
-    let ending = supervise(armed, program, &policy, None, None, &mut || (), &mut bug).unwrap();
+    let ending = supervise(armed, program, &policy, None, &[], &mut || (), &mut bug).unwrap();
     assert_eq!(ending.status, Status::Exited(42));
     assert!(ending.failed);
     println!("the ending is told");

@@ -20,6 +20,9 @@ use crate::metrics::routes::Export;
 use crate::outcome::Skew;
 use crate::problems::Problems;
 use crate::settings::Settings;
+use crate::workload::events::Plan;
+#[cfg(feature = "agent")]
+use crate::workload::events::Voice;
 use crate::workload::{CredentialPlan, Workload};
 
 /// A server that has not taken it by then will not.
@@ -50,6 +53,10 @@ pub(super) struct Inputs<'a> {
     pub(super) secrets: Vec<String>,
     pub(super) oom_counter: Option<(PathBuf, u64)>,
     pub(super) skew: Option<&'a Skew>,
+    /// Whom the agent tells of the job's states.
+    pub(super) events: Option<&'a Plan>,
+    /// Where its credentials will be found once it has ended, for who tells the end.
+    pub(super) credentials: Option<&'a mut Option<UnixDatagram>>,
     /// For the one line of the start: ports that others may want.
     pub(super) ports: &'a mut String,
     pub(super) problems: &'a mut Problems,
@@ -67,6 +74,12 @@ pub(super) fn flush_time(policy: &Policy) -> Duration {
 #[cfg(feature = "agent")]
 const DESCRIPTORS: i32 = 40;
 
+/// Whether a container that tells so much of its job needs an agent for it: the end does not.
+#[cfg(feature = "agent")]
+fn speaks(events: &crate::workload::Events) -> bool {
+    matches!(events.speaks, Voice::Job | Voice::Progress)
+}
+
 /// Takes from `export` what an agent would listen to where there are too few descriptors for one:
 /// the program is started without it. Whether there are enough.
 #[cfg(feature = "agent")]
@@ -81,10 +94,11 @@ pub(super) fn has_descriptors(
     let wanted = workload.credentials.mode == crate::workload::CredentialMode::Broker
         || export.listen().is_some()
         || export.clients.heard
-        || export.pushes();
+        || export.pushes()
+        || workload.events.as_ref().is_some_and(speaks);
     if wanted {
         problems.push(format!(
-            "no agent, and so no credential endpoint, StatsD or metrics: the limit on open files is below {DESCRIPTORS}; raise it"
+            "no agent, and so no credential endpoint, StatsD, metrics or job events: the limit on open files is below {DESCRIPTORS}; raise it"
         ));
     }
     export.prometheus = None;

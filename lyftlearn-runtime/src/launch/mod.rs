@@ -6,6 +6,7 @@ mod agent;
 mod announcement;
 pub(crate) mod credentials;
 pub(crate) mod environment;
+mod events;
 mod exec;
 mod fault;
 #[cfg(feature = "agent")]

@@ -3,6 +3,8 @@
 
 use std::ffi::OsString;
 
+#[cfg(feature = "agent")]
+use super::events;
 use super::fault::not_for_people;
 use super::skew;
 use crate::contract::{delivered, limits};
@@ -15,7 +17,7 @@ use crate::outcome::{
     End, How, Outcome, Redact, Undelivered, exceptions, oom_kills, within_bytes, within_characters,
 };
 use crate::platform::{ReasonLimit, shows_the_log_instead};
-use crate::secrets::parse;
+use crate::secrets::values;
 use crate::stderr;
 
 /// The word that starts this binary as this helper.
@@ -35,6 +37,8 @@ pub(super) fn outcome(words: &[OsString]) -> Result<u8, Error> {
         return Err(not_for_people(ARGUMENT));
     };
     let facts = Facts::capture(Vec::new());
+    #[cfg(feature = "agent")]
+    let received = events::Received::here(&facts);
     let variables = facts
         .vars()
         .iter()
@@ -57,20 +61,41 @@ pub(super) fn outcome(words: &[OsString]) -> Result<u8, Error> {
             err.kind()
         ));
     }
+    #[cfg(feature = "agent")]
+    if let Some(received) = received {
+        tell_events(&received, &end, run, &mut outcome);
+    }
     Ok(0)
+}
+
+/// Last of all, as it waits on a network: whatever happens here, the rest is written.
+#[cfg(feature = "agent")]
+fn tell_events(
+    received: &events::Received,
+    end: &End,
+    run: Option<&Directory>,
+    outcome: &mut Outcome,
+) {
+    let Some(failures) = events::tell(received, end, outcome) else {
+        return;
+    };
+    let undelivered = failures.len() as u64;
+    outcome.events = Some(crate::outcome::Events { undelivered });
+    if let Some(run) = run {
+        // The document without it is there already.
+        let _ = write_outcome(run, outcome);
+    }
+    if !received.is_quiet() {
+        for failure in failures {
+            stderr::line(&format!("lyftlearn-runtime: {failure}"));
+        }
+    }
 }
 
 /// The values that this start delivered; a set that cannot be read has none that we know.
 fn delivered_secrets(run: Option<&Directory>) -> Vec<String> {
     let document = run.and_then(|run| secrets::read(run).ok()?);
-    let set = document.and_then(|document| parse(&document));
-    let values = set
-        .iter()
-        .flatten()
-        .flat_map(|(_, content)| content.values());
-    values
-        .filter_map(|value| value.text().map(str::to_owned))
-        .collect()
+    document.map_or(Vec::new(), |document| values(&document))
 }
 
 /// The outcome of a program that did what it was there for, without a helper: there is

@@ -12,6 +12,7 @@ use super::agent::{self, Inputs};
 use super::announcement;
 use super::credentials;
 use super::environment::{Gathered, no_room};
+use super::events::Telling;
 use super::nodes;
 use super::profile;
 use super::program;
@@ -49,6 +50,8 @@ pub(super) struct Prepared {
     pub(super) exit_remap: Vec<(u8, u8)>,
     /// What the outcome's report will need.
     pub(super) end: End,
+    /// Who is told of the end.
+    pub(super) telling: Option<Telling>,
 }
 
 /// What was read, asked and decided. Whatever can refuse a start has done so.
@@ -108,6 +111,9 @@ fn decide(facts: &Facts, resolved: &mut Resolved) -> Result<Decided, Error> {
         Some((found.value.as_os_str(), found.overrides))
     };
     resolved.export.reveal(&secret, &mut problems);
+    if let Some(plan) = &mut resolved.events {
+        platform::reveal_events(plan, &secret, &mut problems);
+    }
     Ok(Decided {
         account,
         argv,
@@ -154,6 +160,7 @@ fn write(
         scrape,
         problems: about_sockets,
     } = bound;
+    let mut telling = Telling::of(&resolved);
     let settings = &resolved.settings;
     let account = decided.account;
     let owner = account.as_ref().map(Account::owner);
@@ -228,6 +235,8 @@ fn write(
             statsd: listening,
             scrape,
             ports: &mut ports,
+            events: resolved.events.as_ref(),
+            credentials: telling.as_mut().map(|telling| &mut telling.credentials),
             problems: &mut delivery.problems,
         },
     );
@@ -261,6 +270,7 @@ fn write(
         helper,
         exit_remap: settings.exit_remap.clone(),
         end,
+        telling,
         delivery: delivery.kept(),
         region,
     })

@@ -1,13 +1,16 @@
 //! `run`: the view delivered, the program supervised, its end told.
 
+use std::borrow::Cow;
 use std::ffi::OsString;
+use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
+use super::events::{self, Telling};
 use super::prepare::{Prepared, Stages, forget_earlier_reason, prepare};
 use super::{nodes, outcome, program, required, secrets};
-use crate::contract::linux;
+use crate::contract::{delivered, linux};
 use crate::deliver::secrets::Kept as KeptSecrets;
 use crate::deliver::{announce, directory_for_an_outcome};
 use crate::error::Error;
@@ -42,12 +45,22 @@ pub(crate) fn run(
     let long = platform::takes_long(&facts);
     // Taken away by whoever ends this start or this process.
     let kept: Mutex<Option<KeptSecrets>> = Mutex::new(None);
+    // Known from the settings on, and told whatever happens later.
+    let telling: Mutex<Option<Telling>> = Mutex::new(None);
     let stopped = |signal| {
         drop(locked(&kept).take());
-        leave_before_the_start(&facts, signal);
+        leave_before_the_start(&facts, locked(&telling).take(), signal);
     };
     let resolved = armed.while_starting(long, stopped, || resolve_with(&facts, arguments));
-    let prepared = resolved.and_then(|resolved| {
+    let prepared = resolved.and_then(|mut resolved| {
+        // Below another `run` that one is the job's voice: an end here is not the job's.
+        if facts.text(delivered::RUN_DIR).is_some() {
+            resolved.events = None;
+        }
+        if let Some(plan) = &mut resolved.events {
+            plan.attempt = events::attempt(begun);
+            *locked(&telling) = Telling::of(&resolved);
+        }
         let long = long
             || nodes::waits(&resolved)
             || required::waits(&resolved)
@@ -64,6 +77,7 @@ pub(crate) fn run(
         helper,
         exit_remap,
         end,
+        telling,
     } = match prepared {
         Ok(prepared) => prepared,
         Err(error) => {
@@ -74,7 +88,8 @@ pub(crate) fn run(
                 run: run.as_ref().map(|run| run.path().to_owned()),
                 ..without_a_model(&facts)
             };
-            report_not_started(&facts, end, run.as_ref(), &error);
+            let telling = locked(&telling).take();
+            report_not_started(&facts, end, run.as_ref(), telling, &error);
             return Err(error);
         }
     };
@@ -93,29 +108,35 @@ pub(crate) fn run(
         let _ = region.as_mut().map_or(Ok(()), region::Place::publish);
     };
     let file = run.map(Directory::file);
+    let credentials = telling
+        .as_ref()
+        .and_then(|telling| telling.credentials.as_ref());
+    let open: Vec<i32> = (file.iter().map(AsRawFd::as_raw_fd))
+        .chain(credentials.map(AsRawFd::as_raw_fd))
+        .collect();
     let supervised = init::supervise(
         armed,
         program,
         &policy,
         helper,
-        file.as_deref(),
+        &open,
         &mut started,
         &mut announce,
     );
     let ending = match supervised {
         Ok(ending) => ending,
         Err(error) => {
-            report_not_started(&facts, end, run, &error);
+            report_not_started(&facts, end, run, telling, &error);
             return Err(error);
         }
     };
     drop(reserve);
     let end = ended(end, &ending, &exit_remap);
-    if end.completed() && end.snapshot.is_none() {
+    let telling = telling.filter(|telling| telling.tells(&end));
+    if end.completed() && end.snapshot.is_none() && telling.is_none() {
         outcome::completed(&facts, &end, run);
     } else {
-        let words = outcome::words(&end);
-        init::run_last_helper(&words, facts.vars(), file.as_deref(), ending.report_until);
+        report(&facts, &end, run, telling, ending.report_until);
     }
     drop(region);
     drop(locked(&kept).take());
@@ -123,7 +144,7 @@ pub(crate) fn run(
     Ok(end.exit_code)
 }
 
-pub(super) fn locked(kept: &Mutex<Option<KeptSecrets>>) -> MutexGuard<'_, Option<KeptSecrets>> {
+pub(super) fn locked<T>(kept: &Mutex<T>) -> MutexGuard<'_, T> {
     kept.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
@@ -133,7 +154,7 @@ pub(super) fn locked(kept: &Mutex<Option<KeptSecrets>>) -> MutexGuard<'_, Option
     clippy::exit,
     reason = "the main thread is still preparing, and that may take long"
 )]
-fn leave_before_the_start(facts: &Facts, signal: i32) {
+fn leave_before_the_start(facts: &Facts, telling: Option<Telling>, signal: i32) {
     let exit_code = u8::try_from(128 + signal).unwrap_or(u8::MAX);
     let end = End {
         stop: Some(Stopped {
@@ -143,7 +164,7 @@ fn leave_before_the_start(facts: &Facts, signal: i32) {
         exit_code,
         ..without_a_model(facts)
     };
-    report(facts, &end, None);
+    report(facts, &end, None, telling, init::now() + NOT_STARTED_REPORT);
     std::process::exit(exit_code.into());
 }
 
@@ -159,7 +180,13 @@ fn without_a_model(facts: &Facts) -> End {
     }
 }
 
-fn report_not_started(facts: &Facts, end: End, run: Option<&Directory>, error: &Error) {
+fn report_not_started(
+    facts: &Facts,
+    end: End,
+    run: Option<&Directory>,
+    telling: Option<Telling>,
+    error: &Error,
+) {
     let end = End {
         how: How::NotStarted {
             report: error.report(),
@@ -167,15 +194,31 @@ fn report_not_started(facts: &Facts, end: End, run: Option<&Directory>, error: &
         exit_code: error.kind().exit_code(),
         ..end
     };
-    report(facts, &end, run);
+    report(facts, &end, run, telling, init::now() + NOT_STARTED_REPORT);
 }
 
-fn report(facts: &Facts, end: &End, run: Option<&Directory>) {
+/// Has a helper process say why it ended, and tell it.
+fn report(
+    facts: &Facts,
+    end: &End,
+    run: Option<&Directory>,
+    telling: Option<Telling>,
+    until: Duration,
+) {
+    let telling = telling.filter(|telling| telling.tells(end));
+    let (environment, socket) = match telling {
+        Some(telling) => {
+            let (environment, socket) = telling.handed(facts, until);
+            (Cow::Owned(environment), socket)
+        }
+        None => (Cow::Borrowed(facts.vars()), None),
+    };
     init::run_last_helper(
         &outcome::words(end),
-        facts.vars(),
+        &environment,
         run.map(Directory::file).as_deref(),
-        init::now() + NOT_STARTED_REPORT,
+        socket,
+        until,
     );
 }
 

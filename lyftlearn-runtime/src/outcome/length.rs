@@ -35,9 +35,52 @@ pub(crate) fn within_characters(text: &str, limit: usize) -> Cow<'_, str> {
     Cow::Owned(format!("{}{LEFT_OUT}{}", &text[..beginning], &text[end..]))
 }
 
+/// The same in units of UTF-16, by which AWS counts; no character is divided.
+#[cfg(feature = "agent")]
+pub(crate) fn within_units(text: &str, limit: usize) -> Cow<'_, str> {
+    let units = |text: &str| text.chars().map(char::len_utf16).sum::<usize>();
+    if text.len() <= limit || units(text) <= limit {
+        return Cow::Borrowed(text);
+    }
+    let room = limit.saturating_sub(1);
+    let taken = |letters: &mut dyn Iterator<Item = char>, room: usize| {
+        let mut used = 0;
+        letters
+            .take_while(|letter| {
+                used += letter.len_utf16();
+                used <= room
+            })
+            .map(char::len_utf8)
+            .sum::<usize>()
+    };
+    let beginning = taken(&mut text.chars(), room - room / 2);
+    let end = text.len() - taken(&mut text.chars().rev(), room / 2);
+    Cow::Owned(format!("{}{LEFT_OUT}{}", &text[..beginning], &text[end..]))
+}
+
 #[cfg(test)]
 mod tests {
+    #[cfg(feature = "agent")]
+    use super::within_units;
     use super::{within_bytes, within_characters};
+
+    #[cfg(feature = "agent")]
+    #[test]
+    fn no_pair_of_utf_16_is_divided() {
+        assert_eq!(within_units("a\u{1f525}b", 4), "a\u{1f525}b");
+        assert_eq!(within_units("\u{1f525}\u{1f525}b", 4), "\u{1f525}\u{2026}b");
+        assert_eq!(
+            within_units("\u{1f525}\u{1f525}\u{1f525}", 5),
+            "\u{1f525}\u{2026}\u{1f525}"
+        );
+        // The 1,024th unit is the second half of a character.
+        let text = format!("{}\u{1f525}", "x".repeat(1_023));
+        assert_eq!(text.encode_utf16().count(), 1_025);
+        for limit in 0..=text.len() {
+            let cut = within_units(&text, limit);
+            assert!(cut.encode_utf16().count() <= limit.max(1), "{limit}: {cut}");
+        }
+    }
 
     #[test]
     fn what_does_not_fit_keeps_its_beginning_and_its_end() {

@@ -15,6 +15,8 @@ use cause::{Last, Link};
 #[cfg(feature = "agent")]
 pub(crate) use evidence::class_of;
 pub(crate) use evidence::{exceptions, oom_kills};
+#[cfg(feature = "agent")]
+pub(crate) use length::within_units;
 pub(crate) use length::{within_bytes, within_characters};
 pub(crate) use redact::{Redact, named_secret};
 use serde::{Deserialize, Serialize};
@@ -91,6 +93,13 @@ pub(crate) struct Undelivered {
     /// Series that were counted and had nowhere to go.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) nowhere: Option<u64>,
+}
+
+/// What of the job's end did not arrive.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Events {
+    /// Destinations that it was not delivered to.
+    pub(crate) undelivered: u64,
 }
 
 /// How far what serves a model is from what trained it.
@@ -197,6 +206,9 @@ pub(crate) struct Outcome {
     /// Where metrics are sent to somebody, or were to be seen by somebody.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) metrics: Option<Undelivered>,
+    /// Where the end of the job was told to somebody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) events: Option<Events>,
 }
 
 impl Outcome {
@@ -249,6 +261,7 @@ impl Outcome {
             left_behind: end.left_behind.clone(),
             skew: end.skew.clone(),
             metrics: None,
+            events: None,
         };
         let mut ended = outcome.ended_by(end);
         for remark in outcome.remarks(end) {

@@ -15,6 +15,7 @@ const SAGEMAKER: Conventions = Conventions {
     metadata_service: true,
     injects_secrets: false,
     expects_metrics: true,
+    tells_states: true,
     grace: None,
     raise_open_files: "SageMaker sets this limit: open fewer files at once",
     raise_shared_memory: "SageMaker has no setting for it: use fewer workers, or torch.multiprocessing's file_system strategy",
@@ -31,6 +32,7 @@ const KUBERNETES: Conventions = Conventions {
     metadata_service: true,
     injects_secrets: true,
     expects_metrics: true,
+    tells_states: false,
     // The kubelet tells no container its pod's own value.
     grace: Some((kubernetes::GRACE_SECONDS, "Kubernetes' default")),
     raise_open_files: "the node's container runtime sets this limit: raise it to 1024 or more there",
@@ -48,6 +50,7 @@ const LOCAL: Conventions = Conventions {
     metadata_service: false,
     injects_secrets: false,
     expects_metrics: false,
+    tells_states: false,
     // Docker and Podman.
     grace: Some((10, "the container engine's default")),
     raise_open_files: "raise it to 1024 or more: docker run --ulimit nofile=65536",

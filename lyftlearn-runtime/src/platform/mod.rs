@@ -6,6 +6,7 @@ mod credentials;
 mod delivered;
 mod documents;
 mod end;
+mod events;
 mod fault;
 #[cfg(test)]
 mod fuzz;
@@ -37,6 +38,8 @@ pub(crate) use delivered::{
 };
 pub(crate) use end::End;
 use end::{Grace, lifecycle};
+#[cfg(feature = "cli")]
+pub(crate) use events::reveal as reveal_events;
 #[cfg(feature = "cli")]
 pub(crate) use kubernetes::is_below_a_service;
 
@@ -107,6 +110,8 @@ pub(crate) struct Reading {
     pub(crate) credential_plan: CredentialPlan,
     #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "a start needs it"))]
     pub(crate) export: Export,
+    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "a start needs it"))]
+    pub(crate) events_plan: Option<crate::workload::events::Plan>,
     pub(crate) problems: Problems,
 }
 
@@ -283,6 +288,12 @@ pub(crate) fn read(
         credentials::read(&world, detection, &part.job, &mut problems);
     let export = routes::read(&world, detection, &part.job, &part.topology, &mut problems);
     let spark = spark::read(&world, &mut problems);
+    let of = events::Of {
+        job: &part.job,
+        topology: &part.topology,
+        credentials: &credentials,
+    };
+    let (events, events_plan) = events::read(&world, detection, &of, &mut problems);
     let workload = Workload {
         platform: detection.platform,
         flavor: detection.flavor,
@@ -306,12 +317,14 @@ pub(crate) fn read(
                 .collect(),
         },
         spark,
+        events,
     };
     let originals = originals::read(&world, &workload, part.documents, order)?;
     Ok(Reading {
         originals,
         credential_plan,
         export,
+        events_plan,
         workload,
         values,
         variables,

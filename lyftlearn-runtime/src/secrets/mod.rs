@@ -130,6 +130,17 @@ pub(crate) fn parse(document: &[u8]) -> Option<Set> {
     serde_json::from_slice(document).ok()
 }
 
+/// Every value of such a document that is a text; of one that cannot be read there are none that
+/// this runtime knows.
+#[cfg(feature = "cli")]
+pub(crate) fn values(document: &[u8]) -> Vec<String> {
+    let set = parse(document).unwrap_or_default();
+    let values = set.values().flat_map(Content::values);
+    values
+        .filter_map(|value| value.text().map(str::to_owned))
+        .collect()
+}
+
 /// What lies within this container, and why the others are not there.
 fn here(facts: &Facts) -> Result<(Set, Vec<Failure>), Error> {
     let (declared, platform) = resolve::secrets(facts)?;

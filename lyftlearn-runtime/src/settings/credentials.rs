@@ -230,7 +230,8 @@ fn roles(value: &Value) -> Parsed<BTreeMap<String, String>> {
     }
 }
 
-fn pairs(value: &Value, expected: &'static str) -> Parsed<BTreeMap<String, String>> {
+/// Names with values.
+pub(super) fn pairs(value: &Value, expected: &'static str) -> Parsed<BTreeMap<String, String>> {
     let pair = |word: &String| {
         let (name, value) = word.split_once('=')?;
         (!name.is_empty()).then(|| (name.to_owned(), value.to_owned()))

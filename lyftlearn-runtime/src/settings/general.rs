@@ -43,7 +43,7 @@ pub(super) const KEYS: &[Key] = &[
         form: Form::choice::<Agent>(),
         default: Unset::Value("auto"),
         doc: "When to start the agent process. `auto` starts it if something needs it: \
-              served credentials, a secret that is refreshed, or metrics.",
+              served credentials, a secret that is refreshed, metrics, or job state events.",
         example: "\"on\"",
     },
     Key {

@@ -5,6 +5,7 @@
 
 mod credentials;
 mod documents;
+pub(crate) mod events;
 #[cfg(test)]
 mod fuzz;
 mod general;
@@ -54,7 +55,13 @@ const BEFORE_METRICS: [&[Key]; 5] = [
     documents::KEYS,
 ];
 const METRICS: &[&[Key]] = routes::SECTIONS;
-const AFTER_METRICS: [&[Key]; 4] = [outcome::KEYS, secrets::KEYS, spark::KEYS, topology::KEYS];
+const AFTER_METRICS: [&[Key]; 5] = [
+    outcome::KEYS,
+    events::KEYS,
+    secrets::KEYS,
+    spark::KEYS,
+    topology::KEYS,
+];
 
 const SECTIONS: usize = BEFORE_METRICS.len() + METRICS.len() + AFTER_METRICS.len();
 
@@ -130,6 +137,8 @@ pub(crate) struct Settings {
     pub(crate) metrics: routes::Settings,
     /// Whether uncaught exceptions are to be noted.
     pub(crate) python_exceptions: bool,
+    /// Job state events.
+    pub(crate) events: events::Settings,
     /// Variables whose values are secrets.
     pub(crate) redact: Vec<String>,
     /// Whether there are `SM_*`.
@@ -270,6 +279,7 @@ impl Settings {
             python_exceptions: from.value("outcome.python_exceptions", on_off),
             toolkit_variables: from.value("toolkit.variables", on_off),
             num_cpus: from.value("toolkit.num_cpus", one_of),
+            events: events::Settings::read(&mut from),
             redact: from.value("outcome.redact", words),
             secrets,
             secrets_deadline: from.value("secrets.deadline", seconds),

@@ -28,6 +28,8 @@ pub(crate) struct Conventions {
     /// Whether somebody may have wanted metrics that go nowhere. On a developer's own machine
     /// nobody is surprised.
     pub(crate) expects_metrics: bool,
+    /// Whether the platform sends the states of its jobs by itself.
+    pub(crate) tells_states: bool,
     /// How many seconds the platform waits between its stop signal and SIGKILL, and who says so,
     /// unless `lifecycle.grace_seconds` says otherwise. `None` where each kind of job has its own.
     pub(crate) grace: Option<(u32, &'static str)>,

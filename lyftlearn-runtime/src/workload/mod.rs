@@ -139,6 +139,10 @@ as_str!(Role {
     Notebook => "notebook",
 });
 
+// Below the macro that it uses.
+pub(crate) mod events;
+pub use events::{Events, Voice};
+
 /// What this container is asked to run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Workload {
@@ -171,6 +175,10 @@ pub struct Workload {
     /// How executors elsewhere find a Spark driver of this container; `None` where the setting
     /// `spark.mode` says `off`.
     pub spark: Option<Spark>,
+    /// Whom this container tells of the job's states; `None` where the setting `events.to` names
+    /// nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub events: Option<Events>,
 }
 
 /// The job's names.

@@ -69,6 +69,7 @@ fn own() -> RuntimeMetrics {
         refusals: std::rc::Rc::default(),
         ledger: Ledger::new(None),
         ages: std::rc::Rc::default(),
+        events: std::rc::Rc::default(),
     };
     RuntimeMetrics::new(&config, None, sources)
 }

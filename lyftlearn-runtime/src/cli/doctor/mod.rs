@@ -2,6 +2,7 @@
 //! failure.
 
 mod credentials;
+mod events;
 mod limits;
 mod metrics;
 mod paths;
@@ -119,6 +120,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("identity", credentials::check),
     ("secrets", secrets::check),
     ("metrics", metrics::check),
+    ("events", events::check),
     ("region", region::check),
     ("spark", spark::check),
 ];

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixDatagram;
 
 use rustix::net::{SocketType, getsockname};
 
@@ -11,7 +12,7 @@ use super::super::helper_process;
 use super::super::listeners::{Place, Protocol};
 use super::super::statsd::listen::{Bound, bound_in};
 use super::{Inputs, credentials};
-use crate::agent::{AgentConfig, CONFIG_VARIABLE, Metrics, Run, Socket};
+use crate::agent::{AgentConfig, CONFIG_VARIABLE, Events, Metrics, Run, Socket};
 use crate::contract::delivered;
 use crate::contract::ledger::WORDS;
 use crate::error::Error;
@@ -21,6 +22,7 @@ use crate::init::{self, Helper};
 use crate::metrics::statsd::Listener as Heard;
 use crate::settings::secrets::Declared;
 use crate::settings::{Agent, Log};
+use crate::workload::events::{Destination, Plan, Voice};
 
 /// The word by which this binary knows that it is the agent.
 pub(in crate::launch) const ARGUMENT: &str = "--agent";
@@ -41,7 +43,9 @@ pub(super) fn helper(facts: &Facts, inputs: &mut Inputs<'_>) -> std::io::Result<
     let asked = inputs.settings.agent == Agent::On;
     let scrape = inputs.scrape.take();
     let exports = scrape.is_some() || inputs.export.pushes() || inputs.statsd.is_some();
-    if !asked && inputs.endpoint.is_none() && !secrets && !exports {
+    let speaks = |plan: &&Plan| matches!(plan.voice, Voice::Job | Voice::Progress);
+    let events = inputs.events.filter(speaks);
+    if !asked && inputs.endpoint.is_none() && !secrets && !exports && events.is_none() {
         return Ok(None);
     }
     let mut config = AgentConfig {
@@ -97,11 +101,29 @@ pub(super) fn helper(facts: &Facts, inputs: &mut Inputs<'_>) -> std::io::Result<
             )?);
         }
         config.metrics = Some(metrics(inputs));
-        if let Ok(memory) = ledger() {
-            told = Some(sockets.len());
-            config.sockets.push(Socket::Ledger);
-            sockets.push(memory);
+    }
+    if let Some(plan) = events {
+        config.events = Some(Events {
+            plan: plan.clone(),
+            credential_plan: inputs.credential_plan.clone(),
+            redact: inputs.settings.redact.clone(),
+        });
+        let signs = plan.to.iter().any(Destination::is_signed);
+        // Without it the end asks for credentials of its own.
+        if let Some(credentials) = inputs.credentials.take().filter(|_| signs)
+            && let Ok((ours, theirs)) = UnixDatagram::pair()
+        {
+            *credentials = Some(ours);
+            config.sockets.push(Socket::Last);
+            sockets.push(theirs.into());
         }
+    }
+    if (exports || events.is_some())
+        && let Ok(memory) = ledger()
+    {
+        told = Some(sockets.len());
+        config.sockets.push(Socket::Ledger);
+        sockets.push(memory);
     }
     let places = places(&config.sockets, &sockets);
     inputs.ports.push_str(&for_others(&places));

@@ -45,6 +45,8 @@ use serde::{Deserialize, Serialize};
 
 #[cfg(all(feature = "agent", feature = "cli"))]
 pub(crate) use means::{Losses, Means, Selection};
+/// Headers that a server by HTTP is shown, for all that send by it.
+pub(crate) use otlp::{VARIABLE_FORM as HEADERS_VARIABLE, headers, variable_name};
 #[cfg(all(feature = "agent", feature = "cli"))]
 pub(crate) use running::Running;
 pub(crate) use server::{Protocol, Server};

@@ -1,11 +1,8 @@
-//! Calls to AWS services that speak JSON 1.1, signed by aws-sigv4. Not by their SDK crates:
-//! that of Parameter Store alone doubles what this workspace takes to compile.
+//! Secrets Manager and KMS, and the call that Parameter Store shares with them.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
-use aws_sigv4::sign::v4;
 use aws_smithy_types::body::SdkBody;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -16,42 +13,31 @@ use tokio::time::Instant;
 use super::super::content::{Content, Value};
 use super::super::fault::{Server, Why, first_line};
 use super::Request;
-use super::http::{Answered, Http};
-use crate::contract::secrets as words;
+use crate::contract::aws as words;
 use crate::credentials;
+use crate::requests::{
+    Answered, Call, Http, Patience, Service, Signer, Unanswered, code, is_passing, may_pass,
+};
 use crate::settings::secrets::Source;
-
-/// What a service says when it may say otherwise later.
-const PASSING: &[&str] = &[
-    "InternalFailure",
-    "InternalServerError",
-    "InternalServiceError",
-    "KMSInternalException",
-    "DependencyTimeoutException",
-    "RequestLimitExceeded",
-    "ServiceUnavailable",
-    "ServiceUnavailableException",
-    "Throttling",
-    "ThrottlingException",
-    "TooManyRequestsException",
-];
 
 /// Whoever asks, and whom.
 pub(super) struct Aws {
-    pub(super) http: Http,
+    http: Http,
+    patience: Patience,
     credentials: Credentials,
     region: Option<String>,
     endpoints: std::collections::BTreeMap<String, String>,
 }
 
-impl Server {
-    /// The name in its address and in signatures, and the variable that moves it.
-    fn service(self) -> (&'static str, &'static str) {
-        match self {
-            Self::ParameterStore => ("ssm", words::SSM_ENDPOINT),
-            Self::Kms => ("kms", words::KMS_ENDPOINT),
-            _ => ("secretsmanager", words::SECRETS_MANAGER_ENDPOINT),
-        }
+const SECRETS_MANAGER: Service = service("secretsmanager", words::SECRETS_MANAGER_ENDPOINT);
+const PARAMETER_STORE: Service = service("ssm", words::SSM_ENDPOINT);
+const KMS: Service = service("kms", words::KMS_ENDPOINT);
+
+const fn service(name: &'static str, endpoint: &'static str) -> Service {
+    Service {
+        name,
+        endpoint,
+        content_type: words::JSON_1_1,
     }
 }
 
@@ -68,7 +54,11 @@ impl Aws {
             }
         })?;
         Ok(Self {
-            http: Http::new(deadline, request.credential_plan.roots.clone()),
+            http: Http::new(request.credential_plan.roots.clone()),
+            patience: Patience {
+                deadline,
+                last: None,
+            },
             credentials: found.credentials,
             region: request.region.clone(),
             endpoints: request.endpoints.clone(),
@@ -172,68 +162,46 @@ impl Aws {
     ) -> Result<T, Why> {
         let region = region.or(self.region.as_deref()).ok_or(Why::NoRegion)?;
         let body = body.to_string();
-        let request = || self.signed(server, target, region, &body);
-        let passes = |answered: &Answered| {
-            answered.status >= 500
-                || answered.status == 429
-                || PASSING.contains(&code(answered).as_str())
+        let signer = Signer {
+            credentials: &self.credentials,
+            endpoints: &self.endpoints,
+            clock_ahead: 0,
         };
-        let answered = self.http.ask(server, request, passes).await?;
+        let call = Call {
+            service: match server {
+                Server::ParameterStore => &PARAMETER_STORE,
+                Server::Kms => &KMS,
+                _ => &SECRETS_MANAGER,
+            },
+            target,
+            region,
+            origin: None,
+            body: &body,
+        };
+        let answered = self.ask(server, || signer.sign(&call), may_pass).await?;
         if answered.status == 200 {
-            return serde_json::from_slice(answered.body.bytes())
-                .map_err(|_| Why::Malformed { server });
+            return serde_json::from_slice(&answered.body).map_err(|_| Why::Malformed { server });
         }
         Err(refused(server, &answered))
     }
 
-    fn signed(
+    /// Asks until the deadline, where asking again may help.
+    pub(super) async fn ask(
         &self,
         server: Server,
-        target: &str,
-        region: &str,
-        body: &str,
-    ) -> Result<http::Request<SdkBody>, Why> {
-        let malformed = || Why::Malformed { server };
-        let (service, variable) = server.service();
-        let moved = self.endpoints.get(variable);
-        let moved = moved.or_else(|| self.endpoints.get(words::ENDPOINT));
-        let endpoint = match moved {
-            Some(endpoint) => format!("{}/", endpoint.trim_end_matches('/')),
-            None if region.starts_with("cn-") => {
-                format!("https://{service}.{region}.amazonaws.com.cn/")
-            }
-            None => format!("https://{service}.{region}.amazonaws.com/"),
-        };
-        let headers = [
-            ("content-type", "application/x-amz-json-1.1"),
-            ("x-amz-target", target),
-        ];
-        let mut request = http::Request::post(&endpoint);
-        for (name, value) in headers {
-            request = request.header(name, value);
-        }
-        let mut request = request.body(SdkBody::from(body)).map_err(|_| malformed())?;
-        let identity = self.credentials.clone().into();
-        let parameters = v4::SigningParams::builder()
-            .identity(&identity)
-            .region(region)
-            .name(service)
-            .time(now())
-            .settings(SigningSettings::default())
-            .build()
-            .map_err(|_| malformed())?
-            .into();
-        let signable = SignableRequest::new(
-            "POST",
-            &endpoint,
-            headers.into_iter(),
-            SignableBody::Bytes(body.as_bytes()),
-        )
-        .map_err(|_| malformed())?;
-        let signed = sign(signable, &parameters).map_err(|_| malformed())?;
-        let (instructions, _) = signed.into_parts();
-        instructions.apply_to_request_http1x(&mut request);
-        Ok(request)
+        request: impl Fn() -> Result<http::Request<SdkBody>, Unanswered>,
+        passes: impl Fn(&Answered) -> bool,
+    ) -> Result<Answered, Why> {
+        let again = |answered: &Answered| passes(answered).then_some(Duration::ZERO);
+        let asked = self.http.ask(self.patience, request, again).await;
+        asked.map_err(|unanswered| match unanswered {
+            Unanswered::Timeout => Why::Timeout { server },
+            Unanswered::Unreachable => Why::Unreachable { server },
+            Unanswered::Untrusted => Why::Untrusted { server },
+            Unanswered::NoRoots { report } => Why::NoRoots { report },
+            Unanswered::Malformed => Why::Malformed { server },
+            Unanswered::TooLarge => Why::TooLarge { server },
+        })
     }
 }
 
@@ -259,25 +227,6 @@ pub(super) fn now() -> SystemTime {
     SystemTime::now()
 }
 
-/// What the service calls its error, if that is a name and no sentence.
-fn code(answered: &Answered) -> String {
-    #[derive(Deserialize)]
-    struct Named {
-        #[serde(rename = "__type")]
-        name: String,
-    }
-    let named: Option<Named> = serde_json::from_slice(answered.body.bytes()).ok();
-    let name = named.map(|named| named.name).unwrap_or_default();
-    let name = name.rsplit('#').next().unwrap_or_default();
-    let plain =
-        (1..=64).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    if plain {
-        name.to_owned()
-    } else {
-        answered.status.to_string()
-    }
-}
-
 fn refused(server: Server, answered: &Answered) -> Why {
     let code = code(answered);
     match code.as_str() {
@@ -286,9 +235,7 @@ fn refused(server: Server, answered: &Answered) -> Why {
         | "NotFoundException"
         | "ParameterNotFound"
         | "ParameterVersionNotFound" => Why::NotThere { server, code },
-        _ if answered.status >= 500 || PASSING.contains(&code.as_str()) => {
-            Why::Failed { server, code }
-        }
+        _ if answered.status >= 500 || is_passing(&code) => Why::Failed { server, code },
         _ => Why::Refused { server, code },
     }
 }

@@ -17,7 +17,7 @@ use super::super::content::{Content, Pair, Value};
 use super::super::fault::{Server, Why};
 use super::aws::{Aws, now};
 use super::fernet;
-use super::http::Answered;
+use crate::requests::{Answered, Unanswered};
 use crate::settings::secrets::Confidant;
 
 const SERVER: Server = Server::Confidant;
@@ -83,19 +83,20 @@ pub(super) async fn service(
 ) -> Result<Content, Why> {
     let url = needed(&settings.url, "confidant.url")?;
     let asked = format!("{url}/v1/services/{service}?metadata_only=false");
+    let asked: http::Uri = asked.parse().map_err(|_| Why::NotSet {
+        key: "confidant.url".to_owned(),
+    })?;
     let authorization = authorization(aws, settings).await?;
     let request = || {
         http::Request::get(&asked)
             .header("authorization", &authorization)
             .header("accept", "application/json")
             .body(SdkBody::empty())
-            .map_err(|_| Why::NotSet {
-                key: "confidant.url".to_owned(),
-            })
+            .map_err(|_| Unanswered::Malformed)
     };
     // Its own client asks again after these two.
     let passes = |answered: &Answered| answered.status >= 500 && !decryption_failed(answered);
-    let answered = aws.http.ask(SERVER, request, passes).await?;
+    let answered = aws.ask(SERVER, request, passes).await?;
     let code = answered.status.to_string();
     match answered.status {
         200 => {}
@@ -125,8 +126,8 @@ pub(super) async fn service(
             });
         }
     }
-    let service: Service = serde_json::from_slice(answered.body.bytes())
-        .map_err(|_| Why::Malformed { server: SERVER })?;
+    let service: Service =
+        serde_json::from_slice(&answered.body).map_err(|_| Why::Malformed { server: SERVER })?;
     if service.enabled == Some(false) {
         return Err(Why::Disabled);
     }
@@ -139,10 +140,7 @@ pub(super) async fn service(
 
 /// `{"error": "Decryption error."}`: no second question helps.
 fn decryption_failed(answered: &Answered) -> bool {
-    answered
-        .body
-        .text()
-        .is_some_and(|text| text.contains("Decryption error"))
+    std::str::from_utf8(&answered.body).is_ok_and(|text| text.contains("Decryption error"))
 }
 
 /// HTTP's Basic, of a kmsauth v2 name and a token that nobody else can have made.

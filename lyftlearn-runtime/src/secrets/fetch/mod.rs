@@ -4,7 +4,6 @@
 mod aws;
 mod confidant;
 mod fernet;
-mod http;
 mod parameters;
 
 use std::collections::BTreeMap;
@@ -17,7 +16,7 @@ use tokio::time::Instant;
 
 use super::content::Content;
 use super::fault::{Failure, Server, Why};
-use crate::contract::secrets as words;
+use crate::contract::aws as words;
 use crate::facts::Facts;
 use crate::resolve::Resolved;
 use crate::settings::secrets::{Confidant, Source};
@@ -47,7 +46,7 @@ pub(crate) fn request(
     let settings = &resolved.settings;
     let workload = &resolved.workload;
     let endpoints = [
-        words::ENDPOINT,
+        words::ENDPOINT_URL,
         words::SECRETS_MANAGER_ENDPOINT,
         words::SSM_ENDPOINT,
         words::KMS_ENDPOINT,

@@ -143,6 +143,15 @@ fn defaults_are_these() {
         metrics.otlp.seconds = 60
         outcome.python_exceptions = on
         outcome.redact = []
+        events.to = []
+        events.lifecycle = auto
+        events.source = lyftlearn.runtime
+        events.heartbeat_seconds = 60
+        events.lease_seconds = 300
+        events.end_seconds = 3
+        events.labels = []
+        events.tags = []
+        events.headers_variable: none
         secrets: none
         secrets.deadline = 10
         confidant.url: none

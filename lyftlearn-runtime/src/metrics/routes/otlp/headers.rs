@@ -70,7 +70,11 @@ pub(super) fn reveal(plan: &mut Plan, secret: &Secrets<'_>, problems: &mut Probl
 }
 
 /// What a variable holds, which may be a password; `None` where it is no text.
-fn headers(variable: &str, text: Option<&str>, problems: &mut Problems) -> Vec<(String, Secret)> {
+pub(crate) fn headers(
+    variable: &str,
+    text: Option<&str>,
+    problems: &mut Problems,
+) -> Vec<(String, Secret)> {
     let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     let pairs = text.and_then(pairs).filter(|pairs| {
         (pairs.iter()).all(|(name, value)| {

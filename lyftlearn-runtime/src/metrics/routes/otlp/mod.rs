@@ -12,8 +12,9 @@ mod settings;
 #[cfg(all(feature = "agent", feature = "cli"))]
 pub(super) mod tests;
 
+pub(crate) use headers::headers;
 pub(crate) use plan::{Plan, plan};
-pub(crate) use settings::Settings;
+pub(crate) use settings::{Settings, VARIABLE_FORM, variable_name};
 
 use super::{Loss, Route};
 

@@ -19,7 +19,7 @@ pub(super) const KEYS: &[Key] = &[
     },
     Key {
         name: "metrics.otlp.headers_variable",
-        form: Form::new(VARIABLE),
+        form: VARIABLE_FORM,
         default: Unset::Text(
             "none; if OpenTelemetry's variables name the collector, their headers",
         ),
@@ -40,6 +40,7 @@ pub(super) const KEYS: &[Key] = &[
 
 const ENDPOINT: &str = "a URL without a name or password, such as http://collector:4318";
 const VARIABLE: &str = "the name of a variable";
+pub(crate) const VARIABLE_FORM: Form = Form::new(VARIABLE);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Settings {
@@ -73,7 +74,7 @@ pub(super) fn endpoint(text: &str) -> Option<String> {
 }
 
 /// A value in a name's place would be a secret among settings.
-fn variable_name(value: &Value) -> Parsed<String> {
+pub(crate) fn variable_name(value: &Value) -> Parsed<String> {
     let text = text(value)?;
     let taken = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     if text.bytes().all(taken) {

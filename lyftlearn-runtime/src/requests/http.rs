@@ -1,5 +1,5 @@
-//! Requests and answers: through a proxy where the environment names one, with patience for
-//! what may pass.
+//! Requests and answers: through a proxy where the environment names one, asked again where that
+//! may help. **A redirect is an answer, and is not followed.**
 
 use std::error::Error;
 use std::io;
@@ -12,11 +12,11 @@ use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
+use http::header::{DATE, RETRY_AFTER};
 use http::{Request, Uri};
 use tokio::time::Instant;
+use zeroize::Zeroizing;
 
-use super::super::content::Value;
-use super::super::fault::{Server, Why};
 use crate::credentials::{self, RootsFault};
 use crate::workload::Roots;
 
@@ -28,62 +28,98 @@ const LATEST: Duration = Duration::from_secs(2);
 /// No attempt is given up sooner, whatever the deadline.
 const SHORTEST_ATTEMPT: Duration = Duration::from_secs(1);
 
-pub(super) struct Http {
+/// Keeps its connections, and a reader of the roots of trust, for as long as it lives.
+pub(crate) struct Http {
     /// Made when it is needed: the roots of trust take milliseconds to read.
     internet: OnceLock<SharedHttpConnector>,
     /// For this container and its node: a proxy is no place for what is asked there.
     near: OnceLock<SharedHttpConnector>,
     roots: Option<Roots>,
-    pub(super) deadline: Instant,
 }
 
 /// A status, and what came with it.
-pub(super) struct Answered {
-    pub(super) status: u16,
-    pub(super) body: Value,
+pub(crate) struct Answered {
+    pub(crate) status: u16,
+    /// May be a secret: it is wiped.
+    pub(crate) body: Zeroizing<Vec<u8>>,
+    /// How long the server asks its clients to wait.
+    pub(crate) retry_after: Option<Duration>,
+    /// The server's clock, as it is written in its answer.
+    pub(crate) date: Option<String>,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Unanswered {
+    Timeout,
+    Unreachable,
+    /// By no root of trust that is known here.
+    Untrusted,
+    /// In the words of the roots' own report.
+    NoRoots {
+        report: String,
+    },
+    /// The request cannot be sent, or the answer is not HTTP.
+    Malformed,
+    TooLarge,
+}
+
+/// How long to ask, and what to do at the end of it.
+#[derive(Clone, Copy)]
+pub(crate) struct Patience {
+    pub(crate) deadline: Instant,
+    /// Where the next wait would miss the deadline, whether to ask a last time before it: so long
+    /// at the most, and half of that at least.
+    pub(crate) last: Option<Duration>,
 }
 
 impl Http {
-    pub(super) fn new(deadline: Instant, roots: Option<Roots>) -> Self {
+    pub(crate) fn new(roots: Option<Roots>) -> Self {
         Self {
             internet: OnceLock::new(),
             near: OnceLock::new(),
             roots,
-            deadline,
         }
     }
 
     /// Asks until there is an answer that will not change by asking again, or no time is left.
-    /// `request` makes it anew each time: a signature is of its second.
-    pub(super) async fn ask(
+    /// `request` makes it anew each time: a signature is of its second. `again` says how long to
+    /// wait at least before the next attempt, where that may have another answer.
+    pub(crate) async fn ask(
         &self,
-        server: Server,
-        request: impl Fn() -> Result<Request<SdkBody>, Why>,
-        passes: impl Fn(&Answered) -> bool,
-    ) -> Result<Answered, Why> {
+        patience: Patience,
+        request: impl Fn() -> Result<Request<SdkBody>, Unanswered>,
+        again: impl Fn(&Answered) -> Option<Duration>,
+    ) -> Result<Answered, Unanswered> {
+        let left = || patience.deadline.saturating_duration_since(Instant::now());
         let mut wait = SOON;
         loop {
-            let left = self.deadline.saturating_duration_since(Instant::now());
             // One that hangs leaves time for another.
-            let attempt = (left / 2).max(SHORTEST_ATTEMPT);
-            let asked = tokio::time::timeout(attempt, self.once(server, request()?));
-            let asked = asked.await.unwrap_or(Err(Why::Timeout { server }));
-            let again = match &asked {
-                Ok(answered) => passes(answered),
-                Err(Why::Timeout { .. } | Why::Unreachable { .. }) => true,
-                Err(_) => false,
+            let attempt = (left() / 2).max(SHORTEST_ATTEMPT);
+            let asked = tokio::time::timeout(attempt, self.once(request()?));
+            let asked = asked.await.unwrap_or(Err(Unanswered::Timeout));
+            let least = match &asked {
+                Ok(answered) => again(answered),
+                Err(Unanswered::Timeout | Unanswered::Unreachable) => Some(Duration::ZERO),
+                Err(_) => None,
             };
-            let pause = wait.mul_f64(0.5 + fastrand::f64());
-            let left = self.deadline.saturating_duration_since(Instant::now());
-            if !again || left <= pause {
+            let Some(least) = least else {
                 return asked;
+            };
+            let jitter = 0.5 + fastrand::f64();
+            let mut pause = wait.mul_f64(jitter).max(least);
+            if left() <= pause {
+                match patience.last.map(|last| last.mul_f64(0.25 + jitter / 2.0)) {
+                    Some(last) if left() > last && left() - last >= least => pause = left() - last,
+                    _ => return asked,
+                }
             }
             tokio::time::sleep(pause).await;
             wait = (wait * 2).min(LATEST);
         }
     }
 
-    async fn once(&self, server: Server, request: Request<SdkBody>) -> Result<Answered, Why> {
+    async fn once(&self, request: Request<SdkBody>) -> Result<Answered, Unanswered> {
         let connector = if is_near(request.uri()) {
             self.near
                 .get_or_init(|| self.connector(ProxyConfig::disabled()))
@@ -91,34 +127,40 @@ impl Http {
             self.internet
                 .get_or_init(|| self.connector(ProxyConfig::from_env()))
         };
-        let malformed = || Why::Malformed { server };
-        let request = request.try_into().map_err(|_| malformed())?;
+        let request = request.try_into().map_err(|_| Unanswered::Malformed)?;
         let answer = connector.call(request).await.map_err(|err| {
             if let Some(fault) = RootsFault::of(&err) {
                 let report = fault.to_string();
-                Why::NoRoots { report }
+                Unanswered::NoRoots { report }
             } else if err.is_timeout() {
-                Why::Timeout { server }
+                Unanswered::Timeout
             } else if is_untrusted(&err) {
-                Why::Untrusted { server }
+                Unanswered::Untrusted
             } else {
-                Why::Unreachable { server }
+                Unanswered::Unreachable
             }
         })?;
         let status = answer.status().as_u16();
+        let header = |name: http::HeaderName| answer.headers().get(name.as_str());
+        // A date in its place is not read: those who throttle write seconds.
+        let retry_after = header(RETRY_AFTER).and_then(|text| text.trim().parse().ok());
+        let retry_after = retry_after.map(Duration::from_secs);
+        let date = header(DATE).map(str::to_owned);
         let mut stream = ByteStream::new(answer.into_body());
-        let mut body = zeroize::Zeroizing::new(Vec::new());
+        let mut body = Zeroizing::new(Vec::new());
         while let Some(part) = stream.next().await {
             // An answer that ends before its end may be whole the next time.
-            let part = part.map_err(|_| Why::Unreachable { server })?;
+            let part = part.map_err(|_| Unanswered::Unreachable)?;
             if body.len() + part.len() > ANSWER_BYTES {
-                return Err(Why::TooLarge { server });
+                return Err(Unanswered::TooLarge);
             }
             body.extend_from_slice(&part);
         }
         Ok(Answered {
             status,
-            body: Value::new(std::mem::take(&mut *body)),
+            body,
+            retry_after,
+            date,
         })
     }
 
@@ -135,7 +177,7 @@ impl Http {
 
 /// Whether it is the certificate that is refused. Whatever else TLS comes to nothing by, such as
 /// an alert of a server that is just starting, may pass.
-fn is_untrusted(error: &(dyn Error + 'static)) -> bool {
+pub(super) fn is_untrusted(error: &(dyn Error + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(error) = cause {
         if let Some(error) = error.downcast_ref() {
@@ -152,7 +194,7 @@ fn is_untrusted(error: &(dyn Error + 'static)) -> bool {
 }
 
 /// This container's own addresses, and its node's.
-fn is_near(uri: &Uri) -> bool {
+pub(super) fn is_near(uri: &Uri) -> bool {
     let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
     let address: Option<std::net::IpAddr> = host.parse().ok();
     host == "localhost"
@@ -211,14 +253,16 @@ mod tests {
                     let _ = client.shutdown().await;
                 }
             });
-            let http = Http::new(Instant::now() + Duration::from_secs(2), None);
-            let server = Server::Confidant;
+            let patience = Patience {
+                deadline: Instant::now() + Duration::from_secs(2),
+                last: None,
+            };
             let request = || {
                 let request = Request::get(format!("https://{address}/"));
                 Ok(request.body(SdkBody::empty()).unwrap())
             };
-            let asked = http.ask(server, request, |_| false).await;
-            assert_eq!(asked.err(), Some(Why::Unreachable { server }));
+            let asked = Http::new(None).ask(patience, request, |_| None).await;
+            assert_eq!(asked.err(), Some(Unanswered::Unreachable));
             greeted.load(Ordering::Relaxed)
         })
     }
