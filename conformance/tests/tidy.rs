@@ -22,6 +22,8 @@ const ALL_THE_SAME: &[(&str, &str)] = &[
     ("src/probe/http.rs", "answer.status()"),
     ("src/probe/identity.rs", "answer.status()"),
     ("src/story.rs", "answer.status()"),
+    // What is to be sent.
+    ("src/probe/taken.rs", "self.buffers.output()"),
     // The probe as a program waits for signals as long as its container lives, which has a deadline.
     ("src/probe/program.rs", "set.wait()"),
     // What clients do: they let the time of a drain pass, and pause.

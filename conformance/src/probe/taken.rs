@@ -79,7 +79,7 @@ impl Transport for Noted {
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
         self.stream.set_write_timeout(bounded(timeout))?;
-        let output = &Buffers::output(&self.buffers)[..amount];
+        let output = &self.buffers.output()[..amount];
         self.stream
             .write_all(output)
             .map_err(|err| Self::failed(err, timeout))
