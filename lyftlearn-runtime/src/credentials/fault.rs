@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 
-use super::trust::RootsFault;
+use super::trust::{RootsFault, is_untrusted};
 use crate::error::{ErrorKind, Fault};
 use crate::workload::CredentialSource;
 
@@ -76,6 +76,8 @@ pub(crate) enum Cause {
     Refused,
     /// No way there.
     Unreachable,
+    /// Its certificate is nobody's whom this machine trusts.
+    Untrusted,
     TimedOut,
     /// The endpoint's answer is not one of success.
     Status(u16),
@@ -128,6 +130,7 @@ impl Cause {
             Some(io::ErrorKind::ConnectionRefused) => Self::Refused,
             Some(io::ErrorKind::TimedOut) => Self::TimedOut,
             _ if err.is_user() => Self::NotAnAddress,
+            _ if is_untrusted(err) => Self::Untrusted,
             _ => Self::Unreachable,
         }
     }
@@ -186,6 +189,9 @@ impl fmt::Display for Cause {
         match self {
             Self::Refused => f.write_str("nothing listens where its endpoint should be"),
             Self::Unreachable => f.write_str("there is no way to its endpoint"),
+            Self::Untrusted => f.write_str(
+                "the certificate of its endpoint is not trusted here: SSL_CERT_FILE or AWS_CA_BUNDLE names the roots",
+            ),
             Self::TimedOut => f.write_str("its endpoint did not answer in time"),
             Self::Status(status @ (401 | 403)) => write!(
                 f,
@@ -299,6 +305,7 @@ mod tests {
         expect![[r#"
             nothing listens where its endpoint should be
             there is no way to its endpoint
+            the certificate of its endpoint is not trusted here: SSL_CERT_FILE or AWS_CA_BUNDLE names the roots
             its endpoint did not answer in time
             its endpoint answered 400: it refused
             its endpoint answered 401: it does not accept this container or its token
@@ -326,6 +333,7 @@ mod tests {
         "#]].assert_eq(&sentences([
             Cause::Refused,
             Cause::Unreachable,
+            Cause::Untrusted,
             Cause::TimedOut,
             Cause::Status(400),
             Cause::Status(401),

@@ -33,7 +33,7 @@ pub(crate) use startup::first;
 #[cfg(feature = "cli")]
 pub(crate) use sts::caller;
 #[cfg(feature = "cli")]
-pub(crate) use trust::{RootsFault, connector, roots};
+pub(crate) use trust::{RootsFault, connector, is_untrusted, roots};
 
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::Connector;

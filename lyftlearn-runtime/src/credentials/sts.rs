@@ -15,7 +15,7 @@ use aws_smithy_async::rt::sleep::TokioSleep;
 use super::container::read_token;
 use super::fault::{Cause, kernels_word};
 use super::internet;
-use super::trust::RootsFault;
+use super::trust::{RootsFault, is_untrusted};
 use crate::workload::{Assumption, CredentialPlan};
 
 /// One attempt, and all of them; the broker tries again by itself.
@@ -162,6 +162,7 @@ where
         SdkError::DispatchFailure(failure) if failure.is_timeout() => Cause::TimedOut,
         SdkError::DispatchFailure(_) => match kernels_word(err) {
             Some(std::io::ErrorKind::ConnectionRefused) => Cause::Refused,
+            _ if is_untrusted(err) => Cause::Untrusted,
             _ => Cause::Unreachable,
         },
         _ => match status {

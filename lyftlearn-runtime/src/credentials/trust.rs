@@ -154,11 +154,30 @@ impl HttpConnector for Plain {
     }
 }
 
+/// Whether it is the certificate that is refused. Whatever else TLS comes to nothing by, such as
+/// an alert of a server that is just starting, may pass.
+pub(crate) fn is_untrusted(error: &(dyn Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref() {
+            return matches!(error, rustls::Error::InvalidCertificate(_));
+        }
+        let io = error.downcast_ref::<io::Error>();
+        // One within another is no source of it.
+        cause = match io.and_then(io::Error::get_ref) {
+            Some(within) => Some(within),
+            None => error.source(),
+        };
+    }
+    false
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
     use expect_test::expect;
+    use rustls::{AlertDescription, CertificateError};
 
     use super::*;
 
@@ -202,5 +221,24 @@ mod tests {
             AWS_CA_BUNDLE names /roots, which cannot be read: is a directory
         "#]]
         .assert_eq(&(odd.concat() + &absent + &unreadable));
+    }
+
+    /// As tokio-rustls and hyper-rustls wrap it.
+    fn wrapped(error: rustls::Error) -> io::Error {
+        io::Error::other(io::Error::new(io::ErrorKind::InvalidData, error))
+    }
+
+    #[test]
+    fn nobody_is_untrusted_but_for_a_certificate() {
+        let certificate = CertificateError::UnknownIssuer;
+        assert!(is_untrusted(&wrapped(certificate.into())));
+        for error in [
+            rustls::Error::AlertReceived(AlertDescription::InternalError),
+            rustls::Error::AlertReceived(AlertDescription::UnrecognisedName),
+            rustls::Error::AlertReceived(AlertDescription::CertificateRequired),
+            rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType),
+        ] {
+            assert!(!is_untrusted(&wrapped(error.clone())), "{error}");
+        }
     }
 }

@@ -1,8 +1,6 @@
 //! Requests and answers: through a proxy where the environment names one, asked again where that
 //! may help. **A redirect is an answer, and is not followed.**
 
-use std::error::Error;
-use std::io;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -17,7 +15,7 @@ use http::{Request, Uri};
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
-use crate::credentials::{self, RootsFault};
+use crate::credentials::{self, RootsFault, is_untrusted};
 use crate::workload::Roots;
 
 /// No service answers with more.
@@ -175,24 +173,6 @@ impl Http {
     }
 }
 
-/// Whether it is the certificate that is refused. Whatever else TLS comes to nothing by, such as
-/// an alert of a server that is just starting, may pass.
-pub(super) fn is_untrusted(error: &(dyn Error + 'static)) -> bool {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref() {
-            return matches!(error, rustls::Error::InvalidCertificate(_));
-        }
-        let io = error.downcast_ref::<io::Error>();
-        // One within another is no source of it.
-        cause = match io.and_then(io::Error::get_ref) {
-            Some(within) => Some(within),
-            None => error.source(),
-        };
-    }
-    false
-}
-
 /// This container's own addresses, and its node's.
 pub(super) fn is_near(uri: &Uri) -> bool {
     let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
@@ -209,30 +189,10 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use rustls::{AlertDescription, CertificateError};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
     use super::*;
-
-    /// As tokio-rustls and hyper-rustls wrap it.
-    fn wrapped(error: rustls::Error) -> io::Error {
-        io::Error::other(io::Error::new(io::ErrorKind::InvalidData, error))
-    }
-
-    #[test]
-    fn nobody_is_untrusted_but_for_a_certificate() {
-        let certificate = CertificateError::UnknownIssuer;
-        assert!(is_untrusted(&wrapped(certificate.into())));
-        for error in [
-            rustls::Error::AlertReceived(AlertDescription::InternalError),
-            rustls::Error::AlertReceived(AlertDescription::UnrecognisedName),
-            rustls::Error::AlertReceived(AlertDescription::CertificateRequired),
-            rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType),
-        ] {
-            assert!(!is_untrusted(&wrapped(error.clone())), "{error}");
-        }
-    }
 
     /// Asks one that says `words` when it is greeted; how often it was greeted.
     fn greeted(words: &'static [u8]) -> usize {

@@ -10,8 +10,8 @@ use hyper_util::client::proxy::matcher::Matcher;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
-use super::http::{is_near, is_untrusted};
-use crate::credentials::roots;
+use super::http::is_near;
+use crate::credentials::{is_untrusted, roots};
 use crate::workload::Roots;
 
 /// How it was reached.

@@ -95,6 +95,9 @@ fn sts_is_trusted_by_the_root_that_is_named_whoever_asks() {
     }
     let output = told(&by_sts(&servers, &world), "credentials");
     check_end(&output, 125);
+    let said = String::from_utf8_lossy(&output.stderr);
+    let why = "no AssumeRole by STS: the certificate of its endpoint is not trusted here: SSL_CERT_FILE or AWS_CA_BUNDLE names the roots";
+    assert!(said.contains(why), "{said}");
 }
 
 #[test]
