@@ -10,6 +10,7 @@
 mod account;
 mod check;
 mod container;
+mod events;
 mod failure;
 mod lazy;
 mod load;
