@@ -1,5 +1,7 @@
 //! Layers over each other, each value under the name that reports show.
 
+use std::fmt;
+
 use figment::value::{Dict, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 
@@ -16,13 +18,22 @@ pub(crate) struct File {
 }
 
 /// One layer's word on one setting.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub(crate) struct Layer {
     pub(crate) key: String,
     /// `key in file`, `$VARIABLE`, or an option.
     pub(crate) source: String,
     /// As JSON; a text is itself.
     pub(crate) value: String,
+}
+
+/// Without the value: a URL may have a key in its query.
+impl fmt::Debug for Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Layer");
+        shown.field("key", &self.key).field("source", &self.source);
+        shown.finish_non_exhaustive()
+    }
 }
 
 /// The layers so far. What is added later wins.

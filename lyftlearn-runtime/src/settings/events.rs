@@ -1,6 +1,7 @@
 //! The settings of job state events.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use figment::value::Value;
 
@@ -113,7 +114,7 @@ pub(crate) struct Settings {
 }
 
 /// A destination as it is spelled.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) enum To {
     /// A bus's name or ARN.
     EventBridge(String),
@@ -122,6 +123,18 @@ pub(crate) enum To {
     Http(String),
     /// An absolute path.
     File(String),
+}
+
+/// Its kind alone: a URL may have a key in its query.
+impl fmt::Debug for To {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::EventBridge(_) => "EventBridge",
+            Self::Sqs(_) => "Sqs",
+            Self::Http(_) => "Http",
+            Self::File(_) => "File",
+        })
+    }
 }
 
 /// Whether the states of the job are told.
