@@ -181,6 +181,21 @@ fn the_scope_says_who_receives() {
 }
 
 #[test]
+fn a_command_that_a_shell_has_just_forked_receives_the_stop() {
+    needs_namespaces!();
+    let world = World::new();
+    // The runtime recognizes a shell by the name of its executable.
+    let container = stage(&world).mount_read_only(actor(), "/opt/sh");
+    let running = container.run(&["/opt/sh", "fork-late", "/shared/log"]);
+    let log = world.path("shared/log");
+    wait_for("the shell does not fork", || {
+        (!lines(&log).is_empty()).then_some(())
+    });
+    running.signal(Signal::SIGTERM);
+    check_end(&running.end(), 0);
+}
+
+#[test]
 fn what_stops_a_program_stops_it_and_not_pid_one() {
     needs_namespaces!();
     let world = World::new();

@@ -105,7 +105,7 @@ impl Parents {
         let free = self.held.iter().position(Option::is_none);
         let waits = free.filter(|_| has_children(process)).and_then(|_| {
             if shells::is_shell(process) {
-                Some(Waits::Shell(Shell::hold(process)))
+                Some(Waits::Shell(Shell::hold(process, signal)))
             } else {
                 let until = self.until?;
                 Launcher::of(process, super::now(), until).map(Waits::Launcher)

@@ -56,13 +56,16 @@ pub(super) fn is_alive(process: Pid) -> bool {
 
 /// Whether it has a handler for a signal.
 pub(super) fn catches(process: Pid, signal: i32) -> bool {
+    caught(process).is_some_and(|caught| caught & (1 << (signal - 1)) != 0)
+}
+
+/// The signals for which it has a handler, one bit for each.
+pub(super) fn caught(process: Pid) -> Option<u64> {
     let mut buffer = [0; 4096];
-    let caught = read(process, "status", &mut buffer).and_then(|status| {
-        let mut lines = status.split(|byte| *byte == b'\n');
-        let line = lines.find_map(|line| line.strip_prefix(b"SigCgt:\t"))?;
-        u64::from_str_radix(std::str::from_utf8(line).ok()?, 16).ok()
-    });
-    caught.is_some_and(|caught| caught & (1 << (signal - 1)) != 0)
+    let status = read(process, "status", &mut buffer)?;
+    let mut lines = status.split(|byte| *byte == b'\n');
+    let line = lines.find_map(|line| line.strip_prefix(b"SigCgt:\t"))?;
+    u64::from_str_radix(std::str::from_utf8(line).ok()?, 16).ok()
 }
 
 fn path_of<'a>(process: Pid, file: &str, buffer: &'a mut [u8; PATH_BYTES]) -> Option<&'a str> {

@@ -10,6 +10,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static const unsigned long every = ~0UL;
@@ -110,6 +111,33 @@ static void handle(int number) {
             pause();
 }
 
+static volatile sig_atomic_t told;
+
+static void note(int number) {
+    (void)number;
+    told = 1;
+}
+
+/* A shell with a trap that forks a command: until its exec, the child has the shell's handler,
+ * which does nothing there. Reports the fork to a file, and ends with 0 after the signal. */
+static void fork_late(const char *path) {
+    const struct timespec until_exec = {0, 100000000};
+    struct timespec rest;
+    signal(SIGTERM, note);
+    pid_t command = forked();
+    if (command == 0) {
+        dprintf(file(path), "forked\n");
+        rest = until_exec;
+        while (nanosleep(&rest, &rest) != 0)
+            ;
+        execlp("sleep", "sleep", "1000", NULL);
+        _exit(127);
+    }
+    while (waitpid(command, NULL, 0) != command)
+        ;
+    exit(told ? 0 : 1);
+}
+
 /* Becomes another program whose environment has a name twice and a word without one. */
 static void oddly(char **argv) {
     char *environment[] = {"Z=1", "A=2", "Z=3", "word", "EMPTY=", "=nameless", "B=\xff\n", "PATH=/usr/bin:/bin", NULL};
@@ -130,6 +158,8 @@ int main(int argc, char **argv) {
         together(atoi(argv[2]), atoi(argv[3]));
     if (strcmp(word, "handle") == 0)
         handle(atoi(argv[2]));
+    if (strcmp(word, "fork-late") == 0)
+        fork_late(argv[2]);
     if (strcmp(word, "oddly") == 0)
         oddly(argv + 2);
     return 2;

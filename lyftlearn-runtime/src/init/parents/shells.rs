@@ -34,6 +34,9 @@ const READERS_TIME: Duration = Duration::from_secs(1);
 /// A process stops when it next comes out of the kernel.
 const STOPS_WITHIN: Duration = Duration::from_millis(50);
 
+/// A command that a shell has forked reaches its exec within this time.
+const EXECS_WITHIN: Duration = Duration::from_millis(200);
+
 /// A shell that is stopped.
 #[derive(Clone, Copy)]
 pub(super) struct Shell {
@@ -44,10 +47,13 @@ pub(super) struct Shell {
 }
 
 impl Shell {
-    /// Stops it.
-    pub(super) fn hold(process: Pid) -> Self {
+    /// Stops it, so that `signal` can be sent to its children.
+    pub(super) fn hold(process: Pid, signal: i32) -> Self {
         signals::send(To::Process(process), Signal::SIGSTOP as i32);
-        wait_until_stopped(process);
+        wait_until(STOPS_WITHIN, || {
+            procfs::state(process).is_none_or(|state| b"TtZX".contains(&state))
+        });
+        wait_until(EXECS_WITHIN, || !has_forked_copy(process, signal));
         Self {
             readers: readers(process),
             readers_until: None,
@@ -134,12 +140,27 @@ fn readers(shell: Pid) -> [Option<Pid>; READERS_AT_MOST] {
     found
 }
 
-fn wait_until_stopped(process: Pid) {
-    let until = crate::init::now() + STOPS_WITHIN;
-    while procfs::state(process).is_some_and(|state| !b"TtZX".contains(&state))
-        && crate::init::now() < until
-    {
-        // A step of the wait; the state decides.
+/// Whether a child is still a copy of the shell, between fork and exec. A copy has the shell's
+/// handlers, which only note a signal: one that it gets now is lost with the exec. A subshell
+/// resets them, and looks like a copy only if it has set the same traps again.
+fn has_forked_copy(shell: Pid, signal: i32) -> bool {
+    let of_shell = procfs::caught(shell).filter(|caught| caught & (1 << (signal - 1)) != 0);
+    let Some(of_shell) = of_shell else {
+        return false;
+    };
+    let mut found = false;
+    children::of(shell, |child| {
+        found |=
+            procfs::caught(child) == Some(of_shell) && procfs::is_alive(child) && is_shell(child);
+    });
+    found
+}
+
+/// Until `condition` is true, and no longer than `span`.
+fn wait_until(span: Duration, condition: impl Fn() -> bool) {
+    let until = crate::init::now() + span;
+    while !condition() && crate::init::now() < until {
+        // A step of the wait; the condition decides.
         std::thread::sleep(Duration::from_millis(1));
     }
 }
