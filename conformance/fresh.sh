@@ -27,13 +27,13 @@ cargo=${CARGO_HOME:-$HOME/.cargo}
 packages=ca-certificates,git,make,python3,python3-venv
 
 make_root() {
-    # Namespaces of its own, so that an interrupt leaves no mount behind.
+    # In new namespaces, so that an interrupt leaves no mount behind.
     TMPDIR=$place unshare --mount --pid --fork --kill-child --mount-proc --propagation slave \
         mmdebstrap --quiet --mode=root --variant=minbase --components=main \
         --include="$packages" "$suite" "$root"
 }
 
-# How this machine reaches registries is no part of what is tried.
+# How this machine reaches registries is not under test.
 carry_over() {
     for file in /etc/resolv.conf /etc/hosts /etc/pip.conf /etc/npmrc "$HOME/.npmrc" \
         "$HOME/.config/pip/pip.conf" /usr/local/share/ca-certificates/*.crt; do
@@ -53,7 +53,7 @@ carry_over() {
     done
 }
 
-# In namespaces of its own, from here to the end of the commands.
+# In new namespaces, until the commands end.
 enter() {
     mount --bind "$root" "$root"
     mount -t proc proc "$root/proc"

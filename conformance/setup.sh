@@ -19,7 +19,7 @@ fi
 headers='import os, sysconfig; raise SystemExit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))'
 python3 -c "$headers" && development= || development=python3-dev
 
-# Debian's Python makes no environments without a package of its own.
+# Debian's Python needs an extra package for virtual environments.
 python3 -c 'import ensurepip' 2>/dev/null && venv= || venv=python3-venv
 
 # Nodejs comes with npm from where it is made, and without from Debian.

@@ -55,7 +55,8 @@ def linking(processor: Processor) -> list[str]:
     flags = ["-Clinker=rust-lld", "-Clink-arg=--build-id=sha1"]
     if processor.name == "x86_64":
         return [*flags, "-Clink-self-contained=yes"]
-    # For aarch64 rustc itself would fix the address; it brings what is needed for the other way.
+    # For aarch64 rustc itself would make a binary with a fixed address; its own files make a static
+    # PIE.
     own = compiler.sysroot() / "lib/rustlib" / processor.static / "lib/self-contained"
     objects = ["rcrt1.o", "crti.o", "crtbeginS.o", "crtendS.o", "crtn.o"]
     arguments = ["-pie", "--no-dynamic-linker", "-ztext", *(str(own / name) for name in objects)]

@@ -54,10 +54,10 @@ def linked(package: str, triple: str) -> Graph:
     above: list[Crate] = []
     found: dict[Crate, set[Crate]] = {}
     for line in tree.splitlines():
-        # A crate that was shown before is shown again, and what is below it is not.
+        # A crate that occurs again is listed without its dependencies.
         parts = re.match(r"(\d+)(\S+) v(\S+)", line)
         if not parts:
-            raise ReleaseError(f"cannot understand a line of cargo tree: {line}")
+            raise ReleaseError(f"cannot parse a line of cargo tree: {line}")
         crate = known[parts[2], parts[3]]
         del above[int(parts[1]) :]
         if above:

@@ -20,8 +20,8 @@ NAME = "THIRD-PARTY.txt"
 TEXTS = re.compile(r"(licen[cs]e|copying|copyright|notice|unlicense)", re.IGNORECASE)
 RULE = "=" * 80
 
-# Crates whose package has no text. Each is under a licence whose text is known; of several that may
-# be chosen from, the one that is named here is.
+# Crates whose package has no licence text. The text of each licence is known; of several licences
+# to choose from, this is the chosen one.
 WITHOUT_TEXT = {
     "base64-simd": "MIT",
     "maud": "Apache-2.0",

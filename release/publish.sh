@@ -4,8 +4,8 @@
 #
 #   publish.sh ARTEFACTS VERSION
 #
-# IMAGE is the image's name without a tag. Who publishes is known to twine (TWINE_USERNAME and
-# TWINE_PASSWORD), skopeo (skopeo login) and gh (GH_TOKEN).
+# IMAGE is the image's name without a tag. Credentials: twine reads TWINE_USERNAME and
+# TWINE_PASSWORD, skopeo its own login (skopeo login), and gh GH_TOKEN.
 set -eu
 
 artefacts=$1 version=$2

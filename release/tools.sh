@@ -4,8 +4,8 @@
 #
 #   tools.sh [--exact] REQUIREMENTS [RUST-TARGET…]      requirements-build.txt or requirements.txt
 #
-# --exact adds the release's compiler where it is not there: what is published is refused with
-# another one, and what is only tested is not.
+# --exact installs the release's compiler if it is missing: published artefacts need exactly this
+# version, tested ones do not.
 set -eu
 
 exact=

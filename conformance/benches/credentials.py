@@ -29,7 +29,7 @@ FIRST = (
     "start = time.perf_counter(); session.get_credentials().get_frozen_credentials(); "
     "print(time.perf_counter() - start)"
 )
-# Tells where it was sent, and stays until nobody is there any more.
+# Prints its environment, and runs until its standard input is closed.
 PROGRAM = "import json, os, sys; print(json.dumps(dict(os.environ)), flush=True); sys.stdin.read()"
 
 

@@ -25,7 +25,7 @@ LINES = "lyftlearn_runtime_statsd_lines_total"
 DROPS = "lyftlearn_runtime_statsd_kernel_drops_total"
 ROUNDS = 5
 NPM_PORT, NPM_QUESTIONS, COLLECTD_PORT, NETDATA_PORT, NETDATA_QUESTIONS = range(9125, 9130)
-# How often collectd and netdata take down what they have.
+# Flush interval in seconds of collectd and netdata.
 INTERVAL = 1
 
 

@@ -21,7 +21,7 @@ PROGRAMS = Path(__file__).parent / "programs"
 EMPTY = "an empty native call"
 OURS = "lyftlearn_runtime"
 MULTIPROCESS = "prometheus_client, multiprocess"
-# The multiprocess mode is chosen for a whole process, so it has one of its own.
+# The multiprocess mode applies to a whole process, so it is measured in a process of its own.
 GROUPS = [
     [EMPTY, OURS, "prometheus_client", "statsd", "datadog", "opentelemetry-sdk"],
     [EMPTY, MULTIPROCESS],

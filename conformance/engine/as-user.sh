@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs a command as a user who is not root, with podman of that user's own, inside of enter.sh:
+# Runs a command inside of enter.sh as an unprivileged user, with that user's own podman:
 #
 #   as-user.sh HOME COMMAND [ARG…]
 #

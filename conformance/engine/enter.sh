@@ -25,7 +25,7 @@ hierarchies() {
         sed -n 's/^[1-9][0-9]*:\(..*\):.*$/\1/p' /proc/self/cgroup
 }
 
-# Where this process stands in one hierarchy.
+# This process's group in one hierarchy.
 own_cgroup() {
     path=$(sed -n "s/^[1-9][0-9]*:$1:\(.*\)\$/\1/p" /proc/self/cgroup)
     echo "/sys/fs/cgroup/${1#name=}${path%/}"
@@ -83,7 +83,7 @@ join() {
     shift
     for hierarchy in $(hierarchies); do
         directory=$(own_cgroup "$hierarchy")
-        # A process that has already moved stands in the group itself.
+        # A process that has already moved is in the group itself.
         echo $$ >"${directory%"/$group"}/$group/cgroup.procs"
     done
     # catatonit as PID 1 reaps what podman leaves to it; podman would take an
@@ -97,7 +97,7 @@ environment() {
     export CONTAINERS_CONF=/run/engine/containers.conf
     export CONTAINERS_STORAGE_CONF=/run/engine/storage.conf
     export TMPDIR="$1/tmp"
-    # podman would have systemd run the probes of a pod; there is none here.
+    # podman would use systemd for the probes of a pod; there is no systemd here.
     export DISABLE_HC_SYSTEMD=true
 }
 

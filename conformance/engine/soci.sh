@@ -1,6 +1,6 @@
 #!/bin/sh
-# Builds the command soci, which makes SOCI indexes, from Go's modules: soci.sh TARGET. Needs Go, gcc and
-# zlib's headers; without Go it says so and leaves nothing.
+# Builds the command soci, which makes SOCI indexes, from Go modules: soci.sh TARGET. Needs Go, gcc
+# and zlib's headers; without Go it prints a message and makes no file.
 set -eu
 
 target=$(mkdir -p "$(dirname "$1")" && cd "$(dirname "$1")" && pwd)/$(basename "$1")

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Whether podman can run containers here: root, its tools, and namespaces. Says
-# what is missing; the caller then does without.
+# Whether podman can run containers here: root, its tools, and namespaces. Prints what is missing;
+# the caller then works without podman.
 set -u
 
 if [ "$(id -u)" != 0 ]; then

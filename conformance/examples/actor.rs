@@ -1,4 +1,4 @@
-//! The program of test images: it trains and serves well, or fails in one way that it is told to.
+//! The program of test images: it trains and serves correctly, or fails in one given way.
 //!
 //! ```text
 //! actor train [ok|deaf|calls-home|prints|random|checkpoints|forgets|dirty|cache|leaky-cache|stale-cache|
@@ -261,7 +261,7 @@ fn serve(mode: &str) {
     println!("serving");
     let open = Arc::new(AtomicUsize::new(0));
     let mut idle = 0;
-    // After the stop, those whose connections wait already are still served.
+    // After the stop, waiting connections are still served.
     while !told.load(Ordering::Relaxed) || idle < 1 {
         match listener.accept() {
             Ok((stream, _)) => {

@@ -16,13 +16,13 @@ const ENDLESS: &[&str] = &[
     "thread::sleep",
 ];
 
-/// What is something else.
+/// Lines that look the same but do something else.
 const ALL_THE_SAME: &[(&str, &str)] = &[
     // An answer of HTTP has a status.
     ("src/probe/http.rs", "answer.status()"),
     ("src/probe/identity.rs", "answer.status()"),
     ("src/story.rs", "answer.status()"),
-    // What is to be sent.
+    // Bytes to send.
     ("src/probe/taken.rs", "self.buffers.output()"),
     // The probe as a program waits for signals as long as its container lives, which has a deadline.
     ("src/probe/program.rs", "set.wait()"),

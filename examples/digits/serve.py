@@ -13,8 +13,8 @@ app = Flask(__name__)
 model = joblib.load(rt.paths.model / "model.joblib")
 
 
-# gunicorn imports this module before it accepts requests: whoever gets an
-# answer gets it from a process that has loaded the model.
+# gunicorn imports this module before it accepts requests, so every response comes from a process
+# that has loaded the model.
 @app.get("/ping")
 @app.get("/healthz/ready")
 def ready() -> ResponseReturnValue:

@@ -31,8 +31,8 @@ def main() -> None:
     accuracy = float(model.score(test_x, test_y))
     print(f"validation:accuracy={accuracy:.4f}", flush=True)
 
-    # Whoever serves this model can send these rows, together and in this
-    # order, and expect these very answers.
+    # A client of this model can send these rows, together and in this order, and compare the
+    # answers.
     sample = test_x[:20]
     evaluation = {
         "accuracy": accuracy,

@@ -160,7 +160,8 @@ def poll(sqs: Any, queue: str, jobs: Jobs, wait_seconds: int) -> int:
         except NotOurs as what:
             logging.info("ignored: %s", what)
         except (ValueError, KeyError, TypeError, AttributeError, sqlite3.IntegrityError):
-            # It stays in the queue, whose redrive policy moves it to a dead-letter queue.
+            # The message stays in the queue until the redrive policy moves it to a dead-letter
+            # queue.
             logging.exception("message %s is not a job state event", message["MessageId"])
             continue
         # Only now: an event that is taken twice does no harm, one that is lost might.

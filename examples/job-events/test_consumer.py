@@ -152,7 +152,7 @@ def test_what_was_lost_is_found_and_an_end_stays_one() -> None:
     jobs.lose(LATER * 2)
     (end,) = jobs.all()
     assert (end["status"], end["reason"]) == ("Failed", "ValueError: could not convert")
-    # Another attempt, whose numbers are lower.
+    # Another attempt, with lower numbers.
     jobs.take(OURS[3])
     assert jobs.all()[0]["status"] == "InProgress"
     (progress,) = jobs.database.execute("SELECT fraction, message FROM progress")
@@ -278,7 +278,7 @@ def test_both_platforms_come_through_one_queue(endpoint: str, fifo: bool) -> Non
     group = {"MessageGroupId": "other", "MessageDeduplicationId": "2"} if fifo else {}
     sqs.send_message(QueueUrl=queue, MessageBody="no event", **group)
     while poll(sqs, queue, jobs, wait_seconds=0):
-        # What is not an event stays for the dead-letter queue, and is hidden until then.
+        # A message that is not an event stays for the dead-letter queue, and is hidden until then.
         pass
     states = [(row["name"], row["status"], row["attempt"]) for row in jobs.all()]
     assert states == [("ranker-7", "Stopped", SECOND), ("ranker-8", "Stopped", "")]

@@ -77,7 +77,7 @@ impl ConfigSnapshot {
         part("ItemsView", mapping.as_any())
     }
 
-    /// The text, or `default` when there is none of that name.
+    /// The text, or `default` if no file has this name.
     #[pyo3(signature = (name, default=None))]
     fn get<'py>(
         &self,
@@ -91,16 +91,15 @@ impl ConfigSnapshot {
         })
     }
 
-    /// The names whose values differ from `other`'s, or that only one of both has.
+    /// The names whose values differ between the two, including names that only one of them has.
     fn differences(&self, other: &Self) -> std::collections::HashSet<String> {
         self.0.differences(&other.0).into_iter().collect()
     }
 
     /// A whole number of at most 64 bits in decimal digits: "10", "-3".
     ///
-    /// A default stands in for what is missing, never for what is wrong. Raises KeyError
-    /// when there is none of that name and no default, ConfigError when it is
-    /// something else.
+    /// The default replaces a missing value, never an invalid one. Raises KeyError if no file has
+    /// this name and there is no default, ConfigError if the value is not an integer.
     #[pyo3(signature = (name, default=None))]
     fn int(&self, name: &str, default: Option<i64>) -> PyResult<i64> {
         or_default(self.0.int(name), default)
@@ -108,9 +107,8 @@ impl ConfigSnapshot {
 
     /// A decimal number: "0.1", "1e-5", "10", "inf", "NaN".
     ///
-    /// A default stands in for what is missing, never for what is wrong. Raises KeyError
-    /// when there is none of that name and no default, ConfigError when it is
-    /// something else.
+    /// The default replaces a missing value, never an invalid one. Raises KeyError if no file has
+    /// this name and there is no default, ConfigError if the value is not a number.
     #[pyo3(signature = (name, default=None))]
     fn float(&self, name: &str, default: Option<f64>) -> PyResult<f64> {
         or_default(self.0.float(name), default)
@@ -118,9 +116,9 @@ impl ConfigSnapshot {
 
     /// True or false, in JSON's spelling or Python's: "true", "False".
     ///
-    /// A default stands in for what is missing, never for what is wrong. Raises KeyError
-    /// when there is none of that name and no default, ConfigError when it is
-    /// something else ("yes" and "1" are).
+    /// The default replaces a missing value, never an invalid one. Raises KeyError if no file has
+    /// this name and there is no default, ConfigError if the value is not a boolean ("yes" and "1"
+    /// are not).
     #[pyo3(signature = (name, default=None))]
     fn bool(&self, name: &str, default: Option<bool>) -> PyResult<bool> {
         or_default(self.0.bool(name), default)
@@ -128,9 +126,9 @@ impl ConfigSnapshot {
 
     /// Any JSON document, as json.loads makes it.
     ///
-    /// A default other than None stands in for what is missing, never for what is wrong.
-    /// Raises KeyError when there is none of that name and no default,
-    /// ConfigError when it is something else (NaN is).
+    /// A default other than None replaces a missing value, never an invalid one. Raises KeyError if
+    /// no file has this name and there is no default, ConfigError if the value is not JSON (NaN is
+    /// not).
     #[pyo3(signature = (name, default=None))]
     fn json<'py>(
         &self,
@@ -149,7 +147,7 @@ impl ConfigSnapshot {
     }
 }
 
-/// Where live configuration lies, and what was read of it last.
+/// The live configuration, with a cache of the last read.
 #[pyclass(frozen, module = "lyftlearn_runtime._native")]
 pub(crate) struct Config(rt::Config);
 
@@ -172,7 +170,7 @@ impl Config {
 
     /// What holds now.
     ///
-    /// Raises ConfigError or UnreadableError for what cannot be read.
+    /// Raises ConfigError or UnreadableError if a file cannot be read.
     fn snapshot(&self) -> PyResult<ConfigSnapshot> {
         // Without letting other threads in: a fork meanwhile would find a lock held.
         let snapshot = self.0.snapshot().map_err(|error| raise(&error))?;
@@ -201,7 +199,7 @@ impl ConfigWatch {
 
     /// What holds now; from here on the descriptor is readable when that may have changed.
     ///
-    /// Raises ConfigError or UnreadableError for what cannot be read.
+    /// Raises ConfigError or UnreadableError if a file cannot be read.
     fn look(&self) -> PyResult<ConfigSnapshot> {
         let snapshot = self.0.look().map_err(|error| raise(&error))?;
         Ok(ConfigSnapshot(snapshot))

@@ -20,7 +20,7 @@ create_exception!(
     lyftlearn_runtime,
     ContractError,
     LyftlearnRuntimeError,
-    "A file or variable of SageMaker's or Kubernetes' does not say what its contract says."
+    "A file or variable of SageMaker or Kubernetes breaks its contract."
 );
 create_exception!(
     lyftlearn_runtime,
@@ -44,7 +44,7 @@ create_exception!(
     lyftlearn_runtime,
     SecretsError,
     LyftlearnRuntimeError,
-    "A secret cannot be had: it is required and not there, or what was delivered is broken."
+    "A required secret is missing, or a delivered secret file is broken."
 );
 create_exception!(
     lyftlearn_runtime,
@@ -57,7 +57,7 @@ create_exception!(
     lyftlearn_runtime,
     CredentialsError,
     LyftlearnRuntimeError,
-    "There is no identity to be had: withheld, absent, or its source does not give any."
+    "No AWS credentials: withheld by a setting, absent, or the source failed."
 );
 
 pub(crate) fn raise(error: &Error) -> PyErr {

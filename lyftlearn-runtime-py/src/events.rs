@@ -1,4 +1,4 @@
-//! How far the program is, for whoever the runtime tells of its job.
+//! The program's progress, which the runtime sends as a job event.
 
 use lyftlearn_runtime::events;
 use pyo3::prelude::*;
@@ -8,10 +8,10 @@ use pyo3::prelude::*;
 ///     for epoch in range(10):
 ///         rt.progress(epoch / 10, f"epoch {epoch} of 10")
 ///
-/// Writes one small file, starts no thread and waits for nobody. The runtime sends what was said
-/// last, at most every 10 seconds, where the setting events.to names a destination: of the message
-/// the first 256 characters, without the values of secrets. A fraction outside of 0 to 1 counts as
-/// the nearer end. Where no runtime started this program nothing happens, and nothing is raised.
+/// Writes one small file, starts no thread and does not block. The runtime sends the last value, at
+/// most every 10 seconds, if the setting events.to names a destination. It sends the first 256
+/// characters of the message, without the values of secrets. A fraction outside of 0 to 1 counts as
+/// the nearer end. If no runtime started this program, nothing happens and nothing is raised.
 #[pyfunction]
 #[pyo3(signature = (fraction, message = ""))]
 pub(crate) fn progress(py: Python<'_>, fraction: f64, message: &str) {

@@ -74,7 +74,7 @@ impl Hyperparameters {
         part("ItemsView", mapping.as_any())
     }
 
-    /// The text, or `default` when there is none of that name.
+    /// The text, or `default` if no hyperparameter has this name.
     #[pyo3(signature = (name, default=None))]
     fn get<'py>(
         &self,
@@ -90,9 +90,9 @@ impl Hyperparameters {
 
     /// A whole number of at most 64 bits in decimal digits: "10", "-3".
     ///
-    /// A default stands in for what is missing, never for what is wrong. Raises KeyError
-    /// when there is none of that name and no default, HyperparameterError when it is
-    /// something else.
+    /// The default replaces a missing value, never an invalid one. Raises KeyError if no
+    /// hyperparameter has this name and there is no default, HyperparameterError if the value is
+    /// not an integer.
     #[pyo3(signature = (name, default=None))]
     fn int(&self, name: &str, default: Option<i64>) -> PyResult<i64> {
         or_default(self.0.int(name), default)
@@ -100,9 +100,9 @@ impl Hyperparameters {
 
     /// A decimal number: "0.1", "1e-5", "10", "inf", "NaN".
     ///
-    /// A default stands in for what is missing, never for what is wrong. Raises KeyError
-    /// when there is none of that name and no default, HyperparameterError when it is
-    /// something else.
+    /// The default replaces a missing value, never an invalid one. Raises KeyError if no
+    /// hyperparameter has this name and there is no default, HyperparameterError if the value is
+    /// not a number.
     #[pyo3(signature = (name, default=None))]
     fn float(&self, name: &str, default: Option<f64>) -> PyResult<f64> {
         or_default(self.0.float(name), default)
@@ -110,9 +110,9 @@ impl Hyperparameters {
 
     /// True or false, in JSON's spelling or Python's: "true", "False".
     ///
-    /// A default stands in for what is missing, never for what is wrong. Raises KeyError
-    /// when there is none of that name and no default, HyperparameterError when it is
-    /// something else ("yes" and "1" are).
+    /// The default replaces a missing value, never an invalid one. Raises KeyError if no
+    /// hyperparameter has this name and there is no default, HyperparameterError if the value is
+    /// not a boolean ("yes" and "1" are not).
     #[pyo3(signature = (name, default=None))]
     fn bool(&self, name: &str, default: Option<bool>) -> PyResult<bool> {
         or_default(self.0.bool(name), default)
@@ -120,9 +120,9 @@ impl Hyperparameters {
 
     /// Any JSON document, as json.loads makes it.
     ///
-    /// A default other than None stands in for what is missing, never for what is wrong.
-    /// Raises KeyError when there is none of that name and no default,
-    /// HyperparameterError when it is something else (NaN is).
+    /// A default other than None replaces a missing value, never an invalid one. Raises KeyError if
+    /// no hyperparameter has this name and there is no default, HyperparameterError if the value is
+    /// not JSON (NaN is not).
     #[pyo3(signature = (name, default=None))]
     fn json<'py>(
         &self,
@@ -142,16 +142,15 @@ impl Hyperparameters {
         }
     }
 
-    /// All of them at once, with the types that `model` declares: a dataclass, or a
-    /// pydantic v2 model. Names must be the fields'; what has no field is ignored, and with
-    /// `strict` refused. What is missing has the field's default.
+    /// All hyperparameters at once, with the types that `model` declares: a dataclass, or a
+    /// pydantic v2 model. Names must be the fields' names. A hyperparameter without a field is
+    /// ignored, or rejected with `strict`. A missing one has the field's default.
     ///
-    /// In a dataclass int, float and bool are as the methods of these names read them, str
-    /// is the text; Literal and Enum are written as their values, an Enum also by name. A
-    /// list, tuple, set, dict or another dataclass is JSON, in which 3 is a number and "3"
-    /// is none. In Optional "null" and "None" are None, unless str is the other type. A
-    /// pydantic model gets texts and is lax with them ("yes" is true there), and JSON
-    /// where a field has structure.
+    /// In a dataclass, int, float and bool are read as by the methods of these names, and str is
+    /// the text. Literal and Enum are written as their values, an Enum also by name. A list, tuple,
+    /// set, dict or another dataclass is JSON, in which 3 is a number and "3" is not. In Optional,
+    /// "null" and "None" are None, unless the other type is str. A pydantic model gets strings and
+    /// converts them leniently ("yes" is true there), and JSON if a field has structure.
     ///
     /// Raises HyperparameterError with every mistake at once: which hyperparameter, what
     /// was expected, never the value. TypeError when `model` is neither, or has a field of
@@ -177,7 +176,7 @@ pub(crate) fn part<'py>(class: &str, mapping: &Bound<'py, PyAny>) -> PyResult<Bo
         .call_method1(class, (mapping,))
 }
 
-/// The default stands in for what is missing, never for what is wrong.
+/// The default replaces a missing value, never an invalid one.
 pub(crate) fn or_default<T>(read: Result<T, Error>, default: Option<T>) -> PyResult<T> {
     match (read, default) {
         (Ok(value), _) => Ok(value),

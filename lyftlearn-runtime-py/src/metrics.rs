@@ -1,5 +1,5 @@
-//! Metrics, for `_metrics.py`, which holds what is Python's: names given as one likes,
-//! handles kept, decorators.
+//! Metrics, for `_metrics.py`, which has the Python part: names from keyword arguments, cached
+//! handles, decorators.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -159,7 +159,7 @@ impl Gauge {
     }
 }
 
-/// Counts what is in progress: for a with statement, or before a function.
+/// Counts calls in progress: as a with statement, or as a decorator.
 #[pyclass(frozen, module = "lyftlearn_runtime._native")]
 pub(crate) struct InProgress(Py<Gauge>);
 
@@ -223,7 +223,7 @@ impl Histogram {
 #[pyclass(frozen, module = "lyftlearn_runtime")]
 pub(crate) struct Timer {
     histogram: rt::Histogram,
-    /// Who has entered it, and when.
+    /// Entered threads, and their times.
     begun: Mutex<Vec<(ThreadId, Instant)>>,
 }
 
@@ -250,7 +250,7 @@ impl Timer {
         }
     }
 
-    /// Another one that observes the same, and that nobody has entered.
+    /// Another one that observes the same series and has not been entered.
     fn _another(&self) -> Self {
         Self {
             histogram: self.histogram,
@@ -296,8 +296,8 @@ impl Buckets {
         self.0.negative
     }
 
-    /// How many were greater than 2^(i/8) and not greater than 2^((i+1)/8), by i; what is
-    /// empty is not there.
+    /// Number of values greater than 2^(i/8) and not greater than 2^((i+1)/8), by i; empty buckets
+    /// are omitted.
     #[getter]
     fn positive(&self) -> BTreeMap<i32, u64> {
         self.0.positive.iter().copied().collect()
@@ -336,13 +336,13 @@ impl Series {
         self.0.labels.iter().cloned().collect()
     }
 
-    /// What the metric counts in; empty where nobody told.
+    /// The metric's unit; empty if it is not declared.
     #[getter]
     fn unit(&self) -> &str {
         self.0.unit.as_deref().unwrap_or_default()
     }
 
-    /// What the metric is about; empty where nobody told.
+    /// The metric's description; empty if it is not declared.
     #[getter]
     fn help(&self) -> &str {
         self.0.help.as_deref().unwrap_or_default()
@@ -438,7 +438,7 @@ pub(crate) fn metrics_describe(name: &str, unit: &str, help: &str) -> PyResult<(
 /// Every series that there is, and how often there was no room for one.
 #[pyfunction]
 pub(crate) fn metrics_snapshot(py: Python<'_>) -> (Vec<Series>, u64) {
-    // Found with the interpreter's lock: nobody forks in the midst of it.
+    // The interpreter's lock is held, so no fork happens in between.
     let region = region();
     let snapshot = py.detach(|| region.snapshot());
     (
@@ -447,8 +447,8 @@ pub(crate) fn metrics_snapshot(py: Python<'_>) -> (Vec<Series>, u64) {
     )
 }
 
-/// Why nobody else sees this process's metrics, and whether that is surprising; None when
-/// somebody does.
+/// Why this process's metrics are not exported, and whether that deserves a warning; None if they
+/// are.
 #[pyfunction]
 pub(crate) fn metrics_degraded() -> Option<(String, bool)> {
     let region = region();

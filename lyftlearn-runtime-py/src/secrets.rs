@@ -15,9 +15,9 @@ use crate::hyperparameters::part;
 
 /// One secret: a read-only mapping of its keys, and all of it as one text.
 ///
-/// Keys are those of a Confidant service, of a path or a directory, or of the JSON object that
-/// the text is; otherwise there are none. repr, str and format show its name only, and it is
-/// not pickled.
+/// Keys are those of a Confidant service, of a path or a directory, or of the JSON object in the
+/// text; otherwise there are no keys. repr, str and format show its name only, and it cannot be
+/// pickled.
 #[pyclass(frozen, mapping, module = "lyftlearn_runtime")]
 pub(crate) struct Secret {
     snapshot: rt::Snapshot,
@@ -84,7 +84,7 @@ impl Secret {
         part("ItemsView", mapping.as_any())
     }
 
-    /// The value of a key, or `default` when there is none of that name.
+    /// The value of a key, or `default` if no key has this name.
     #[pyo3(signature = (key, default=None))]
     fn get<'py>(
         &self,
@@ -153,7 +153,7 @@ impl SecretsSnapshot {
         part("ItemsView", mapping.as_any())
     }
 
-    /// The secret, or `default` when there is none of that name.
+    /// The secret, or `default` if no secret has this name.
     #[pyo3(signature = (name, default=None))]
     fn get<'py>(
         &self,
@@ -167,7 +167,7 @@ impl SecretsSnapshot {
         Ok(default)
     }
 
-    /// The names of those that are not what they are in `other`.
+    /// The names of secrets that differ from `other`.
     fn differences(&self, other: &Self) -> HashSet<String> {
         self.0.differences(&other.0).into_iter().collect()
     }
@@ -199,8 +199,8 @@ impl Secrets {
 
     /// What holds now.
     ///
-    /// Raises SecretsError or UnreadableError for what cannot be read; SettingsError,
-    /// ContractError or UnreadableError as resolve() does where nothing was delivered.
+    /// Raises SecretsError or UnreadableError if a secret cannot be read; if nothing was delivered,
+    /// SettingsError, ContractError or UnreadableError as resolve() does.
     fn snapshot(&self) -> PyResult<SecretsSnapshot> {
         let snapshot = self.0.snapshot().map_err(|error| raise(&error))?;
         Ok(SecretsSnapshot(snapshot))
@@ -228,7 +228,7 @@ impl SecretsWatch {
 
     /// What holds now; from here on the descriptor is readable when that may have changed.
     ///
-    /// Raises SecretsError or UnreadableError for what cannot be read.
+    /// Raises SecretsError or UnreadableError if a secret cannot be read.
     fn look(&self) -> PyResult<SecretsSnapshot> {
         let snapshot = self.0.look().map_err(|error| raise(&error))?;
         Ok(SecretsSnapshot(snapshot))

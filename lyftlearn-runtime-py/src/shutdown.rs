@@ -37,8 +37,8 @@ impl Shutdown {
         self.told.supervised()
     }
 
-    /// Who begins new rounds here, in a worker of an elastic job: the signal that tells of
-    /// one, and how many seconds there are from then on, where somebody tells.
+    /// The component that begins new rounds, in a worker of an elastic job: the signal that
+    /// announces a round, and the seconds until it, if they are known.
     #[getter]
     fn round(&self) -> Option<(i32, Option<f64>)> {
         let round = self.told.round()?;
@@ -48,7 +48,7 @@ impl Shutdown {
     /// Signal, time of the request, deadline (both in time.monotonic's seconds) and reason
     /// ("stop" or "resize"), once the process was asked to end.
     ///
-    /// Raises ContractError or UnreadableError when the file that says so is broken.
+    /// Raises ContractError or UnreadableError if the file with the request is broken.
     fn requested(&self) -> PyResult<Option<Told>> {
         let told = self.held.get().unwrap_or(&self.told);
         let request = told.requested().map_err(|error| raise(&error))?;

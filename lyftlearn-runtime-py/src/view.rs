@@ -116,7 +116,7 @@ part!(
         mode: &'static str = |channel| channel.mode.as_str(),
         /// MIME type, where declared.
         content_type: Option<String> = |channel| channel.content_type.clone(),
-        /// Whether each node sees another part of the data; None where nobody tells.
+        /// Whether each node gets another part of the data; None if it is unknown.
         sharded: Option<bool> = |channel| channel.sharded,
     }
 );
@@ -136,8 +136,8 @@ part!(
     }
 );
 part!(
-    /// The nodes of this job, and this process's place among those that a launcher has
-    /// started. One node without company is rank 0 of 1; what nobody tells is None.
+    /// The nodes of this job, and this process's rank among those that a launcher has started. A
+    /// single node has rank 0 of 1. Unknown values are None.
     ///
     /// In a worker of torchrun node_rank, nodes and where rank 0 is are those of its round.
     ///
@@ -207,7 +207,8 @@ pub(crate) struct View {
 
 #[pymethods]
 impl View {
-    /// Who started the container: "sagemaker", "kubernetes", or "local" for anybody else.
+    /// The platform that started the container: "sagemaker", "kubernetes", or "local" for any
+    /// other.
     #[getter]
     fn platform(&self) -> &'static str {
         self.view.workload.platform.as_str()
@@ -299,8 +300,8 @@ pub(crate) fn current(py: Python<'_>) -> PyResult<Py<View>> {
 /// What a program would see that was started with this environment and these files;
 /// for tests. Reads anew at every call, and changes nothing.
 ///
-/// `root` stands in for /, `environ` for the process's environment, `argv` for the
-/// program's argv without the runtime's own words: ["train"].
+/// `root` replaces /, `environ` the process's environment, and `argv` the program's argv without
+/// the runtime's own arguments: ["train"].
 ///
 /// Raises SettingsError, ContractError or UnreadableError where a start would stop
 /// with the same report.
@@ -315,7 +316,7 @@ pub(crate) fn resolve(
     let mut facts = Facts::capture(argv.unwrap_or_default());
     if let Some(environ) = environ {
         facts = facts.without_vars();
-        // A copy that is a dict, whatever kind of mapping came (os.environ is none).
+        // A copy as a dict, from any mapping (os.environ is not a dict).
         let environ: Bound<'_, PyDict> = py.get_type::<PyDict>().call1((environ,))?.cast_into()?;
         for (name, value) in environ {
             facts = facts.with_var(name.extract::<OsString>()?, value.extract::<OsString>()?);

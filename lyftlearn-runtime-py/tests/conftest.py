@@ -16,7 +16,7 @@ BINARY = Path(
     )
 )
 
-# The tests' own words, whoever starts them.
+# The tests' own environment, independent of the caller's.
 for name in [name for name in os.environ if name.startswith("LYFTLEARN_")]:
     del os.environ[name]
 

@@ -125,7 +125,7 @@ def test_keys_are_renewed_before_they_end_and_a_failure_is_not_felt(endpoint: En
     credentials._asked = float("-inf")
     endpoint.status = 503
     assert credentials.access_key == "ASIA2"
-    # Nobody asks again at once.
+    # No second attempt at once.
     asked = len(endpoint.asked)
     assert credentials.access_key == "ASIA2"
     assert len(endpoint.asked) == asked

@@ -117,7 +117,7 @@ def enter(tmp_path: Path) -> Enter:
 @pytest.mark.parametrize("platform", WORLDS)
 def test_the_same_objects_come_out_of_every_door(enter: Enter, platform: str) -> None:
     files, environ = WORLDS[platform]
-    # The other node is nowhere.
+    # The other node does not exist.
     alone = {"LYFTLEARN_RUNTIME_TOPOLOGY_WAIT_SECONDS": "0"}
     environ = {"LYFTLEARN_RUNTIME_PLATFORM": platform, **alone, **environ}
     seen = {}

@@ -551,7 +551,7 @@ except OSError as error: raise RuntimeError("no training") from error
 @pytest.mark.parametrize(
     "code",
     [
-        # What was being handled need not have to do with it: the whole program may run there.
+        # The exception that was being handled may be unrelated: the whole program may run there.
         "try: import absent\nexcept ImportError: raise ValueError",
         "try: 1 / 0\nexcept ZeroDivisionError: raise ValueError from None",
         "raise ValueError",
@@ -574,7 +574,7 @@ def test_a_process_leaves_eight_words_at_most(tmp_path: Path) -> None:
     fork = "import os\nchild = os.fork()\nif child: os.waitpid(child, 0)\n"
     ended = run(tmp_path, failing_threads(20) + fork + failing_threads(20))
     pids = [word["pid"] for word in ended.words]
-    # Whoever is forked has a count of its own.
+    # A forked process has a count of its own.
     assert sorted(pids.count(pid) for pid in set(pids)) == [8, 8]
 
 

@@ -158,7 +158,7 @@ if __name__ == "__main__":
     found = {{s.name: s.value for s in rt.metrics.snapshot()}}
     assert found["c"] == {COUNT} * 12, found["c"]
     assert found["h"].count == {COUNT} * 11 and found["h"].sum == {COUNT} * 11 / 4
-    # The dead no longer count, and those who came later took their places.
+    # Dead processes no longer count, and later ones have taken their cells.
     assert found["ends"] == 1, found["ends"]
 """
     run(region, program)
@@ -266,7 +266,7 @@ assert len(os.listdir("/proc/self/task")) == 1
     run(region, program)
 
 
-# In this process: nobody made a region for it.
+# In this process, without a region of the container.
 
 
 @pytest.fixture

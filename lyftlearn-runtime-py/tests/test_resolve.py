@@ -195,28 +195,28 @@ ERRORS: Mapping[str, Error] = {
         {},
         rt.SettingsError,
         "cannot use these settings\n  /etc/lyftlearn/runtime.toml:"
-        " not TOML at line 2, column 7: string values must be quoted",
+        " malformed TOML at line 2, column 7: string values must be quoted",
     ),
     "a platform's file that is not JSON": (
         {f"{CONFIG}/resourceconfig.json": '{"current_host":\n  canary}'},
         SAGEMAKER,
         rt.ContractError,
-        "cannot understand /opt/ml/input/config/resourceconfig.json at line 2, column 3\n"
+        "cannot parse /opt/ml/input/config/resourceconfig.json at line 2, column 3\n"
         "  hint: the platform writes this file; check that the image does not replace it",
     ),
     "a platform's variable that is no number": (
         {},
         {**KUBERNETES, "PET_NNODES": "canary", "PET_NODE_RANK": "0"},
         rt.ContractError,
-        "cannot understand $PET_NNODES: expected a whole number\n"
+        "cannot parse $PET_NNODES: expected a whole number\n"
         "  hint: correct the variable in the pod spec, or unset it",
     ),
     "hyperparameters that are not JSON": (
         {f"{CONFIG}/hyperparameters.json": '{"token": canary}'},
         {"LYFTLEARN_RUNTIME_PLATFORM": "sagemaker"},
         rt.ContractError,
-        "cannot understand /opt/ml/input/config/hyperparameters.json at line 1, column 11\n"
-        "  hint: correct the file; numbers that JSON has no word for, such as NaN, go in quotes",
+        "cannot parse /opt/ml/input/config/hyperparameters.json at line 1, column 11\n"
+        "  hint: correct the file; put numbers that JSON cannot express, such as NaN, in quotes",
     ),
     "a directory in a file's place": (
         {f"{CONFIG}/resourceconfig.json": None},
@@ -229,7 +229,7 @@ ERRORS: Mapping[str, Error] = {
         {"run/lyftlearn/workload.json": '{"platform": "canary"}'},
         {"LYFTLEARN_RUN_DIR": "/run/lyftlearn"},
         rt.ContractError,
-        "cannot understand /run/lyftlearn/workload.json at line 1, column 21\n"
+        "cannot parse /run/lyftlearn/workload.json at line 1, column 21\n"
         "  hint: correct the file, or remove it",
     ),
 }
@@ -268,5 +268,5 @@ def test_delivered_hyperparameters_that_are_gone_are_said_and_not_taken_for_none
     workload["hyperparameters"]["path"] = "/run/lyftlearn/hyperparameters.json"
     files = {"run/lyftlearn/workload.json": workload}
     delivered = rt.resolve(root=write(files), environ={"LYFTLEARN_RUN_DIR": "/run/lyftlearn"})
-    with pytest.raises(rt.ContractError, match=r"cannot find .*, which was delivered"):
+    with pytest.raises(rt.ContractError, match=r"cannot find .*, which this runtime wrote"):
         _ = delivered.hyperparameters

@@ -84,7 +84,7 @@ assert len(os.listdir("/proc/self/task")) == 1
             "secrets are not pickled",
             "cannot find the secret tokn; did you mean token?",
             "cannot find the key none of the secret db",
-            "cannot read the secret binary as a text: it is not UTF-8",
+            "cannot read the secret binary as a string: it is not UTF-8",
         ],
         "",
     )
@@ -116,8 +116,8 @@ except rt.SecretsError as error: say(str(error).replace(os.environ["LYFTLEARN_RU
 """
     lines, _ = run(tmp_path, code)
     assert lines == [
-        "cannot understand /secrets/..data/.all.json",
-        "  hint: start the program by lyftlearn-runtime run",
+        "cannot parse /secrets/..data/.all.json",
+        "  hint: start the program with lyftlearn-runtime run",
     ]
 
 
@@ -143,7 +143,7 @@ for name in ("far", "elsewhere"):
 """
     lines, stderr = run(tmp_path, code, environ, supervised=False)
     assert lines == [
-        "far: only a program that lyftlearn-runtime started has what is fetched",
+        "far: not available here: secrets are fetched when lyftlearn-runtime starts the program",
         "elsewhere: it has no source for local",
     ]
     assert stderr == ""

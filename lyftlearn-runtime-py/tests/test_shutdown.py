@@ -172,7 +172,7 @@ sys.exit(7)
         program.until("ready")
         stop(program, supervised)
         returncode, lines = program.end()
-    # By the signal, or at the end of who saw the file first.
+    # By the signal, or at the end of the process that saw the file first.
     assert sorted(lines) == [f"{supervised} {supervised}", "callback in MainThread"]
     assert returncode == 7
 
@@ -301,7 +301,7 @@ while to_come:
         program.write("canary")
         program.term()
         returncode, lines = program.end()
-    assert (returncode, sorted(lines)) == (0, ["callback in MainThread", "cannot understand"])
+    assert (returncode, sorted(lines)) == (0, ["callback in MainThread", "cannot parse"])
     assert "Exception ignored in on_shutdown: 'what PID 1 told'" in program.stderr
     assert "canary" not in program.stderr
 
@@ -772,8 +772,8 @@ assert os.WEXITSTATUS(status) == 4, status
     with start(code) as program:
         program.until("child is ready")
         program.ask()
-        # Nobody signals either: they look by themselves, and at the end there is time for
-        # the parent's callback. The child leaves by another door than atexit.
+        # Without a signal both find the file themselves, and at the end there is time for the
+        # parent's callback. The child exits without atexit.
         assert program.end() == (0, ["parent in MainThread"]), program.stderr
 
 
@@ -834,7 +834,7 @@ say("end")
         program.term()
         returncode, lines = program.end()
     assert returncode == 0, program.stderr
-    # Who saw the file first may be at its end before the signal comes.
+    # A process that saw the file first may be at its end before the signal comes.
     assert {"waited", "end"} <= set(lines)
     assert program.stderr == ""
 

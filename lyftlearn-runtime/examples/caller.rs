@@ -1,6 +1,6 @@
-//! Who am I, as a Rust program with the official SDK asks: `caller [ENDPOINT [provider] [each]]`,
-//! with the SDK's own chain, or with this crate's provider; once, or once for each line of its
-//! standard input.
+//! Calls STS GetCallerIdentity with the official Rust SDK: `caller [ENDPOINT [provider] [each]]`,
+//! with the SDK's own chain or with this crate's provider; once, or once for each line of standard
+//! input.
 #![expect(
     clippy::disallowed_methods,
     clippy::print_stdout,

@@ -66,7 +66,7 @@ fn measure(fill: impl FnOnce(), mut render: impl FnMut() -> usize) {
     let empty = memory("VmRSS:");
     fill();
     let held = memory("VmRSS:");
-    // What was the peak until now is none from now on.
+    // Resets the peak of the resident memory.
     fs::write("/proc/self/clear_refs", "5").unwrap();
     let mut bytes = black_box(render());
     let peak = memory("VmHWM:");

@@ -1,6 +1,6 @@
 //! Enums of which each value is spelled as one word.
 
-/// An enum whose words are listed in one place; [`choice!`] makes it.
+/// An enum whose spellings are listed in one place; [`choice!`] makes it.
 pub(crate) trait Choice: Copy + PartialEq + 'static {
     const VALUES: &'static [Self];
     /// The words of the values, in their order.

@@ -26,13 +26,13 @@ pub enum ErrorKind {
     Config,
     /// Live configuration that is not there.
     ConfigMissing,
-    /// A metric whose name or labels cannot be.
+    /// A metric whose name or labels are invalid.
     Metric,
     /// A secret that cannot be had or delivered.
     Secrets,
     /// A secret, or a key of one, that is not there.
     SecretMissing,
-    /// What is to be delivered cannot be: a limit or the file system stands against it.
+    /// Something cannot be delivered, because of a limit or of the file system.
     Delivery,
     /// The identity: withheld, absent, or not answering.
     Credentials,
@@ -146,7 +146,7 @@ pub(crate) fn reports<F: Fault>(faults: impl IntoIterator<Item = F>) -> String {
         .collect()
 }
 
-/// The same for what has a sentence only.
+/// The same for values that are only displayed.
 #[cfg(test)]
 pub(crate) fn sentences<T: fmt::Display>(all: impl IntoIterator<Item = T>) -> String {
     all.into_iter().map(|one| format!("{one}\n")).collect()

@@ -52,14 +52,14 @@ pub(crate) struct Directory {
 }
 
 impl Directory {
-    /// Opens `path`, which is absolute. On the way to it a link is followed only where nobody but
-    /// root and this user can have put it.
+    /// Opens `path`, which is absolute. A symbolic link on the way is followed only if it is in a
+    /// directory that only root and this user can change.
     pub(crate) fn open(path: &Path, owner: Option<Owner>) -> io::Result<Self> {
         Ok(Self::of(walk::open(path)?, path, owner))
     }
 
-    /// Opens `path`, which lies in what a program writes. Without an `owner` the program has this
-    /// process's user, and its links may lead anywhere.
+    /// Opens `path` in a directory that a program writes. Without an `owner` the program runs as
+    /// this process's user, and its links may lead anywhere.
     #[cfg(feature = "cli")]
     pub(crate) fn of_a_program(path: &Path, owner: Option<Owner>) -> io::Result<Self> {
         match owner {
@@ -97,7 +97,7 @@ impl Directory {
         self.owner
     }
 
-    /// The same directory, where what is made is for `owner`.
+    /// The same directory; files that are created in it get the owner `owner`.
     pub(crate) fn for_owner(self, owner: Option<Owner>) -> Self {
         Self { owner, ..self }
     }
@@ -130,9 +130,9 @@ impl Directory {
         }
     }
 
-    /// A file's bytes; `None` when there is none. It has to be a plain file of the program's
-    /// user's: what root reads here may be published, and a file of somebody else's is none that
-    /// the program can give away.
+    /// The bytes of a file; `None` if it does not exist. It must be a regular file that the
+    /// program's user owns: what root reads here may be published, and the program must not be able
+    /// to publish another user's file.
     pub(crate) fn read(&self, path: impl AsRef<Path>, limit: u64) -> io::Result<Option<Vec<u8>>> {
         let Some(file) = absent(self.open_file(path.as_ref()))? else {
             return Ok(None);
@@ -192,7 +192,7 @@ impl Directory {
         Ok(())
     }
 
-    /// Where a link in this directory says that it leads; `None` when it is none.
+    /// The target of a symbolic link in this directory; `None` if `name` is not a link.
     pub(crate) fn link_target(&self, name: &str) -> Option<PathBuf> {
         let target = fs::readlinkat(&self.file, name, Vec::new()).ok()?;
         Some(OsString::from_vec(target.into_bytes()).into())
@@ -284,7 +284,7 @@ fn name(name: &OsStr) -> io::Result<&OsStr> {
     }
 }
 
-/// How many letters make a name that nobody can guess.
+/// Number of random letters that make a name unguessable.
 pub(crate) const LETTERS: usize = 12;
 
 fn unique(prefix: &str) -> io::Result<String> {
@@ -294,7 +294,7 @@ fn unique(prefix: &str) -> io::Result<String> {
     Ok(prefix.chars().chain(letters).collect())
 }
 
-/// `None` for what is not there.
+/// `None` if the file does not exist.
 fn absent<T>(found: io::Result<T>) -> io::Result<Option<T>> {
     match found {
         Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(None),

@@ -1,9 +1,9 @@
-//! Problems: what is odd and stops nothing, each in a sentence for people. Those that end a start
-//! are errors.
+//! Problems: conditions that are unusual but do not stop a start, one sentence each. Conditions
+//! that stop a start are errors.
 
 use serde::Serialize;
 
-/// What is odd but stops nothing, in the order in which it was found.
+/// Conditions that are unusual but do not stop a start, in the order in which they were found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Problems(Vec<String>);
 

@@ -31,7 +31,7 @@ pub struct Resolved {
     pub variables: Vec<DocumentVariable>,
     /// What the platform was concluded from.
     pub evidence: Vec<Evidence>,
-    /// What is odd but stops nothing, one sentence each.
+    /// Conditions that are unusual but do not stop a start, one sentence each.
     pub problems: Problems,
     /// How credentials are obtained.
     pub credential_plan: CredentialPlan,
@@ -45,7 +45,7 @@ pub struct Resolved {
     pub(crate) export: Export,
     #[cfg(feature = "cli")]
     pub(crate) end: platform::End,
-    /// Whom this container tells of its job's states; `None` where it has nothing to tell.
+    /// The destinations and content of job events; `None` if this container sends none.
     #[cfg(feature = "cli")]
     pub(crate) events: Option<Plan>,
     /// Where kills for memory are counted, and how many they were.
@@ -115,7 +115,7 @@ pub(crate) fn resolve_with(
     })
 }
 
-/// A notebook is nobody's script; everywhere else the same script finds the same names.
+/// A notebook does not run a job's script. Everywhere else the same script finds the same names.
 fn toolkit_view(facts: &Facts, settings: &Settings, reading: &platform::Reading) -> toolkit::View {
     let workload = &reading.workload;
     if workload.role == Role::Notebook || !settings.toolkit_variables {
@@ -163,8 +163,8 @@ pub(crate) fn credentials(facts: &Facts) -> Result<(Credentials, CredentialPlan)
     ))
 }
 
-/// Settings with every layer, and the deployment's variables: for those to whom the
-/// workload was told already.
+/// Settings with every layer, and the deployment's variables, for processes to which the workload
+/// was delivered already.
 #[cfg(feature = "cli")]
 pub(crate) fn told_beside(facts: &Facts) -> Result<(Settings, Vec<DocumentVariable>), Error> {
     let ground = ground(facts, &[])?;
@@ -172,7 +172,7 @@ pub(crate) fn told_beside(facts: &Facts) -> Result<(Settings, Vec<DocumentVariab
     Ok((ground.settings, variables))
 }
 
-/// The declared secrets, and where we are: what is to be read of them depends on it.
+/// The declared secrets and the platform, which decides which sources are used.
 pub(crate) fn secrets(facts: &Facts) -> Result<(Vec<Declared>, Platform), Error> {
     let ground = ground(facts, &[])?;
     Ok((ground.settings.secrets, ground.detection.platform))
@@ -228,7 +228,8 @@ fn ground(facts: &Facts, arguments: &[(&'static str, String)]) -> Result<Ground,
     let early = read(facts, &image, arguments)?;
     let mut detection = platform::detect(facts, &early, &mounts)?;
 
-    // The deployment's own file lies where the platform puts it, so it comes second.
+    // The platform's config directory is known only after detection, so the deployment's own file
+    // comes second.
     let usual = platform::conventions(detection.platform).config_dir;
     let config_dir = early.config_dir.clone().unwrap_or_else(|| usual.to_owned());
     let settings = match file(facts, &format!("{config_dir}/{}", runtime::SETTINGS_FILE))? {
@@ -260,8 +261,8 @@ pub(crate) fn switched_off(facts: &Facts) -> Result<bool, Error> {
     settings::switched_off(facts.text(runtime::SWITCH).as_deref())
 }
 
-/// The image's own commands, for a start that is switched off. Nothing else is read and
-/// nothing is checked: it must work when settings are what is broken.
+/// The image's own commands, for a start with the runtime switched off. It reads and checks nothing
+/// else, because it must work with broken settings.
 #[cfg(feature = "cli")]
 pub(crate) fn image_commands(facts: &Facts) -> settings::Commands {
     let image = file(facts, runtime::IMAGE_SETTINGS).ok().flatten();

@@ -14,7 +14,7 @@ pub(crate) const LAST: i32 = 64;
 pub(crate) const INT: i32 = Signal::SIGINT as i32;
 pub(crate) const TERM: i32 = Signal::SIGTERM as i32;
 
-/// `SIGTERM`, `TERM`, `SIGRTMIN+3` or `15`; `None` for what is no signal.
+/// `SIGTERM`, `TERM`, `SIGRTMIN+3` or `15`; `None` if it is not a signal.
 pub(crate) fn number(name: &str) -> Option<i32> {
     let short = name.strip_prefix("SIG").unwrap_or(name);
     let number = if let Some(offset) = short.strip_prefix("RTMIN") {
@@ -42,10 +42,10 @@ pub(crate) fn name(number: i32) -> String {
     }
 }
 
-/// A peer that leaves is an error of the write (EPIPE) from now on, and does not end this
-/// process. A handler and not `SIG_IGN`: exec takes it away, so that what this process starts
-/// finds the default. Not for a process that becomes the program: exec would also take away
-/// what was ignored before.
+/// Makes a closed connection an error of the write (EPIPE), which would otherwise end this process
+/// by SIGPIPE. It uses a handler and not `SIG_IGN`: exec resets a handler, so child processes start
+/// with the default. Not for a process that becomes the program: exec would also reset a signal
+/// that was ignored before.
 #[cfg(feature = "cli")]
 pub(crate) fn survive_peers_that_leave() -> std::io::Result<()> {
     let unread = Arc::new(AtomicBool::new(false));

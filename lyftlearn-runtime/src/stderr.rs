@@ -1,5 +1,5 @@
-//! Lines for people on standard error. A reader that has gone or that does not read holds
-//! nobody up: what it does not take in time is dropped.
+//! Writes lines for people to standard error. A reader that is gone or does not read cannot block
+//! the process: lines that do not fit in time are dropped.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -53,8 +53,8 @@ fn write_all(text: &str) {
     }
 }
 
-/// A pipe's end that does not block: other processes write to the pipe as well, and may fill
-/// it between the question and the answer. Not of a file, whose offset they share.
+/// A descriptor of the pipe that does not block. Other processes write to the same pipe and may
+/// fill it between poll and write. Not for a file, whose offset they share.
 fn own_end(stderr: BorrowedFd<'_>) -> Option<OwnedFd> {
     let kind = FileType::from_raw_mode(fstat(stderr).ok()?.st_mode);
     if kind != FileType::Fifo {

@@ -1,5 +1,5 @@
-//! What comes from outside, as people may see it: a terminal that shows a log must not obey it,
-//! and a line must not read otherwise than it is.
+//! Escapes text from outside before people see it: a log must not send control codes to a terminal,
+//! and a line must not look like another one.
 
 /// Whether a terminal obeys a character, or a reader cannot see it: control characters but
 /// newline and tab, line separators, and what changes the direction of text.
@@ -25,7 +25,7 @@ pub(crate) fn visible(text: &str) -> String {
     shown
 }
 
-/// The same for what has one line: newlines are escaped as well.
+/// The same for text on one line: newlines are escaped as well.
 pub(crate) fn visible_line(text: &str) -> String {
     visible(text).replace('\n', "\\n")
 }

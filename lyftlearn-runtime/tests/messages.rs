@@ -1,4 +1,4 @@
-//! Every message has its place in a table of messages, and is spelled nowhere else in tests.
+//! Every message is in a table of messages, and no other test spells it.
 #![expect(
     clippy::disallowed_methods,
     clippy::unwrap_used,
@@ -26,7 +26,7 @@ fn implementing<'a>(code: &'a str, of: &str) -> Vec<&'a str> {
         .collect()
 }
 
-/// The variants of an enum; none of anything else.
+/// The variants of an enum; empty for other types.
 fn variants<'a>(code: &'a str, name: &str) -> Vec<&'a str> {
     let begin = format!("enum {name} {{\n");
     let Some(at) = code.find(&begin) else {
@@ -41,7 +41,7 @@ fn variants<'a>(code: &'a str, name: &str) -> Vec<&'a str> {
         .collect()
 }
 
-/// The sentence of something else, which has a table of its own.
+/// The message comes from another type, which has a table of its own.
 const NOT_ITS_OWN: &[&str] = &["Cause::Roots"];
 
 #[test]

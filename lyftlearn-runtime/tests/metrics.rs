@@ -13,7 +13,7 @@ fn where_there_is_a_region_the_facade_counts_in_it() {
         .with_root("/")
         .with_var("LYFTLEARN_RUN_DIR", run.path());
     let workload = resolve(&Facts::empty()).unwrap().workload;
-    // Who exports the region exports these.
+    // The exporter of the region exports these.
     assert!(metrics::install(&facts, &workload).unwrap().is_none());
     assert!(metrics::install(&facts, &workload).is_err());
 

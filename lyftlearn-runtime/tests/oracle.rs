@@ -14,7 +14,7 @@ use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gau
 use metrics_exporter_prometheus::PrometheusBuilder;
 use proptest::prelude::*;
 
-/// 2^0, 2^0.5 and on to 2^4: what is shown where all values lie between 1 and 16.
+/// 2^0, 2^0.5 and on to 2^4: the buckets that are shown if all values are between 1 and 16.
 const BOUNDS: [f64; 9] = [
     1.0,
     std::f64::consts::SQRT_2,

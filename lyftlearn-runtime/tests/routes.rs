@@ -21,7 +21,7 @@ fn about_metrics(problems: &[String]) -> String {
     about.map(|problem| format!("{problem}\n")).collect()
 }
 
-/// Where metrics go, and what is said of it.
+/// The routes of the metrics, and their problems.
 fn resolved(variables: &[(&str, &str)]) -> (Vec<String>, String) {
     let mut facts = Facts::empty();
     for (name, value) in variables {
@@ -49,7 +49,7 @@ fn check_problem(variables: &[(&str, &str)], routes: &[&str], problem: Expect) {
 }
 
 #[test]
-fn what_is_pulled_is_not_pushed_too_unless_asked() {
+fn scraped_metrics_are_not_pushed_unless_requested() {
     let pod = ("LYFTLEARN_RUNTIME_PLATFORM", "kubernetes");
     let found = ("STATSD_HOST", "10.0.0.1");
     let both = (
@@ -67,13 +67,13 @@ fn what_is_pulled_is_not_pushed_too_unless_asked() {
 }
 
 #[test]
-fn what_cannot_be_is_said() {
+fn impossible_routes_are_reported() {
     let statsd = ("LYFTLEARN_RUNTIME_METRICS_ROUTES", r#"["statsd"]"#);
     check_problem(
         &[statsd],
         &[],
         expect![[r#"
-        metrics.routes has statsd, and neither metrics.gateway.host nor STATSD_HOST says where
+        metrics.routes has statsd, but no gateway is set: set metrics.gateway.host or STATSD_HOST
     "#]],
     );
     let found = ("STATSD_HOST", "10.0.0.1");
@@ -98,7 +98,7 @@ fn what_cannot_be_is_said() {
 }
 
 #[test]
-fn whoever_is_stood_in_for_gets_what_was_meant_for_it() {
+fn the_replaced_server_gets_its_clients_lines() {
     let pod = ("LYFTLEARN_RUNTIME_PLATFORM", "kubernetes");
     let all = ("LYFTLEARN_RUNTIME_METRICS_INTERCEPT", "all");
     let nobody = ("LYFTLEARN_RUNTIME_METRICS_INTERCEPT", "false");
@@ -117,7 +117,8 @@ fn whoever_is_stood_in_for_gets_what_was_meant_for_it() {
     check(&[pod, statsd, nobody], &["prometheus"]);
     check(&[pod, statsd, off], &["prometheus"]);
     check(&[statsd, own], &["statsd", "relay"]);
-    // A sidecar that is not there: this runtime is heard in its place, and it is nobody's.
+    // A sidecar that does not run: this runtime listens in its place, and no gateway gets the
+    // metrics.
     let sidecar = ("STATSD_HOST", "localhost");
     let elsewhere = ("STATSD_PORT", "9125");
     let here = ("LYFTLEARN_RUNTIME_METRICS_STATSD_LISTEN", "127.0.0.1:9125");
@@ -132,14 +133,14 @@ fn whoever_is_stood_in_for_gets_what_was_meant_for_it() {
         &[sidecar, asked],
         &[],
         expect![[r#"
-        metrics.routes has statsd, and its server is where this runtime is to listen itself
+        metrics.routes has statsd, but the gateway's address is this runtime's own StatsD address
     "#]],
     );
     check(&[sidecar, asked, off], &["statsd"]);
 }
 
 #[test]
-fn who_sends_by_what_is_not_understood_is_left_alone() {
+fn clients_with_unknown_variables_are_left_alone() {
     let all = ("LYFTLEARN_RUNTIME_METRICS_INTERCEPT", "all");
     let host = ("STATSD_HOST", "10.0.0.1");
     let node = ("DD_AGENT_HOST", "10.0.0.1");
@@ -193,7 +194,7 @@ fn a_document_names_a_server_where_no_variable_does() {
 }
 
 #[test]
-fn a_document_stands_over_what_only_the_image_says() {
+fn a_document_overrides_the_images_variables() {
     let root = tempfile::tempdir().unwrap();
     let place = root.path().join("etc/lyftlearn/config");
     std::fs::create_dir_all(&place).unwrap();
@@ -214,14 +215,14 @@ fn a_document_stands_over_what_only_the_image_says() {
 }
 
 #[test]
-fn what_is_asked_for_only_goes_where_it_can() {
+fn requested_routes_without_a_destination_are_reported() {
     let routes = |text| ("LYFTLEARN_RUNTIME_METRICS_ROUTES", text);
     let sagemaker = routes(r#"["sagemaker"]"#);
     check_problem(
         &[sagemaker],
         &[],
         expect![[r#"
-        metrics.routes has sagemaker, and SAGEMAKER_METRICS_DIRECTORY names no directory
+        metrics.routes has sagemaker, but SAGEMAKER_METRICS_DIRECTORY is not a directory
     "#]],
     );
     let directory = (
@@ -239,13 +240,13 @@ fn what_is_asked_for_only_goes_where_it_can() {
         &[emf, odd],
         &[],
         expect![[r#"
-        metrics.routes has emf, and AWS_EMF_AGENT_ENDPOINT names no agent: expected tcp://host:port or udp://host:port
+        metrics.routes has emf, but AWS_EMF_AGENT_ENDPOINT is invalid: expected tcp://host:port or udp://host:port
     "#]],
     );
 }
 
 #[test]
-fn what_the_environment_says_to_an_sdk_counts_only_when_asked() {
+fn sdk_variables_count_only_for_requested_routes() {
     let routes = ("LYFTLEARN_RUNTIME_METRICS_ROUTES", r#"["otlp"]"#);
     let all = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318/");
     let own = (
@@ -259,14 +260,14 @@ fn what_the_environment_says_to_an_sdk_counts_only_when_asked() {
         &[routes],
         &[],
         expect![[r#"
-        metrics.routes has otlp, and neither metrics.otlp.endpoint nor OTEL_EXPORTER_OTLP_ENDPOINT says where
+        metrics.routes has otlp, but no endpoint is set: set metrics.otlp.endpoint or OTEL_EXPORTER_OTLP_ENDPOINT
     "#]],
     );
     check_problem(
         &[routes, ("OTEL_EXPORTER_OTLP_ENDPOINT", "")],
         &[],
         expect![[r#"
-            metrics.routes has otlp, and neither metrics.otlp.endpoint nor OTEL_EXPORTER_OTLP_ENDPOINT says where
+            metrics.routes has otlp, but no endpoint is set: set metrics.otlp.endpoint or OTEL_EXPORTER_OTLP_ENDPOINT
         "#]],
     );
     let odd = ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318");
@@ -274,16 +275,16 @@ fn what_the_environment_says_to_an_sdk_counts_only_when_asked() {
         &[routes, odd],
         &[],
         expect![[r#"
-        metrics.routes has otlp, and OTEL_EXPORTER_OTLP_ENDPOINT names no server: expected a URL, such as http://collector:4318
-    "#]],
+            metrics.routes has otlp, but OTEL_EXPORTER_OTLP_ENDPOINT is invalid: expected a URL, such as http://collector:4318
+        "#]],
     );
     let grpc = ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc");
     check_problem(
         &[routes, all, grpc],
         &[],
         expect![[r#"
-        metrics.routes has otlp, and OTEL_EXPORTER_OTLP_PROTOCOL asks for grpc: metrics.otlp.endpoint names a server that takes HTTP
-    "#]],
+            metrics.routes has otlp, but OTEL_EXPORTER_OTLP_PROTOCOL selects gRPC, which is not supported: set metrics.otlp.endpoint to an HTTP endpoint
+        "#]],
     );
     let http = ("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "http/protobuf");
     check(&[routes, all, grpc, http], &["otlp"]);
@@ -336,7 +337,7 @@ fn a_collector_of_this_runtimes_own_is_named_by_a_setting() {
     check(&[endpoint], &["otlp"]);
     let elsewhere = ("LYFTLEARN_RUNTIME_METRICS_ROUTES", r#"["prometheus"]"#);
     check(&[endpoint, elsewhere], &["prometheus"]);
-    // What is meant for an SDK's server is not shown to another.
+    // Headers for an SDK's server are not sent to another one.
     let headers = ("OTEL_EXPORTER_OTLP_HEADERS", "no headers");
     check(&[endpoint, headers], &["otlp"]);
     let variable = (

@@ -89,7 +89,7 @@ impl Waiting {
 }
 
 #[test]
-fn all_who_wait_are_woken_by_the_one_file() {
+fn one_file_wakes_all_waiting_threads() {
     let (directory, shutdown) = run_directory();
     let waiting = wait_in_threads(&shutdown, "all", 4);
     waiting.until_blocked();
@@ -152,7 +152,7 @@ fn a_file_that_is_broken_ends_the_wait_with_an_error() {
 
 /// SIGTERM is one for the whole process, so this is one test.
 #[test]
-fn whoever_listens_takes_sigterm_for_a_stop() {
+fn a_listening_process_treats_sigterm_as_a_stop() {
     let listening = Shutdown::of(&Facts::empty()).listen().unwrap();
     let (directory, shutdown) = run_directory();
     let supervised = shutdown.listen().unwrap();
@@ -181,7 +181,7 @@ fn whoever_listens_takes_sigterm_for_a_stop() {
         Some(111.5)
     );
 
-    // Nobody listens any more, and the process lives all the same.
+    // Without a listener the process survives the signal.
     drop((listening, supervised));
     kill_process(getpid(), Signal::TERM).unwrap();
 }

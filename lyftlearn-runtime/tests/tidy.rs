@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Who may know whom, from the ground up. A module without a line fails.
+/// The permitted dependencies, from the lowest module up. A module without a line fails.
 const MAY_KNOW: &[(&str, &[&str])] = &[
     // ground
     ("error", &["visible"]),
@@ -50,7 +50,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "workload",
         ],
     ),
-    // what this process sends over a network, for whoever has the words
+    // requests over a network, for callers with the credentials
     ("requests", &["contract", "credentials", "workload"]),
     (
         "metrics",
@@ -78,7 +78,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "contract", "error", "held", "outcome", "problems", "signal", "visible", "workload",
         ],
     ),
-    // what is told of a job, on its way; a program's own progress
+    // the job's events on their way; a program's own progress
     (
         "events",
         &[
@@ -107,7 +107,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "contract", "error", "facts", "held", "platform", "resolve", "workload",
         ],
     ),
-    // what nobody else may know: declared by settings, asked for by the identity
+    // secrets: declared by settings, fetched with the credentials
     (
         "secrets",
         &[
@@ -206,7 +206,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// The façade and the binary's two lines know what they show.
+/// The façade and the binary's main file show other modules.
 const FACADE: &[&str] = &["lib", "main"];
 
 /// What all fuzz targets draw from. It exists in tests only, and knows no module.
@@ -267,7 +267,7 @@ fn known_by(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn nobody_knows_whom_they_must_not() {
+fn modules_depend_only_on_permitted_modules() {
     let allowed: BTreeMap<&str, &[&str]> = MAY_KNOW.iter().copied().collect();
     let mut paths = Vec::new();
     files(&source(), &mut paths);
@@ -345,8 +345,8 @@ fn unsafe_code_is_where_it_has_earned_its_place() {
     assert_eq!(found, UNSAFE);
 }
 
-/// Who may run as root while a program of another user runs, or after it: that one may have
-/// changed any path. They touch files by `held::Directory` alone.
+/// Modules that may run as root while a program of another user runs, or after it. The program may
+/// have changed any path, so they access files only by `held::Directory`.
 const BESIDE_THE_PROGRAM: &[&str] = &[
     "agent/",
     "deliver/",
@@ -390,7 +390,7 @@ const BY_PATH: &[&str] = &[
 const BY_PATH_ALL_THE_SAME: &[(&str, &str)] = &[
     // The kernel's own files of this process.
     ("agent/config.rs", "OpenOptions"),
-    // Without another user there is nobody else.
+    // Without another user there is no attacker.
     ("launch/profile.rs", "create_dir"),
     // Before the program.
     ("launch/account.rs", "facts.file"),
@@ -414,7 +414,7 @@ const BY_PATH_ALL_THE_SAME: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn who_runs_beside_the_program_touches_its_files_by_descriptors() {
+fn code_next_to_the_program_accesses_files_by_descriptors() {
     let mut paths = Vec::new();
     files(&source(), &mut paths);
     let mut found = Vec::new();

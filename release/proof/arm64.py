@@ -26,18 +26,18 @@ QEMU = "qemu-aarch64-static"
 MAGIC = r"\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00"
 MASK = r"\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff"
 
-# What is otherwise there.
+# Tests that pass without qemu.
 NOT_QEMU: tuple[str, ...] = (
     # Minutes each.
     "fuzz",
     # qemu-user makes up /proc/self/stat, which has no start time then and another state.
     "init::procfs::tests::a_process_is_described",
-    "metrics::region::tests::of_those_who_want_a_dead_process_s_cell_one_has_it",
+    "metrics::region::tests::only_one_process_reclaims_a_dead_cell",
     # It starts itself again: only the kernel's table of foreign formats would let it.
     "init::tests::after_a_bug_the_program_keeps_its_signals_and_its_exit_code",
     # musl has other words than glibc for an error.
     "facts::files::tests::a_loop_of_links_is_an_error_with_the_kernels_reason",
-    "shutdown::fault::tests::what_the_kernel_says_comes_without_its_number",
+    "shutdown::fault::tests::a_kernel_error_is_shown_without_its_number",
 )
 
 # In a user namespace; what runs below /root/proof is arm64's.

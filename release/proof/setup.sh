@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs what the proofs of a release need of Debian or Ubuntu. Without root it says what is missing.
+# Installs the Debian or Ubuntu packages that the proofs of a release need. Without root it lists
+# the missing ones.
 set -eu
 
 missing=

@@ -15,7 +15,7 @@ from pathlib import Path
 import roots
 from product import ROOT, commit, say
 
-# Of another length: a path in a binary would move what comes after it.
+# Of another length, because the path's length could shift a binary's content.
 PLACE = roots.PLACE / "twice/another-directory/with-a-longer-name"
 LEFT = {"all": "release-artefacts", "build": "shipped"}
 
@@ -67,7 +67,7 @@ def main() -> int:
     if commit().endswith("-modified"):
         say("FAILED: the checkout has changes that are not committed: they are not in a clone")
         return 1
-    # What is here may be of an earlier commit, whose time stands in the wheel.
+    # The files here may come from an earlier commit, whose time is in the wheel.
     make(ROOT, what)
     once_more(what)
     return 0 if same(what) else 1

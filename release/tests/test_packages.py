@@ -212,7 +212,7 @@ def test_the_debian_package_is_root_s_and_of_the_release_s_moment(packaged: Pack
     with tarfile.open(fileobj=io.BytesIO(unpacked)) as archive:
         for member in archive:
             assert (member.uid, member.gid) == (0, 0)
-            # dpkg-deb lowers what is later; a directory or a file of before has its own time.
+            # dpkg-deb lowers later times; an older file or directory keeps its own.
             assert member.mtime == product.moment(), member.name
         assert archive.getmember("./usr/bin/lyftlearn-runtime").mode & 0o777 == 0o755
 

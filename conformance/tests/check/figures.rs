@@ -1,5 +1,5 @@
-//! Figures of layers and of lazy loading: one image is within every budget, and each figure has one that
-//! is over its budget and over no other.
+//! Figures of layers and of lazy loading: one image is within every budget, and each figure has one
+//! image that exceeds only its budget.
 
 use std::path::Path;
 
@@ -26,7 +26,7 @@ fn toml(text: &str) -> ImageToml {
     image_toml::parse(text, "image.toml", Path::new(""), &[]).unwrap()
 }
 
-/// Budgets with which a small image stands for a large one.
+/// Budgets at which a small image counts as a large one.
 fn tight() -> ImageToml {
     toml("[budget]\nlayers_order_mib = 1\nlayers_caches_mib = 0.5\nlazy_small_layers_mib = 2\n")
 }
@@ -117,7 +117,7 @@ const FAILURES: &[(&str, Change, &str)] = &[
 ];
 
 #[test]
-fn each_figure_has_an_image_that_is_over_its_budget_and_over_no_other() {
+fn each_figure_has_an_image_that_exceeds_only_its_budget() {
     for (id, change, said) in FAILURES {
         let mut image = Image::good();
         image.gzip = false;
@@ -139,7 +139,7 @@ fn each_figure_has_an_image_that_is_over_its_budget_and_over_no_other() {
 fn a_layer_of_zstd_is_named() {
     let directory = tempfile::tempdir().unwrap();
     let image = Image::good();
-    // A frame whose one block is stored as it is.
+    // A frame with one uncompressed block.
     let plain = tarred(&image.layers[0]);
     let mut bytes = vec![0x28, 0xb5, 0x2f, 0xfd, 0x80, 0x58];
     bytes.extend((plain.len() as u32).to_le_bytes());
@@ -316,7 +316,7 @@ impl Indexed {
     }
 }
 
-/// What is said of an index, and whether it fails.
+/// The message about an index, whether it fails, and its level.
 fn said(directory: &Path, toml: ImageToml) -> (String, bool, Level) {
     let all = findings(directory, toml);
     let index = all.iter().find(|one| one.check == "lazy.index").unwrap();
@@ -402,7 +402,7 @@ fn an_index_of_version_2_is_looked_up_and_must_be_whole() {
 }
 
 #[test]
-fn an_older_index_and_none_are_reported() {
+fn an_old_index_and_a_missing_one_are_reported() {
     let said = "an index of version 1 alone, which snapshotters from 0.10 ignore unless they are told otherwise";
     check_index(VERSION_1, |_| {}, |_| {}, said, true);
     check_index(

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-/// What lies at a path.
+/// The content of a path.
 #[derive(Clone, Debug)]
 pub(crate) enum Item {
     File(Vec<u8>),
@@ -141,7 +141,7 @@ impl Image {
     }
 }
 
-/// The manifest of an image whose layers were written before.
+/// The manifest of an image whose layers are written already.
 pub(crate) fn manifest_of(directory: &Path, image: &Image, layers: &[Value]) -> Value {
     let config = blob(
         directory,
@@ -158,7 +158,7 @@ pub(crate) fn gzipped(plain: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// A tar whose names are taken as they are, also those that lead outside.
+/// A tar with the names as given, also those that lead outside.
 pub(crate) fn tarred(items: &[(String, u32, Item)]) -> Vec<u8> {
     let mut builder = tar::Builder::new(Vec::new());
     for (path, mode, item) in items {

@@ -24,7 +24,7 @@ fn said(words: &[&str]) -> (Option<i32>, String, String) {
 }
 
 #[test]
-fn every_mistake_of_image_toml_is_told_at_once_with_its_place() {
+fn all_mistakes_of_image_toml_are_reported_with_their_places() {
     let text = "\
 [image]
 role = [\"training\"]
@@ -70,7 +70,7 @@ required = true
 }
 
 #[test]
-fn broken_toml_is_told_with_its_place() {
+fn malformed_toml_is_reported_with_its_place() {
     let mistakes =
         image_toml::parse("[image\nroles = 1\n", "image.toml", Path::new(""), IDS).unwrap_err();
     assert!(mistakes[0].starts_with("image.toml:1:"), "{mistakes:?}");
@@ -133,7 +133,7 @@ fn the_exit_codes_of_an_archive() {
 }
 
 #[test]
-fn what_cannot_be_written_or_converted_is_said_before_anything_is_done() {
+fn an_unwritable_or_impossible_output_is_reported_first() {
     let directory = tempfile::tempdir().unwrap();
     Image::good().write(directory.path());
     let good = format!("oci:{}", directory.path().display());

@@ -19,7 +19,7 @@ fn an_entry_point_keeps_its_place_and_what_it_opens_is_written_down() {
     for name in ["a file", "another"] {
         std::fs::write(file(name), "").unwrap();
     }
-    // A child in a group of its own, an end by a signal that is caught, and a file that is not there.
+    // A child in another process group, an end by a handled signal, and a file that does not exist.
     let script = format!(
         "trap 'echo caught' USR1; kill -USR1 $$; : < '{}'; set -m; (exec cat '{}'); cat '{}' 2>/dev/null; exit 4",
         file("a file"),
@@ -57,7 +57,7 @@ fn an_entry_point_keeps_its_place_and_what_it_opens_is_written_down() {
 }
 
 #[test]
-fn an_observer_that_cannot_write_or_start_says_so() {
+fn an_observer_that_cannot_write_or_start_reports_it() {
     let said = |words: &[&str]| {
         let output = command::output(probe().args(words));
         assert!(!output.status.success());

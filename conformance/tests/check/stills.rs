@@ -28,7 +28,7 @@ fn subject(image: &Image, toml: ImageToml) -> Subject {
     Subject::new(read.unwrap(), toml, "amd64")
 }
 
-/// The ids that fail, with what was seen; and those that are skipped.
+/// The ids that fail, with the observed text, and the ids that are skipped.
 fn failing(image: &Image) -> (Vec<(String, String)>, Vec<String>) {
     let subject = subject(image, ImageToml::default());
     let findings = check::run(&subject, &checks(), 2, &|_| {}).unwrap();
@@ -62,7 +62,7 @@ fn a_good_image_passes_every_still_check() {
 
 type Change = fn(&mut Image);
 
-/// A check, a change that fails it alone, and what is said.
+/// A check, a change that makes only this check fail, and its message.
 const FAILURES: &[(&str, Change, &str)] = &[
     (
         "image.entrypoint",
@@ -224,7 +224,7 @@ fn each_still_check_has_an_image_that_fails_it_and_nothing_else() {
 }
 
 #[test]
-fn an_image_that_knows_nothing_of_us_is_told_what_is_missing_and_accused_of_nothing_else() {
+fn an_unrelated_image_fails_only_the_checks_of_missing_parts() {
     for entry in [
         json!(["python3", "/srv/app.py"]),
         json!(["/sbin/tini", "--", "python3"]),
@@ -339,7 +339,7 @@ fn a_hostile_archive_is_read_within_bounds_and_nothing_is_unpacked() {
 }
 
 #[test]
-fn a_damaged_layout_is_told_in_a_sentence() {
+fn a_damaged_layout_is_reported_in_one_sentence() {
     let directory = tempfile::tempdir().unwrap();
     let layout = directory.path();
     let error = |layout: &std::path::Path| match layout::of_directory(layout, "amd64") {

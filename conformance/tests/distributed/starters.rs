@@ -23,7 +23,7 @@ type Variables = Vec<(&'static str, String)>;
 struct Starter {
     /// As `/etc/hosts` has them: the first is the host's own name, others may follow.
     names: &'static [&'static str],
-    /// What the host with this number is told; on SageMaker documents tell it.
+    /// The variables of the host with this number; on SageMaker it reads documents.
     variables: fn(usize) -> Variables,
     sagemaker: bool,
     /// The number of the host with rank 0, and so on.
@@ -79,7 +79,7 @@ impl Starter {
         container
     }
 
-    /// Runs torchrun on all hosts, and holds what its workers say to what they should.
+    /// Runs torchrun on all hosts, and compares what its workers report.
     #[track_caller]
     fn trains(&self) {
         let Some((hosts, python)) = self.hosts() else {
@@ -140,7 +140,7 @@ fn start(container: &Sandbox, python: &Path) -> Running {
     container.run(&[&[python], &TORCHRUN[..]].concat())
 }
 
-/// Three hosts whose order is no alphabet's.
+/// Three hosts that are not in alphabetical order.
 #[test]
 #[ignore = "make test-distributed"]
 fn sagemaker() {

@@ -106,7 +106,7 @@ fn sixty_four_processes_that_ask_first_cost_one_question() {
 }
 
 #[test]
-fn who_asks_while_the_source_is_asked_makes_no_second_question() {
+fn callers_during_a_fetch_do_not_trigger_another() {
     let mut stage = stage!();
     stage.mood(&json!({"life": 3600, "slow": 0.7}));
     let early = stage.program("said.py", &[]).join(" ");

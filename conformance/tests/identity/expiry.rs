@@ -33,7 +33,7 @@ fn every_client_crosses_the_end_of_its_key_in_one_process() {
             "{client}: {keys:?}"
         );
     }
-    // AWS refuses a key that has ended, and so does what stands for it.
+    // AWS rejects an expired key, and so does the stand-in.
     let seen = stage.seen();
     let mut refused = seen["aws"].as_array().unwrap().iter();
     assert_eq!(refused.find(|entry| entry["refused"] == true), None);

@@ -6,7 +6,7 @@ use super::*;
 
 const ROLE: &str = "arn:aws:iam::123456789012:role/ranking";
 
-/// What a caller is told.
+/// The response that a caller gets.
 #[track_caller]
 fn said(stage: &Stage, container: &Sandbox) -> (Value, Output) {
     let output = ended(container, &stage.program("said.py", &[]));
@@ -26,7 +26,7 @@ fn irsa(stage: &Stage) -> Sandbox {
 }
 
 #[test]
-fn what_sts_says_and_does_not_say_has_a_sentence_each() {
+fn each_answer_of_sts_has_a_message() {
     let mut stage = stage!();
     let container = irsa(&stage);
     let moods = [
@@ -47,18 +47,18 @@ fn what_sts_says_and_does_not_say_has_a_sentence_each() {
     let nowhere = sentence(&stage, &nowhere);
     expect![[r#"
         STS refused AssumeRoleWithWebIdentity: AccessDenied: the role's trust policy does not name this container
-        STS refused AssumeRoleWithWebIdentity: ExpiredTokenException: what it was shown is over
-        STS refused AssumeRoleWithWebIdentity: InvalidIdentityToken: the account does not know who made the token
-        STS refused AssumeRoleWithWebIdentity: Throttling: it is asked too often
+        STS refused AssumeRoleWithWebIdentity: ExpiredTokenException: the token has expired
+        STS refused AssumeRoleWithWebIdentity: InvalidIdentityToken: the account has no identity provider for the token's issuer
+        STS refused AssumeRoleWithWebIdentity: Throttling: too many requests
         STS failed at AssumeRoleWithWebIdentity: ServiceUnavailable
-        no AssumeRoleWithWebIdentity by STS: its endpoint answered 502: it failed
-        no AssumeRoleWithWebIdentity by STS: its endpoint answered with something that is no credentials
-        no AssumeRoleWithWebIdentity by STS: its endpoint did not answer in time
-        no AssumeRoleWithWebIdentity by STS: nothing listens where its endpoint should be
+        cannot call AssumeRoleWithWebIdentity of STS: its endpoint failed with status 502
+        cannot call AssumeRoleWithWebIdentity of STS: the response of its endpoint is malformed
+        cannot call AssumeRoleWithWebIdentity of STS: its endpoint did not answer in time
+        cannot call AssumeRoleWithWebIdentity of STS: connection to its endpoint refused
     "#]].assert_eq(&(sentences.concat() + &nowhere));
 }
 
-/// Why there are none.
+/// The reason why there are no credentials.
 #[track_caller]
 fn sentence(stage: &Stage, container: &Sandbox) -> String {
     let (document, _) = said(stage, container);
@@ -108,14 +108,14 @@ fn every_platform_s_endpoint_that_fails_has_a_sentence_for_it() {
         all.concat()
     });
     expect![[r#"
-        its endpoint answered 400: it refused
+        its endpoint rejected the request with status 400
         its endpoint answered 401: it does not accept this container or its token
         its endpoint answered 403: it does not accept this container or its token
-        its endpoint answered 404: it knows no credentials for this container
-        its endpoint answered 429: it is asked too often
-        its endpoint answered 500: it failed
-        its endpoint answered with something that is no credentials
-        what it gave was over when it came: check this machine's clock
+        its endpoint answered 404: it has no credentials for this container
+        its endpoint answered 429: too many requests
+        its endpoint failed with status 500
+        the response of its endpoint is malformed
+        its credentials had expired when they arrived: check this machine's clock
         its endpoint did not answer in time
     "#]]
     .assert_eq(&the_same(sentences));
@@ -129,8 +129,8 @@ fn every_platform_s_endpoint_that_fails_has_a_sentence_for_it() {
         sentence(&stage, &container)
     });
     expect![[r#"
-        nothing listens where its endpoint should be
-        there is no way to its endpoint
+        connection to its endpoint refused
+        its endpoint cannot be reached
     "#]]
     .assert_eq(&sentences.concat());
 }
@@ -151,7 +151,7 @@ fn an_endpoint_that_flaps_is_not_felt() {
 }
 
 #[test]
-fn a_role_that_may_not_be_assumed_is_told_from_a_source_that_fails() {
+fn a_denied_role_differs_from_a_failing_source() {
     let mut stage = stage!();
     stage
         .network
@@ -193,7 +193,7 @@ fn a_token_file_that_is_not_there_is_named() {
 }
 
 #[test]
-fn a_source_that_is_asked_too_often_is_left_alone_whoever_asks_us() {
+fn a_throttled_source_gets_no_request_from_any_caller() {
     let mut stage = stage!();
     stage.mood(&json!({"status": 429}));
     let argv = stage.program("said.py", &["6"]);
@@ -204,13 +204,13 @@ fn a_source_that_is_asked_too_often_is_left_alone_whoever_asks_us() {
         let document: Value = serde_json::from_str(line).unwrap();
         document["message"].as_str().unwrap().to_owned()
     });
-    expect!["its endpoint answered 429: it is asked too often"].assert_eq(&the_same(messages));
+    expect!["its endpoint answered 429: too many requests"].assert_eq(&the_same(messages));
     // Six answers take some four seconds, in which it could have been asked four times.
     assert_eq!(stage.asked().len(), 1);
 }
 
 #[test]
-fn a_clock_that_is_off_is_said_once() {
+fn a_wrong_clock_is_reported_once() {
     let mut stage = stage!();
     stage.mood(&json!({"life": 4, "date": -600}));
     let argv = stage.program("lasting.py", &["2"]);

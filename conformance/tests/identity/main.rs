@@ -35,7 +35,7 @@ struct Stage {
     secret: Canary,
 }
 
-/// By whose names there are objects to read.
+/// Clients with objects to read.
 const ALL: &[&str] = &[
     "boto3",
     "aws-cli-1",
@@ -96,7 +96,7 @@ impl Stage {
             .sharing(settings)
             .network(&self.network)
             .mount_read_only(here, "/opt/reading")
-            // Hadoop asks who it is.
+            // Hadoop looks up its user.
             .mount_read_only("/etc/passwd", "/etc/passwd")
             .variable("AWS_REGION", "eu-west-1")
             .variable("HOME", "/root");
@@ -145,7 +145,7 @@ impl Stage {
         self.network.ask(&json!({ "mood": mood }));
     }
 
-    /// Who read an object, in order.
+    /// The keys that read an object, in order.
     fn keys_of(&mut self, client: &str) -> Vec<String> {
         let seen = self.seen();
         let all = seen["aws"].as_array().unwrap().iter();
@@ -175,7 +175,7 @@ impl Stage {
             .collect()
     }
 
-    /// Nothing that was said holds what is nobody's business.
+    /// No output has a secret.
     #[track_caller]
     fn check_unseen(&self, output: &Output) {
         for canary in [&self.world.canary, &self.secret] {

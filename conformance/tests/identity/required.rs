@@ -28,7 +28,7 @@ fn the_program_starts_once_there_are_credentials() {
     let output = running.end();
     check_end(&output, 0);
     stage.check_unseen(&output);
-    // The first key there was: who keeps it fresh did not ask for another.
+    // The first key was passed on: the process that refreshes it did not fetch another.
     assert_eq!(stage.keys_of("boto3"), ["ASIA000000000001"]);
 }
 
@@ -74,8 +74,8 @@ fn without_credentials_in_time_nothing_is_started() {
     check_end(&output, 125);
     assert!(since.elapsed() < Duration::from_secs(20));
     expect![[r#"
-        lyftlearn-runtime: cannot start without the credentials that credentials.required asks for: the source container gave none within 2 s
-          because: its endpoint answered 404: it knows no credentials for this container
+        lyftlearn-runtime: cannot start without credentials, which credentials.required demands: the source container returned no credentials within 2 s
+          because: its endpoint answered 404: it has no credentials for this container
           hint: lyftlearn-runtime doctor shows each step of it; credentials.startup_seconds waits longer
     "#]].assert_eq(&stderr(&output));
     assert!(!stage.world.path("shared/ran").exists());
@@ -84,7 +84,7 @@ fn without_credentials_in_time_nothing_is_started() {
 }
 
 #[test]
-fn an_exec_that_nobody_stands_beside_waits_too() {
+fn an_exec_without_pid_one_waits_as_well() {
     let mut stage = stage!();
     let container = stage.container(&settings(2));
     let words = |argv: &[&str]| -> Vec<OsString> {
@@ -106,7 +106,7 @@ fn an_exec_that_nobody_stands_beside_waits_too() {
     let read = stage.reading(&["boto3"]);
     let read: Vec<&str> = read.iter().map(String::as_str).collect();
     check_end(&container.start(&words(&read)).end(), 0);
-    // Nobody stays to serve the first one: the program asks the platform by itself.
+    // No process serves the first key, so the program fetches its own from the platform.
     assert_eq!(stage.keys_of("boto3"), ["ASIA000000000002"]);
     assert_eq!(stage.asked().len(), before + 2);
     // Beside a PID 1 that has waited nothing is waited for.
@@ -143,7 +143,7 @@ fn a_stop_ends_the_waiting_at_once() {
     }
 }
 
-/// A start that is given up before its patience is over.
+/// A start that fails before its time limit.
 #[track_caller]
 fn check_hopeless(stage: &Stage, container: &Sandbox, report: Expect) {
     let since = Instant::now();
@@ -162,7 +162,7 @@ fn where_there_is_no_source_nothing_is_waited_for() {
         &stage,
         &container,
         expect![[r#"
-        lyftlearn-runtime: cannot start without the credentials that credentials.required asks for: the environment names no source
+        lyftlearn-runtime: cannot start without credentials, which credentials.required demands: the environment names no source
           hint: give the pod a service account with a role, or the container AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
     "#]],
     );
@@ -172,7 +172,7 @@ fn where_there_is_no_source_nothing_is_waited_for() {
         &stage,
         &container,
         expect![[r#"
-        lyftlearn-runtime: cannot start without the credentials that credentials.required asks for: the environment names no source
+        lyftlearn-runtime: cannot start without credentials, which credentials.required demands: the environment names no source
           because: AWS_WEB_IDENTITY_TOKEN_FILE is set, AWS_ROLE_ARN is not; annotate the service account with eks.amazonaws.com/role-arn
           hint: give the pod a service account with a role, or the container AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
     "#]],
@@ -180,18 +180,18 @@ fn where_there_is_no_source_nothing_is_waited_for() {
 }
 
 #[test]
-fn what_no_waiting_heals_is_said_at_once() {
+fn errors_that_waiting_cannot_fix_fail_immediately() {
     let stage = stage!();
     let withheld = format!("{}mode = \"off\"\n", settings(60));
     check_hopeless(
         &stage,
         &stage.container(&withheld),
         expect![[r#"
-        lyftlearn-runtime: cannot start without the credentials that credentials.required asks for: credentials.mode is off
-          hint: take one of the two settings away
+        lyftlearn-runtime: cannot start without credentials, which credentials.required demands: credentials.mode is off
+          hint: remove one of the two settings
     "#]],
     );
-    // A role is assumed, and nobody knows where.
+    // A role is assumed, but the region is unknown.
     let assumed = format!(
         "{}[credentials.assume_role]\narn = \"arn:aws:iam::123456789012:role/ranking\"\n",
         settings(60)
@@ -201,15 +201,15 @@ fn what_no_waiting_heals_is_said_at_once() {
         &stage,
         &nowhere,
         expect![[r#"
-        lyftlearn-runtime: cannot start without the credentials that credentials.required asks for: the source container gave none
-          because: STS is regional and the region is not known: set AWS_REGION
-          hint: lyftlearn-runtime doctor shows each step of it
-    "#]],
+            lyftlearn-runtime: cannot start without credentials, which credentials.required demands: the source container returned no credentials
+              because: STS needs a region: set AWS_REGION
+              hint: lyftlearn-runtime doctor shows each step of it
+        "#]],
     );
 }
 
 #[test]
-fn an_isolated_job_is_told_that_it_is() {
+fn an_isolated_job_gets_a_message_about_isolation() {
     let stage = stage!();
     let job = stage
         .world
@@ -220,7 +220,7 @@ fn an_isolated_job_is_told_that_it_is() {
     let output = ended(&job, TOUCH);
     check_end(&output, 125);
     expect![[r#"
-        lyftlearn-runtime: cannot start without the credentials that credentials.required asks for: this container is isolated by design
+        lyftlearn-runtime: cannot start without credentials, which credentials.required demands: this container is isolated by design
           hint: turn EnableNetworkIsolation off, or credentials.required where the job runs isolated
     "#]].assert_eq(&stderr(&output));
 }

@@ -91,7 +91,7 @@ class Endpoint(BaseHTTPRequestHandler):
             time.sleep(3600)
         time.sleep(mood.get("slow", 0))
         status = mood.get("status", 200)
-        # Every second answer is none.
+        # Every second response fails.
         if mood.get("flaps") and next(flaps) % 2 == 0:
             status = 503
         body = json.dumps(credentials() if status == 200 else {}).encode()

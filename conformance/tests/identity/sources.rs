@@ -1,4 +1,4 @@
-//! Every source of identity that a platform has, and what is made of it.
+//! Every source of credentials of a platform, and the resulting credentials.
 
 use super::*;
 

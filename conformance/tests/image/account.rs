@@ -1,11 +1,11 @@
-//! Another user: what only root may read is read first, and everything else is the
-//! program's and nobody else's.
+//! With another user, files that only root can read are read first, and everything else belongs to
+//! the program's user.
 
 use serde_json::{Value, json};
 
 use crate::container::{As, Case, set_mode};
 
-/// The image's users: none beyond root, or `ml`, who is in two groups more.
+/// The image's users: root alone, or also `ml`, which is in two more groups.
 const NOBODY_ELSE: &str = "root:x:0:0::/root:/bin/sh\n";
 const ML: &str = "root:x:0:0::/root:/bin/sh\nml:x:1000:100:ML:/home/ml:/bin/sh\n";
 const GROUPS: &str = "root:x:0:\nusers:x:100:\nvideo:x:44:ml\nrender:x:109:other,ml\nml:x:1000:\n";
@@ -63,7 +63,7 @@ fn a_number_without_an_entry_is_at_home_in_the_root() {
 }
 
 #[test]
-fn a_number_with_its_group_is_at_home_where_the_image_says() {
+fn a_numeric_user_has_the_images_home_directory() {
     check("number-known", "1000:100", ML, &[100], "/home/ml");
 }
 

@@ -24,7 +24,7 @@ pub(crate) fn checker(place: &Place, words: &[&str]) -> Output {
     command::output_within(&mut command, TIME)
 }
 
-/// What is wrong by a report, and how many checks passed.
+/// The failed checks of a report, and the number of passed checks.
 pub(crate) fn wrong(output: &Output) -> (Vec<String>, usize) {
     let report: Value = serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|err| panic!("{err}\n{}", String::from_utf8_lossy(&output.stderr)));
@@ -396,7 +396,7 @@ fn a_start_that_fails_in_one_way_fails_that_check() {
     }
 }
 
-/// Starts the checker, interrupts it when a container of the image is there, and shows what is left.
+/// Starts the checker, interrupts it when a container of the image exists, and prints what is left.
 const INTERRUPTED: &str = r#"
 checker=$1 tag=$2 toml=$3 signal=$4 later=$5
 "$checker" check "$tag" --offline --file "$toml" >/dev/null 2>&1 &

@@ -1,4 +1,4 @@
-//! One container: started as a platform starts it, stopped, and what is left of it read.
+//! One container: started as a platform starts it, stopped, and examined afterwards.
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ pub(crate) enum As {
     Training,
     /// A pod's container, by its mounts.
     Pod,
-    /// Nobody's but the engine's.
+    /// The engine's own.
     Container,
 }
 
@@ -41,7 +41,7 @@ pub(crate) struct Case<'a> {
     pub(crate) argv: &'a [&'a str],
 }
 
-/// What is there while it runs.
+/// A running container.
 pub(crate) struct Container {
     pub(crate) place: &'static Place,
     pub(crate) name: String,
@@ -54,13 +54,13 @@ pub(crate) struct Container {
     reason_file_before: Option<u64>,
 }
 
-/// What is left when it has ended.
+/// A container that has ended.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) exit_code: i32,
     /// `outcome.json`.
     pub(crate) outcome: Value,
-    /// What the platform's file for a reason holds; `None` when there is none.
+    /// The content of the platform's file for a reason; `None` if it does not exist.
     pub(crate) reason: Option<String>,
     pub(crate) log: String,
 }

@@ -4,11 +4,11 @@ use lyftlearn_conformance::command;
 
 use crate::container::{As, Case};
 
-/// A program whose message would show a secret; its own traceback is not looked at.
+/// A program whose message has a secret; its own traceback is discarded.
 const RAISES: &[&str] = &["sh", "-c", "exec python3 /opt/tests/raises.py 2>/dev/null"];
 
 #[test]
-fn an_exception_that_nobody_caught_is_the_reason_of_a_training_job() {
+fn an_uncaught_exception_is_the_reason_of_a_training_job() {
     let case = Case {
         name: "raises",
         made: As::Training,
@@ -59,7 +59,7 @@ fn check_out_of_memory(name: &str, made: As, who: &str, exit_code: i32, reason: 
 }
 
 #[test]
-fn out_of_memory_is_told_from_a_kill_and_from_an_error() {
+fn out_of_memory_differs_from_a_kill_and_from_an_error() {
     check_out_of_memory(
         "hungry-child",
         As::Training,

@@ -35,7 +35,7 @@ fn said(program: &Path, words: &[&str], soci: &Path) -> (Option<i32>, String) {
     (output.status.code(), stdout)
 }
 
-/// How a check went, and what was said of it.
+/// The result of a check, and its message.
 fn finding(report: &str, id: &str) -> (String, String) {
     let report: Value = serde_json::from_str(report).unwrap();
     let findings = report["findings"].as_array().unwrap();
@@ -111,7 +111,7 @@ const MEASURED: &[&str] = &[
 
 #[test]
 #[ignore = "starts some fifty containers: make check-images"]
-fn each_figure_of_a_start_is_held_to_its_budget_and_to_no_other() {
+fn each_figure_of_a_start_has_its_own_budget() {
     let Some(place) = Place::found() else { return };
     let tag = check::image(place, "figures", &check::settings("ok", "ok"), &[]);
     let wrong = |budget: &str| {

@@ -65,7 +65,7 @@ impl Target {
         Ok(status)
     }
 
-    /// Whether nobody takes a new connection any more.
+    /// Whether the server accepts no new connection.
     pub(crate) fn refuses(&self) -> bool {
         let tried = self.thread(|address| TcpStream::connect_timeout(&address, PATIENCE).err());
         let error = tried.join().unwrap();

@@ -35,7 +35,7 @@ fn drive(line: u8, driver: &str) -> Option<Driven> {
     let place = Place::found()?;
     let python = programs::python_with_sdk(line)?;
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    // An SDK mounts nothing that lies in a home directory: a checkout may.
+    // An SDK mounts no path in a home directory, where a checkout may be.
     let work = tempfile::tempdir().unwrap();
     let home = work.path().join("home");
     std::fs::create_dir(&home).unwrap();
@@ -165,7 +165,7 @@ fn an_estimator_trains_deploys_and_transforms() {
     assert_eq!(containers.len(), 3, "{containers:?}");
     for (name, code) in containers {
         assert_eq!(code, "0", "{name}:\n{log}");
-        // "algo-1" and five letters that nobody foresees.
+        // "algo-1" and five random letters.
         assert!(name.contains("-algo-1-"), "{name}");
     }
 }

@@ -155,7 +155,7 @@ fn one_image_trains_and_serves_in_real_containers() {
 }
 
 #[test]
-fn the_same_story_is_told_in_namespaces() {
+fn the_same_story_runs_in_namespaces() {
     if !sandbox::possible() || programs::python_with_wheel().is_none() {
         return;
     }

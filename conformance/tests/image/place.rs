@@ -12,7 +12,7 @@ use serde_json::Value;
 /// What tells the story.
 pub(crate) const STORY: &str = env!("CARGO_BIN_EXE_lyftlearn-conformance");
 
-/// In which the story is told, where an image has to be built for it.
+/// Time limit of a story, including the build of an image.
 pub(crate) const STORYS_TIME: Duration = Duration::from_secs(900);
 
 /// The image that the story built.

@@ -36,7 +36,7 @@ fn a_server_answers_every_request_while_its_pod_ends() {
     let asked = Instant::now();
     let (took, answers, uploads) = std::thread::scope(|scope| {
         let stop = scope.spawn(|| pod.stop(30));
-        // Clients learn late that the endpoint is gone, but before the drain is over.
+        // Clients learn late that the endpoint is gone, but before the drain delay ends.
         let left = DRAIN.saturating_sub(Duration::from_secs(1));
         std::thread::sleep(left.saturating_sub(asked.elapsed()));
         let (finish, uploads): (Vec<_>, Vec<_>) = (0..2)
@@ -53,7 +53,7 @@ fn a_server_answers_every_request_while_its_pod_ends() {
                 .then(Instant::now)
         });
         assert!(heard.unwrap() - asked > DRAIN - Duration::from_millis(100));
-        // Only when the server looks for no new work are the two what is in flight.
+        // The two requests are in flight only when the server accepts no new ones.
         let closed = wait::until(GRACE, || target.refuses().then_some(()));
         assert!(closed.is_some(), "{}", pod.log());
         drop(finish);
@@ -91,7 +91,7 @@ fn a_server_answers_every_request_while_its_pod_ends() {
     assert!(after > DRAIN.as_secs_f64(), "{after}");
 }
 
-/// A pod whose program ends by itself, and what `kubectl describe pod` would show.
+/// A pod whose program ends by itself, and the message that `kubectl describe pod` would show.
 #[track_caller]
 fn check_message(name: &str, script: &str, exit_code: i32, class: &str, message: &str) {
     let Some(pod) = Container::played(name, "", &["sh", "-c", script], None) else {
@@ -101,7 +101,7 @@ fn check_message(name: &str, script: &str, exit_code: i32, class: &str, message:
 }
 
 #[test]
-fn the_termination_message_says_why() {
+fn the_termination_message_has_the_reason() {
     check_message(
         "failing",
         "exit 3",

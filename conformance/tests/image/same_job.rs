@@ -19,7 +19,7 @@ const COMMANDS: &str = "\n[commands]\ntrain = [\"python3\", \"/opt/tests/seen.py
 /// What the engine sets, and an image.
 const ENGINES: &[&str] = &["HOME", "HOSTNAME", "PATH", "container"];
 
-/// A hardened container: only what is mounted can be written to.
+/// A hardened container: only mounts are writable.
 const READ_ONLY: &[&str] = &[
     "--read-only",
     "--read-only-tmpfs=false",
@@ -78,7 +78,7 @@ fn inside(place: &Place, case: &Case, in_a_pod: bool, options: &[&str]) -> Value
         .into_iter()
         .chain(volumes)
         .chain(variables)
-        // The other nodes of these jobs are nowhere.
+        // The other nodes of these jobs do not exist.
         .chain(["--env=LYFTLEARN_RUNTIME_TOPOLOGY_WAIT_SECONDS=0".to_owned()])
         .chain(options.iter().map(|option| (*option).to_owned()))
         .chain([IMAGE.to_owned()])
@@ -110,7 +110,7 @@ fn variables(case: &Case, other: &Case, seen: &Value) -> BTreeMap<String, Value>
     all
 }
 
-/// Whether it is one that either start gives, whoever was told it by a variable.
+/// Whether both starts set this variable.
 fn delivered(name: &str) -> bool {
     ["LYFTLEARN_", "SM_", "PET_", "MASTER_", "AWS_REGION"]
         .iter()
@@ -189,7 +189,7 @@ fn the_same_job_as_root_and_as_others() {
 }
 
 #[test]
-fn the_same_job_on_a_root_that_nobody_can_write_to() {
+fn the_same_job_on_a_read_only_root() {
     check_usable(READ_ONLY, &json!([0, 0]));
     let hardened = [
         READ_ONLY,

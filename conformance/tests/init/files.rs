@@ -16,7 +16,7 @@ const OPEN: &str = "import os\n\
 fn open(python: &str, with: &[&str]) -> String {
     let world = World::new();
     let argv = words(&[with, &["python3", "-c", OPEN]].concat());
-    // The shell that makes a sandbox leaves one of its own open.
+    // The shell that makes a sandbox leaves one of its descriptors open.
     let output = stage(&world)
         .inheriting("os.closerange(3, 64)")
         .inheriting(python)
@@ -33,7 +33,7 @@ fn check(python: &str, expected: &str) {
 }
 
 #[test]
-fn inherited_files_are_the_programs_and_none_of_ours() {
+fn the_program_inherits_only_the_callers_files() {
     needs_namespaces!();
     check("pass", "[0, 1, 2]\n");
     check(
@@ -72,7 +72,7 @@ fn pid_one_holds_no_inherited_file_open() {
     let script = "touch /shared/ready; exec 9>&-; exec sleep 1000";
     let running = container.run(&["bash", "-c", script]);
     appears(&world.path("shared/end"));
-    // The end is seen before PID 1 has closed the last of its own; what stays is the run
+    // The end is visible before PID 1 has closed the last of its own. What stays is the run
     // directory, which it has locked.
     let held = || {
         let files = std::fs::read_dir(format!("/proc/{}/fd", running.pid_one())).unwrap();

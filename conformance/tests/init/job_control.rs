@@ -6,7 +6,7 @@ use lyftlearn_conformance::terminal::Terminal;
 
 use super::*;
 
-/// bash under a name of its own: by that it is told from a sandbox that is being built.
+/// bash under another name, which distinguishes it from a sandbox that is being built.
 const SHELL: &str = "/opt/interactive";
 
 fn on(world: &World, terminal: &Terminal, argv: &[&str]) -> Running {
@@ -35,7 +35,7 @@ fn only_child(pid: i32) -> i32 {
     .unwrap()
 }
 
-/// Only then is what is typed typed to it.
+/// Only then does it receive the input.
 fn in_the_foreground(pid: i32, file: &str) {
     wait_for("the program is not in the foreground", || {
         (executes(pid, file) && stat(pid, 2) == stat(pid, 5)).then_some(())
@@ -114,7 +114,7 @@ fn a_stop_at_any_moment_of_the_start_stops_the_job() {
 }
 
 #[test]
-fn without_a_terminal_of_its_own_it_stops_all_the_same() {
+fn without_its_own_terminal_it_stops_as_well() {
     needs_namespaces!();
     let world = World::new();
     let mut terminal = Terminal::new();

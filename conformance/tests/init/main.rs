@@ -36,7 +36,7 @@ use lyftlearn_conformance::wait;
 use lyftlearn_conformance::world::{World, appears, check_end, ended, find_python};
 use nix::sys::signal::Signal;
 
-/// Where the actor lies in a sandbox that has it.
+/// The actor's path in a sandbox.
 const ACTOR: &str = "/opt/actor";
 
 const SOON: Duration = Duration::from_secs(20);
@@ -96,7 +96,7 @@ fn stat(pid: i32, word: usize) -> Option<String> {
     rest.split(' ').nth(word).map(ToOwned::to_owned)
 }
 
-/// Whether it is that program yet, and not whoever is about to become it.
+/// Whether the process has reached its exec of that program.
 fn executes(pid: i32, file: &str) -> bool {
     std::fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|path| path.ends_with(&file[1..]))
 }

@@ -18,8 +18,8 @@ fn starve(one: i32, limit: &str) {
     assert!(command::succeeds(&mut limiting));
 }
 
-/// What a program does that is told what to do by signals: make an orphan, count those
-/// that are left, and end.
+/// A program that is controlled by signals: make an orphan, count the children that are left, and
+/// end.
 const PROGRAM: &str = "import os, signal, subprocess\n\
     orders = [signal.SIGUSR1, signal.SIGRTMIN, signal.SIGTERM]\n\
     signal.pthread_sigmask(signal.SIG_BLOCK, orders)\n\

@@ -44,11 +44,10 @@ for code in range(60):
 }
 
 #[test]
-fn beside_others_the_shim_adopts_its_own_orphans() {
+fn next_to_others_the_shim_adopts_its_own_orphans() {
     needs_namespaces!();
     let world = World::new();
-    // The program sees whose child its orphan has become, and that nothing is left of
-    // those that have ended.
+    // The program sees the new parent of its orphan, and that no zombie is left.
     let script = "import os, signal, subprocess\n\
                   shim = os.getppid()\n\
                   orphan = int(subprocess.check_output(['sh', '-c', 'sleep 1000 >/dev/null & echo $!']))\n\

@@ -47,7 +47,7 @@ def refuse(names, error):
     assert libc.syscall(calls[0], -1, -1, -1, -1, -1) == -1 and ctypes.get_errno() == error
 "#;
 
-/// What came with kernels since 2.6.27, when all that a start needs was there.
+/// System calls newer than Linux 2.6.27, which has everything that a start needs.
 const NEWER: &str =
     "[name for name in NUMBERS if name not in ('madvise', 'prctl', 'readlink', 'access', 'dup3')]";
 
@@ -119,7 +119,7 @@ fn few_files_and_little_memory() {
 }
 
 #[test]
-fn without_another_process_it_ends_and_says_so() {
+fn without_another_process_it_ends_with_a_message() {
     needs_namespaces!();
     // Processes are counted for each user on the whole machine.
     let user = 1_000_000 + std::process::id();

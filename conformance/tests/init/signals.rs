@@ -1,4 +1,4 @@
-//! What reaches the program of what is sent to PID 1.
+//! The signals that reach the program when they are sent to PID 1.
 
 use super::*;
 
@@ -136,7 +136,7 @@ fn two_hundred_queued_realtime_signals_arrive_in_order() {
 }
 
 #[test]
-fn the_scope_says_who_receives() {
+fn the_scope_decides_the_receivers() {
     needs_namespaces!();
     for (scope, child_receives) in [("group", true), ("child", false)] {
         let world = World::new();
@@ -161,7 +161,7 @@ fn the_scope_says_who_receives() {
         let sent = [12, 33, 34, 50];
         running.send(&sent);
         received(&log, &sent);
-        // What was sent to the child before this has come before it.
+        // Signals that were sent to the child earlier have arrived before this one.
         let last = format!("kill -{LAST} $(cat /shared/pid)");
         assert!(
             running

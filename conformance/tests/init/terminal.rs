@@ -6,7 +6,7 @@ use lyftlearn_conformance::terminal::Terminal;
 
 use super::*;
 
-/// PID 1 leads a session whose terminal this is.
+/// PID 1 leads a session with this controlling terminal.
 fn on(terminal: &Terminal, container: &Sandbox, argv: &[&str]) -> Running {
     on_streams(
         container,
@@ -38,7 +38,7 @@ fn shows(log: &Path, expected: &[&str]) {
 }
 
 #[test]
-fn the_program_is_in_the_foreground_and_reads_what_is_typed() {
+fn the_program_is_in_the_foreground_and_reads_the_input() {
     needs_namespaces!();
     let world = World::new();
     let mut terminal = Terminal::new();
@@ -77,7 +77,7 @@ fn keys_that_are_signals_arrive_once() {
     shows(&log, &["ready", "2", "3"]);
     terminal.types("\x1a");
     shows(&log, &["ready", "2", "3", "20"]);
-    // What was sent twice would be there by then.
+    // A duplicate would have arrived by then.
     running.send(&[10]);
     shows(&log, &["ready", "2", "3", "20", "10"]);
 }
@@ -188,7 +188,7 @@ fn a_terminal_that_does_not_control_is_one_to_read_from() {
     needs_namespaces!();
     check_not_controlling("exec setsid --ctty");
     check_not_controlling("exec setsid");
-    // As started: in the session of whoever started the container.
+    // As started: in the session of the process that started the container.
     check_not_controlling("exec env");
 }
 
@@ -230,7 +230,7 @@ fn a_stop_reaches_a_program_on_a_terminal() {
     appears(&world.path("shared/ready"));
     running.signal(Signal::SIGTERM);
     check_end(&running.end(), 143);
-    // What cannot start says so through the second stage, too.
+    // A program that cannot start is reported through the second stage as well.
     let mut terminal = Terminal::new();
     let running = on(&terminal, &stage(&world), &["/usr"]);
     terminal.shows("lyftlearn-runtime: cannot execute /usr");

@@ -29,8 +29,8 @@ fn both(container: &Sandbox, argv: &[&str]) -> (Vec<u8>, Vec<u8>) {
     (through.stdout, without.stdout)
 }
 
-/// The lines of /proc/self/status that are about who runs and how, not about which
-/// process it is and what it has done.
+/// The lines of /proc/self/status about the user and the state of the process, without its number
+/// and counters.
 fn described(status: &[u8]) -> Vec<String> {
     let names = [
         "Umask",
@@ -75,7 +75,7 @@ fn ids_signals_and_capabilities_are_untouched() {
         assert!(expected.len() > 20, "{expected:?}");
         assert_eq!(described(&through), expected);
     }
-    // What was set is what is compared.
+    // Values that were set are compared.
     let unusual = stage(&world).inheriting(UNUSUAL);
     let status = described(&ended(&unusual, &["cat", "/proc/self/status"]).stdout);
     for line in ["Umask:\t0027", "Gid:\t3\t4\t4\t4", "Groups:\t7 4242 "] {
@@ -158,7 +158,7 @@ fn variables(environment: &[u8]) -> Vec<OsString> {
         .collect()
 }
 
-/// What is delivered comes after all that was there, and begins with our own.
+/// Delivered variables come after all inherited ones, and begin with our own.
 #[track_caller]
 fn check_environment(through: &[u8], expected: &[OsString]) {
     let mut through = variables(through);
@@ -209,7 +209,7 @@ fn the_environment_keeps_its_order_and_its_bytes() {
 }
 
 #[test]
-fn of_what_no_shell_would_set_only_the_nameless_is_lost() {
+fn unusual_environment_entries_survive_except_nameless_ones() {
     needs_namespaces!();
     let world = World::new();
     let oddly = |argv: &[&str]| {

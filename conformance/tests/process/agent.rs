@@ -70,7 +70,7 @@ fn its_socket_is_there_before_the_program_and_answers() {
 }
 
 #[test]
-fn it_is_started_again_when_it_dies_and_nobody_is_refused() {
+fn the_agent_restarts_and_no_client_is_refused() {
     needs_namespaces!();
     let world = World::new();
     let running = with_agent(&world, "touch /shared/ready; exec sleep 1000");
@@ -134,7 +134,7 @@ fn one_that_hangs_holds_nothing_up() {
 }
 
 #[test]
-fn without_need_there_is_none_and_by_hand_it_does_not_start() {
+fn the_agent_runs_only_if_needed_and_not_by_hand() {
     needs_namespaces!();
     let world = World::new();
     let output = ended(&world.container(""), &["sh", "-c", "ls $LYFTLEARN_RUN_DIR"]);

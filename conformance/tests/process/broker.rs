@@ -1,4 +1,4 @@
-//! The identity that is served: one means, always fresh, for nobody else.
+//! The served credentials: one source, always fresh, for this container only.
 
 mod failing;
 
@@ -13,7 +13,7 @@ use lyftlearn_conformance::upstream::{Mood, Upstream};
 
 use super::*;
 
-/// A container whose platform gives credentials by `upstream`, with `/shared` and `/run`.
+/// A container that gets credentials from `upstream`, with `/shared` and `/run`.
 fn container(world: &World, upstream: &Upstream, settings: &str) -> Sandbox {
     for directory in ["shared", "run"] {
         std::fs::create_dir_all(world.path(directory)).unwrap();
@@ -26,7 +26,7 @@ fn container(world: &World, upstream: &Upstream, settings: &str) -> Sandbox {
         .variable("AWS_CONTAINER_AUTHORIZATION_TOKEN", world.canary.value())
 }
 
-/// A program that stays until it is told to stop.
+/// A program that runs until it is stopped.
 const STAY: &[&str] = &["sh", "-c", "touch /shared/ready; exec sleep 1000"];
 
 struct Served {
@@ -142,7 +142,7 @@ fn the_environment_names_one_means_and_no_other() {
 }
 
 #[test]
-fn what_is_given_is_the_sources_own_and_its_files_are_private() {
+fn served_credentials_equal_the_sources_and_files_are_private() {
     needs_namespaces!();
     let (world, upstream) = (World::new(), Upstream::new());
     let served = served(&world, &container(&world, &upstream, ""));
@@ -186,7 +186,7 @@ fn sixty_four_callers_cost_one_question() {
 }
 
 #[test]
-fn nobody_else_is_answered_and_it_is_counted() {
+fn other_clients_are_refused_and_counted() {
     needs_namespaces!();
     let (world, upstream) = (World::new(), Upstream::new());
     let served = served(&world, &container(&world, &upstream, ""));
@@ -365,7 +365,7 @@ fn exec_beside_gets_the_same_and_env_shows_no_secret() {
 }
 
 #[test]
-fn doctor_says_what_fails_and_what_to_do() {
+fn doctor_reports_each_failure_with_a_hint() {
     needs_namespaces!();
     let (world, upstream) = (World::new(), Upstream::new());
     upstream.mood(Mood::Status(404));
@@ -382,7 +382,7 @@ fn doctor_says_what_fails_and_what_to_do() {
     let shown = String::from_utf8(output.stdout).unwrap();
     expect![[r#"
         ok    identity   source: container, served on loopback
-        FAIL  identity   credentials: its endpoint answered 404: it knows no credentials for this container
+        FAIL  identity   credentials: its endpoint answered 404: it has no credentials for this container
               fix: the endpoint knows this container otherwise: look at its role or association
     "#]].assert_eq(&findings_on("identity", &shown));
     world.canary.assert_unseen("doctor", shown.as_bytes());
@@ -470,7 +470,7 @@ fn where_no_source_is_found_the_metadata_service_stays_as_it_was() {
 }
 
 #[test]
-fn network_isolation_says_so_at_once_unless_nothing_is_to_be_set() {
+fn network_isolation_is_reported_at_once_unless_native() {
     needs_namespaces!();
     for (settings, expected) in [
         ("", Some("true")),

@@ -54,7 +54,7 @@ fn failed(script: &str, code: i32) -> String {
 }
 
 #[test]
-fn the_reason_is_what_led_to_the_end_and_not_what_was_tolerated_before() {
+fn the_reason_is_the_cause_of_the_end_and_not_a_tolerated_error() {
     needs_namespaces!();
     let own = [
         "exec $PY /programs/train.py 3",

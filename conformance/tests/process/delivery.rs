@@ -170,7 +170,7 @@ fn exec_gives_the_same_view_and_becomes_the_program() {
     supervised.remove("LYFTLEARN_EXCEPTIONS_DIR");
     let argv = [BINARY, "exec", "--", "env", "-0"].map(OsString::from);
     let mut replaced = variables(&container.start(&argv).end());
-    // Where nobody stays beside the program, the identity is as the platform made it.
+    // Without an agent, the program uses the platform's own credentials.
     for found in [&mut supervised, &mut replaced] {
         found.retain(|name, _| {
             !name.starts_with("AWS_CONTAINER_") && name != "AWS_EC2_METADATA_DISABLED"
@@ -213,7 +213,7 @@ fn fifty_megabytes_of_hyperparameters_arrive() {
 }
 
 #[test]
-fn what_stands_beside_pid_one_sees_the_same() {
+fn a_process_next_to_pid_one_sees_the_same() {
     needs_namespaces!();
     let world = World::new();
     std::fs::create_dir(world.path("shared")).unwrap();
@@ -261,7 +261,7 @@ fn what_stands_beside_pid_one_sees_the_same() {
 }
 
 #[test]
-fn an_environment_far_over_a_pages_worth_arrives() {
+fn an_environment_of_many_pages_arrives() {
     needs_namespaces!();
     let world = World::new();
     let value = "x".repeat(100_000);
@@ -274,7 +274,7 @@ fn an_environment_far_over_a_pages_worth_arrives() {
 }
 
 #[test]
-fn a_full_run_directory_is_passed_over() {
+fn a_full_run_directory_is_skipped() {
     needs_namespaces!();
     let world = World::new();
     let script = format!("mount -t tmpfs -o size=4k tmpfs /run; exec {BINARY} run -- env -0");

@@ -6,7 +6,7 @@ use std::fs::Permissions;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::time::Instant;
 
-/// The second of two pods, whose master is met there.
+/// The second of two pods, with this master.
 fn second_of_two(master: &str, settings: &str) -> (World, Sandbox) {
     let world = World::new();
     std::fs::create_dir(world.path("run")).unwrap();
@@ -22,7 +22,7 @@ fn second_of_two(master: &str, settings: &str) -> (World, Sandbox) {
 }
 
 #[test]
-fn launchers_find_what_they_need_and_nobodys_value_is_replaced() {
+fn launchers_get_their_variables_and_users_values_stay() {
     needs_namespaces!();
     let (_world, container) = second_of_two("127.0.0.1", "[lifecycle]\ngrace_seconds = 120\n");
     let expected = [
@@ -51,7 +51,7 @@ fn launchers_find_what_they_need_and_nobodys_value_is_replaced() {
 }
 
 #[test]
-fn an_elastic_pod_is_told_bounds_and_no_rank() {
+fn an_elastic_pod_gets_bounds_and_no_rank() {
     needs_namespaces!();
     let (_world, container) = second_of_two("127.0.0.1", "[job]\nname = \"ranking\"\n");
     let container = container
@@ -95,7 +95,7 @@ fn a_start_waits_until_the_name_of_rank_0_resolves() {
 }
 
 #[test]
-fn a_start_that_cannot_meet_rank_0_says_so_and_fails() {
+fn a_start_that_cannot_reach_rank_0_fails_with_a_message() {
     needs_namespaces!();
     // Longer than the log stays quiet.
     let (world, container) = second_of_two("nobody.invalid", "[topology]\nwait_seconds = 6\n");
@@ -118,7 +118,7 @@ fn a_start_that_cannot_meet_rank_0_says_so_and_fails() {
         said.contains("192.0.2.1 (192.0.2.1:7777) has no route after 1 s"),
         "{said}"
     );
-    // Not where a setting says so.
+    // Not if a setting disables it.
     let (_world, container) = second_of_two("nobody.invalid", "[topology]\nwait_seconds = 0\n");
     check_end(&ended(&container, &["true"]), 0);
 }
@@ -139,7 +139,7 @@ fn a_stop_ends_the_wait_for_rank_0_at_once() {
             .to_owned();
         mask.contains('f').then_some(())
     };
-    // Before that the kernel drops what is sent to PID 1.
+    // Before that the kernel drops signals to PID 1.
     assert!(wait::until(Duration::from_secs(20), blocks).is_some());
     let asked = Instant::now();
     running.signal(Signal::SIGTERM);
@@ -148,7 +148,7 @@ fn a_stop_ends_the_wait_for_rank_0_at_once() {
 }
 
 #[test]
-fn a_launcher_of_an_indexed_job_that_nobody_counts_is_not_started() {
+fn a_launcher_of_an_indexed_job_without_a_pod_count_is_not_started() {
     needs_namespaces!();
     let world = World::new();
     let container = world
@@ -161,10 +161,10 @@ fn a_launcher_of_an_indexed_job_that_nobody_counts_is_not_started() {
     check_end(&output, 125);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(
-        said.contains("cannot place this node: $JOB_COMPLETION_INDEX is set, and nobody says how many pods train together"),
+        said.contains("cannot place this node: $JOB_COMPLETION_INDEX is set, but not how many pods train together"),
         "{said}"
     );
-    // Another program works alone, and so does a launcher where a setting says so.
+    // Other programs do not wait, and a launcher does not if a setting says so.
     check_end(&ended(&container, &["true"]), 0);
     let alone = container.variable("LYFTLEARN_RUNTIME_TOPOLOGY_NODES", "1");
     check_end(&ended(&alone, &["torchrun", "--help"]), 0);
@@ -184,7 +184,7 @@ fn hyperpods_launcher_can_write_as_another_user() {
     let output = ended(&container, &["/opt/hyperpodrun", "train.py"]);
     check_end(&output, 0);
     assert_eq!(String::from_utf8_lossy(&output.stdout), "1000\n");
-    // A volume that nobody can write to.
+    // A volume that is not writable.
     std::fs::create_dir(world.path("config")).unwrap();
     let container = container.mount_read_only(world.path("config"), "/opt/ml/input/config");
     let output = ended(&container, &["/opt/hyperpodrun", "train.py"]);
@@ -193,7 +193,7 @@ fn hyperpods_launcher_can_write_as_another_user() {
         said.contains("cannot give /opt/ml/input/config to the program's user, whose hyperpodrun writes there: read-only filesystem or storage medium"),
         "{said}"
     );
-    // Nobody else's program gets it.
+    // No other program gets it.
     let another = World::new();
     let container = another
         .pod("user = \"1000:1000\"\n", "{}")

@@ -88,7 +88,7 @@ fn each_destination_of_job_events_is_looked_at_and_nothing_is_sent() {
     }
     assert_eq!(connections, 3);
     expect![[r#"
-        note  detection  job events cannot be sent to sqs:…/states: there is no AWS identity here
+        note  detection  job events cannot be sent to sqs:…/states: no AWS credentials found
         ok    events     http://127.0.0.1:PORT/jobs: the host answers
         FAIL  events     https://127.0.0.1:1/jobs: nobody answers there
               fix: look at network policies, at VPC endpoints, and at HTTPS_PROXY and NO_PROXY

@@ -4,7 +4,7 @@ use expect_test::{Expect, expect};
 
 use super::*;
 
-/// A pod whose config directory holds these files.
+/// A pod with these files in its config directory.
 fn configured(world: &World, files: &[(&str, &str)]) -> Sandbox {
     for (name, text) in files {
         world.file(&format!("config/{name}"), text);
@@ -67,7 +67,7 @@ fn five_thousand_variables_arrive() {
 }
 
 #[test]
-fn the_platforms_own_value_stands_over_a_documents_and_the_images_below() {
+fn the_platform_overrides_a_document_and_a_document_the_image() {
     needs_namespaces!();
     let world = World::new();
     let image = world.file("image-environment", "OF_IMAGE=image\0OF_POD=image\0");
@@ -185,18 +185,18 @@ fn every_mistake_of_a_document_shows_at_once() {
         "",
         expect![[r#"
         lyftlearn-runtime: cannot use the variables of /etc/lyftlearn/config/environment.json
-          LIST: expected a text, a number or a truth value
-          NULL: expected a text, a number or a truth value
-          LD_PRELOAD: protected; name it in the setting environment.allow if it is meant
-          PATH: protected; name it in the setting environment.allow if it is meant
-          KUBERNETES_SERVICE_HOST: protected; name it in the setting environment.allow if it is meant
-          TRAINING_JOB_NAME: protected; name it in the setting environment.allow if it is meant
-          AWS_CONTAINER_CREDENTIALS_FULL_URI: protected; name it in the setting environment.allow if it is meant
+          LIST: expected a string, a number or a boolean
+          NULL: expected a string, a number or a boolean
+          LD_PRELOAD: protected; to set it on purpose, name it in the setting environment.allow
+          PATH: protected; to set it on purpose, name it in the setting environment.allow
+          KUBERNETES_SERVICE_HOST: protected; to set it on purpose, name it in the setting environment.allow
+          TRAINING_JOB_NAME: protected; to set it on purpose, name it in the setting environment.allow
+          AWS_CONTAINER_CREDENTIALS_FULL_URI: protected; to set it on purpose, name it in the setting environment.allow
           LYFTLEARN_ROLE: reserved: this runtime sets it
           LYFTLEARN_RUNTIME_LOG: a setting; put it into runtime.toml
-          NUL: its value holds a NUL byte
-          A=B: not a name that a variable can have
-          "": not a name that a variable can have
+          NUL: its value has a NUL byte
+          A=B: not a valid variable name
+          "": not a valid variable name
     "#]],
     );
     check_refused(
@@ -219,7 +219,7 @@ fn every_mistake_of_a_document_shows_at_once() {
 }
 
 #[test]
-fn a_value_over_the_kernels_limit_is_refused_by_name_and_size() {
+fn a_value_over_the_kernels_limit_is_refused_with_name_and_size() {
     needs_namespaces!();
     let world = World::new();
     let text = format!("BIG={}\n", "x".repeat(140_000));
@@ -229,14 +229,14 @@ fn a_value_over_the_kernels_limit_is_refused_by_name_and_size() {
     );
     check_end(&output, 125);
     expect![[r#"
-        lyftlearn-runtime: cannot pass $BIG on: 140005 bytes with its name, the kernel takes 131072
+        lyftlearn-runtime: cannot pass $BIG to the program: 140005 bytes with its name, the kernel's limit is 131072
           hint: deliver large values as a file in the config directory, and read that
     "#]]
     .assert_eq(&String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]
-fn values_that_are_json_themselves_are_what_they_say_where_that_is_declared() {
+fn declared_json_values_are_parsed() {
     needs_namespaces!();
     let written = json!({"optimizer": "\"adam\"", "lr": "0.1", "text": "\"broken"});
     let show = ["sh", "-c", "cat $LYFTLEARN_HYPERPARAMETERS_FILE"];
@@ -276,7 +276,7 @@ fn documents_without_end_are_refused_in_a_few_lines() {
         String::from_utf8(output.stderr).unwrap()
     };
     expect![[r#"
-        lyftlearn-runtime: cannot use the variables of /etc/lyftlearn/config/environment.env: together they take more than 6291456 bytes, the most that Linux takes
+        lyftlearn-runtime: cannot use the variables of /etc/lyftlearn/config/environment.env: together they are over 6291456 bytes, the limit of Linux
           hint: deliver large values as a file
     "#]].assert_eq(&refused(&names(600_000, "N")));
     let protected = refused(&names(100_000, "LD_"));
@@ -297,8 +297,8 @@ fn a_directory_of_secrets_without_end_is_refused() {
     let output = ended(&container, &["true"]);
     check_end(&output, 125);
     expect![[r#"
-        lyftlearn-runtime: cannot get the secrets that are required
-          db: /keys holds more than 10000 files, or 16777216 bytes
+        lyftlearn-runtime: cannot get the required secrets
+          db: /keys has more than 10000 files, or 16777216 bytes
           hint: required = false starts without one; lyftlearn-runtime inspect shows which identity asks
     "#]].assert_eq(&String::from_utf8_lossy(&output.stderr));
 }

@@ -119,7 +119,7 @@ fn check_undelivered(endpoint: &str, possible: std::ops::RangeInclusive<u64>) {
 }
 
 #[test]
-fn an_agent_that_does_not_read_holds_nobody_up_and_what_it_has_not_is_counted() {
+fn an_emf_agent_that_does_not_read_blocks_nothing_and_losses_are_counted() {
     needs_namespaces!();
     let stuck = TcpListener::bind("127.0.0.1:0").unwrap();
     setsockopt(&stuck, RcvBuf, &4_096).unwrap();
@@ -155,14 +155,15 @@ fn check_told(then: &str) {
 
 /// By then the agent has not been started yet, or is still starting.
 #[test]
-fn what_a_program_of_a_moment_has_counted_is_told() {
+fn metrics_of_a_short_program_are_sent() {
     needs_namespaces!();
     check_told("");
 }
 
-/// PID 1 sees both ends at once: the agent's is none of the one that is started for the rest.
+/// PID 1 sees both ends at once: it must not take the end of the first agent for the end of the one
+/// that exports the rest.
 #[test]
-fn what_a_program_counted_that_took_the_agent_with_it_is_told() {
+fn metrics_survive_a_program_that_kills_the_agent() {
     needs_namespaces!();
     check_told("until kill -9 -1 2>/dev/null; do :; done");
 }

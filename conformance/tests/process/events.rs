@@ -14,7 +14,7 @@ use lyftlearn_conformance::programs;
 
 use super::*;
 
-/// moto, and all stand-ins between. One for all tests: each has a job's name of its own.
+/// moto, and all stand-ins in front of it. All tests share them; each has its own job name.
 struct Servers {
     server: Server,
     ready: Value,
@@ -166,7 +166,7 @@ impl Told {
         let identity = &ready("identities")[self.identity];
         let text = |name: &str| identity[name].as_str().unwrap().to_owned();
         std::fs::create_dir_all(self.world.path("shared")).unwrap();
-        // An address for documentation: nobody has it.
+        // An address for documentation, which no host has.
         let resolver = self.world.file("resolv.conf", "nameserver 192.0.2.1\n");
         container
             .mount_read_only(resolver, "/etc/resolv.conf")
@@ -187,7 +187,7 @@ impl Told {
         self.container().run(&["sh", "-c", script])
     }
 
-    /// Runs a script to its end, and looks at what is said.
+    /// Runs a script to its end, and checks the output for secrets.
     #[track_caller]
     fn ended(&self, script: &str, code: i32) -> Output {
         let output = self.shell(script).end();

@@ -72,7 +72,7 @@ fn gateway(port: u16, protocol: &str) -> String {
     )
 }
 
-/// A container whose Python has the package; none where the wheel is not built.
+/// A container whose Python has the package; `None` if the wheel is not built.
 fn with_python(world: &World, settings: &str) -> Option<(Sandbox, OsString)> {
     packaged(unhurried(world.sharing(settings)))
 }
@@ -220,7 +220,7 @@ pub(super) fn get(port: u16, request: &str) -> String {
 }
 
 #[test]
-fn prometheus_is_answered_and_so_is_whoever_asks_inside() {
+fn prometheus_and_clients_inside_get_the_metrics() {
     needs_namespaces!();
     let world = World::new();
     let port = free_port();
@@ -255,7 +255,7 @@ fn prometheus_is_answered_and_so_is_whoever_asks_inside() {
         head.starts_with("HTTP/1.1 200") && head.ends_with("\r\n\r\n"),
         "{head}"
     );
-    // Those who ask and do not read hold nobody up.
+    // Clients that send a request and do not read the response do not block others.
     let slow: Vec<TcpStream> = (0..10)
         .map(|_| TcpStream::connect(("127.0.0.1", port)).unwrap())
         .collect();
@@ -266,7 +266,7 @@ fn prometheus_is_answered_and_so_is_whoever_asks_inside() {
 }
 
 #[test]
-fn a_port_that_is_taken_stops_nothing_and_is_said() {
+fn a_port_in_use_is_reported_and_stops_nothing() {
     needs_namespaces!();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
@@ -281,7 +281,7 @@ fn a_port_that_is_taken_stops_nothing_and_is_said() {
 }
 
 #[test]
-fn what_had_nowhere_to_go_is_said() {
+fn metrics_without_a_route_are_reported() {
     needs_namespaces!();
     let world = World::new();
     let Some((container, python)) =
@@ -298,7 +298,7 @@ fn what_had_nowhere_to_go_is_said() {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     expect![[r#"
         lyftlearn-runtime: sagemaker (training), training
-        lyftlearn-runtime: 1 metric was counted, and had nowhere to go; see metrics.routes
+        lyftlearn-runtime: 1 metric was counted, but no route delivers them; see metrics.routes
     "#]]
     .assert_eq(&said);
 }
@@ -336,7 +336,7 @@ pub(super) fn counted(
 }
 
 #[test]
-fn sagemakers_file_has_what_was_counted() {
+fn sagemakers_file_has_the_totals() {
     needs_namespaces!();
     let world = World::new();
     let directory = ("SAGEMAKER_METRICS_DIRECTORY", "/shared/metrics");

@@ -92,7 +92,7 @@ fn check_refused(container: &Sandbox, report: Expect) -> Vec<u8> {
 }
 
 #[test]
-fn without_an_identity_it_is_said_why() {
+fn missing_credentials_are_explained() {
     needs_namespaces!();
     check_refused(
         &World::new().container(""),
@@ -121,7 +121,7 @@ fn without_an_identity_it_is_said_why() {
         &dead,
         expect![[r#"
         lyftlearn-runtime: cannot get credentials from the source container
-          because: nothing listens where its endpoint should be
+          because: connection to its endpoint refused
           hint: lyftlearn-runtime doctor shows each step of it
     "#]],
     );
@@ -150,7 +150,7 @@ fn without_an_identity_it_is_said_why() {
         &refusing,
         expect![[r#"
         lyftlearn-runtime: cannot get credentials from the source container
-          because: its endpoint answered 404: it knows no credentials for this container
+          because: its endpoint answered 404: it has no credentials for this container
           hint: lyftlearn-runtime doctor shows each step of it
     "#]],
     );

@@ -1,5 +1,5 @@
-//! Who is told of a stop below a launcher of distributed training: its ranks, once, and it
-//! when the first of them is gone. The launcher is PyTorch's own.
+//! A stop below a launcher of distributed training: each rank gets it once, and the launcher gets
+//! it when the first rank is gone. The launcher is PyTorch's own.
 
 use super::stopping::{outcome, shared};
 use super::*;
@@ -96,7 +96,7 @@ fn ranks_have_the_whole_grace_for_their_save() {
 }
 
 #[test]
-fn behind_a_shell_the_ranks_of_a_launcher_are_told_first() {
+fn behind_a_shell_the_ranks_of_a_launcher_get_the_stop_first() {
     needs_namespaces!();
     if programs::python_with_torch().is_none() {
         return;
@@ -110,8 +110,8 @@ fn behind_a_shell_the_ranks_of_a_launcher_are_told_first() {
     );
 }
 
-/// Its own half a minute is no limit then, and nobody is told twice. What torchrun raises for
-/// the stop is noted by the Python package, and is no failure.
+/// Its own half a minute does not matter then, and no rank gets the stop twice. The exception that
+/// torchrun raises for the stop is recorded by the Python package, and is not a failure.
 #[test]
 fn with_a_short_grace_the_launcher_passes_the_stop_on() {
     needs_namespaces!();
@@ -132,7 +132,7 @@ fn with_a_short_grace_the_launcher_passes_the_stop_on() {
 
 /// It still imports what it needs, or meets the other nodes.
 #[test]
-fn a_launcher_without_ranks_is_told_at_once() {
+fn a_launcher_without_ranks_gets_the_stop_at_once() {
     needs_namespaces!();
     let (world, container) = shared(PATIENT);
     let waiting = "import pathlib, time\npathlib.Path('/shared/ready').touch()\ntime.sleep(1000)\n";

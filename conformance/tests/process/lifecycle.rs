@@ -57,7 +57,7 @@ fn a_signal_reaches_the_whole_group_and_the_programs_code_comes_out() {
 }
 
 #[test]
-fn with_the_scope_child_only_the_program_is_told() {
+fn with_the_scope_child_only_the_program_gets_the_stop() {
     needs_namespaces!();
     let world = World::new();
     std::fs::create_dir(world.path("shared")).unwrap();
@@ -180,7 +180,7 @@ fn a_parent_that_ignored_sigchld_does_not_cost_the_exit_code() {
 }
 
 #[test]
-fn a_program_that_moved_to_another_group_is_still_told() {
+fn a_program_that_moved_to_another_group_still_gets_the_stop() {
     needs_namespaces!();
     let world = World::new();
     std::fs::create_dir(world.path("shared")).unwrap();

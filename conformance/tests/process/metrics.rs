@@ -59,11 +59,11 @@ fn it_is_smaller_where_there_is_no_room_and_that_is_a_problem() {
 }
 
 #[test]
-fn it_lies_in_memory_where_the_run_directory_does_not() {
+fn the_region_is_in_memory_even_if_the_run_directory_is_not() {
     needs_namespaces!();
     let world = World::new();
     std::fs::create_dir(world.path("run")).unwrap();
-    // The sandbox's own root is a tmpfs, and so is what is made there.
+    // The sandbox's root is a tmpfs, and so is every directory in it.
     let container = world
         .container("log = \"off\"\n")
         .mount(world.path("run"), "/run")
@@ -88,7 +88,7 @@ fn it_lies_in_memory_where_the_run_directory_does_not() {
 }
 
 #[test]
-fn a_program_that_writes_over_its_region_costs_the_agent_no_memory_and_no_life() {
+fn a_program_that_overwrites_its_region_does_not_harm_the_agent() {
     needs_namespaces!();
     let world = World::new();
     let port = super::export::free_port();

@@ -1,4 +1,4 @@
-//! Containers and servers that share a network: whose a port is, as `inspect` tells it.
+//! Containers and servers that share a network: `inspect` shows the owner of each port.
 
 use expect_test::expect;
 
@@ -30,7 +30,7 @@ fn listeners(document: &str, chance: bool) -> Vec<String> {
 }
 
 #[test]
-fn a_sidecar_an_exporter_and_two_containers_know_whose_a_port_is() {
+fn inspect_shows_the_owner_of_each_port() {
     needs_namespaces!();
     let world = World::new();
     std::fs::create_dir(world.path("shared")).unwrap();
@@ -89,13 +89,17 @@ fn a_sidecar_an_exporter_and_two_containers_know_whose_a_port_is() {
         let text = read(name);
         assert!(text.contains(&port) && text.contains(&sidecar), "{text}");
     }
-    // Who has no port of its own does not take the neighbour's answers for its own.
+    // A container without a port does not mistake the neighbour's answers for its own.
     assert!(read("first.doctor").contains("0.0.0.0:9102: is answered by this runtime\n"));
-    assert!(read("second.doctor").contains("0.0.0.0:9102: somebody else listens there\n"));
+    assert!(
+        read("second.doctor").contains("0.0.0.0:9102: another process listens there\n"),
+        "{}",
+        read("second.doctor")
+    );
 }
 
 #[test]
-fn what_a_start_would_want_is_told_before_there_is_one() {
+fn ports_of_a_planned_start_are_shown() {
     needs_namespaces!();
     let world = World::new();
     let (taken, free) = (

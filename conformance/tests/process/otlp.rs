@@ -128,7 +128,7 @@ fn check_metrics(request: &Value) {
 }
 
 #[test]
-fn a_collector_gets_what_was_counted_and_what_it_is_of() {
+fn a_collector_gets_the_totals_and_their_resource() {
     needs_namespaces!();
     let world = World::new();
     let Some((_server, port)) = collector(&world, 200) else {
@@ -185,7 +185,7 @@ fn a_collectors_key_may_be_a_secret() {
     let container = (world.sharing(&format!("{settings}{secret}")))
         .mount(world.path("run"), "/run")
         .mount_read_only(world.path("key"), "/etc/key");
-    // As who starts it would see it.
+    // As the process that starts it sees it.
     let script = format!(
         "env -u STATSD_HOST -u COLLECTOR_KEY {BINARY} inspect > /shared/inspected; exec python3 -c \"$0\""
     );
@@ -220,7 +220,7 @@ fn a_collector_of_a_companys_own_is_trusted_by_the_root_that_is_named() {
     };
     assert_eq!(counting("SSL_CERT_FILE"), 0);
     check_metrics(&received(&world)[0]);
-    // AWS's own is nobody else's.
+    // AWS's own roots are for AWS only.
     for variable in ["AWS_CA_BUNDLE", "UNRELATED"] {
         let before = received(&world).len();
         assert!(counting(variable) > 4, "{variable}");
@@ -253,7 +253,7 @@ fn a_collector_that_people_run_understands_it() {
 }
 
 #[test]
-fn what_no_collector_takes_is_counted_and_costs_no_time() {
+fn undelivered_values_are_counted_and_cost_no_time() {
     needs_namespaces!();
     for (status, why) in [(Some(401), "refused"), (Some(503), "busy"), (None, "gone")] {
         let world = World::new();
@@ -278,7 +278,7 @@ fn what_no_collector_takes_is_counted_and_costs_no_time() {
         let count = format!(": {left} metrics were not delivered\n");
         assert!(said.contains(&count), "{why}: {said}");
         world.canary.assert_unseen(why, said.as_bytes());
-        // Who is busy is asked again; who refuses is not.
+        // A busy server gets a retry; a refusal is final.
         let asked = received(&world).len();
         match status {
             Some(401) => assert_eq!(asked, 1),

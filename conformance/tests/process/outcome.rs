@@ -58,7 +58,7 @@ fn check_class(left: &Left, code: i32, class: &str) {
 }
 
 #[test]
-fn what_completed_says_so_and_leaves_the_platforms_file_alone() {
+fn a_completed_program_is_reported_and_the_platforms_file_stays() {
     needs_namespaces!();
     let left = trained("log = \"off\"\n", "exit 0");
     check_class(&left, 0, "completed");
@@ -69,7 +69,7 @@ fn what_completed_says_so_and_leaves_the_platforms_file_alone() {
 }
 
 #[test]
-fn a_failure_is_told_to_sagemaker_and_in_the_log() {
+fn a_failure_is_reported_to_sagemaker_and_in_the_log() {
     needs_namespaces!();
     let left = trained("", "exit 3");
     check_class(&left, 3, "user-error");
@@ -85,13 +85,13 @@ fn a_failure_is_told_to_sagemaker_and_in_the_log() {
 }
 
 #[test]
-fn a_signals_end_is_told_by_its_name() {
+fn an_end_by_a_signal_is_reported_by_its_name() {
     needs_namespaces!();
     let left = trained("", "kill -SEGV $$");
     check_class(&left, 139, "signalled");
     assert_eq!(left.outcome["signal"], "SIGSEGV");
     expect!["SIGSEGV ended the program"].assert_eq(&left.text("ml/output/failure"));
-    // A kill that nobody counted as one for memory is a signal like any other.
+    // A kill that the kernel did not count as an OOM kill is a signal like any other.
     check_class(&trained("", "kill -KILL $$"), 137, "signalled");
 }
 
@@ -122,7 +122,7 @@ fn a_pods_termination_log_is_written_in_place() {
     assert_eq!(std::fs::metadata(&log).unwrap().ino(), before);
 }
 
-/// As the Python package of the program's own process notes an exception that nobody caught.
+/// A record of an uncaught exception, as the Python package writes it in the program's own process.
 fn noted(message: &str) -> String {
     let note = json!({
         "pid": 0, "thread": "MainThread", "main_thread": true, "time": 1.0,
@@ -187,7 +187,7 @@ fn secrets_in_an_exception_are_redacted() {
 }
 
 #[test]
-fn what_was_not_started_says_why_where_the_platform_looks() {
+fn a_failed_start_is_reported_where_the_platform_reads() {
     needs_namespaces!();
     let world = World::new();
     let container = world.training("", &json!({}));

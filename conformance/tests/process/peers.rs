@@ -1,4 +1,4 @@
-//! Peers as they come: those who leave before they are answered, and those who say nothing.
+//! Clients that close the connection early, and clients that send nothing.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -152,7 +152,7 @@ fn a_program_finds_sigpipe_as_pid_one_did() {
 }
 
 #[test]
-fn a_tool_whose_reader_leaves_is_no_failure() {
+fn a_tool_whose_reader_closes_does_not_fail() {
     needs_namespaces!();
     let world = World::new();
     let script = format!(
@@ -181,7 +181,7 @@ fn idle(address: SocketAddr, count: usize, words: &[u8]) -> Vec<TcpStream> {
 }
 
 #[test]
-fn connections_that_ask_nothing_keep_nobody_out() {
+fn idle_connections_lock_no_client_out() {
     needs_namespaces!();
     let (world, upstream) = (World::new(), Upstream::new());
     let served = served(&world, &upstream);
@@ -221,7 +221,7 @@ fn connections_that_take_no_answer_keep_no_scrape_out() {
 }
 
 #[test]
-fn silent_statsd_connections_keep_no_line_out_and_lose_none() {
+fn idle_statsd_connections_block_and_lose_no_line() {
     needs_namespaces!();
     let (world, upstream) = (World::new(), Upstream::new());
     let served = served(&world, &upstream);

@@ -46,7 +46,7 @@ fn served(protocol: &str) -> (Gateway, u16) {
     }
 }
 
-/// A training container whose variables name a gateway on this machine.
+/// A training container with a gateway on this machine in its variables.
 fn training(world: &World, settings: &str, port: u16, protocol: &str) -> Sandbox {
     std::fs::create_dir_all(world.path("run")).unwrap();
     (world.training(settings, &json!({})))
@@ -126,7 +126,7 @@ fn totals_are_exact_where_they_are_sent_in_place_of_lines() {
             (found() == expected).then_some(())
         });
         assert!(all.is_some(), "{protocol}: {:?}", found());
-        // What is no metric is counted as such, and not passed on.
+        // A malformed line is counted, and not forwarded.
         let odd = gateway.received();
         assert!(!odd.windows(3).any(|three| three == b"odd"));
     }
@@ -149,7 +149,7 @@ fn an_images_setting_for_a_sidecar_that_is_not_there_makes_no_loop() {
         let mut shell = Shell::start(&world, &container);
         shell.run(TEN);
         check_lines(&world, 10);
-        // Long enough for what comes round at each flush.
+        // Long enough for the values that are sent at each flush.
         let flushed = wait::until(Duration::from_secs(20), || {
             (uptime(&world) > 3.0).then_some(())
         });
@@ -160,7 +160,7 @@ fn an_images_setting_for_a_sidecar_that_is_not_there_makes_no_loop() {
 }
 
 #[test]
-fn a_server_that_has_the_port_already_gets_what_was_meant_for_it() {
+fn a_server_that_owns_the_port_gets_the_clients_lines() {
     needs_namespaces!();
     let listen = "[metrics.statsd]\nlisten = \"127.0.0.1:8125\"\n";
     let totals = "[metrics.gateway]\nmode = \"aggregate\"\n";
@@ -237,7 +237,7 @@ fn a_pod_is_scraped_and_its_gateway_gets_the_lines() {
         (received(&gateway) == expected).then_some(())
     });
     assert!(all.is_some(), "{:?}", received(&gateway).len());
-    // What is pulled is not pushed there, too.
+    // Scraped metrics are not pushed as well.
     assert!(!gateway.received().starts_with(b"lyftlearn_runtime_"));
     assert_eq!(gateway.received(), b"requests:1|c\n".repeat(10));
 }
@@ -272,13 +272,13 @@ fn check_untaken(port: u16, least: u64) {
 }
 
 #[test]
-fn a_gateway_that_is_not_there_holds_no_client_up_and_every_line_is_told() {
+fn an_absent_gateway_blocks_no_client_and_every_line_is_sent_later() {
     needs_namespaces!();
     check_untaken(free_port(), MANY_LINES);
 }
 
 #[test]
-fn a_gateway_that_does_not_read_holds_no_client_up_and_what_it_lost_is_told() {
+fn a_gateway_that_does_not_read_blocks_no_client_and_losses_are_counted() {
     needs_namespaces!();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();

@@ -1,5 +1,5 @@
-//! The run directory: whose it is, what a program of another user can make of it, and how everybody
-//! in a container finds their own.
+//! The run directory: its owner, what a program of another user can do to it, and how every process
+//! of a container finds its own.
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown, symlink};
 use std::path::Path;
@@ -8,8 +8,8 @@ use super::*;
 
 const PROGRAMS_USER: &str = "user = \"1000:1000\"\n";
 
-/// A training job whose run directory the test sees, and where nothing but a directory of root's
-/// at `/guarded` is to be kept from the program.
+/// A training job with a visible run directory. The program must not reach anything but a directory
+/// of root at `/guarded`.
 fn guarded(world: &World, settings: &str) -> Sandbox {
     for directory in ["run", "guarded"] {
         std::fs::create_dir_all(world.path(directory)).unwrap();
@@ -53,7 +53,7 @@ fn root_publishes_no_file_that_a_program_links_to() {
 }
 
 #[test]
-fn who_could_not_become_the_program_says_why() {
+fn a_process_that_cannot_become_the_program_reports_why() {
     needs_namespaces!();
     let world = World::new();
     std::fs::create_dir(world.path("run")).unwrap();
@@ -319,7 +319,7 @@ X
 }
 
 #[test]
-fn who_has_lost_the_environment_finds_the_runtime() {
+fn tools_without_the_environment_find_the_runtime() {
     needs_namespaces!();
     let settings = "[secrets.db]\nfrom = \"env:DB\"\n";
     let world = World::new();

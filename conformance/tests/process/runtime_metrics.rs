@@ -1,10 +1,10 @@
-//! What the runtime counts of itself: from PID 1 through its agent to whoever is sent it.
+//! The runtime's own metrics: from PID 1 through its agent to each route.
 
 use super::agent::{agent, kill};
 use super::export::{Gateway, free_port, get, outcome};
 use super::*;
 
-/// What is shown of a series, by the name with its labels.
+/// The exported value of a series, by its name with labels.
 pub(super) fn shown(port: u16, series: &str) -> Option<f64> {
     let all = get(port, "GET /metrics HTTP/1.1");
     let mut lines = all.lines().filter_map(|line| line.strip_prefix(series));
@@ -54,7 +54,7 @@ fn signals_are_counted_whatever_becomes_of_the_agent() {
 }
 
 #[test]
-fn what_is_sent_last_says_why_the_program_ended() {
+fn the_last_export_has_the_reason_of_the_end() {
     needs_namespaces!();
     for (script, stop, code, class) in [
         ("exit 0", false, 0, "completed"),
@@ -78,7 +78,7 @@ fn what_is_sent_last_says_why_the_program_ended() {
         );
         let running = (world.sharing(&settings))
             .mount(world.path("run"), "/run")
-            // What is over before the agent is there is told by nobody.
+            // A start that ends before the agent runs is not exported.
             .run(&[
                 "sh",
                 "-c",

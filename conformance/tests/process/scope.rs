@@ -1,4 +1,4 @@
-//! Who is told of a stop: the program, and nobody whom it still needs to save.
+//! The receivers of a stop: the program, but not the processes that it needs to save its work.
 
 use expect_test::expect;
 
@@ -124,7 +124,8 @@ fn a_stop_leaves_torchs_loaders_to_the_program() {
     check_saved(&container, &world, &argv, 0);
 }
 
-/// gunicorn stops its workers itself: told directly, they would drop what they are doing.
+/// gunicorn stops its workers itself: if they got the stop directly, they would drop their
+/// requests.
 #[test]
 fn a_servers_workers_finish_the_requests_that_they_have() {
     use std::io::{Read, Write};
@@ -174,9 +175,9 @@ def app(environ, start_response):
     assert_eq!(outcome(&world)["class"], "stopped");
 }
 
-/// The group is told where that is asked for, and then the workers die first.
+/// The whole process group gets the stop if a setting says so, and then the workers die first.
 #[test]
-fn the_group_is_told_where_a_setting_says_so() {
+fn the_group_gets_the_stop_if_a_setting_says_so() {
     needs_namespaces!();
     let (world, container) = with_trainer("[lifecycle]\nsignal_scope = \"group\"\n", EXECUTOR);
     let running = container.run(&[find_python(), "/shared/train.py".into()]);
@@ -197,7 +198,7 @@ fn check_saved_behind(shell: &str, script: &str, code: i32) -> World {
 }
 
 #[test]
-fn behind_a_shell_the_program_is_told_first_and_the_shell_last() {
+fn behind_a_shell_the_program_gets_the_stop_first_and_the_shell_last() {
     needs_namespaces!();
     for shell in ["sh", "bash"] {
         check_saved_behind(shell, "@; exit $?", 143);
@@ -241,7 +242,7 @@ fn a_script_file_is_a_shell_too() {
     assert!(!world.path("shared/next").exists());
 }
 
-/// What writes a log has to outlive the program whose log it is.
+/// The process that writes a log must outlive the program.
 #[test]
 fn a_pipelines_reader_stays_for_the_last_lines() {
     needs_namespaces!();
@@ -259,9 +260,9 @@ if __name__ == '__main__':
     assert!(log.ends_with("the last line\n"));
 }
 
-/// Started in the background beside the program, and in nobody's pipeline.
+/// Started in the background next to the program, in no pipeline.
 #[test]
-fn a_shells_other_children_are_told_with_the_program() {
+fn a_shells_other_children_get_the_stop_with_the_program() {
     needs_namespaces!();
     let sidecar =
         "sh -c \"trap 'touch /shared/sidecar; exit' TERM; while :; do sleep 1000 & wait; done\" &";
@@ -270,7 +271,7 @@ fn a_shells_other_children_are_told_with_the_program() {
 }
 
 #[test]
-fn a_shell_without_children_is_told_itself() {
+fn a_shell_without_children_gets_the_stop_itself() {
     needs_namespaces!();
     let (world, container) = shared("");
     let script = "trap 'exit 9' TERM; touch /shared/ready; while :; do :; done";
@@ -300,7 +301,7 @@ fn a_second_stop_reaches_the_program_behind_a_shell() {
     check_end(&running.end(), 143);
 }
 
-/// Its own time is over, and a stopped shell ends as well.
+/// Its own time has passed, and a stopped shell ends as well.
 #[test]
 fn a_program_behind_a_shell_that_does_not_end_is_killed_in_time() {
     needs_namespaces!();
@@ -313,7 +314,7 @@ fn a_program_behind_a_shell_that_does_not_end_is_killed_in_time() {
     assert_eq!(outcome(&world)["class"], "budget-exceeded");
 }
 
-/// Told by name only: this user may not read whose executable it is.
+/// By its name only: this user cannot read the link to its executable.
 #[test]
 fn a_shell_of_another_user_is_known_by_its_words() {
     needs_namespaces!();
@@ -350,7 +351,7 @@ while True: signal.pause()
 
 /// What `STOPSIGNAL` of an image or `stopSignal` of a pod sends.
 #[test]
-fn another_stop_signal_is_a_stop_where_a_setting_says_so() {
+fn another_stop_signal_is_a_stop_if_a_setting_says_so() {
     needs_namespaces!();
     let (world, container) =
         with_trainer("[lifecycle]\nstop_on = [\"SIGQUIT\", \"TERM\"]\n", ALONE);

@@ -1,4 +1,4 @@
-//! Secrets: fetched before the program starts, delivered to it, and shown to nobody else.
+//! Secrets: fetched before the program starts, delivered to it, and never shown.
 
 mod failing;
 mod fetched;
@@ -45,7 +45,7 @@ impl Servers {
         self.ready[key].as_str().unwrap()
     }
 
-    /// A container that knows where they are, and who it is.
+    /// A container with the addresses of the servers, and credentials.
     fn container(&self, world: &World, settings: &str) -> Sandbox {
         self.known(world.sharing(&self.settings(settings)))
     }

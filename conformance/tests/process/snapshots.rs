@@ -49,7 +49,7 @@ fn a_snapshot_shows_what_a_program_sees_and_no_secret() {
     assert_eq!(snapshot(&container).to_string(), taken.to_string());
 }
 
-/// Compares two snapshots in a sandbox; the exit code, and what was said.
+/// Compares two snapshots in a sandbox; returns the exit code and the output.
 fn compared(world: &World, a: &Value, b: &Value, options: &[&str]) -> (i32, String) {
     world.file("shared/a.json", &a.to_string());
     world.file("shared/b.json", &b.to_string());
@@ -69,7 +69,7 @@ fn compared(world: &World, a: &Value, b: &Value, options: &[&str]) -> (i32, Stri
     )
 }
 
-/// Nobody has declared anything, and the job is one.
+/// Without declared differences, for one job.
 #[test]
 fn one_job_in_its_two_places_differs_in_nothing_undeclared() {
     needs_namespaces!();
@@ -130,7 +130,7 @@ fn differences_are_declared_harmless_or_neither() {
     let (code, shown) = compared(&world, &a, &json!({}), &[]);
     assert_eq!(code, 125);
     expect![[r#"
-        lyftlearn-runtime: cannot compare /shared/b.json: it is no snapshot
+        lyftlearn-runtime: cannot compare /shared/b.json: not a snapshot
           hint: lyftlearn-runtime snapshot --output FILE makes one
     "#]]
     .assert_eq(&shown);
@@ -159,7 +159,7 @@ fn served(world: &World, settings: &str, variables: &[(&str, &str)]) -> (Output,
 }
 
 #[test]
-fn a_model_is_held_against_what_trained_it() {
+fn a_model_is_compared_with_its_training_snapshot() {
     needs_namespaces!();
     let world = World::new();
     check_end(&ended(&world.training("", &json!({})), &["true"]), 0);
@@ -198,7 +198,7 @@ fn a_model_is_held_against_what_trained_it() {
 }
 
 #[test]
-fn a_broken_snapshot_beside_a_model_is_said_or_stops_the_start() {
+fn a_broken_snapshot_next_to_a_model_is_reported_or_stops_the_start() {
     needs_namespaces!();
     let world = World::new();
     world.file(
@@ -211,12 +211,12 @@ fn a_broken_snapshot_beside_a_model_is_said_or_stops_the_start() {
     let unreadable = outcome["skew"]["unreadable"].as_str().unwrap();
     assert!(said.ends_with(&format!("; {unreadable}\n")), "{said}");
     expect![[r#"
-        lyftlearn-runtime: kubernetes (pod), serving, job digits-1; cannot compare /opt/ml/model/.lyftlearn/snapshot.json: it is no snapshot
+        lyftlearn-runtime: kubernetes (pod), serving, job digits-1; cannot compare /opt/ml/model/.lyftlearn/snapshot.json: not a snapshot
     "#]].assert_eq(&said);
     let (output, _) = served(&world, "[skew]\nguard = \"fail\"\n", &[]);
     check_end(&output, 125);
     expect![[r#"
-        lyftlearn-runtime: cannot compare /opt/ml/model/.lyftlearn/snapshot.json: it is no snapshot
+        lyftlearn-runtime: cannot compare /opt/ml/model/.lyftlearn/snapshot.json: not a snapshot
           hint: lyftlearn-runtime snapshot --output FILE makes one
     "#]]
     .assert_eq(&String::from_utf8_lossy(&output.stderr));

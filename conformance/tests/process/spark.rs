@@ -1,5 +1,5 @@
-//! The way from executors to a driver, without Spark: what is delivered, the preflight and doctor,
-//! behind a real firewall.
+//! The route from executors to a driver without Spark: the delivered variables, the preflight and
+//! doctor, behind a real firewall.
 
 use expect_test::expect;
 use lyftlearn_conformance::command::Server;
@@ -99,7 +99,7 @@ fn the_address_is_the_one_from_which_executors_are_reached() {
 }
 
 #[test]
-fn what_is_delivered_stands_once_however_often_it_is_delivered() {
+fn repeated_deliveries_add_nothing() {
     needs_namespaces!();
     let world = World::new();
     let networks = Networks::new();
@@ -124,7 +124,7 @@ fn what_is_delivered_stands_once_however_often_it_is_delivered() {
     let inspect = [BINARY, "inspect"];
     let shown = ended(&container, &inspect);
     let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
-    let line = "spark: a driver here is 10.77.1.2 (the way to 10.78.0.0/16), RPC 20000-20015, blocks 20016-20031\n";
+    let line = "spark: a driver here is 10.77.1.2 (the route to 10.78.0.0/16), RPC 20000-20015, blocks 20016-20031\n";
     assert!(shown.contains(line), "{shown}");
     let explained = ended(
         &container,
@@ -155,7 +155,7 @@ fn a_start_speaks_of_spark_where_it_is_meant() {
         let output = ended(container, &["true"]);
         String::from_utf8_lossy(&output.stderr).into_owned()
     };
-    let sentence = "spark: no address that others can reach: the default route leaves by eth0, which has only 169.254.255.10. Name the executors' network: spark.executors = \"10.78.0.0/16\"";
+    let sentence = "spark: no address that other hosts can reach: the default route leaves by eth0, which has only 169.254.255.10. Name the executors' network: spark.executors = \"10.78.0.0/16\"";
     let nothing = container(&world, &networks, "");
     assert!(!log(&nothing).contains("spark"), "{}", log(&nothing));
     let home = nothing.clone().variable("SPARK_HOME", "/opt/spark");
@@ -200,7 +200,7 @@ fn a_preflight_tells_an_open_range_from_a_closed_one() {
     );
     assert_eq!(server.line(), "reached: 20000-20031");
     assert_eq!(server.end().code(), Some(0));
-    // Nobody listens any more.
+    // No process listens any more.
     let (code, said) = reach(&networks, &target);
     assert_eq!(code, 1);
     expect![[r#"
@@ -226,7 +226,7 @@ fn a_preflight_tells_an_open_range_from_a_closed_one() {
         "fix: admit TCP 20000-20031 from 10.78.0.0/16 in the security group of the interface that has 10.77.1.2"
     );
     assert_eq!(server.end().code(), Some(1));
-    // Who is not of the executors' network proves nothing, and is said.
+    // A client outside of the executors' network proves nothing, and this is reported.
     networks.admit(&["20000:20031"]);
     let (mut server, _) = listener("3");
     let caller = "import socket; socket.create_connection(('10.77.1.2', 20000), 5, ('10.79.1.2', 0)).recv(64)";
@@ -263,7 +263,7 @@ fn the_shell_line_reaches_a_listener_where_there_is_no_binary() {
 }
 
 #[test]
-fn a_name_that_the_executors_do_not_have_is_said() {
+fn a_name_that_executors_cannot_resolve_is_reported() {
     needs_namespaces!();
     let networks = Networks::new();
     let (code, said) = reach(&networks, "notebook-7f.invalid:20000-20031");
@@ -277,7 +277,7 @@ fn a_name_that_the_executors_do_not_have_is_said() {
     assert_eq!(code, 1, "{said}");
 }
 
-/// A driver in a container that a doctor comes to: `held` are ports of its own.
+/// A driver in a container that `doctor` examines: `held` are the driver's ports.
 fn examined(networks: &Networks, world: &World, ready: &dyn Fn()) -> String {
     let driver = "import socket, sys\n\
         held = [socket.create_server(('10.77.1.2', port), backlog=8) for port in (20000, 20016)]\n\
@@ -315,7 +315,7 @@ fn a_doctor_tells_why_a_driver_has_no_executors() {
     let sentence = |text: &str| text.lines().skip(2).collect::<Vec<_>>().join("\n");
     let nobody = examined(&networks, &world, &|| {});
     expect![[r#"
-        ok    spark      10.77.1.2 (the way to 10.78.0.0/16)
+        ok    spark      10.77.1.2 (the route to 10.78.0.0/16)
         ok    spark      of ports 20000-20031 these are in use: 20000 (python3), 20016 (python3)
         note  spark      nobody has connected to 10.77.1.2:20000 (python3, N s): executors cannot reach it, or there are none. Run there: lyftlearn-runtime spark reach 10.77.1.2:20000
               fix: admit TCP 20000-20031 from 10.78.0.0/16 in the security group of the interface that has 10.77.1.2"#]].assert_eq(&nobody);
@@ -366,7 +366,7 @@ fn a_doctor_tells_why_a_driver_has_no_executors() {
 }
 
 #[test]
-fn a_doctor_reads_what_an_image_says_to_spark() {
+fn doctor_reads_the_images_spark_configuration() {
     needs_namespaces!();
     let world = World::new();
     let networks = Networks::new();
@@ -384,7 +384,7 @@ fn a_doctor_reads_what_an_image_says_to_spark() {
     let lines = lines.map(|line| line.split(" (0.").next().unwrap());
     let text = lines.collect::<Vec<_>>().join("\n");
     expect![[r#"
-        ok    spark      10.77.1.2 (the way to 10.78.0.0/16)
+        ok    spark      10.77.1.2 (the route to 10.78.0.0/16)
         FAIL  spark      spark.driver.bindAddress = 0.0.0.0 in /opt/spark/conf/spark-defaults.conf: with Spark 4.3 on Kubernetes executors are told to connect to 0.0.0.0
               fix: remove it
         FAIL  spark      master 10.78.1.2:7077: connection refused

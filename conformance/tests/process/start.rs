@@ -1,4 +1,4 @@
-//! What starts, what does not, and what is said.
+//! Starts that succeed, starts that fail, and their messages.
 
 use expect_test::{Expect, expect};
 
@@ -80,15 +80,15 @@ fn check_not_started(argv: &[&str], code: i32, report: Expect) {
 }
 
 #[test]
-fn a_program_that_cannot_start_says_why() {
+fn a_program_that_cannot_start_is_explained() {
     needs_namespaces!();
     check_not_started(
         &["train"],
         127,
         expect![[r#"
-        lyftlearn-runtime: cannot find what train runs: no commands.train in the settings, no executable train on PATH
-          hint: put train = ["python3", "train.py"] under [commands] in /etc/lyftlearn/runtime.toml
-    "#]],
+            lyftlearn-runtime: cannot find a command for train: no commands.train in the settings, and no executable train on PATH
+              hint: put train = ["python3", "train.py"] under [commands] in /etc/lyftlearn/runtime.toml
+        "#]],
     );
     check_not_started(
         &["no-such-program"],
@@ -102,17 +102,17 @@ fn a_program_that_cannot_start_says_why() {
         &["/script"],
         127,
         expect![[r#"
-        lyftlearn-runtime: cannot run /script: it exists, its interpreter does not
-          hint: check its first line, or for a binary the dynamic loader it was built for
-    "#]],
+            lyftlearn-runtime: cannot run /script: it exists, but its interpreter does not
+              hint: check its first line, or for a binary the dynamic loader it was built for
+        "#]],
     );
     check_not_started(
         &["broken"],
         127,
         expect![[r#"
-        lyftlearn-runtime: cannot run /opt/lyftlearn/bin/broken: it exists, its interpreter does not
-          hint: check its first line, or for a binary the dynamic loader it was built for
-    "#]],
+            lyftlearn-runtime: cannot run /opt/lyftlearn/bin/broken: it exists, but its interpreter does not
+              hint: check its first line, or for a binary the dynamic loader it was built for
+        "#]],
     );
     check_not_started(
         &["/plain"],
@@ -148,13 +148,13 @@ fn a_broken_platform_file_stops_the_start_and_shows_no_value() {
     check_end(&output, 125);
     world.canary.assert_unseen("the report", &output.stderr);
     expect![[r#"
-        lyftlearn-runtime: cannot understand /opt/ml/input/config/resourceconfig.json at line 2, column 43
+        lyftlearn-runtime: cannot parse /opt/ml/input/config/resourceconfig.json at line 2, column 43
           hint: the platform writes this file; check that the image does not replace it
     "#]].assert_eq(&String::from_utf8(output.stderr).unwrap());
 }
 
 #[test]
-fn a_user_who_may_not_search_the_jobs_directory_is_told_so() {
+fn an_inaccessible_job_directory_is_reported() {
     needs_namespaces!();
     let world = World::new();
     let output = ended(&world.training("", &json!({})).user(23456), &["true"]);
@@ -162,7 +162,7 @@ fn a_user_who_may_not_search_the_jobs_directory_is_told_so() {
     expect![[r#"
         lyftlearn-runtime: cannot read /opt/ml/input/config/resourceconfig.json
           because: permission denied
-          hint: run as a user who may read it, or set LYFTLEARN_RUNTIME_PLATFORM if the file is not this platform's
+          hint: run as a user that can read it, or set LYFTLEARN_RUNTIME_PLATFORM if the file belongs to another platform
     "#]].assert_eq(&String::from_utf8(output.stderr).unwrap());
 }
 
@@ -289,9 +289,9 @@ fn check_said(container: &Sandbox, argv: &[&str], code: i32, said: Expect) {
     said.assert_eq(&String::from_utf8_lossy(&output.stderr));
 }
 
-/// Nobody can run `inspect` on SageMaker: the log is all that there is.
+/// `inspect` cannot be run on SageMaker, so the log must have all problems.
 #[test]
-fn the_line_of_a_start_says_its_problems() {
+fn the_start_line_has_the_problems() {
     needs_namespaces!();
     let world = World::new();
     let misspelt = world.file("misspelt", "{}");
@@ -305,8 +305,8 @@ fn the_line_of_a_start_says_its_problems() {
         &["true"],
         0,
         expect![[r#"
-        lyftlearn-runtime: local (host), job; /etc/lyftlearn/config/enviroment.json is not read: is environment.json meant?
-    "#]],
+            lyftlearn-runtime: local (host), job; /etc/lyftlearn/config/enviroment.json is ignored: did you mean environment.json?
+        "#]],
     );
     let names = [
         "enviroment.env",
@@ -319,13 +319,13 @@ fn the_line_of_a_start_says_its_problems() {
     let output = many.run(&["true"]).end();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     expect![[r#"
-        lyftlearn-runtime: local (host), job; /etc/lyftlearn/config/enviroment.env is not read: is environment.env meant?; /etc/lyftlearn/config/environmnt.json is not read: is environment.json meant?; /etc/lyftlearn/config/hyperparameter.json is not read: is hyperparameters.json meant?; 2 more problems, see lyftlearn-runtime inspect
+        lyftlearn-runtime: local (host), job; /etc/lyftlearn/config/enviroment.env is ignored: did you mean environment.env?; /etc/lyftlearn/config/environmnt.json is ignored: did you mean environment.json?; /etc/lyftlearn/config/hyperparameter.json is ignored: did you mean hyperparameters.json?; 2 more problems, see lyftlearn-runtime inspect
     "#]].assert_eq(&said);
 }
 
 /// Ray has a `serve`, SageMaker's toolkit a `train`.
 #[test]
-fn a_word_that_only_path_knows_is_said_to_be_that_file() {
+fn a_word_resolved_by_path_is_shown_with_its_file() {
     needs_namespaces!();
     let world = World::new();
     let serve = world.file("serve", "#!/bin/sh\nexit 5\n");
@@ -347,7 +347,7 @@ fn a_word_that_only_path_knows_is_said_to_be_that_file() {
 }
 
 #[test]
-fn our_own_subcommand_as_the_program_is_told_its_way() {
+fn our_own_subcommand_as_the_program_gets_a_hint() {
     needs_namespaces!();
     check_said(
         &World::new().container(""),
@@ -361,7 +361,7 @@ fn our_own_subcommand_as_the_program_is_told_its_way() {
 }
 
 #[test]
-fn a_word_that_stops_at_a_wrapper_is_told_where_the_wrapper_belongs() {
+fn a_word_that_does_not_reach_the_command_gets_a_hint() {
     needs_namespaces!();
     let world = World::new();
     let wrapper = world.file("entry.sh", "#!/bin/sh\nexec \"$@\"\n");
@@ -394,7 +394,7 @@ fn sentence_on(argv: &[&str]) -> String {
 }
 
 #[test]
-fn a_wrong_command_line_is_said_in_one_sentence() {
+fn a_wrong_command_line_is_reported_in_one_sentence() {
     needs_namespaces!();
     let command_lines: &[&[&str]] = &[
         &[],
@@ -441,7 +441,7 @@ fn a_wrong_command_line_is_said_in_one_sentence() {
         diff a
           lyftlearn-runtime: cannot compare: expected two snapshots
         diff /absent /absent
-          lyftlearn-runtime: cannot compare /absent: it is not there
+          lyftlearn-runtime: cannot compare /absent: it does not exist
         snapshot --output /absent/file
           lyftlearn-runtime: cannot write /absent/file
         credentials a
@@ -511,13 +511,13 @@ fn a_nul_that_json_can_spell_stops_the_start() {
     let output = ended(&container, &["true"]);
     check_end(&output, 125);
     expect![[r#"
-        lyftlearn-runtime: cannot use /opt/ml/input/config/inputdataconfig.json: a text in it holds a NUL byte
+        lyftlearn-runtime: cannot use /opt/ml/input/config/inputdataconfig.json: a string in it has a NUL byte
           hint: remove \u0000 from the file
     "#]].assert_eq(&String::from_utf8(output.stderr).unwrap());
 }
 
 #[test]
-fn an_argument_over_the_kernels_limit_is_refused_by_size() {
+fn an_argument_over_the_kernels_limit_is_refused_with_its_size() {
     needs_namespaces!();
     let world = World::new();
     let long = "x".repeat(140_000);
@@ -527,14 +527,14 @@ fn an_argument_over_the_kernels_limit_is_refused_by_size() {
     check_end(&output, 125);
     let shown = String::from_utf8(output.stderr).unwrap();
     expect![[r#"
-        lyftlearn-runtime: cannot pass an argument on: 140001 bytes, the kernel takes 131072
+        lyftlearn-runtime: cannot pass an argument to the program: 140001 bytes, the kernel's limit is 131072
           hint: deliver large values as a file in the config directory, and read that
     "#]]
     .assert_eq(&shown);
 }
 
 #[test]
-fn any_limit_on_open_files_starts_and_what_does_without_an_agent_is_said() {
+fn any_limit_on_open_files_starts_and_a_disabled_agent_is_reported() {
     needs_namespaces!();
     for limit in (7..=24).chain([32, 39, 40, 48]) {
         let world = World::new();
@@ -549,6 +549,10 @@ fn any_limit_on_open_files_starts_and_what_does_without_an_agent_is_said() {
         let found = String::from_utf8_lossy(&output.stdout).into_owned();
         assert_eq!(found, format!("{limit}\n"));
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(said.contains("; no agent"), limit < 40, "{limit}: {said}");
+        assert_eq!(
+            said.contains("; the agent is disabled"),
+            limit < 40,
+            "{limit}: {said}"
+        );
     }
 }

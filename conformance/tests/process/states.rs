@@ -110,7 +110,7 @@ fn a_job_tells_its_start_and_its_end() {
 }
 
 #[test]
-fn a_program_that_is_over_at_once_tells_its_end() {
+fn a_program_that_ends_at_once_sends_its_end() {
     needs_namespaces!();
     let world = World::new();
     check_end(&ended(&looked_into(&world, JOB), &["true"]), 0);
@@ -142,7 +142,7 @@ fn a_heartbeat_repeats_the_state() {
 }
 
 #[test]
-fn a_stop_is_told_when_it_is_asked_for() {
+fn a_requested_stop_is_sent() {
     needs_namespaces!();
     let world = World::new();
     let container = unhurried(looked_into(&world, JOB));
@@ -177,7 +177,7 @@ fn a_stop_is_told_when_it_is_asked_for() {
 }
 
 #[test]
-fn a_program_that_does_not_stop_in_time_is_told_as_stopped() {
+fn a_program_killed_after_its_grace_is_sent_as_stopped() {
     needs_namespaces!();
     let world = World::new();
     let settings = format!("{JOB}[lifecycle]\ngrace_seconds = 5\n");
@@ -193,7 +193,7 @@ fn a_program_that_does_not_stop_in_time_is_told_as_stopped() {
 }
 
 #[test]
-fn a_start_that_fails_is_told_as_failed() {
+fn a_failed_start_is_sent_as_failed() {
     needs_namespaces!();
     // There is no such program; a secret that is required is not there.
     let secret = "[secrets.db]\nfrom = \"file:/nowhere\"\n";
@@ -308,11 +308,11 @@ fn a_destination_that_cannot_be_reached_costs_one_line_at_the_end() {
     check_end(&output, 0);
     let stderr = String::from_utf8(output.stderr).unwrap();
     let last = stderr.lines().last().unwrap();
-    expect!["lyftlearn-runtime: 1 job event was not delivered to http://127.0.0.1:9/ml: it cannot be reached"]
+    expect!["lyftlearn-runtime: 1 job event was not delivered to http://127.0.0.1:9/ml: connection failed"]
         .assert_eq(last);
     assert!(!stderr.contains("hunter2"));
     assert_eq!(outcome(&world)["events"], json!({"undelivered": 1}));
-    // Nobody waits for another.
+    // No destination waits for another.
     assert_eq!(
         *states(&told(&world)).last().unwrap(),
         "Completed/Completed"
@@ -336,7 +336,7 @@ fn sink(port: u16) {
 }
 
 #[test]
-fn a_destination_that_comes_late_is_said_to_have_failed_and_to_be_back() {
+fn a_late_destination_is_reported_as_failed_and_recovered() {
     needs_namespaces!();
     let world = World::new();
     let (port, metrics) = (free_port(), free_port());
@@ -369,7 +369,7 @@ fn a_destination_that_comes_late_is_said_to_have_failed_and_to_be_back() {
         .map(|line| line.replace(&port.to_string(), "PORT"))
         .collect();
     expect![[r#"
-        lyftlearn-runtime: level=warn event=job-event-not-delivered to=http://127.0.0.1:PORT/ml cause="it cannot be reached"
+        lyftlearn-runtime: level=warn event=job-event-not-delivered to=http://127.0.0.1:PORT/ml cause="connection failed"
         lyftlearn-runtime: level=warn event=job-events-delivered-again to=http://127.0.0.1:PORT/ml"#]]
     .assert_eq(&said.join("\n"));
     assert!(!stderr.contains("hunter2"));
@@ -377,7 +377,7 @@ fn a_destination_that_comes_late_is_said_to_have_failed_and_to_be_back() {
 
 /// The process that tells the end holds the headers for as long as its sink is deaf.
 #[test]
-fn the_one_who_tells_the_end_shows_no_token() {
+fn the_process_that_sends_the_end_shows_no_token() {
     needs_namespaces!();
     let world = World::new();
     let sink = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -440,7 +440,7 @@ fn base64(bytes: &[u8]) -> String {
     bits.chunks(6).map(letter).collect()
 }
 
-/// A process below PID 1 whose command line has this word.
+/// A process below PID 1 with this argument.
 fn child_of(one: i32, word: &[u8]) -> Option<i32> {
     let children = std::fs::read_to_string(format!("/proc/{one}/task/{one}/children")).ok()?;
     children.split_whitespace().find_map(|child| {

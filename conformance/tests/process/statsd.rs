@@ -1,5 +1,5 @@
-//! StatsD in: clients as they come from PyPI, however they end, and what was counted when
-//! all is read.
+//! StatsD input: clients from PyPI, ended in different ways, and the totals after all lines are
+//! read.
 
 use expect_test::expect;
 
@@ -27,7 +27,7 @@ fn packages() -> Option<std::path::PathBuf> {
     found.or_else(|| skipped("no Python with statsd and datadog: run `make build` first"))
 }
 
-/// With `/shared` and `/run` to look into, and a loopback of its own.
+/// With `/shared` and `/run` to examine, and its own loopback.
 pub(super) fn looked_into(world: &World, container: Sandbox) -> Sandbox {
     for directory in ["shared", "run"] {
         std::fs::create_dir_all(world.path(directory)).unwrap();
@@ -141,7 +141,7 @@ fn no_line_that_left_a_client_is_lost_however_the_client_ends() {
 }
 
 #[test]
-fn an_agent_that_is_killed_loses_no_count_and_what_comes_meanwhile_waits() {
+fn a_killed_agent_loses_no_count_and_new_lines_wait() {
     needs_namespaces!();
     let Some(packages) = packages() else { return };
     let world = World::new();
@@ -245,7 +245,7 @@ fn what_the_user_points_elsewhere_stays_as_the_settings_say() {
     assert_eq!(found["DD_AGENT_HOST"], "10.0.0.1");
     assert_eq!(found["STATSD_PORT"], "9125");
     assert_eq!(found.len(), 2);
-    // What is not understood is nobody's to replace.
+    // A malformed variable is not replaced.
     let found = run("", &[("STATSD_HOST", "gateway"), ("STATSD_PORT", "x")]);
     assert_eq!(found["STATSD_PORT"], "x");
     assert_eq!(found["STATSD_HOST"], "gateway");
@@ -275,13 +275,13 @@ fn a_server_that_has_the_port_already_keeps_it() {
     );
     let said = String::from_utf8(output.stderr).unwrap();
     expect![[r#"
-        lyftlearn-runtime: local (host), job; StatsD is listened to on another port than 8125: somebody else listens there
+        lyftlearn-runtime: local (host), job; StatsD listens on another port than 8125: another process listens there
         lyftlearn-runtime: user error: the program ended with exit code 7
     "#]].assert_eq(&said.replace(port.trim(), "PORT"));
 }
 
 #[test]
-fn two_containers_that_share_a_network_are_both_heard() {
+fn two_containers_that_share_a_network_both_receive_their_lines() {
     needs_namespaces!();
     let world = World::new();
     let container = looked_into(&world, world.container(ON));
@@ -305,7 +305,7 @@ fn two_containers_that_share_a_network_are_both_heard() {
 }
 
 #[test]
-fn who_comes_beside_is_told_the_same() {
+fn programs_that_start_later_get_the_same_address() {
     needs_namespaces!();
     let world = World::new();
     let container = looked_into(&world, world.pod(ON, "{}"));

@@ -26,7 +26,7 @@ pub(super) fn outcome(world: &World) -> Value {
     serde_json::from_slice(&text).unwrap()
 }
 
-/// Ignores what it is told to, is there when `/shared/ready` is.
+/// Ignores these signals, and runs when `/shared/ready` exists.
 pub(super) fn deaf(signals: &str) -> String {
     format!("trap '' {signals}; touch /shared/ready; while :; do sleep 1000; done")
 }
@@ -43,7 +43,7 @@ fn a_program_that_does_not_end_is_killed_before_the_platform_does_it() {
     running.signal(Signal::SIGTERM);
     check_end(&running.end(), 137);
     let took = asked.elapsed();
-    // Of five seconds one is kept for what is left to say.
+    // One of five seconds is kept for the report.
     assert!(took >= Duration::from_secs(4), "{took:?}");
     assert!(took < Duration::from_secs(5), "{took:?}");
     let outcome = outcome(&world);
@@ -75,7 +75,7 @@ fn a_program_that_ends_in_time_ends_as_it_wants() {
 }
 
 #[test]
-fn the_program_is_told_how_much_time_there_is() {
+fn the_program_can_read_its_remaining_time() {
     needs_namespaces!();
     let settings = "[lifecycle]\ngrace_seconds = 60\ndrain_seconds = 15\nstop_signal = \"INT\"\n";
     let (_world, container) = shared(settings);
@@ -88,7 +88,7 @@ fn the_program_is_told_how_much_time_there_is() {
     check_end(&output, 125);
     expect![[r#"
         lyftlearn-runtime: cannot use these settings
-          lifecycle.drain_seconds in /etc/lyftlearn/runtime.toml: leaves the program no time of the platform's grace
+          lifecycle.drain_seconds in /etc/lyftlearn/runtime.toml: leaves no time for the program within the platform's grace
     "#]].assert_eq(&String::from_utf8_lossy(&output.stderr));
 }
 
@@ -170,7 +170,7 @@ fn a_drain_delay_holds_the_stop_back_and_a_second_one_ends_it() {
     let running = container.run(&argv);
     appears(&world.path("shared/ready"));
     running.signal(Signal::SIGTERM);
-    // It is known at once to whoever asks, and the program has heard nothing.
+    // The stop is visible at once, and the program has not received it yet.
     appears(&world.path("run/lyftlearn/shutdown.json"));
     assert!(!world.path("shared/heard").exists());
     running.signal(Signal::SIGTERM);
@@ -203,7 +203,7 @@ fn what_the_program_leaves_behind_is_asked_to_end_and_then_made_to() {
     assert!(world.path("shared/asked").exists());
     let outcome = outcome(&world);
     let left = &outcome["left_behind"];
-    // The one that listens leaves a child of its own; the other one is killed with its own.
+    // The program that handles the signal leaves a child; the other one is killed with its own.
     assert_eq!(left["count"], 3, "{outcome}");
     assert_eq!(left["killed"], 2, "{outcome}");
     assert_eq!(left["names"], json!(["sh", "sh", "sleep"]));
@@ -218,7 +218,7 @@ fn what_the_program_leaves_behind_is_asked_to_end_and_then_made_to() {
 
 /// supervisord without `nodaemon`, nginx without `daemon off`.
 #[test]
-fn a_server_that_goes_to_the_background_is_told_not_to() {
+fn a_server_that_daemonizes_gets_a_hint() {
     needs_namespaces!();
     let (world, container) = shared("role = \"serving\"\n");
     let output = container
@@ -276,7 +276,7 @@ fn full_pipe() -> (OwnedFd, Stdio) {
     (reader, writer.into())
 }
 
-/// A log collector that hangs: `what` is said to it and must not be waited for.
+/// A log collector that hangs: output to `what` must not block.
 #[track_caller]
 fn check_unread(settings: &str, argv: &[&str], stop: bool, code: i32) {
     let (world, container) = shared(settings);

@@ -112,7 +112,7 @@ fn a_script_for_the_toolkit_runs_unchanged_on_both_platforms() {
 }
 
 #[test]
-fn what_follows_the_word_is_said_after_the_hyperparameters() {
+fn extra_arguments_come_after_the_hyperparameters() {
     needs_namespaces!();
     let world = World::new();
     let container = world.training(SETTINGS, &hyperparameters());
@@ -136,7 +136,7 @@ fn exec_beside_pid_one_gives_the_same_variables_and_arguments() {
         .mount(world.path("shared"), "/shared");
     let running = container.run(&["/usr/bin/python3", "-c", show]);
     appears(&world.path("shared/ready"));
-    // The platform's files may be gone by then; the view is what was delivered.
+    // The platform's files may be gone by then; the view is the delivered one.
     std::fs::remove_file(world.path("ml/input/config/hyperparameters.json")).unwrap();
     let sm = |bytes: &[u8]| -> Vec<String> {
         let text = String::from_utf8(bytes.to_vec()).unwrap();
@@ -173,7 +173,7 @@ fn exec_beside_pid_one_gives_the_same_variables_and_arguments() {
 }
 
 #[test]
-fn what_is_too_long_is_left_out_and_named_and_the_program_starts() {
+fn variables_over_the_limit_are_omitted_and_named() {
     needs_namespaces!();
     let world = World::new();
     let container = world.training("", &json!({"vocabulary": "x".repeat(200_000), "lr": "0.1"}));
@@ -240,14 +240,14 @@ fn the_largest_make_room_when_all_together_are_too_many() {
     let shown = String::from_utf8(output.stdout).unwrap();
     for problem in [
         "they are too long for variables: SM_HPS, SM_TRAINING_ENV, SM_USER_ARGS, SM_HP_LARGE10 and 69 more",
-        "the kernel takes no environment that large: SM_HP_LARGE0",
+        "the environment is over the kernel's limit: SM_HP_LARGE0",
     ] {
         assert!(shown.contains(problem), "{shown}");
     }
 }
 
 #[test]
-fn a_users_own_value_stands_and_a_setting_switches_all_of_it_off() {
+fn a_users_own_value_stays_and_a_setting_disables_the_toolkit_view() {
     needs_namespaces!();
     let world = World::new();
     let container = world
@@ -326,14 +326,14 @@ fn an_argument_that_cannot_be_passed_on_is_reported() {
     let output = ended(&container, &["train"]);
     check_end(&output, 125);
     expect![[r#"
-        lyftlearn-runtime: cannot pass the hyperparameter note on as an argument: it holds a NUL byte or half a surrogate pair
+        lyftlearn-runtime: cannot pass the hyperparameter note as an argument: it has a NUL byte or half a surrogate pair
           hint: correct it, or unset commands.hyperparameters_as_args
     "#]].assert_eq(&String::from_utf8_lossy(&output.stderr));
 }
 
-/// `mpirun -x SM_CURRENT_HOST`: the second node inherits what is true of the first.
+/// `mpirun -x SM_CURRENT_HOST`: the second node inherits the variables of the first.
 #[test]
-fn facts_of_another_node_are_replaced_and_said() {
+fn variables_of_another_node_are_replaced_and_reported() {
     needs_namespaces!();
     let world = World::new();
     let container = world.training("", &json!({}));
@@ -341,7 +341,7 @@ fn facts_of_another_node_are_replaced_and_said() {
     world.file("ml/input/config/resourceconfig.json", &config.to_string());
     let show = "env | grep -E '^(SM_CURRENT_HOST|CURRENT_HOST|PET_NODE_RANK|SM_HOSTS|SM_NUM_CPUS)=' | sort";
     let container = container
-        // Nobody is there, and it is not what this is about.
+        // The other node does not exist, and is not the subject of this test.
         .variable("LYFTLEARN_RUNTIME_TOPOLOGY_WAIT_SECONDS", "0")
         .variable("SM_CURRENT_HOST", "algo-1")
         .variable("PET_NODE_RANK", "0")

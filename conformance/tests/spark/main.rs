@@ -20,7 +20,7 @@ use scenario::Scenario;
 /// Lines of Spark: the one that most images have, and the current one.
 const LINES: [&str; 2] = ["3.5", "4"];
 
-/// What is asked for beyond the quick scenarios: `all`, or names with commas between.
+/// The scenarios that were requested beyond the quick ones: `all`, or names separated by commas.
 fn asked() -> Option<String> {
     std::env::var("LYFTLEARN_CONFORMANCE_SPARK").ok()
 }

@@ -56,8 +56,8 @@ pub(crate) struct Scenario {
     /// Files below `/opt/spark-conf`.
     #[serde(default)]
     files: BTreeMap<String, String>,
-    /// How the driver is started: a line of the shell in which `$PYTHON`, `$SPARK` and `$DRIVER`
-    /// are what they say.
+    /// How the driver is started: a line of shell with the variables `$PYTHON`, `$SPARK` and
+    /// `$DRIVER`.
     #[serde(default)]
     shell: Option<String>,
     /// What code says to the session.
@@ -86,8 +86,8 @@ impl Scenario {
         self.lines.is_empty() || self.lines.iter().any(|one| one == line)
     }
 
-    /// Runs it with our variables and without them, at once; a cell of the table, and what is
-    /// wrong.
+    /// Runs it with our variables and without them at the same time; returns a cell of the table,
+    /// and the differences.
     pub(crate) fn run(&self, networks: &Networks, cluster: &Cluster) -> (String, Vec<String>) {
         networks.route(match self.route.as_str() {
             "elsewhere" => Route::Elsewhere,
@@ -225,7 +225,7 @@ fn ended(container: &Sandbox, shell: &str) -> (Vec<Value>, String) {
     (found.collect(), format!("{text}\n{log}"))
 }
 
-/// What was expected and is not so. A text counts where it is a part of what was found.
+/// Expectations that do not hold. An expected text must be a part of the found one.
 fn differences(which: &str, found: &Value, expected: &Value, log: &str) -> Vec<String> {
     let expected = expected.as_object().unwrap();
     let differs = |(field, expected): (&String, &Value)| {

@@ -21,8 +21,8 @@ const TREES: u32 = 400;
 /// Every deliberate difference, and its reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Difference {
-    /// `SAGEMAKER_JOB_NAME` and `SAGEMAKER_REGION`: the toolkit sets a blank where it knows
-    /// none, or null. Here there is what is known, or nothing.
+    /// `SAGEMAKER_JOB_NAME` and `SAGEMAKER_REGION`: the toolkit sets a blank or null for an unknown
+    /// value. Here an unknown value is absent.
     Blank,
     /// A variable that was there before: the toolkit replaces it, here the user's own
     /// value of any name that is not reserved stands.

@@ -407,7 +407,7 @@ def answer(root, environ):
         HOME="/nonexistent",
     )
     try:
-        # It reads the base directory when it is imported, and makes what is not there.
+        # It reads the base directory when it is imported, and creates missing directories.
         from sagemaker_training import environment  # noqa: PLC0415
 
         importlib.reload(environment)

@@ -30,11 +30,11 @@ else:
 
 # Seconds before the end at which new ones are asked for, as botocore does.
 _WANTED = 15 * 60
-# Seconds after a failure during which nobody asks again while what is held is good.
+# Seconds after a failure without a new attempt, while cached credentials are valid.
 _AGAIN = 30
 # Seconds; the runtime's endpoint answers within one.
 _TIMEOUT = 5
-# Where AWS gives credentials to containers; a token goes nowhere else without TLS.
+# Where AWS serves credentials to containers. A token is sent to no other host without TLS.
 _LINK_LOCAL = ("169.254.170.2", "169.254.170.23", "[fd00:ec2::23]")
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 

@@ -235,7 +235,7 @@ def _made(name: str, labels: Any, make: Callable[[dict[str, str]], _Handle]) -> 
     if hasattr(labels, "items"):
         return make(_texts(name, labels.items()))
     names = tuple(labels)
-    # Seen once with every label, so that a name that is none is found where it was written.
+    # Checked once with every label, so that an invalid name fails where it is written.
     _native.metrics_check(name, names)
     return Family(name, names, make)
 
@@ -255,7 +255,7 @@ def _decorated(manager: Any, function: _Function) -> _Function:
     from functools import wraps  # noqa: PLC0415 - only who decorates needs it
 
     if getattr(getattr(function, "__code__", None), "co_flags", 0) & _COROUTINE:
-        # Tasks take turns within a thread: each call has a timer of its own.
+        # Tasks take turns within a thread, so each call has its own timer.
         fresh = manager._another if isinstance(manager, Timer) else lambda: manager
 
         @wraps(function)

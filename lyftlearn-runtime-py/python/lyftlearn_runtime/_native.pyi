@@ -89,10 +89,10 @@ class SettingsError(LyftlearnRuntimeError):
     """A runtime.toml or a LYFTLEARN_RUNTIME_ variable is wrong. Every mistake is in the text."""
 
 class ContractError(LyftlearnRuntimeError):
-    """A file or variable of SageMaker's or Kubernetes' does not say what its contract says."""
+    """A file or variable of SageMaker or Kubernetes breaks its contract."""
 
 class CredentialsError(LyftlearnRuntimeError):
-    """There is no identity to be had: withheld, absent, or its source does not give any."""
+    """No AWS credentials: withheld by a setting, absent, or the source failed."""
 
 class UnreadableError(LyftlearnRuntimeError):
     """Something exists and cannot be read."""
@@ -104,7 +104,7 @@ class ConfigError(LyftlearnRuntimeError):
     """A value of live configuration is not what its caller declared it to be, or no text."""
 
 class SecretsError(LyftlearnRuntimeError):
-    """A secret cannot be had: it is required and not there, or what was delivered is broken."""
+    """A required secret is missing, or a delivered secret file is broken."""
 
 class DeliveryError(LyftlearnRuntimeError):
     """Something cannot be delivered to the program: a limit or the file system stands

@@ -71,7 +71,7 @@ class _Process:
         self.request: tuple[str, float, float | None, str] | None = None
         # A launcher begins a new round, in which case PID 1 told nothing: the deadline of that.
         self.resize: tuple[float | None] | None = None
-        # What was wrong with that.
+        # The error of the last read.
         self.broken: Exception | None = None
         # SIGTERM has come.
         self.signalled = False
@@ -91,10 +91,10 @@ class _Process:
         self.exiting = False
         # What to end with once the callbacks are through.
         self.to_end: SystemExit | None = None
-        # What to end with that was raised where nobody could catch it.
+        # SystemExit that a callback raised in a thread, where it cannot end the process.
         self.lost: SystemExit | None = None
         self.entries: list[_Entry] = []
-        # Who runs the callbacks: whoever comes first.
+        # The thread that runs the callbacks: the first one.
         self.runners: dict[str, tuple[int, object]] = {}
         self.finished = threading.Event()
         # The main thread has a signal to deal with after that.
@@ -102,7 +102,7 @@ class _Process:
         # Threads in the midst of a callback that came after those.
         self.late: list[int] = []
         self.threads: dict[str, threading.Thread] = {}
-        # What wakes those who wait: a pipe in which a byte stays, and inotify's descriptor.
+        # Wakes waiting threads: a pipe in which a byte stays, and inotify's descriptor.
         self.descriptors: dict[str, tuple[int, int, int | None]] = {}
 
     # Knowing.
@@ -114,7 +114,7 @@ class _Process:
         try:
             request = self.told.requested()
         except _native.LyftlearnRuntimeError:
-            # Everybody who waits sees for themselves.
+            # Every waiting thread checks for itself.
             self.wake()
             raise
         if request is None:
@@ -206,7 +206,7 @@ class _Process:
             if descriptor is not None:
                 poll.register(descriptor, select.POLLIN)
         while True:
-            # The watch first, then the file: what comes in between wakes us.
+            # The watch first, then the file: a change in between wakes the thread.
             _empty(watch)
             _empty(woken)
             if self.noted():
@@ -220,7 +220,7 @@ class _Process:
             ready = poll.poll(None if left is None else int(min(left, 3600) * 1000) + 1)
             for descriptor, event in ready:
                 if event & select.POLLNVAL:
-                    # Somebody closed what was not theirs.
+                    # Another part of the program closed a descriptor that it does not own.
                     poll.unregister(descriptor)
                     looks = True
 
@@ -296,15 +296,14 @@ class _Process:
             self.finished.wait(self.patience())
             if not self.runners and signal.getsignal(SIGTERM) is _on_signal:
                 _signal_main_thread()
-                # Or the main thread is in native code, and nobody knows for how long.
+                # Or the main thread is in native code for an unknown time.
                 self.finished.wait(_TAKES)
         leave = self.run()
         handler = signal.getsignal(SIGTERM)
         if self.held is not None and handler == signal.SIG_DFL and not self.looked:
             # The main thread knows nothing of this.
             _leave_at_once(leave or SystemExit(self.exit_code))
-        # Otherwise what a callback would have the process end with is not for us to say:
-        # whoever owns SIGTERM ends it.
+        # Otherwise the exit code of a callback is ignored: the owner of SIGTERM ends the process.
 
     def patience(self) -> float:
         """How long to wait for the main thread."""
@@ -491,7 +490,7 @@ class Shutdown:
                 found.set_result(False)
 
         shared_read, shared_watch = process.waiting()
-        # Of one's own for each who waits: a loop knows one reader for each descriptor.
+        # A descriptor for each waiting task, because a loop allows one reader for each descriptor.
         read = os.dup(shared_read)
         watch = None if shared_watch is None else os.dup(shared_watch)
         held = None if process.held is None else os.dup(process.held)
@@ -614,7 +613,7 @@ def _on_signal(number: int, frame: FrameType | None) -> None:
     """SIGTERM, or a new round's signal, where nobody else has taken it. In the main thread."""
     process = _process
     if process.pid != os.getpid():
-        # Forked by somebody who does not tell Python: the child has the default action.
+        # Forked outside of Python: the child has the default action.
         _die(number)
     if process.handled:
         # Another one, while the first is dealt with or afterwards; or our own.

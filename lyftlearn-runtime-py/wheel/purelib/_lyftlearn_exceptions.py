@@ -340,7 +340,7 @@ def _name(kind: "type[BaseException]") -> str:
 
 def _message(value: object) -> str:
     try:
-        # Of the very type: a program's own may have methods of its own.
+        # Of the exact type: a program's subclass may override methods.
         return str.__str__(str(value))
     except BaseException:
         # Python's own words for it.

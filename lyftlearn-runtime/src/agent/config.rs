@@ -35,12 +35,12 @@ pub(crate) struct AgentConfig {
     pub(crate) secrets: bool,
     /// How lines of StatsD's are understood, where it is listened to.
     pub(crate) statsd: Option<Rules>,
-    /// Where metrics go, and what PID 1 knows of its own.
+    /// The metrics routes, and PID 1's own metrics.
     pub(crate) metrics: Option<Metrics>,
-    /// Whom it tells of the job's states.
+    /// Destinations of the job's events.
     #[serde(default)]
     pub(crate) events: Option<Events>,
-    /// Nothing is said on stderr.
+    /// Writes nothing to stderr.
     pub(crate) quiet: bool,
 }
 
@@ -54,7 +54,7 @@ pub(crate) struct Events {
     pub(crate) redact: Vec<String>,
 }
 
-/// What is to be known of a directory that is handed over.
+/// Facts about a directory whose descriptor is passed on.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Run {
     pub(crate) path: PathBuf,
@@ -66,7 +66,7 @@ pub(crate) struct Run {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Metrics {
     pub(crate) export: Export,
-    /// How long PID 1 has made the region; `None` where there is none.
+    /// Length in bytes of the region that PID 1 made; `None` without a region.
     pub(crate) region_bytes: Option<u64>,
     /// How long each part of the start took, in seconds.
     pub(crate) stages: Vec<(String, f64)>,
@@ -87,13 +87,13 @@ pub(crate) struct Metrics {
 /// What one handed-over socket is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Socket {
-    /// Who connects is told the agent's state.
+    /// Sends the agent's state to each client that connects.
     State,
     /// The credential endpoint.
     Credentials,
     /// Where the first credentials lie, once, when the start has waited for them.
     First,
-    /// Where credentials are left at the end, for the one who tells it.
+    /// Receives credentials at the end, for the process that reports the end.
     Last,
     /// No socket: the memory that totals are kept in.
     Store,
@@ -103,7 +103,7 @@ pub(crate) enum Socket {
     Statsd(Listener),
     /// Prometheus, from outside.
     Scrape,
-    /// The same for who is inside.
+    /// The same for clients inside the container.
     Metrics,
 }
 
@@ -185,7 +185,7 @@ fn taken(handed: &mut ListenFd, listener: Listener, index: usize) -> Option<Owne
     })
 }
 
-/// A file of its own for what was handed over by number. Without /proc there is none.
+/// Opens a file again by the number of its descriptor; `None` without /proc.
 fn opened(number: std::io::Result<Option<i32>>) -> Option<File> {
     let path = format!("{}/{}", linux::OWN_FILES, number.ok()??);
     OpenOptions::new().read(true).write(true).open(path).ok()

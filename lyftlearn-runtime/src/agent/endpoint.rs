@@ -24,7 +24,7 @@ use crate::contract::delivered::CREDENTIALS_PATH;
 use crate::credentials::{Broker, Unavailable};
 use crate::workload::Secret;
 
-/// A request's head comes at once, or it is somebody who holds a connection.
+/// Time for the head of a request. A client that needs longer only holds a connection.
 const HEAD: Duration = Duration::from_secs(5);
 /// The whole head; a token and a few headers take far less.
 const HEAD_BYTES: usize = 16 << 10;
@@ -76,16 +76,19 @@ impl Refusal {
 
     fn answer(self) -> Response<Full<Bytes>> {
         let (status, message) = match self {
-            Self::Peer => (StatusCode::FORBIDDEN, "only loopback may ask"),
+            Self::Peer => (
+                StatusCode::FORBIDDEN,
+                "only clients on loopback are answered",
+            ),
             Self::Host => (
                 StatusCode::FORBIDDEN,
                 "the Host header is not a loopback address",
             ),
             Self::PassedOn => (
                 StatusCode::FORBIDDEN,
-                "a request that comes from a page or through a proxy is not answered",
+                "requests from a browser page or through a proxy are refused",
             ),
-            Self::Method => (StatusCode::METHOD_NOT_ALLOWED, "only GET is answered"),
+            Self::Method => (StatusCode::METHOD_NOT_ALLOWED, "only GET is supported"),
             Self::Path => (
                 StatusCode::NOT_FOUND,
                 "no such path; $AWS_CONTAINER_CREDENTIALS_FULL_URI has the right one",
@@ -94,9 +97,9 @@ impl Refusal {
                 StatusCode::UNAUTHORIZED,
                 "the Authorization header is not the token of $AWS_CONTAINER_AUTHORIZATION_TOKEN",
             ),
-            Self::Body => (StatusCode::BAD_REQUEST, "a request has no body here"),
+            Self::Body => (StatusCode::BAD_REQUEST, "a request body is not supported"),
         };
-        // Whoever asks like that is not one to keep.
+        // A client that sends such a request loses its connection.
         let mut answer = error(status, "AccessDenied", message);
         let headers = answer.headers_mut();
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
@@ -246,18 +249,18 @@ fn in_words(unavailable: &Unavailable) -> (StatusCode, &'static str, String) {
         Unavailable::Loading => (
             unready,
             "CredentialsNotReady",
-            "the source has not answered yet".to_owned(),
+            "the credential source has not answered yet".to_owned(),
         ),
         Unavailable::Failed(cause) => (unready, "CredentialsUnavailable", cause.to_string()),
         Unavailable::Expired(None) => (
             unready,
             "CredentialsExpired",
-            "what was held is over".to_owned(),
+            "credentials expired".to_owned(),
         ),
         Unavailable::Expired(Some(cause)) => (
             unready,
             "CredentialsExpired",
-            format!("what was held is over, and {cause}"),
+            format!("credentials expired and cannot be refreshed: {cause}"),
         ),
     }
 }

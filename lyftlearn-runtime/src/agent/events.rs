@@ -1,9 +1,9 @@
-//! Tells of the job's states while the program runs: the start, a heartbeat with its lease, a stop
-//! that was asked for, and how far the program says that it is. The end is told by a process of its
-//! own, once this one is gone.
+//! Sends the job's states while the program runs: the start, a heartbeat with its lease, a
+//! requested stop, and the program's progress. A process of its own sends the end, after this one
+//! has ended.
 //!
-//! Each destination has a task of its own, with one request in flight. A newer state replaces one
-//! that waits: it has all that the older one had.
+//! Each destination has a task of its own, with one request in flight. A newer state replaces a
+//! waiting one, because it has everything that the older one had.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,8 +43,8 @@ pub(super) type Counts = Rc<RefCell<BTreeMap<(String, &'static str), u64>>>;
 
 type Said = Option<Rc<Event>>;
 
-/// Who signs requests, where some are signed: the broker of the credential endpoint, or one of its
-/// own where nothing is served.
+/// The signer of requests, if a destination needs signatures: the broker of the credential
+/// endpoint, or a broker of its own if there is no endpoint.
 pub(super) fn signer(config: &Config, served: Option<&Broker>, log: Log) -> Option<Broker> {
     if !config.plan.to.iter().any(Destination::is_signed) {
         return None;

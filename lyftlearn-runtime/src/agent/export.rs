@@ -34,7 +34,7 @@ pub(super) struct Exporter {
 /// Everything that is shown.
 pub(super) struct Shown {
     sources: Vec<Source>,
-    /// What came by StatsD.
+    /// Totals received by StatsD.
     store: Option<Store>,
     own: RuntimeMetrics,
     labels: Vec<(String, String)>,
@@ -67,7 +67,7 @@ impl Shown {
         all
     }
 
-    /// Of a program that counts nowhere.
+    /// For a program without a region.
     #[cfg(test)]
     pub(super) fn of_snapshot(snapshot: Snapshot, own: RuntimeMetrics) -> Self {
         Self {
@@ -85,7 +85,7 @@ impl Shown {
 }
 
 impl Exporter {
-    /// `store` has what came by StatsD.
+    /// `store` has the totals received by StatsD.
     pub(super) fn start(
         config: Metrics,
         run: Option<Directory>,
@@ -151,7 +151,7 @@ impl Exporter {
             return;
         }
         self.shown.own.ended();
-        // All at the same time: one that nobody takes must not cost the others theirs.
+        // All routes at the same time: a route that hangs must not delay the others.
         for running in &self.running {
             running.end(deadline);
         }
@@ -170,7 +170,7 @@ impl Exporter {
     }
 }
 
-/// Since when a series is added up: what an earlier agent counted of its own has gone with it.
+/// Start time of a series. Counts that an earlier agent made about itself were lost with it.
 fn begun(seconds: f64) -> impl Fn(&Series) -> Duration {
     let all = Duration::try_from_secs_f64(seconds).unwrap_or_default();
     let of_this_agent = wall_clock();

@@ -16,8 +16,8 @@ impl fmt::Display for AgentFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Parent => "cannot serve as agent: not started by lyftlearn-runtime run",
-            Self::AgentConfig => "cannot serve as agent: no orders that it understands",
-            Self::Socket => "cannot serve as agent: a socket was not handed over",
+            Self::AgentConfig => "cannot serve as agent: its configuration is malformed",
+            Self::Socket => "cannot serve as agent: a socket was not passed to it",
             Self::Runtime => "cannot serve as agent",
         })
     }
@@ -45,9 +45,9 @@ mod tests {
         expect![[r#"
             System: cannot serve as agent: not started by lyftlearn-runtime run
               hint: lyftlearn-runtime run starts it by itself; see the setting agent
-            System: cannot serve as agent: no orders that it understands
+            System: cannot serve as agent: its configuration is malformed
               hint: lyftlearn-runtime run starts it by itself; see the setting agent
-            System: cannot serve as agent: a socket was not handed over
+            System: cannot serve as agent: a socket was not passed to it
               hint: lyftlearn-runtime run starts it by itself; see the setting agent
             System: cannot serve as agent
               hint: lyftlearn-runtime run starts it by itself; see the setting agent

@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_is_read_as_it_was_told() {
+    fn a_recorded_end_is_read_back() {
         let program = Some(7);
         let signalled = How::Signalled { signal: 9, program };
         let exited = How::Exited { code: 3, program };
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn starts_are_told() {
+    fn starts_are_recorded() {
         let file = tempfile::tempfile().unwrap();
         file.set_len(WORDS as u64 * 8).unwrap();
         file.write_all_at(&3u64.to_le_bytes(), STARTS as u64 * 8)
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_told_once_they_are_known() {
+    fn times_are_exported_once_they_are_known() {
         let file = tempfile::tempfile().unwrap();
         file.set_len(WORDS as u64 * 8).unwrap();
         let ledger = Ledger::new(Some(file.try_clone().unwrap()));
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn signals_are_told_by_name() {
+    fn signals_are_exported_by_name() {
         let file = tempfile::tempfile().unwrap();
         assert!(Ledger::new(None).signals().is_empty());
         file.set_len(WORDS as u64 * 8).unwrap();

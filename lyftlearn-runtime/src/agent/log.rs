@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-/// Whether anything is said at all.
+/// Whether the log is enabled.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Log {
     pub(super) quiet: bool,

@@ -1,9 +1,9 @@
-//! The asynchronous process beside the program. PID 1 keeps it alive and holds its
-//! sockets, so that nobody is refused while it is restarted.
+//! The asynchronous process next to the program. PID 1 restarts it and holds its sockets, so
+//! clients are not refused during a restart.
 //!
-//! It serves the identity on loopback, brings files of secrets up to date, counts what comes by
-//! StatsD, exports metrics, tells of the job's states, and answers on `agent.sock` in the run directory: who connects is
-//! sent its state as one line of JSON.
+//! It serves credentials on loopback, refreshes files of secrets, counts StatsD lines, exports
+//! metrics and sends the job's states. Each client that connects to `agent.sock` in the run
+//! directory gets its state as one line of JSON.
 
 mod config;
 mod endpoint;
@@ -63,7 +63,7 @@ struct Service {
     ingest: Option<Ingest>,
 }
 
-/// Serves until it is told to end, or until `parent` is gone.
+/// Serves until SIGTERM, or until `parent` is gone.
 pub(crate) fn serve(parent: u32) -> Result<(), Error> {
     // Before the check: a parent that ends in between is noticed by one of them.
     nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)
@@ -92,7 +92,7 @@ pub(crate) fn serve(parent: u32) -> Result<(), Error> {
 const HANGING_SECONDS: u32 = 10;
 const LIVING: Duration = Duration::from_secs(4);
 
-/// So long who asks for the state may take to read it.
+/// Time that a client has to read the state.
 const UNREAD: Duration = Duration::from_secs(1);
 
 async fn stay_alive() {
@@ -210,7 +210,7 @@ fn tell(log: Log, name: &str, report: &Report) {
 }
 
 impl Service {
-    /// Tells the state to whoever asks, until the end is asked for.
+    /// Sends the state to each client, until the end is requested.
     async fn answer(
         &self,
         listener: Option<StdUnixListener>,
@@ -218,7 +218,7 @@ impl Service {
     ) -> std::io::Result<()> {
         let mut ended = signal(SignalKind::terminate())?;
         let mut woken = signal(SignalKind::from_raw(WAKE as i32))?;
-        // What was asked meanwhile has waited.
+        // Signals of the meantime are pending.
         SigSet::from(Signal::SIGTERM).thread_unblock()?;
         SigSet::from(WAKE).thread_unblock()?;
         let wake = Rc::clone(wake);
@@ -262,7 +262,7 @@ impl Service {
         }
     }
 
-    /// What has arrived is counted.
+    /// Counts the lines that have arrived.
     fn end(&self) {
         if let Some(ingest) = &self.ingest {
             ingest.drain();

@@ -1,6 +1,5 @@
-//! Places for connections. Where all are taken and somebody waits, the connection whose peer
-//! has kept this process waiting longest gives up its place: a peer that says nothing keeps
-//! nobody out who asks.
+//! Limits connections. If all are in use and a client waits, the connection that has been idle
+//! longest is closed, so idle clients cannot lock others out.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -37,7 +36,7 @@ pub(super) struct Place {
     seat: Rc<Seat>,
 }
 
-/// What is known of a connection.
+/// State of a connection.
 pub(super) struct Seat {
     /// From when on it may be asked to give up its place; `None` while it waits for us.
     due: Cell<Option<Instant>>,
@@ -52,7 +51,7 @@ pub(super) fn make_room() {
     let wanted = maximum.unwrap_or(DESCRIPTORS).min(DESCRIPTORS);
     if current.is_some_and(|current| current < wanted) {
         let current = Some(wanted);
-        // What is not granted costs places.
+        // A lower limit than requested means fewer connections.
         let _ = setrlimit(Resource::Nofile, Rlimit { current, maximum });
     }
 }
@@ -137,7 +136,7 @@ impl Place {
         tokio::pin!(served);
         loop {
             tokio::select! {
-                // What has arrived counts: it is looked at before the place is given up.
+                // Bytes that have arrived are read before the connection is closed.
                 biased;
                 _ = &mut served => return,
                 () = self.seat.wanted.notified() => {
@@ -207,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_that_waits_gives_up_its_place_and_none_that_is_worked_for() {
+    fn the_longest_idle_connection_is_closed_but_never_an_active_one() {
         with_places(3, async |places| {
             let first = places.take().await;
             first.seat().works();

@@ -24,7 +24,7 @@ pub(super) const PREFIX: &str = "lyftlearn_runtime_";
 const LOST: &str = "metrics_lost_total";
 
 static LOST_HELP: LazyLock<String> = LazyLock::new(|| {
-    let own = "What was counted and not kept: series without room, values that are no numbers, series that somebody wrote over";
+    let own = "Metric values that were dropped: no room for the series, not a number, or the series was overwritten";
     let by_routes = route_losses().map(|loss| format!(", {}", loss.help));
     format!("{own}{}.", by_routes.collect::<String>())
 });
@@ -33,7 +33,7 @@ fn route_losses() -> impl Iterator<Item = Loss> {
     ROUTES.iter().filter_map(|route| route.loss)
 }
 
-/// Whom it asks, whenever it is asked.
+/// The sources of the runtime's own metrics, read at each export.
 pub(super) struct Sources {
     pub(super) broker: Option<Broker>,
     pub(super) refusals: Refusals,
@@ -101,7 +101,7 @@ impl RuntimeMetrics {
         })
     }
 
-    /// A snapshot of its own, in the order of all of them.
+    /// A snapshot of the runtime's own metrics, in the order of the register.
     pub(super) fn snapshot(&self, lost: &Lost<'_>) -> Snapshot {
         let mut found = Vec::new();
         let losses = [
@@ -113,7 +113,7 @@ impl RuntimeMetrics {
             found.push(counter(LOST, &[("what", cause)], count, &LOST_HELP));
         }
         for (stage, seconds) in &self.stages {
-            let help = "How long each part of the start took, before the program.";
+            let help = "Seconds that each part of the start took, before the program.";
             let mut series = gauge("start_seconds", &[("stage", stage)], *seconds, help);
             series.unit = Some("seconds".to_owned());
             found.push(series);
@@ -121,24 +121,25 @@ impl RuntimeMetrics {
         let info = [("version", env!("CARGO_PKG_VERSION"))];
         found.push(gauge("info", &info, 1.0, "Which version runs."));
         if let Some(skew) = self.skew {
-            let help = "How many undeclared differences there are from what trained the model.";
+            let help =
+                "Undeclared differences between this container and the one that trained the model.";
             found.push(gauge("skew_differences", &[], float(skew), help));
         }
         if let Some(starts) = self.sources.ledger.starts() {
-            let help = "How often the process beside the program was started.";
+            let help = "Starts of the agent process.";
             found.push(counter("agent_starts_total", &[], starts, help));
         }
         for (signal, count) in self.sources.ledger.signals() {
-            let help = "Signals that were passed on to the program.";
+            let help = "Signals that were forwarded to the program.";
             let signal = [("signal", signal.as_str())];
             found.push(counter("signals_forwarded_total", &signal, count, help));
         }
         if let Some(class) = self.outcome.get() {
-            let help = "Why the program ended; shown once it has.";
+            let help = "Reason of the program's end; absent while it runs.";
             found.push(gauge("outcome", &[("class", class)], 1.0, help));
         }
         for (secret, age) in self.ages() {
-            let help = "How long ago a secret was last obtained.";
+            let help = "Seconds since a secret was last obtained.";
             let mut age = gauge("secrets_age_seconds", &[("secret", secret)], age, help);
             age.unit = Some("seconds".to_owned());
             found.push(age);
@@ -170,7 +171,7 @@ impl RuntimeMetrics {
                 found.push(counter(name, &labels, count, help));
             }
             if let Some(seconds) = summary.seconds_left {
-                let help = "How long the held credentials are still good.";
+                let help = "Seconds until the cached credentials expire.";
                 let mut left = gauge("credentials_left_seconds", &labels, float(seconds), help);
                 left.unit = Some("seconds".to_owned());
                 found.push(left);

@@ -21,7 +21,7 @@ use super::export::Shown;
 use super::places::{Place, Places, Seat};
 use crate::metrics::routes::prometheus::answer::{Answer, answer, patience};
 
-/// A request's head comes at once, or it is somebody who holds a connection.
+/// Time for the head of a request. A client that needs longer only holds a connection.
 const HEAD: Duration = Duration::from_secs(5);
 const HEAD_BYTES: usize = 16 << 10;
 const HEADERS: usize = 64;
@@ -68,8 +68,8 @@ async fn seated(
     });
 }
 
-/// One request each: who reads slowly, or not at all, has a connection for as long as
-/// Prometheus would wait, and no longer.
+/// Answers one request for each connection. A client that reads slowly keeps its connection for as
+/// long as Prometheus would wait.
 async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin, shown: &Shown, place: &Place) {
     let until = Rc::new(Cell::new(Instant::now() + HEAD));
     let service = service_fn(|request: Request<Incoming>| {

@@ -1,5 +1,6 @@
-//! Files of secrets, brought up to date while the program runs: fetched anew at their intervals,
-//! replaced as a whole set, and told by a signal. What cannot be fetched stays as it is.
+//! Refreshes files of secrets while the program runs. It fetches them at their intervals, replaces
+//! the whole set at once and signals the program. A secret that cannot be fetched keeps its last
+//! value.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,7 +28,7 @@ pub(super) type Ages = Rc<RefCell<BTreeMap<String, Duration>>>;
 /// Follows what `parent` has delivered into the directory `run`; ends when there is nothing to follow.
 pub(super) async fn follow(parent: u32, run: Directory, ages: Ages) {
     let facts = Facts::capture(Vec::new());
-    // Whoever started this has resolved the same and reported what is wrong with it.
+    // The process that started this one has resolved the same settings and reported their faults.
     let Ok(resolved) = resolve(&facts) else {
         return;
     };
@@ -113,7 +114,7 @@ fn swapped(
     replaced.then_some(signals)
 }
 
-/// PID 1 forwards it to the program, whoever that is.
+/// Sends the signal to PID 1, which forwards it to the program.
 fn tell(parent: u32, number: i32) {
     let parent = i32::try_from(parent).map(Pid::from_raw);
     if let (Ok(parent), Ok(signal)) = (parent, Signal::try_from(number)) {

@@ -27,8 +27,8 @@ use crate::facts::one_value;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How far below the directory a key may lie.
 const DEPTH: usize = 16;
-/// The kernel's clock for files ticks every 10 ms at its slowest: what is younger may change
-/// again and look the same.
+/// The kernel's clock for files ticks every 10 ms at its slowest: a file that is younger may change
+/// again with the same time.
 const TICK_NANOSECONDS: i128 = 20_000_000;
 
 /// What one look found.
@@ -64,9 +64,9 @@ pub(super) struct Entry {
     directory: bool,
 }
 
-/// Why a look came to nothing.
+/// Why a read was abandoned.
 enum Stop {
-    /// What was there a moment ago is not there any more.
+    /// A file has disappeared since the last look.
     Again,
     Fault(Error),
 }
@@ -140,9 +140,9 @@ fn look(path: &Path, named: &Path) -> Result<Found, Stop> {
             let own =
                 open(&top, OsStr::from_bytes(data.as_bytes())).map_err(|err| again(err, named))?;
             let entries = listing(&own, named)?;
-            // The kubelet removes the old directory after the link leads elsewhere: while it
-            // leads here, nothing is missing. What is removed from now on fails to open, and
-            // no file in it is ever written a second time.
+            // The kubelet removes the old directory after the link has changed, so while the link
+            // leads here, the directory is complete. A file that is removed from now on fails to
+            // open, and no file in it is written twice.
             if readlinkat(&top, kubernetes::VOLUME_DATA, Vec::new()) != Ok(data.clone())
                 || leads_elsewhere(path, directory)
             {
@@ -158,7 +158,8 @@ fn look(path: &Path, named: &Path) -> Result<Found, Stop> {
                 return Err(Stop::Again);
             }
             let mut found = texts(&top, &entries, named)?;
-            // Nobody promises anything here: the same files before and after.
+            // An ordinary directory gives no guarantee, so the files must be the same before and
+            // after.
             if listing(&top, named)? != entries {
                 return Err(Stop::Again);
             }
@@ -177,7 +178,7 @@ fn leads_elsewhere(path: &Path, directory: Id) -> bool {
     !stat(path).is_ok_and(|stat| id(&stat) == directory)
 }
 
-/// Everything below a directory but what is hidden, in the order of the paths.
+/// Everything below a directory except hidden files, ordered by path.
 fn listing(top: &OwnedFd, named: &Path) -> Result<Vec<Entry>, Stop> {
     let mut entries = Vec::new();
     list(top.as_fd(), Path::new(""), DEPTH, &mut entries).map_err(|err| again(err, named))?;
@@ -260,7 +261,7 @@ fn texts(top: &OwnedFd, entries: &[Entry], named: &Path) -> Result<Found, Stop> 
     Ok(found)
 }
 
-/// A file's bytes, or what was expected of it.
+/// The bytes of a file, or what was expected of it.
 fn content(
     top: &OwnedFd,
     entry: &Entry,

@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind, Fault};
 
 #[derive(Debug)]
 pub(super) enum ConfigFault {
-    /// There is none of that name.
+    /// No file has this name.
     Missing {
         name: String,
         nearest: Option<String>,
@@ -111,7 +111,7 @@ impl Fault for ConfigFault {
     fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Missing { .. } | Self::NotA { .. } | Self::Unusable { .. } => return None,
-            Self::Unreadable { .. } => "check who may read it, and what a mount puts there",
+            Self::Unreadable { .. } => "check its permissions, and whether a mount hides it",
             Self::Restless { .. } => "write to a new directory and rename a link to it",
             Self::System { .. } => {
                 "raise the limits on open files and on inotify instances (fs.inotify)"
@@ -145,7 +145,7 @@ mod tests {
               rate in /etc/live: expected UTF-8
               size in /etc/live: expected UTF-8
             Unreadable: cannot read /etc/live/rate
-              hint: check who may read it, and what a mount puts there
+              hint: check its permissions, and whether a mount hides it
             Unreadable: cannot read /etc/live/rate: it keeps changing while it is read
               hint: write to a new directory and rename a link to it
             System: cannot watch the live configuration
@@ -176,12 +176,12 @@ mod tests {
     }
 
     #[test]
-    fn what_the_kernel_says_comes_without_its_number() {
+    fn a_kernel_error_is_shown_without_its_number() {
         let error = ConfigFault::unreadable("/etc/live".as_ref(), rustix::io::Errno::ACCESS);
         expect![[r#"
             lyftlearn-runtime: cannot read /etc/live
               because: permission denied
-              hint: check who may read it, and what a mount puts there
+              hint: check its permissions, and whether a mount hides it
         "#]]
         .assert_eq(&error.report());
     }

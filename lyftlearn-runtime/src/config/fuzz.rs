@@ -22,7 +22,7 @@ struct Volume {
 }
 
 impl Volume {
-    /// What is read at this moment is what holds, whole.
+    /// A read returns one complete version.
     fn look(&self) {
         match self.config.snapshot() {
             Ok(found) => {

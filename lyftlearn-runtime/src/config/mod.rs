@@ -40,7 +40,7 @@ use directory::Stamp;
 use fault::ConfigFault;
 pub use watch::Watch;
 
-/// Live configuration. Clones share what they have read.
+/// Live configuration. Clones share their cache.
 #[derive(Clone, Debug)]
 pub struct Config {
     sources: Arc<[Source]>,
@@ -50,13 +50,13 @@ pub struct Config {
 
 #[derive(Debug)]
 struct Source {
-    /// Where it lies in this process's own file system.
+    /// The path in this process's own file system.
     path: PathBuf,
     /// What the container calls it.
     named: PathBuf,
 }
 
-/// What was read last, and by what one sees that it still holds.
+/// The last snapshot, and the stamp that shows whether it is still current.
 #[derive(Debug, Default)]
 struct Seen {
     stamps: Vec<Stamp>,
@@ -69,7 +69,7 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// As [`resolve`](crate::resolve()): where the configuration lies is told by settings.
+    /// As [`resolve`](crate::resolve()): settings name the directories.
     pub fn of(facts: &Facts) -> Result<Self, Error> {
         let (directories, problems) = resolve::live(facts)?;
         let sources = directories
@@ -86,8 +86,8 @@ impl Config {
         })
     }
 
-    /// What will not follow its source, one sentence each: what is mounted by subPath stays
-    /// as it was when the container started.
+    /// Files that will not follow their source, one sentence each: a file that is mounted by
+    /// subPath does not change after the container's start.
     #[must_use]
     pub fn problems(&self) -> &[String] {
         &self.problems
@@ -170,7 +170,7 @@ impl Snapshot {
         &self.0
     }
 
-    /// The names whose values differ from `other`'s, or that only one of both has.
+    /// The names whose values differ between the two, including names that only one of them has.
     #[must_use]
     pub fn differences(&self, other: &Self) -> BTreeSet<String> {
         (self.texts().keys().chain(other.texts().keys()))
@@ -183,7 +183,7 @@ impl Snapshot {
     ///
     /// # Errors
     ///
-    /// When there is none of that name.
+    /// If no file has this name.
     pub fn text(&self, name: &str) -> Result<&str, Error> {
         self.texts().get(name).map(String::as_str).ok_or_else(|| {
             ConfigFault::Missing {
@@ -198,7 +198,7 @@ impl Snapshot {
     ///
     /// # Errors
     ///
-    /// When there is none of that name, or it is something else.
+    /// If no file has this name, or its content is not an integer.
     pub fn int(&self, name: &str) -> Result<i64, Error> {
         self.parse(name, workload::WHOLE_NUMBER, workload::as_int)
     }
@@ -207,7 +207,7 @@ impl Snapshot {
     ///
     /// # Errors
     ///
-    /// When there is none of that name, or it is something else.
+    /// If no file has this name, or its content is not a number.
     pub fn float(&self, name: &str) -> Result<f64, Error> {
         self.parse(name, workload::NUMBER, workload::as_float)
     }
@@ -216,7 +216,7 @@ impl Snapshot {
     ///
     /// # Errors
     ///
-    /// When there is none of that name, or it is something else.
+    /// If no file has this name, or its content is not a boolean.
     pub fn bool(&self, name: &str) -> Result<bool, Error> {
         self.parse(name, workload::TRUTH, workload::as_bool)
     }
@@ -225,7 +225,7 @@ impl Snapshot {
     ///
     /// # Errors
     ///
-    /// When there is none of that name, or it is something else.
+    /// If no file has this name, or its content does not deserialize to `T`.
     pub fn json<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<T, Error> {
         self.parse(name, workload::JSON, workload::as_json)
     }

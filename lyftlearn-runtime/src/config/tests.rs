@@ -1,4 +1,4 @@
-//! A kubelet that swaps, and who reads meanwhile.
+//! A writer that swaps like a kubelet, and concurrent readers.
 #![expect(
     clippy::disallowed_methods,
     reason = "the kubelet's part, which looks for itself"
@@ -79,7 +79,7 @@ impl World {
         }
     }
 
-    /// Renamed into place: whoever waits for a change must not see a file without its content.
+    /// Renamed into place: a reader that waits for a change must not see an empty file.
     fn write(&self, name: &str, content: impl AsRef<[u8]>) {
         let path = self.live().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -146,7 +146,7 @@ fn of_a_volume_what_data_leads_to_counts() {
 }
 
 #[test]
-fn a_later_directory_is_over_an_earlier_one() {
+fn a_later_directory_overrides_an_earlier_one() {
     let root = tempfile::tempdir().unwrap();
     for (file, value) in [("one/a", "1"), ("one/b", "1"), ("two/b", "2")] {
         let file = root.path().join(file);
@@ -162,7 +162,7 @@ fn a_later_directory_is_over_an_earlier_one() {
 }
 
 #[test]
-fn on_sagemaker_it_lies_in_the_input_channel() {
+fn on_sagemaker_it_is_in_the_input_channel() {
     let root = tempfile::tempdir().unwrap();
     let live = root.path().join("opt/ml/input/data/lyftlearn/live");
     std::fs::create_dir_all(&live).unwrap();
@@ -232,7 +232,7 @@ fn every_value_that_cannot_be_used_is_named_at_once() {
 }
 
 #[test]
-fn what_is_mounted_by_subpath_is_a_problem() {
+fn a_subpath_mount_is_a_problem() {
     let world = World::new();
     let table = world.root.path().join("proc/self/mountinfo");
     std::fs::create_dir_all(table.parent().unwrap()).unwrap();
@@ -264,7 +264,7 @@ fn a_file_that_is_written_again_within_one_tick_of_the_clock_is_seen() {
     }
 }
 
-/// Starts to wait, lets `make` happen, and returns what was waited for.
+/// Starts to wait, calls `make`, and returns the result of the wait.
 #[track_caller]
 fn after(config: &Config, make: impl FnOnce()) -> Snapshot {
     let since = config.snapshot().unwrap();

@@ -1,5 +1,5 @@
-//! Waiting for a change: by inotify, on the directories and on what they lie in. The kubelet
-//! swaps a link there, so that no event ever names a key.
+//! Waits for a change by inotify, on the directories and their parents. The kubelet swaps a link
+//! there, so no event names a key.
 
 use std::collections::BTreeSet;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -49,7 +49,7 @@ impl Watch {
     ///
     /// As [`Config::snapshot`].
     pub fn look(&self) -> Result<Snapshot, Error> {
-        // The watch first, then the files: what comes in between wakes us.
+        // The watch first, then the files: a change in between wakes the thread.
         let mut events = [0; 4096];
         while rustix::io::read(&self.inotify, &mut events).is_ok_and(|length| length > 0) {}
         self.arm();
@@ -59,7 +59,7 @@ impl Watch {
         snapshot
     }
 
-    /// Watches what is there now. Which directories that is may change with every event.
+    /// Watches the current directories, which may change with every event.
     fn arm(&self) {
         let mut found = BTreeSet::new();
         for source in self.config.sources() {
@@ -80,7 +80,7 @@ impl Watch {
     }
 
     fn arm_for(&self, Source { path, .. }: &Source, found: &mut BTreeSet<i32>) {
-        // What is made between two of these calls shows in the next round.
+        // A directory that is made between two of these calls is seen in the next round.
         for _ in path.ancestors() {
             let parents = path.ancestors().skip(1);
             let nearest = parents.take_while(|parent| *parent != Path::new(""));

@@ -117,6 +117,6 @@ pub(crate) const NEVER_BY_PROXY: &[&str] = &[
 pub(crate) const CA_BUNDLE: &str = "AWS_CA_BUNDLE";
 /// The same as OpenSSL has it, for everybody, and as what this runtime speaks TLS by reads it.
 pub(crate) const SSL_CERT_FILE: &str = "SSL_CERT_FILE";
-/// The first line of a profile that this runtime wrote: it leads back here, and to no
-/// identity of its own.
+/// The first line of a profile that this runtime wrote. It leads back to this runtime, so it is not
+/// a source of credentials.
 pub(crate) const OWN_PROFILE: &str = "# lyftlearn-runtime";

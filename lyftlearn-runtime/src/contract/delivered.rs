@@ -34,7 +34,8 @@ pub(crate) const MEMORY_BYTES: &str = "LYFTLEARN_MEMORY_BYTES";
 pub(crate) const GPUS: &str = "LYFTLEARN_GPUS";
 pub(crate) const GRACE_SECONDS: &str = "LYFTLEARN_GRACE_SECONDS";
 pub(crate) const RESIZE_SECONDS: &str = "LYFTLEARN_RESIZE_SECONDS";
-/// Where the Python package notes exceptions that nobody caught; absent switches that off.
+/// Directory in which the Python package records uncaught exceptions; if it is unset, nothing is
+/// recorded.
 pub(crate) const EXCEPTIONS_DIR: &str = "LYFTLEARN_EXCEPTIONS_DIR";
 
 /// Every fixed name above: a value found under one of them that this start does
@@ -87,7 +88,7 @@ pub(crate) const SHUTDOWN_FILE: &str = "shutdown.json";
 /// In the run directory, at the end: why it ended.
 #[cfg(feature = "cli")]
 pub(crate) const OUTCOME_FILE: &str = "outcome.json";
-/// In the run directory: a file for each exception that nobody caught.
+/// In the run directory: one file for each uncaught exception.
 #[cfg(feature = "cli")]
 pub(crate) const EXCEPTIONS: &str = "exceptions";
 /// In the run directory: which runtime has it.
@@ -100,10 +101,10 @@ pub(crate) const AGENT_SOCKET: &str = "agent.sock";
 pub(crate) const STATSD_DATAGRAMS: &str = "statsd.sock";
 #[cfg(all(feature = "agent", feature = "cli"))]
 pub(crate) const STATSD_STREAM: &str = "statsd-stream.sock";
-/// In the run directory: on which ports the same is heard, for those who come beside.
+/// In the run directory: the StatsD ports, for programs that start later.
 #[cfg(feature = "cli")]
 pub(crate) const STATSD_PORTS: &str = "statsd.json";
-/// In the run directory: where it is heard, for those who look from beside.
+/// In the run directory: the addresses of all listeners, for tools.
 #[cfg(feature = "cli")]
 pub(crate) const LISTENERS: &str = "listeners.json";
 /// In the run directory: what a client of the credential endpoint needs.
@@ -122,7 +123,7 @@ pub(crate) const METRICS_REGION: &str = "metrics.region";
 /// In /dev/shm, followed by letters: the same where the run directory is not in memory.
 pub(crate) const METRICS_REGION_PREFIX: &str = "lyftlearn-metrics-";
 
-/// In the run directory: who asks by HTTP is sent the metrics.
+/// In the run directory: serves the metrics over HTTP.
 #[cfg(all(feature = "agent", feature = "cli"))]
 pub(crate) const METRICS_SOCKET: &str = "metrics.sock";
 /// In the run directory: what of the metrics has been sent, for an agent that is started again.
@@ -135,7 +136,7 @@ pub(crate) const METRICS_SENT_EMF: &str = "metrics-sent-emf";
 #[cfg(feature = "cli")]
 pub(crate) const METRICS_UNDELIVERED: &str = "metrics-undelivered";
 
-/// Whether a name is this runtime's to set, and nobody else's.
+/// Whether only this runtime may set this variable.
 pub(crate) fn reserved(name: &str) -> bool {
     RESERVED.contains(&name) || name.starts_with(CHANNEL_PREFIX)
 }

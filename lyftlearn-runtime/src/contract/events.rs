@@ -1,6 +1,6 @@
 //! Job state events: SageMaker's words for the state of a job, and what carries them.
 
-/// What no source may begin with: it is AWS's own.
+/// A prefix that a source must not have: it is reserved for AWS.
 pub(crate) const AWS_SOURCE: &str = "aws.";
 /// Destinations, as the setting spells them.
 pub(crate) const EVENTBRIDGE: &str = "eventbridge:";
@@ -78,7 +78,7 @@ mod words {
 
     /// What a node says that is not the job's voice.
     pub(crate) const NODE: &str = "LyftLearn Node State Change";
-    /// What is said where the platform tells the states by itself.
+    /// The detail type of progress on a platform that reports the states itself.
     pub(crate) const PROGRESS: &str = "LyftLearn Job Progress";
 
     pub(crate) const IN_PROGRESS: &str = "InProgress";
@@ -107,7 +107,7 @@ mod words {
     pub(crate) const CLOUD_VERSION: &str = "1.0";
     pub(crate) const JSON: &str = "application/json";
 
-    /// As requests are signed, what is called, and the action that a policy has to allow.
+    /// The service name in signatures, the operation, and the action that a policy must allow.
     pub(crate) const EVENTBRIDGE_SERVICE: &str = "events";
     pub(crate) const PUT_EVENTS: &str = "AWSEvents.PutEvents";
     pub(crate) const EVENTBRIDGE_ACTION: &str = "events:PutEvents";

@@ -19,7 +19,7 @@ pub(crate) const ANNOTATIONS: &str = "annotations";
 /// In a ConfigMap's, Secret's, projected or downwardAPI volume: a link to the directory that
 /// holds the present files; replaced as a whole by rename(2) (kubelet: AtomicWriter).
 pub(crate) const VOLUME_DATA: &str = "..data";
-/// Below a pod's directory: where the kubelet binds what is mounted by subPath.
+/// Below a pod's directory: where the kubelet binds subPath mounts.
 pub(crate) const SUBPATHS: &str = "volume-subpaths";
 /// The kubelet's own default of `terminationGracePeriodSeconds`.
 pub(crate) const GRACE_SECONDS: u32 = 30;
@@ -27,7 +27,7 @@ pub(crate) const GRACE_SECONDS: u32 = 30;
 /// EKS Pod Identity: only EKS answers there, on either address family.
 pub(crate) const POD_IDENTITY_HOSTS: &[&str] = &["169.254.170.23", "[fd00:ec2::23]"];
 pub(crate) const POD_IDENTITY_TOKEN_DIR: &str = "/var/run/secrets/pods.eks.amazonaws.com/";
-/// The API server of an EKS cluster, where the kubelet is told the name and not the address.
+/// Suffix of an EKS cluster's API server, if the kubelet has its name and not its address.
 pub(crate) const EKS_SERVICE_SUFFIX: &str = ".eks.amazonaws.com";
 
 /// Knative names the service of a KServe predictor here.

@@ -1,7 +1,7 @@
 //! Where the metrics of a container are shown.
 
-/// Where Prometheus finds the metrics of a pod: the StatsD exporter's port, which whoever
-/// scrapes pods knows already.
+/// The port at which Prometheus scrapes a pod: the StatsD exporter's, so scrape configurations
+/// usually have it already.
 pub(crate) const PORT: u16 = 9102;
 /// Prometheus asks for it.
 #[cfg(all(feature = "agent", feature = "cli"))]

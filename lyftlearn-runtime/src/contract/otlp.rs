@@ -1,4 +1,4 @@
-//! How OpenTelemetry's SDKs are told where their signals go, and what of them (OTLP exporter
+//! The variables of OpenTelemetry's SDKs for destinations and resources (OTLP exporter
 //! specification; environment variable specification).
 
 /// For all signals; `/v1/metrics` follows it.

@@ -1,7 +1,7 @@
-//! Variables that decide which code is loaded, whom it trusts or who it is. A document or a
-//! secret may set them only where `environment.allow` names them.
+//! Variables that decide which code is loaded, which certificates are trusted, or which credentials
+//! are used. A document or a secret may set them only if `environment.allow` names them.
 
-/// How programs are found, and what is read or run before them.
+/// How programs are found, and code that is loaded before them.
 pub(crate) const CODE: &[&str] = &[
     "PATH",
     // shells
@@ -68,7 +68,7 @@ pub(crate) const CODE: &[&str] = &[
     "RESOLV_HOST_CONF",
 ];
 
-/// Whom TLS trusts, and what it loads for that.
+/// The roots that TLS trusts, and the libraries that it loads.
 pub(crate) const TRUST: &[&str] = &[
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
@@ -84,7 +84,7 @@ pub(crate) const TRUST: &[&str] = &[
     "SSLKEYLOGFILE",
 ];
 
-/// Who a program is for AWS.
+/// The AWS credentials of a program.
 pub(crate) const IDENTITY: &[&str] = &[
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",

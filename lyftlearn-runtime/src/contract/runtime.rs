@@ -30,8 +30,8 @@ pub(crate) const CHECKSUM: &str = ".sha256";
 pub(crate) const ENVIRONMENT_JSON: &str = "environment.json";
 /// The same as lines of `NAME=VALUE`; over the JSON's.
 pub(crate) const ENVIRONMENT_LINES: &str = "environment.env";
-/// The image's own environment, as `env -0` printed it when the image was built: what has
-/// still that value is not the deployment's.
+/// The image's own environment, from `env -0` when the image was built: a variable with the same
+/// value was not set by the deployment.
 pub(crate) const IMAGE_ENVIRONMENT: &str = "/etc/lyftlearn/image-environment";
 /// Differences between snapshots that are meant: a path in each line, `*` for any characters.
 #[cfg(feature = "cli")]

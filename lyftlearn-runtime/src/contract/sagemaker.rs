@@ -18,8 +18,8 @@ pub(crate) const INTERNAL_IMAGE: &str = "SAGEMAKER_INTERNAL_IMAGE_URI";
 /// Where an agent of the platform's reads metrics for the job's page.
 pub(crate) const METRICS_DIRECTORY: &str = "SAGEMAKER_METRICS_DIRECTORY";
 
-/// Any of these beside the argument `serve` means an endpoint: the platform or
-/// the SDK sets them for models, and nobody else.
+/// Any of these with the argument `serve` means an endpoint: only the platform or the SDK sets
+/// them, for models.
 pub(crate) const HOSTING_VARIABLES: &[&str] = &[
     "SAGEMAKER_BIND_TO_PORT",
     "SAGEMAKER_SAFE_PORT_RANGE",
@@ -79,7 +79,7 @@ pub(crate) struct InstanceGroup {
     pub(crate) hosts: Vec<String>,
 }
 
-/// `inputdataconfig.json`: channel name to what is known of it.
+/// `inputdataconfig.json`: channel name to description.
 pub(crate) type InputDataConfig = BTreeMap<String, InputChannel>;
 
 #[derive(Debug, Deserialize)]

@@ -1,5 +1,5 @@
-//! Where secrets are kept: Confidant's wire names (lyft/confidant 7.0.0), the services of AWS
-//! that are asked, and the layout of what is delivered.
+//! The stores of secrets: Confidant's wire names (lyft/confidant 7.0.0), the AWS services, and the
+//! layout of the delivered files.
 
 /// What the variables of a bundle begin with (confidant-format's default).
 pub(crate) const PREFIX: &str = "CREDENTIALS_";

@@ -25,8 +25,8 @@ pub(crate) const PORT_RETRIES: &str = "-Dspark.port.maxRetries=";
 
 /// Docker's own bridge, which every machine with Docker has.
 pub(crate) const DOCKER_BRIDGE: ([u8; 4], u8) = ([172, 17, 0, 0], 16);
-/// Addresses for documentation (RFC 5737, RFC 3849): nobody has them, and so the default route
-/// leads there.
+/// Addresses for documentation (RFC 5737, RFC 3849). No host has them, so a route to them is the
+/// default route.
 pub(crate) const ANYWHERE_4: [u8; 4] = [192, 0, 2, 1];
 pub(crate) const ANYWHERE_6: [u16; 8] = [0x2001, 0xdb8, 0, 0, 0, 0, 0, 1];
 

@@ -74,7 +74,7 @@ pub(crate) const LOG_LEVEL: u32 = 20;
 
 /// What it sets beside `SM_*`, for the script, too.
 pub(crate) const SM_CURRENT_HOST: &str = "SM_CURRENT_HOST";
-/// What is true of one node of a job, and of no other.
+/// Variables that are specific to one node of a job.
 pub(crate) const NODE_FACTS: &[&str] = &[
     SM_CURRENT_HOST,
     "SM_CURRENT_INSTANCE_TYPE",

@@ -3,7 +3,7 @@
 /// torchrun's and others'.
 pub(crate) const LOCAL_RANK: &str = "LOCAL_RANK";
 pub(crate) const LOCAL_WORLD_SIZE: &str = "LOCAL_WORLD_SIZE";
-/// Failures so far; a change of the nodes is none.
+/// Failures so far; a change in the number of nodes does not count.
 pub(crate) const RESTARTS: &str = "TORCHELASTIC_RESTART_COUNT";
 pub(crate) use super::kubernetes::TORCHRUN_ID;
 /// torchrun's words for a number of processes: as many as the node has processors.

@@ -1,7 +1,7 @@
 //! Holds identities and keeps them fresh: any number of callers, one question upstream.
 //!
-//! While a valid credential is held no failure is ever shown; one that is over is never
-//! served; good is only replaced by good.
+//! While cached credentials are valid, callers never see a failure. Expired credentials are never
+//! served. Only valid credentials replace valid ones.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -28,7 +28,8 @@ const LOOK: Duration = Duration::from_secs(30);
 const NEARLY_OVER: Duration = Duration::from_secs(5 * 60);
 /// No source may hang the broker.
 const LONGEST_QUESTION: Duration = Duration::from_secs(20);
-/// What never ends is said to end then, and is said anew until it does: SDKs want a time.
+/// SDKs require an expiration. Credentials that never expire are served with this one, extended at
+/// every refresh.
 const ENDLESS: Duration = Duration::from_secs(6 * 3600);
 /// Requests that are signed by a clock this far off are refused soon (AWS allows five
 /// minutes).
@@ -37,7 +38,7 @@ const SKEWED_SECONDS: Skew = 120;
 /// The identity that has no other name.
 pub(crate) const DEFAULT: &str = "";
 
-/// What is worth a line in a log.
+/// Events that the log reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Report {
     Failing {
@@ -53,7 +54,7 @@ pub(crate) enum Report {
 /// Why there is nothing to give.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Unavailable {
-    /// Nobody declared such a name.
+    /// No such role is declared.
     Unknown,
     /// Not yet.
     Loading,
@@ -191,7 +192,7 @@ impl Broker {
         let identity = self.identities.get(DEFAULT)?;
         let changed = identity.changed.notified();
         identity.wanted.notify_one();
-        // Whatever comes of it is said below.
+        // The state decides below.
         let _ = tokio::time::timeout(PATIENCE, changed).await;
         self.held()
     }
@@ -209,7 +210,7 @@ impl Held {
         }
         let changed = self.changed.notified();
         self.wanted.notify_one();
-        // Whatever comes of it is said below.
+        // The state decides below.
         let _ = tokio::time::timeout(PATIENCE, changed).await;
         if let Some(body) = self.current() {
             return Ok(body);
@@ -290,7 +291,7 @@ impl Held {
             body: render(&credentials, at, until),
             credentials,
             until,
-            // What was not turned has no new life.
+            // Credentials that were not replaced keep their lifetime.
             life: match before_life(&state, same) {
                 Some(life) => life,
                 None => life,
@@ -320,13 +321,14 @@ impl Held {
             });
         }
         state.failure = Some(cause);
-        // Whatever it is, ask before what is held ends.
+        // In any case, refresh before the cached credentials expire.
         left.map_or(span, |left| {
             span.min((left / 2).max(Duration::from_secs(1)))
         })
     }
 
-    /// Waits out `span`, by both clocks; not so long when somebody needs what is not there.
+    /// Sleeps for `span` on both the monotonic and the wall clock. Returns early if a caller needs
+    /// credentials that are missing or about to expire.
     async fn wait(&self, asked: Instant, span: Duration) {
         let (due, due_by_the_wall) = (Instant::now() + span, now() + span);
         loop {
@@ -338,7 +340,7 @@ impl Held {
                     }
                 }
                 () = self.wanted.notified() => {
-                    // Whoever came while it was asked has been answered by now.
+                    // Callers that waited for the last fetch have been answered.
                     if !self.is_needed() {
                         continue;
                     }
@@ -364,7 +366,7 @@ impl Held {
     }
 }
 
-/// What is held ends soon, and no other has come.
+/// Whether the cached credentials expire soon and none have replaced them.
 fn is_nearly_lost(left: Duration, state: &State) -> bool {
     left < NEARLY_OVER && state.failure.is_some()
 }
@@ -375,7 +377,7 @@ fn before_life(state: &State, same: bool) -> Option<Duration> {
     same.then_some(before.life)
 }
 
-/// `None` once it is over.
+/// `None` once the time has passed.
 fn left(until: SystemTime) -> Option<Duration> {
     until
         .duration_since(now())

@@ -1,4 +1,4 @@
-//! What stands between a program and its identity, a sentence each.
+//! Why a program gets no credentials, one sentence for each cause.
 
 use std::fmt;
 use std::io;
@@ -68,15 +68,15 @@ pub(crate) fn unavailable(source: CredentialSource, cause: &Cause) -> crate::Err
     crate::Error::from(CredentialsFault::Unavailable { source }).because(cause)
 }
 
-/// Why a source gave none, in our own words: the SDK's quote endpoints and documents, and
-/// with them what is nobody's business.
+/// Why a source returned no credentials, in our own words. Messages of the SDK quote endpoints and
+/// documents, which may have secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Cause {
     /// Nothing listens there.
     Refused,
     /// No way there.
     Unreachable,
-    /// Its certificate is nobody's whom this machine trusts.
+    /// This machine does not trust the issuer of its certificate.
     Untrusted,
     TimedOut,
     /// The endpoint's answer is not one of success.
@@ -85,7 +85,7 @@ pub(crate) enum Cause {
     Malformed,
     /// They were over when they came.
     Expired,
-    /// The URI of the environment is none.
+    /// The URI in the environment is invalid.
     NotAnAddress,
     /// A token that no HTTP header can carry.
     BadToken,
@@ -101,14 +101,14 @@ pub(crate) enum Cause {
         action: &'static str,
         code: String,
     },
-    /// STS did not come to a word of its own.
+    /// STS did not answer with a result or an error of its own.
     NoSts {
         action: &'static str,
         cause: Box<Cause>,
     },
     /// STS is regional, and the region is not known.
     NoRegion,
-    /// Nobody can be trusted.
+    /// The roots of trust cannot be read.
     Roots(RootsFault),
     /// One of the SDK's own providers.
     Sdk(&'static str),
@@ -145,11 +145,13 @@ impl Cause {
             (Some(io::ErrorKind::TimedOut), _) | (_, CredentialsError::ProviderTimedOut(_)) => {
                 Self::TimedOut
             }
-            (_, CredentialsError::CredentialsNotLoaded(_)) => Self::Sdk("the source gave none"),
+            (_, CredentialsError::CredentialsNotLoaded(_)) => {
+                Self::Sdk("the source returned no credentials")
+            }
             (_, CredentialsError::InvalidConfiguration(_)) => {
                 Self::Sdk("its configuration is not valid")
             }
-            _ => Self::Sdk("it refused, or answered with something else"),
+            _ => Self::Sdk("it refused, or its response is malformed"),
         }
     }
 
@@ -164,7 +166,8 @@ impl Cause {
         }
     }
 
-    /// Whether it lies in what this container was given, which stays as it is while it runs.
+    /// Whether the cause is in the container's own environment, which does not change while it
+    /// runs.
     #[cfg(feature = "cli")]
     pub(crate) fn is_of_this_container(&self) -> bool {
         matches!(
@@ -187,10 +190,10 @@ impl Cause {
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused => f.write_str("nothing listens where its endpoint should be"),
-            Self::Unreachable => f.write_str("there is no way to its endpoint"),
+            Self::Refused => f.write_str("connection to its endpoint refused"),
+            Self::Unreachable => f.write_str("its endpoint cannot be reached"),
             Self::Untrusted => f.write_str(
-                "the certificate of its endpoint is not trusted here: SSL_CERT_FILE or AWS_CA_BUNDLE names the roots",
+                "the certificate of its endpoint is not trusted: add its CA to the file that SSL_CERT_FILE or AWS_CA_BUNDLE names",
             ),
             Self::TimedOut => f.write_str("its endpoint did not answer in time"),
             Self::Status(status @ (401 | 403)) => write!(
@@ -198,23 +201,23 @@ impl fmt::Display for Cause {
                 "its endpoint answered {status}: it does not accept this container or its token"
             ),
             Self::Status(404) => {
-                f.write_str("its endpoint answered 404: it knows no credentials for this container")
+                f.write_str("its endpoint answered 404: it has no credentials for this container")
             }
-            Self::Status(429) => f.write_str("its endpoint answered 429: it is asked too often"),
+            Self::Status(429) => f.write_str("its endpoint answered 429: too many requests"),
             Self::Status(status @ 400..500) => {
-                write!(f, "its endpoint answered {status}: it refused")
+                write!(f, "its endpoint rejected the request with status {status}")
             }
             Self::Status(status) => {
-                write!(f, "its endpoint answered {status}: it failed")
+                write!(f, "its endpoint failed with status {status}")
             }
             Self::Malformed => {
-                f.write_str("its endpoint answered with something that is no credentials")
+                f.write_str("the response of its endpoint is malformed")
             }
             Self::Expired => {
-                f.write_str("what it gave was over when it came: check this machine's clock")
+                f.write_str("its credentials had expired when they arrived: check this machine's clock")
             }
-            Self::NotAnAddress => f.write_str("its URI is not an address"),
-            Self::BadToken => f.write_str("its token cannot be sent in a header"),
+            Self::NotAnAddress => f.write_str("its URI is invalid"),
+            Self::BadToken => f.write_str("its token is invalid: it has characters that an HTTP header cannot have"),
             Self::EmptyTokenFile(path) => {
                 write!(f, "the token file {} is empty", path.display())
             }
@@ -231,19 +234,19 @@ impl fmt::Display for Cause {
                         f.write_str(": the role's trust policy does not name this container")
                     }
                     "ExpiredToken" | "ExpiredTokenException" => {
-                        f.write_str(": what it was shown is over")
+                        f.write_str(": the token has expired")
                     }
                     "InvalidIdentityToken" => {
-                        f.write_str(": the account does not know who made the token")
+                        f.write_str(": the account has no identity provider for the token's issuer")
                     }
-                    _ if self.is_throttled() => f.write_str(": it is asked too often"),
+                    _ if self.is_throttled() => f.write_str(": too many requests"),
                     _ => Ok(()),
                 }
             }
             Self::StsFailed { action, code } => write!(f, "STS failed at {action}: {code}"),
-            Self::NoSts { action, cause } => write!(f, "no {action} by STS: {cause}"),
+            Self::NoSts { action, cause } => write!(f, "cannot call {action} of STS: {cause}"),
             Self::NoRegion => {
-                f.write_str("STS is regional and the region is not known: set AWS_REGION")
+                f.write_str("STS needs a region: set AWS_REGION")
             }
             Self::Roots(fault) => fault.fmt(f),
             Self::Sdk(words) => f.write_str(words),
@@ -251,8 +254,7 @@ impl fmt::Display for Cause {
     }
 }
 
-/// What lies at the bottom, where it is the kernel's word or a timer's. The SDK tells a
-/// timer by its text alone.
+/// The innermost I/O error of a chain, or a timeout. The SDK reports timeouts only as text.
 pub(super) fn kernels_word(error: &(dyn std::error::Error + 'static)) -> Option<io::ErrorKind> {
     let mut cause = Some(error);
     while let Some(error) = cause {
@@ -303,32 +305,32 @@ mod tests {
             code: code.to_owned(),
         };
         expect![[r#"
-            nothing listens where its endpoint should be
-            there is no way to its endpoint
-            the certificate of its endpoint is not trusted here: SSL_CERT_FILE or AWS_CA_BUNDLE names the roots
+            connection to its endpoint refused
+            its endpoint cannot be reached
+            the certificate of its endpoint is not trusted: add its CA to the file that SSL_CERT_FILE or AWS_CA_BUNDLE names
             its endpoint did not answer in time
-            its endpoint answered 400: it refused
+            its endpoint rejected the request with status 400
             its endpoint answered 401: it does not accept this container or its token
             its endpoint answered 403: it does not accept this container or its token
-            its endpoint answered 404: it knows no credentials for this container
-            its endpoint answered 429: it is asked too often
-            its endpoint answered 503: it failed
-            its endpoint answered with something that is no credentials
-            what it gave was over when it came: check this machine's clock
-            its URI is not an address
-            its token cannot be sent in a header
+            its endpoint answered 404: it has no credentials for this container
+            its endpoint answered 429: too many requests
+            its endpoint failed with status 503
+            the response of its endpoint is malformed
+            its credentials had expired when they arrived: check this machine's clock
+            its URI is invalid
+            its token is invalid: it has characters that an HTTP header cannot have
             the token file /t is empty
             the token file /t does not exist
             cannot read the token file /t: permission denied
             STS refused AssumeRole: AccessDenied: the role's trust policy does not name this container
-            STS refused AssumeRole: ExpiredToken: what it was shown is over
-            STS refused AssumeRole: ExpiredTokenException: what it was shown is over
-            STS refused AssumeRole: InvalidIdentityToken: the account does not know who made the token
-            STS refused AssumeRole: Throttling: it is asked too often
+            STS refused AssumeRole: ExpiredToken: the token has expired
+            STS refused AssumeRole: ExpiredTokenException: the token has expired
+            STS refused AssumeRole: InvalidIdentityToken: the account has no identity provider for the token's issuer
+            STS refused AssumeRole: Throttling: too many requests
             STS refused AssumeRole: ValidationError
             STS failed at AssumeRole: ServiceUnavailable
-            no AssumeRole by STS: its endpoint did not answer in time
-            STS is regional and the region is not known: set AWS_REGION
+            cannot call AssumeRole of STS: its endpoint did not answer in time
+            STS needs a region: set AWS_REGION
             (in the words below)
         "#]].assert_eq(&sentences([
             Cause::Refused,
@@ -371,12 +373,12 @@ mod tests {
     fn every_word_of_the_sdk_s_providers_is_translated() {
         use aws_credential_types::provider::error::CredentialsError;
         expect![[r#"
-            the source gave none
+            the source returned no credentials
             its configuration is not valid
             its endpoint did not answer in time
-            it refused, or answered with something else
-            it refused, or answered with something else
-            nothing listens where its endpoint should be
+            it refused, or its response is malformed
+            it refused, or its response is malformed
+            connection to its endpoint refused
         "#]]
         .assert_eq(&sentences(
             [

@@ -1,5 +1,5 @@
-//! Credentials from who asked for them first to who keeps them fresh: one datagram, taken once,
-//! between two processes that nobody looks into.
+//! Passes credentials from the process that fetched them first to the process that refreshes them:
+//! one datagram, read once, between two processes that debuggers cannot attach to.
 
 use std::borrow::Cow;
 use std::os::unix::net::UnixDatagram;
@@ -27,7 +27,7 @@ struct Handed<'a> {
     skew: Option<Skew>,
 }
 
-/// Whole, or not at all: who finds none asks once more.
+/// All of it or nothing: a receiver without credentials fetches them again.
 pub(crate) fn hand_over(fetched: &Fetched, to: &UnixDatagram) {
     let credentials = &fetched.credentials;
     let handed = Handed {
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_handed_over_is_taken_once() {
+    fn passed_credentials_are_read_once() {
         let (to, from) = UnixDatagram::pair().expect("sockets can be made");
         let until = now() + Duration::from_secs(3600);
         hand_over(&fetched(Some(until)), &to);
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_ended_on_its_way_is_nothing() {
+    fn credentials_that_expire_on_their_way_are_dropped() {
         let (to, from) = UnixDatagram::pair().expect("sockets can be made");
         hand_over(&fetched(Some(now() - Duration::from_secs(1))), &to);
         assert!(take_over(&from).is_none());

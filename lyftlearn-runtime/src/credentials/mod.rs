@@ -1,7 +1,7 @@
 //! The one identity that the model names: its sources, and the broker that keeps it fresh.
 //!
-//! The SDKs' default chain tries one source after another; here the source is known,
-//! so that what `inspect` says is what is used, and nothing is asked that cannot answer.
+//! The SDKs' default chain tries one source after another. Here the source is known, so `inspect`
+//! shows the source that is used, and no other source is queried.
 
 #[cfg(feature = "cli")]
 mod broker;
@@ -51,7 +51,7 @@ use fault::CredentialsFault;
 /// The container's identity, for any AWS SDK client: what the runtime serves, or, where
 /// nothing does (a bypassed ENTRYPOINT), the platform's own source, with the same settings.
 ///
-/// It asks anew each time; the SDK's own cache stands before it.
+/// It fetches at each call; the SDK's own cache is in front of it.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -73,7 +73,7 @@ pub fn provider() -> Result<SharedCredentialsProvider, Error> {
     Ok(SharedCredentialsProvider::new(source))
 }
 
-/// The same, for those who want to know why there are none.
+/// The same, with the cause if there are no credentials.
 pub(crate) fn source_here(facts: &Facts) -> Result<(Credentials, Source), Error> {
     let (credentials, plan) = match Endpoint::here(facts) {
         Some(endpoint) => {
@@ -101,7 +101,7 @@ pub(crate) fn source(credentials: &Credentials, plan: &CredentialPlan) -> Result
     })
 }
 
-/// For what stands on the internet: through a proxy, where the environment names one.
+/// For servers on the internet: through a proxy if the environment names one.
 fn internet(plan: &CredentialPlan) -> SharedHttpClient {
     let roots = plan.roots.clone();
     http_client_fn(move |settings, components| {

@@ -61,8 +61,8 @@ pub(super) fn after_failure(
     span.min(latest)
 }
 
-/// How soon after a question a caller who finds nothing, or soon nothing, may have another
-/// asked. Callers do not know that it is asked too often, and come all the more.
+/// How soon after a fetch a caller without valid credentials may trigger the next one. Callers
+/// retry without knowing about throttling.
 pub(super) fn on_demand(failure: Option<&Cause>) -> Duration {
     match failure {
         Some(cause) if cause.is_throttled() => ON_DEMAND_THROTTLED,
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn the_alarm_rises_with_what_is_left() {
+    fn the_log_level_rises_as_the_expiration_comes_near() {
         let life = MINUTE * 60;
         assert_eq!(alarm(life, Some(MINUTE * 31)), 0);
         assert_eq!(alarm(life, Some(MINUTE * 29)), 1);

@@ -20,7 +20,7 @@ use super::internet;
 use super::sts::Sts;
 use crate::workload::{Assumption, CredentialPlan, Origin};
 
-/// Where credentials come from, and what is made of them.
+/// Source of credentials, with the client that calls it.
 #[derive(Debug)]
 pub(crate) struct Source {
     base: Base,
@@ -96,7 +96,7 @@ impl Source {
         })
     }
 
-    /// Asks. What has expired already is as good as nothing.
+    /// Fetches credentials. Expired ones are a failure.
     pub(crate) async fn fetch(&self) -> Result<Fetched, Cause> {
         let Fetched { credentials, skew } = self.origin().await?;
         let credentials = match &self.assume {
@@ -175,7 +175,7 @@ impl ProvideCredentials for Source {
     }
 }
 
-/// A cause for those who want an error.
+/// Wraps a cause as an error.
 #[derive(Debug)]
 struct Said(Cause);
 

@@ -8,15 +8,14 @@ use super::fault::Cause;
 use super::source::{Fetched, Source};
 use crate::workload::CredentialPlan;
 
-/// Many containers start at one moment: what they were refused together they do not ask for
-/// together again.
+/// Many containers start at the same moment; jitter spreads their retries.
 const FIRST_WAIT: Duration = Duration::from_millis(200);
 const LONGEST_WAIT: Duration = Duration::from_secs(3);
 
-/// Asks until there are some, or the identity's patience is over. Even a refusal is asked
-/// again: an association or a policy of a minute ago is not yet known everywhere.
+/// Fetches until it succeeds or the time for a start has passed. Refusals are retried as well: a
+/// new association or policy takes time to reach all servers.
 pub(crate) async fn first(plan: &CredentialPlan) -> Result<Fetched, Cause> {
-    let source = Source::new(plan).ok_or(Cause::Sdk("the source gave none"))?;
+    let source = Source::new(plan).ok_or(Cause::Sdk("the source returned no credentials"))?;
     let until = Instant::now() + Duration::from_secs(plan.startup_seconds.into());
     let mut last = Cause::TimedOut;
     let mut longest = FIRST_WAIT;

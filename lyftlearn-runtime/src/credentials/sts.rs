@@ -1,4 +1,4 @@
-//! STS: an identity for a token, a role for an identity, and who that is (STS API
+//! Calls STS: credentials for a token, a role for credentials, and the caller's identity (STS API
 //! reference).
 
 use std::time::{Duration, SystemTime};
@@ -108,7 +108,7 @@ impl Sts {
     }
 }
 
-/// Who the credentials belong to: an ARN. Nobody needs a permission to ask that.
+/// The ARN of the credentials' owner. This call needs no permission.
 #[cfg(feature = "cli")]
 pub(crate) async fn caller(
     plan: &CredentialPlan,
@@ -150,7 +150,7 @@ where
     if let Some(code) = err.code() {
         let code = code.chars().filter(char::is_ascii_alphanumeric).take(64);
         let code = code.collect();
-        // The one of these that is said with 400 (STS's API reference, AssumeRoleWithWebIdentity).
+        // The only retryable error with status 400 (STS API reference, AssumeRoleWithWebIdentity).
         return if status >= Some(500) || code == "IDPCommunicationError" {
             Cause::StsFailed { action, code }
         } else {

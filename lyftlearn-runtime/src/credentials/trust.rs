@@ -1,4 +1,4 @@
-//! Whom TLS trusts: the roots that a variable names, or else the machine's own.
+//! The roots that TLS trusts: those of the file that a variable names, else the machine's own.
 
 use std::error::Error;
 use std::fmt;
@@ -20,7 +20,7 @@ use rustls::pki_types::pem::{Error as PemError, PemObject};
 use crate::contract::aws;
 use crate::workload::Roots;
 
-/// Why the roots that are named are none.
+/// Why the configured roots cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RootsFault {
     roots: Roots,
@@ -54,14 +54,14 @@ impl fmt::Display for RootsFault {
 impl Error for RootsFault {}
 
 impl RootsFault {
-    /// The one that lies at the bottom of what a connector said.
+    /// The innermost one in the error of a connector.
     pub(crate) fn of<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Self> {
         std::iter::successors(Some(error), |&error| error.source()).find_map(|e| e.downcast_ref())
     }
 }
 
-/// What `make` makes with those who are trusted. Where the roots that are named are none, all but
-/// TLS goes on.
+/// What `make` builds with the trusted roots. If the configured roots are invalid, everything but
+/// TLS works.
 pub(crate) fn connector(
     roots: Option<&Roots>,
     make: impl FnOnce(TlsContext) -> Connector,
@@ -94,7 +94,7 @@ fn context(roots: &Roots) -> Result<TlsContext, RootsFault> {
     Ok(trusting(store))
 }
 
-/// The same for who speaks TLS by itself.
+/// The same for clients with a TLS implementation of their own.
 #[cfg(feature = "cli")]
 pub(crate) fn roots(named: Option<&Roots>) -> Result<RootCertStore, RootsFault> {
     let mut store = RootCertStore::empty();
@@ -181,7 +181,7 @@ mod tests {
 
     use super::*;
 
-    /// What is said of the file, whichever variable names it.
+    /// The sentence about the file, for any variable that names it.
     #[track_caller]
     fn sentence(file: &Path) -> String {
         let said = |variable: &str| {
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn roots_that_are_none_have_a_sentence_each() {
+    fn each_fault_of_configured_roots_has_a_message() {
         let directory = tempfile::tempdir().unwrap();
         let text = directory.path().join("text");
         let odd = [
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_untrusted_but_for_a_certificate() {
+    fn only_a_certificate_error_counts_as_untrusted() {
         let certificate = CertificateError::UnknownIssuer;
         assert!(is_untrusted(&wrapped(certificate.into())));
         for error in [

@@ -16,10 +16,10 @@ pub(crate) enum Presented {
     AsFound,
     /// By this runtime's endpoint.
     Offered(Offer),
-    /// None was found. Where that is by design, SDKs are told so instead of waiting for a node
-    /// that does not answer; elsewhere the node's role may be what they are to find.
+    /// No source was found. If this is by design, SDKs are told so, and do not wait for a node that
+    /// does not answer. Otherwise they may find the node's role.
     Absent { isolated: bool },
-    /// There is none for this program, whatever was found.
+    /// This program gets no credentials, even if a source was found.
     Withheld,
 }
 
@@ -46,8 +46,8 @@ pub(crate) struct Changes {
     pub(crate) taken: Vec<String>,
 }
 
-/// Every other way to an identity: each stands before the endpoint in some SDK's chain. Blank
-/// is not good enough, as some take that for a value.
+/// Variables of every other source of credentials: in some SDK each of them precedes the endpoint.
+/// They are removed, not blanked, because some SDKs use a blank value.
 const COMPETITORS: &[&str] = &[
     aws::RELATIVE_URI,
     aws::ROLE_ARN,
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn what_leads_nowhere_and_what_competes_by_another_name_is_gone() {
+    fn broken_and_competing_sources_are_removed() {
         let found = [("AWS_PROFILE", "region"), ("AWS_DEFAULT_PROFILE", "dev")];
         let presented = Presented::Offered(Offer {
             instead_of_boto: true,
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_user_says_of_proxies_stays() {
+    fn the_users_proxy_settings_stay() {
         let proxy = ("HTTPS_PROXY", "http://proxy:3128");
         let ours =
             "127.0.0.1,localhost,::1,169.254.170.2,169.254.170.23,169.254.169.254,fd00:ec2::23";
@@ -370,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_as_found_stays_and_what_is_absent_is_said() {
+    fn inherited_sources_stay_and_absent_ones_are_reported() {
         let found = [("AWS_ROLE_ARN", "")];
         assert!(made(&Presented::AsFound, &found).taken.is_empty());
         for (isolated, expected) in [(true, Some("true")), (false, None)] {

@@ -1,4 +1,4 @@
-//! The program's whole environment: what was found, with ours in it.
+//! The program's whole environment: the inherited one, with ours in it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::{OsStr, OsString};
@@ -22,9 +22,9 @@ pub(crate) struct Layers<'a> {
     pub(crate) ours: &'a [(String, OsString)],
     /// What it sets where there is room: the largest are left out before anything is refused.
     pub(crate) optional: &'a [(String, String)],
-    /// Names that are ours in this start: what is not set by us is gone.
+    /// Names that this start reserves. They are removed unless this runtime sets them.
     pub(crate) taken: &'a [String],
-    /// Secrets: where nobody else sets the name, or over everybody.
+    /// Secrets: below all other layers, or above them if they override.
     pub(crate) secrets: &'a [SecretVariable],
 }
 
@@ -37,7 +37,7 @@ pub(crate) struct SecretVariable {
     pub(crate) value: OsString,
     /// The secret's name.
     pub(crate) secret: String,
-    /// Whether it stands over what is set.
+    /// Whether it overrides variables that are set.
     pub(crate) overrides: bool,
 }
 
@@ -91,7 +91,7 @@ pub(crate) enum Source {
     Secret(String),
 }
 
-/// One variable of the program's, and what it stands over.
+/// A variable of the program, and the values that it overrides.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Variable {
     /// Its name.
@@ -112,9 +112,9 @@ impl fmt::Debug for Variable {
     }
 }
 
-/// Lays the layers over each other: the order of what was found is kept, new names stand at
-/// the end. A name that is reserved to us is ours or is gone; of any other the highest
-/// layer wins that is not blank: ours, document, environment.
+/// Lays the layers over each other. Inherited variables keep their order, new names are added at
+/// the end. A reserved name has our value or is removed. For any other name the highest layer with
+/// a value that is not blank wins: ours, document, environment.
 #[must_use]
 pub(crate) fn layered(layers: &Layers<'_>) -> Vec<Variable> {
     let image: BTreeMap<_, _> = pairs(layers.image);
@@ -159,7 +159,7 @@ pub(crate) fn layered(layers: &Layers<'_>) -> Vec<Variable> {
         }
         merged.extend(top(name, stack));
     }
-    // In the order of the contract, and after it what is left of the documents.
+    // In the order of the contract, followed by the other variables of the documents.
     for (name, value) in all_of_ours() {
         if ours.remove(name).is_some() {
             let document = documents.remove(name).map(from_document);
@@ -193,8 +193,8 @@ pub(crate) fn layered(layers: &Layers<'_>) -> Vec<Variable> {
     merged
 }
 
-/// A secret below everything, or above it. What is set to nothing is set: whoever injects
-/// secrets in another way (`: ${NAME=value}`) has it so.
+/// A secret below everything, or above it. A variable set to the empty string counts as set, as in
+/// the shell's `: ${NAME=value}`, which other tools use to inject secrets.
 fn lay(secret: &SecretVariable, place: usize, merged: &mut Vec<Variable>) {
     let value = (Source::Secret(secret.secret.clone()), secret.value.clone());
     match merged.get_mut(place) {
@@ -216,7 +216,7 @@ fn lay(secret: &SecretVariable, place: usize, merged: &mut Vec<Variable>) {
 ///
 /// # Errors
 ///
-/// When a variable or the whole is over the kernel's limit.
+/// If a variable or the whole environment is over the kernel's limit.
 pub(crate) fn environment(layers: &Layers<'_>, argv: &[OsString]) -> Result<Environment, Error> {
     let mut merged = layered(layers);
     let left_out = make_room(layers, &mut merged, argv);
@@ -284,7 +284,7 @@ fn from_document((_, value, path): &(OsString, OsString, PathBuf)) -> (Source, O
     (Source::Document(path.clone()), value.clone())
 }
 
-/// The highest that is not blank; what is blank everywhere stays as it is.
+/// The highest layer that is not blank. A name that is blank in every layer stays as it is.
 fn top(name: &OsStr, mut stack: Vec<(Source, OsString)>) -> Option<Variable> {
     let winner = stack
         .iter()

@@ -15,8 +15,8 @@ use crate::contract::events as words;
 use crate::outcome::{Class, Outcome, within_units};
 use crate::workload::events::{Kind, Plan, Progress, Voice};
 
-/// What is true of a job at one moment. All times but `wall` are on the monotonic clock, which
-/// all processes of a container share.
+/// The state of a job at one moment. All times but `wall` are on the monotonic clock, which all
+/// processes of a container share.
 #[derive(Clone, Debug)]
 pub(crate) struct Moment<'a> {
     pub(crate) now: Duration,
@@ -55,7 +55,7 @@ pub(crate) struct Event {
     pub(crate) source: String,
     /// Since 1970.
     pub(crate) time_ms: u64,
-    /// Where the container is, for destinations that are nowhere in AWS.
+    /// The container's region, for destinations outside AWS.
     pub(crate) region: Option<String>,
     /// One JSON object.
     pub(crate) detail: String,
@@ -254,9 +254,9 @@ struct Times {
 }
 
 impl Times {
-    /// What was before the program is counted from the container's start, and is the same in
-    /// every event; the rest is counted back from now, as the machine may have slept. No time
-    /// lies before one that it follows, however the clock was set.
+    /// Times before the program's start are counted from the container's start, and are the same in
+    /// every event. Later times are counted back from now, because the machine may have slept.
+    /// Times stay in order even if the clock was set.
     fn of(plan: &Plan, moment: &Moment<'_>) -> Self {
         let attempt = &plan.attempt;
         let created = milliseconds(attempt.created);
@@ -416,7 +416,7 @@ fn own(plan: &Plan, moment: &Moment<'_>, id: &str, sequence: u64) -> Object {
     own
 }
 
-/// An object whose members keep the order in which they were added.
+/// An object whose members keep their order.
 #[derive(Default)]
 struct Object(Vec<(&'static str, Box<RawValue>)>);
 

@@ -1,4 +1,4 @@
-//! What stands against a delivery.
+//! Why something cannot be delivered.
 
 use std::fmt;
 
@@ -23,17 +23,17 @@ impl fmt::Display for DeliveryFault {
         match self {
             Self::VariableTooLong { name, bytes, limit } => write!(
                 f,
-                "cannot pass ${name} on: {bytes} bytes with its name, the kernel takes {limit}"
+                "cannot pass ${name} to the program: {bytes} bytes with its name, the kernel's limit is {limit}"
             ),
             Self::ArgumentTooLong { bytes, limit } => {
                 write!(
                     f,
-                    "cannot pass an argument on: {bytes} bytes, the kernel takes {limit}"
+                    "cannot pass an argument to the program: {bytes} bytes, the kernel's limit is {limit}"
                 )
             }
             Self::EnvironmentTooLarge { bytes, limit } => write!(
                 f,
-                "cannot pass the environment on: {bytes} bytes with the arguments, the kernel takes {limit}"
+                "cannot pass the environment to the program: {bytes} bytes with the arguments, the kernel's limit is {limit}"
             ),
         }
     }
@@ -69,11 +69,11 @@ mod tests {
     fn every_fault_has_its_report() {
         let (bytes, limit) = (140_005, 131_072);
         expect![[r#"
-            Delivery: cannot pass $BIG on: 140005 bytes with its name, the kernel takes 131072
+            Delivery: cannot pass $BIG to the program: 140005 bytes with its name, the kernel's limit is 131072
               hint: deliver large values as a file in the config directory, and read that
-            Delivery: cannot pass an argument on: 140005 bytes, the kernel takes 131072
+            Delivery: cannot pass an argument to the program: 140005 bytes, the kernel's limit is 131072
               hint: deliver large values as a file in the config directory, and read that
-            Delivery: cannot pass the environment on: 140005 bytes with the arguments, the kernel takes 131072
+            Delivery: cannot pass the environment to the program: 140005 bytes with the arguments, the kernel's limit is 131072
               hint: deliver large values as a file in the config directory, and read that
         "#]].assert_eq(&reports([
             DeliveryFault::VariableTooLong {

@@ -8,9 +8,9 @@ use crate::held::{self, Owner};
 use crate::problems::Problems;
 use crate::workload::Paths;
 
-/// Makes what does not exist yet, for the program's user. What cannot be made is taken
-/// out of the model, and said. An existing one is given to that user, too: not what lies in
-/// it, which may be much, and somebody's.
+/// Makes the directories that do not exist, for the program's user. A directory that cannot be made
+/// is removed from the model, and a problem reports it. An existing directory is given to that user
+/// as well, but not its content, which may be large or belong to another user.
 pub(super) fn make_directories(paths: &mut Paths, owner: Option<Owner>) -> Problems {
     let mut problems = Problems::default();
     for directory in [
@@ -57,7 +57,7 @@ mod tests {
     use crate::workload::Paths;
 
     #[test]
-    fn a_directory_that_cannot_be_made_is_taken_out_and_said() {
+    fn a_directory_that_cannot_be_made_is_removed_and_reported() {
         let mut paths = Paths {
             output: Some("/proc/output".into()),
             ..Paths::default()

@@ -1,4 +1,5 @@
-//! What launchers and communication libraries read of the nodes, where nobody has set it.
+//! Variables about the nodes for launchers and communication libraries, unless they are set
+//! already.
 
 use std::ffi::OsStr;
 
@@ -42,7 +43,7 @@ pub(crate) fn launchers<'a>(
         );
     }
     if topology.is_ranked_by_launcher() && (topology.bounds.is_some() || topology.nodes.is_some()) {
-        // A pod's name is nobody else's: with it the nodes would never meet.
+        // A pod's name is unique: with it, the nodes would never meet.
         let name = workload.job.name.clone();
         set(
             torch::RENDEZVOUS_ID,

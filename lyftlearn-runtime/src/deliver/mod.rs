@@ -36,8 +36,8 @@ use crate::outcome::Outcome;
 use crate::problems::Problems;
 use crate::workload::{Texts, Workload};
 
-/// What was delivered. Dropping it removes a run directory that was made for this
-/// process alone.
+/// The result of a delivery. Dropping it removes a run directory that was made for this process
+/// alone.
 #[derive(Debug)]
 pub(crate) struct Delivery {
     /// The workload, with the places that delivery chose.
@@ -97,8 +97,8 @@ pub(crate) fn delivered(workload: &Workload, exceptions: bool) -> Vec<(String, O
 /// `environment.json` into the run directory, and names everything in variables.
 /// `optional` are variables that somebody else made of the workload.
 ///
-/// What cannot be made or written (a read-only root without a writable `/run`, `/tmp` or
-/// `/dev/shm`, a full one) is not delivered, and said; the program starts all the same.
+/// Delivers the view. A file that cannot be written (a read-only root without a writable `/run`,
+/// `/tmp` or `/dev/shm`, or a full disk) is left out with a problem, and the program starts.
 #[must_use]
 pub(crate) fn deliver(
     workload: Workload,
@@ -123,7 +123,7 @@ pub(crate) fn deliver(
         workload.paths.run = None;
         workload.hyperparameters.path = None;
         let reasons = if refused.is_empty() {
-            "nothing can be made there".to_owned()
+            "it is not writable".to_owned()
         } else {
             refused.join("; ")
         };
@@ -183,7 +183,7 @@ fn write_documents(
     let environment: BTreeMap<&str, &str> = ours.chain(optional).collect();
     let text = serde_json::to_vec(&environment)?;
     directory.write(names::ENVIRONMENT_DOCUMENT, &text)?;
-    // Last: who finds it finds the others.
+    // Last: a reader that finds this file finds the others.
     let text = serde_json::to_vec(workload)?;
     directory.write(names::WORKLOAD_FILE, &text)
 }

@@ -27,7 +27,7 @@ pub(crate) fn write(path: &Path, text: &str, owner: Option<Owner>) -> io::Result
     ) else {
         return Err(io::ErrorKind::InvalidInput.into());
     };
-    // Nobody but the platform has to read it: it stays this process's own.
+    // Only the platform reads it, so this process keeps the file.
     let parent = Directory::of_a_program(parent, owner)?.for_owner(None);
     match rustix::fs::statat(&parent, name, AtFlags::SYMLINK_NOFOLLOW) {
         // A link, a directory, a FIFO: whatever it is, the program made it.
@@ -46,8 +46,8 @@ pub(crate) fn write(path: &Path, text: &str, owner: Option<Owner>) -> io::Result
     }
 }
 
-/// Takes away what lies there at the start: an earlier run on the same volume has left it, and
-/// it would be taken for this program's.
+/// Removes the file at the start: it is left from an earlier run on the same volume, and would look
+/// like this program's.
 pub(crate) fn forget(path: &Path, owner: Option<Owner>) -> io::Result<()> {
     let (Some(parent), Some(name)) = (
         path.parent(),
@@ -91,7 +91,7 @@ fn in_place(parent: &Directory, name: &str, text: &str) -> io::Result<()> {
 /// Whole or not at all: the platform may look at any time.
 fn anew(parent: &Directory, name: &str, text: &str) -> io::Result<()> {
     let draft = format!(".{name}.draft");
-    // For the platform's agent, whoever that is.
+    // For the platform's agent, whose user is unknown.
     let mut file: File = parent.new_file(&draft, Mode::from_raw_mode(0o644))?;
     let written = file
         .write_all(text.as_bytes())
@@ -120,7 +120,7 @@ mod tests {
     use super::{Written, forget, write};
 
     #[test]
-    fn a_reason_is_written_once_and_never_over_the_programs() {
+    fn a_reason_is_written_once_and_never_overwrites_the_programs() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("failure");
         assert_eq!(write(&path, "first", None).unwrap(), Written::Written);

@@ -9,26 +9,26 @@ use rustix::io::Errno;
 use crate::contract::{linux, runtime};
 use crate::held::{Directory, Owner};
 
-/// For whom the directory is kept.
+/// The process for which the directory is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Keeper {
-    /// PID 1: the container's one directory, left behind for whoever looks after the end.
+    /// PID 1: the container's one directory. It is kept after the end, for tools that read the
+    /// outcome.
     Container,
-    /// A program beside others: the container's directory if nobody has it, else one
-    /// of its own.
+    /// A program next to others: the container's directory if it is free, else one of its own.
     Process,
     /// A program that this process becomes: shares the container's directory.
     Successor,
 }
 
-/// Who receives a delivery.
+/// The receiver of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Recipient {
-    /// For whom the run directory is kept.
+    /// The process for which the run directory is kept.
     pub(crate) keeper: Keeper,
     /// The program's user and group, when they are not this process's own.
     pub(crate) owner: Option<Owner>,
-    /// Whether exceptions that nobody caught are to be noted.
+    /// Whether uncaught exceptions are recorded.
     pub(crate) exceptions: bool,
 }
 
@@ -45,7 +45,8 @@ impl From<Keeper> for Recipient {
 /// So many containers of a pod may share the place of a run directory.
 const SHARING: usize = 16;
 
-/// Who only looks whether a directory is in use holds it for a moment.
+/// Retries of the lock: a process that only checks whether a directory is in use holds it for a
+/// moment.
 const LOOKS: usize = 4;
 const LOOK: Duration = Duration::from_millis(2);
 
@@ -89,8 +90,8 @@ impl RunDir {
         usual.chain(others).flatten()
     }
 
-    /// `name` in `parent`, or, where containers of a pod share that and another one has it, the
-    /// same with the next number. Who has ended has left its own to whoever comes next.
+    /// `name` in `parent`. If containers of a pod share `parent` and another one uses it, the same
+    /// with the next number. A directory whose owner has ended is free.
     fn in_directory(parent: &Path, name: &str, recipient: Recipient) -> Option<Self> {
         let parent = Directory::open(parent, recipient.owner).ok()?;
         for number in 1..=SHARING {
@@ -109,7 +110,7 @@ impl RunDir {
                 Err(Refused::InUse) => {}
                 Err(Refused::Unusable) => break,
             }
-            // It stands beside others, who have theirs.
+            // It runs next to processes that have their own.
             if recipient.keeper == Keeper::Process {
                 break;
             }
@@ -137,7 +138,7 @@ impl RunDir {
         self.directory.path()
     }
 
-    /// What is to be said of it.
+    /// The problem to report.
     pub(super) fn problem(&self) -> Option<String> {
         let usual = self.instead_of.as_ref()?;
         Some(format!(
@@ -153,7 +154,7 @@ impl Drop for RunDir {
         if !self.private {
             return;
         }
-        // Whatever stays is below a private directory and harms nobody.
+        // Files that cannot be deleted are in a private directory, so they do no harm.
         let _ = self.directory.clear();
         let path = self.directory.path();
         if let (Some(parent), Some(name)) = (path.parent(), path.file_name())
@@ -164,8 +165,8 @@ impl Drop for RunDir {
     }
 }
 
-/// The directory, and whether it was made just now. One that exists counts only if nobody else
-/// can have prepared it.
+/// Opens or makes the directory; the result says whether it was made. An existing one is used only
+/// if no other user can have prepared it.
 fn take(
     parent: &Directory,
     name: &str,
@@ -180,7 +181,7 @@ fn take(
     let directory = parent.below(name).map_err(unusable)?;
     lock(&directory, recipient.keeper)?;
     let stat = directory.stat().map_err(unusable)?;
-    // Who had it may have taken it away before the lock was ours.
+    // The previous owner may have deleted it before this process got the lock.
     if stat.st_nlink == 0 {
         return Err(Refused::Unusable);
     }
@@ -188,8 +189,8 @@ fn take(
         if ![user(recipient.owner), user(None)].contains(&stat.st_uid) {
             return Err(Refused::Unusable);
         }
-        // A restarted container keeps its files: what is of an earlier start is none of this
-        // one's.
+        // A restarted container keeps its files, but files of an earlier start do not belong to
+        // this one.
         if recipient.keeper == Keeper::Container {
             let _ = directory.clear();
         }
@@ -201,7 +202,8 @@ fn take(
 /// Holds it for as long as this process, or one that has inherited it, has it open. The kernel
 /// gives it back, however they end.
 fn lock(directory: &Directory, keeper: Keeper) -> Result<(), Refused> {
-    // Who becomes the program has it until then, and shares it with any number of its kind.
+    // A process that becomes the program holds the lock until its exec, and shares it with others
+    // of its kind.
     let how = match keeper {
         Keeper::Successor => FlockOperation::NonBlockingLockShared,
         _ => FlockOperation::NonBlockingLockExclusive,
@@ -209,7 +211,7 @@ fn lock(directory: &Directory, keeper: Keeper) -> Result<(), Refused> {
     for _ in 0..LOOKS {
         match rustix::fs::flock(directory, how) {
             Err(Errno::WOULDBLOCK) => std::thread::sleep(LOOK),
-            // A file system without locks is none that containers of a pod share.
+            // Containers of a pod do not share a file system without locks.
             _ => return Ok(()),
         }
     }
@@ -230,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn who_comes_second_takes_another_one_and_an_ended_ones_is_taken_again() {
+    fn a_second_runtime_takes_another_directory_and_reuses_an_ended_ones() {
         let place = tempfile::tempdir().unwrap();
         let first = had(place.path(), Keeper::Container).unwrap();
         assert_eq!(first.path(), place.path().join("lyftlearn"));

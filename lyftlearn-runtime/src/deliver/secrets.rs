@@ -23,7 +23,7 @@ const IN_MEMORY: [i64; 2] = [0x0102_1994, 0x8584_58f6];
 #[derive(Debug)]
 pub(crate) struct Kept {
     run: Directory,
-    /// Its name in `/dev/shm`, when it lies there.
+    /// Its name in `/dev/shm`, if it is there.
     place: Option<OsString>,
 }
 
@@ -45,7 +45,7 @@ pub(crate) fn keep(run: &Directory, files: &Files<'_>) -> io::Result<(Kept, Opti
             }
             None => {
                 problem = Some(format!(
-                    "secrets lie on a disk, in {}: neither it nor {} is in memory",
+                    "secrets are on a disk, in {}: neither it nor {} is in memory",
                     run.path().display(),
                     linux::SHM
                 ));
@@ -86,7 +86,7 @@ fn opened(run: &Directory) -> io::Result<Directory> {
     Directory::open(Path::new(linux::SHM), run.owner())?.below(name)
 }
 
-/// What somebody else has put in its place is none of ours.
+/// A directory that another user has put there is not used.
 fn of_the_program(directory: Directory) -> io::Result<Directory> {
     let user = directory.stat()?.st_uid;
     match directory.owner() {

@@ -1,4 +1,4 @@
-//! Word of a stop, for whoever asks: beside the signal, which has one handler only.
+//! Reports a stop to every process, in addition to the signal, which only one handler gets.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ struct Shutdown<'a> {
     deadline: f64,
 }
 
-/// Writes `shutdown.json`. A disk that is full keeps nobody from stopping.
+/// Writes `shutdown.json`. A full disk does not prevent the stop.
 pub(crate) fn announce(run: &Directory, signal: &str, requested: Duration, deadline: Duration) {
     let shutdown = Shutdown {
         signal,

@@ -1,5 +1,5 @@
-//! What a Spark driver is told of its network: two variables, which stand below everything that a
-//! user of Spark can write.
+//! Tells a Spark driver about its network: two variables, below everything that a user of Spark can
+//! set.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -112,7 +112,7 @@ mod tests {
         "-Dspark.driver.port=7078 -Dspark.driver.blockManager.port=7094 -Dspark.port.maxRetries=15";
 
     #[test]
-    fn an_address_is_delivered_where_the_user_has_none() {
+    fn an_address_is_delivered_unless_the_user_sets_one() {
         let at = driver(Some("10.77.1.2"), None);
         check(&at, &[], &[HOST], &BOTH);
         check(&at, &[(BOTH[0], ""), (IP, "")], &[HOST], &BOTH);

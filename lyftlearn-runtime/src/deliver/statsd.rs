@@ -8,7 +8,7 @@ use super::credentials::Changes;
 use crate::contract::{delivered as names, statsd};
 use crate::held::Directory;
 
-/// What is heard, as clients are told.
+/// The listeners' addresses, as clients get them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Ports {
     pub(crate) host: String,
@@ -19,7 +19,7 @@ pub(crate) struct Ports {
     pub(crate) dogstatsd: u16,
 }
 
-/// Whose clients are told.
+/// The clients that are pointed at the listeners.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pointed {
     pub(crate) at: Option<Ports>,
@@ -69,7 +69,7 @@ pub(crate) fn point<'a>(
     changes
 }
 
-/// Tells those who come beside the program.
+/// Points programs that start next to the program at the listeners.
 #[cfg_attr(
     not(feature = "agent"),
     allow(dead_code, reason = "without an agent nobody listens")
@@ -114,7 +114,7 @@ mod tests {
     ];
 
     #[test]
-    fn statsd_points_here_and_datadog_where_nobody_points_it() {
+    fn statsd_and_unset_datadog_variables_point_here() {
         let both = [&STATSD[..], &DATADOG[..]].concat();
         check(true, false, &[], &both);
         check(true, false, &[("DD_AGENT_HOST", "")], &both);
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn the_protocol_is_the_users_where_it_is_heard() {
+    fn the_users_protocol_is_kept_if_it_is_listened_to() {
         let tcp = [("STATSD_PROTOCOL", "tcp")];
         let theirs = [&STATSD[..], &tcp, &DATADOG].concat();
         check(true, false, &tcp, &theirs);

@@ -1,6 +1,6 @@
-//! What the runtime of this container was started with, for who comes later: a script in front
-//! of it may have activated an environment (conda, a virtual one), of which `kubectl exec`
-//! knows nothing.
+//! The environment with which this container's runtime was started, for processes that start later.
+//! A script in front of the runtime may have activated an environment (conda, a virtual one), which
+//! `kubectl exec` does not have.
 
 use std::ffi::{OsStr, OsString};
 use std::io::Read;

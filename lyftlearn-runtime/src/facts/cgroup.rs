@@ -19,7 +19,7 @@ pub(crate) struct CgroupLimits {
 }
 
 impl Facts {
-    /// Reads the limits. What cannot be found is no limit; what cannot be read is an error.
+    /// Reads the limits. A missing file means no limit; a file that cannot be read is an error.
     pub(crate) fn cgroup_limits(&self, mounts: &[Mount]) -> Result<CgroupLimits, Error> {
         let table = self
             .file(linux::CGROUP, limits::KERNEL_FILE_BYTES)?
@@ -90,7 +90,7 @@ impl Facts {
             .and_then(|(quota, period)| ratio(quota, period)))
     }
 
-    /// A number; `max` and v1's `-1` are none.
+    /// A number. `max` and v1's `-1` mean no limit.
     fn number(&self, directory: &Path, name: &str) -> Result<Option<u64>, Error> {
         Ok(self
             .line(directory, name)?
@@ -154,8 +154,8 @@ fn directories(mounts: &[Mount], table: &str, controller: &str) -> Vec<PathBuf> 
             _ => controllers.split(',').any(|name| name == controller),
         })
         .map_or("/", |(_, path)| path);
-    // A container without a cgroup namespace sees its host's path here while only
-    // its own part is mounted; what does not fit the mount is the mount point itself.
+    // A container without a cgroup namespace sees its host's path here, while only its own part is
+    // mounted. A path that does not fit the mount is the mount point itself.
     let below = Path::new(own)
         .strip_prefix(&mount.root)
         .unwrap_or(Path::new(""));

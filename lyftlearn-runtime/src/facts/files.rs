@@ -51,10 +51,10 @@ impl Fault for ReadFault {
             }
             // Only a platform's own files decide which platform it is.
             Self::Unreadable { denied: true, path } if path.starts_with("/opt/ml") => {
-                "run as a user who may read it, or set LYFTLEARN_RUNTIME_PLATFORM if the file is not this platform's".to_owned()
+                "run as a user that can read it, or set LYFTLEARN_RUNTIME_PLATFORM if the file belongs to another platform".to_owned()
             }
             Self::Unreadable { denied: true, .. } => {
-                "run as a user who may read it, or make it readable (a ConfigMap's defaultMode, chmod in the image)".to_owned()
+                "run as a user that can read it, or make it readable (a ConfigMap's defaultMode, chmod in the image)".to_owned()
             }
             Self::NotAFile { .. } => "check what the image or a mount puts there".to_owned(),
             Self::TooLarge { .. } => "deliver data as a channel or a volume, not as configuration".to_owned(),
@@ -80,7 +80,7 @@ pub(crate) enum Directory {
     ReadOnly,
     /// It does not exist, and this user may make it.
     Creatable,
-    /// Something else stands in its place, or nobody may make it here.
+    /// The path has another type of file, or this user cannot create it.
     Unusable,
 }
 
@@ -105,9 +105,9 @@ impl Facts {
         match read(&place, path, limit) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(Failure::Io(err)) if absent(&err) => match std::fs::symlink_metadata(&place) {
-                // Something is there after all, and leads nowhere.
+                // The path exists, as a link whose target does not.
                 Ok(meta) if meta.is_symlink() => {
-                    let is = "a link to nothing";
+                    let is = "a link to a file that does not exist";
                     Err(ReadFault::NotAFile {
                         path: path.to_owned(),
                         is,
@@ -123,8 +123,8 @@ impl Facts {
         }
     }
 
-    /// Whether anything is at `path`. What may not be looked at counts as there:
-    /// whoever opens it next reports the reason.
+    /// Whether `path` exists. A path that this user cannot access counts as existing: the next open
+    /// reports the reason.
     pub(crate) fn exists(&self, path: impl AsRef<Path>) -> bool {
         if let Some((held, below)) = self.in_held(path.as_ref()) {
             return held.open_file(below).is_ok();
@@ -136,13 +136,13 @@ impl Facts {
             })
     }
 
-    /// Whether this user may read what is at `path`.
+    /// Whether this user can read the file at `path`.
     pub(crate) fn may_read(&self, path: impl AsRef<Path>) -> bool {
         self.below_root(path.as_ref())
             .is_some_and(|place| rustix::fs::access(place, rustix::fs::Access::READ_OK).is_ok())
     }
 
-    /// How many bytes what is at `path` has; none when it is absent.
+    /// Size of the file at `path` in bytes; 0 if it does not exist.
     #[cfg(feature = "cli")]
     pub(crate) fn size(&self, path: impl AsRef<Path>) -> u64 {
         self.below_root(path.as_ref())
@@ -150,7 +150,7 @@ impl Facts {
             .map_or(0, |meta| meta.len())
     }
 
-    /// Whether this user may write to what is at `path`.
+    /// Whether this user can write to the file at `path`.
     #[cfg(feature = "cli")]
     pub(crate) fn may_write(&self, path: impl AsRef<Path>) -> bool {
         self.below_root(path.as_ref())
@@ -191,7 +191,7 @@ impl Facts {
         }
     }
 
-    /// Mode, user and group of what is at `path`, links followed.
+    /// Mode, user and group of the file at `path`, with links followed.
     #[cfg(feature = "cli")]
     pub(crate) fn ownership(&self, path: impl AsRef<Path>) -> Option<(u32, u32, u32)> {
         use std::os::unix::fs::MetadataExt;
@@ -234,14 +234,14 @@ impl Facts {
         Some(stat.f_blocks.saturating_mul(stat.f_frsize))
     }
 
-    /// What is to be read by the descriptor of a directory, and by which name there.
+    /// The held directory that contains `path`, and the name in it.
     fn in_held<'a>(&'a self, path: &'a Path) -> Option<(&'a Held, &'a Path)> {
         let held = self.held.as_ref()?;
         let below = path.strip_prefix(held.path()).ok()?;
         (!below.as_os_str().is_empty()).then_some((held, below))
     }
 
-    /// Where `path` lies in this process's own file system; nowhere without a root.
+    /// `path` in this process's own file system; `None` without a root.
     pub(crate) fn below_root(&self, path: &Path) -> Option<PathBuf> {
         let root = self.root.as_ref()?;
         Some(root.join(path.strip_prefix("/").unwrap_or(path)))
@@ -314,9 +314,9 @@ mod tests {
             Unreadable: cannot read /etc/lyftlearn/runtime.toml
               hint: check the file system, and the container's limits
             Unreadable: cannot read /etc/lyftlearn/runtime.toml
-              hint: run as a user who may read it, or make it readable (a ConfigMap's defaultMode, chmod in the image)
+              hint: run as a user that can read it, or make it readable (a ConfigMap's defaultMode, chmod in the image)
             Unreadable: cannot read /opt/ml/input/config/resourceconfig.json
-              hint: run as a user who may read it, or set LYFTLEARN_RUNTIME_PLATFORM if the file is not this platform's
+              hint: run as a user that can read it, or set LYFTLEARN_RUNTIME_PLATFORM if the file belongs to another platform
             Unreadable: cannot read /etc/lyftlearn/runtime.toml: it is a directory, not a file
               hint: check what the image or a mount puts there
             Unreadable: cannot read /etc/lyftlearn/runtime.toml: it is larger than 4 bytes
@@ -376,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_larger_than_its_limit_is_refused() {
+    fn a_file_over_its_limit_is_refused() {
         check(
             |path| std::fs::write(path, "12345").unwrap(),
             expect![[r#"

@@ -1,8 +1,8 @@
 //! The world, read and not interpreted: environment, argv, files, mounts, cgroups,
 //! devices and the clock, below one root and with size limits.
 //!
-//! The only module that may ask the process for these; the lint in `clippy.toml`
-//! says so to everyone else.
+//! The only module that may read these from the process. The lint in `clippy.toml` enforces it
+//! everywhere else.
 #![expect(
     clippy::disallowed_methods,
     reason = "this is the module that reads the world"
@@ -64,7 +64,7 @@ pub struct Facts {
     vars: Vec<(OsString, OsString)>,
     argv: Vec<OsString>,
     processors: usize,
-    /// What lies below its path is read by its descriptor.
+    /// Paths below it are read through its descriptor.
     held: Option<Held>,
 }
 
@@ -117,14 +117,14 @@ impl Facts {
         self
     }
 
-    /// Reads files below `root` instead of nowhere or `/`.
+    /// Reads files below `root`.
     #[must_use]
     pub fn with_root(mut self, root: impl Into<PathBuf>) -> Self {
         self.root = Some(root.into());
         self
     }
 
-    /// Reads what lies below a directory that somebody else may change by its descriptor.
+    /// Reads a directory that another user can change through its descriptor.
     #[cfg(any(feature = "agent", feature = "cli"))]
     pub(crate) fn with_held(mut self, held: Held) -> Self {
         self.held = Some(held);
@@ -150,9 +150,8 @@ impl Facts {
         &self.argv
     }
 
-    /// A variable's text. Blank is as good as unset: compose files and build
-    /// specs pass `NAME=` for what they do not have. What is not UTF-8 comes
-    /// lossy, and so matches nothing.
+    /// The text of a variable. Blank counts as unset, because compose files and build specs pass
+    /// `NAME=` for values that they do not have. Invalid UTF-8 is replaced, so it matches nothing.
     pub(crate) fn text(&self, name: &str) -> Option<Cow<'_, str>> {
         self.vars
             .iter()
@@ -161,14 +160,14 @@ impl Facts {
             .map(|(_, value)| value.to_string_lossy())
     }
 
-    /// The place that a variable names. A relative one is where this process stands: it is told to
-    /// others, and PID 1 itself goes elsewhere.
+    /// The path in a variable. A relative path is made absolute with this process's directory,
+    /// because other processes get it, and PID 1 changes its own directory.
     pub(crate) fn path(&self, name: &str) -> Option<PathBuf> {
         let path = PathBuf::from(self.text(name)?.as_ref());
         if path.is_absolute() {
             return Some(path);
         }
-        // Below another root nobody stands anywhere.
+        // With another root, there is no working directory.
         self.is_here().then(|| std::path::absolute(path).ok())?
     }
 
@@ -244,7 +243,7 @@ pub(crate) fn wall_clock() -> Duration {
     now.unwrap_or_default()
 }
 
-/// What the clock shows that nobody sets, and that all processes of a container share.
+/// The monotonic clock. It cannot be set, and all processes of a container share it.
 #[cfg(all(feature = "agent", feature = "cli"))]
 pub(crate) fn monotonic_clock() -> Duration {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
@@ -293,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn a_relative_place_is_where_this_process_stands() {
+    fn a_relative_path_starts_at_the_working_directory() {
         let facts = Facts::empty().with_var("TMPDIR", "tmp");
         assert_eq!(facts.path("TMPDIR"), None);
         let here = facts.with_root("/").path("TMPDIR").unwrap();

@@ -37,7 +37,7 @@ impl Mount {
             })
     }
 
-    /// Whether what is mounted exists nowhere else any more.
+    /// Whether the mounted file has been deleted or replaced.
     pub(crate) fn is_replaced(&self) -> bool {
         self.root.as_os_str().as_bytes().ends_with(b"//deleted")
     }
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_subpath_is_told_from_a_volume() {
+    fn a_subpath_mount_differs_from_a_volume() {
         let subpath = |root: &str| {
             let line = format!("512 480 259:1 {root} /etc/live/a ro - ext4 /dev/root rw");
             parse(line.as_bytes()).unwrap().is_subpath()
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_another_form_says_nothing() {
+    fn a_malformed_line_is_ignored() {
         assert_eq!(parse(b"12 13 half a line"), None);
         assert_eq!(parse(b""), None);
     }

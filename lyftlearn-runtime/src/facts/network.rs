@@ -1,4 +1,4 @@
-//! Who listens in this network: a pod's containers share one.
+//! Finds the processes that listen in this network, which the containers of a pod share.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -37,7 +37,7 @@ const TCP_ESTABLISHED: &str = "01";
 const TCP_ASKED: &str = "03";
 
 impl Facts {
-    /// Everybody who listens; `None` where the kernel does not tell.
+    /// All listeners; `None` if the kernel does not show them.
     pub(crate) fn listening(&self) -> Option<Vec<Listening>> {
         let tables = [
             (linux::TCP_SOCKETS, Transport::Tcp, TCP_LISTENS),
@@ -112,7 +112,8 @@ impl Facts {
 }
 
 impl Listening {
-    /// Whether who asks for `address` would meet this one, or be in its way.
+    /// Whether a client that connects to `address` would reach this listener, or a bind would
+    /// conflict with it.
     pub(crate) fn meets(&self, transport: Transport, address: SocketAddr) -> bool {
         let (here, there) = (self.address.ip(), address.ip());
         self.transport == transport
@@ -121,7 +122,8 @@ impl Listening {
     }
 }
 
-/// Whether the first stands for the second, too: IPv6's for both.
+/// Whether the first address includes the second. IPv6's unspecified address includes both
+/// families.
 fn is_all(all: IpAddr, one: IpAddr) -> bool {
     all.is_unspecified() && (all.is_ipv6() || one.is_ipv4())
 }
@@ -139,7 +141,7 @@ fn rows(table: &str) -> impl Iterator<Item = Row<'_>> {
     table.lines().skip(1).filter_map(|line| {
         let mut columns = line.split_whitespace().skip(1);
         let here = address_of(columns.next()?)?;
-        // Tables of what has no peer may have anything there.
+        // Tables of sockets without a peer may have any text there.
         let there = address_of(columns.next()?).unwrap_or(here);
         let state = columns.next()?;
         let inode = columns.nth(5);
@@ -180,7 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_listens_is_read_and_who_is_connected_is_not() {
+    fn listeners_are_read_and_connections_are_ignored() {
         let root = tempfile::tempdir().unwrap();
         let facts = Facts::empty().with_root(root.path());
         assert_eq!(facts.listening(), None);
@@ -216,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_connected_and_who_asks_are_told_apart() {
+    fn established_and_connecting_sockets_are_distinguished() {
         let root = tempfile::tempdir().unwrap();
         let facts = Facts::empty().with_root(root.path());
         assert_eq!(facts.connections(), None);
@@ -244,14 +246,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_known_in_part_is_not_known() {
+    fn unreadable_proc_net_table_hides_all_listeners() {
         let root = tempfile::tempdir().unwrap();
         let directory = root.path().join("proc/net");
         std::fs::create_dir_all(&directory).unwrap();
         std::fs::write(directory.join("tcp"), "head\n").unwrap();
         let facts = Facts::empty().with_root(root.path());
         assert_eq!(facts.listening(), Some(Vec::new()));
-        // Tests run as root: a directory stands for what may not be read.
+        // Tests run as root, which can read every file; a directory takes the place of an
+        // unreadable one.
         std::fs::create_dir(directory.join("udp")).unwrap();
         assert_eq!(facts.listening(), None);
     }

@@ -28,8 +28,8 @@ impl Facts {
         alive(&self.kernel_text(linux::OWN_PROCESS)?)
     }
 
-    /// Whether a process that started then has ended. What cannot be told (no descriptor is
-    /// left, say) has not.
+    /// Whether a process with this start time has ended. If it cannot be determined (no free
+    /// descriptor, for example), it counts as running.
     pub(crate) fn has_ended(&self, pid: u32, started: u64) -> bool {
         let stat = linux::OWN_PROCESS.replace("self", &pid.to_string());
         match self.file(stat, limits::KERNEL_FILE_BYTES) {
@@ -97,14 +97,14 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_told_has_not_ended() {
+    fn an_unknown_process_state_counts_as_running() {
         let root = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(root.path().join("proc/7/stat")).unwrap();
         assert!(!Facts::empty().with_root(root.path()).has_ended(7, 1));
     }
 
     #[test]
-    fn a_name_may_look_like_fields_and_who_only_waits_to_be_reaped_has_ended() {
+    fn a_process_name_may_look_like_fields_and_a_zombie_has_ended() {
         let rest = "1 7 7 0 -1 4194304 5 0 0 0 0 0 0 0 20 0 1 0 4711 8 9";
         assert_eq!(alive(&format!("7 (a) S 1) R {rest}")), Some((7, 4711)));
         assert_eq!(alive(&format!("7 (a) Z {rest}")), None);

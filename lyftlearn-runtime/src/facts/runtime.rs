@@ -1,5 +1,5 @@
-//! The runtime of this container, as who comes later finds it: by the variable that it sets, or,
-//! where the environment was lost (cron, sudo, ssh, `kubectl exec`), by what it leaves behind.
+//! Finds the runtime of this container for processes that start later: by the variable that it
+//! sets, or by its files if the environment was lost (cron, sudo, ssh, `kubectl exec`).
 //!
 //! Its run directory has a note of the PID namespace that it lives in, and is locked while it
 //! lives: containers of a pod may share the place, and an ended one leaves its own behind.
@@ -27,12 +27,12 @@ pub(crate) struct Note {
     pub(super) pid: u32,
 }
 
-/// Whose run directory may be believed.
+/// Whose run directory is trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Whose {
-    /// This user's: what lies there becomes part of a program.
+    /// This user's only, because its content becomes part of a program.
     User(u32),
-    /// Anybody's whose runtime is PID 1, or root's: it is only shown.
+    /// Any whose runtime is PID 1 or belongs to root, because it is only shown.
     Anybody,
 }
 
@@ -65,7 +65,8 @@ impl Facts {
         Some(found.path().to_owned())
     }
 
-    /// The same, opened, and of `whose` it may be. One that is told and not there is looked for.
+    /// The same, opened, if its owner is trusted. If the directory in the variable does not exist,
+    /// it is searched for.
     #[cfg(feature = "cli")]
     pub(crate) fn run_directory(&self, whose: Whose) -> Option<Directory> {
         self.told_directory(whose)
@@ -86,8 +87,8 @@ impl Facts {
         self.root.as_deref() == Some(Path::new("/"))
     }
 
-    /// The run directory of a runtime that lives in this PID namespace. Of several it is the one
-    /// that the environment names: a program may have started one of its own.
+    /// The run directory of a runtime in this PID namespace. Of several, the one in the
+    /// environment: a program may have started a runtime itself.
     pub(crate) fn runtime_beside(&self, whose: Whose) -> Option<Directory> {
         if !self.is_here() {
             return None;
@@ -116,7 +117,7 @@ impl Facts {
     }
 }
 
-/// The directory as one whose files are its owner's, where that may be believed at all.
+/// The directory with its owner, if the owner is trusted.
 fn of(directory: Directory, whose: Whose) -> Option<Directory> {
     let stat = directory.stat().ok()?;
     match whose {
@@ -150,7 +151,7 @@ fn lives(directory: &Directory, here: &Note, whose: Whose) -> bool {
         && (whose != Whose::Anybody || directory.owner().is_none() || is_held(directory, note.pid))
 }
 
-/// Looked at for a moment, which whoever starts meanwhile waits for.
+/// Takes the lock for a moment; a runtime that starts meanwhile waits for it.
 fn is_locked(directory: &Directory) -> bool {
     let file = directory.as_fd();
     match rustix::fs::flock(file, FlockOperation::NonBlockingLockShared) {

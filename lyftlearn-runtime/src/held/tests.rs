@@ -15,8 +15,8 @@ fn held(owner: Option<Owner>) -> (tempfile::TempDir, Directory) {
     (directory, opened)
 }
 
-/// Whether other users can be given files; where they cannot, that is said past the test
-/// harness, which shows nothing of a test that passes.
+/// Whether files can be given to other users. If not, the test says so past the test harness, which
+/// hides the output of passing tests.
 fn is_root() -> bool {
     use std::io::Write;
 
@@ -47,7 +47,7 @@ fn a_file_is_written_whole_and_for_its_owner_only() {
 }
 
 #[test]
-fn what_is_larger_than_its_limit_is_not_read() {
+fn a_file_over_its_limit_is_not_read() {
     let (_place, directory) = held(None);
     directory.write("note", b"12345").unwrap();
     let error = directory.read("note", 4).unwrap_err();
@@ -93,7 +93,7 @@ fn no_link_is_followed() {
 }
 
 #[test]
-fn what_is_no_plain_file_is_not_read_and_not_waited_for() {
+fn only_regular_files_are_read_and_no_read_blocks() {
     let (place, directory) = held(None);
     nix::unistd::mkfifo(&place.path().join("note"), nix::sys::stat::Mode::S_IRUSR).unwrap();
     assert!(directory.read("note", 100).is_err());
@@ -102,7 +102,7 @@ fn what_is_no_plain_file_is_not_read_and_not_waited_for() {
 }
 
 #[test]
-fn root_reads_only_what_is_the_programs() {
+fn root_reads_only_files_of_the_programs_user() {
     if !is_root() {
         return;
     }
@@ -119,7 +119,7 @@ fn root_reads_only_what_is_the_programs() {
 }
 
 #[test]
-fn a_link_on_the_way_counts_only_if_nobody_else_can_have_put_it_there() {
+fn a_link_is_followed_only_where_no_other_user_can_create_it() {
     let place = tempfile::tempdir().unwrap();
     let (real, link) = (place.path().join("real"), place.path().join("link"));
     std::fs::create_dir(&real).unwrap();
@@ -129,7 +129,7 @@ fn a_link_on_the_way_counts_only_if_nobody_else_can_have_put_it_there() {
     std::fs::set_permissions(place.path(), mode(0o777)).unwrap();
     assert!(Directory::open(&link, None).is_err());
     assert!(Directory::open(&real, None).is_ok());
-    // In a sticky directory nobody replaces what is another's.
+    // In a sticky directory only the owner can replace a file.
     std::fs::set_permissions(place.path(), mode(0o1777)).unwrap();
     assert!(Directory::open(&link, None).is_ok());
     if is_root() {
@@ -152,7 +152,7 @@ fn directories_are_made_for_the_program_and_not_through_its_links() {
     let etc = place.path().join("etc");
     std::fs::create_dir(&etc).unwrap();
     symlink(&etc, base.join("model")).unwrap();
-    // `ml` is the program's, and so is what lies in it.
+    // The program owns `ml` and everything in it.
     std::os::unix::fs::lchown(base.join("model"), Some(1000), None).unwrap();
     assert!(make(&base.join("model"), PROGRAM.unwrap()).is_err());
     assert!(make(&base.join("model/below"), PROGRAM.unwrap()).is_err());

@@ -24,7 +24,7 @@ pub(super) fn open(path: &Path) -> io::Result<OwnedFd> {
     if !path.is_absolute() {
         return Err(io::ErrorKind::InvalidInput.into());
     }
-    // One call where there is no link on the way, as there mostly is none.
+    // One call if no link is on the way, which is the usual case.
     let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
     match fs::openat2(CWD, path, super::DIRECTORY, Mode::empty(), resolve) {
         Ok(file) => Ok(file),
@@ -36,8 +36,8 @@ pub(super) fn open(path: &Path) -> io::Result<OwnedFd> {
     }
 }
 
-/// Makes what is missing on the way to the directory at `path`, mode 0755, for `owner`, and
-/// opens it.
+/// Creates the missing directories of `path`, with mode 0755 and the owner `owner`, and opens the
+/// last.
 #[cfg(feature = "cli")]
 pub(crate) fn make_missing(path: &Path, owner: Owner) -> io::Result<Directory> {
     Ok(Directory::of(walk(path, Some(owner))?, path, Some(owner)))
@@ -75,7 +75,7 @@ fn walk(path: &Path, missing: Option<Owner>) -> io::Result<OwnedFd> {
                 if links > LINKS {
                     return Err(Errno::LOOP.into());
                 }
-                // Who may change a directory may put a link into it.
+                // A user that can change a directory can put a link into it.
                 if !ours(&stat) || !is_safe(&fs::fstat(&at)?) {
                     return Err(Errno::ACCESS.into());
                 }
@@ -107,7 +107,7 @@ fn ours(stat: &Stat) -> bool {
     stat.st_uid == 0 || stat.st_uid == rustix::process::geteuid().as_raw()
 }
 
-/// Whether nobody else can put a link into this directory, or in the place of one.
+/// Whether only root and this user can put a link into this directory or replace one.
 fn is_safe(directory: &Stat) -> bool {
     let open_to_others = directory.st_mode & 0o022 != 0;
     let sticky = directory.st_mode & 0o1000 != 0;

@@ -15,7 +15,7 @@ use rustix::io::Errno;
 use super::{Directory, Owner, unique};
 
 impl Directory {
-    /// Makes a directory in this one that nobody but the program's user may look into.
+    /// Makes a directory in this one that only the program's user can access.
     pub(crate) fn make(&self, name: &str) -> io::Result<Self> {
         fs::mkdirat(&self.file, super::name(name.as_ref())?, Mode::RWXU)?;
         self.given(name)
@@ -32,7 +32,7 @@ impl Directory {
         Ok(made)
     }
 
-    /// Makes one under a name that nobody can guess, which begins so.
+    /// Makes one under an unguessable name with this prefix.
     pub(crate) fn make_unique(&self, prefix: &str) -> io::Result<Self> {
         loop {
             match self.make(&unique(prefix)?) {
@@ -57,7 +57,7 @@ impl Directory {
         }
     }
 
-    /// Makes it the program's user's and nobody else's.
+    /// Gives it to the program's user, without access for others.
     pub(crate) fn make_private(&self) -> io::Result<()> {
         let stat = self.stat()?;
         if stat.st_mode & 0o777 != 0o700 {
@@ -69,13 +69,13 @@ impl Directory {
         }
     }
 
-    /// Writes a file that only its owner may read, whole or not at all: a new one, renamed into
-    /// place. Nobody reads it after a crash, so that no disk is waited for.
+    /// Writes a file that only its owner can read: a new file, renamed into place, so that readers
+    /// see all of it or nothing. It is not needed after a crash, so there is no fsync.
     pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         self.write_by(name, Mode::RUSR | Mode::WUSR, |file| file.write_all(bytes))
     }
 
-    /// The same for what is written piece by piece, or with another mode.
+    /// The same for content that is written in parts, or with another mode.
     pub(crate) fn write_by(
         &self,
         name: &str,
@@ -111,7 +111,8 @@ impl Directory {
     /// only that user may read. What finds no room is not there in part.
     #[cfg(feature = "agent")]
     pub(crate) fn append(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        // A FIFO that nobody reads opens for both, and is then refused as no plain file.
+        // A FIFO without a reader opens for both, and is then refused because it is not a regular
+        // file.
         let flags = OFlags::RDWR | OFlags::APPEND;
         let mut file = match self.open_with(Path::new(name), flags) {
             Err(err) if err.kind() == io::ErrorKind::NotFound => {

@@ -26,8 +26,7 @@ const LATEST: Duration = Duration::from_secs(5);
 /// One that has lived so long has not failed at its start.
 const SETTLED: Duration = Duration::from_secs(10);
 
-/// How it is started; its sockets are bound already, so that nobody is refused while it
-/// is not there.
+/// How it is started. Its sockets are bound already, so clients are not refused while it restarts.
 pub(crate) struct Helper {
     pub(crate) file: PathBuf,
     pub(crate) argv: Vec<std::ffi::OsString>,
@@ -35,7 +34,8 @@ pub(crate) struct Helper {
     pub(crate) sockets: Vec<OwnedFd>,
     /// Its standard input.
     pub(crate) directory: Option<Arc<OwnedFd>>,
-    /// Which of them is none, but the memory in which it is told what is done here.
+    /// Index in `sockets` of the ledger: not a socket but a memfd, in which PID 1 records forwarded
+    /// signals and the exit status.
     pub(crate) ledger: Option<usize>,
     /// Whether it has something to do at the end, even where it was not there before.
     pub(crate) last_words: bool,
@@ -161,10 +161,10 @@ impl Agent {
         self.tell(ledger::STARTED, milliseconds(at));
     }
 
-    /// Allocates nothing, and waits for nobody.
+    /// Allocates nothing and does not block.
     pub(super) fn tell(&self, word: usize, value: u64) {
         if let Some(memory) = self.ledger.and_then(|place| self.sockets.get(place)) {
-            // What is not told is not shown.
+            // If the write fails, the value is not exported.
             let _ = rustix::io::pwrite(memory, &value.to_le_bytes(), word as u64 * 8);
         }
     }
@@ -174,7 +174,7 @@ impl Agent {
         self.again
     }
 
-    /// Whether that is its end for good; `by_itself` when nobody has killed it.
+    /// Whether it stays ended; `by_itself` if it was not killed.
     pub(super) fn ended(&mut self, by_itself: bool, now: Duration) -> bool {
         self.pid = None;
         if self.ending {

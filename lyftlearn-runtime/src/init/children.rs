@@ -1,4 +1,4 @@
-//! Who is there besides the program: orphans that the kernel has handed to us.
+//! Processes besides the program: orphans that the kernel has reparented to this process.
 
 use std::io::Write;
 
@@ -73,8 +73,8 @@ impl Orphans {
         self.left
     }
 
-    /// Asks every child but `own` to end that has not been asked. Without `/proc` the signal
-    /// goes to what is left of the program's group, and nobody is known.
+    /// Sends SIGTERM to every child but `own` that has not received it yet. Without `/proc` the
+    /// signal goes to the rest of the program's process group, and no child is known.
     pub(super) fn term(&mut self, own: &[Option<Pid>], program: Pid) {
         let told = each(|pid| {
             if own.contains(&Some(pid)) || !procfs::is_alive(pid) || !self.asked.add(pid) {

@@ -49,24 +49,24 @@ impl fmt::Display for InitFault {
             Self::InterpreterNotFound { program } => {
                 write!(
                     f,
-                    "cannot run {program}: it exists, its interpreter does not"
+                    "cannot run {program}: it exists, but its interpreter does not"
                 )
             }
             Self::NotExecutable { program } => write!(f, "cannot execute {program}"),
             Self::NulByte { length } => {
                 write!(
                     f,
-                    "cannot pass an argument of {length} bytes on: it holds a NUL byte"
+                    "cannot pass an argument of {length} bytes to the program: it has a NUL byte"
                 )
             }
             Self::TooLarge { program } => {
                 write!(
                     f,
-                    "cannot start {program}: its arguments and environment are larger than the kernel takes"
+                    "cannot start {program}: its arguments and environment are over the kernel's limit"
                 )
             }
             Self::User { uid, gid } => write!(f, "cannot become user {uid}:{gid}"),
-            Self::NotAgain => f.write_str("cannot become another user: this binary finds itself neither in /proc nor by the path it was started by"),
+            Self::NotAgain => f.write_str("cannot become another user: this binary cannot find its own file in /proc or by the path that started it"),
             Self::System { what } => write!(f, "cannot {what}"),
         }
     }
@@ -120,17 +120,17 @@ mod tests {
         expect![[r#"
             ProgramNotFound: cannot find the program /opt/train
               hint: give a path, or a name that an executable on PATH has
-            ProgramNotFound: cannot run /opt/train: it exists, its interpreter does not
+            ProgramNotFound: cannot run /opt/train: it exists, but its interpreter does not
               hint: check its first line, or for a binary the dynamic loader it was built for
             ProgramNotExecutable: cannot execute /opt/train
               hint: check its mode (chmod +x), its #! line and its architecture
-            Delivery: cannot start /opt/train: its arguments and environment are larger than the kernel takes
+            Delivery: cannot start /opt/train: its arguments and environment are over the kernel's limit
               hint: deliver large values as a file in the config directory, and read that
-            Delivery: cannot pass an argument of 5 bytes on: it holds a NUL byte
+            Delivery: cannot pass an argument of 5 bytes to the program: it has a NUL byte
               hint: remove it where it is configured
             System: cannot become user 1000:100
               hint: start the container as root with CAP_SETUID and CAP_SETGID, or without the setting user
-            System: cannot become another user: this binary finds itself neither in /proc nor by the path it was started by
+            System: cannot become another user: this binary cannot find its own file in /proc or by the path that started it
               hint: mount /proc, or give ENTRYPOINT an absolute path
             System: cannot start the program
               hint: raise the container's limits on processes, memory or files

@@ -20,15 +20,15 @@ use nix::unistd::{SysconfVar, sysconf};
 pub(super) fn give_back() {
     for range in unchanging().into_iter().flatten() {
         let start = std::ptr::with_exposed_provenance_mut(range.start);
-        // SAFETY: pages of a private mapping of the binary's file that nobody may write to and
-        // nobody could write to since it was loaded: none differs from the file. A page that is
-        // dropped is read again, with the same content, when it is touched.
+        // SAFETY: pages of a private mapping of the binary's file that cannot be written, and could
+        // not be written since it was loaded, so all of them equal the file. A dropped page is read
+        // again with the same content when it is accessed.
         let _ =
             unsafe { rustix::mm::madvise(start, range.len(), rustix::mm::Advice::LinuxDontNeed) };
     }
 }
 
-/// So many parts a binary has at most that nobody may write to: headers, code, constants.
+/// Largest number of read-only parts of a binary: headers, code, constants.
 const PARTS: usize = 4;
 type Parts = [Option<Range<usize>>; PARTS];
 
@@ -63,7 +63,7 @@ unsafe extern "C" fn first(
     };
     let of_kind = |kind| headers.iter().filter(move |header| header.p_type == kind);
     for dynamic in of_kind(libc::PT_DYNAMIC) {
-        // SAFETY: the dynamic section is loaded, and ends with an entry that says so.
+        // SAFETY: the dynamic section is loaded, and its last entry marks its end.
         if unsafe { relocates_code((base + dynamic.p_vaddr) as usize) } {
             return 1;
         }

@@ -158,8 +158,9 @@ fn cannot_receive(err: std::io::Error) -> Error {
     InitFault::system("receive signals", errno)
 }
 
-/// Has a stop end this process, even where it is the container's first, which the kernel sends
-/// none that it has no handler for. Whatever this process becomes finds none of it.
+/// Makes a stop signal end this process even if it is the container's PID 1, for which the kernel
+/// ignores signals without a handler. A program that this process becomes by exec does not inherit
+/// it.
 pub(crate) fn end_by_a_stop() -> Result<(), Error> {
     for stop in STOPS {
         let always = Arc::new(AtomicBool::new(true));

@@ -1,8 +1,9 @@
-//! Who is told of a stop before its parent.
+//! Processes that receive a stop before their parent.
 //!
-//! A program is told, and its children are its own. Two kinds of programs only wait for their
-//! children: for them the children come first. A shell is told when they are gone, a launcher
-//! when the first of them is. Nothing here allocates: this runs while the program does.
+//! A stop goes to the program, which manages its own children. Two kinds of programs only wait for
+//! their children, so the children get it first. A shell gets it when its children are gone, a
+//! launcher when the first of its ranks is gone. Nothing here allocates, because it runs while the
+//! program does.
 
 mod launchers;
 mod shells;
@@ -18,10 +19,11 @@ use super::children;
 use super::procfs;
 use super::signals::{self, Arrived, To};
 
-/// So many parents are followed; a further one is told like any other program.
+/// Limit of parents that are followed; a further one gets the stop like any other program.
 const PARENTS_AT_MOST: usize = 16;
 
-/// Of one parent; a further child is told, but neither a parent itself nor watched.
+/// Limit for each parent; a further child gets the stop, but is neither treated as a parent nor
+/// watched.
 const CHILDREN_AT_MOST: usize = 64;
 
 /// Parents that are not told yet, outermost first.
@@ -65,7 +67,7 @@ impl Parents {
         held.any(|held| matches!(held.waits, Waits::Shell(_)))
     }
 
-    /// When to look again; `None` while nobody is held.
+    /// When to look again; `None` if no parent waits.
     pub(super) fn next_look(&self, now: Duration) -> Option<Duration> {
         let next = self.held.iter().flatten().map(|held| match &held.waits {
             Waits::Shell(_) => now + shells::LOOK,
@@ -93,7 +95,7 @@ impl Parents {
     pub(super) fn tell(&mut self, process: Pid, signal: i32) {
         let known = self.held.iter().flatten().find(|held| held.pid == process);
         match known.copied() {
-            // Once more: whoever is still there.
+            // A second stop: send it to the children that are left.
             Some(held) if matches!(held.waits, Waits::Shell(_)) => self.tell_children(&held),
             // It passes the signal on itself.
             Some(held) => self.release(held.pid),
@@ -139,7 +141,7 @@ impl Parents {
         });
         let children = children.into_iter().flatten();
         if let Waits::Launcher(_) = held.waits {
-            // All are watched before the first is told.
+            // All children are watched before the first gets the stop.
             for child in children.clone() {
                 self.ranks.watch(held.pid, child);
             }
@@ -153,7 +155,7 @@ impl Parents {
         }
     }
 
-    /// Tells every parent whose time has come.
+    /// Sends the stop to every parent whose condition is met.
     pub(super) fn look(&mut self, now: Duration) {
         // The innermost first: its end may be what the one around it waits for.
         for place in (0..PARENTS_AT_MOST).rev() {
@@ -184,7 +186,7 @@ impl Parents {
         }
     }
 
-    /// Lets every parent go on: nobody waits any more.
+    /// Releases every parent: the children do not matter any more.
     pub(super) fn let_go(&mut self) {
         for held in self.held.iter_mut().filter_map(Option::take) {
             match held.waits {

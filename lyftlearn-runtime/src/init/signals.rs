@@ -21,7 +21,7 @@ use rustix::process::Pid;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Arrived {
     pub(super) number: i32,
-    /// Who sent it, as this process counts; 0 for the kernel and for whoever is outside.
+    /// The sender's process ID in this namespace; 0 for the kernel and for senders outside of it.
     pub(super) sender: i32,
 }
 
@@ -36,17 +36,18 @@ pub(super) fn every() -> SigSet {
     }
 }
 
-/// Blocks every signal, and tells what was blocked before. musl's own call leaves 32 to 34
-/// out of what it tells, and so its `posix_spawn` leaves them unblocked behind it; its
-/// `sigaction` and `pthread_create` unblock 33 and 34 at their first use. After each of
-/// the three all has to be blocked again.
+/// Blocks every signal, and returns the previous mask. musl's own call omits 32 to 34 from the mask
+/// that it returns, so its `posix_spawn` leaves them unblocked; its `sigaction` and
+/// `pthread_create` unblock 33 and 34 at their first use. After each of the three, everything must
+/// be blocked again.
 pub(super) fn block() -> nix::Result<SigSet> {
     /// The kernel's own set: a bit for each signal.
     const BYTES: usize = 8;
     let every = every();
     let mut before = MaybeUninit::<libc::sigset_t>::zeroed();
-    // SAFETY: both sets are at least as long as the kernel is told, and outlive the call;
-    // what it does not write of `before` is zero, and every pattern of bits is a value.
+    // SAFETY: both sets are at least as long as the length passed to the kernel, and outlive the
+    // call. Bytes of `before` that the kernel does not write are zero, and every bit pattern is
+    // valid.
     unsafe {
         let every: *const libc::sigset_t = every.as_ref();
         Errno::result(libc::syscall(
@@ -60,8 +61,7 @@ pub(super) fn block() -> nix::Result<SigSet> {
     }
 }
 
-/// Whether a mask is what [`block`] makes; no mask holds the two that the kernel lets nobody
-/// block.
+/// Whether a mask equals that of [`block`]. The two signals that cannot be blocked are in no mask.
 #[cfg(feature = "agent")]
 pub(super) fn is_every(mask: &SigSet) -> bool {
     use nix::sys::signal::Signal;
@@ -96,7 +96,7 @@ pub(super) fn next(all: &SigSet, timeout: Option<Duration>) -> Option<Arrived> {
     }
 }
 
-/// To whom a signal goes.
+/// The receiver of a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum To {
     Process(Pid),

@@ -45,9 +45,8 @@ impl Words {
     }
 }
 
-/// Starts a process in a group of its own, with `mask`, in `directory` or this process's own.
-/// `files` names descriptors that it finds under another number; every other one of ours
-/// closes by itself.
+/// Starts a process in a group of its own, with `mask`, in `directory` or in this process's own.
+/// `files` names descriptors that it gets under another number; all others are closed on exec.
 pub(super) fn spawn(
     file: &Path,
     words: &Words,
@@ -69,7 +68,7 @@ pub(super) fn spawn(
         add_fchdir(&mut actions, directory)?;
     }
     let spawned = posix_spawn(file, &actions, &attributes, &words.argv, &words.environment);
-    // It leaves 32 to 34 unblocked; what has come of them since the spawn began is lost.
+    // It leaves 32 to 34 unblocked; those that arrived since the spawn began are lost.
     let _ = signals::block();
     Pid::from_raw(spawned?.as_raw()).ok_or(Errno::ESRCH)
 }

@@ -1,5 +1,5 @@
-//! The second stage: what has to be done between the spawn and the program, in a process
-//! that then becomes the program. Only a terminal or another user need it.
+//! The second stage: work between the spawn and the program, in a process that then becomes the
+//! program. It is needed only for a terminal or another user.
 
 use std::ffi::{CString, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -53,9 +53,9 @@ impl Stage {
 /// What a terminal stops processes with.
 const STOPS: [Signal; 3] = [Signal::SIGTSTP, Signal::SIGTTIN, Signal::SIGTTOU];
 
-/// Keeps the terminal's stops from a process on its way to this stage, where `mask` does
-/// not yet: until it has a group of its own Ctrl-Z is meant for it, too, and who started
-/// it waits for its exec and could neither notice nor continue it.
+/// Blocks the terminal's stop signals in a process on its way to this stage, if `mask` does not.
+/// Until the process has a group of its own, Ctrl-Z reaches it as well, and its parent waits for
+/// its exec and could neither notice the stop nor continue it.
 pub(super) fn hold_stops(mask: &mut SigSet) -> Vec<i32> {
     let held = STOPS.into_iter().filter(|stop| !mask.contains(*stop));
     let held: Vec<Signal> = held.collect();
@@ -72,7 +72,7 @@ pub(crate) fn let_stops_come(held: &[i32]) {
     let _ = held.thread_unblock();
 }
 
-/// Whom the program runs as.
+/// The account under which the program runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct User {
     pub(crate) uid: u32,
@@ -130,8 +130,8 @@ pub(crate) fn become_user(user: &User) -> Result<(), Error> {
         })
 }
 
-/// For the kernel one number means "as it is", and a sandbox may mean anything: what counts is
-/// who this process is now. What an engine made inheritable is not for this user either.
+/// The kernel reads one number as "unchanged", and a sandbox may read any number differently, so
+/// the result is checked. This user does not keep capabilities that an engine made inheritable.
 fn is_only(uid: Uid, gid: Gid) -> nix::Result<()> {
     use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
 

@@ -22,17 +22,16 @@ pub(crate) struct Program {
     pub(crate) file: PathBuf,
     pub(crate) argv: Vec<OsString>,
     pub(crate) environment: Vec<(OsString, OsString)>,
-    /// Whom it runs as, when not as this process.
+    /// The account under which it runs, if it is not the account of this process.
     pub(crate) user: Option<User>,
 }
 
-/// Whether a terminal is ours to hand over: only whoever is in the foreground may.
+/// Whether this process may hand the terminal over: only the foreground process group may.
 fn foreground() -> bool {
     stage::terminal().is_some_and(|terminal| {
         match rustix::termios::tcgetpgrp(terminal) {
             Ok(group) => group == rustix::process::getpgrp(),
-            // The foreground group is outside this PID namespace: so is whoever else could
-            // be in it.
+            // The foreground group is outside this PID namespace, as is any process in it.
             Err(_) => is_pid_one(),
         }
     })
@@ -98,8 +97,8 @@ impl WorkingDirectory {
     }
 }
 
-/// What was the program's is its own now: files whose last reader waits for the last writer
-/// to close them, and a working directory that could not be left before.
+/// Gives up what belongs to the program now: files whose last reader waits for the last writer to
+/// close them, and a working directory that could not be left before.
 pub(super) fn let_go(agent: Option<&Agent>, kept: &[i32], report: Option<i32>) {
     let _ = rustix::process::chdir("/");
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::DIRECTORY;

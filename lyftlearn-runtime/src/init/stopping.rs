@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-/// How long anything may take that outlives the program when nobody asked for a stop.
+/// Time for processes that outlive the program if no stop was requested.
 const LINGER: Duration = Duration::from_secs(10);
 
 /// Helpers that notice by a closed pipe that their program is gone end by themselves in this
@@ -20,8 +20,8 @@ pub(crate) struct Budget {
     /// How long the processes that outlive the program have after SIGTERM. Counted from the
     /// program's end, unlike the others, and never beyond `program` after a stop.
     pub(crate) orphans: Duration,
-    /// Until the platform kills everything. What is left after the program is kept for
-    /// those it left behind, the agent's last words and the outcome.
+    /// Until the platform kills everything. The time after the program's end is for the processes
+    /// that it left behind, the agent's last export and the outcome.
     pub(crate) whole: Duration,
 }
 
@@ -30,7 +30,7 @@ pub(crate) fn agents_time(budget: Budget) -> Duration {
     budget.whole.saturating_sub(budget.program).min(LINGER) / 4
 }
 
-/// What has happened.
+/// An event of the process layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Event {
     /// The platform asks for a stop with this signal.
@@ -48,10 +48,10 @@ pub(super) enum Event {
     Time,
 }
 
-/// What is to be done about it.
+/// An action of the process layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Act {
-    /// Tell whoever asks that a stop was asked for, and until when there is time.
+    /// Publish that a stop was requested, and its deadline.
     Announce {
         signal: i32,
         deadline: Duration,
@@ -153,8 +153,7 @@ impl Machine {
         }
     }
 
-    /// Until when the outcome has to be out: it is the last thing that is done, and what is
-    /// left then is for leaving.
+    /// The deadline of the outcome. It is written last; the time after it is for the exit.
     pub(super) fn report_until(&self, now: Duration) -> Duration {
         self.stop.map_or(now + LINGER, |stop| {
             stop.at + self.budget.whole.saturating_sub(self.slice() / 2)
@@ -188,7 +187,7 @@ impl Machine {
                 self.enter(State::Draining { held: signal }, now + self.budget.drain);
             }
             (State::Running, Event::Stop(signal)) => self.forward_stop(signal, act),
-            // Whoever asks again means now.
+            // A second stop request ends the delay.
             (State::Draining { held }, Event::Stop(signal)) => {
                 self.forward_stop(held, act);
                 act(Act::ForwardStop(signal));
@@ -212,7 +211,7 @@ impl Machine {
             (State::Settling, Event::Time) if late => {
                 act(Act::TermOthers);
                 let until = now + self.budget.orphans;
-                // A program that took all of its time leaves them what is kept for them.
+                // If the program used all of its time, the others still get their own.
                 let least = now + self.slice() / 2;
                 let until = match self.stop {
                     Some(stop) => until.min((stop.at + self.budget.program).max(least)),

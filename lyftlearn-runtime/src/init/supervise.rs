@@ -21,7 +21,7 @@ use super::{Armed, children, is_pid_one, memory};
 use crate::contract::ledger;
 use crate::error::Error;
 
-/// Who receives what is forwarded.
+/// The receivers of forwarded signals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
     /// The program alone; a stop that is for a shell or a launcher reaches its children first.
@@ -67,7 +67,7 @@ pub(crate) struct Ending {
     /// The last signal from outside that images and pods use as their stop signal, and that
     /// was not taken for a stop.
     pub(crate) no_stop: Option<i32>,
-    /// A bug of ours: what is known beyond the status is not.
+    /// An internal error: only the status is known.
     pub(crate) failed: bool,
     pub(crate) started: Duration,
     pub(crate) ended: Duration,
@@ -75,7 +75,7 @@ pub(crate) struct Ending {
     pub(crate) report_until: Duration,
 }
 
-/// As whose signal the kernel shows what comes from outside this PID namespace.
+/// The sender that the kernel reports for signals from outside this PID namespace.
 const OUTSIDE: i32 = 0;
 
 /// What images (`STOPSIGNAL`) and pods (`lifecycle.stopSignal`) ask with instead of SIGTERM:
@@ -90,10 +90,10 @@ const OTHER_STOPS: [i32; 4] = [
 /// Called when a stop was asked for: the signal, when, and until when there is time.
 pub(crate) type Announce<'a> = &'a mut dyn FnMut(i32, Duration, Duration);
 
-/// What is done once the program is there, while it starts: it must not wait for it.
+/// Work that is done while the program starts, without delaying it.
 pub(crate) type Started<'a> = &'a mut dyn FnMut();
 
-/// The monotonic clock, which nobody sets.
+/// The monotonic clock, which cannot be set.
 pub(crate) fn now() -> Duration {
     Duration::try_from(clock_gettime(ClockId::Monotonic)).unwrap_or_default()
 }
@@ -110,8 +110,8 @@ pub(crate) fn supervise(
     announce: Announce<'_>,
 ) -> Result<Ending, Error> {
     if !is_pid_one() {
-        // Orphans come to us only if we ask for them; a kernel that refuses leaves
-        // them to whoever is PID 1.
+        // Orphans are reparented to this process only on request. If the kernel refuses, they go to
+        // PID 1.
         let _ = nix::sys::prctl::set_child_subreaper(true);
     }
     let agent = helper
@@ -211,7 +211,7 @@ impl Supervisor<'_> {
         }
     }
 
-    /// When it is due: after the program, which waits for nobody.
+    /// Starts the agent when it is due: after the program, which must not wait for it.
     fn start_agent(&mut self) {
         let now = now();
         if let Some(agent) = &mut self.agent
@@ -283,8 +283,8 @@ impl Supervisor<'_> {
         }
     }
 
-    /// Reaps everything that has ended: SIGCHLD does not queue, and one may stand for
-    /// many ends. The program's own is told last, when all that ended with it is gone.
+    /// Reaps every child that has ended: SIGCHLD does not queue, so one signal may stand for many
+    /// children. The program's own end is reported last, after all children that ended with it.
     fn reap(&mut self) {
         let options = if is_pid_one() && self.agent.is_none() {
             WaitOptions::NOHANG
@@ -304,7 +304,7 @@ impl Supervisor<'_> {
                     } else if let Some(agent) = &self.agent
                         && agent.pid() == Some(pid)
                     {
-                        // Stopped, it serves nobody. It is started again once it has ended.
+                        // A stopped agent serves nothing. It is started again when it has ended.
                         signals::send(To::Process(pid), Signal::SIGKILL as i32);
                     }
                 }
@@ -388,7 +388,7 @@ impl Supervisor<'_> {
     }
 }
 
-/// The agent, where there is one, is told what it may show.
+/// Reports a value to the agent's ledger, if there is an agent.
 fn told(agent: &mut Option<Agent>, tell: impl FnOnce(&mut Agent)) {
     if let Some(agent) = agent {
         tell(agent);

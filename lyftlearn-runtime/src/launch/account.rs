@@ -17,7 +17,7 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    /// Whose the program's files are.
+    /// The owner of the program's files.
     pub(crate) fn owner(&self) -> Owner {
         let User { uid, gid, .. } = self.user;
         Owner { uid, gid }
@@ -52,7 +52,7 @@ impl fmt::Display for UserFault {
             ),
             Self::NoGroup => write!(
                 f,
-                "cannot use the setting user: a number without an entry in {} has no group of its own",
+                "cannot use the setting user: a number without an entry in {} needs a group",
                 linux::PASSWD
             ),
             Self::TooLarge => write!(f, "cannot use the setting user: a number is over {LARGEST}"),
@@ -83,7 +83,7 @@ impl Fault for UserFault {
                 Self::UnknownUser | Self::UnknownGroup => {
                     "give numbers, user = \"1000:100\", or add the name to the image"
                 }
-                Self::TooLarge => "look for what has made a negative number of it; give numbers like user = \"1000:100\"",
+                Self::TooLarge => "the value may come from a negative number; use numbers such as user = \"1000:100\"",
                 Self::NoGroup => "give the group as well, user = \"1000:100\"",
                 Self::TooManyGroups => "give the group that it needs, user = \"NAME:GROUP\"",
                 Self::NotRoot { .. } => "start the container as root, or without the setting user",
@@ -93,7 +93,7 @@ impl Fault for UserFault {
     }
 }
 
-/// Whom the program is to run as; `None` when as this process.
+/// The account under which the program runs; `None` if it is the account of this process.
 pub(crate) fn account(facts: &Facts, setting: Option<&str>) -> Result<Option<Account>, Error> {
     let Some(setting) = setting else {
         return Ok(None);
@@ -205,10 +205,10 @@ mod tests {
               hint: give numbers, user = "1000:100", or add the name to the image
             Settings: cannot use the setting user: no such group in /etc/group
               hint: give numbers, user = "1000:100", or add the name to the image
-            Settings: cannot use the setting user: a number without an entry in /etc/passwd has no group of its own
+            Settings: cannot use the setting user: a number without an entry in /etc/passwd needs a group
               hint: give the group as well, user = "1000:100"
             Settings: cannot use the setting user: a number is over 2147483647
-              hint: look for what has made a negative number of it; give numbers like user = "1000:100"
+              hint: the value may come from a negative number; use numbers such as user = "1000:100"
             Settings: cannot use the setting user: it is in more than 10000 groups of /etc/group
               hint: give the group that it needs, user = "NAME:GROUP"
             System: cannot become user 1000:100: not started as root
@@ -272,23 +272,23 @@ mod tests {
         refused(
             "4294967295:100",
             expect![[r#"
-            lyftlearn-runtime: cannot use the setting user: a number is over 2147483647
-              hint: look for what has made a negative number of it; give numbers like user = "1000:100"
-        "#]],
+                lyftlearn-runtime: cannot use the setting user: a number is over 2147483647
+                  hint: the value may come from a negative number; use numbers such as user = "1000:100"
+            "#]],
         );
         refused(
             "1000:4294967295",
             expect![[r#"
-            lyftlearn-runtime: cannot use the setting user: a number is over 2147483647
-              hint: look for what has made a negative number of it; give numbers like user = "1000:100"
-        "#]],
+                lyftlearn-runtime: cannot use the setting user: a number is over 2147483647
+                  hint: the value may come from a negative number; use numbers such as user = "1000:100"
+            "#]],
         );
         refused(
             "2147483648:100",
             expect![[r#"
-            lyftlearn-runtime: cannot use the setting user: a number is over 2147483647
-              hint: look for what has made a negative number of it; give numbers like user = "1000:100"
-        "#]],
+                lyftlearn-runtime: cannot use the setting user: a number is over 2147483647
+                  hint: the value may come from a negative number; use numbers such as user = "1000:100"
+            "#]],
         );
         check(
             "2147483647:2147483647",
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_is_said() {
+    fn a_missing_user_or_group_is_reported() {
         refused(
             "nobody",
             expect![[r#"
@@ -334,9 +334,9 @@ mod tests {
         refused(
             "4711",
             expect![[r#"
-            lyftlearn-runtime: cannot use the setting user: a number without an entry in /etc/passwd has no group of its own
-              hint: give the group as well, user = "1000:100"
-        "#]],
+                lyftlearn-runtime: cannot use the setting user: a number without an entry in /etc/passwd needs a group
+                  hint: give the group as well, user = "1000:100"
+            "#]],
         );
     }
 }

@@ -35,9 +35,10 @@ const LONGEST_FLUSH: Duration = Duration::from_secs(2);
 )]
 pub(super) struct Inputs<'a> {
     pub(super) settings: &'a Settings,
-    /// Where its own socket goes; without a run directory nobody would find it.
+    /// Directory of the agent's own socket. `None` without a run directory, in which clients look
+    /// for it.
     pub(super) run: Option<&'a Directory>,
-    /// How long the region is that lies there.
+    /// Length in bytes of the existing region.
     pub(super) region_bytes: Option<u64>,
     pub(super) credential_plan: &'a CredentialPlan,
     pub(super) endpoint: Option<credentials::Bound>,
@@ -46,23 +47,24 @@ pub(super) struct Inputs<'a> {
     pub(super) statsd: Listening,
     pub(super) scrape: Option<TcpListener>,
     pub(super) export: &'a Export,
-    /// How long what is left at the end may take to be sent.
+    /// How long the agent may take at the end to send what is left.
     pub(super) flush: Duration,
     pub(super) stages: Vec<(String, f64)>,
     /// Those that were delivered, by name.
     pub(super) secrets: Vec<String>,
     pub(super) oom_counter: Option<(PathBuf, u64)>,
     pub(super) skew: Option<&'a Skew>,
-    /// Whom the agent tells of the job's states.
+    /// Destinations of the job's events.
     pub(super) events: Option<&'a Plan>,
-    /// Where its credentials will be found once it has ended, for who tells the end.
+    /// Receives the agent's credentials when it has ended, for the process that reports the end.
     pub(super) credentials: Option<&'a mut Option<UnixDatagram>>,
     /// For the one line of the start: ports that others may want.
     pub(super) ports: &'a mut String,
     pub(super) problems: &'a mut Problems,
 }
 
-/// The agent's part of what is kept from the program, with room to say how it went.
+/// The agent's part of the time that is kept from the program. It includes the time for the agent's
+/// report.
 pub(super) fn flush_time(policy: &Policy) -> Duration {
     init::agents_time(policy.budget)
         .mul_f64(0.8)
@@ -98,7 +100,7 @@ pub(super) fn has_descriptors(
         || workload.events.as_ref().is_some_and(speaks);
     if wanted {
         problems.push(format!(
-            "no agent, and so no credential endpoint, StatsD, metrics or job events: the limit on open files is below {DESCRIPTORS}; raise it"
+            "the agent is disabled, with the credential endpoint, StatsD, metrics and job events: the limit on open files is below {DESCRIPTORS}; raise it"
         ));
     }
     export.prometheus = None;

@@ -1,12 +1,13 @@
-//! The one line at the start: where this runs, which ports it took, and what is odd about it.
+//! The one line at the start: the platform, the ports that this runtime has bound, and the
+//! problems.
 
 use crate::outcome::Skew;
 use crate::problems::Problems;
 use crate::stderr;
 use crate::workload::Workload;
 
-/// Writes it. `file` is the file that a platform's word stands for; `about_secrets` are problems
-/// that nothing but a start finds, so that `inspect` has none of them.
+/// Writes it. `file` is the file for which a platform's word stands. `about_secrets` are problems
+/// that only a start finds, so `inspect` does not show them.
 pub(super) fn say<'a>(
     workload: &Workload,
     ports: &str,
@@ -30,7 +31,7 @@ pub(super) fn say<'a>(
     ));
 }
 
-/// So many problems are told in the one line; `inspect` shows all, where somebody can run it.
+/// The line has at most so many problems. `inspect` shows all of them, where a user can run it.
 const TOLD: usize = 3;
 
 fn shown<'a>(problems: impl Iterator<Item = &'a String>) -> Vec<String> {

@@ -55,19 +55,19 @@ pub(crate) fn lost_profiles(facts: &Facts, account: Option<&Account>) -> Vec<&'s
     profiles_of_nowhere(facts, account.map(|account| account.home.as_str()))
 }
 
-/// What is said of each of them.
+/// One problem for each lost profile.
 pub(crate) fn about_lost_profiles(lost: &[&'static str], served: bool) -> Vec<String> {
     let what = if served {
-        "the program does not get it"
+        "the program does not get this variable"
     } else {
-        "most SDKs end with that; unset it, or mount the file that has the profile"
+        "most SDKs fail then; unset it, or mount the file that has the profile"
     };
     let each = lost.iter();
-    each.map(|name| format!("{name} names a profile that no file has: {what}"))
+    each.map(|name| format!("{name} names a profile that is in no file: {what}"))
         .collect()
 }
 
-/// What a program of this workload gets when nobody serves an identity.
+/// What a program of this workload gets if no agent serves credentials.
 pub(crate) fn unserved(workload: &Workload, native: bool) -> Presented {
     match workload.credentials {
         Credentials {
@@ -112,7 +112,7 @@ pub(super) fn presented(
         Ok(bound) => bound,
         Err(err) => {
             problems.push(format!(
-                "no credential endpoint, the identity is as the platform made it: {}",
+                "the credential endpoint is disabled, and the program uses the platform's own credentials: {}",
                 err.kind()
             ));
             return (Presented::AsFound, None);
@@ -154,7 +154,7 @@ fn bind() -> std::io::Result<Bound> {
     })
 }
 
-/// 256 bits nobody can guess, in what every header takes.
+/// 256 random bits, in characters that every HTTP header accepts.
 fn token() -> std::io::Result<Secret> {
     let mut bytes = [0; 32];
     let mut filled = 0;

@@ -1,4 +1,4 @@
-//! What a program's environment is made of, gathered for whoever lays it over each other.
+//! Gathers the layers of a program's environment; another module lays them over each other.
 
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
@@ -82,8 +82,8 @@ impl Gathered {
         self
     }
 
-    /// What a start of what was resolved would deliver; beside one that serves an identity,
-    /// that identity.
+    /// What a start with these settings would deliver. Next to a runtime that serves credentials,
+    /// the credentials are those.
     pub(crate) fn planned(facts: &Facts, resolved: &Resolved) -> Result<Self, Error> {
         let ours = delivered(&resolved.workload, resolved.settings.python_exceptions);
         Self::new(
@@ -97,7 +97,7 @@ impl Gathered {
         )
     }
 
-    /// Names of what was found that the program does not get.
+    /// Names of inherited variables that the program does not get.
     pub(crate) fn gone(&self, facts: &Facts) -> Vec<String> {
         let found = facts.vars().iter();
         found
@@ -163,7 +163,7 @@ pub(crate) fn no_room(left_out: &[String]) -> Option<String> {
         Some(more) => format!(" and {more} more"),
     };
     (!left_out.is_empty()).then(|| {
-        format!("left out, because the kernel takes no environment that large: {first}{more}")
+        format!("left out, because the environment is over the kernel's limit: {first}{more}")
     })
 }
 

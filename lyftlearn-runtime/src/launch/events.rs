@@ -43,7 +43,7 @@ struct Last {
 }
 
 impl Telling {
-    /// `None` where nobody is told.
+    /// `None` without a destination.
     pub(super) fn of(resolved: &Resolved) -> Option<Self> {
         Some(Self {
             last: Last {
@@ -56,7 +56,7 @@ impl Telling {
         })
     }
 
-    /// Whether this end is to be told; the helper process decides what is said of it.
+    /// Whether this end is reported. The helper process decides what the event contains.
     pub(super) fn tells(&self, end: &End) -> bool {
         let plan = &self.last.plan;
         let may_speak = match plan.voice {
@@ -104,7 +104,7 @@ pub(super) fn attempt(begun: Duration) -> Attempt {
     }
 }
 
-/// A UUID of version 7 (RFC 9562): the time in milliseconds, then what nobody can guess.
+/// A UUID of version 7 (RFC 9562): the time in milliseconds, then random bits.
 fn uuid(created: Duration) -> String {
     let mut bytes = [0; 16];
     let mut filled = 6;
@@ -151,14 +151,14 @@ mod sending {
     use crate::outcome::{How, Outcome};
     use crate::workload::events::Destination;
 
-    /// What is kept of the time for writing down how it went.
+    /// Part of the time that is kept for writing the result down.
     const MARGIN: Duration = Duration::from_millis(200);
 
     /// What the helper process was handed.
     pub(in super::super) struct Received(Last);
 
     impl Received {
-        /// `None` where nobody is to be told. From here on nobody looks into this process.
+        /// `None` if no event is to be sent. From here on this process is protected from debuggers.
         pub(in super::super) fn here(facts: &Facts) -> Option<Self> {
             let text = facts.text(VARIABLE)?;
             let _ = rustix::process::set_dumpable_behavior(
@@ -303,7 +303,7 @@ mod tests {
     #[test]
     fn an_attempt_sorts_by_its_start() {
         let of = |milliseconds| uuid(Duration::from_millis(milliseconds));
-        // The example of RFC 9562, up to what is random.
+        // The example of RFC 9562, up to its random part.
         let known = of(0x017F_22E2_79B0);
         assert_eq!(&known[..15], "017f22e2-79b0-7");
         assert_eq!(known.len(), 36);

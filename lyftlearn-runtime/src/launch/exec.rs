@@ -37,7 +37,7 @@ pub(crate) fn exec(argv: Vec<OsString>) -> Result<u8, Error> {
     let owner = account.as_ref().map(Account::owner);
     let user = owner.map_or_else(|| rustix::process::geteuid().as_raw(), |owner| owner.uid);
     let beside = facts.runtime_beside(Whose::User(user));
-    // What lies there is the program's, and read by this process, which may be root.
+    // The program can write there, and this process, which may be root, reads it.
     let facts = match &beside {
         Some(run) => facts.with_held(run.clone()).with_those_of(run),
         None => facts,

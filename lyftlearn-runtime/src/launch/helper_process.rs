@@ -39,8 +39,8 @@ pub(super) fn environment(facts: &Facts, sockets: usize) -> Vec<(OsString, OsStr
         .collect()
 }
 
-/// Starts the helper that `word` names, and waits for its answer; `None` when that does not come
-/// within `patience`. Through `socket` the helper passes what is not for this process.
+/// Starts the helper process that `word` names and waits for its answer; `None` if it does not
+/// answer within `patience`. The helper passes secrets through `socket`, not through its answer.
 pub(super) fn ask<A: DeserializeOwned>(
     facts: &Facts,
     word: &'static str,
@@ -74,7 +74,7 @@ pub(super) fn run<Q: DeserializeOwned, A: Serialize>(
     let not_for_people = || not_for_people(word);
     let parent: u32 = parent.ok_or_else(not_for_people)?;
     init::belongs_to(parent).ok_or_else(not_for_people)?;
-    // It holds what nobody may read, neither from its memory nor from a core dump.
+    // It has secrets, which must not be readable from its memory or in a core dump.
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
     let mut question = Zeroizing::new(Vec::new());
     let read = std::io::stdin().read_to_end(&mut question);
@@ -89,7 +89,7 @@ pub(super) fn run<Q: DeserializeOwned, A: Serialize>(
     runtime.shutdown_background();
     let answer = serde_json::to_vec(&answer).expect("texts have no failure to report");
     let answer = Zeroizing::new(answer);
-    // Who is gone does not want it any more.
+    // A reader that is gone does not need the answer any more.
     let mut stdout = std::io::stdout().lock();
     let _ = stdout.write_all(&answer).and_then(|()| stdout.flush());
     Ok(0)

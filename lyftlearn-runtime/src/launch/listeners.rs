@@ -1,5 +1,5 @@
-//! Who is heard at the ports that this runtime has, or would have: containers of a pod share
-//! them, and a neighbour may have been there first.
+//! Finds the process that listens at each port that this runtime has, or would have. Containers of
+//! a pod share ports, so another container may have bound one first.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -10,7 +10,7 @@ use crate::facts::{Facts, Listening, Transport, Whose};
 use crate::platform::conventions;
 use crate::resolve::Resolved;
 
-/// A place, and what comes in there.
+/// An address, and what it receives.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Place {
     /// The route's name; of the endpoint for credentials its own.
@@ -26,11 +26,11 @@ pub(crate) enum Protocol {
     Udp,
 }
 
-/// Whose a place is.
+/// The process that has a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Holder {
-    /// The container's PID 1, or whoever started this program, holds it.
+    /// The container's PID 1, or the process that started this program.
     Ours,
     /// A neighbour: this runtime has another place, or none.
     Another,
@@ -66,8 +66,8 @@ impl Listener {
     }
 }
 
-/// Every place of ours, every one that a start would want, and the usual ones that somebody
-/// else has. Nothing where the kernel does not tell who listens.
+/// The places that this runtime has bound, those that a start would bind, and the usual ones if
+/// another process has bound them. Empty if /proc does not show listeners.
 pub(crate) fn listeners(facts: &Facts, resolved: &Resolved) -> Vec<Listener> {
     let Some(all) = facts.listening() else {
         return Vec::new();
@@ -75,7 +75,7 @@ pub(crate) fn listeners(facts: &Facts, resolved: &Resolved) -> Vec<Listener> {
     let is_held = |place: &Place| all.iter().any(|each| meets(each, place));
     let ours: Vec<Place> = ours(facts).into_iter().filter(is_held).collect();
     let mut wanted = wanted(resolved);
-    // As much of what is wanted as is ours is told by where it really is.
+    // A listener of ours is reported at its real address, not at the configured one.
     wanted.retain(|place| !ours.iter().any(|own| overlap(own, place)));
     let neighbours = usual().into_iter().filter(|place| {
         let known = ours.iter().chain(&wanted);
@@ -98,7 +98,7 @@ pub(crate) fn listeners(facts: &Facts, resolved: &Resolved) -> Vec<Listener> {
     found
 }
 
-/// What PID 1, or whoever started this program, has bound.
+/// What PID 1, or the process that started this program, has bound.
 pub(crate) fn ours(facts: &Facts) -> Vec<Place> {
     let run = facts.run_directory(Whose::Anybody);
     let note = run.and_then(|run| {
@@ -150,7 +150,7 @@ fn wanted(resolved: &Resolved) -> Vec<Place> {
     all.filter(|place| place.address.port() != 0).collect()
 }
 
-/// Where clients of StatsD send unless they are told, and where exporters are asked.
+/// The default addresses of StatsD clients and of Prometheus exporters.
 fn usual() -> [Place; 2] {
     [
         ("statsd", Protocol::Udp, statsd::DEFAULT_PORT),

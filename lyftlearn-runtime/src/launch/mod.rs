@@ -51,8 +51,8 @@ pub(crate) fn helper(arguments: &[OsString]) -> Option<Result<u8, Error>> {
     })
 }
 
-/// Whether this process, or what it starts without an exec of its own, becomes the program: the
-/// program must find every signal's disposition as this process did.
+/// Whether this process, or a child that it forks without exec, becomes the program. The program
+/// must find the signal dispositions that this process was started with.
 pub(crate) fn becomes_a_program(arguments: &[OsString]) -> bool {
     let first = arguments.first().and_then(|word| word.to_str());
     first.is_some_and(|word| ["run", "exec", init::STAGE].contains(&word))

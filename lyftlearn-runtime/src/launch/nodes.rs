@@ -30,7 +30,7 @@ const CONNECTS_WITHIN: Duration = Duration::from_secs(2);
 /// Between two attempts.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// After so long the log says what is waited for.
+/// After this time the log says what the start waits for.
 const QUIET: Duration = Duration::from_secs(5);
 
 /// Why a node has no place among the others.
@@ -41,7 +41,7 @@ impl fmt::Display for Placeless {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "cannot place this node: ${} is set, and nobody says how many pods train together",
+            "cannot place this node: ${} is set, but not how many pods train together",
             kubernetes::COMPLETION_INDEX
         )
     }
@@ -58,8 +58,8 @@ impl Fault for Placeless {
     }
 }
 
-/// Refuses to start a launcher whose nodes are to meet, and of which nobody says how many they
-/// are: the one with index 0 would train alone, and end with success.
+/// Refuses to start a launcher that waits for other nodes if their number is unknown. Otherwise the
+/// node with index 0 would train alone and end with success.
 pub(super) fn place(facts: &Facts, resolved: &Resolved, argv: &[OsString]) -> Result<(), Error> {
     let topology = &resolved.workload.topology;
     let placed = topology.nodes != Some(1)
@@ -232,7 +232,7 @@ mod tests {
     #[test]
     fn a_guess_has_its_report() {
         expect![[r#"
-            Contract: cannot place this node: $JOB_COMPLETION_INDEX is set, and nobody says how many pods train together
+            Contract: cannot place this node: $JOB_COMPLETION_INDEX is set, but not how many pods train together
               hint: set topology.nodes to the Job's completions, or to 1 when each pod works alone
         "#]].assert_eq(&reports([Placeless]));
     }

@@ -1,5 +1,5 @@
-//! The helper process of the end: says why it ended, where each platform looks. A process of its own,
-//! because a mount that hangs must not hold PID 1 up.
+//! The helper process at the end: it writes the cause where each platform reads it. It is a process
+//! of its own so that a mount that hangs cannot block PID 1.
 
 use std::ffi::OsString;
 
@@ -106,8 +106,8 @@ pub(super) fn completed(facts: &Facts, end: &End, run: Option<&Directory>) {
     tell(end, run, &outcome);
 }
 
-/// What of the metrics did not arrive: the agent's last words, or what lies in a region that
-/// nobody was shown.
+/// The metrics that were not delivered: from the agent's last report, or from a region that no
+/// route exported.
 fn metrics(end: &End, run: Option<&Directory>) -> Option<Undelivered> {
     let run = run?;
     if let How::NotStarted { .. } = end.how {
@@ -135,10 +135,13 @@ fn metrics(end: &End, run: Option<&Directory>) -> Option<Undelivered> {
 /// For the log, when there is something to say.
 fn about_metrics(metrics: &Undelivered) -> Option<String> {
     let (count, what) = match (metrics.nowhere, metrics.undelivered) {
-        (Some(count), _) => (count, "counted, and had nowhere to go; see metrics.routes"),
+        (Some(count), _) => (
+            count,
+            "counted, but no route delivers them; see metrics.routes",
+        ),
         (None, None) => {
             return Some(
-                "how many metrics were not delivered is not known: the agent has not said so in time"
+                "number of undelivered metrics unknown: the agent did not report in time"
                     .to_owned(),
             );
         }
@@ -179,7 +182,8 @@ fn tell(end: &End, run: Option<&Directory>, outcome: &Outcome) {
     if end.quiet {
         return;
     }
-    // A report has been said already, and what completed says so by its exit code.
+    // A start that failed has been reported already, and a completed program needs only its exit
+    // code.
     if outcome.is_of_note(end) {
         stderr::line(&format!("lyftlearn-runtime: {}", outcome.ended));
     }

@@ -50,11 +50,11 @@ pub(super) struct Prepared {
     pub(super) exit_remap: Vec<(u8, u8)>,
     /// What the outcome's report will need.
     pub(super) end: End,
-    /// Who is told of the end.
+    /// Destinations of the report about the end.
     pub(super) telling: Option<Telling>,
 }
 
-/// What was read, asked and decided. Whatever can refuse a start has done so.
+/// The facts and decisions of a start. Everything that can refuse the start is done before.
 struct Decided {
     account: Option<Account>,
     argv: Vec<OsString>,
@@ -78,7 +78,7 @@ struct Bound {
     problems: Problems,
 }
 
-/// Prepares a start. `kept` holds the files of secrets, which go with whoever ends this process.
+/// Prepares a start. `kept` has the files of secrets, which are deleted when this process ends.
 pub(super) fn prepare(
     facts: &Facts,
     mut resolved: Resolved,
@@ -319,7 +319,7 @@ pub(super) fn recipient(
     Recipient {
         keeper,
         owner: account.map(Account::owner),
-        // `exec` stands beside the program: a failure there is not the program's.
+        // `exec` runs next to the program, so a failure there is not a failure of the program.
         exceptions: keeper != Keeper::Successor && settings.python_exceptions,
     }
 }
@@ -344,8 +344,7 @@ fn policy(settings: &Settings, end: &platform::End) -> Policy {
     }
 }
 
-/// Whether what a program counts here is shown to nobody. On a machine of one's own that is
-/// no surprise.
+/// Whether no route exports the program's metrics. This is expected on a developer's machine.
 fn is_nowhere(workload: &Workload) -> bool {
     workload.metrics.routes.is_empty()
         && platform::conventions(workload.platform).expects_metrics
@@ -365,7 +364,7 @@ fn make_region(run: &Directory, bytes: u64, problems: &mut Problems) -> Option<r
     Some(place)
 }
 
-/// Whose the run directory is, for those who come later without an environment.
+/// Records the owner of the run directory for later processes that have no environment.
 fn note(facts: &Facts, run: Option<&Directory>) {
     let note = serde_json::to_vec(&facts.note()).expect("plain data has no failure to report");
     // Without it they resolve anew.
@@ -382,7 +381,7 @@ pub(super) fn forget_earlier_reason(
     let path = reason_file.filter(|_| facts.text(names::RUN_DIR).is_none())?;
     let err = forget_reason(path, owner).err()?;
     Some(format!(
-        "cannot remove {}, which an earlier run left: {}",
+        "cannot remove {}, left by an earlier run: {}",
         path.display(),
         err.kind()
     ))

@@ -15,7 +15,7 @@ pub(super) fn write(files: &[String], owner: Option<Owner>) -> Vec<String> {
     if files.is_empty() {
         return Vec::new();
     }
-    // Without /proc, the PATH of whoever asks has to do.
+    // Without /proc, the caller's PATH must find it.
     let own = std::env::current_exe().unwrap_or_else(|_| "lyftlearn-runtime".into());
     // Go's first SDK keeps nothing but what the quotes hold.
     let own = own.display().to_string();

@@ -27,7 +27,7 @@ impl fmt::Display for NoCommand {
         let word = self.word;
         write!(
             f,
-            "cannot find what {word} runs: no commands.{word} in the settings, no executable {word} on PATH"
+            "cannot find a command for {word}: no commands.{word} in the settings, and no executable {word} on PATH"
         )
     }
 }
@@ -45,8 +45,8 @@ impl Fault for NoCommand {
     }
 }
 
-/// The file that a platform's word stands for by PATH alone: it may be another product's of
-/// the same name (Ray's `serve`, the training toolkit's `train`).
+/// The file that PATH alone gives for a platform's word. It may belong to another product with a
+/// command of the same name (Ray's `serve`, the training toolkit's `train`).
 pub(super) fn found_for_a_word(facts: &Facts, commands: &Commands) -> Option<String> {
     let first = facts.argv().first()?;
     let command = command_of(first.to_str()?, commands)?;
@@ -94,8 +94,9 @@ impl Fault for OwnCommand {
     }
 }
 
-/// `train` and `serve` as the settings or PATH have them, nothing as the image's
-/// default, `train` with the hyperparameters where a setting says so; any other argv is the program's own, byte for byte.
+/// Resolves `train` and `serve` from the settings or PATH, and an empty argv to the image's
+/// default. `train` gets the hyperparameters as arguments if a setting asks for it. Any other argv
+/// stays as it is, byte for byte.
 pub(super) fn resolve(
     facts: &Facts,
     commands: &Commands,
@@ -130,9 +131,8 @@ pub(super) fn resolve(
     Ok(program)
 }
 
-/// The file that a program's name stands for: itself with a slash in it, else the first
-/// on PATH that can be executed, else the first that is there. What is nowhere keeps its
-/// name, for the report.
+/// The file of a program's name: the name itself if it has a slash, else the first executable on
+/// PATH, else the first existing file. A name that is not found stays as it is, for the report.
 pub(super) fn file(facts: &Facts, argv: &[OsString]) -> PathBuf {
     let name = argv.first().map_or_else(PathBuf::new, PathBuf::from);
     if name.as_os_str().as_bytes().contains(&b'/') {
@@ -185,9 +185,9 @@ mod tests {
     #[test]
     fn a_word_that_runs_nothing_has_its_report() {
         expect![[r#"
-            ProgramNotFound: cannot find what train runs: no commands.train in the settings, no executable train on PATH
+            ProgramNotFound: cannot find a command for train: no commands.train in the settings, and no executable train on PATH
               hint: put train = ["python3", "train.py"] under [commands] in /etc/lyftlearn/runtime.toml
-            ProgramNotFound: cannot find what serve runs: no commands.serve in the settings, no executable serve on PATH
+            ProgramNotFound: cannot find a command for serve: no commands.serve in the settings, and no executable serve on PATH
               hint: put serve = ["python3", "serve.py"] under [commands] in /etc/lyftlearn/runtime.toml
         "#]].assert_eq(&reports(["train", "serve"].map(|word| NoCommand { word })));
         let word = "inspect".to_owned();

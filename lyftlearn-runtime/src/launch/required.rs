@@ -48,19 +48,19 @@ enum RequiredFault {
 
 impl fmt::Display for RequiredFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("cannot start without the credentials that credentials.required asks for: ")?;
+        f.write_str("cannot start without credentials, which credentials.required demands: ")?;
         match self {
             Self::Withheld => f.write_str("credentials.mode is off"),
             Self::Isolated => f.write_str("this container is isolated by design"),
             Self::NoSource => f.write_str("the environment names no source"),
             Self::LostProfile { variable } => {
-                write!(f, "{variable} names a profile that no file has")
+                write!(f, "{variable} names a profile that is in no file")
             }
             Self::NotGiven { source, seconds } => {
-                write!(f, "the source {} gave none", source.as_str())?;
+                write!(f, "the source {} returned no credentials", source.as_str())?;
                 seconds.map_or(Ok(()), |seconds| write!(f, " within {seconds} s"))
             }
-            Self::NotAsked => f.write_str("this build asks nobody"),
+            Self::NotAsked => f.write_str("this build has no credential sources"),
         }
     }
 }
@@ -72,7 +72,7 @@ impl Fault for RequiredFault {
 
     fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::Withheld => "take one of the two settings away",
+            Self::Withheld => "remove one of the two settings",
             Self::Isolated => {
                 "turn EnableNetworkIsolation off, or credentials.required where the job runs isolated"
             }
@@ -128,7 +128,7 @@ pub(super) fn awaited(
     };
     let missing = &resolved.problems;
     let error = Error::from(fault);
-    // Half of what a source needs is the likeliest reason that there is none.
+    // An incomplete source is the likeliest reason that no source was found.
     Err(missing
         .iter()
         .filter_map(|problem| problem.strip_prefix(crate::platform::NO_IDENTITY))
@@ -155,7 +155,10 @@ fn asked(facts: &Facts, resolved: &Resolved) -> Result<Option<UnixDatagram>, Err
             cause: Some(cause),
             waited,
         }) => (cause, waited),
-        None => ("who asked for them came to no end".to_owned(), true),
+        None => (
+            "the helper process that fetches them did not answer".to_owned(),
+            true,
+        ),
     };
     let fault = RequiredFault::NotGiven {
         source: resolved.workload.credentials.source,
@@ -164,11 +167,11 @@ fn asked(facts: &Facts, resolved: &Resolved) -> Result<Option<UnixDatagram>, Err
     Err(Error::from(fault).because(cause))
 }
 
-/// What came of asking.
+/// The helper's answer.
 #[cfg(feature = "agent")]
 #[derive(serde::Serialize, serde::Deserialize)]
 struct Answer {
-    /// Why there are none.
+    /// Why there are no credentials.
     cause: Option<String>,
     /// For as long as was given.
     waited: bool,
@@ -213,19 +216,19 @@ mod tests {
             seconds,
         };
         expect![[r#"
-            Credentials: cannot start without the credentials that credentials.required asks for: credentials.mode is off
-              hint: take one of the two settings away
-            Credentials: cannot start without the credentials that credentials.required asks for: this container is isolated by design
+            Credentials: cannot start without credentials, which credentials.required demands: credentials.mode is off
+              hint: remove one of the two settings
+            Credentials: cannot start without credentials, which credentials.required demands: this container is isolated by design
               hint: turn EnableNetworkIsolation off, or credentials.required where the job runs isolated
-            Credentials: cannot start without the credentials that credentials.required asks for: the environment names no source
+            Credentials: cannot start without credentials, which credentials.required demands: the environment names no source
               hint: give the pod a service account with a role, or the container AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
-            Credentials: cannot start without the credentials that credentials.required asks for: AWS_PROFILE names a profile that no file has
+            Credentials: cannot start without credentials, which credentials.required demands: AWS_PROFILE names a profile that is in no file
               hint: unset the variable, or mount the file that has the profile; most SDKs look no further
-            Credentials: cannot start without the credentials that credentials.required asks for: the source container gave none within 2 s
+            Credentials: cannot start without credentials, which credentials.required demands: the source container returned no credentials within 2 s
               hint: lyftlearn-runtime doctor shows each step of it; credentials.startup_seconds waits longer
-            Credentials: cannot start without the credentials that credentials.required asks for: the source container gave none
+            Credentials: cannot start without credentials, which credentials.required demands: the source container returned no credentials
               hint: lyftlearn-runtime doctor shows each step of it
-            Credentials: cannot start without the credentials that credentials.required asks for: this build asks nobody
+            Credentials: cannot start without credentials, which credentials.required demands: this build has no credential sources
               hint: build it with the feature agent
         "#]].assert_eq(&reports([
             RequiredFault::Withheld,

@@ -23,7 +23,7 @@ use crate::platform;
 use crate::resolve::{resolve_with, switched_off};
 use crate::signal;
 
-/// For the report of a start that came to nothing; no platform's patience is at stake yet.
+/// Time for the report of a start that failed. No platform's deadline runs yet.
 const NOT_STARTED_REPORT: Duration = Duration::from_secs(5);
 
 /// Address space that no page stands behind until it is used.
@@ -43,7 +43,7 @@ pub(crate) fn run(
         return Err(program::pass_through(&facts)?);
     }
     let long = platform::takes_long(&facts);
-    // Taken away by whoever ends this start or this process.
+    // Deleted at the end of this start or of this process.
     let kept: Mutex<Option<KeptSecrets>> = Mutex::new(None);
     // Known from the settings on, and told whatever happens later.
     let telling: Mutex<Option<Telling>> = Mutex::new(None);
@@ -99,12 +99,12 @@ pub(crate) fn run(
             announce(run, &signal::name(number), requested, deadline);
         }
     };
-    // Given back at the end: by then memory may have run out, and the end still has to be
-    // told. The black box keeps the compiler from leaving out what nobody reads.
+    // Freed at the end: memory may have run out by then, and the report needs some. The black box
+    // keeps the compiler from removing a vector that is never read.
     let reserve: Vec<u8> = std::hint::black_box(Vec::with_capacity(RESERVE_BYTES));
     let mut region = region;
     let mut started = || {
-        // Without room there is none, and whoever counts says so.
+        // Without room there is no region, and the program's clients report it.
         let _ = region.as_mut().map_or(Ok(()), region::Place::publish);
     };
     let file = run.map(Directory::file);
@@ -171,7 +171,7 @@ fn leave_before_the_start(facts: &Facts, telling: Option<Telling>, signal: i32) 
 /// Where a reason goes when there is no model to ask.
 fn without_a_model(facts: &Facts) -> End {
     let reason_file = platform::reason_file(facts).map(Path::to_owned);
-    // What cannot be taken away is kept as the program's own would be.
+    // A reason file that cannot be removed is treated as the program's own.
     let _ = forget_earlier_reason(facts, reason_file.as_deref(), None);
     End {
         reason_file,

@@ -1,5 +1,5 @@
-//! Secrets on their way to the program: what is here is read, what is elsewhere is fetched by
-//! a helper process, and nothing is started without what is required.
+//! Delivers secrets to the program. Local ones are read, remote ones are fetched by a helper
+//! process, and the start fails if a required one is missing.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -33,11 +33,11 @@ pub(crate) struct Obtained {
     pub(crate) problems: Problems,
 }
 
-/// What is known before anything is fetched.
+/// What can be decided without the network.
 #[derive(Default)]
 struct Plan<'a> {
     found: BTreeMap<&'a str, Result<Content, Why>>,
-    /// Whose variables the platform has set already.
+    /// Secrets whose variables the platform has set already.
     injected: Vec<&'a str>,
     wanted: Vec<(String, Source)>,
 }
@@ -47,7 +47,7 @@ pub(crate) fn fetches(facts: &Facts, resolved: &Resolved) -> bool {
     !plan(facts, resolved).wanted.is_empty()
 }
 
-/// Reads and fetches everything; what is required and not there ends the start.
+/// Reads and fetches all secrets. A required secret that is missing fails the start.
 pub(crate) fn obtain(facts: &Facts, resolved: &Resolved) -> Result<Obtained, Error> {
     let mut obtained = Obtained::default();
     let mut missing = Vec::new();
@@ -72,10 +72,10 @@ pub(crate) fn obtain(facts: &Facts, resolved: &Resolved) -> Result<Obtained, Err
     }
 }
 
-/// A secret and its variables, or why there is none.
+/// A secret and its variables, or why it is missing.
 pub(crate) type LookedFor = Result<(Content, Named), Why>;
 
-/// Each that is declared for this platform, and what came of it.
+/// Each secret that is declared for this platform, with the result.
 pub(crate) fn looked_for<'a>(
     facts: &Facts,
     resolved: &'a Resolved,
@@ -104,7 +104,7 @@ pub(crate) fn looked_for<'a>(
         .collect()
 }
 
-/// Those that need no network, for who only shows names; what is not there is left out.
+/// The secrets that need no network, for commands that only show names. Missing ones are left out.
 pub(crate) fn at_hand(facts: &Facts, resolved: &Resolved) -> Obtained {
     let mut plan = plan(facts, resolved);
     let mut obtained = Obtained::default();
@@ -119,7 +119,7 @@ pub(crate) fn at_hand(facts: &Facts, resolved: &Resolved) -> Obtained {
     obtained
 }
 
-/// Those that PID 1 delivered, for who comes to stand beside its program.
+/// The secrets that PID 1 delivered, read again for `exec` in the same container.
 pub(crate) fn beside(settings: &Settings, run: &Directory) -> Result<Obtained, Error> {
     let mut obtained = Obtained::default();
     if settings.secrets.is_empty() {
@@ -142,7 +142,7 @@ pub(crate) fn beside(settings: &Settings, run: &Directory) -> Result<Obtained, E
     Ok(obtained)
 }
 
-/// The set as files in the run directory; `None` where there is none.
+/// The set as files in the run directory; `None` if no secret is a file.
 pub(crate) fn keep_set(
     settings: &Settings,
     obtained: &Obtained,
@@ -155,19 +155,17 @@ pub(crate) fn keep_set(
     let files = Files::of(settings, &obtained.set);
     let kept = match run {
         Some(run) => keep(run, &files.all()).map_err(|err| err.kind().to_string()),
-        None => Err("there is no run directory".to_owned()),
+        None => Err("no run directory".to_owned()),
     };
     match kept {
         Ok((kept, problem)) => {
             problems.extend(problem);
             Ok(Some(kept))
         }
-        // Whoever asked for files starts with them or not at all.
+        // If files are required by a setting, the start fails without them.
         Err(reason) if files.asked_for() => Err(SecretsFault::Undelivered { reason }.into()),
         Err(reason) => {
-            problems.push(format!(
-                "secrets are delivered as variables alone: {reason}"
-            ));
+            problems.push(format!("secrets are delivered as variables only: {reason}"));
             Ok(None)
         }
     }
@@ -180,7 +178,7 @@ impl Obtained {
             if self.variables.iter().any(|known| known.name == name) {
                 let secret = &secret.name;
                 self.problems
-                    .push(format!("secret {secret}: another one sets {name}"));
+                    .push(format!("secret {secret}: another secret sets {name}"));
                 continue;
             }
             self.variables.push(SecretVariable {
@@ -253,9 +251,9 @@ fn injected(facts: &Facts, resolved: &Resolved, secret: &Declared) -> Option<Con
             .map(|(_, value)| Content::one(value.as_bytes()))
             .or_else(|| document.map(|document| Content::one(document.value.as_bytes())));
     }
-    // Which names a service of Confidant's has nobody knows before it is fetched. A webhook injects
-    // all of them or none, so that the first one tells; for any other bundle one that is set says
-    // nothing of the rest.
+    // The names in a service of Confidant are unknown before it is fetched. A webhook injects all
+    // of them or none, so the first one shows it. For any other bundle, one variable that is set
+    // says nothing about the rest.
     let prefix = secret.prefix.as_deref()?.to_uppercase();
     let platform = resolved.workload.platform;
     let by_webhook = matches!(

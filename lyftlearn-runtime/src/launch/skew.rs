@@ -67,8 +67,8 @@ pub(super) fn kept_at(workload: &Workload, guard: SkewGuard) -> Option<PathBuf> 
     (workload.role == Role::Training && guard != SkewGuard::Off).then(|| place(model))
 }
 
-/// Writes it, as a file of the program's user's, whose the model is. A model directory that is
-/// gone, or takes no more, changes nothing.
+/// Writes the snapshot. Its owner is the program's user, who owns the model. If the model directory
+/// is missing or not writable, nothing happens.
 pub(super) fn keep(facts: &Facts, file: &Path, owner: Option<Owner>) -> std::io::Result<()> {
     let snapshot =
         snapshot::take(facts).map_err(|error| std::io::Error::other(error.to_string()))?;
@@ -85,7 +85,7 @@ pub(super) fn keep(facts: &Facts, file: &Path, owner: Option<Owner>) -> std::io:
     })
 }
 
-/// What the model that is about to be served was trained with, held against what is here.
+/// Compares this container with the snapshot of the container that trained the model.
 pub(super) fn guard(facts: &Facts, resolved: &Resolved) -> Result<Option<Skew>, Error> {
     let guard = resolved.settings.skew_guard;
     let serving = matches!(resolved.workload.role, Role::Serving | Role::Transform);
@@ -98,7 +98,7 @@ pub(super) fn guard(facts: &Facts, resolved: &Resolved) -> Result<Option<Skew>, 
     }
     let kept = match snapshot::read(facts, &file) {
         Ok(kept) => kept,
-        // What cannot be read guards nothing; that is said, or stops the start.
+        // A snapshot that cannot be read is reported as a problem, or stops the start.
         Err(error) if guard == SkewGuard::Fail => return Err(error),
         Err(error) => {
             return Ok(Some(Skew {

@@ -1,5 +1,5 @@
-//! Whether the program's StatsD clients are heard here, and how they are told: decided here,
-//! bound in `listen`, delivered below.
+//! Decides whether this runtime listens for StatsD and what clients are pointed at. `listen` binds
+//! the sockets, the code below delivers the variables.
 
 #[cfg(feature = "agent")]
 pub(super) mod listen;
@@ -38,7 +38,7 @@ pub(super) fn bound(
 #[cfg(not(feature = "agent"))]
 pub(super) fn bound(_: &Settings, _: &Clients, _: Platform, _: &mut Problems) -> Listening {}
 
-/// What clients are told, with the sockets and the note that lie in the run directory.
+/// What clients are pointed at, with the sockets and the note in the run directory.
 #[cfg(feature = "agent")]
 pub(super) fn presented(
     settings: &Settings,
@@ -70,7 +70,7 @@ pub(super) fn presented(
 pub(super) fn joined(listening: &Listening, export: Export) -> Export {
     match listening {
         Some(bound) => bound.joined(export),
-        // Nobody is heard: nothing is passed on, and nothing is missing at the end.
+        // Without a listener nothing is forwarded, and nothing can be lost at the end.
         None => export.heard(Heard::Nowhere),
     }
 }
@@ -80,7 +80,7 @@ pub(super) fn joined((): &Listening, export: Export) -> Export {
     export
 }
 
-/// Who is told of `ports`.
+/// The addresses in `ports` that clients are pointed at.
 fn pointed(settings: &Settings, ports: Option<Ports>) -> Pointed {
     let intercept = settings.statsd.intercept;
     Pointed {
@@ -89,7 +89,7 @@ fn pointed(settings: &Settings, ports: Option<Ports>) -> Pointed {
     }
 }
 
-/// The same for those who come beside the program of a PID 1 that listens.
+/// The same for programs that start later, next to the program of a PID 1 that listens.
 pub(crate) fn beside(facts: &Facts, workload: &Workload, settings: &Settings) -> Pointed {
     let ports = workload.paths.run.as_deref().and_then(|run| {
         let path = run.join(names::STATSD_PORTS);

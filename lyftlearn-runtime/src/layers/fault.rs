@@ -12,7 +12,7 @@ pub(crate) struct SettingsFault {
     mistakes: Mistakes,
 }
 
-/// The mistakes so far, each with the name of what is wrong.
+/// The mistakes so far, each with the name of the key or variable.
 #[derive(Debug, Default)]
 pub(crate) struct Mistakes(Vec<(String, Mistake)>);
 
@@ -100,12 +100,14 @@ impl fmt::Display for Mistake {
                 write!(f, "not a setting; did you mean {near}?")
             }
             Self::NotToml { line, column, why } => {
-                write!(f, "not TOML at line {line}, column {column}: {why}")
+                write!(f, "malformed TOML at line {line}, column {column}: {why}")
             }
             Self::ExpectedTable { table, field } => {
                 write!(f, "expected a table: {table} with {field} = ...")
             }
-            Self::NoTime => f.write_str("leaves the program no time of the platform's grace"),
+            Self::NoTime => {
+                f.write_str("leaves no time for the program within the platform's grace")
+            }
             Self::NotHere(why) => write!(f, "cannot be set here: {why}"),
         }
     }
@@ -134,9 +136,9 @@ mod tests {
             expected true or false
             not a setting
             not a setting; did you mean role?
-            not TOML at line 2, column 8: (the parser's sentence)
+            malformed TOML at line 2, column 8: (the parser's sentence)
             cannot be set here: (why not)
-            leaves the program no time of the platform's grace
+            leaves no time for the program within the platform's grace
             expected a table: [secrets.db] with from = ...
         "#]]
         .assert_eq(&sentences([
@@ -164,7 +166,7 @@ mod tests {
         let mistake = |number: usize| (format!("$NAME_{number}"), Mistake::NoTime);
         expect![[r#"
             Settings: cannot use these settings
-              $NAME: leaves the program no time of the platform's grace
+              $NAME: leaves no time for the program within the platform's grace
         "#]]
         .assert_eq(&reports([SettingsFault::one(
             "$NAME".to_owned(),

@@ -136,7 +136,7 @@ impl Register {
     }
 }
 
-/// The name whose spelling is most like the given one, if any is like it at all.
+/// The known name that is most similar to the given one, if any is similar enough.
 pub(crate) fn nearest<S: AsRef<str>>(
     given: &str,
     known: impl Iterator<Item = (S, &'static str)>,

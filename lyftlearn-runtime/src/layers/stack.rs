@@ -36,7 +36,7 @@ impl fmt::Debug for Layer {
     }
 }
 
-/// The layers so far. What is added later wins.
+/// The layers so far. A later layer overrides earlier ones.
 pub(crate) struct Stack {
     register: &'static Register,
     figment: Figment,
@@ -72,7 +72,8 @@ impl Stack {
                 // The error itself quotes the line; its message is one of the parser's own.
                 let (line, column) = place(&file.bytes, err.span().map_or(0, |span| span.start));
                 let why = err.message().lines().next().unwrap_or_default();
-                // An unquoted text could have been anything; that much is said already.
+                // An unquoted string could be meant as any type, so this part of the parser's
+                // message is dropped.
                 let why = why.trim_end_matches(", expected literal string").to_owned();
                 let mistake = Mistake::NotToml { line, column, why };
                 self.mistakes.add(file.path.clone(), mistake);

@@ -1,4 +1,4 @@
-//! Values of settings: what each looks like, and what is said when it does not.
+//! Values of settings: their syntax, and the message for an invalid value.
 
 use std::ops::RangeInclusive;
 
@@ -8,7 +8,7 @@ use super::key::Form;
 use crate::choice::{Choice, choice};
 use crate::signal;
 
-/// A value, or what was expected instead, as a report says it.
+/// A value, or the expected syntax for the report.
 pub(crate) type Parsed<T> = Result<T, &'static str>;
 
 pub(crate) const TEXT: Form = Form::new("a text");
@@ -21,7 +21,7 @@ pub(crate) const SECONDS: Form = Form::new("a whole number of seconds");
 pub(crate) const SIGNAL: Form = Form::new("a signal that can be caught, such as SIGINT");
 pub(crate) const SIGNALS: Form =
     Form::new("a list of signals that can be caught, such as [\"SIGTERM\", \"SIGQUIT\"]");
-pub(crate) const WORDS: Form = Form::new("a list of texts, such as [\"python3\", \"train.py\"]");
+pub(crate) const WORDS: Form = Form::new("a list of strings, such as [\"python3\", \"train.py\"]");
 
 // A switch.
 choice!(bool {

@@ -108,12 +108,12 @@ impl metrics::Recorder for Recorder {
 impl Recorder {
     fn describe(&self, name: &KeyName, unit: Option<Unit>, about: &str) {
         let unit = unit.map_or("", |unit| unit.as_str());
-        // The facade has nobody to tell; the metric is counted all the same.
+        // The facade has no way to report a failure, and the metric is counted in any case.
         let _ = self.0.describe(name.as_str(), unit, about);
     }
 }
 
-/// The facade lets a label come twice and be of any length; such a series counts nowhere.
+/// The facade allows duplicate labels and labels of any length; such a series is not counted.
 fn named(key: &Key) -> Option<region::Key> {
     let labels = key.labels().map(|label| (label.key(), label.value()));
     region::Key::of_any(key.name(), labels).ok()

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// How long before the program's end another process ended that led to it, in seconds.
 const LED_TO_IT: f64 = 1.0;
 
-/// An exception that nobody caught, or a text to end with, as the Python package notes it.
+/// An uncaught exception, or the text of an exit, as the Python package records it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Exception {
     #[serde(rename = "type")]
@@ -170,9 +170,9 @@ fn just_before(note: &Exception, end: Option<f64>) -> bool {
     end.is_none_or(|end| end - ended <= LED_TO_IT)
 }
 
-/// Of notes of processes below `ancestor` that of the nearest: what is below those again was
-/// tolerated by them. Of several the last, or of those that ran together with it the first:
-/// its failure is why the others failed.
+/// Of the records of processes below `ancestor`, the one of the nearest process: it tolerated the
+/// failures of its own children. Of several at the same distance the last one, or the first of
+/// those that ran at the same time, because its failure made the others fail.
 fn nearest<'a>(notes: impl Iterator<Item = &'a Exception>, ancestor: i32) -> Option<&'a Exception> {
     let below: Vec<_> = notes
         .filter(|note| note.main_thread)

@@ -24,8 +24,7 @@ pub(crate) fn oom_kills(facts: &Facts, end: &End) -> Option<u64> {
     facts.oom_kills(counter)
 }
 
-/// Exceptions that the program's processes noted. What cannot be understood of them was
-/// not written by the package.
+/// Exceptions that the program's processes recorded. Records that cannot be parsed are ignored.
 pub(crate) fn exceptions(run: Option<&Directory>) -> Vec<Exception> {
     let directory = run.and_then(|run| run.below(delivered::EXCEPTIONS).ok());
     let Some(directory) = directory else {

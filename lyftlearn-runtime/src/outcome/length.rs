@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-/// Between what is kept of the beginning and of the end.
+/// Replaces the omitted middle of a text.
 pub(super) const LEFT_OUT: char = '\u{2026}';
 
 /// `text` in at most so many bytes, cut between characters: its beginning, where the cause

@@ -65,7 +65,7 @@ pub(crate) struct End {
     pub(crate) skew: Option<Skew>,
     /// Metrics are sent to somebody.
     pub(crate) pushes: bool,
-    /// Metrics are shown to nobody.
+    /// No route exports the metrics.
     pub(crate) nowhere: bool,
     /// The program is a server.
     pub(crate) serves: bool,
@@ -90,7 +90,7 @@ pub(crate) struct Orphans {
 pub(crate) struct Undelivered {
     /// Values that were not sent; nothing when the agent has not said so in time.
     pub(crate) undelivered: Option<u64>,
-    /// Series that were counted and had nowhere to go.
+    /// Number of series that no route exported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) nowhere: Option<u64>,
 }
@@ -105,7 +105,7 @@ pub(crate) struct Events {
 /// How far what serves a model is from what trained it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Skew {
-    /// Differences that nobody declared.
+    /// Number of undeclared differences.
     pub(crate) undeclared: usize,
     /// The first of them, by path.
     pub(crate) differences: Vec<String>,
@@ -289,7 +289,7 @@ impl Outcome {
         outcome
     }
 
-    /// What was done or not done here, and would not be known otherwise.
+    /// Actions of this runtime that are visible nowhere else.
     fn remarks(&self, end: &End) -> Vec<String> {
         let mut remarks = Vec::new();
         if let Some(left) = &self.left_behind {
@@ -392,7 +392,7 @@ fn class(
         return Class::BudgetExceeded;
     }
     let oom = oom_kills.is_some_and(|kills| kills > 0);
-    // A kill that nobody here sent, and one that the kernel counted.
+    // A SIGKILL that this runtime did not send, and that the kernel counted as an OOM kill.
     if oom && signal == Some(SIGKILL) {
         return Class::OutOfMemory;
     }

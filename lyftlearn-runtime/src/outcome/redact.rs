@@ -13,7 +13,7 @@ pub(crate) struct Redact {
     values: Vec<String>,
 }
 
-/// What stands where a secret was.
+/// Replaces a secret.
 const REDACTED: &str = "[redacted]";
 
 /// A value shorter than this would take innocent text with it.
@@ -120,8 +120,8 @@ impl Redact {
         whole
     }
 
-    /// The Python package keeps both ends of a long message, and may divide a value: what is left
-    /// of it on either side is taken out as well.
+    /// The Python package keeps both ends of a long message, and may cut a value. The parts of the
+    /// value at both cuts are removed as well.
     fn divided(&self, text: &str) -> String {
         let values = || self.values.iter().map(|value| value.as_bytes());
         let told = |length: &usize| *length >= SHORTEST_PART;

@@ -1,4 +1,4 @@
-//! What is concluded from what PID 1 saw.
+//! Tests the conclusions from PID 1's observations.
 
 use expect_test::{Expect, expect};
 
@@ -225,7 +225,7 @@ fn without_counters_a_kill_is_a_signal() {
 }
 
 #[test]
-fn what_an_exception_was_raised_from_is_told_with_its_place() {
+fn the_cause_of_an_exception_is_reported_with_its_place() {
     let mut raised = exception("RuntimeError", 7, 1.0);
     raised.cause = Some(Root {
         kind: "KeyError".to_owned(),
@@ -268,7 +268,7 @@ fn another_process_s_exception_is_no_more_than_mentioned() {
 }
 
 #[test]
-fn what_says_no_more_than_its_exit_code_is_known_as_such() {
+fn an_exception_that_only_repeats_the_exit_code_is_recognized() {
     let says_more = |end: &End, exceptions, kills| {
         Outcome::of(end, exceptions, Some(kills), &Redact::default()).says_more_than_its_code()
     };
@@ -314,7 +314,7 @@ fn nothing_in_an_outcome_moves_a_cursor() {
 }
 
 #[test]
-fn secrets_are_taken_out_wherever_the_program_says_them() {
+fn secrets_are_redacted_wherever_they_occur() {
     let variables = [
         ("DB_PASSWORD", "hunter2hunter2"),
         ("MY_OWN", "declared-value"),
@@ -355,7 +355,7 @@ fn secrets_are_taken_out_wherever_the_program_says_them() {
 
 #[cfg(feature = "agent")]
 #[test]
-fn a_class_is_shown_by_the_name_that_it_is_told_by() {
+fn a_class_is_displayed_by_its_serialized_name() {
     for class in [
         Class::Completed,
         Class::UserError,
@@ -404,7 +404,7 @@ fn the_line_end_of_a_variable_is_no_part_of_the_secret() {
 }
 
 #[test]
-fn a_launcher_that_ends_because_it_was_told_to_is_stopped() {
+fn a_launcher_that_ends_after_a_stop_is_stopped() {
     const TOLD: &str = "torch.distributed.elastic.multiprocessing.api.SignalException";
     let told = || vec![exception(TOLD, 7, 1.0)];
     check(
@@ -420,7 +420,7 @@ fn a_launcher_that_ends_because_it_was_told_to_is_stopped() {
 }
 
 #[test]
-fn a_node_that_lost_another_says_so_first() {
+fn a_lost_peer_is_reported_first() {
     let lost = || Exception {
         message: "Connection closed by peer [10.0.0.2]:1234".to_owned(),
         rank: Some(1),

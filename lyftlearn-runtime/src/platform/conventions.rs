@@ -1,5 +1,5 @@
-//! What is usual on each platform: a row each. Whoever reads the model asks a row, and not which
-//! platform this is.
+//! The conventions of each platform, one row each. Code that uses the model reads a row and does
+//! not ask which platform this is.
 
 use crate::contract::{kubernetes, runtime, statsd};
 use crate::workload::{Conventions, Platform};

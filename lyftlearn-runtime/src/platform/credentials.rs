@@ -41,7 +41,7 @@ pub(super) fn read(
     let token = [aws::AUTHORIZATION_TOKEN_FILE, aws::AUTHORIZATION_TOKEN];
     if source == CredentialSource::PodIdentity && !token.iter().any(|name| set(world, name)) {
         problems.push(format!(
-            "the agent of EKS Pod Identity will refuse: {} is not set; an association sets it beside {}",
+            "the EKS Pod Identity agent will reject requests: {} is not set; an association sets it together with {}",
             aws::AUTHORIZATION_TOKEN_FILE,
             aws::FULL_URI
         ));
@@ -130,7 +130,7 @@ fn half_configured(world: &World<'_>) -> Vec<String> {
         (
             aws::ROLE_ARN,
             aws::WEB_IDENTITY_TOKEN_FILE,
-            "is the pod's service account annotated, and was the pod made after that?",
+            "check that the pod's service account is annotated, and that the pod was created after that",
         ),
         (
             aws::WEB_IDENTITY_TOKEN_FILE,
@@ -221,7 +221,7 @@ fn session_name(
     safe.take(LONGEST).collect()
 }
 
-/// Where services are called, by whichever variable says so, or by the job's ARN
+/// The region of AWS services, from any of its variables or from the job's ARN
 /// (`arn:aws:sagemaker:REGION:ACCOUNT:…`).
 pub(crate) fn region(facts: &Facts, arn: Option<&str>) -> Option<String> {
     [aws::REGION, aws::DEFAULT_REGION]

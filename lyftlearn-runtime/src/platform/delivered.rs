@@ -1,4 +1,4 @@
-//! What a shim delivered, read back by those who come after it.
+//! Reads back what a shim delivered, in processes that start later.
 
 #[cfg(feature = "cli")]
 use std::collections::BTreeMap;

@@ -126,7 +126,7 @@ fn misplaced(path: &str, err: &serde_json::Error) -> ContractFault {
     }
 }
 
-/// What is wrong with the byte at `offset`.
+/// The fault of the byte at `offset`.
 pub(super) fn malformed(path: &str, bytes: &[u8], offset: usize) -> ContractFault {
     let (line, column) = place(bytes, offset);
     ContractFault::Malformed {

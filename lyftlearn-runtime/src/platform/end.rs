@@ -5,7 +5,7 @@ use crate::settings::Settings;
 use crate::signal;
 use crate::workload::{Conventions, Lifecycle};
 
-/// How long a platform waits between its stop signal and SIGKILL, and who says so.
+/// Seconds between a platform's stop signal and SIGKILL, and the source of this value.
 pub(super) struct Grace {
     pub(super) seconds: u32,
     pub(super) source: String,

@@ -1,4 +1,4 @@
-//! Job state events: whom this container tells, what it has to tell, and what keeps it from that.
+//! Job state events: their destinations, their content, and problems that prevent them.
 
 use std::collections::BTreeMap;
 
@@ -65,7 +65,7 @@ pub(super) fn read(
     let to = reachable(wanted, of.credentials, problems);
     if of.topology.is_ranked_by_launcher() && lifecycle {
         problems.push(
-            "job events: this node's rank is known to its launcher alone, so that it tells its failures, and not the job's states",
+            "job events: only the launcher knows this node's rank, so this node reports its failures, but not the job's states",
         );
     }
     if to.is_empty() {
@@ -171,7 +171,7 @@ fn reachable(
         found.as_ref().is_none_or(Destination::is_signed) && !shown.is_empty()
     };
     if without && credentials.isolated && wanted.iter().all(is_signed) {
-        problems.push("events.to names only AWS, and this job is isolated");
+        problems.push("job events cannot be sent: events.to has only AWS destinations, and this job is network-isolated");
         return Vec::new();
     }
     let (signed, others): (Vec<_>, Vec<_>) = wanted.into_iter().partition(is_signed);
@@ -179,7 +179,7 @@ fn reachable(
     if without && !signed.is_empty() {
         let shown: Vec<&str> = signed.iter().map(|(shown, _)| shown.as_str()).collect();
         problems.push(format!(
-            "job events cannot be sent to {}: there is no AWS identity here",
+            "job events cannot be sent to {}: no AWS credentials found",
             shown.join(" and ")
         ));
         return found;
@@ -204,13 +204,13 @@ fn reachable(
 fn name(world: &World<'_>, job: &Job, is_pod: bool, problems: &mut Problems) -> String {
     if world.settings.job_name.is_none() && is_pod {
         problems
-            .push("job.name is the pod's name: each attempt would be another job; set job.name");
+            .push("job events: job.name defaults to the pod's name, so each attempt looks like a new job; set job.name");
     }
     let name = match &job.name {
         Some(name) => name.clone(),
         None => {
             problems.push(
-                "job.name is not set, and events name the host: each attempt would be another job; set job.name",
+                "job events: job.name defaults to the host's name, so each attempt looks like a new job; set job.name",
             );
             world.facts.hostname().unwrap_or_else(|_| "-".to_owned())
         }
@@ -218,7 +218,7 @@ fn name(world: &World<'_>, job: &Job, is_pod: bool, problems: &mut Problems) -> 
     let short = bounded(&name);
     if short != name {
         problems.push(format!(
-            "job.name has more than {} characters: events have the first of them",
+            "job events: job.name is cut to {} characters",
             words::NAME_CHARACTERS
         ));
     }
@@ -242,7 +242,7 @@ fn tags(
             Some(value) => drop(all.insert(name.clone(), value.clone())),
             // The same image runs elsewhere, too.
             None if is_pod => problems.push(format!(
-                "events.labels names {name}, and no downwardAPI volume has such a label"
+                "events.labels names {name}, but no downwardAPI volume has this label"
             )),
             None => {}
         }
@@ -269,7 +269,7 @@ fn tags(
             more => format!(" and {more} more"),
         };
         problems.push(format!(
-            "job events leave the tag {}{others} out: all tags have room for {} bytes",
+            "job events omit the tag {}{others}: all tags together are limited to {} bytes",
             bounded(first),
             words::TAGS_BYTES
         ));
@@ -383,8 +383,8 @@ mod tests {
         assert_eq!(
             problems.to_vec(),
             [
-                "events.labels names gone, and no downwardAPI volume has such a label",
-                "job events leave the tag tag-13 and 36 more out: all tags have room for 8192 bytes",
+                "events.labels names gone, but no downwardAPI volume has this label",
+                "job events omit the tag tag-13 and 36 more: all tags together are limited to 8192 bytes",
             ]
         );
     }

@@ -31,7 +31,7 @@ pub(super) enum ContractFault {
     Gone { path: PathBuf },
     /// A document that is not what the checksum beside it says.
     Checksum { path: PathBuf },
-    /// A checksum that is none.
+    /// A malformed checksum.
     NoChecksum { path: PathBuf },
     /// A line of a downward API file that is not `key="value"`.
     NoLabel { path: PathBuf, line: usize },
@@ -57,7 +57,7 @@ pub(super) enum ContractFault {
 }
 
 impl ContractFault {
-    /// Refuses what is more than `most`.
+    /// Refuses a number greater than `most`.
     pub(super) fn unless(
         count: usize,
         most: usize,
@@ -76,51 +76,55 @@ impl fmt::Display for ContractFault {
             Self::Malformed { path, line, column } => {
                 write!(
                     f,
-                    "cannot understand {} at line {line}, column {column}",
+                    "cannot parse {} at line {line}, column {column}",
                     path.display()
                 )
             }
             Self::NotUtf8 { path, line, column } => write!(
                 f,
-                "cannot understand {} at line {line}, column {column}: it is not UTF-8",
+                "cannot parse {} at line {line}, column {column}: it is not UTF-8",
                 path.display()
             ),
             Self::ByteOrderMark { path } => write!(
                 f,
-                "cannot understand {} at line 1, column 1: it begins with a byte order mark",
+                "cannot parse {} at line 1, column 1: it begins with a byte order mark",
                 path.display()
             ),
             Self::Empty { path } => {
-                write!(f, "cannot understand {}: it is empty", path.display())
+                write!(f, "cannot parse {}: it is empty", path.display())
             }
             Self::NoObject { path } => write!(
                 f,
-                "cannot understand {}: expected one object of names and values",
+                "cannot parse {}: expected one object of names and values",
                 path.display()
             ),
             Self::NulByte { path } => write!(
                 f,
-                "cannot use {}: a text in it holds a NUL byte",
+                "cannot use {}: a string in it has a NUL byte",
                 path.display()
             ),
             Self::Checksum { path } => write!(
                 f,
-                "cannot trust {}: it is not what the .sha256 beside it says",
+                "cannot trust {}: its SHA-256 is not the one in the .sha256 file next to it",
                 path.display()
             ),
             Self::NoChecksum { path } => {
                 write!(
                     f,
-                    "cannot understand {}: expected 64 hexadecimal digits",
+                    "cannot parse {}: expected 64 hexadecimal digits",
                     path.display()
                 )
             }
             Self::NoLabel { path, line } => write!(
                 f,
-                "cannot understand {} at line {line}: expected key=\"value\"",
+                "cannot parse {} at line {line}: expected key=\"value\"",
                 path.display()
             ),
-            Self::Gone { path } => write!(f, "cannot find {}, which was delivered", path.display()),
+            Self::Gone { path } => write!(
+                f,
+                "cannot find {}, which this runtime wrote",
+                path.display()
+            ),
             Self::Missing { path, key } => write!(f, "cannot find {key} in {}", path.display()),
             Self::TooMany { path, what, most } => {
                 write!(
@@ -137,7 +141,7 @@ impl fmt::Display for ContractFault {
                 )
             }
             Self::NotANumber { variable } => {
-                write!(f, "cannot understand ${variable}: expected a whole number")
+                write!(f, "cannot parse ${variable}: expected a whole number")
             }
             Self::RankOutOfRange { rank, nodes } => {
                 write!(f, "cannot place this node: ${rank} is not below ${nodes}")
@@ -155,7 +159,7 @@ impl Fault for ContractFault {
         Some(match self {
             // People write this one, wherever it lies.
             Self::Malformed { path, .. } if path.ends_with(runtime::HYPERPARAMETERS_FILE) => {
-                "correct the file; numbers that JSON has no word for, such as NaN, go in quotes"
+                "correct the file; put numbers that JSON cannot express, such as NaN, in quotes"
                     .to_owned()
             }
             Self::Malformed { path, .. }
@@ -185,10 +189,12 @@ impl Fault for ContractFault {
             Self::NoLabel { .. } => {
                 "mount labels and annotations there as a downwardAPI volume writes them".to_owned()
             }
-            Self::TooMany { .. } => "check what writes it: no platform makes so many".to_owned(),
+            Self::TooMany { .. } => {
+                "check which component writes it: no platform writes so many".to_owned()
+            }
             Self::NulByte { .. } => "remove \\u0000 from the file".to_owned(),
             Self::Gone { .. } => {
-                "keep LYFTLEARN_RUN_DIR as it was made while the program runs".to_owned()
+                "do not change the files in LYFTLEARN_RUN_DIR while the program runs".to_owned()
             }
             Self::NotUtf8 { .. } => "save the file as UTF-8".to_owned(),
             Self::ByteOrderMark { .. } => {
@@ -218,33 +224,33 @@ mod tests {
         let path = || PathBuf::from(OURS);
         let (line, column) = (3, 7);
         expect![[r#"
-            Contract: cannot understand /etc/lyftlearn/config/environment.json at line 3, column 7
+            Contract: cannot parse /etc/lyftlearn/config/environment.json at line 3, column 7
               hint: correct the file, or remove it
-            Contract: cannot understand /etc/lyftlearn/config/environment.json at line 3, column 7: it is not UTF-8
+            Contract: cannot parse /etc/lyftlearn/config/environment.json at line 3, column 7: it is not UTF-8
               hint: save the file as UTF-8
-            Contract: cannot understand /etc/lyftlearn/config/environment.json at line 1, column 1: it begins with a byte order mark
+            Contract: cannot parse /etc/lyftlearn/config/environment.json at line 1, column 1: it begins with a byte order mark
               hint: save the file as UTF-8 without a byte order mark
-            Contract: cannot understand /etc/lyftlearn/config/environment.json: it is empty
+            Contract: cannot parse /etc/lyftlearn/config/environment.json: it is empty
               hint: remove the file, or write {} for no values
-            Contract: cannot understand /etc/lyftlearn/config/environment.json: expected one object of names and values
+            Contract: cannot parse /etc/lyftlearn/config/environment.json: expected one object of names and values
               hint: write {"NAME": "value"}
-            Contract: cannot find /etc/lyftlearn/config/environment.json, which was delivered
-              hint: keep LYFTLEARN_RUN_DIR as it was made while the program runs
-            Contract: cannot trust /etc/lyftlearn/config/environment.json: it is not what the .sha256 beside it says
+            Contract: cannot find /etc/lyftlearn/config/environment.json, which this runtime wrote
+              hint: do not change the files in LYFTLEARN_RUN_DIR while the program runs
+            Contract: cannot trust /etc/lyftlearn/config/environment.json: its SHA-256 is not the one in the .sha256 file next to it
               hint: deliver the document and its checksum together; sha256sum makes one
-            Contract: cannot understand /etc/lyftlearn/config/environment.json: expected 64 hexadecimal digits
+            Contract: cannot parse /etc/lyftlearn/config/environment.json: expected 64 hexadecimal digits
               hint: deliver the document and its checksum together; sha256sum makes one
-            Contract: cannot understand /etc/lyftlearn/config/environment.json at line 3: expected key="value"
+            Contract: cannot parse /etc/lyftlearn/config/environment.json at line 3: expected key="value"
               hint: mount labels and annotations there as a downwardAPI volume writes them
-            Contract: cannot use /etc/lyftlearn/config/environment.json: a text in it holds a NUL byte
+            Contract: cannot use /etc/lyftlearn/config/environment.json: a string in it has a NUL byte
               hint: remove \u0000 from the file
             Contract: cannot find hosts in /etc/lyftlearn/config/environment.json
               hint: correct the file, or remove it
             Contract: cannot use /etc/lyftlearn/config/environment.json: it has more than 10 hosts
-              hint: check what writes it: no platform makes so many
+              hint: check which component writes it: no platform writes so many
             Contract: cannot place this node: current_host is not among hosts in /etc/lyftlearn/config/environment.json
               hint: correct the file, or remove it
-            Contract: cannot understand $RANK: expected a whole number
+            Contract: cannot parse $RANK: expected a whole number
               hint: correct the variable in the pod spec, or unset it
             Contract: cannot place this node: $RANK is not below $WORLD_SIZE
               hint: correct the variable in the pod spec, or unset it
@@ -285,25 +291,25 @@ mod tests {
         ]));
     }
 
-    /// Nobody can correct a document that the platform writes.
+    /// Users cannot correct a document that the platform writes.
     #[test]
-    fn the_hint_says_who_writes_the_document() {
+    fn the_hint_names_the_writer_of_the_document() {
         let path = || PathBuf::from(SAGEMAKERS);
         let (line, column) = (3, 7);
         expect![[r#"
-            Contract: cannot understand /opt/ml/input/config/hyperparameters.json at line 3, column 7
-              hint: correct the file; numbers that JSON has no word for, such as NaN, go in quotes
-            Contract: cannot understand /opt/ml/input/config/resourceconfig.json at line 3, column 7
+            Contract: cannot parse /opt/ml/input/config/hyperparameters.json at line 3, column 7
+              hint: correct the file; put numbers that JSON cannot express, such as NaN, in quotes
+            Contract: cannot parse /opt/ml/input/config/resourceconfig.json at line 3, column 7
               hint: the platform writes this file; check that the image does not replace it
-            Contract: cannot understand /opt/ml/metadata/resource-metadata.json at line 3, column 7
+            Contract: cannot parse /opt/ml/metadata/resource-metadata.json at line 3, column 7
               hint: the platform writes this file; check that the image does not replace it
             Contract: cannot find hosts in /opt/ml/input/config/resourceconfig.json
               hint: the platform writes this file; check that the image does not replace it
             Contract: cannot place this node: current_host is not among hosts in /opt/ml/input/config/resourceconfig.json
               hint: the platform writes this file; check that the image does not replace it
-            Contract: cannot understand /opt/ml/input/config/resourceconfig.json: it is empty
+            Contract: cannot parse /opt/ml/input/config/resourceconfig.json: it is empty
               hint: the platform writes this file; check that the image does not replace it
-            Contract: cannot understand /opt/ml/input/config/resourceconfig.json: expected one object of names and values
+            Contract: cannot parse /opt/ml/input/config/resourceconfig.json: expected one object of names and values
               hint: the platform writes this file; check that the image does not replace it
         "#]].assert_eq(&reports([
             ContractFault::Malformed {

@@ -1,4 +1,5 @@
-//! `environment.env` and `environment.json`: any of them, held against what they mean said simply.
+//! Arbitrary `environment.env` and `environment.json` documents, compared with a simple model of
+//! their meaning.
 
 use std::collections::BTreeMap;
 
@@ -105,7 +106,7 @@ fn environment(draw: &mut Draw<'_>) {
     };
     let found = match read(&Facts::empty().with_root(root.path()), &settings, "") {
         Ok(found) => found,
-        // A name may be anything; what stands in a name's place is named.
+        // A name may be anything; text in place of a name is quoted in the report.
         Err(error) if error.report().contains(CANARY) => return names_alone(&error.report()),
         Err(error) => return check_report(&error),
     };

@@ -59,7 +59,7 @@ pub(super) fn merged<'a>(
         // rarely meant.
         for name in pieces.twice_since(before) {
             problems.push(format!(
-                "hyperparameter {name} stands more than once in {path}; the last one counts"
+                "hyperparameter {name} occurs more than once in {path}; the last value is used"
             ));
         }
     }

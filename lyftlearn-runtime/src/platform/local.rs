@@ -25,7 +25,7 @@ pub(super) fn recognise(world: &World<'_>) -> Recognised {
     let mut problems = Problems::default();
     if world.engine().is_some() && world.facts.text(kubernetes::SERVICE_HOST).is_some() {
         problems.push(format!(
-            "{} is set but no kubelet made this container: taken as passed in from outside",
+            "{} is set, but no kubelet created this container: assumed to be passed in from outside",
             kubernetes::SERVICE_HOST
         ));
     }
@@ -58,7 +58,7 @@ pub(super) fn read(
         channels: paths::channels_by_directory(world)?,
         topology: topology::alone(world, resources)?,
         grace: Grace::usual(world.settings, conventions(detection.platform)),
-        // Whoever tries an image out as SageMaker would run it lays its file out, too.
+        // A user who tries an image as SageMaker runs it also provides this file.
         hyperparameters: Some(sagemaker::HYPERPARAMETERS),
         documents: Documents::default(),
     })

@@ -31,7 +31,7 @@ pub(super) fn problems(facts: &Facts, config_dir: &str) -> Problems {
             && !DOCUMENTS.contains(&name.trim_end_matches(runtime::CHECKSUM))
         {
             problems.push(format!(
-                "{config_dir}/{name} is not read: is {known} meant?"
+                "{config_dir}/{name} is ignored: did you mean {known}?"
             ));
         }
     }
@@ -48,7 +48,7 @@ pub(super) fn problems(facts: &Facts, config_dir: &str) -> Problems {
             let read = place == image && name == runtime::SETTINGS_FILE;
             if DOCUMENTS.contains(&name.as_str()) && !read {
                 problems.push(format!(
-                    "{place}/{name} is not read: documents are read from {config_dir}"
+                    "{place}/{name} is ignored: put it into {config_dir}"
                 ));
             }
         }

@@ -76,7 +76,7 @@ use crate::workload::{
     Workload,
 };
 
-/// What was found, and what it means. Names, never values.
+/// A piece of evidence, and what it means. It has names, never values.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Evidence {
     /// A variable, a file or a mount.
@@ -98,7 +98,7 @@ pub(crate) struct Detection {
     word: Option<String>,
 }
 
-/// The workload, and what is not part of what programs see.
+/// The workload, and facts that programs do not see.
 pub(crate) struct Reading {
     pub(crate) workload: Workload,
     pub(crate) values: Texts,
@@ -151,7 +151,7 @@ impl World<'_> {
     }
 
     fn is_the_images(&self, name: &str, value: &str) -> bool {
-        // What cannot be read is said by whoever lays the layers.
+        // The code that combines the layers reports unreadable documents.
         let image = variables::image(self.facts).unwrap_or_default();
         image.iter().any(|(of, is)| *of == *name && *is == *value)
     }
@@ -365,8 +365,8 @@ struct Part {
 
 impl World<'_> {
     fn recognise(&self) -> Result<(Platform, Recognised), Error> {
-        // The kubelet's own mounts are innermost: nobody else makes them, and
-        // whoever sees them is in the container that they were made for.
+        // The kubelet's own mounts are the innermost evidence: only the kubelet makes them, and
+        // only for the container that sees them.
         if kubernetes::pod(self.mounts).is_some() {
             return Ok((Platform::Kubernetes, kubernetes::recognise(self)));
         }

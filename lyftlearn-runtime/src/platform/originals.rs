@@ -1,5 +1,5 @@
-//! What the workload says in its own words, as the place says it: for those who show a job
-//! in the words of SageMaker's own toolkit.
+//! The platform's own spelling of values in the workload, for code that shows a job as SageMaker's
+//! toolkit does.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::settings::NumCpus;
 use crate::workload::Workload;
 
-/// Not part of the model: nobody else should need it.
+/// Not part of the model, because programs should not need it.
 #[derive(Clone)]
 pub(crate) struct Originals {
     /// Where the job's directories lie, those that are not there included.

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::facts::{Directory, Mount};
 use crate::workload::{Channel, ChannelMode, Flavor, Paths, Role};
 
-/// File systems that fetch over the network what is read: FSx, EFS, FUSE mounts.
+/// File systems that fetch files over the network when they are read: FSx, EFS, FUSE mounts.
 const NETWORK_FILE_SYSTEMS: &[&str] = &["nfs", "nfs4", "lustre", "ceph", "cifs", "fuse"];
 
 /// The usual layout below the base directory.

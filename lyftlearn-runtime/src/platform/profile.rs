@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use crate::contract::{aws, limits};
 use crate::facts::Facts;
 
-/// The chosen profile that holds, or leads to, an identity; where several variables choose, the
-/// first of them whose profile does. A file that is there and may not be read counts: the SDK
-/// that opens it says so.
+/// The chosen profile that has credentials, or leads to them. If several variables choose one, the
+/// first whose profile has them. An unreadable file counts as having them: the SDK that opens it
+/// reports the error.
 pub(crate) fn leading(facts: &Facts) -> Option<String> {
     let files = Files::read(facts, None);
     let mut chosen = chosen(facts).map(|(_, name)| name).peekable();
@@ -233,7 +233,7 @@ mod tests {
             .with_var("AWS_PROFILE", "tilde")
             .with_var("AWS_CONFIG_FILE", "~/mine");
         assert!(of_nowhere(&tilde, None).is_empty());
-        // A directory stands for a file that may not be read.
+        // A directory takes the place of an unreadable file.
         let (_root, facts) = home(&[("h/.aws/config/x", "")]);
         let dev = facts.with_var("AWS_PROFILE", "dev");
         assert!(of_nowhere(&dev, None).is_empty());

@@ -24,8 +24,8 @@ impl ReasonLimit {
     }
 }
 
-/// Whether the platform shows the log's last lines where this file stays empty: a pod's
-/// `terminationMessagePolicy: FallbackToLogsOnError`, which no pod is told.
+/// Whether the platform shows the last lines of the log if this file stays empty: a pod's
+/// `terminationMessagePolicy: FallbackToLogsOnError`, which a container cannot see.
 pub(crate) fn shows_the_log_instead(file: &Path) -> bool {
     !matches!(
         file.to_str(),

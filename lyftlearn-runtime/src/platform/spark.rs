@@ -37,7 +37,7 @@ pub(super) fn read(world: &World<'_>, problems: &mut Problems) -> Option<Spark> 
     Some(plan(settings, &told, &is_the_images, &kernel, problems))
 }
 
-/// Whether anything says that Spark is used here: a setting, or a variable of its own.
+/// Whether Spark is used here, according to a setting or a variable of Spark.
 #[cfg(feature = "cli")]
 pub(crate) fn is_meant(facts: &Facts, settings: &Settings) -> bool {
     let set = settings.ports.is_some() || settings.executors.is_some();
@@ -58,7 +58,7 @@ struct Kernel<'a> {
     addresses: &'a dyn Fn(&str) -> Vec<IpAddr>,
 }
 
-/// An address and why, or why there is none.
+/// An address and its source, or the reason why there is none.
 struct Found {
     address: Option<String>,
     why: String,
@@ -108,7 +108,7 @@ fn plan(
         ),
     };
     let found = match (told(words::LOCAL_HOSTNAME), told(words::LOCAL_IP)) {
-        // A program that this runtime has started finds what was delivered.
+        // A program that this runtime started finds the delivered address.
         (Some(name), _) if ours.address.as_deref().map(host) == Some(name.clone()) => ours,
         (Some(name), _) => by_user(name, is_the_images, problems),
         (None, Some(_)) => Found::nowhere(format!(
@@ -165,8 +165,7 @@ fn by_setting(address: &str, kernel: &Kernel<'_>, problems: &mut Problems) -> Fo
     let meant = match address.parse::<IpAddr>() {
         // Executors would be sent to their own machine, or to no machine.
         Ok(one) if one.is_unspecified() || one.is_loopback() || one.is_multicast() => {
-            let cause =
-                format!("spark.address = \"{address}\" is no address that others can reach");
+            let cause = format!("spark.address = \"{address}\" cannot be reached from other hosts");
             problems.push(format!(
                 "{PROBLEM}{cause}. Set it to an address of this container"
             ));
@@ -197,14 +196,14 @@ fn by_route(
     problems: &mut Problems,
 ) -> Found {
     if !kernel.is_here {
-        return Found::nowhere("routes are not known below another root");
+        return Found::nowhere("with --root, routes are unknown");
     }
     if let Some(network) = settings.executors {
         return towards_executors(network, kernel, problems);
     }
     let kubernetes: Option<IpAddr> = kubernetes.and_then(|host| host.parse().ok());
     let ways = [
-        (kubernetes, "the way to the API server of Kubernetes"),
+        (kubernetes, "the route to the API server of Kubernetes"),
         (
             Some(Ipv4Addr::from(words::ANYWHERE_4).into()),
             "the default route",
@@ -233,12 +232,12 @@ fn by_route(
 }
 
 fn towards_executors(network: Network, kernel: &Kernel<'_>, problems: &mut Problems) -> Found {
-    let way = format!("the way to {network}");
+    let way = format!("the route to {network}");
     let (cause, fix) = match (kernel.source)(network.first_host()) {
         Some(source) if is_reachable(source) => return Found::at(source, way),
         Some(source) => (
             leaves_by(&way, source, kernel),
-            "Say it outright: spark.address = \"10.77.1.2\"",
+            "Set it: spark.address = \"10.77.1.2\"",
         ),
         None => (
             format!("no route leads to {network}"),
@@ -246,7 +245,7 @@ fn towards_executors(network: Network, kernel: &Kernel<'_>, problems: &mut Probl
         ),
     };
     problems.push(format!(
-        "{PROBLEM}no address that others can reach: {cause}. {fix}"
+        "{PROBLEM}no address that other hosts can reach: {cause}. {fix}"
     ));
     Found::nowhere(cause)
 }
@@ -429,20 +428,20 @@ mod tests {
               spark: no address that others can reach: the default route leaves by eth4, which has only fe80::2. Name the executors' network: spark.executors = "10.78.0.0/16"
             {"address":null,"why":"the default route leaves by eth0, which has only 169.254.255.10","driver_ports":null,"block_ports":null,"executors":null}
               spark: no address that others can reach: the default route leaves by eth0, which has only 169.254.255.10. Name the executors' network: spark.executors = "10.78.0.0/16"
-            {"address":"10.77.1.2","why":"the way to 10.78.0.0/16","driver_ports":null,"block_ports":null,"executors":"10.78.0.0/16"}
+            {"address":"10.77.1.2","why":"the route to 10.78.0.0/16","driver_ports":null,"block_ports":null,"executors":"10.78.0.0/16"}
             {"address":null,"why":"no route leads to 10.79.0.0/16","driver_ports":null,"block_ports":null,"executors":"10.79.0.0/16"}
-              spark: no address that others can reach: no route leads to 10.79.0.0/16. Give this container a network from which they are reached
-            {"address":null,"why":"the way to 10.78.0.0/16 leaves by eth0, which has only 169.254.255.10","driver_ports":null,"block_ports":null,"executors":"10.78.0.0/16"}
-              spark: no address that others can reach: the way to 10.78.0.0/16 leaves by eth0, which has only 169.254.255.10. Say it outright: spark.address = "10.77.1.2"
+              spark: no address that other hosts can reach: no route leads to 10.79.0.0/16. Give this container a network from which they are reached
+            {"address":null,"why":"the route to 10.78.0.0/16 leaves by eth0, which has only 169.254.255.10","driver_ports":null,"block_ports":null,"executors":"10.78.0.0/16"}
+              spark: no address that other hosts can reach: the route to 10.78.0.0/16 leaves by eth0, which has only 169.254.255.10. Set it: spark.address = "10.77.1.2"
             {"address":null,"why":"the default route leaves by docker0, which has only 172.17.0.1","driver_ports":null,"block_ports":null,"executors":null}
               spark: no address that others can reach: the default route leaves by docker0, which has only 172.17.0.1. Name the executors' network: spark.executors = "10.78.0.0/16"
-            {"address":"172.17.0.1","why":"the way to 172.17.0.0/16","driver_ports":null,"block_ports":null,"executors":"172.17.0.0/16"}
-            {"address":"10.77.1.2","why":"the way to the API server of Kubernetes","driver_ports":null,"block_ports":null,"executors":null}
+            {"address":"172.17.0.1","why":"the route to 172.17.0.0/16","driver_ports":null,"block_ports":null,"executors":"172.17.0.0/16"}
+            {"address":"10.77.1.2","why":"the route to the API server of Kubernetes","driver_ports":null,"block_ports":null,"executors":null}
         "#]].assert_eq(&found);
     }
 
     #[test]
-    fn what_is_said_outright_is_bound_or_not_delivered() {
+    fn a_configured_address_that_cannot_be_bound_is_not_delivered() {
         let address = |address| Place {
             address: Some(address),
             ..NOTHING
@@ -473,10 +472,10 @@ mod tests {
               spark: spark.address = "unknown" does not resolve, and Spark cannot bind it. Set it to an address of this container
             {"address":null,"why":"spark.address = \"10.99.0.1\" is on no interface of this container","driver_ports":null,"block_ports":null,"executors":null}
               spark: spark.address = "10.99.0.1" is on no interface of this container, and Spark cannot bind it. Set it to an address of this container
-            {"address":null,"why":"spark.address = \"0.0.0.0\" is no address that others can reach","driver_ports":null,"block_ports":null,"executors":null}
-              spark: spark.address = "0.0.0.0" is no address that others can reach. Set it to an address of this container
-            {"address":null,"why":"spark.address = \"127.0.0.1\" is no address that others can reach","driver_ports":null,"block_ports":null,"executors":null}
-              spark: spark.address = "127.0.0.1" is no address that others can reach. Set it to an address of this container
+            {"address":null,"why":"spark.address = \"0.0.0.0\" cannot be reached from other hosts","driver_ports":null,"block_ports":null,"executors":null}
+              spark: spark.address = "0.0.0.0" cannot be reached from other hosts. Set it to an address of this container
+            {"address":null,"why":"spark.address = \"127.0.0.1\" cannot be reached from other hosts","driver_ports":null,"block_ports":null,"executors":null}
+              spark: spark.address = "127.0.0.1" cannot be reached from other hosts. Set it to an address of this container
         "#]].assert_eq(&found);
     }
 

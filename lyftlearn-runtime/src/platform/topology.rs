@@ -65,7 +65,8 @@ pub(super) fn processes(
     })
 }
 
-/// The one interface beside loopback. Of several nobody says on which the other nodes are.
+/// The only interface besides loopback. If there are several, it is unknown which one leads to the
+/// other nodes.
 fn only_interface(world: &World<'_>) -> Result<Option<String>, Error> {
     let mut names = world.facts.entries(linux::INTERFACES)?;
     names.retain(|name| name != linux::LOOPBACK);

@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind, Fault};
 use crate::facts::Facts;
 use crate::settings::{Settings, is_protected};
 
-/// A variable, and the document that it stands in.
+/// A variable, and its document.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DocumentVariable {
     /// Its name.
@@ -76,7 +76,7 @@ impl fmt::Display for TooManyFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "cannot use the variables of {}: together they take more than {} bytes, the most that Linux takes",
+            "cannot use the variables of {}: together they are over {} bytes, the limit of Linux",
             self.path,
             limits::ENVIRONMENT_BYTES
         )
@@ -122,11 +122,11 @@ impl fmt::Display for VariablesFault {
                     )?;
                     continue;
                 }
-                Mistake::Name => "not a name that a variable can have",
-                Mistake::Text => "expected a text, a number or a truth value",
-                Mistake::Nul => "its value holds a NUL byte",
+                Mistake::Name => "not a valid variable name",
+                Mistake::Text => "expected a string, a number or a boolean",
+                Mistake::Nul => "its value has a NUL byte",
                 Mistake::Protected => {
-                    "protected; name it in the setting environment.allow if it is meant"
+                    "protected; to set it on purpose, name it in the setting environment.allow"
                 }
                 Mistake::Reserved => "reserved: this runtime sets it",
                 Mistake::Setting => "a setting; put it into runtime.toml",
@@ -221,7 +221,7 @@ pub(crate) fn image(facts: &Facts) -> Result<Vec<(OsString, OsString)>, Error> {
     Ok(bytes.split(|byte| *byte == 0).filter_map(pair).collect())
 }
 
-/// Looks at each variable, or at what is in a variable's place.
+/// Called for each variable, or for a mistake in its place.
 type Look<'a> = dyn FnMut(Cow<'_, str>, Result<Cow<'_, str>, Mistake>) + 'a;
 type Parse = fn(&str, Vec<u8>, &mut Look<'_>) -> Result<(), Error>;
 
@@ -256,7 +256,7 @@ fn parse_lines(_: &str, bytes: Vec<u8>, look: &mut Look<'_>) -> Result<(), Error
     Ok(())
 }
 
-/// What no program could ask for by a name.
+/// Characters that make a name unusable for programs.
 fn no_name(letter: char) -> bool {
     letter == '=' || letter.is_whitespace() || letter.is_control()
 }
@@ -301,21 +301,21 @@ mod tests {
         mistakes.add("a b", Mistake::Name);
         expect![[r#"
             Settings: cannot use the variables of /etc/lyftlearn/config/environment.json
-              NAME: not a name that a variable can have
-              NAME: expected a text, a number or a truth value
-              NAME: its value holds a NUL byte
-              NAME: protected; name it in the setting environment.allow if it is meant
+              NAME: not a valid variable name
+              NAME: expected a string, a number or a boolean
+              NAME: its value has a NUL byte
+              NAME: protected; to set it on purpose, name it in the setting environment.allow
               NAME: reserved: this runtime sets it
               NAME: a setting; put it into runtime.toml
               line 2: expected NAME=VALUE
               line 3: white space in the name; write NAME=VALUE, without export and without spaces around the =
-              "a b": not a name that a variable can have
+              "a b": not a valid variable name
         "#]].assert_eq(&reports([VariablesFault {
             path: path(),
             mistakes,
         }]));
         expect![[r#"
-            Settings: cannot use the variables of /etc/lyftlearn/config/environment.json: together they take more than 6291456 bytes, the most that Linux takes
+            Settings: cannot use the variables of /etc/lyftlearn/config/environment.json: together they are over 6291456 bytes, the limit of Linux
               hint: deliver large values as a file
         "#]].assert_eq(&reports([TooManyFault { path: path() }]));
     }

@@ -17,7 +17,7 @@ struct Words {
     restarts: Option<&'static str>,
 }
 
-/// In order of who knows best. `RANK` alone is a PyTorchJob's, which counts pods.
+/// The most reliable source first. `RANK` alone comes from a PyTorchJob, which counts pods.
 const LAUNCHERS: &[Words] = &[
     Words {
         mark: kubernetes::TORCHRUN_ID,
@@ -185,11 +185,11 @@ mod tests {
     }
 
     #[test]
-    fn a_rank_that_is_no_number_is_said() {
+    fn a_rank_that_is_not_a_number_is_reported() {
         let mut wrong = TORCHRUN.to_vec();
         wrong[1] = ("RANK", "first");
         let report = process(&facts(&wrong)).unwrap_err().to_string();
-        assert_eq!(report, "cannot understand $RANK: expected a whole number");
+        assert_eq!(report, "cannot parse $RANK: expected a whole number");
     }
 
     #[test]

@@ -53,7 +53,7 @@ pub(crate) struct Call<'a> {
 /// Signs calls by one set of credentials.
 pub(crate) struct Signer<'a> {
     pub(crate) credentials: &'a Credentials,
-    /// Where services are called instead, by the variable that says so.
+    /// Endpoints that replace the services' own, by the variable that sets them.
     pub(crate) endpoints: &'a BTreeMap<String, String>,
     /// How far this machine's clock is ahead of AWS's, in seconds.
     pub(crate) clock_ahead: i64,
@@ -143,7 +143,7 @@ pub(crate) fn code(answered: &Answered) -> String {
     plain(in_json(answered), answered)
 }
 
-/// The same where front ends of the service may refuse in XML what they are asked in JSON.
+/// The same for services whose front ends may answer in XML to a request in JSON.
 pub(crate) fn code_in_any_form(answered: &Answered) -> String {
     plain(in_json(answered).or_else(|| in_xml(answered)), answered)
 }
@@ -206,7 +206,7 @@ mod tests {
             "ThrottlingException",
             true,
         );
-        // What is not a name is not quoted.
+        // Text that is not an error name is not quoted.
         check(400, r#"{"__type": "canary canary"}"#, "400", false);
         check(403, "<Code>canary, canary</Code>", "403", false);
         check(403, "<Code>canary", "403", false);
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_goes_where_its_variable_says_then_to_its_origin_then_to_the_service() {
+    fn the_endpoint_comes_from_a_variable_then_the_origin_then_the_service() {
         let service = Service {
             name: "sqs",
             endpoint: "AWS_ENDPOINT_URL_SQS",

@@ -30,12 +30,12 @@ const SHORTEST_ATTEMPT: Duration = Duration::from_secs(1);
 pub(crate) struct Http {
     /// Made when it is needed: the roots of trust take milliseconds to read.
     internet: OnceLock<SharedHttpConnector>,
-    /// For this container and its node: a proxy is no place for what is asked there.
+    /// For servers in this container or on its node: requests to them must not go through a proxy.
     near: OnceLock<SharedHttpConnector>,
     roots: Option<Roots>,
 }
 
-/// A status, and what came with it.
+/// A status with its headers and body.
 pub(crate) struct Answered {
     pub(crate) status: u16,
     /// May be a secret: it is wiped.
@@ -140,7 +140,7 @@ impl Http {
         })?;
         let status = answer.status().as_u16();
         let header = |name: http::HeaderName| answer.headers().get(name.as_str());
-        // A date in its place is not read: those who throttle write seconds.
+        // A date is not read: servers that throttle send seconds.
         let retry_after = header(RETRY_AFTER).and_then(|text| text.trim().parse().ok());
         let retry_after = retry_after.map(Duration::from_secs);
         let date = header(DATE).map(str::to_owned);

@@ -1,4 +1,5 @@
-//! Whether a server is there: a connection, and TLS where its URL says so. **Nothing is sent.**
+//! Whether a server can be reached: a connection, and TLS if its URL asks for it. **Nothing is
+//! sent.**
 
 use std::io;
 use std::net::{TcpStream, ToSocketAddrs};

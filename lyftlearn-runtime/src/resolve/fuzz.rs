@@ -265,7 +265,7 @@ fn holds_together(resolved: &Resolved, root: &Path) {
         topology.node_rank.is_none() || topology.node_rank < topology.nodes,
         "{topology:?}"
     );
-    // What is delivered is read back as it was.
+    // A delivered view is read back unchanged.
     let delivered = serde_json::to_vec(workload).expect("plain data has no failure to report");
     let read: Workload = serde_json::from_slice(&delivered).expect("it was written here");
     assert_eq!(read, *workload);

@@ -1,4 +1,4 @@
-//! What no platform makes is refused before anything is made of it.
+//! Input that no platform makes is rejected early.
 
 use expect_test::{Expect, expect};
 
@@ -36,7 +36,7 @@ fn a_cluster_without_end_is_refused() {
         &config,
         expect![[r#"
         lyftlearn-runtime: cannot use /opt/ml/input/config/resourceconfig.json: it has more than 10000 hosts
-          hint: check what writes it: no platform makes so many
+          hint: check which component writes it: no platform writes so many
     "#]],
     );
     let groups = list(100_000, |n| {
@@ -49,7 +49,7 @@ fn a_cluster_without_end_is_refused() {
         &config,
         expect![[r#"
         lyftlearn-runtime: cannot use /opt/ml/input/config/resourceconfig.json: it has more than 10000 instance_groups
-          hint: check what writes it: no platform makes so many
+          hint: check which component writes it: no platform writes so many
     "#]],
     );
 }
@@ -62,7 +62,7 @@ fn channels_without_end_are_refused() {
         &format!("{{{channels}}}"),
         expect![[r#"
             lyftlearn-runtime: cannot use /opt/ml/input/config/inputdataconfig.json: it has more than 1000 channels
-              hint: check what writes it: no platform makes so many
+              hint: check which component writes it: no platform writes so many
         "#]],
     );
     let inputs = list(100_000, |n| format!("{{\"InputName\": \"i{n}\"}}"));
@@ -71,7 +71,7 @@ fn channels_without_end_are_refused() {
         &format!("{{\"ProcessingInputs\": [{inputs}]}}"),
         expect![[r#"
             lyftlearn-runtime: cannot use /opt/ml/config/processingjobconfig.json: it has more than 1000 ProcessingInputs
-              hint: check what writes it: no platform makes so many
+              hint: check which component writes it: no platform writes so many
         "#]],
     );
 }
@@ -84,7 +84,7 @@ fn labels_without_end_are_refused() {
         &labels,
         expect![[r#"
         lyftlearn-runtime: cannot use /etc/podinfo/labels: it has more than 10000 lines
-          hint: check what writes it: no platform makes so many
+          hint: check which component writes it: no platform writes so many
     "#]],
     );
 }

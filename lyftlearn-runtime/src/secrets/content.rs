@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::facts::one_value;
 
-/// Bytes that nobody is shown.
+/// Bytes that are never shown.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct Value(Zeroizing<Vec<u8>>);
 
@@ -33,7 +33,7 @@ impl fmt::Debug for Value {
     }
 }
 
-/// As it crosses a pipe, or stands in a document: a text, or a list of bytes.
+/// Its form in a pipe or a document: a string, or a list of bytes.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Wire {
@@ -78,7 +78,7 @@ pub(crate) struct Content {
 pub(crate) struct Pair {
     pub(crate) key: String,
     pub(crate) value: Value,
-    /// What its variable begins with, where its source says so.
+    /// Prefix of its variables, if the source sets one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) prefix: Option<String>,
 }
@@ -156,7 +156,7 @@ impl Content {
     }
 }
 
-/// A JSON value as a text: a text is itself, `null` is none.
+/// A JSON value as a string. A string is unchanged; `null` has no value.
 fn plain(value: &serde_json::Value) -> Option<Value> {
     match value {
         serde_json::Value::Null => None,
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_text_crosses_a_pipe_too() {
+    fn bytes_that_are_not_utf8_cross_a_pipe() {
         let content = Content::one(vec![0xff, 0, 0x80]);
         let wire = serde_json::to_string(&content).unwrap();
         assert_eq!(wire, r#"{"text":[255,0,128]}"#);

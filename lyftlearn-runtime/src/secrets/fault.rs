@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Fault};
 
-/// Who is asked.
+/// The server that was called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Server {
     Confidant,
@@ -25,7 +25,7 @@ impl fmt::Display for Server {
             Self::SecretsManager => "Secrets Manager",
             Self::ParameterStore => "Parameter Store",
             Self::Kms => "KMS",
-            Self::Credentials => "the source of the identity",
+            Self::Credentials => "the credential source",
         })
     }
 }
@@ -33,7 +33,7 @@ impl fmt::Display for Server {
 /// Why one secret is not there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Why {
-    /// Nothing is said of this platform.
+    /// The secret declares no source for this platform.
     NoSource {
         platform: String,
     },
@@ -47,7 +47,7 @@ pub(crate) enum Why {
     NoVariableFound {
         name: String,
     },
-    /// This build, or this process, asks nobody.
+    /// This build, or this process, does not fetch.
     NotFetched,
     NotSet {
         key: String,
@@ -61,7 +61,7 @@ pub(crate) enum Why {
     NoRoots {
         report: String,
     },
-    /// 401: whom it does not know.
+    /// 401: the server rejected the credentials.
     Unknown {
         server: Server,
     },
@@ -127,14 +127,16 @@ impl fmt::Display for Why {
             | Self::NoIdentity { report }
             | Self::NoRoots { report } => f.write_str(report),
             Self::NoVariableFound { name } => write!(f, "${name} is not set"),
-            Self::NotFetched => {
-                f.write_str("only a program that lyftlearn-runtime started has what is fetched")
+            Self::NotFetched => f.write_str(
+                "not available here: secrets are fetched when lyftlearn-runtime starts the program",
+            ),
+            Self::NotSet { key } => write!(f, "the setting {key} is required"),
+            Self::NoRegion => f.write_str("the region is not set: set AWS_REGION"),
+            Self::Unknown { server } => write!(f, "{server} rejected the credentials (401)"),
+            Self::Denied { server, code } => write!(f, "{server} denied access ({code})"),
+            Self::NotThere { server, code } => {
+                write!(f, "{server} has no secret of that name ({code})")
             }
-            Self::NotSet { key } => write!(f, "the setting {key} is needed, and not set"),
-            Self::NoRegion => f.write_str("no region is known: set AWS_REGION"),
-            Self::Unknown { server } => write!(f, "{server} does not know who asks (401)"),
-            Self::Denied { server, code } => write!(f, "{server} denies it ({code})"),
-            Self::NotThere { server, code } => write!(f, "{server} has none of that name ({code})"),
             Self::Disabled => f.write_str("the service is disabled in Confidant"),
             Self::Failed { server, code } => write!(f, "{server} failed ({code})"),
             Self::Refused { server, code } => write!(f, "{server} refused ({code})"),
@@ -143,26 +145,23 @@ impl fmt::Display for Why {
             Self::Untrusted { server } => {
                 write!(
                     f,
-                    "{server} shows no certificate that is trusted here: SSL_CERT_FILE names another root"
+                    "the certificate of {server} is not trusted: add its CA to the file that SSL_CERT_FILE names"
                 )
             }
             Self::Malformed { server } => {
-                write!(
-                    f,
-                    "{server} answered with something else than its protocol says"
-                )
+                write!(f, "the response of {server} is malformed")
             }
-            Self::TooLarge { server } => write!(f, "{server} answered with more than 4 MiB"),
+            Self::TooLarge { server } => write!(f, "the response of {server} is over 4 MiB"),
             Self::Undecryptable { id } => {
                 write!(f, "the blind credential {id} cannot be decrypted")
             }
-            Self::Empty { path } => write!(f, "there is no parameter below {path}"),
-            Self::NoKeys => f.write_str("it is no JSON object, and so has no keys"),
+            Self::Empty { path } => write!(f, "no parameter has a name below {path}"),
+            Self::NoKeys => f.write_str("not a JSON object, so it has no keys"),
             Self::NoKey { key } => write!(f, "it has no key {key}"),
             Self::NoVariable => {
-                f.write_str("it holds a NUL byte, and fits no variable: deliver it as a file")
+                f.write_str("it has a NUL byte, which a variable cannot have: deliver it as a file")
             }
-            Self::Lost => f.write_str("fetching it came to no end"),
+            Self::Lost => f.write_str("the helper process that fetches secrets did not answer"),
         }
     }
 }
@@ -187,7 +186,7 @@ pub(crate) enum SecretsFault {
     /// Their directory.
     #[cfg(feature = "cli")]
     Undelivered { reason: String },
-    /// There is none of that name.
+    /// No secret has this name.
     Unknown {
         name: String,
         nearest: Option<String>,
@@ -206,7 +205,7 @@ impl fmt::Display for SecretsFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing { failures } => {
-                f.write_str("cannot get the secrets that are required")?;
+                f.write_str("cannot get the required secrets")?;
                 for Failure { name, why } in failures {
                     write!(f, "\n  {name}: {why}")?;
                 }
@@ -224,12 +223,12 @@ impl fmt::Display for SecretsFault {
             Self::UnknownKey { name, key } => {
                 write!(f, "cannot find the key {key} of the secret {name}")
             }
-            Self::Broken { path } => write!(f, "cannot understand {}", path.display()),
+            Self::Broken { path } => write!(f, "cannot parse {}", path.display()),
             Self::Unwatched => f.write_str("cannot watch the secrets"),
             Self::NoText { name } => {
                 write!(
                     f,
-                    "cannot read the secret {name} as a text: it is not UTF-8"
+                    "cannot read the secret {name} as a string: it is not UTF-8"
                 )
             }
         }
@@ -257,9 +256,9 @@ impl Fault for SecretsFault {
                     .to_owned(),
             ),
             Self::Unknown { .. } | Self::UnknownKey { .. } => None,
-            Self::Broken { .. } => Some("start the program by lyftlearn-runtime run".to_owned()),
+            Self::Broken { .. } => Some("start the program with lyftlearn-runtime run".to_owned()),
             Self::Unwatched => Some("raise fs.inotify.max_user_instances".to_owned()),
-            Self::NoText { .. } => Some("ask for its bytes".to_owned()),
+            Self::NoText { .. } => Some("read its bytes instead".to_owned()),
         }
     }
 }
@@ -284,7 +283,7 @@ mod tests {
             Secrets Manager did not answer in time
             Parameter Store did not answer in time
             KMS did not answer in time
-            the source of the identity did not answer in time
+            the credential source did not answer in time
         "#]]
         .assert_eq(&sentences(
             [
@@ -308,28 +307,28 @@ mod tests {
             /secrets/db does not exist
             (the report of another)
             $DB is not set
-            only a program that lyftlearn-runtime started has what is fetched
-            the setting confidant.url is needed, and not set
-            no region is known: set AWS_REGION
+            not available here: secrets are fetched when lyftlearn-runtime starts the program
+            the setting confidant.url is required
+            the region is not set: set AWS_REGION
             (the report of another)
             (the report of another)
-            KMS does not know who asks (401)
-            KMS denies it (503)
-            KMS has none of that name (503)
+            KMS rejected the credentials (401)
+            KMS denied access (503)
+            KMS has no secret of that name (503)
             the service is disabled in Confidant
             KMS failed (503)
             KMS refused (503)
             KMS did not answer in time
             KMS cannot be reached
-            KMS shows no certificate that is trusted here: SSL_CERT_FILE names another root
-            KMS answered with something else than its protocol says
-            KMS answered with more than 4 MiB
+            the certificate of KMS is not trusted: add its CA to the file that SSL_CERT_FILE names
+            the response of KMS is malformed
+            the response of KMS is over 4 MiB
             the blind credential id cannot be decrypted
-            there is no parameter below /db/
-            it is no JSON object, and so has no keys
+            no parameter has a name below /db/
+            not a JSON object, so it has no keys
             it has no key user
-            it holds a NUL byte, and fits no variable: deliver it as a file
-            fetching it came to no end
+            it has a NUL byte, which a variable cannot have: deliver it as a file
+            the helper process that fetches secrets did not answer
         "#]]
         .assert_eq(&sentences([
             Why::NoSource {
@@ -388,33 +387,33 @@ mod tests {
     }
 
     #[test]
-    fn every_report_says_what_and_what_to_do() {
+    fn every_report_has_a_cause_and_a_hint() {
         let name = || "db".to_owned();
         let failure = |why| Failure { name: name(), why };
         expect!["secret db: the service is disabled in Confidant"]
             .assert_eq(&failure(Why::Disabled).to_string());
         expect![[r#"
-            Secrets: cannot get the secrets that are required
+            Secrets: cannot get the required secrets
               db: the service is disabled in Confidant
-              db: it is no JSON object, and so has no keys
+              db: not a JSON object, so it has no keys
               hint: required = false starts without one; lyftlearn-runtime inspect shows which identity asks
-            Secrets: cannot deliver the secrets: there is no run directory
+            Secrets: cannot deliver the secrets: no run directory
               hint: give the container a writable /run, or secrets variables instead of files
             SecretMissing: cannot find the secret db
             SecretMissing: cannot find the secret db; did you mean dbs?
             SecretMissing: cannot find the key user of the secret db
-            Secrets: cannot understand /run/x
-              hint: start the program by lyftlearn-runtime run
+            Secrets: cannot parse /run/x
+              hint: start the program with lyftlearn-runtime run
             Secrets: cannot watch the secrets
               hint: raise fs.inotify.max_user_instances
-            Secrets: cannot read the secret db as a text: it is not UTF-8
-              hint: ask for its bytes
+            Secrets: cannot read the secret db as a string: it is not UTF-8
+              hint: read its bytes instead
         "#]].assert_eq(&reports([
             SecretsFault::Missing {
                 failures: vec![failure(Why::Disabled), failure(Why::NoKeys)],
             },
             SecretsFault::Undelivered {
-                reason: "there is no run directory".to_owned(),
+                reason: "no run directory".to_owned(),
             },
             SecretsFault::Unknown {
                 name: name(),

@@ -12,7 +12,7 @@ use crate::settings::secrets::Source;
 /// A volume that is replaced between two looks is looked at again.
 const LOOKS: usize = 5;
 
-/// Reads what `source` names; it is none that is asked for over a network.
+/// Reads a local source. `source` must not be one that needs the network.
 pub(crate) fn read(facts: &Facts, source: &Source) -> Result<Content, Why> {
     match source {
         Source::Variable { name } => variable(facts, name),
@@ -50,7 +50,7 @@ fn directory(facts: &Facts, path: &Path) -> Result<Content, Why> {
         }
     }
     Err(Why::Unreadable {
-        report: format!("{} does not come to rest", path.display()),
+        report: format!("{} keeps changing while it is read", path.display()),
     })
 }
 
@@ -58,7 +58,7 @@ fn pairs(facts: &Facts, directory: &Path) -> Result<Vec<Pair>, Why> {
     let names = facts.entries(directory).map_err(|err| unreadable(&err))?;
     let too_much = || Why::Unreadable {
         report: format!(
-            "{} holds more than {} files, or {} bytes",
+            "{} has more than {} files, or {} bytes",
             directory.display(),
             limits::SECRET_KEYS,
             limits::SECRET_DIRECTORY_BYTES

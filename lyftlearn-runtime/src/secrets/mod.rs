@@ -1,5 +1,4 @@
-//! What a program has to know and nobody else: declared by name, delivered on either platform,
-//! shown nowhere.
+//! Secrets of a program: declared by name, delivered on either platform, never shown.
 //!
 //! ```
 //! use lyftlearn_runtime::{Facts, secrets::Secrets};
@@ -73,7 +72,7 @@ enum Place {
 }
 
 impl Secrets {
-    /// Those that `run` or `exec` delivered; where neither did, those whose sources lie within
+    /// The secrets that `run` or `exec` delivered. If neither did, the secrets whose sources are in
     /// this container.
     ///
     /// # Errors
@@ -93,8 +92,8 @@ impl Secrets {
     ///
     /// # Errors
     ///
-    /// When what was delivered is gone or broken; and where nothing was delivered, when
-    /// settings are wrong.
+    /// If a delivered file is missing or broken; or, if nothing was delivered, if settings are
+    /// invalid.
     pub fn snapshot(&self) -> Result<Snapshot, Error> {
         let (set, missing) = match &self.place {
             Place::Delivered(directory) => (read_set(&self.facts, directory)?, Vec::new()),
@@ -130,8 +129,7 @@ pub(crate) fn parse(document: &[u8]) -> Option<Set> {
     serde_json::from_slice(document).ok()
 }
 
-/// Every value of such a document that is a text; of one that cannot be read there are none that
-/// this runtime knows.
+/// All strings of such a document; empty if it cannot be parsed.
 #[cfg(feature = "cli")]
 pub(crate) fn values(document: &[u8]) -> Vec<String> {
     let set = parse(document).unwrap_or_default();
@@ -180,7 +178,7 @@ impl Snapshot {
     ///
     /// # Errors
     ///
-    /// When there is none of that name, or it was not delivered and is not within this container.
+    /// If no secret has this name, or if it was not delivered and is not in this container.
     pub fn get(&self, name: &str) -> Result<Secret<'_>, Error> {
         if let Some(failure) = self.missing.iter().find(|failure| failure.name == name) {
             let failures = vec![failure.clone()];
@@ -202,7 +200,7 @@ impl Snapshot {
         }
     }
 
-    /// The names of those that are not what they are in `other`.
+    /// The names of secrets that differ from `other`.
     #[must_use]
     pub fn differences(&self, other: &Self) -> BTreeSet<String> {
         (self.set.keys().chain(other.set.keys()))
@@ -252,7 +250,7 @@ impl<'a> Secret<'a> {
     ///
     /// # Errors
     ///
-    /// When there is none of that name, or it is no text.
+    /// If no key has this name, or its value is not a string.
     pub fn key(&self, key: &str) -> Result<String, Error> {
         let value = self
             .content

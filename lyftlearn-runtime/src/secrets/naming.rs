@@ -8,7 +8,7 @@ use crate::contract::limits;
 use crate::problems::Problems;
 use crate::settings::secrets::{Declared, Refused};
 
-/// The variables of one secret, in order, and what of it is none, one sentence each.
+/// The variables of one secret in order, and a sentence for each key that gives no variable.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Named {
     pub(crate) variables: Vec<(String, Value)>,
@@ -56,19 +56,19 @@ fn of_keys(declared: &Declared, content: &Content, prefix: &str) -> Result<Named
         };
         if !valid(key) {
             problem(format!(
-                "secret {name}: its key {key:?} makes no variable's name"
+                "secret {name}: its key {key:?} is not a valid variable name"
             ));
         } else if let Err(refused) = declared.may_set(&variable) {
             let why = match refused {
-                Refused::Name => "is no name that a secret may set",
+                Refused::Name => "is not a name that a secret may set",
                 Refused::Protected => {
-                    "is protected; name it in the setting environment.allow if it is meant"
+                    "is protected; to set it on purpose, name it in the setting environment.allow"
                 }
             };
             problem(format!("secret {name}: {variable} {why}"));
         } else if !fits(&pair.value) {
             problem(format!(
-                "secret {name}: the value of its key {key} fits no variable"
+                "secret {name}: the value of its key {key} has a NUL byte, which a variable cannot have"
             ));
         } else if known.insert(variable.clone()) {
             // `: ${NAME=value}`: the first one stands.
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_make_no_name_and_names_that_are_not_ours_are_said() {
+    fn invalid_and_protected_variable_names_are_reported() {
         let content = Content::many(vec![
             pair("a-b", None),
             pair("1a", None),
@@ -172,10 +172,10 @@ mod tests {
             &content,
             &[("FINE", "4")],
             expect![[r#"
-            secret db: its key "a-b" makes no variable's name
-            secret db: its key "1a" makes no variable's name
-            secret db: LD_PRELOAD is protected; name it in the setting environment.allow if it is meant
-            secret db: CREDENTIALS_SPÄSSE is no name that a secret may set"#]],
+                secret db: its key "a-b" is not a valid variable name
+                secret db: its key "1a" is not a valid variable name
+                secret db: LD_PRELOAD is protected; to set it on purpose, name it in the setting environment.allow
+                secret db: CREDENTIALS_SPÄSSE is not a name that a secret may set"#]],
         );
     }
 

@@ -45,7 +45,7 @@ impl Watch {
     ///
     /// As [`Secrets::snapshot`].
     pub fn look(&self) -> Result<Snapshot, Error> {
-        // What comes after this wakes us again.
+        // A change after this read wakes the thread again.
         let mut events = [0; 4096];
         while rustix::io::read(&self.inotify, &mut events).is_ok_and(|length| length > 0) {}
         self.secrets.snapshot()

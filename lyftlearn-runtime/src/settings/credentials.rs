@@ -105,7 +105,7 @@ pub(super) const KEYS: &[Key] = &[
     Key {
         name: "credentials.assume_role.source_identity",
         form: Form::new(SESSION_NAME),
-        default: Unset::Text("none: the original session's is kept"),
+        default: Unset::Text("none: the original session's source identity is kept"),
         doc: "Source identity of the session. CloudTrail shows it through every further \
               role.",
         example: "\"ranking-team\"",
@@ -149,7 +149,7 @@ pub(crate) struct AssumeRole {
     pub(crate) tags: BTreeMap<String, String>,
 }
 
-// A source, but not that there is none.
+// The names of sources. There is no name for "no source".
 choice!(Option<CredentialSource> {
     None => "auto",
     Some(CredentialSource::Static) => "static",

@@ -15,7 +15,7 @@ use crate::metrics::routes;
 
 const DESTINATIONS: &str =
     "eventbridge:BUS, sqs:QUEUE-URL, https://\u{2026}, http://\u{2026} or file:/PATH, at most four";
-const SOURCE: &str = "a text that does not begin with aws.";
+const SOURCE: &str = "a string that does not begin with aws.";
 const HEARTBEAT: &str = "0, or 1 to 3600 seconds";
 const LEASE: &str = "at least three times events.heartbeat_seconds";
 const END: &str = "0 to 30 seconds";
@@ -137,7 +137,7 @@ impl fmt::Debug for To {
     }
 }
 
-/// Whether the states of the job are told.
+/// Whether the states of the job are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lifecycle {
     /// Where the platform does not.

@@ -98,7 +98,7 @@ fn layers(draw: &mut Draw<'_>) {
     };
     match read(&files, variables(), &[]) {
         Err(error) => {
-            // What is damaged may have a value where a key should be, and keys are named.
+            // A damaged file may have a value in place of a key, and keys are named in reports.
             let names = |text: &[u8]| {
                 String::from_utf8_lossy(text)
                     .lines()

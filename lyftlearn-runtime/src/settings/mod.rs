@@ -1,4 +1,4 @@
-//! Our own settings: which there are, and what they come to here.
+//! The runtime's own settings: the register, and their values for this container.
 //!
 //! Low to high: built-in, the image's `runtime.toml`, the config directory's
 //! `runtime.toml`, `LYFTLEARN_RUNTIME_*`, the command line.
@@ -160,8 +160,8 @@ pub(crate) struct Settings {
     pub(crate) service_links: Vec<String>,
 }
 
-/// Whether the kill switch says `off`. Read apart from all settings: it must work
-/// when they are what is broken.
+/// Whether the kill switch is `off`. It is read separately, because it must work with broken
+/// settings.
 #[cfg(feature = "cli")]
 pub(crate) fn switched_off(value: Option<&str>) -> Result<bool, Error> {
     let on = value.map_or(Some(true), bool::of);

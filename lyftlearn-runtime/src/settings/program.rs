@@ -106,8 +106,7 @@ impl Commands {
     }
 }
 
-/// The `[commands]` of one file, and nothing else of it; what cannot be understood is
-/// not there.
+/// The `[commands]` of one file only; malformed entries are ignored.
 #[cfg(feature = "cli")]
 pub(crate) fn commands_of(file: &File) -> Commands {
     let text = std::str::from_utf8(&file.bytes).unwrap_or_default();

@@ -3,8 +3,8 @@
 use crate::contract::delivered;
 use crate::contract::protected::{CODE, IDENTITY, PREFIXES, TRUST};
 
-/// Whether a variable decides which code is loaded, whom it trusts or who it is, and
-/// `environment.allow` does not name it.
+/// Whether a variable decides which code is loaded, which certificates are trusted or which
+/// credentials are used, and `environment.allow` does not name it.
 pub(crate) fn is_protected(name: &str, allowed: &[String]) -> bool {
     let known = [CODE, TRUST, IDENTITY];
     let protected = known.iter().any(|names| names.contains(&name))
@@ -24,7 +24,8 @@ pub(super) fn begins_protected(prefix: &str, allowed: &[String]) -> bool {
 pub(crate) enum Refused {
     /// It is no name, or this runtime's own.
     Name,
-    /// It decides how programs are found and loaded, whom they trust or who they are.
+    /// It decides how programs are found and loaded, which certificates they trust, or which
+    /// credentials they use.
     Protected,
 }
 
@@ -84,7 +85,7 @@ mod tests {
         ] {
             assert!(!is_protected(name, &[]), "{name}");
         }
-        // What is ours is nobody's to allow.
+        // The runtime's own variables cannot be allowed.
         let ours = ["LYFTLEARN_ROLE".to_owned()];
         assert_eq!(may_set("LYFTLEARN_ROLE", &ours), Err(Refused::Name));
         assert!(begins_protected("LD_", &[]) && !begins_protected("LD_", &allowed));

@@ -1,5 +1,5 @@
-//! `[secrets.NAME]`: what a program has to know and nobody else, by name. A secret's own
-//! name is part of its keys, so its fields are rows of their own: [`FIELDS`].
+//! `[secrets.NAME]`: secrets by name. A secret's own name is part of its keys, so its fields have a
+//! register of their own: [`FIELDS`].
 
 mod confidant;
 mod fields;
@@ -43,7 +43,7 @@ pub(crate) struct Declared {
     pub(crate) file: Option<String>,
     /// Whether nothing is started without it.
     pub(crate) required: bool,
-    /// Whether it stands over variables that are set.
+    /// Whether it overrides variables that are set.
     pub(crate) overrides: bool,
     /// How often its file is brought up to date, in seconds; 0 for never.
     pub(crate) refresh: u32,
@@ -83,7 +83,7 @@ impl Declared {
         may_set(variable, &self.allowed)
     }
 
-    /// Whether a variable may be one of its own: which keys it has is known when it is there.
+    /// Whether a variable may come from it: its keys are unknown until it is fetched.
     pub(crate) fn may_bring(&self, variable: &str) -> bool {
         let by_key = match (&self.prefix, &self.env) {
             (Some(prefix), _) => Some(prefix.to_uppercase()),
@@ -235,7 +235,7 @@ impl Words {
         set
     }
 
-    /// What they come to.
+    /// The resulting secrets.
     pub(super) fn finish(self, allowed: &[String], mistakes: &mut Mistakes) -> Vec<Declared> {
         let mut all: Vec<Declared> = Vec::new();
         if self.0.len() > limits::SECRETS {

@@ -52,7 +52,7 @@ fn every_mistake_shows_at_once_and_no_value_does() {
           $LYFTLEARN_RUNTIME_PLATFORM: expected sagemaker, kubernetes or local
           log in /etc/lyftlearn/runtime.toml: expected info or off
           $LYFTLEARN_RUNTIME_CONFIG_DIR: expected an absolute path
-          commands.serve in /etc/lyftlearn/runtime.toml: expected a list of texts, such as ["python3", "train.py"]
+          commands.serve in /etc/lyftlearn/runtime.toml: expected a list of strings, such as ["python3", "train.py"]
           $LYFTLEARN_RUNTIME_LIFECYCLE_GRACE_SECONDS: expected a whole number of seconds
           $LYFTLEARN_RUNTIME_LIVE_DIRS: expected a list of absolute paths, such as ["/etc/lyftlearn/live"]
           $LYFTLEARN_RUNTIME_METRICS_REGION_BYTES: expected 0, or a number of bytes from 65536 to 1073741824
@@ -63,7 +63,7 @@ fn every_mistake_shows_at_once_and_no_value_does() {
 fn a_file_that_is_not_toml_is_named_with_line_and_column() {
     expect![[r#"
         lyftlearn-runtime: cannot use these settings
-          /etc/lyftlearn/runtime.toml: not TOML at line 2, column 8: string values must be quoted
+          /etc/lyftlearn/runtime.toml: malformed TOML at line 2, column 8: string values must be quoted
     "#]]
     .assert_eq(&report(
         &[file(
@@ -139,7 +139,7 @@ fn mistakes_in_a_commands_table_are_named_as_they_are_written() {
     expect![[r#"
         lyftlearn-runtime: cannot use these settings
           commands.serve.hyperparameters_as_args in /etc/lyftlearn/runtime.toml: not a setting; did you mean commands.hyperparameters_as_args?
-          commands.train.command in /etc/lyftlearn/runtime.toml: expected a list of texts, such as ["python3", "train.py"]
+          commands.train.command in /etc/lyftlearn/runtime.toml: expected a list of strings, such as ["python3", "train.py"]
           commands.train.hyperparameters_as_args in /etc/lyftlearn/runtime.toml: expected true or false
           toolkit.variables in /etc/lyftlearn/runtime.toml: expected on or off
     "#]].assert_eq(&report(&[file("/etc/lyftlearn/runtime.toml", text)], &[]));
@@ -237,7 +237,7 @@ fn the_switch_knows_two_words() {
 }
 
 #[test]
-fn a_file_may_not_say_where_it_lies() {
+fn a_settings_file_cannot_set_its_own_path() {
     let path = "/etc/lyftlearn/config/runtime.toml";
     let settings = read(&[file(path, "platform = \"local\"\n")], [].into_iter(), &[]).unwrap();
     expect![[r#"
@@ -260,14 +260,14 @@ fn bytes_that_are_no_text_are_refused() {
     .unwrap_err();
     expect![[r#"
         lyftlearn-runtime: cannot use these settings
-          /etc/lyftlearn/runtime.toml: not TOML at line 1, column 8: it is not UTF-8
+          /etc/lyftlearn/runtime.toml: malformed TOML at line 1, column 8: it is not UTF-8
           $LYFTLEARN_RUNTIME_ROLE: expected UTF-8
     "#]]
     .assert_eq(&shown.report());
 }
 
 #[test]
-fn statsd_settings_say_what_they_expect() {
+fn statsd_settings_report_the_expected_value() {
     let files = [file(
         "/etc/lyftlearn/runtime.toml",
         "[metrics]\nintercept = \"canary\"\n[metrics.statsd]\nmode = \"canary\"\nlisten = \"8125\"\n\

@@ -11,7 +11,7 @@ pub(super) const KEYS: &[Key] = &[
     Key {
         name: "topology.nodes",
         form: NODES,
-        default: Unset::Text("the platform's; one where it tells none"),
+        default: Unset::Text("the platform's; 1 if the platform has none"),
         doc: "How many nodes train together, or `least:most` for an elastic job; 1 says that \
               each pod works alone. Set it to the completions of an Indexed Job, which \
               Kubernetes does not tell its pods. On SageMaker it has no effect.",
@@ -35,7 +35,7 @@ pub(super) const KEYS: &[Key] = &[
     },
 ];
 
-/// How the runtime is told of the nodes of a job.
+/// Settings about the nodes of a job.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Topology {
     /// Least and most; both are the same for a job of a fixed size.

@@ -30,7 +30,7 @@ impl fmt::Display for ShutdownFault {
         match self {
             Self::Malformed { path, line, column } => write!(
                 f,
-                "cannot understand {} at line {line}, column {column}",
+                "cannot parse {} at line {line}, column {column}",
                 path.display()
             ),
             Self::System { what } => write!(f, "cannot {what}"),
@@ -71,7 +71,7 @@ mod tests {
     #[test]
     fn every_fault_has_its_report() {
         expect![[r#"
-            Contract: cannot understand /run/lyftlearn/shutdown.json at line 1, column 2
+            Contract: cannot parse /run/lyftlearn/shutdown.json at line 1, column 2
               hint: lyftlearn-runtime run writes this file; check that nothing else does
             System: cannot watch the run directory
               hint: raise the limits on open files and on inotify instances (fs.inotify)
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_kernel_says_comes_without_its_number() {
+    fn a_kernel_error_is_shown_without_its_number() {
         let err = std::io::Error::from_raw_os_error(nix::libc::EMFILE);
         expect![[r#"
             lyftlearn-runtime: cannot watch the run directory

@@ -1,9 +1,9 @@
 //! The stop that somebody asks for: StopTrainingJob, a spot interruption, an eviction, a
 //! scale-down. One flag and one deadline for all of them.
 //!
-//! PID 1 writes `shutdown.json` into the run directory before it passes the stop signal
-//! on, so that every process of the container can know of it, whoever owns SIGTERM there.
-//! **Starts no thread, and takes no signal unless it is asked to.**
+//! PID 1 writes `shutdown.json` into the run directory before it forwards the stop signal, so every
+//! process of the container can see the stop, even if another one handles SIGTERM. **Starts no
+//! thread, and handles no signal unless asked to.**
 //!
 //! ```
 //! use lyftlearn_runtime::{Facts, shutdown::Shutdown};
@@ -54,7 +54,7 @@ pub struct Request {
     pub signal: String,
     /// When it was asked for; of a signal that came without PID 1, when it was noticed.
     pub requested: f64,
-    /// When what still runs will be killed; `None` where nobody tells.
+    /// When processes that still run are killed, in seconds since 1970; `None` if it is unknown.
     pub deadline: Option<f64>,
 }
 
@@ -88,7 +88,7 @@ impl Request {
     }
 }
 
-/// Whether a stop was asked for. Clones share what they know.
+/// Whether a stop was requested. Clones share their state.
 #[derive(Clone, Debug)]
 pub struct Shutdown {
     /// The file that PID 1 writes; none where no PID 1 of ours tells us anything.
@@ -138,7 +138,7 @@ impl Shutdown {
         }
     }
 
-    /// Who begins new rounds here, where this process is a worker of an elastic job.
+    /// The component that begins new rounds, if this process is a worker of an elastic job.
     #[must_use]
     pub fn round(&self) -> Option<Round> {
         self.round
@@ -160,7 +160,7 @@ impl Shutdown {
             ids: Vec::new(),
             stopped: Arc::default(),
         };
-        // What the byte stands for is there before it.
+        // The state that the byte announces is written before it.
         let stopped = Arc::clone(&listener.stopped);
         let id = signal_hook::flag::register(SIGTERM, stopped).map_err(cannot)?;
         listener.ids.push(id);
@@ -225,8 +225,8 @@ impl Shutdown {
         }
     }
 
-    /// How many seconds there are until what still runs will be killed, never less than 0;
-    /// `None` when no stop was asked for, or nobody tells.
+    /// Seconds until processes that still run are killed, never below 0; `None` if no stop was
+    /// requested or the deadline is unknown.
     ///
     /// # Errors
     ///
@@ -276,8 +276,8 @@ impl Shutdown {
     }
 }
 
-/// SIGTERM's other end: a byte arrives with the first one, and is left there, so that
-/// everybody who waits sees it.
+/// The receiving end for SIGTERM: the first signal writes a byte, which stays there so that every
+/// waiting thread sees it.
 #[derive(Debug)]
 struct Listener {
     signalled: UnixStream,
@@ -294,7 +294,7 @@ impl Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        // Nobody reads any more what the handlers would write.
+        // The handlers' bytes have no reader any more.
         for id in self.ids.drain(..) {
             signal_hook::low_level::unregister(id);
         }
@@ -302,7 +302,7 @@ impl Drop for Listener {
 }
 
 fn read(file: &Path) -> Result<Option<Request>, Error> {
-    // Whatever stands in the file's place, Facts know how to read without hanging.
+    // Facts read any type of file without blocking.
     let here = Facts::empty().with_root("/");
     let Some(bytes) = here.file(file, limits::DOCUMENT_BYTES)? else {
         return Ok(None);
@@ -367,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_run_directory_nobody_tells() {
+    fn without_a_run_directory_there_is_no_stop_to_read() {
         let directory = tempfile::tempdir().unwrap();
         for facts in [
             Facts::empty(),
@@ -382,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_told_stays_told_for_every_clone() {
+    fn a_stop_is_seen_by_every_clone() {
         let stop = Stop::new();
         let (shutdown, clone) = (stop.shutdown(), stop.shutdown().clone());
         let shared = shutdown.clone();
@@ -395,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deadline_that_has_passed_leaves_no_time_and_none_is_none() {
+    fn a_passed_deadline_leaves_no_time_and_an_unknown_one_is_none() {
         let left = |deadline| Request { deadline, ..told() }.seconds_left();
         assert_eq!(left(Some(0.0)), Some(0.0));
         assert_eq!(left(None), None);
@@ -413,11 +413,11 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_not_understood_is_said_and_not_shown() {
+    fn a_malformed_file_is_reported_without_its_content() {
         check(
             |path| std::fs::write(path, r#"{"signal": "SIGTERM", "requested": "canary"}"#).unwrap(),
             expect![[r#"
-                lyftlearn-runtime: cannot understand /run/lyftlearn/shutdown.json at line 1, column 43
+                lyftlearn-runtime: cannot parse /run/lyftlearn/shutdown.json at line 1, column 43
                   hint: lyftlearn-runtime run writes this file; check that nothing else does
             "#]],
         );

@@ -6,12 +6,12 @@ use signal_hook::consts::{SIGTERM, SIGUSR1};
 use crate::contract::{delivered, worker};
 use crate::facts::Facts;
 
-/// Who begins new rounds here, in one of its workers.
+/// The component that begins new rounds, seen from one of its workers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Round {
-    /// The signal by which the workers are told.
+    /// The signal that the workers get.
     pub signal: i32,
-    /// How many seconds they have from then on; `None` where nobody tells.
+    /// Seconds that they have from then on; `None` if it is unknown.
     pub seconds: Option<f64>,
 }
 
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn hyperpods_workers_have_what_a_setting_says() {
+    fn hyperpods_workers_have_the_time_of_the_setting() {
         check(&[HYPERPOD], false, Some((10, None)));
         let told = ("LYFTLEARN_RESIZE_SECONDS", "600");
         check(&[HYPERPOD, TORCHRUN, told], true, Some((10, Some(600.0))));

@@ -17,7 +17,7 @@ use crate::error::Error;
 /// user of a node): short against any grace, long against the look's two microseconds.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
-/// A watch on what is renamed into the directory, which is how the file comes.
+/// Watches for files that are renamed into the directory, which is how the file appears.
 pub(super) fn watch(directory: &Path) -> rustix::io::Result<OwnedFd> {
     let watch = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
     inotify::add_watch(
@@ -28,8 +28,8 @@ pub(super) fn watch(directory: &Path) -> rustix::io::Result<OwnedFd> {
     Ok(watch)
 }
 
-/// Takes what has arrived: what it was does not matter, as everybody looks for the file
-/// itself afterwards.
+/// Reads the events. Their content does not matter, because every caller looks for the file
+/// afterwards.
 fn empty(watch: &OwnedFd) {
     let mut events = [0; 4096];
     while rustix::io::read(watch, &mut events).is_ok_and(|length| length > 0) {}
@@ -45,7 +45,7 @@ impl Shutdown {
     /// Waits until a stop is asked for, or until `timeout` has passed; `None` in that case.
     /// Blocks this thread without any wake-up meanwhile.
     ///
-    /// Without a PID 1 of ours and without [`listen`](Self::listen) nobody can ask, and
+    /// Without our PID 1 and without [`listen`](Self::listen) there is no stop to wait for, and
     /// only the time passes.
     ///
     /// ```
@@ -85,7 +85,7 @@ impl Shutdown {
         .flatten()
         .collect();
         loop {
-            // The watch first, then the file: what comes in between wakes us.
+            // The watch first, then the file: a change in between wakes the thread.
             if let Some(watch) = watch {
                 empty(watch);
             }
@@ -126,8 +126,8 @@ mod asynchronous {
         /// Waits in tokio's way until a stop is asked for; for a limit, put it into
         /// `tokio::time::timeout`. May be dropped at any time.
         ///
-        /// Without a PID 1 of ours and without [`listen`](Self::listen) nobody can ask, and
-        /// this never ends.
+        /// Without our PID 1 and without [`listen`](Self::listen) there is no stop to wait for, and
+        /// this never returns.
         ///
         /// ```
         /// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -152,7 +152,8 @@ mod asynchronous {
             let cannot = |err: io::Error| ShutdownFault::system("wait for a stop", &err);
             let watch = self.watch().ok().flatten().map(register).transpose();
             let watch = watch.map_err(cannot)?;
-            // A descriptor of its own for each who waits: a runtime registers one only once.
+            // Each waiting task gets a descriptor of its own, because a runtime registers a
+            // descriptor only once.
             let listener = (self.listener.as_ref())
                 .map(|listener| register(OwnedFd::from(listener.signalled.try_clone()?)))
                 .transpose()

@@ -1,4 +1,4 @@
-//! Drivers that run here, and who is connected to them: what the kernel's table of sockets says.
+//! Drivers that run here and the hosts connected to them, from the kernel's table of sockets.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
@@ -16,7 +16,7 @@ pub(crate) struct Driver {
 /// Whether executors get there.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Way {
-    /// Nobody elsewhere is connected, or tries to be.
+    /// No other host is connected or connecting.
     Nobody,
     /// This one asks, and our answer does not arrive there.
     NoAnswer(IpAddr),
@@ -26,7 +26,7 @@ pub(crate) enum Way {
     Free(usize),
 }
 
-/// Drivers whose RPC ports are of one range; `None` where the kernel does not tell.
+/// Drivers whose RPC ports are in one range; `None` if the kernel does not show sockets.
 pub(crate) fn drivers(facts: &Facts, rpc: PortRange, blocks: PortRange) -> Option<Vec<Driver>> {
     let listening = facts.listening()?;
     let connections = facts.connections()?;
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_connected_tells_what_is_wrong() {
+    fn the_connections_show_the_fault() {
         check(&[], Way::Nobody);
         // Python and the driver itself.
         let own = [

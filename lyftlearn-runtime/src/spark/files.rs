@@ -27,7 +27,7 @@ fn directory(facts: &Facts) -> Option<PathBuf> {
 }
 
 fn text(facts: &Facts, file: &PathBuf) -> String {
-    // What cannot be read, Spark cannot read either, and says so.
+    // Spark cannot read an unreadable file either, and reports it.
     let bytes = facts.file(file, limits::SETTINGS_BYTES).ok().flatten();
     String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned()
 }
@@ -110,7 +110,7 @@ fn master(text: &str, usual: Option<u16>) -> Option<Master> {
         .rsplit_once(':')
         .and_then(|(host, port)| Some((host, port.parse().ok()?)));
     let (host, port) = match with_port {
-        // A colon within an address is none before a port.
+        // A colon within an IPv6 address does not precede a port.
         Some((host, port)) if !host.contains(':') || host.ends_with(']') => (host, port),
         _ => (text, usual?),
     };

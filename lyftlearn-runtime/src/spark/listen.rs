@@ -1,4 +1,4 @@
-//! A listener in a driver's place: it takes the ports that a driver would, and sees who gets there.
+//! Listens in place of a driver: it binds a driver's ports and reports which hosts reach them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
@@ -11,7 +11,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::GREETING;
 use crate::workload::{Network, PortRange};
 
-/// Who gets here may be anybody: after so many connections the listener ends.
+/// Any host may connect, so the listener ends after so many connections.
 const MOST_CONNECTIONS: usize = 8 * 1024;
 
 /// Ports that were free, and are held now.
@@ -22,7 +22,7 @@ pub(crate) struct Listener {
     pub(crate) taken: Vec<u16>,
 }
 
-/// What came of it.
+/// The result.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
     pub(crate) reached: BTreeSet<u16>,
@@ -58,8 +58,8 @@ impl Listener {
         self.held.keys().copied()
     }
 
-    /// Greets callers until each port was reached from `network`, or the time is over. Without a
-    /// network any caller counts that is not `here` itself.
+    /// Greets clients until each port was reached from `network` or the time has passed. Without a
+    /// network every client counts but `here` itself.
     pub(crate) fn wait(
         self,
         network: Option<Network>,
@@ -124,7 +124,7 @@ impl Listener {
     }
 }
 
-/// One line fits into the buffer of a new connection; what does not is no loss.
+/// One line fits into the send buffer of a new connection; a line that does not fit is dropped.
 fn greet(mut stream: TcpStream) {
     let _ = stream.set_nonblocking(true);
     let _ = stream.write_all(GREETING);

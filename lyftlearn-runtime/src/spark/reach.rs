@@ -14,8 +14,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, socket_with, 
 use super::GREETING;
 use crate::workload::PortRange;
 
-/// What is not there after this will not come: a packet that was lost is sent again after one
-/// second.
+/// No answer comes after this time: a lost packet is sent again after one second.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
 
 /// A listener of ours greets at once; a driver of Spark waits for its caller.
@@ -216,7 +215,7 @@ mod tests {
     fn a_listener_is_reached_and_ends() {
         let ports = free();
         let listener = bind(HERE, ports).unwrap();
-        // Who has the ports already is not disturbed.
+        // The process that has bound the ports is not disturbed.
         assert_eq!(bind(HERE, ports).unwrap().taken, [ports.first]);
         let waiting =
             std::thread::spawn(move || listener.wait(None, &|_| false, Duration::from_secs(60)));
@@ -241,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_driver_says_nothing_and_another_server_something_else() {
+    fn a_driver_sends_nothing_and_another_server_sends_bytes() {
         let silent = TcpListener::bind((HERE, 0)).unwrap();
         let port = silent.local_addr().unwrap().port();
         let ports = PortRange {

@@ -25,7 +25,7 @@ impl fmt::Display for NoArgument {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "cannot pass the hyperparameter {} on as an argument: it holds a NUL byte or half a surrogate pair",
+            "cannot pass the hyperparameter {} as an argument: it has a NUL byte or half a surrogate pair",
             self.name
         )
     }
@@ -130,12 +130,12 @@ mod tests {
         let odd = ["canary\0", "\"canary\\u0000\"", "\"canary\\ud800\""];
         let refused = odd.map(|text| arguments(&texts(&[("note", text)])).unwrap_err().report());
         expect![[r#"
-            lyftlearn-runtime: cannot pass the hyperparameter note on as an argument: it holds a NUL byte or half a surrogate pair
+            lyftlearn-runtime: cannot pass the hyperparameter note as an argument: it has a NUL byte or half a surrogate pair
               hint: correct it, or unset commands.hyperparameters_as_args
         "#]].assert_eq(&the_same(refused));
         let name = "note".to_owned();
         expect![[r#"
-            Delivery: cannot pass the hyperparameter note on as an argument: it holds a NUL byte or half a surrogate pair
+            Delivery: cannot pass the hyperparameter note as an argument: it has a NUL byte or half a surrogate pair
               hint: correct it, or unset commands.hyperparameters_as_args
         "#]].assert_eq(&reports([NoArgument { name }]));
     }

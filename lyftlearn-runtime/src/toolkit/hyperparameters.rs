@@ -77,7 +77,7 @@ pub(super) fn decoded<'a>(job: &Job<'a>) -> Hyperparameters<'a> {
         let (value, deep) = value(text);
         if deep {
             found.problems.push(format!(
-                "hyperparameter {} is nested too deeply for Python's json; taken as a text",
+                "hyperparameter {} is nested too deeply for Python's json: passed as a string",
                 shown(name)
             ));
         }
@@ -94,7 +94,7 @@ pub(super) fn decoded<'a>(job: &Job<'a>) -> Hyperparameters<'a> {
     found
 }
 
-/// The toolkit's guess, and whether the text is JSON that nobody can read.
+/// The toolkit's guess, and whether the text looks like JSON but cannot be parsed.
 pub(super) fn value(text: &str) -> (Value, bool) {
     match loads(text) {
         Ok(value) => (value, false),
@@ -123,7 +123,7 @@ pub(super) fn shown(name: &str) -> String {
     text
 }
 
-/// No two of these names have one variable: the same letters, none of them in upper case.
+/// Names in lower case never collide as variables.
 fn is_lower(name: &str) -> bool {
     name.bytes()
         .all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase())

@@ -4,8 +4,8 @@
 use crate::contract::toolkit as words;
 use crate::workload::Workload;
 
-/// Names whose values are another node's, and no user's own; empty where none were carried
-/// over. `found` is what a variable holds in this process's environment.
+/// Names whose values come from another node, not from the user; empty if there are none. `found`
+/// is the value in this process's environment.
 pub(crate) fn inherited(
     workload: &Workload,
     found: impl Fn(&str) -> Option<String>,

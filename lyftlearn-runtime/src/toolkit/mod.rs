@@ -45,7 +45,7 @@ pub(crate) struct Job<'a> {
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct View {
     pub(crate) variables: Vec<(String, String)>,
-    /// What is left out, and why, one sentence each.
+    /// Variables and arguments that are left out, and why, one sentence each.
     pub(crate) problems: Problems,
 }
 

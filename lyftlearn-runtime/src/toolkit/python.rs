@@ -1,7 +1,7 @@
 //! Values as Python's `json` reads and writes them, and as `str()` shows them.
 //!
-//! Not serde_json: Python's dialect has NaN and Infinity, whole numbers of any length and
-//! lone surrogates, and the order of an object's keys is part of what is shown.
+//! Not serde_json: Python's dialect has NaN and Infinity, integers of any length and lone
+//! surrogates, and it keeps the order of keys.
 
 mod read;
 mod write;

@@ -1,12 +1,12 @@
-//! SageMaker's own documents: as they are, or made of the workload where there are none, so
-//! that the same job looks the same.
+//! SageMaker's own documents: unchanged, or made from the workload if they do not exist, so that
+//! the same job looks the same.
 
 use super::Job;
 use super::python::{Dict, Text, Value, loads};
 use crate::contract::{runtime, sagemaker, toolkit as words};
 use crate::workload::{ChannelMode, Topology};
 
-/// Nobody asks for more; a number of nodes beyond is a mistake somewhere.
+/// More nodes than any job has; a larger number is a mistake.
 const NODES: u32 = 10_000;
 
 /// What the toolkit reads out of `resourceconfig.json`.

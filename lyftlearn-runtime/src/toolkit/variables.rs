@@ -119,7 +119,7 @@ fn properties(
 
     let program = job.program.map(Value::text);
     let program = program.or_else(|| known.get(words::HP_PROGRAM).cloned());
-    // The text `None`, where there is none.
+    // The text `None` if there is no program.
     let module = program.as_ref().unwrap_or(&Value::None).str();
     let module = match module.as_str().and_then(|name| name.strip_suffix(".py")) {
         Some(name) => Value::text(name),
@@ -256,8 +256,8 @@ fn properties(
     ])
 }
 
-/// What the toolkit sets beside `SM_*`. A server has nobody who reads it, and
-/// `SAGEMAKER_REGION` beside the word `serve` would look like an endpoint's.
+/// The variables that the toolkit sets besides `SM_*`. A server does not use them, and
+/// `SAGEMAKER_REGION` with the argument `serve` would look like an endpoint.
 fn side(
     job: &Job<'_>,
     resources: &Resources,
@@ -278,7 +278,7 @@ fn side(
                 found.extend(default.map(|text| (name, Value::text(text))));
             }
             Some(_) => problems.push(format!(
-                "{name} is left out: the hyperparameter {key} is no text"
+                "{name} is left out: the hyperparameter {key} is not a string"
             )),
         }
     }
@@ -384,7 +384,7 @@ impl List {
         }
         if let Some(names) = missing(Missing::NoVariable) {
             problems.push(format!(
-                "left out, because no variable can hold a NUL byte or half a surrogate pair, nor its name a '=': {names}"
+                "left out, because a variable cannot have a NUL byte or half a surrogate pair, nor a '=' in its name: {names}"
             ));
         }
         let variables = self.found.into_iter();
@@ -402,7 +402,7 @@ fn variable(name: &str) -> String {
     format!("{}{}", words::SM_HP, name.to_uppercase())
 }
 
-/// What is left for a value beside its name, `=` and the NUL.
+/// Room for a value, after its name, `=` and the NUL.
 fn room(name: &str) -> usize {
     limits::ENVIRONMENT_STRING_BYTES.saturating_sub(name.len() + 2)
 }

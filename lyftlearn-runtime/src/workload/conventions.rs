@@ -1,4 +1,4 @@
-//! What is usual on a platform, as far as code asks that cannot tell where it runs.
+//! Platform conventions, for code that must not know where it runs.
 
 use std::path::{Path, PathBuf};
 
@@ -25,13 +25,12 @@ pub(crate) struct Conventions {
     pub(crate) metadata_service: bool,
     /// Whether a webhook may have set a secret's variables before the start.
     pub(crate) injects_secrets: bool,
-    /// Whether somebody may have wanted metrics that go nowhere. On a developer's own machine
-    /// nobody is surprised.
+    /// Whether metrics without a route deserve a warning. On a developer's machine they do not.
     pub(crate) expects_metrics: bool,
     /// Whether the platform sends the states of its jobs by itself.
     pub(crate) tells_states: bool,
-    /// How many seconds the platform waits between its stop signal and SIGKILL, and who says so,
-    /// unless `lifecycle.grace_seconds` says otherwise. `None` where each kind of job has its own.
+    /// Seconds between the platform's stop signal and SIGKILL, and the source of this value, unless
+    /// `lifecycle.grace_seconds` overrides it. `None` if each kind of job has its own.
     pub(crate) grace: Option<(u32, &'static str)>,
     /// What to do about too few open files.
     pub(crate) raise_open_files: &'static str,

@@ -21,7 +21,7 @@ impl Secret {
         not(any(feature = "agent", feature = "cli")),
         allow(dead_code, reason = "who asks waits on a network")
     )]
-    /// For the one who needs it; never for anything that is printed.
+    /// For the code that needs the value; never for output.
     pub(crate) fn reveal(&self) -> &str {
         &self.0
     }
@@ -33,8 +33,8 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// How an identity is obtained, with everything that asking for it takes. Opaque: it is
-/// for [`credentials`](crate::Credentials) and whoever serves them.
+/// How credentials are obtained, with everything that this needs. Opaque: only
+/// [`credentials`](crate::Credentials) and the agent use it.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(
     not(feature = "agent"),
@@ -56,7 +56,7 @@ pub struct CredentialPlan {
     pub(crate) required: bool,
     /// How long such a start waits for it, in seconds.
     pub(crate) startup_seconds: u32,
-    /// Whom all of AWS is trusted by, where the environment says so.
+    /// Roots of trust for all of AWS, if the environment names them.
     pub(crate) roots: Option<Roots>,
 }
 
@@ -67,7 +67,7 @@ pub struct CredentialPlan {
     allow(dead_code, reason = "who asks waits on a network")
 )]
 pub(crate) struct Roots {
-    /// Which says so.
+    /// The variable with the name.
     pub(crate) variable: String,
     pub(crate) file: PathBuf,
 }

@@ -1,5 +1,5 @@
-//! Job state events: who is told of this job, by whom, and all that telling takes. The platform
-//! fills the plan in; `deliver` makes events of it, and `events` sends them.
+//! Job state events: destinations, sender and everything that sending needs. The platform fills the
+//! plan in; `deliver` makes events from it, and `events` sends them.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Secret;
 
-/// Whom this container tells of its job's states. It is `None` in the model where the setting
-/// `events.to` names nobody.
+/// Destinations of this job's state events. It is `None` in the model if the setting `events.to` is
+/// empty.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Events {
     /// The destinations, without queries.
@@ -44,7 +44,7 @@ as_str!(Voice {
     Nothing => "nothing",
 });
 
-/// In whose words a job is told.
+/// The kind of job, which decides the fields of its events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Kind {
     #[default]
@@ -193,7 +193,7 @@ mod tests {
     use super::Destination;
 
     #[test]
-    fn what_is_shown_has_no_query_and_no_password() {
+    fn a_displayed_url_has_no_query_and_no_password() {
         let region = || "eu-west-1".to_owned();
         let http = |url: &str| Destination::Http {
             url: url.to_owned(),

@@ -113,7 +113,7 @@ impl Texts {
     ///
     /// # Errors
     ///
-    /// When there is none of that name.
+    /// If no hyperparameter has this name.
     pub fn text(&self, name: &str) -> Result<&str, Error> {
         self.get(name).ok_or_else(|| {
             HyperparameterFault::Missing {
@@ -128,7 +128,7 @@ impl Texts {
     ///
     /// # Errors
     ///
-    /// When there is none of that name, or it is something else.
+    /// If no hyperparameter has this name, or its value is not an integer.
     pub fn int(&self, name: &str) -> Result<i64, Error> {
         self.parse(name, WHOLE_NUMBER, as_int)
     }
@@ -137,7 +137,7 @@ impl Texts {
     ///
     /// # Errors
     ///
-    /// When there is none of that name, or it is something else.
+    /// If no hyperparameter has this name, or its value is not a number.
     pub fn float(&self, name: &str) -> Result<f64, Error> {
         self.parse(name, NUMBER, as_float)
     }
@@ -146,7 +146,7 @@ impl Texts {
     ///
     /// # Errors
     ///
-    /// When there is none of that name, or it is something else.
+    /// If no hyperparameter has this name, or its value is not a boolean.
     pub fn bool(&self, name: &str) -> Result<bool, Error> {
         self.parse(name, TRUTH, as_bool)
     }
@@ -155,7 +155,7 @@ impl Texts {
     ///
     /// # Errors
     ///
-    /// When there is none of that name, or it is something else.
+    /// If no hyperparameter has this name, or its value does not deserialize to `T`.
     pub fn json<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<T, Error> {
         self.parse(name, JSON, as_json)
     }

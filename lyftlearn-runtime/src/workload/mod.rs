@@ -29,7 +29,7 @@ pub(crate) use spark::host as spark_host;
 pub use spark::{Malformed, Network, PortRange, Spark};
 pub use texts::Texts;
 
-/// Who started the container.
+/// The platform that started the container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Platform {
@@ -38,7 +38,7 @@ pub enum Platform {
     SageMaker,
     /// A kubelet.
     Kubernetes,
-    /// Nobody in particular: a container engine, or no container at all.
+    /// Another starter: a container engine, or no container at all.
     Local,
 }
 
@@ -146,7 +146,7 @@ pub use events::{Events, Voice};
 /// What this container is asked to run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Workload {
-    /// Who started the container.
+    /// The platform that started the container.
     pub platform: Platform,
     /// The variety of the platform.
     pub flavor: Flavor,
@@ -175,8 +175,7 @@ pub struct Workload {
     /// How executors elsewhere find a Spark driver of this container; `None` where the setting
     /// `spark.mode` says `off`.
     pub spark: Option<Spark>,
-    /// Whom this container tells of the job's states; `None` where the setting `events.to` names
-    /// nobody.
+    /// Destinations of the job's state events; `None` if the setting `events.to` is empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub events: Option<Events>,
 }
@@ -204,8 +203,8 @@ pub struct Job {
     pub annotations: BTreeMap<String, String>,
 }
 
-/// Directories that exist or can be made, and files the platform reads. What is
-/// `None` is not to be had here.
+/// Directories that exist or can be made, and files that the platform reads. `None` means that the
+/// path is not available.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Paths {
     /// The model: written by training, read by serving.
@@ -238,7 +237,7 @@ pub enum ChannelMode {
     File,
     /// A FIFO for each epoch, `<path>_0` first.
     Pipe,
-    /// A file system that fetches what is read.
+    /// A file system that fetches files when they are read.
     FastFile,
     /// A volume.
     Mount,
@@ -370,9 +369,9 @@ pub struct Lifecycle {
     pub stop_signal: String,
     /// Time between that signal and SIGKILL that the program may use, in seconds.
     pub grace_seconds: u32,
-    /// Who says so.
+    /// The source of the grace.
     pub grace_source: String,
-    /// How many seconds HyperPod leaves workers before a new round, where a setting says so.
+    /// Seconds that HyperPod gives workers before a new round, if a setting says so.
     pub resize_seconds: Option<u32>,
 }
 

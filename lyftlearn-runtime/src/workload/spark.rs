@@ -12,7 +12,7 @@ pub struct Spark {
     /// The address, or the name, that a driver advertises; `None` where none was found, or where
     /// the driver is elsewhere.
     pub address: Option<String>,
-    /// What it was concluded from, or why there is none.
+    /// Why this address was chosen, or why there is none.
     pub why: String,
     /// Where drivers listen for RPC; `None`: on any free port.
     pub driver_ports: Option<PortRange>,

@@ -13,9 +13,9 @@ use super::pieces::{Pair, Piece, Pieces, Sorted, Span};
 /// Values by name, sorted by it. `Debug` shows names only: a value may be a secret.
 #[derive(Clone, Default)]
 pub struct Texts {
-    /// The documents that they come from, and after these what no document has as it is.
+    /// The text of the documents, followed by strings that no document contains verbatim.
     all: String,
-    /// How long the documents are: what lies there stands the same between quotes in JSON.
+    /// Length of the documents. Strings in this part are the same between quotes in JSON.
     verbatim: usize,
     /// Where each name and its text are, in the order of the names.
     pairs: Vec<Pair>,
@@ -68,7 +68,7 @@ impl Texts {
         self.pairs.len()
     }
 
-    /// Whether there is none.
+    /// Whether it is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.pairs.is_empty()

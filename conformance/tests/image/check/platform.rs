@@ -3,15 +3,15 @@
 
 use super::{check_fails, checked, settings};
 
-/// What an image does, its settings and entry point, the checks it is held to, the ones that it fails,
-/// and what is said of it.
+/// An image's program, settings and entry point, the checks that run, the ones that fail, and their
+/// messages.
 struct Case<'a> {
     name: &'a str,
     train: &'a str,
     settings: &'a str,
     /// Words between the entry point's first and the runtime.
     entry: &'a [&'a str],
-    /// An instruction of its own.
+    /// An extra instruction.
     change: &'a str,
     hyperparameters: &'a str,
     only: &'a [&'a str],
@@ -64,7 +64,7 @@ const QUICK: &[Case<'_>] = &[Case {
     ..GOOD
 }];
 
-/// What the platform gives and is told, at length.
+/// The interface between platform and program, in full.
 const GIVEN: &[Case<'_>] = &[
     Case {
         name: "own-key",
@@ -241,7 +241,7 @@ fn an_image_that_breaks_one_promise_fails_one_check() {
 
 #[test]
 #[ignore = "make check-images"]
-fn what_a_platform_gives_and_is_told() {
+fn the_interface_between_platform_and_program() {
     GIVEN.iter().for_each(check);
 }
 

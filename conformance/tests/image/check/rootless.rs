@@ -1,4 +1,4 @@
-//! The checker of a user who is not root, with podman of that user's own.
+//! The checker as an unprivileged user, with that user's own podman.
 
 use lyftlearn_conformance::{command, programs};
 

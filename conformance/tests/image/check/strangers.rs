@@ -1,5 +1,5 @@
-//! Images that know nothing of this project, and one that is hostile: a calm report, no crash, no
-//! hang, and nobody is accused of what is not so.
+//! Images that are unrelated to this project, and a hostile one: the report is correct, without a
+//! crash or a hang.
 
 use std::time::Instant;
 
@@ -15,8 +15,8 @@ port = int(os.environ.get('SAGEMAKER_BIND_TO_PORT', '8080'))
 http.server.ThreadingHTTPServer(('', port), http.server.SimpleHTTPRequestHandler).serve_forever()
 ";
 
-/// Entry points of others. What is wrong with each is that it is not the runtime, and that it does not
-/// end with 0.
+/// Entry points of other products. Each fails because it is not the runtime, and does not end with
+/// 0.
 const STRANGERS: &[(&str, &str)] = &[
     ("python", r#"ENTRYPOINT ["python3", "/server.py"]"#),
     (
@@ -28,7 +28,7 @@ const STRANGERS: &[(&str, &str)] = &[
 
 #[test]
 #[ignore = "make check-images"]
-fn an_image_that_knows_nothing_of_us_is_told_what_is_missing() {
+fn an_unrelated_image_gets_a_list_of_missing_parts() {
     let Some(place) = Place::found() else { return };
     for (name, entry) in STRANGERS {
         let directory = tempfile::tempdir().unwrap();

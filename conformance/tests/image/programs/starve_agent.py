@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 SOCKET = Path(os.environ["LYFTLEARN_RUN_DIR"]) / "agent.sock"
-# What lies there is the container's, and nobody's that could be killed for it.
+# Files there count as the container's memory, and no process can be killed for them.
 HOARD = Path("/dev/shm/hoard")
 
 
@@ -35,7 +35,7 @@ def main() -> None:
     with HOARD.open("wb", buffering=0) as hoard:
         while lives(first):
             hoard.write(bytes(1 << 16))
-            # Whoever was chosen ends before there is more to be had.
+            # The killed process must end before there is free memory.
             time.sleep(0.001)
     HOARD.unlink()
     deadline = time.monotonic() + 20

@@ -55,7 +55,7 @@ def main(work: Path, image: str) -> None:
     asked.mkdir()
     (asked / "request.json").write_text(json.dumps(request), encoding="utf-8")
     transformer = estimator.transformer(1, "local", output_path=f"file://{work}/transformed")
-    # In local mode it is over when it has been asked for; waiting would ask CloudWatch.
+    # In local mode the call returns when it is finished; waiting would call CloudWatch.
     transformer.transform(f"file://{asked}", content_type="application/json", wait=False)
     transformed = json.loads((work / "transformed/request.json.out").read_text(encoding="utf-8"))
 

@@ -44,7 +44,7 @@ def train(root: Path, data: Path, image: str, source_code: SourceCode) -> dict[s
 def main(work: Path, image: str) -> None:
     data = work / "data"
     seen: dict[str, object] = {
-        # The SDK's own script stands in place of the ENTRYPOINT, and starts the program.
+        # The SDK's own script replaces the ENTRYPOINT and starts the program.
         "script": train(
             work / "script", data, image, SourceCode(command="python3 /opt/program/train.py")
         ),

@@ -28,7 +28,7 @@ class Container:
         """Returns when PID 1 has become the program, and not before."""
         pid, pid_sent = os.pipe()
         self.output, output = os.pipe()
-        # A namespace is for the children of who makes it, and only once.
+        # A namespace is for the children of its maker, once only.
         self.maker = os.fork()
         if self.maker == 0:
             os.close(self.output)

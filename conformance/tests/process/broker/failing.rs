@@ -15,7 +15,7 @@ fn they_are_renewed_in_time_and_outlive_a_source_that_fails() {
         Some(served.key()).filter(|key| *key != first)
     });
     assert!(renewed.is_some(), "a new key before the old one ends");
-    // From here the source fails; what is held is served until its end, and never after it.
+    // From here the source fails. Cached credentials are served until they expire, and never after.
     upstream.mood(Mood::Status(500));
     let over = wait::until(Duration::from_secs(15), || {
         let (status, document) = served.ask("/v1/credentials");
@@ -24,7 +24,7 @@ fn they_are_renewed_in_time_and_outlive_a_source_that_fails() {
     let (status, document) = over.unwrap();
     assert_eq!(status, 503);
     assert_eq!(document["code"], "CredentialsExpired");
-    expect!["what was held is over, and its endpoint answered 500: it failed"]
+    expect!["credentials expired and cannot be refreshed: its endpoint failed with status 500"]
         .assert_eq(document["message"].as_str().unwrap());
     // It comes back by itself, at once when somebody asks.
     upstream.mood(Mood::Gives(Duration::from_secs(3600)));
@@ -39,7 +39,7 @@ fn they_are_renewed_in_time_and_outlive_a_source_that_fails() {
         "{log}"
     );
     assert!(
-        log.contains("cause=\"its endpoint answered 500: it failed\""),
+        log.contains("cause=\"its endpoint failed with status 500\""),
         "{log}"
     );
     assert!(
@@ -53,12 +53,12 @@ fn each_way_of_not_giving_has_its_sentence() {
     needs_namespaces!();
     for (mood, message) in [
         (Mood::Status(403), expect!["its endpoint answered 403: it does not accept this container or its token"]),
-        (Mood::Status(404), expect!["its endpoint answered 404: it knows no credentials for this container"]),
-        (Mood::Status(503), expect!["its endpoint answered 503: it failed"]),
-        (Mood::Says("<html>".to_owned()), expect!["its endpoint answered with something that is no credentials"]),
+        (Mood::Status(404), expect!["its endpoint answered 404: it has no credentials for this container"]),
+        (Mood::Status(503), expect!["its endpoint failed with status 503"]),
+        (Mood::Says("<html>".to_owned()), expect!["the response of its endpoint is malformed"]),
         (
             Mood::Says(json!({"AccessKeyId": "A", "SecretAccessKey": "k", "Token": "t", "Expiration": "2020-01-01T00:00:00Z"}).to_string()),
-            expect!["what it gave was over when it came: check this machine's clock"],
+            expect!["its credentials had expired when they arrived: check this machine's clock"],
         ),
         (Mood::Hangs, expect!["its endpoint did not answer in time"]),
     ] {
@@ -131,7 +131,7 @@ fn an_agent_that_is_stopped_or_hangs_is_replaced() {
     assert_eq!(served.ask("/v1/credentials").0, 200);
     served.end(&world, &upstream);
 
-    // Nobody ever writes into this token file: reading it takes for ever, as on a mount that
+    // Nothing is ever written into this token file: reading it blocks for ever, as on a mount that
     // hangs.
     let world = World::new();
     let container = container(&world, &upstream, "")

@@ -1,4 +1,4 @@
-//! Destinations that fail: what is asked again, what is said, and how long an exit waits.
+//! Destinations that fail: which are retried, what is reported, and how long an exit waits.
 
 use std::time::Instant;
 
@@ -7,7 +7,7 @@ use lyftlearn_conformance::upstream::{Mood, Upstream};
 
 use super::*;
 
-/// Runs a job whose SQS is a stand-in.
+/// Runs a job with a stand-in for SQS.
 #[track_caller]
 fn through(between: &Between, to: &str, code: i32) -> (Told, Output) {
     let job = Told::new([to.to_owned()]);
@@ -17,7 +17,7 @@ fn through(between: &Between, to: &str, code: i32) -> (Told, Output) {
     (job, output)
 }
 
-/// The end alone: a job that is over at once may have told its start, or not.
+/// The end only: a job that ends at once may have sent its start, or not.
 fn ends(events: Vec<Value>) -> Vec<Value> {
     let over = |event: &Value| ["Completed", "Failed"].contains(&status(event).as_str());
     events.into_iter().filter(over).collect()
@@ -64,14 +64,14 @@ fn an_entry_that_failed_in_a_request_that_did_not_is_asked_again() {
     let between = Between::new(&json!([failed("NotAuthorizedForSourceException")]));
     let (job, output) = through(&between, "eventbridge:ml", 0);
     expect![[r#"
-        lyftlearn-runtime: 1 job event was not delivered to eventbridge:ml: EventBridge has not taken it (NotAuthorizedForSourceException)
+        lyftlearn-runtime: 1 job event was not delivered to eventbridge:ml: EventBridge did not accept the event (NotAuthorizedForSourceException)
     "#]].assert_eq(&undelivered(&output));
     assert_eq!(job.told("by-rule").0.len(), 0);
     assert_eq!(job.outcome()["events"], json!({"undelivered": 1}));
 }
 
 #[test]
-fn what_is_throttled_nearly_to_the_end_is_delivered() {
+fn an_event_throttled_almost_to_the_deadline_is_delivered() {
     needs_servers!();
     let throttled =
         json!({"status": 400, "body": {"__type": "com.amazonaws.sqs#RequestThrottled"}});
@@ -82,7 +82,7 @@ fn what_is_throttled_nearly_to_the_end_is_delivered() {
     assert!(between.seen().len() > 3);
 }
 
-/// What is said of a sink that does this, how long the exit took, and how often it was asked.
+/// The report about a sink with these responses, the time of the exit, and the number of requests.
 #[track_caller]
 fn failing(steps: &Value) -> (String, Duration, usize) {
     let sink = Between::new(steps);
@@ -110,16 +110,16 @@ fn sinks_that_do_not_take_it_have_a_sentence_each() {
     assert!(took >= Duration::from_secs(3), "{took:?}");
     assert!(took < Duration::from_secs(10), "{took:?}");
     expect![[r#"
-        lyftlearn-runtime: 1 job event was not delivered to http://127.0.0.1:PORT/jobs: the sink has gone (410)
-        lyftlearn-runtime: 1 job event was not delivered to http://127.0.0.1:PORT/jobs: it leads elsewhere (302), which is not followed
-        lyftlearn-runtime: 1 job event was not delivered to http://127.0.0.1:PORT/jobs: it is refused (403): events.headers_variable names what the sink is shown
-        lyftlearn-runtime: 1 job event was not delivered to http://127.0.0.1:PORT/jobs: it is throttled (429)
-        lyftlearn-runtime: 1 job event was not delivered to http://127.0.0.1:PORT/jobs: nobody has answered within 3 s
+        lyftlearn-runtime: 1 job event was not delivered to http://127.0.0.1:PORT/jobs: the sink is gone (410)
+        lyftlearn-runtime: 1 job event was not delivered to http://127.0.0.1:PORT/jobs: the server redirects (302), and redirects are not followed
+        lyftlearn-runtime: 1 job event was not delivered to http://127.0.0.1:PORT/jobs: the sink rejected the request (403): check the headers in the variable that events.headers_variable names
+        lyftlearn-runtime: 1 job event was not delivered to http://127.0.0.1:PORT/jobs: throttled (429)
+        lyftlearn-runtime: 1 job event was not delivered to http://127.0.0.1:PORT/jobs: no response within 3 s
     "#]].assert_eq(&[gone, elsewhere, denied, later, deaf].concat());
 }
 
 #[test]
-fn hosts_that_are_not_there_are_said_not_to_be() {
+fn unreachable_hosts_are_reported() {
     needs_servers!();
     let said = |to: &str, port: u64| {
         let job = Told::new([to.to_owned()]);
@@ -134,14 +134,14 @@ fn hosts_that_are_not_there_are_said_not_to_be() {
     let untrusted = said(&format!("https://127.0.0.1:{secured}/jobs"), secured);
     assert_eq!(sink.seen().len(), 0);
     expect![[r#"
-        lyftlearn-runtime: 1 job event was not delivered to http://127.0.0.1:1/jobs: it cannot be reached
-        lyftlearn-runtime: 1 job event was not delivered to http://no-such-host.invalid/jobs: nobody has answered within 3 s
-        lyftlearn-runtime: 1 job event was not delivered to https://127.0.0.1:PORT/jobs: its certificate is not trusted here: SSL_CERT_FILE or AWS_CA_BUNDLE names the roots
+        lyftlearn-runtime: 1 job event was not delivered to http://127.0.0.1:1/jobs: connection failed
+        lyftlearn-runtime: 1 job event was not delivered to http://no-such-host.invalid/jobs: no response within 3 s
+        lyftlearn-runtime: 1 job event was not delivered to https://127.0.0.1:PORT/jobs: its certificate is not trusted: add its CA to the file that SSL_CERT_FILE or AWS_CA_BUNDLE names
     "#]].assert_eq(&[refusing, nameless, untrusted].concat());
 }
 
 #[test]
-fn aws_that_refuses_is_asked_once_and_its_sentence_names_what_is_needed() {
+fn a_denied_request_is_not_retried_and_names_the_permission() {
     needs_servers!();
     let refused = |to: &str, identity: &'static str| {
         let job = Told::new([to.to_owned()]).of(identity);
@@ -159,11 +159,11 @@ fn aws_that_refuses_is_asked_once_and_its_sentence_names_what_is_needed() {
     let output = container.run(&["sh", "-c", "exit 0"]).end();
     wrong.check(&output, 0);
     expect![[r#"
-        lyftlearn-runtime: 1 job event was not delivered to sqs:…/direct: it is refused (AccessDenied): the identity needs sqs:SendMessage
-        lyftlearn-runtime: 1 job event was not delivered to eventbridge:ml: it is refused (AccessDenied): the identity needs events:PutEvents
-        lyftlearn-runtime: 1 job event was not delivered to sqs:…/no-such-queue: there is no such queue (QueueDoesNotExist)
-        lyftlearn-runtime: 1 job event was not delivered to eventbridge:no-such-bus: there is no such event bus (ResourceNotFoundException)
-        lyftlearn-runtime: 1 job event was not delivered to sqs:…/direct: it is refused (SignatureDoesNotMatch): AWS does not accept the credentials
+        lyftlearn-runtime: 1 job event was not delivered to sqs:…/direct: access denied (AccessDenied): the role needs sqs:SendMessage
+        lyftlearn-runtime: 1 job event was not delivered to eventbridge:ml: access denied (AccessDenied): the role needs events:PutEvents
+        lyftlearn-runtime: 1 job event was not delivered to sqs:…/no-such-queue: the queue does not exist (QueueDoesNotExist)
+        lyftlearn-runtime: 1 job event was not delivered to eventbridge:no-such-bus: the event bus does not exist (ResourceNotFoundException)
+        lyftlearn-runtime: 1 job event was not delivered to sqs:…/direct: AWS rejected the credentials (SignatureDoesNotMatch)
     "#]].assert_eq(&(all.concat() + &undelivered(&output)));
 }
 
@@ -182,7 +182,7 @@ fn a_proxy_is_asked_where_the_environment_names_one_and_not_where_it_does_not() 
     let output = straight.run(&["true"]).end();
     job.check(&output, 0);
     expect![[r#"
-        lyftlearn-runtime: 1 job event was not delivered to http://sink.internal/jobs: nobody has answered within 3 s
+        lyftlearn-runtime: 1 job event was not delivered to http://sink.internal/jobs: no response within 3 s
     "#]].assert_eq(&undelivered(&output));
     assert_eq!(proxy.seen().len(), before);
 }
@@ -223,7 +223,7 @@ fn destinations_do_not_wait_for_each_other_and_neither_does_the_program() {
     assert_eq!(job.row("direct")["status"], "Completed");
 }
 
-/// A job whose credentials come from `upstream`, and whose queue is a stand-in.
+/// A job with credentials from `upstream`, and a stand-in for its queue.
 fn served(job: &Told, upstream: &Upstream, between: &Between) -> Sandbox {
     job.world
         .sharing(&job.settings())
@@ -275,7 +275,7 @@ fn the_end_is_signed_by_credentials_that_were_there_before_it() {
 }
 
 #[test]
-fn credentials_that_end_during_the_job_are_replaced_before_the_end_is_told() {
+fn expired_credentials_are_replaced_before_the_end_is_sent() {
     needs_servers!();
     let taken = json!([{"status": 200, "body": {"MessageId": "1"}}]);
     let (upstream, between) = (Upstream::new(), Between::new(&taken));

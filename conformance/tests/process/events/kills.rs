@@ -22,7 +22,7 @@ fn agent_now(one: i32) -> Option<i32> {
     super::super::agent::agent_of(one)
 }
 
-/// A job of some 100 ms whose agent is killed, or stopped, at a moment of the 150 ms after its start.
+/// A job of some 100 ms whose agent is killed or stopped within 150 ms after its start.
 fn one_job(chance: &mut Chance, signal: Signal) {
     let job = Told::new([queue("direct.fifo"), queue("direct")]).with("heartbeat_seconds = 1\n");
     let code = i32::try_from(chance.below(2)).unwrap();
@@ -82,7 +82,7 @@ fn two_hundred_agents_that_are_killed_cost_no_end() {
 }
 
 #[test]
-fn an_agent_that_was_killed_says_the_state_anew() {
+fn a_restarted_agent_sends_the_state_again() {
     needs_servers!();
     let job = Told::new([queue("direct")]).with("heartbeat_seconds = 1\nlease_seconds = 3\n");
     let running = job.shell("until [ -e /shared/go ]; do sleep 0.05; done");

@@ -12,7 +12,7 @@ struct Memory {
 }
 
 impl Memory {
-    /// `None` where this machine lets nobody make one.
+    /// `None` if this machine does not permit it.
     fn new(name: &str) -> Option<Self> {
         let kinds = [
             (

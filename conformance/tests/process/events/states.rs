@@ -18,7 +18,7 @@ fn one_job_comes_through_every_destination() {
     let container = job
         .container()
         .variable("KEY", format!("x-key={}", job.world.canary.value()));
-    // It lives until its start is told everywhere.
+    // It runs until every destination has its start.
     let running = container.run(&["sh", "-c", "until [ -e /shared/go ]; do sleep 0.05; done"]);
     for queue in ["by-rule", "by-rule.fifo", "direct", "direct.fifo"] {
         let start = job.waits_for(queue, "InProgress");
@@ -66,7 +66,7 @@ fn one_job_comes_through_every_destination() {
 }
 
 #[test]
-fn a_job_that_is_over_at_once_is_told_once_and_truly() {
+fn a_job_that_ends_at_once_is_reported_once_and_correctly() {
     needs_servers!();
     let job = Told::new([queue("direct.fifo")]);
     job.ended("exit 3", 3);
@@ -139,7 +139,7 @@ fn base64(text: &str) -> String {
 }
 
 #[test]
-fn a_stop_is_told_when_it_is_asked_for_and_when_it_is_over() {
+fn a_stop_is_sent_when_requested_and_when_finished() {
     needs_servers!();
     let job = Told::new([queue("direct")]);
     let script = "trap 'until [ -e /shared/go ]; do sleep 0.05; done; exit 0' TERM
@@ -167,7 +167,7 @@ fn a_stop_is_told_when_it_is_asked_for_and_when_it_is_over() {
 }
 
 #[test]
-fn a_stop_during_a_start_that_waits_for_a_secret_is_told() {
+fn a_stop_while_a_start_waits_for_a_secret_is_sent() {
     needs_servers!();
     let deaf = Between::new(&json!(["hang"]));
     let settings = "[secrets.db]\nfrom = \"aws-secretsmanager:prod/db\"\nenv = \"DB\"\n";
@@ -203,7 +203,7 @@ fn an_agent_that_is_killed_while_a_stop_is_under_way_costs_nothing() {
     appears(&job.world.path("shared/stopping"));
     let first = super::super::agent::agent(one, None);
     super::super::agent::kill(first, Signal::SIGKILL);
-    // Whichever of the two was told of the stop, it is told.
+    // It is sent, whichever of the two processes saw the stop.
     job.waits_for("direct", "Stopping");
     job.world.file("shared/go", "");
     job.check(&running.end(), 0);
@@ -211,7 +211,7 @@ fn an_agent_that_is_killed_while_a_stop_is_under_way_costs_nothing() {
 }
 
 #[test]
-fn a_start_whose_settings_are_broken_has_nothing_to_tell_and_one_without_a_command_has() {
+fn a_start_with_broken_settings_sends_nothing_and_one_without_a_command_does() {
     needs_servers!();
     let sink = Between::sink();
     let broken = Told::new([sink.url()]).with("lease_seconds = 5\n");
@@ -292,7 +292,7 @@ fn a_program_that_is_killed_and_one_that_does_not_exist_have_failed() {
 }
 
 #[test]
-fn what_kills_everything_says_nothing_and_leaves_a_lease() {
+fn a_kill_of_all_processes_leaves_only_the_lease() {
     needs_servers!();
     let job = Told::new([queue("direct")]).with("heartbeat_seconds = 1\nlease_seconds = 3\n");
     let running = job.shell("exec sleep 1000");
@@ -327,7 +327,7 @@ fn each_start_is_an_attempt_and_the_later_one_wins() {
 }
 
 #[test]
-fn another_node_says_its_failure_and_nothing_else() {
+fn another_node_sends_its_failure_only() {
     needs_servers!();
     let node = |code: i32| {
         let job = Told::new([queue("direct")]);

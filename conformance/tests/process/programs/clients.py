@@ -58,7 +58,7 @@ def datadog_buffered() -> Count:
 
     def count() -> None:
         client.increment("client.buffered")
-        # What is in the client's own buffer is lost with the process, by any server.
+        # Lines in the client's own buffer are lost with the process, with any server.
         client.flush()
 
     return count

@@ -46,7 +46,7 @@ class Collector(BaseHTTPRequestHandler):
         self.send_response(STATUS)
         self.send_header("Content-Type", "application/x-protobuf")
         self.send_header("Content-Length", str(len(answer)))
-        # Who asks may have come to its end meanwhile.
+        # The client may have ended meanwhile.
         with contextlib.suppress(ConnectionError):
             self.end_headers()
             self.wfile.write(answer)

@@ -19,7 +19,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-# Before moto is imported: until it is told otherwise, nobody is asked who they are.
+# Before the import of moto: until it is changed, no call is authenticated.
 os.environ["INITIAL_NO_AUTH_ACTION_COUNT"] = "1000000"
 
 import boto3
@@ -77,7 +77,7 @@ class Handler(BaseHTTPRequestHandler):
                 return None
             return self.answer(status, headers, answer)
         if step == HANG:
-            # Until who asks gives up.
+            # Until the client gives up.
             self.rfile.read(1)
             self.close_connection = True
             return None
@@ -102,7 +102,7 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        # Who asked may have given up.
+        # The client may have given up.
         with contextlib.suppress(OSError):
             self.wfile.write(body)
 
@@ -183,7 +183,7 @@ def main() -> None:
     _, port = server.get_host_and_port()
     endpoint = f"http://127.0.0.1:{port}"
     ready = {"aws": endpoint, **prepare(endpoint)}
-    # From here on every call must be signed, by somebody who may.
+    # From here on every call must be signed with permitted credentials.
     answer = requests.post(
         f"{endpoint}/moto-api/reset-auth",
         data=b"0",

@@ -90,7 +90,7 @@ def before(context: ssl.SSLContext, target: int) -> int:
     """The port at which TLS ends."""
 
     def serve(client: socket.socket) -> None:
-        # Who does not trust it hangs up.
+        # A client that does not trust the certificate closes the connection.
         try:
             secured = context.wrap_socket(client, server_side=True)
         except OSError:

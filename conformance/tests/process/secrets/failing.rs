@@ -1,11 +1,11 @@
-//! What cannot be had: a sentence each, before any of the user's code.
+//! Secrets that cannot be fetched: each has its message, before any of the user's code runs.
 
 use expect_test::expect;
 use std::time::Instant;
 
 use super::*;
 
-/// Starts with one secret from `source`, and gives what is said of it.
+/// Starts with one secret from `source`, and returns the message.
 #[track_caller]
 fn said(servers: &Servers, source: &str) -> String {
     let world = World::new();
@@ -50,11 +50,11 @@ fn every_failure_has_its_sentence() {
     ];
     expect![[r#"
         confidant://unknown
-          Confidant does not know who asks (401)
+          Confidant rejected the credentials (401)
         confidant://denied
-          Confidant denies it (403)
+          Confidant denied access (403)
         confidant://nobody
-          Confidant has none of that name (404)
+          Confidant has no secret of that name (404)
         confidant://failing
           Confidant failed (503)
         confidant://undecrypted
@@ -64,7 +64,7 @@ fn every_failure_has_its_sentence() {
         confidant://hanging
           Confidant did not answer in time
         confidant://garbage
-          Confidant answered with something else than its protocol says
+          the response of Confidant is malformed
         confidant://disabled
           the service is disabled in Confidant
         confidant://blind-broken
@@ -72,17 +72,17 @@ fn every_failure_has_its_sentence() {
         confidant://blind-elsewhere
           the blind credential id-1 cannot be decrypted
         aws-secretsmanager:none
-          Secrets Manager has none of that name (ResourceNotFoundException)
+          Secrets Manager has no secret of that name (ResourceNotFoundException)
         aws-secretsmanager:prod/db#none
           it has no key none
         aws-secretsmanager:prod/token#none
-          it is no JSON object, and so has no keys
+          not a JSON object, so it has no keys
         aws-secretsmanager:prod/binary
-          it holds a NUL byte, and fits no variable: deliver it as a file
+          it has a NUL byte, which a variable cannot have: deliver it as a file
         aws-ssm:/none
-          Parameter Store has none of that name (InvalidParameters)
+          Parameter Store has no secret of that name (InvalidParameters)
         aws-ssm:/none/
-          there is no parameter below /none/
+          no parameter has a name below /none/
         file:/none
           /none does not exist
         file:/dev/null
@@ -117,7 +117,7 @@ fn all_failures_show_at_once_and_an_optional_one_stops_nothing() {
     check_end(&output, 125);
     assert!(!world.path("shared/started").exists());
     expect![[r#"
-        lyftlearn-runtime: cannot get the secrets that are required
+        lyftlearn-runtime: cannot get the required secrets
           a: cannot give credentials: the environment names no source
           b: it has no source for local
           hint: required = false starts without one; lyftlearn-runtime inspect shows which identity asks
@@ -132,7 +132,7 @@ fn all_failures_show_at_once_and_an_optional_one_stops_nothing() {
 }
 
 #[test]
-fn nobody_listening_and_a_token_that_is_not_made_are_said() {
+fn a_refused_connection_and_a_missing_token_are_reported() {
     needs_namespaces!();
     let servers = servers!();
     let world = World::new();
@@ -146,9 +146,9 @@ fn nobody_listening_and_a_token_that_is_not_made_are_said() {
     let output = ended(&container, &["true"]);
     check_end(&output, 125);
     expect![[r#"
-        lyftlearn-runtime: cannot get the secrets that are required
+        lyftlearn-runtime: cannot get the required secrets
           a: Parameter Store cannot be reached
-          b: KMS has none of that name (NotFoundException)
+          b: KMS has no secret of that name (NotFoundException)
           c: Secrets Manager cannot be reached
           hint: required = false starts without one; lyftlearn-runtime inspect shows which identity asks
     "#]].assert_eq(&stderr(&output));
@@ -205,9 +205,9 @@ fn a_signature_by_another_key_is_denied() {
     let output = ended(&container, &["true"]);
     check_end(&output, 125);
     expect![[r#"
-        lyftlearn-runtime: cannot get the secrets that are required
-          a: Parameter Store denies it (403)
-          b: Secrets Manager denies it (403)
+        lyftlearn-runtime: cannot get the required secrets
+          a: Parameter Store denied access (403)
+          b: Secrets Manager denied access (403)
           hint: required = false starts without one; lyftlearn-runtime inspect shows which identity asks
     "#]].assert_eq(&stderr(&output));
 }

@@ -1,4 +1,4 @@
-//! What is fetched, and what is here already, as the program sees it.
+//! Fetched and local secrets, as the program sees them.
 
 use expect_test::expect;
 
@@ -72,7 +72,7 @@ fn every_source_of_aws_and_of_this_container_reaches_the_program() {
         ],
     );
     let found = variables(&output);
-    // The container's own, which stands over what is no override.
+    // The container's own variable, which overrides a secret without `overrides`.
     assert!(!found.contains_key("DB-PASSWORD") && !found.contains_key("BINARY"));
     assert_eq!(
         found.keys().filter(|name| name.starts_with("APP_")).count(),
@@ -164,7 +164,7 @@ fn on_a_disk_they_lie_in_shared_memory_and_are_gone_at_the_end() {
         String::from_utf8_lossy(&output.stdout),
         format!("/run/lyftlearn/secrets\n{}", world.canary.value())
     );
-    // Without a place in memory that is said, though the program has them.
+    // If no place is in memory, this is reported, although the program has the secrets.
     assert!(stderr(&output).contains("memory"), "{}", stderr(&output));
     let left = || {
         assert!(world.path("run/lyftlearn/workload.json").exists());
@@ -244,7 +244,7 @@ fn confidants_service_is_what_confidant_format_makes_of_it() {
     assert_eq!(servers.seen()["wrong"], json!([]));
     // Three keys that make no variable's name.
     expect![[r#"
-        lyftlearn-runtime: local (host), job; secret ranking: its key "2nd" makes no variable's name; secret ranking: its key "with-dash" makes no variable's name; secret ranking: its key "bad key" makes no variable's name
+        lyftlearn-runtime: local (host), job; secret ranking: its key "2nd" is not a valid variable name; secret ranking: its key "with-dash" is not a valid variable name; secret ranking: its key "bad key" is not a valid variable name
     "#]].assert_eq(&stderr(&output));
 }
 
@@ -301,7 +301,7 @@ fn what_only_looks_injected_is_fetched() {
 }
 
 #[test]
-fn who_is_set_stands_unless_the_secret_overrides_and_explain_says_so() {
+fn a_set_variable_stays_unless_the_secret_overrides_it() {
     needs_namespaces!();
     let world = World::new();
     let settings = "[secrets.a]\nfrom = \"file:/etc/a\"\nfile = true\n\
@@ -337,7 +337,7 @@ fn who_is_set_stands_unless_the_secret_overrides_and_explain_says_so() {
 }
 
 #[test]
-fn exec_has_what_pid_one_delivered_and_fetches_where_there_is_none() {
+fn exec_has_pid_ones_secrets_or_fetches_its_own() {
     needs_namespaces!();
     let mut servers = servers!();
     let world = World::new();
@@ -424,7 +424,7 @@ raise SystemExit(1)
 }
 
 #[test]
-fn a_file_follows_its_secret_and_the_program_is_told() {
+fn a_file_follows_its_secret_and_the_program_gets_a_signal() {
     needs_namespaces!();
     let mut servers = servers!();
     let world = World::new();
@@ -457,7 +457,7 @@ fn a_file_follows_its_secret_and_the_program_is_told() {
 }
 
 #[test]
-fn the_python_package_has_what_was_delivered_and_hears_of_changes() {
+fn the_python_package_has_the_secrets_and_sees_changes() {
     needs_namespaces!();
     let Some(python) = programs::python_with_wheel() else {
         return;

@@ -1,4 +1,4 @@
-//! What the helper holds is nobody's to look at, not even its own user's.
+//! The helper process's memory cannot be read, not even by its own user.
 
 use expect_test::expect;
 
@@ -51,7 +51,7 @@ fn the_helper_is_neither_looked_into_nor_dumped() {
     let pid_one = running.pid_one();
     let helper = child(pid_one, "--secrets").expect("it waits for Confidant");
     let look = |pid: i32, what: &str| may(1000, &["head", "-c0", &format!("/proc/{pid}/{what}")]);
-    // Whoever may look into PID 1, which holds nothing yet, may not look into what fetches.
+    // A process that can examine PID 1, which has no secret yet, cannot examine the helper process.
     assert!(look(pid_one, "environ") && look(pid_one, "mem"));
     assert!(!look(helper, "environ") && !look(helper, "mem"));
     // The same permission is ptrace's.
@@ -66,8 +66,8 @@ fn the_helper_is_neither_looked_into_nor_dumped() {
     let output = running.end();
     check_end(&output, 125);
     expect![[r#"
-        lyftlearn-runtime: cannot get the secrets that are required
-          it: fetching it came to no end
+        lyftlearn-runtime: cannot get the required secrets
+          it: the helper process that fetches secrets did not answer
           hint: required = false starts without one; lyftlearn-runtime inspect shows which identity asks
     "#]].assert_eq(&stderr(&output));
     assert_eq!(std::fs::read_dir(&cores).unwrap().count(), 0);

@@ -68,7 +68,7 @@ fn told(container: &Sandbox, word: &str) -> Output {
 }
 
 #[test]
-fn sts_is_trusted_by_the_root_that_is_named_whoever_asks() {
+fn sts_is_trusted_by_the_configured_root_for_every_caller() {
     needs_namespaces!();
     let servers = servers!();
     let world = World::new();
@@ -96,12 +96,12 @@ fn sts_is_trusted_by_the_root_that_is_named_whoever_asks() {
     let output = told(&by_sts(&servers, &world), "credentials");
     check_end(&output, 125);
     let said = String::from_utf8_lossy(&output.stderr);
-    let why = "no AssumeRole by STS: the certificate of its endpoint is not trusted here: SSL_CERT_FILE or AWS_CA_BUNDLE names the roots";
+    let why = "cannot call AssumeRole of STS: the certificate of its endpoint is not trusted: add its CA to the file that SSL_CERT_FILE or AWS_CA_BUNDLE names";
     assert!(said.contains(why), "{said}");
 }
 
 #[test]
-fn roots_that_are_none_are_said_at_once() {
+fn invalid_roots_are_reported_at_once() {
     needs_namespaces!();
     let servers = servers!();
     let world = World::new();
@@ -112,39 +112,39 @@ fn roots_that_are_none_are_said_at_once() {
             "AWS_CA_BUNDLE",
             "/etc/none.pem",
             expect![[r#"
-            lyftlearn-runtime: cannot get credentials from the source static
-              because: AWS_CA_BUNDLE names /etc/none.pem, which does not exist
-              hint: lyftlearn-runtime doctor shows each step of it
-            lyftlearn-runtime: cannot start without the credentials that credentials.required asks for: the source static gave none
-              because: AWS_CA_BUNDLE names /etc/none.pem, which does not exist
-              hint: lyftlearn-runtime doctor shows each step of it
-            lyftlearn-runtime: cannot get the secrets that are required
-              ranking: AWS_CA_BUNDLE names /etc/none.pem, which does not exist
-              token: AWS_CA_BUNDLE names /etc/none.pem, which does not exist
-              hint: required = false starts without one; lyftlearn-runtime inspect shows which identity asks
-            doctor:
-            FAIL  identity   credentials: AWS_CA_BUNDLE names /etc/none.pem, which does not exist
-                  fix: mount the file of certificates where the variable says, or unset it
-        "#]],
+                lyftlearn-runtime: cannot get credentials from the source static
+                  because: AWS_CA_BUNDLE names /etc/none.pem, which does not exist
+                  hint: lyftlearn-runtime doctor shows each step of it
+                lyftlearn-runtime: cannot start without credentials, which credentials.required demands: the source static returned no credentials
+                  because: AWS_CA_BUNDLE names /etc/none.pem, which does not exist
+                  hint: lyftlearn-runtime doctor shows each step of it
+                lyftlearn-runtime: cannot get the required secrets
+                  ranking: AWS_CA_BUNDLE names /etc/none.pem, which does not exist
+                  token: AWS_CA_BUNDLE names /etc/none.pem, which does not exist
+                  hint: required = false starts without one; lyftlearn-runtime inspect shows which identity asks
+                doctor:
+                FAIL  identity   credentials: AWS_CA_BUNDLE names /etc/none.pem, which does not exist
+                      fix: mount the file of certificates where the variable says, or unset it
+            "#]],
         ),
         (
             "SSL_CERT_FILE",
             "/etc/text.pem",
             expect![[r#"
-            lyftlearn-runtime: cannot get credentials from the source static
-              because: SSL_CERT_FILE names /etc/text.pem, which holds no certificate
-              hint: lyftlearn-runtime doctor shows each step of it
-            lyftlearn-runtime: cannot start without the credentials that credentials.required asks for: the source static gave none
-              because: SSL_CERT_FILE names /etc/text.pem, which holds no certificate
-              hint: lyftlearn-runtime doctor shows each step of it
-            lyftlearn-runtime: cannot get the secrets that are required
-              ranking: SSL_CERT_FILE names /etc/text.pem, which holds no certificate
-              token: SSL_CERT_FILE names /etc/text.pem, which holds no certificate
-              hint: required = false starts without one; lyftlearn-runtime inspect shows which identity asks
-            doctor:
-            FAIL  identity   credentials: SSL_CERT_FILE names /etc/text.pem, which holds no certificate
-                  fix: mount the file of certificates where the variable says, or unset it
-        "#]],
+                lyftlearn-runtime: cannot get credentials from the source static
+                  because: SSL_CERT_FILE names /etc/text.pem, which holds no certificate
+                  hint: lyftlearn-runtime doctor shows each step of it
+                lyftlearn-runtime: cannot start without credentials, which credentials.required demands: the source static returned no credentials
+                  because: SSL_CERT_FILE names /etc/text.pem, which holds no certificate
+                  hint: lyftlearn-runtime doctor shows each step of it
+                lyftlearn-runtime: cannot get the required secrets
+                  ranking: SSL_CERT_FILE names /etc/text.pem, which holds no certificate
+                  token: SSL_CERT_FILE names /etc/text.pem, which holds no certificate
+                  hint: required = false starts without one; lyftlearn-runtime inspect shows which identity asks
+                doctor:
+                FAIL  identity   credentials: SSL_CERT_FILE names /etc/text.pem, which holds no certificate
+                      fix: mount the file of certificates where the variable says, or unset it
+            "#]],
         ),
     ] {
         let begun = std::time::Instant::now();
@@ -183,7 +183,7 @@ fn roots_that_are_none_are_said_at_once() {
 }
 
 #[test]
-fn a_certificate_that_nobody_vouches_for_is_said() {
+fn an_untrusted_certificate_is_reported() {
     needs_namespaces!();
     let servers = servers!();
     let world = World::new();
@@ -202,9 +202,9 @@ fn a_certificate_that_nobody_vouches_for_is_said() {
     let output = ended(&container, &["true"]);
     check_end(&output, 125);
     expect![[r#"
-        lyftlearn-runtime: cannot get the secrets that are required
-          ranking: Confidant shows no certificate that is trusted here: SSL_CERT_FILE names another root
-          token: Secrets Manager shows no certificate that is trusted here: SSL_CERT_FILE names another root
+        lyftlearn-runtime: cannot get the required secrets
+          ranking: the certificate of Confidant is not trusted: add its CA to the file that SSL_CERT_FILE names
+          token: the certificate of Secrets Manager is not trusted: add its CA to the file that SSL_CERT_FILE names
           hint: required = false starts without one; lyftlearn-runtime inspect shows which identity asks
     "#]].assert_eq(&stderr(&output));
     // Asking again heals nothing.

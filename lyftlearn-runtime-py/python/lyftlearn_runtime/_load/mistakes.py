@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# Where in a hyperparameter, and what was expected there.
+# The place in a hyperparameter, and what was expected there.
 Mistake = tuple[str, str]
 
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from lyftlearn_runtime._load.mistakes import Mistake
 
 
-# What is expected, by pydantic's type of error. Its sentences quote what they found; of its
-# context only what the model declares is shown.
+# The expected value, by pydantic's type of error. Its own sentences quote values; of their context
+# only the model's declarations are shown.
 _SAID = {
     "missing": "missing",
     "extra_forbidden": "not in the model",

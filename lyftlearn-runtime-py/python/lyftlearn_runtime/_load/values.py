@@ -171,7 +171,7 @@ def _from_json_one(value: object, annotation: object, strict: bool) -> object:
     if annotation in (typing.Any, object) or type(annotation) is typing.TypeVar:
         found = value
     elif annotation is float and type(value) is int:
-        # One beyond all floats is infinite in none of them.
+        # A number beyond all floats is not converted to infinity.
         found = float(value) if abs(value) < 2**1023 else found
     elif annotation in READERS:
         found = value if type(value) is annotation else found
@@ -203,7 +203,7 @@ def _list(value: list[object], annotation: object, strict: bool) -> object:
     try:
         return LISTS[origin](made)
     except TypeError:
-        return Wrong  # A set of what has no hash.
+        return Wrong  # A set of values without a hash.
 
 
 def _tuple(

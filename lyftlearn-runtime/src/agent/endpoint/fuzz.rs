@@ -114,14 +114,14 @@ fn requests_of_anybody(draw: &mut Draw<'_>) {
     assert!(!found.contains(CANARY), "{found}");
     assert!(found.len() <= 4 * 1_024 + HEAD_BYTES, "{}", found.len());
     assert!(found.is_empty() || found.starts_with("HTTP/1."), "{found}");
-    // No identity is declared: whoever is let in is told so.
+    // Without credentials, an admitted request gets 404.
     let admitted = found.matches("\"code\":\"NotFound\"").count();
     let given = String::from_utf8_lossy(&stream).matches(CANARY).count();
     assert!(admitted <= given && (admitted == 0 || loopback), "{found}");
     assert!(!found.contains(" 200 "), "{found}");
     let refused: u64 = refusals.borrow().values().sum();
     let denied = found.matches("\"code\":\"AccessDenied\"").count() as u64;
-    // An answer to HEAD has no body, and one to somebody who has gone is not sent.
+    // An answer to HEAD has no body, and a client that is gone gets no answer.
     assert!(denied <= refused, "{found}");
 }
 

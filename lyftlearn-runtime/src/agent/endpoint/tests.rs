@@ -144,18 +144,18 @@ fn every_refusal_is_the_protocols_own_json() {
         format!("{} {text}\n", status.as_u16())
     });
     expect![[r#"
-        403 {"code":"AccessDenied","message":"only loopback may ask"}
+        403 {"code":"AccessDenied","message":"only clients on loopback are answered"}
         403 {"code":"AccessDenied","message":"the Host header is not a loopback address"}
-        403 {"code":"AccessDenied","message":"a request that comes from a page or through a proxy is not answered"}
-        405 {"code":"AccessDenied","message":"only GET is answered"}
+        403 {"code":"AccessDenied","message":"requests from a browser page or through a proxy are refused"}
+        405 {"code":"AccessDenied","message":"only GET is supported"}
         404 {"code":"AccessDenied","message":"no such path; $AWS_CONTAINER_CREDENTIALS_FULL_URI has the right one"}
         401 {"code":"AccessDenied","message":"the Authorization header is not the token of $AWS_CONTAINER_AUTHORIZATION_TOKEN"}
-        400 {"code":"AccessDenied","message":"a request has no body here"}
+        400 {"code":"AccessDenied","message":"a request body is not supported"}
     "#]].assert_eq(&shown.concat());
 }
 
 #[test]
-fn what_cannot_be_given_is_said_with_its_cause() {
+fn missing_credentials_are_reported_with_the_cause() {
     for (unavailable, status, code, message) in [
         (
             Unavailable::Unknown,
@@ -167,7 +167,7 @@ fn what_cannot_be_given_is_said_with_its_cause() {
             Unavailable::Loading,
             503,
             "CredentialsNotReady",
-            "the source has not answered yet",
+            "the credential source has not answered yet",
         ),
         (
             Unavailable::Failed(Cause::TimedOut),
@@ -179,13 +179,13 @@ fn what_cannot_be_given_is_said_with_its_cause() {
             Unavailable::Expired(None),
             503,
             "CredentialsExpired",
-            "what was held is over",
+            "credentials expired",
         ),
         (
             Unavailable::Expired(Some(Cause::Refused)),
             503,
             "CredentialsExpired",
-            "what was held is over, and nothing listens where its endpoint should be",
+            "credentials expired and cannot be refreshed: connection to its endpoint refused",
         ),
     ] {
         let (found, said, words) = in_words(&unavailable);

@@ -25,8 +25,8 @@ impl Datagrams {
         }
     }
 
-    /// Shows what has arrived, and whether a packet is only the beginning of itself. Whether
-    /// there may be more.
+    /// Passes on the packets that have arrived, and whether each was truncated. Returns whether
+    /// more may have arrived.
     pub(super) fn receive(
         &mut self,
         socket: &impl AsFd,
@@ -39,7 +39,7 @@ impl Datagrams {
         let buffers = self.buffers.chunks_exact_mut(PACKET_BYTES);
         let mut slices: Vec<_> = buffers.map(|buffer| [IoSliceMut::new(buffer)]).collect();
         let (number, flags) = (socket.as_fd().as_raw_fd(), MsgFlags::MSG_DONTWAIT);
-        // What is wrong with a socket shows when there is nothing to receive any more, too.
+        // A fault of a socket shows also when there is nothing to receive.
         let Ok(packets) = recvmmsg(number, &mut self.headers, slices.iter_mut(), flags, None)
         else {
             return 0;

@@ -1,5 +1,4 @@
-//! What comes by StatsD, off its sockets and into the totals, and never waited for by who
-//! sends it.
+//! Receives StatsD lines from the sockets and adds them to the totals. Senders never wait for it.
 
 mod datagrams;
 mod kernel;
@@ -35,7 +34,7 @@ const SHARES: u64 = 2;
 /// Lines, as they came: whole ones, and a packet's with no more than the packet.
 pub(super) type Tap = Rc<dyn Fn(&[u8])>;
 
-/// Who listens.
+/// The listeners.
 pub(super) struct Ingest {
     shared: Rc<Shared>,
 }
@@ -51,7 +50,7 @@ struct Shared {
     connections: RefCell<Vec<Weak<Connection>>>,
 }
 
-/// What came, and where it is heard.
+/// The totals received, and the listeners.
 #[derive(Serialize)]
 pub(super) struct Account {
     statsd: BTreeMap<&'static str, String>,
@@ -59,7 +58,7 @@ pub(super) struct Account {
     store: store::Account,
 }
 
-/// Counts what comes from now on, in tasks of its own. `tap` is shown every line first.
+/// Counts what arrives from now on, in tasks of its own. `tap` gets every line first.
 pub(super) fn start(
     sockets: Vec<(Listener, OwnedFd)>,
     store: Store,
@@ -100,13 +99,13 @@ pub(super) fn start(
 }
 
 impl Ingest {
-    /// Counts what has arrived by now, without waiting for more.
+    /// Counts the lines that have arrived, without waiting for more.
     pub(super) fn drain(&self) {
         self.shared.drain();
         self.shared.store.turn_sets();
     }
 
-    /// What came up to now, and where it is heard.
+    /// The totals received until now, and the listeners.
     pub(super) fn account(&self) -> Account {
         self.shared.drain();
         let sockets = self.shared.sockets.iter();

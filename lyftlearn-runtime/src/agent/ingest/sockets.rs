@@ -79,7 +79,7 @@ impl Socket {
         }
     }
 
-    /// Who has connected already; `None` when nobody has.
+    /// The next connection that is waiting; `None` without one.
     pub(super) fn accepted(&self) -> io::Result<Option<Stream>> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let stream = match rustix::net::accept_with(self, flags) {

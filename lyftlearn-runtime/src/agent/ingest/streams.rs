@@ -26,7 +26,7 @@ pub(super) struct Connection {
     rest: RefCell<Rest>,
 }
 
-/// What has come of a line or frame.
+/// The incomplete line or frame of a stream.
 #[derive(Default)]
 pub(super) struct Rest {
     bytes: Vec<u8>,
@@ -51,7 +51,7 @@ impl Connection {
         }
     }
 
-    /// Until who sends has ended.
+    /// Reads until the sender closes the stream.
     pub(super) async fn serve(&self, shared: &Shared, seat: &Seat) {
         while !self.rest.borrow().ended {
             if self.stream.readable().await.is_err() {
@@ -64,7 +64,7 @@ impl Connection {
         }
     }
 
-    /// Counts what has arrived, and what of it is a line without its newline.
+    /// Counts the lines that have arrived, and a last line without its newline.
     pub(super) fn finish(&self, shared: &Shared) {
         while self.receive_some(shared) {}
         let mut rest = self.rest.borrow_mut();
@@ -163,7 +163,7 @@ impl Rest {
         self.bytes.drain(..from);
     }
 
-    /// The last line needs no newline; a frame that is not whole is none.
+    /// The last line needs no newline; an incomplete frame is dropped.
     fn end(&mut self, take: impl Fn(&[u8]), refuse: impl Fn(Refusal)) {
         self.ended = true;
         let bytes = std::mem::take(&mut self.bytes);
@@ -192,7 +192,7 @@ mod tests {
 
     use super::{Listener, Refusal, Rest};
 
-    /// What comes of pieces.
+    /// The lines and the refusals that the pieces give.
     fn taken(pieces: &[&[u8]], from: Listener) -> (Vec<u8>, Vec<Refusal>) {
         let mut rest = Rest::default();
         let lines = RefCell::new(Vec::new());
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_are_told_from_lines_by_their_beginning() {
+    fn the_first_bytes_distinguish_frames_from_lines() {
         check(&[b"a:1|c\nb:1", b"|c"], b"a:1|c\nb:1|c\n", &[]);
         check(
             &[b"\x05\0\0\0a:1|c", b"\x05\0\0\0b:1|c"],

@@ -50,7 +50,7 @@ fn order_is_kept_ours_are_replaced_in_place_and_leftovers_go() {
 }
 
 #[test]
-fn a_name_that_is_not_reserved_keeps_what_was_found() {
+fn a_name_that_is_not_reserved_keeps_its_inherited_value() {
     check(
         &Layers {
             found: &vars(&[("AWS_REGION", "eu-west-1"), ("MASTER_ADDR", "")]),
@@ -86,7 +86,7 @@ fn a_name_that_is_taken_is_ours_or_gone() {
 }
 
 #[test]
-fn a_document_stands_between_the_image_and_the_platform() {
+fn a_document_overrides_the_image_and_not_the_platform() {
     let document = |name: &str| (name.into(), "document".into(), "/d/environment.json".into());
     let layers = Layers {
         found: &vars(&[("OF_IMAGE", "image"), ("OF_POD", "pod"), ("BLANK", "")]),
@@ -127,7 +127,7 @@ fn refused(found: &[(OsString, OsString)], report: Expect) {
 }
 
 #[test]
-fn a_variable_over_the_kernels_limit_is_refused_by_name_and_size() {
+fn a_variable_over_the_kernels_limit_is_refused_with_name_and_size() {
     let just_fits = "x".repeat(131_072 - "BIG=".len() - 1);
     check(
         &Layers {
@@ -139,14 +139,14 @@ fn a_variable_over_the_kernels_limit_is_refused_by_name_and_size() {
     refused(
         &vars(&[("BIG", &format!("{just_fits}x"))]),
         expect![[r#"
-        lyftlearn-runtime: cannot pass $BIG on: 131073 bytes with its name, the kernel takes 131072
-          hint: deliver large values as a file in the config directory, and read that
-    "#]],
+            lyftlearn-runtime: cannot pass $BIG to the program: 131073 bytes with its name, the kernel's limit is 131072
+              hint: deliver large values as a file in the config directory, and read that
+        "#]],
     );
 }
 
 #[test]
-fn what_is_optional_makes_room_and_a_users_own_value_stands() {
+fn optional_variables_are_dropped_first_and_a_users_value_stays() {
     let optional: Vec<(String, String)> = (0..100)
         .map(|number| (format!("SM_HP_{number}"), "x".repeat(1000 + number)))
         .chain([("SM_HOSTS".to_owned(), "[]".to_owned())])
@@ -180,7 +180,7 @@ fn what_is_optional_makes_room_and_a_users_own_value_stands() {
 }
 
 #[test]
-fn an_environment_over_the_kernels_limit_is_refused_by_size() {
+fn an_environment_over_the_kernels_limit_is_refused_with_its_size() {
     let value = "x".repeat(100_000);
     let many: Vec<(OsString, OsString)> = (0..1000)
         .map(|number| (format!("V{number}").into(), value.clone().into()))

@@ -227,7 +227,7 @@ fn a_state_before_the_end_has_a_lease_and_the_progress() {
 }
 
 #[test]
-fn each_class_is_told_in_sagemakers_words() {
+fn each_class_has_sagemakers_words() {
     let stop = |end: End| End {
         stop: Some(crate::outcome::Stopped {
             signal: 15,
@@ -369,7 +369,7 @@ fn a_node_that_is_not_the_jobs_voice_tells_its_failure_alone() {
 }
 
 #[test]
-fn where_the_platform_tells_the_states_the_progress_alone_is_said() {
+fn if_the_platform_sends_the_states_only_progress_is_sent() {
     let sagemaker = Plan {
         voice: Voice::Progress,
         platform: "sagemaker".to_owned(),
@@ -449,7 +449,7 @@ fn text(most: usize) -> impl Strategy<Value = String> {
     prop::collection::vec(letter, 0..=most).prop_map(|letters| letters.into_iter().collect())
 }
 
-/// Tags as a plan has them: what has no room has been left out.
+/// Tags as in a plan, where tags without room are left out already.
 fn tags() -> impl Strategy<Value = BTreeMap<String, String>> {
     prop::collection::btree_map(text(128), text(256), 0..50).prop_map(|mut tags| {
         while serde_json::to_string(&tags).unwrap().len() > words::TAGS_BYTES {
@@ -503,8 +503,7 @@ proptest! {
         prop_assert!((1..=128).contains(&group.len()));
     }
 
-    /// Whatever the clocks do: a later event of a sender has a higher number, and no time of it
-    /// lies before one that it follows.
+    /// For any clocks: a later event of a sender has a higher number, and its times are in order.
     #[test]
     fn the_sequence_grows_and_times_are_in_order(
         steps in prop::collection::vec((0_u64..5_000, -4_000_000_i64..4_000_000), 1..30),
@@ -558,7 +557,7 @@ proptest! {
     ) {
         let outcome = outcome(&exited(1));
         let events: Vec<Event> = (0..8_u64).map(|number| {
-            // Two attempts at the same job, of which the second is over.
+            // Two attempts at the same job; the second has ended.
             let mut plan = plan();
             if number >= 4 {
                 plan.attempt.id = plan.attempt.id.replace("01a220da", "01a220db");

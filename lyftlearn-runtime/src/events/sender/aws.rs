@@ -171,7 +171,7 @@ impl Sender {
                 Undelivered::NoQueue { code }
             }));
         }
-        // Whoever is in between may answer 200, too.
+        // A proxy or gateway may answer 200 as well.
         let sent: Result<Sent, _> = serde_json::from_slice(&answered.body);
         sent.map(drop).map_err(|_| Undelivered::Malformed)
     }

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use super::Undelivered;
 use crate::held::{Directory, Owner};
 
-/// Appends from a thread of its own: a mount may hang, and nobody waits for it at the end.
+/// Appends from a thread of its own: a mount may hang, and the end must not wait for it.
 pub(super) async fn append(
     path: PathBuf,
     owner: Option<Owner>,
@@ -17,7 +17,7 @@ pub(super) async fn append(
 ) -> Result<(), Undelivered> {
     let (done, written) = oneshot::channel();
     std::thread::spawn(move || {
-        // Who has stopped waiting does not need it.
+        // A caller that has stopped waiting does not need the result.
         let _ = done.send(append_now(&path, owner, &line));
     });
     let written = written.await.unwrap_or(Err(io::ErrorKind::Other.into()));

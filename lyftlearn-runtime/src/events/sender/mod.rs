@@ -35,15 +35,15 @@ use crate::requests::{Http, Patience};
 use crate::workload::events::{Destination, Plan};
 use crate::workload::{Roots, Secret};
 
-/// Where the next wait would miss the deadline, a last attempt so long before it: what was
-/// throttled until now may be taken at the last moment.
+/// If the next wait would miss the deadline, a last attempt starts this long before the deadline: a
+/// server that throttled may accept the event by then.
 const LAST: Duration = Duration::from_millis(150);
 
-/// Sends events, one process's all. It remembers connections' ways, what it has learnt of the
-/// clock, and who has gone.
+/// Sends all events of one process. It remembers connections, the clock's error, and destinations
+/// that are gone.
 pub(crate) struct Sender {
     http: Http,
-    /// Where services are called instead, by the variable that says so.
+    /// Endpoints that replace the services' own, by the variable that sets them.
     endpoints: BTreeMap<String, String>,
     /// What sinks by HTTP are shown: a key, perhaps.
     headers: Vec<(String, Secret)>,

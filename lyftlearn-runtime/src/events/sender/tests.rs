@@ -1,4 +1,4 @@
-//! Each destination against a stand-in that answers as it is told, and writes down what it was sent.
+//! Tests each destination against a stand-in that answers as configured and records its requests.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -81,7 +81,7 @@ impl StandIn {
                     seen.borrow_mut().push(asked.clone());
                     match answer(number, &asked) {
                         Some(answer) => drop(client.write_all(answer.as_bytes()).await),
-                        // Until who asks gives up.
+                        // Until the client gives up.
                         None => drop(client.read(&mut [0]).await),
                     }
                 });
@@ -134,7 +134,7 @@ fn answer(status: &str, body: &str) -> Option<String> {
     ))
 }
 
-/// One of AWS's errors in JSON, with a sentence that nobody is to see.
+/// An AWS error in JSON, with a sentence that must not be shown.
 fn error(status: &str, name: &str) -> Option<String> {
     answer(
         status,
@@ -188,7 +188,8 @@ fn run(test: impl Future<Output = ()>) {
     LocalSet::new().block_on(&runtime, test);
 }
 
-/// What is said of the event that a stand-in answers so; never anything of a request or an answer.
+/// The report about an event that a stand-in answers like this. It has nothing of a request or a
+/// response.
 async fn sent(sender: &Sender, to: &Destination, within: Duration) -> String {
     let deadline = Instant::now() + within;
     let sent = sender.send(to, &event(), Some(&identity()), deadline).await;
@@ -201,7 +202,7 @@ async fn sent(sender: &Sender, to: &Destination, within: Duration) -> String {
     said
 }
 
-/// A destination that is answered in one way: what is said, and how often it was asked.
+/// A destination with a fixed response: the report, and the number of requests.
 #[track_caller]
 fn check(
     to: fn(&StandIn) -> Destination,
@@ -321,17 +322,17 @@ fn an_entry_that_failed_is_asked_again_where_that_helps() {
         assert_eq!((said.as_str(), stand_in.count()), ("delivered", 3));
     });
     let own = || answer("200 OK", &entry("NotAuthorizedForSourceException"));
-    let said = "EventBridge has not taken it (NotAuthorizedForSourceException)";
+    let said = "EventBridge did not accept the event (NotAuthorizedForSourceException)";
     check(|_| bus(), own, said, Some(1));
     let odd = || answer("200 OK", &entry(&format!("{CANARY} {CANARY}")));
     check(
         |_| bus(),
         odd,
-        "EventBridge has not taken it (no reason)",
+        "EventBridge did not accept the event (no reason)",
         Some(1),
     );
     let html = || answer("200 OK", "<html>canary</html>");
-    let said = "the answer is not one of its protocol";
+    let said = "the response is malformed";
     check(|_| bus(), html, said, Some(1));
     check(StandIn::queue, html, said, Some(1));
 }
@@ -344,31 +345,31 @@ fn what_will_not_pass_is_asked_once() {
         );
         answer("403 Forbidden", &xml)
     };
-    let said = "it is refused (AccessDenied): the identity needs sqs:SendMessage";
+    let said = "access denied (AccessDenied): the role needs sqs:SendMessage";
     check(StandIn::queue, xml, said, Some(1));
-    let said = "it is refused (AccessDenied): the identity needs events:PutEvents";
+    let said = "access denied (AccessDenied): the role needs events:PutEvents";
     check(|_| bus(), xml, said, Some(1));
     let gone = || error("400 Bad Request", "QueueDoesNotExist");
-    let said = "there is no such queue (QueueDoesNotExist)";
+    let said = "the queue does not exist (QueueDoesNotExist)";
     check(StandIn::queue, gone, said, Some(1));
     let gone = || error("400 Bad Request", "ResourceNotFoundException");
-    let said = "there is no such event bus (ResourceNotFoundException)";
+    let said = "the event bus does not exist (ResourceNotFoundException)";
     check(|_| bus(), gone, said, Some(1));
     let expired = || error("403 Forbidden", "ExpiredTokenException");
-    let said = "it is refused (ExpiredTokenException): AWS does not accept the credentials";
+    let said = "AWS rejected the credentials (ExpiredTokenException)";
     check(StandIn::queue, expired, said, Some(1));
     let odd = || error("400 Bad Request", "InvalidMessageContents");
-    let said = "it is refused (InvalidMessageContents)";
+    let said = "request rejected (InvalidMessageContents)";
     check(StandIn::queue, odd, said, Some(1));
     let elsewhere = || {
         Some(format!(
             "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/{CANARY}\r\ncontent-length: 0\r\n\r\n"
         ))
     };
-    let said = "it leads elsewhere (302), which is not followed";
+    let said = "the server redirects (302), and redirects are not followed";
     check(StandIn::sink, elsewhere, said, Some(1));
     check(StandIn::queue, elsewhere, said, Some(1));
-    let said = "it is refused (401): events.headers_variable names what the sink is shown";
+    let said = "the sink rejected the request (401): check the headers in the variable that events.headers_variable names";
     check(
         StandIn::sink,
         || answer("401 Unauthorized", CANARY),
@@ -378,7 +379,7 @@ fn what_will_not_pass_is_asked_once() {
     check(
         StandIn::sink,
         || answer("400 Bad Request", CANARY),
-        "it is refused (400)",
+        "request rejected (400)",
         Some(1),
     );
 }
@@ -386,22 +387,22 @@ fn what_will_not_pass_is_asked_once() {
 #[test]
 fn what_does_not_pass_in_time_has_the_last_cause() {
     let failing = || answer("503 Service Unavailable", CANARY);
-    check(StandIn::sink, failing, "the other side fails (503)", None);
-    check(StandIn::queue, failing, "the other side fails (503)", None);
+    check(StandIn::sink, failing, "the server failed (503)", None);
+    check(StandIn::queue, failing, "the server failed (503)", None);
     let slow = || error("400 Bad Request", "ThrottlingException");
     check(
         StandIn::queue,
         slow,
-        "it is throttled (ThrottlingException)",
+        "throttled (ThrottlingException)",
         None,
     );
-    let deaf = "nobody has answered within 0.7 s";
+    let deaf = "no response within 0.7 s";
     check(StandIn::sink, || None, deaf, Some(1));
     // Longer than there is time.
     let later = || {
         Some("HTTP/1.1 429 Slow Down\r\nretry-after: 60\r\ncontent-length: 0\r\n\r\n".to_owned())
     };
-    check(StandIn::sink, later, "it is throttled (429)", Some(1));
+    check(StandIn::sink, later, "throttled (429)", Some(1));
 }
 
 #[test]
@@ -427,14 +428,14 @@ fn a_sink_that_has_gone_is_asked_never_again() {
         let stand_in = StandIn::new(|_, _| answer("410 Gone", CANARY)).await;
         let (sender, sink) = (stand_in.sender(), stand_in.sink());
         for _ in 0..2 {
-            assert_eq!(sent(&sender, &sink, WHOLE).await, "the sink has gone (410)");
+            assert_eq!(sent(&sender, &sink, WHOLE).await, "the sink is gone (410)");
         }
         assert_eq!(stand_in.count(), 1);
     });
 }
 
 #[test]
-fn what_is_throttled_until_the_last_moment_is_taken_then() {
+fn an_event_throttled_to_the_last_moment_is_delivered() {
     run(async {
         let within = Duration::from_secs(2);
         let until = Instant::now() + within - Duration::from_millis(200);
@@ -550,7 +551,7 @@ fn the_first_attempt_waits_for_nothing_and_the_second_ones_do_not_come_together(
 }
 
 #[test]
-fn nobody_is_asked_without_an_identity_and_nothing_that_is_not_there_is_waited_for() {
+fn without_credentials_no_request_is_sent_and_a_missing_file_is_not_waited_for() {
     run(async {
         let stand_in = StandIn::new(|_, _| answer("200 OK", TAKEN_BY_SQS)).await;
         let deadline = Instant::now() + WHOLE;
@@ -563,19 +564,19 @@ fn nobody_is_asked_without_an_identity_and_nothing_that_is_not_there_is_waited_f
         };
         let sender = Sender::new(&plan, None, None);
         let said = self::sent(&sender, &queue, Duration::from_millis(300)).await;
-        assert_eq!(said, "it cannot be reached");
+        assert_eq!(said, "connection failed");
         let plan = Plan {
             headers: vec![("key".to_owned(), Secret::new(format!("{CANARY}\n")))],
             ..Plan::default()
         };
         let sender = Sender::new(&plan, None, None);
         let said = self::sent(&sender, &stand_in.sink(), WHOLE).await;
-        assert_eq!(said, "the answer is not one of its protocol");
+        assert_eq!(said, "the response is malformed");
     });
 }
 
 #[test]
-fn a_file_has_a_line_for_each_event_and_nobody_else_may_read_it() {
+fn a_file_has_a_line_for_each_event_and_is_private() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("events");
     let to = Destination::File { path: path.clone() };
@@ -597,7 +598,7 @@ fn a_file_has_a_line_for_each_event_and_nobody_else_may_read_it() {
 }
 
 #[test]
-fn a_file_that_is_none_is_said_to_be_none() {
+fn a_destination_that_is_not_a_regular_file_is_reported() {
     let directory = tempfile::tempdir().unwrap();
     let target = directory.path().join("target");
     std::fs::write(&target, "").unwrap();
@@ -611,7 +612,7 @@ fn a_file_that_is_none_is_said_to_be_none() {
             link,
             "the file cannot be written: filesystem loop or indirection limit (e.g. symlink loop)",
         ),
-        // Nobody reads it: it is not waited for.
+        // A FIFO without a reader: the sender does not wait for one.
         (fifo, "the file cannot be written: permission denied"),
         (absent, "the file cannot be written: entity not found"),
         (

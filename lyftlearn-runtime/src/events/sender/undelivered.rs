@@ -67,37 +67,37 @@ pub(crate) enum Undelivered {
 impl fmt::Display for Undelivered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoIdentity => f.write_str("there is no AWS identity here"),
+            Self::NoIdentity => f.write_str("no AWS credentials found"),
             Self::Denied { code, action } => {
-                write!(f, "it is refused ({code}): the identity needs {action}")
+                write!(f, "access denied ({code}): the role needs {action}")
             }
             Self::Unknown { code } => {
-                write!(f, "it is refused ({code}): AWS does not accept the credentials")
+                write!(f, "AWS rejected the credentials ({code})")
             }
-            Self::NoQueue { code } => write!(f, "there is no such queue ({code})"),
-            Self::NoBus { code } => write!(f, "there is no such event bus ({code})"),
-            Self::NotTaken { code } => write!(f, "EventBridge has not taken it ({code})"),
+            Self::NoQueue { code } => write!(f, "the queue does not exist ({code})"),
+            Self::NoBus { code } => write!(f, "the event bus does not exist ({code})"),
+            Self::NotTaken { code } => write!(f, "EventBridge did not accept the event ({code})"),
             Self::Unauthorized { status } => write!(
                 f,
-                "it is refused ({status}): events.headers_variable names what the sink is shown"
+                "the sink rejected the request ({status}): check the headers in the variable that events.headers_variable names"
             ),
-            Self::Refused { code } => write!(f, "it is refused ({code})"),
-            Self::Throttled { code } => write!(f, "it is throttled ({code})"),
-            Self::Failing { code } => write!(f, "the other side fails ({code})"),
+            Self::Refused { code } => write!(f, "request rejected ({code})"),
+            Self::Throttled { code } => write!(f, "throttled ({code})"),
+            Self::Failing { code } => write!(f, "the server failed ({code})"),
             Self::Silent { within } => {
                 let seconds = (within.as_secs_f64() * 10.0).round() / 10.0;
-                write!(f, "nobody has answered within {seconds} s")
+                write!(f, "no response within {seconds} s")
             }
-            Self::Unreachable => f.write_str("it cannot be reached"),
+            Self::Unreachable => f.write_str("connection failed"),
             Self::Untrusted => f.write_str(
-                "its certificate is not trusted here: SSL_CERT_FILE or AWS_CA_BUNDLE names the roots",
+                "its certificate is not trusted: add its CA to the file that SSL_CERT_FILE or AWS_CA_BUNDLE names",
             ),
             Self::NoRoots { report } => f.write_str(report),
-            Self::Gone => f.write_str("the sink has gone (410)"),
+            Self::Gone => f.write_str("the sink is gone (410)"),
             Self::Redirected { status } => {
-                write!(f, "it leads elsewhere ({status}), which is not followed")
+                write!(f, "the server redirects ({status}), and redirects are not followed")
             }
-            Self::Malformed => f.write_str("the answer is not one of its protocol"),
+            Self::Malformed => f.write_str("the response is malformed"),
             Self::File { kind } => write!(f, "the file cannot be written: {kind}"),
         }
     }
@@ -136,24 +136,24 @@ mod tests {
     fn every_reason_has_its_sentence() {
         let code = |code: &str| code.to_owned();
         expect![[r#"
-            there is no AWS identity here
-            it is refused (AccessDenied): the identity needs sqs:SendMessage
-            it is refused (SignatureDoesNotMatch): AWS does not accept the credentials
-            there is no such queue (QueueDoesNotExist)
-            there is no such event bus (ResourceNotFoundException)
-            EventBridge has not taken it (NotAuthorizedForSourceException)
-            it is refused (401): events.headers_variable names what the sink is shown
-            it is refused (InvalidMessageContents)
-            it is throttled (ThrottlingException)
-            the other side fails (503)
-            nobody has answered within 3 s
-            nobody has answered within 0.5 s
-            it cannot be reached
-            its certificate is not trusted here: SSL_CERT_FILE or AWS_CA_BUNDLE names the roots
+            no AWS credentials found
+            access denied (AccessDenied): the role needs sqs:SendMessage
+            AWS rejected the credentials (SignatureDoesNotMatch)
+            the queue does not exist (QueueDoesNotExist)
+            the event bus does not exist (ResourceNotFoundException)
+            EventBridge did not accept the event (NotAuthorizedForSourceException)
+            the sink rejected the request (401): check the headers in the variable that events.headers_variable names
+            request rejected (InvalidMessageContents)
+            throttled (ThrottlingException)
+            the server failed (503)
+            no response within 3 s
+            no response within 0.5 s
+            connection failed
+            its certificate is not trusted: add its CA to the file that SSL_CERT_FILE or AWS_CA_BUNDLE names
             SSL_CERT_FILE names /roots, which does not exist
-            the sink has gone (410)
-            it leads elsewhere (302), which is not followed
-            the answer is not one of its protocol
+            the sink is gone (410)
+            the server redirects (302), and redirects are not followed
+            the response is malformed
             the file cannot be written: no storage space
         "#]]
         .assert_eq(&sentences([

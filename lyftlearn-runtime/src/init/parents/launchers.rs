@@ -1,8 +1,8 @@
 //! Launchers of distributed training: torchrun and those that bring its agent.
 //!
-//! A launcher passes a stop on and gives its ranks half a minute, whatever the platform's grace
-//! is. So its ranks are told, each once, and the launcher when the first of them is gone:
-//! earlier it would cut their time, later it would start them anew.
+//! A launcher forwards a stop and gives its ranks half a minute, whatever the platform's grace is.
+//! So each rank gets the stop once, and the launcher gets it when the first rank is gone. Earlier,
+//! the launcher would cut the ranks' time; later, it would restart them.
 
 use std::time::Duration;
 
@@ -19,7 +19,8 @@ use crate::init::procfs;
 /// held. Recent torchruns look at their ranks ten times a second.
 pub(super) const LOOK: Duration = Duration::from_millis(5);
 
-/// With less time than this a launcher is told alone: what it gives its ranks is enough.
+/// With less time than this, only the launcher gets the stop: the time that it gives its ranks is
+/// enough.
 const WORTHWHILE: Duration = Duration::from_secs(40);
 
 /// What a launcher needs to end by itself after its ranks.
@@ -28,7 +29,7 @@ const ENDING: Duration = Duration::from_secs(2);
 /// A launcher that is not told yet.
 #[derive(Clone, Copy)]
 pub(super) struct Launcher {
-    /// When it is told whatever its ranks do, so that it can end them itself.
+    /// The latest time at which the launcher gets the stop, so that it can end its ranks itself.
     pub(super) latest: Duration,
 }
 
@@ -200,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn hyperpodrun_gives_its_ranks_what_its_option_says() {
+    fn hyperpodrun_gives_its_ranks_the_time_of_its_option() {
         check(&["python", "/opt/bin/hyperpodrun", "train.py"], Some(15));
         let told = |option: &[&str]| {
             let argv = [&["python", "hyperpodrun"], option, &["train.py"]].concat();
@@ -216,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn any_other_program_is_none() {
+    fn any_other_program_is_not_a_launcher() {
         for argv in [
             &["python", "train.py", "torchrun"][..],
             &["python", "-c", "torchrun"],

@@ -1,8 +1,9 @@
 //! Shells.
 //!
-//! A shell waits for its children and passes no signal on. Told first, it dies at once and
-//! leaves them behind; told last, it may have started its next command. So it is stopped
-//! (SIGSTOP), its children are told, and when they are gone it is told and continued.
+//! A shell waits for its children and forwards no signal. If it gets the stop first, it exits at
+//! once and leaves them behind; if it gets it last, it may have started its next command. So it is
+//! stopped (SIGSTOP), its children get the stop, and when they are gone the shell gets it and is
+//! continued.
 //!
 //! Deaths are seen in /proc, and not by pidfd: kernels before 5.3 have none, and a stopped
 //! shell does not reap, so that no number is used again meanwhile.

@@ -21,7 +21,7 @@ fn training() -> Budget {
     }
 }
 
-/// Feeds events and notes what is done, when.
+/// Feeds events and records the actions with their times.
 struct Story {
     machine: Machine,
     acts: Vec<(Duration, Act)>,
@@ -120,7 +120,7 @@ fn orphans_have_five_seconds_and_never_more_than_the_grace() {
         .event(after(107), Event::Time);
     assert_eq!(story.machine.deadline(), Some(seconds(110)));
 
-    // Nobody asked for a stop.
+    // No stop was requested.
     let mut story = Story::new(training(), false);
     story
         .event(seconds(50), Event::ProgramEnded { others: true })
@@ -129,7 +129,7 @@ fn orphans_have_five_seconds_and_never_more_than_the_grace() {
 }
 
 #[test]
-fn helpers_that_end_with_the_program_are_not_told() {
+fn helpers_that_end_with_the_program_get_no_signal() {
     let mut story = Story::new(training(), false);
     story
         .event(seconds(50), Event::ProgramEnded { others: true })
@@ -139,7 +139,7 @@ fn helpers_that_end_with_the_program_are_not_told() {
 }
 
 #[test]
-fn the_agent_is_told_last_and_not_before_the_program_is_gone() {
+fn the_agent_is_stopped_last_after_the_program_is_gone() {
     let mut story = Story::new(training(), true);
     story
         .event(seconds(0), Event::Stop(TERM))
@@ -192,7 +192,7 @@ proptest! {
         let mut program_ended = None;
         for (later, event) in happened {
             now += Duration::from_millis(later);
-            // As the loop does: a deadline that has passed is told first.
+            // As the loop does: a deadline that has passed comes first.
             for _ in 0..20 {
                 let Some(due) = story.machine.deadline().filter(|due| *due <= now) else { break };
                 story.event(due, Event::Time);
@@ -202,7 +202,7 @@ proptest! {
             }
             story.event(now, event);
         }
-        // From here the platform asks once more, and nobody reacts to anything.
+        // From here the platform repeats the stop, and no process reacts.
         if story.machine.stop().is_none() {
             story.event(now, Event::Stop(TERM));
         }

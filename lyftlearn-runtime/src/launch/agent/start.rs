@@ -109,7 +109,7 @@ pub(super) fn helper(facts: &Facts, inputs: &mut Inputs<'_>) -> std::io::Result<
             redact: inputs.settings.redact.clone(),
         });
         let signs = plan.to.iter().any(Destination::is_signed);
-        // Without it the end asks for credentials of its own.
+        // Without it, the process that reports the end obtains credentials itself.
         if let Some(credentials) = inputs.credentials.take().filter(|_| signs)
             && let Ok((ours, theirs)) = UnixDatagram::pair()
         {
@@ -174,7 +174,7 @@ fn places(names: &[Socket], sockets: &[OwnedFd]) -> Vec<Place> {
         .collect()
 }
 
-/// Ports that are taken from whoever shares this network; on loopback nobody looks for them.
+/// Ports on which this runtime listens for other hosts. Ports on loopback are left out.
 fn for_others(places: &[Place]) -> String {
     let mut said: Vec<String> = places
         .iter()

@@ -9,9 +9,9 @@ use serde_json::Value;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Kind {
-    /// Nobody said that it may be.
+    /// Not declared as harmless.
     Undeclared,
-    /// Named by somebody who meant it.
+    /// Declared as harmless.
     Declared,
     /// What the two platforms of the snapshots always differ in.
     Platforms,
@@ -117,8 +117,7 @@ const BETWEEN_PLATFORMS: &[&str] = &[
     "variables.container",
 ];
 
-/// Every difference, undeclared ones first. A pattern is a path; `*` stands for any
-/// characters.
+/// Every difference, undeclared ones first. A pattern is a path; `*` matches any characters.
 pub(crate) fn compare(a: &Value, b: &Value, declared: &[&str]) -> Vec<Difference> {
     let platforms = a["platform"] != b["platform"];
     let (a, b) = (leaves(a), leaves(b));
@@ -199,7 +198,7 @@ impl<'a> Literals<'a> {
         self.patterns.entry(literal).or_default().push(pattern);
     }
 
-    /// Those whose literal text is a part of `path`, as `part` takes one of a length.
+    /// Patterns whose literal text is a part of `path`; `part` takes a part of a given length.
     fn of(&self, part: impl Fn(usize) -> Option<&'a str>) -> impl Iterator<Item = &'a str> {
         let lengths = self.lengths.iter();
         let found = lengths.filter_map(move |length| self.patterns.get(part(*length)?));
@@ -267,7 +266,7 @@ mod tests {
     use super::{Difference, Kind, Patterns, compare, matches};
 
     #[test]
-    fn a_star_stands_for_any_characters() {
+    fn a_star_matches_any_characters() {
         assert!(matches("variables.AWS_*", "variables.AWS_REGION"));
         assert!(matches("a*c*e", "abcde"));
         assert!(!matches("a*c", "abcd"));
@@ -308,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn differences_are_told_apart() {
+    fn differences_are_classified() {
         let a = json!({"platform": "sagemaker", "python": {"distributions": {"numpy": {"version": "1.24.2"}}},
             "machine": {"threads": {"OMP_NUM_THREADS": null}}, "same": [1]});
         let b = json!({"platform": "kubernetes", "python": {"distributions": {"numpy": {"version": "1.26.4"}}},

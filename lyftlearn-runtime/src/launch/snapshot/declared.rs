@@ -26,8 +26,8 @@ enum SnapshotFault {
 impl std::fmt::Display for SnapshotFault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Absent { path } => write!(f, "cannot compare {path}: it is not there"),
-            Self::NoSnapshot { path } => write!(f, "cannot compare {path}: it is no snapshot"),
+            Self::Absent { path } => write!(f, "cannot compare {path}: it does not exist"),
+            Self::NoSnapshot { path } => write!(f, "cannot compare {path}: not a snapshot"),
             Self::TooMany { path } => {
                 let most = limits::WILDCARDS;
                 write!(f, "cannot use {path}: more than {most} lines have a *")
@@ -93,9 +93,9 @@ mod tests {
     fn every_fault_has_its_report() {
         let path = || "/a.json".to_owned();
         expect![[r#"
-            Contract: cannot compare /a.json: it is not there
+            Contract: cannot compare /a.json: it does not exist
               hint: lyftlearn-runtime snapshot --output FILE makes one
-            Contract: cannot compare /a.json: it is no snapshot
+            Contract: cannot compare /a.json: not a snapshot
               hint: lyftlearn-runtime snapshot --output FILE makes one
             Contract: cannot use /a.json: more than 1000 lines have a *
               hint: declare a whole section by one line, such as a.b.*

@@ -33,7 +33,7 @@ pub(crate) fn take(facts: &Facts) -> Result<Value, Error> {
     of(facts, &resolve(facts)?)
 }
 
-/// The same for what has been resolved already.
+/// The same from facts that are resolved already.
 pub(crate) fn of(facts: &Facts, resolved: &Resolved) -> Result<Value, Error> {
     let variables = variables(facts, resolved)?;
     Ok(json!({
@@ -108,7 +108,7 @@ fn describe(facts: &Facts, path: &str) -> Value {
     })
 }
 
-/// What the image is, as far as it says so itself.
+/// The image, as far as its own files describe it.
 fn image(facts: &Facts) -> Value {
     let release = facts.file("/etc/os-release", crate::contract::limits::DOCUMENT_BYTES);
     let release = release.ok().flatten().unwrap_or_default();

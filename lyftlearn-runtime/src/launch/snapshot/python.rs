@@ -1,5 +1,5 @@
-//! The Python that a program would run with, and what is installed for it. Read, and not
-//! asked: starting it takes longer than all the rest.
+//! The Python interpreter that a program would use, and its installed packages. Read from files,
+//! because starting Python takes longer than everything else here.
 
 use std::path::{Path, PathBuf};
 
@@ -39,15 +39,15 @@ fn executable(facts: &Facts) -> Option<PathBuf> {
         .find(|file| facts.exists(file))
 }
 
-/// Where an interpreter looks: below the prefix that it lies in, a virtual environment's or
-/// its own; Debian's has a name of its own.
+/// Where an interpreter looks for packages: below its own prefix or that of its virtual
+/// environment. Debian has directories of its own.
 fn packages(facts: &Facts, executable: &Path, real: Option<&Path>) -> Vec<PathBuf> {
     let mut prefixes: Vec<PathBuf> = Vec::new();
     for file in [Some(executable), real].into_iter().flatten() {
         let prefix = file.parent().and_then(Path::parent);
         prefixes.extend(prefix.map(Path::to_owned));
     }
-    // Debian installs what is not its own there.
+    // Debian installs local packages there.
     if prefixes.iter().any(|prefix| prefix == Path::new("/usr")) {
         prefixes.insert(0, "/usr/local".into());
     }

@@ -1,5 +1,5 @@
-//! StatsD's listeners, bound before the program starts. A port that somebody else has stops
-//! nobody: clients are told another one.
+//! StatsD's listeners, bound before the program starts. If a port is taken, the runtime picks a
+//! free one and points clients at it.
 
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
@@ -21,7 +21,7 @@ use crate::problems::Problems;
 use crate::settings::Settings;
 use crate::workload::Platform;
 
-/// Asked for, for each UDP socket: what comes while the agent is started again waits there.
+/// Receive buffer requested for each UDP socket. Packets wait there while the agent restarts.
 const RECEIVE_BYTES: usize = 8 << 20;
 /// Less than this loses packets to a moment's inattention.
 const LEAST_RECEIVE_BYTES: usize = 1 << 20;
@@ -37,12 +37,12 @@ pub(in crate::launch) struct Bound {
 }
 
 impl Bound {
-    /// What clients are told of.
+    /// The ports that clients are pointed at.
     pub(super) fn ports(&self) -> Ports {
         self.ports.clone()
     }
 
-    /// Binds what lies in the run directory, and notes the ports there.
+    /// Binds the sockets in the run directory, and writes the ports there.
     pub(super) fn within(&mut self, run: &Directory, problems: &mut Problems) {
         unix(run, &mut self.sockets, problems);
         if let Err(err) = write_statsd(run, &self.ports) {
@@ -67,12 +67,12 @@ pub(super) fn bind(
     problems: &mut Problems,
 ) -> Option<Bound> {
     let (ports, mut sockets) = listen(settings, platform, problems)
-        .inspect_err(|err| problems.push(format!("StatsD is not listened to: {}", err.kind())))
+        .inspect_err(|err| problems.push(format!("StatsD is disabled: {}", err.kind())))
         .ok()?;
     match region::create_sparse(settings.statsd.bytes) {
         Ok(store) => sockets.push((Socket::Store, store.into())),
         Err(err) => problems.push(format!(
-            "an agent that is started again forgets what came by StatsD: {}",
+            "StatsD totals are lost if the agent restarts: {}",
             err.kind()
         )),
     }
@@ -119,7 +119,7 @@ fn listen(
         Some((address, Ok(sockets))) => (address, sockets),
         Some((address, Err(err))) => {
             problems.push(format!(
-                "StatsD is listened to on another port than {}: {}",
+                "StatsD listens on another port than {}: {}",
                 address.port(),
                 in_words(&err)
             ));
@@ -134,7 +134,7 @@ fn listen(
     let tcp = heard(Listener::Tcp) || heard(Listener::Tcp6) && address.is_ipv6();
     if !tcp {
         problems.push(format!(
-            "StatsD is not listened to by TCP: port {} is somebody else's",
+            "StatsD over TCP is disabled: port {} is in use by another process",
             address.port()
         ));
     }
@@ -150,7 +150,7 @@ fn listen(
     };
     push(&mut sockets, Listener::Dogstatsd, dogstatsd);
     for (socket, file) in &sockets {
-        // A connection makes who sends wait; a datagram is lost.
+        // TCP makes the sender wait; a datagram is dropped.
         if !matches!(socket, Socket::Statsd(Listener::Tcp | Listener::Tcp6)) {
             enlarge(file);
         }
@@ -189,7 +189,7 @@ fn internet(address: SocketAddr) -> std::io::Result<Sockets> {
     Ok(sockets)
 }
 
-/// A port that nobody has by UDP nor, if that can be had, by TCP.
+/// A port that is free for UDP and, if possible, for TCP.
 fn ephemeral() -> std::io::Result<(SocketAddr, Sockets)> {
     let mut tried = Vec::new();
     loop {
@@ -254,7 +254,7 @@ pub(in crate::launch) fn bound_in(
     // What an earlier start left behind.
     run.remove_all(name)?;
     let socket = net::socket_with(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None)?;
-    // Its file has the socket's own mode: nobody else has it, not even for a moment.
+    // The file gets the socket's own mode, so it is never accessible to others.
     let _ = rustix::fs::fchmod(&socket, Mode::RUSR | Mode::WUSR);
     net::bind(&socket, &SocketAddrUnix::new(run.path_to_bind(name))?)?;
     run.give_socket(name)?;
@@ -267,7 +267,7 @@ pub(in crate::launch) fn bound_in(
 
 fn in_words(err: &std::io::Error) -> String {
     match err.kind() {
-        ErrorKind::AddrInUse => "somebody else listens there".to_owned(),
+        ErrorKind::AddrInUse => "another process listens there".to_owned(),
         kind => kind.to_string(),
     }
 }

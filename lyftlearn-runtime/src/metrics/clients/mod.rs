@@ -87,7 +87,7 @@ impl Named {
     }
 }
 
-/// Clients whose variables are not understood are left alone.
+/// Clients with malformed variables are left alone.
 fn heard(world: &World<'_>, named: Option<&Named>, problems: &mut Problems) -> Option<Clients> {
     let settings = world.clients;
     if settings.mode == Mode::Off {
@@ -157,7 +157,7 @@ fn number(text: &str) -> Option<u16> {
     text.parse().ok().filter(|number| *number != 0)
 }
 
-/// What was not UTF-8 has become this.
+/// Invalid UTF-8 has been replaced with this character.
 fn is_text(text: &str) -> bool {
     !text.contains(char::REPLACEMENT_CHARACTER)
 }

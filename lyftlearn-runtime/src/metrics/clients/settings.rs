@@ -1,4 +1,4 @@
-//! The settings of what comes in by StatsD.
+//! The settings of received StatsD lines.
 
 use std::net::SocketAddr;
 
@@ -90,7 +90,7 @@ pub(in crate::metrics) const KEYS: &[Key] = &[
 /// A mode can be the value of the table that it is in.
 pub(crate) const SPELLINGS: &[(&str, &str)] = &[("metrics.statsd", "metrics.statsd.mode")];
 
-/// What comes in by StatsD, and from whom.
+/// Settings of received StatsD lines and of their clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Settings {
     pub(crate) mode: Mode,
@@ -107,12 +107,12 @@ pub(crate) struct Settings {
     pub(crate) intercept: Intercept,
 }
 
-/// Whose variables name this runtime in a gateway's place.
+/// The variables that name this runtime instead of the gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Intercept {
     /// StatsD's, and Datadog's where nothing sets them.
     Statsd,
-    /// Nobody's.
+    /// No variable.
     Nobody,
     /// Datadog's, too.
     All,

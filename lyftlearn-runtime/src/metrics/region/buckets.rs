@@ -1,7 +1,6 @@
-//! Exponential buckets of scale 3: eight for each power of two, so that whoever reads a
-//! bucket's middle is at most 4.3 % off. Bucket `i` takes what is greater than 2^(i/8) and
-//! not greater than 2^((i+1)/8), as OpenTelemetry numbers them; Prometheus' native
-//! histograms of schema 3 call it `i + 1`.
+//! Exponential buckets of scale 3: eight for each power of two, so the middle of a bucket is at
+//! most 4.3 % off. Bucket `i` has values greater than 2^(i/8) and not greater than 2^((i+1)/8), as
+//! OpenTelemetry numbers them; Prometheus' native histograms of schema 3 call it `i + 1`.
 
 /// The lowest: from 2^-28, some four nanoseconds in seconds. Smaller values fall into it.
 pub(super) const FIRST: i32 = -28 * 8;
@@ -71,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_outside_falls_into_the_first_or_the_last() {
+    fn values_outside_the_range_fall_into_the_first_or_last_bucket() {
         for tiny in [5e-324, 1e-300, 2f64.powi(-28)] {
             assert_eq!(place(tiny), 0);
         }

@@ -18,7 +18,7 @@ use crate::contract::{delivered, linux};
 use crate::facts::Facts;
 use crate::held::{Directory, Owner};
 
-/// What is not worth having: some hundred series.
+/// A smaller region is useless: this has room for some hundred series.
 pub(super) const LEAST_BYTES: u64 = 64 << 10;
 const TMPFS: u64 = 0x0102_1994;
 /// As /proc shows a region that has no path.
@@ -29,7 +29,7 @@ const SPARSE_NAME: &str = "lyftlearn-metrics";
 #[derive(Debug)]
 pub struct Place {
     run: Directory,
-    /// Its name in `/dev/shm`, when it lies there.
+    /// Its name in `/dev/shm`, if it is there.
     outside: Option<String>,
     file: Option<File>,
     bytes: u64,
@@ -42,8 +42,8 @@ impl Place {
         self.bytes
     }
 
-    /// Allocates all of it, so that nobody is killed by a page that cannot be had later, and
-    /// says that it is there. Whoever opens it before waits a moment.
+    /// Allocates all of it, so that no process is killed later by a page that cannot be allocated,
+    /// and then marks it as ready. A process that opens it before waits for the mark.
     ///
     /// # Errors
     ///
@@ -124,7 +124,7 @@ pub(super) fn opened(run: &Directory, access: OFlags) -> io::Result<File> {
     let Some(target) = run.link_target(delivered::METRICS_REGION) else {
         return run.open_with(Path::new(delivered::METRICS_REGION), access);
     };
-    // Any other link is none of ours.
+    // Any other link was not made by this runtime.
     let name = target
         .strip_prefix(linux::SHM)
         .ok()
@@ -135,9 +135,9 @@ pub(super) fn opened(run: &Directory, access: OFlags) -> io::Result<File> {
 
 const PREFIX: &[u8] = delivered::METRICS_REGION_PREFIX.as_bytes();
 
-/// Makes a region of `bytes` bytes that no file system holds, to be handed over: it lives
-/// as long as somebody holds it. It is sealed, so that whoever maps it can trust its size,
-/// and sparse: a page is made when something is counted in it.
+/// Makes a region of `bytes` bytes that is in no file system, to be passed to another process. It
+/// exists as long as a process has it open. It is sealed, so a process that maps it can rely on its
+/// size, and sparse: a page is allocated when it is written.
 ///
 /// # Errors
 ///
@@ -192,8 +192,8 @@ pub(super) fn write_header(words: &[AtomicU64], facts: &Facts) {
     }
 }
 
-/// As much as can be had, and of a file system half of what is left at most: others write
-/// there, too.
+/// The size that can be allocated. Of a file system's free space at most half, because other
+/// processes write there as well.
 fn room(file: &File, bytes: u64) -> io::Result<u64> {
     // Over a limit of the process the kernel sends a signal.
     let most = getrlimit(Resource::Fsize).current.unwrap_or(u64::MAX);

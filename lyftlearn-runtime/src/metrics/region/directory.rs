@@ -1,5 +1,5 @@
-//! How a series comes to be: reserve, fill, publish. No lock is ever held, so a process may
-//! die at any instruction: what it leaves behind is a slot that nobody reads.
+//! Adds a series in three steps: reserve, fill, publish. There is no lock, so a process may die at
+//! any instruction. It then leaves a slot that readers skip.
 
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
@@ -13,8 +13,8 @@ const READY: u64 = 2;
 /// There was no room any more for what it was claimed for.
 const ABANDONED: u64 = 3;
 
-/// How often to look whether somebody who publishes the same series is done. Who died
-/// meanwhile never is: then there are two of one series, and readers add them up.
+/// How often to check whether another process has finished publishing the same series. If it has
+/// died, the series is published twice, and readers add both up.
 const PATIENCE: usize = 200;
 
 /// What a slot's first word says.
@@ -49,8 +49,8 @@ pub(super) struct Wanted<'a> {
     pub(super) cell: usize,
 }
 
-/// The cell of a series, published when there is none that `fits`; `None` when there is no
-/// room, which is counted. `prepare` sees a new cell before anybody else does.
+/// The cell of a series, published if none `fits`; `None` if there is no room, which is counted.
+/// `prepare` gets a new cell before it is published.
 pub(super) fn find_or_publish<W: Words + ?Sized>(
     words: &W,
     layout: &Layout,
@@ -116,7 +116,8 @@ fn is_about<W: Words + ?Sized>(
             .all(|(n, word)| words.load(layout.keys.start + from + n, Relaxed) == word)
 }
 
-/// The slot is ours: everything but its state. Nobody looks at it until that is published.
+/// Fills a reserved slot, except for its state. Other processes read it only after its state is
+/// published.
 fn fill<W: Words + ?Sized>(
     words: &W,
     layout: &Layout,

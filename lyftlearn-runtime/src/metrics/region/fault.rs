@@ -18,12 +18,12 @@ pub(super) enum MetricFault {
 impl fmt::Display for MetricFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Name { metric } => write!(f, "metric {metric:?}: not a name"),
+            Self::Name { metric } => write!(f, "metric {metric:?}: not a valid name"),
             Self::Label { metric, label } => {
                 write!(f, "metric {metric:?}: {label:?} is not a label's name")
             }
             Self::Twice { metric, label } => {
-                write!(f, "metric {metric:?}: the label {label:?} comes twice")
+                write!(f, "metric {metric:?}: duplicate label {label:?}")
             }
             Self::TooLong { metric } => {
                 write!(f, "metric {metric:?}: names, labels or texts are too long")
@@ -67,7 +67,7 @@ impl fmt::Display for RegionFault {
             Self::Unreadable { path } => write!(f, "cannot read {}", path.display()),
             Self::NotOne { path } => write!(
                 f,
-                "cannot understand {}: it is not a region of this version",
+                "cannot parse {}: it is not a region of this version",
                 path.display()
             ),
         }
@@ -105,11 +105,11 @@ mod tests {
         let metric = || "rows".to_owned();
         let label = || "a-b".to_owned();
         expect![[r#"
-            Metric: metric "rows": not a name
+            Metric: metric "rows": not a valid name
               hint: a name has letters, digits, _ and :, and does not begin with a digit
             Metric: metric "rows": "a-b" is not a label's name
               hint: a label's name has letters, digits and _, and begins neither with a digit nor with __
-            Metric: metric "rows": the label "a-b" comes twice
+            Metric: metric "rows": duplicate label "a-b"
             Metric: metric "rows": names, labels or texts are too long
               hint: a name has 255 bytes at most, a series 64 labels, and all of it 4096 bytes
         "#]].assert_eq(&reports([
@@ -132,16 +132,17 @@ mod tests {
         expect![[r#"
             Unreadable: cannot read /run/lyftlearn/metrics.region
               hint: only the program's user and root may read it
-            Contract: cannot understand /run/lyftlearn/metrics.region: it is not a region of this version
+            Contract: cannot parse /run/lyftlearn/metrics.region: it is not a region of this version
               hint: lyftlearn-runtime run makes this file; check that nothing else writes to it
-        "#]].assert_eq(&reports([
+        "#]]
+        .assert_eq(&reports([
             RegionFault::Unreadable { path: path() },
             RegionFault::NotOne { path: path() },
         ]));
     }
 
     #[test]
-    fn a_file_that_may_not_be_read_is_said() {
+    fn an_unreadable_file_is_reported() {
         let path = "/run/lyftlearn/metrics.region".into();
         let error = Error::from(RegionFault::Unreadable { path }).because("permission denied");
         expect![[r#"

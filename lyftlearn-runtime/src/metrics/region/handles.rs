@@ -48,8 +48,8 @@ impl Counter {
         true
     }
 
-    /// Adds a number of either sign, where one process at a time counts. The total never
-    /// falls: what is taken away is owed, and what comes next pays for it.
+    /// Adds a number of either sign; only one process may use it at a time. The exported total is
+    /// monotonic. A decrement is stored as debt and subtracted from later increments.
     #[cfg(all(feature = "agent", feature = "cli"))]
     pub(crate) fn add_net(&self, amount: f64) {
         let word = &self.cell[counter::OWED];
@@ -58,7 +58,7 @@ impl Counter {
         if owed != 0.0 || net < 0.0 {
             word.store((-net).max(0.0).to_bits(), Relaxed);
         }
-        // What is not finite was refused before.
+        // Values that are not finite were rejected before.
         let _ = self.add_float(net.max(0.0));
     }
 
@@ -69,7 +69,7 @@ impl Counter {
         let word = &self.cell[counter::TOLD];
         let told = f64::from_bits(word.load(Relaxed));
         word.store(total.to_bits(), Relaxed);
-        // What is negative or not finite was refused before.
+        // Negative values and values that are not finite were rejected before.
         let _ = self.add_float(if total < told { total } else { total - told });
     }
 
@@ -85,7 +85,7 @@ pub struct Gauge {
     region: Region,
     key: Key,
     kind: u8,
-    /// Whose cell it is that was found last: not this process's after a fork.
+    /// The process that found the cell: after a fork it is not this one.
     bound_to: AtomicU64,
     cell: AtomicUsize,
 }
@@ -142,7 +142,7 @@ impl Histogram {
         Self { words, cell }
     }
 
-    /// Counts a value. What is not finite is counted as refused: one such value would be
+    /// Counts a value. A value that is not finite is counted as rejected, because it would spoil
     /// the sum for ever.
     pub fn observe(&self, value: f64) {
         self.observe_many(value, 1);
@@ -168,9 +168,8 @@ impl Histogram {
 
 #[cfg(all(feature = "agent", feature = "cli"))]
 impl Histogram {
-    /// Counts a value that stands for `weight` of them, where one process at a time counts.
-    /// Buckets hold whole numbers: what is left over counts with the next value, and the sum
-    /// has all of it at once.
+    /// Counts a value with `weight`; only one process may use it at a time. Buckets have whole
+    /// numbers: the remainder counts with the next value. The sum has all of it at once.
     pub(crate) fn observe_weighted(&self, value: f64, weight: f64) {
         let carried = f64::from_bits(self.cell[histogram::CARRIED].load(Relaxed));
         if weight == 1.0 && carried == 0.0 {

@@ -57,7 +57,7 @@ impl Source for [AtomicU64] {
     }
 }
 
-/// A copy of what is in use.
+/// A copy of the used part.
 pub(super) struct Image {
     pub(super) layout: Layout,
     pub(super) header: Vec<u64>,
@@ -85,8 +85,8 @@ impl Image {
         }
         let layout = Layout::of(words);
         let directory = layout.directory();
-        // What is published here was written whole before, and so is read whole after: the
-        // copies themselves are in no order.
+        // Everything that is published here was written completely before, so it is read completely
+        // after. The order within the copies does not matter.
         let states = source.copy(directory.start, directory.len())?;
         let ready: Vec<Option<u8>> = (states.chunks_exact(slot::LEN))
             .map(|slot| directory::published(slot[slot::STATE]))

@@ -32,7 +32,7 @@ impl Key {
     ///
     /// # Errors
     ///
-    /// When a name is none, a label comes twice, or all of it is too long.
+    /// If a name is invalid, a label is duplicate, or the key is too long.
     pub fn new<'a>(
         name: &'a str,
         labels: impl IntoIterator<Item = (&'a str, &'a str)>,
@@ -78,7 +78,7 @@ impl Key {
         Self::of_texts(name, texts)
     }
 
-    /// What is said of a metric: not a series, but kept as one.
+    /// The description of a metric, which is stored like a series.
     pub(super) fn about<'a>(name: &'a str, unit: &'a str, help: &'a str) -> Result<Self, Error> {
         Self::of_texts(name, [unit, help].into_iter())
     }
@@ -151,7 +151,7 @@ impl<'a> Texts<'a> {
         })
     }
 
-    /// Each of them, as whoever keeps it wants it.
+    /// Each text as an owned string.
     pub(super) fn owned(self) -> impl Iterator<Item = String> {
         // Nothing is lost: it was looked at before.
         (self.parts()).map(|text| String::from_utf8_lossy(text).into_owned())
@@ -164,7 +164,7 @@ fn first(encoded: &[u8]) -> Option<(&[u8], &[u8])> {
     rest.split_at_checked(u16::from_le_bytes(*length).into())
 }
 
-/// Where to look for a key, and half of what is compared before it is.
+/// Hash of a key, which is compared before the key is.
 pub(super) fn hash(kind: u8, words: impl Iterator<Item = u64>) -> u64 {
     const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
     let mix = |hash: u64, word: u64| (hash ^ word).wrapping_mul(MULTIPLIER).rotate_left(29);
@@ -204,15 +204,15 @@ mod tests {
     fn every_mistake_names_the_metric() {
         let names = ["", "1st", "a.b", "a-b", "é"];
         expect![[r#"
-            lyftlearn-runtime: metric "": not a name
+            lyftlearn-runtime: metric "": not a valid name
               hint: a name has letters, digits, _ and :, and does not begin with a digit
-            lyftlearn-runtime: metric "1st": not a name
+            lyftlearn-runtime: metric "1st": not a valid name
               hint: a name has letters, digits, _ and :, and does not begin with a digit
-            lyftlearn-runtime: metric "a.b": not a name
+            lyftlearn-runtime: metric "a.b": not a valid name
               hint: a name has letters, digits, _ and :, and does not begin with a digit
-            lyftlearn-runtime: metric "a-b": not a name
+            lyftlearn-runtime: metric "a-b": not a valid name
               hint: a name has letters, digits, _ and :, and does not begin with a digit
-            lyftlearn-runtime: metric "é": not a name
+            lyftlearn-runtime: metric "é": not a valid name
               hint: a name has letters, digits, _ and :, and does not begin with a digit
         "#]]
         .assert_eq(&refused(names.map(|name| (name, [].as_slice()))));
@@ -231,7 +231,7 @@ mod tests {
         ));
         let long = "x".repeat(5_000);
         expect![[r#"
-            lyftlearn-runtime: metric "rows": the label "a" comes twice
+            lyftlearn-runtime: metric "rows": duplicate label "a"
             lyftlearn-runtime: metric "rows": names, labels or texts are too long
               hint: a name has 255 bytes at most, a series 64 labels, and all of it 4096 bytes
         "#]]

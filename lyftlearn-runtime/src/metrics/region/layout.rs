@@ -1,4 +1,4 @@
-//! Where what lies in a region: words of 64 bits, counted from its start.
+//! The layout of a region: words of 64 bits, counted from its start.
 //!
 //! A header, a directory of fixed slots (open addressing, linear probing), the keys, and the
 //! cells. All of it follows from the size, so that a header that was overwritten cannot lead
@@ -22,7 +22,7 @@ pub(super) mod header {
     /// The boot's identifier, in two words.
     pub(in super::super) const BOOT: usize = 3;
     pub(in super::super) const PID_NAMESPACE: usize = 5;
-    /// What grows has cache lines of its own.
+    /// Words that change often have cache lines of their own.
     pub(in super::super) const KEYS_USED: usize = 16;
     pub(in super::super) const CELLS_USED: usize = 24;
     pub(in super::super) const DROPPED_SERIES: usize = 32;
@@ -48,11 +48,11 @@ pub(super) const LINE: usize = 8;
 
 /// A counter's words.
 pub(super) mod counter {
-    /// What was added in whole numbers.
+    /// The sum of integer increments.
     pub(in super::super) const WHOLE: usize = 0;
     /// Everything else, as the bits of a float.
     pub(in super::super) const PART: usize = 1;
-    /// What was taken away and has not been added again since, as the bits of a float.
+    /// The debt of decrements, as the bits of a float.
     #[cfg(all(feature = "agent", feature = "cli"))]
     pub(in super::super) const OWED: usize = 2;
     /// The running total that a sender told last, as the bits of a float.

@@ -18,7 +18,7 @@
 //! # Ok::<(), lyftlearn_runtime::Error>(())
 //! ```
 //!
-//! Whoever exports what was counted reads the file with [`Reader`].
+//! Exporters read the file with [`Reader`].
 
 mod buckets;
 mod create;
@@ -103,8 +103,8 @@ mod kind {
     }
 }
 
-/// A region in which this process counts, for as long as it lives: what was mapped is never
-/// unmapped, so that every handle stays good.
+/// A region in which this process counts until it ends. The mapping is never removed, so every
+/// handle stays valid.
 #[derive(Clone, Copy, Debug)]
 pub struct Region(&'static Inner);
 
@@ -117,9 +117,9 @@ struct Inner {
 }
 
 impl Region {
-    /// The container's, which PID 1 made in the run directory that `facts` name. Where there
-    /// is none for this process, one of its own, shared with the children that it forks;
-    /// [`degraded`](Self::degraded) says so.
+    /// The container's region, which PID 1 made in the run directory of `facts`. If this process
+    /// has none, a region of its own that it shares with the children that it forks;
+    /// [`degraded`](Self::degraded) reports this.
     #[must_use]
     pub fn of(facts: &Facts) -> Self {
         match open::shared(facts) {
@@ -128,8 +128,8 @@ impl Region {
         }
     }
 
-    /// One that [`create_sparse`] made and somebody handed over; one of this process's own
-    /// where that cannot be had, or is none.
+    /// A region made by [`create_sparse`] and passed to this process; one of its own if it is
+    /// missing or invalid.
     #[cfg(all(feature = "agent", feature = "cli"))]
     pub(crate) fn handed_over(file: Option<&std::fs::File>) -> Self {
         match file.and_then(open::handed_over) {
@@ -169,7 +169,7 @@ impl Region {
         })))
     }
 
-    /// Why other processes' metrics are not here, and nobody exports these; `None` in the
+    /// Why this region has no metrics of other processes and is not exported; `None` for the
     /// container's region.
     #[must_use]
     pub fn degraded(&self) -> Option<&Degraded> {
@@ -206,7 +206,7 @@ impl Region {
         Ok(())
     }
 
-    /// What was counted up to now, by everybody who counts here.
+    /// The current totals of all processes.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         Snapshot::of(self.0.words, &Facts::empty().with_root("/")).unwrap_or_default()
@@ -217,8 +217,8 @@ impl Region {
         self.at(cell.unwrap_or(NOWHERE), words)
     }
 
-    /// A gauge's cell that is this process's: its own, one whose process has died, or a new
-    /// one. Of those who want a dead one's, the exchange lets one have it.
+    /// The cell of this process's gauge: its own, one of a dead process, or a new one. The exchange
+    /// gives the cell of a dead process to only one of several.
     fn own_cell(&self, key: &Key, kind: u8, me: Owner) -> Option<usize> {
         let words = self.0.words;
         let here = Facts::empty().with_root("/");
@@ -253,8 +253,8 @@ impl Region {
         directory::find_or_publish(self.0.words, &self.0.layout, &wanted, fits, prepare)
     }
 
-    /// Where nothing could be published, or somebody has written over where: a place that
-    /// nobody reads.
+    /// The words of a cell. If nothing could be published, or the offset was overwritten, words
+    /// that are never read.
     fn at(&self, cell: usize, words: usize) -> &'static [AtomicU64] {
         static UNREAD: [AtomicU64; layout::histogram::LEN] =
             [const { AtomicU64::new(0) }; layout::histogram::LEN];

@@ -31,7 +31,7 @@ pub enum Degraded {
     Absent,
     /// There is one, and this user may not open it.
     Denied(PathBuf),
-    /// What is there is no region, or another boot's.
+    /// The file is not a region, or a region of another boot.
     Broken(PathBuf),
 }
 
@@ -49,7 +49,7 @@ impl fmt::Display for Degraded {
         match self {
             Self::Unsupervised => write!(f, "lyftlearn-runtime run did not start this process"),
             Self::Absent => write!(f, "there is no metrics.region in the run directory"),
-            Self::Denied(path) => write!(f, "{} is not this user's to open", path.display()),
+            Self::Denied(path) => write!(f, "this user cannot open {}", path.display()),
             Self::Broken(path) => {
                 write!(
                     f,
@@ -89,7 +89,7 @@ pub(super) fn shared_in(run: &Directory) -> Result<Shared, Degraded> {
 pub(super) fn handed_over(file: &File) -> Option<(&'static [AtomicU64], u64)> {
     use rustix::fs::SealFlags;
 
-    // Sparse, but nobody can make it shorter, and no file system refuses it a page.
+    // Sparse, but it cannot shrink, and no file system can refuse a page.
     let seals = rustix::fs::fcntl_get_seals(file).ok()?;
     if !seals.contains(SealFlags::SHRINK) {
         return None;
@@ -118,7 +118,7 @@ pub(super) fn wait_until_made(file: &File) {
     }
 }
 
-/// Whether nobody has said yet what it is.
+/// Whether its maker has not marked it yet.
 fn is_being_made(file: &File) -> bool {
     let mut magic = [0xff; 8];
     let read = file.read_exact_at(&mut magic, header::MAGIC as u64 * 8);
@@ -175,7 +175,7 @@ mod tests {
         expect![[r#"
             lyftlearn-runtime run did not start this process
             there is no metrics.region in the run directory
-            /run/lyftlearn/metrics.region is not this user's to open
+            this user cannot open /run/lyftlearn/metrics.region
             /run/lyftlearn/metrics.region is not a region of this version and boot
         "#]]
         .assert_eq(&sentences([

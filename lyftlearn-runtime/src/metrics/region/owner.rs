@@ -1,5 +1,5 @@
-//! Whose a gauge's cell is: a process, told from every other that there was or will be
-//! while the region lives by its pid and the time at which it started.
+//! The process that owns a gauge's cell. Its pid and start time distinguish it from all others
+//! during the life of the region.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::AtomicU64;
@@ -8,13 +8,13 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::memory;
 use crate::facts::Facts;
 
-/// PIDs are smaller than 2^22 (PID_MAX_LIMIT); what is left holds a start in hundredths of
-/// a second for seven centuries after a boot.
+/// PIDs are smaller than 2^22 (PID_MAX_LIMIT). The other bits have room for start times of seven
+/// centuries after boot, in hundredths of a second.
 const START_BITS: u32 = 41;
 /// The process has not set its value yet.
 const UNSET: u64 = 1 << 63;
-/// Of a process whose pid means nothing to a reader: it lives in a PID namespace of its own,
-/// or there is no /proc. All of those share a cell, and never die.
+/// A process whose pid a reader cannot check: it is in another PID namespace, or there is no /proc.
+/// All such processes share a cell, which never expires.
 const FOREIGN: u64 = 1;
 
 /// A process, and whether it has set its value.
@@ -54,8 +54,8 @@ impl Owner {
     }
 }
 
-/// Who of the owners lives, asked once of each. Owners are what the program's processes wrote:
-/// any number of numbers that no process has.
+/// The owners that are alive, each checked once. Programs write owners, so their number is not
+/// bounded and they may not exist.
 pub(super) struct Living<'a> {
     facts: &'a Facts,
     known: HashMap<u64, bool>,
@@ -65,7 +65,7 @@ pub(super) struct Living<'a> {
 
 /// A container's gauges have fewer processes, mostly.
 const ASKED_ONE_BY_ONE: usize = 256;
-/// Owners who claim one process at different times; it started once.
+/// Owners that claim one process with different start times; only one of them can be right.
 const ASKED_AT_ALL: usize = 65_536;
 
 impl<'a> Living<'a> {
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_of_another_namespace_is_nobody_in_particular() {
+    fn processes_of_other_namespaces_share_one_owner() {
         assert_eq!(Me::within(1).get(), Owner(FOREIGN));
         assert!(Owner(FOREIGN).is_alive(&Facts::empty()));
     }

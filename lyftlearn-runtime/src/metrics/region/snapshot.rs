@@ -1,4 +1,4 @@
-//! What was counted, for whoever exports it.
+//! A copy of the totals, for exporters.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::facts::Facts;
 use crate::held::Directory;
 
-/// How often what is said about metrics may be repeated, in all that a region holds.
+/// How often descriptions may repeat, relative to the size of a region.
 const ABOUT_TIMES: usize = 4;
 
 /// What a series is.
@@ -37,7 +37,7 @@ pub enum Kind {
 pub enum Value {
     /// The total.
     Counter(f64),
-    /// What is shown of all processes' values.
+    /// One value for all processes.
     Gauge(f64),
     /// All processes' observations.
     Histogram(Buckets),
@@ -117,8 +117,8 @@ pub struct Snapshot {
     pub damaged_series: u64,
 }
 
-/// The container's region, for a process that only reads. It is read, and never mapped: no
-/// file can kill who reads it.
+/// The container's region, for a process that only reads. It is read and never mapped, so a file
+/// that shrinks cannot kill the reader.
 #[derive(Debug)]
 pub struct Reader {
     file: Written,
@@ -127,8 +127,8 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// The region in the directory `run`; `None` when there is none. One that is just being made
-    /// is waited for, as long as that takes.
+    /// The region in the directory `run`; `None` if there is none. If another process is making it,
+    /// this waits until it is ready.
     ///
     /// # Errors
     ///
@@ -185,7 +185,7 @@ impl Reader {
         unreadable(&self.path, err)
     }
 
-    /// What was counted up to now.
+    /// The current totals.
     ///
     /// # Errors
     ///
@@ -267,14 +267,14 @@ impl Snapshot {
     }
 }
 
-/// What has been seen so far, slot by slot. Of one series there may be several.
+/// What was found so far, slot by slot. A series may occur in several slots.
 struct Found<'a> {
     slots: Vec<Slot<'a>>,
     /// By a metric's name, its unit and what it is about.
     about: HashMap<&'a [u8], (&'a [u8], &'a [u8])>,
     damaged: u64,
-    /// What is left of the keys, in bytes, and of the cells, in words. Each belongs to one slot,
-    /// so that what is shown is no more than what the region holds, whatever slots claim.
+    /// Remaining bytes of keys and remaining words of cells. Each is used by one slot only, so the
+    /// result is never larger than the region, whatever the slots claim.
     keys: usize,
     cells: usize,
 }
@@ -381,7 +381,7 @@ impl<'a> Found<'a> {
     }
 }
 
-/// What all slots of a series say; `None` when nobody who counts has said anything.
+/// The sum of a series' slots; `None` if no living process has written any.
 fn together(slots: &[Slot<'_>], lives: &mut impl FnMut(Owner) -> bool) -> Option<Value> {
     match &slots.first()?.says {
         Says::Gauge(_) => {
@@ -405,7 +405,7 @@ fn together(slots: &[Slot<'_>], lives: &mut impl FnMut(Owner) -> bool) -> Option
     }
 }
 
-/// One number for all processes'; `None` when nobody who counts has set it.
+/// One number for all processes; `None` if no living process has set it.
 fn shown(mut readings: Vec<Reading>, lives: &mut impl FnMut(Owner) -> bool) -> Option<f64> {
     readings.retain(|reading| !reading.owner.is_unset());
     let newest_first = |reading: &Reading| std::cmp::Reverse(reading.stamp);

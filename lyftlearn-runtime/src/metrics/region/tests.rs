@@ -37,7 +37,7 @@ fn value(snapshot: &Snapshot, name: &str) -> Option<Value> {
     found
 }
 
-/// A region of 64 KiB that nobody else has.
+/// A region of 64 KiB for this test alone.
 fn memory() -> &'static [AtomicU64] {
     let words: Vec<AtomicU64> = std::iter::repeat_with(AtomicU64::default)
         .take(8_192)
@@ -58,7 +58,7 @@ fn made(run: &Path) -> Place {
 }
 
 #[test]
-fn who_is_faster_than_its_pages_waits_for_them() {
+fn an_early_reader_waits_until_the_region_is_ready() {
     let run = tempfile::tempdir().unwrap();
     let mut place = create(run.path(), 1 << 20).unwrap().unwrap();
     let facts = in_directory(run.path());
@@ -136,7 +136,7 @@ fn a_region_is_its_owners_alone_and_a_new_start_begins_at_nothing() {
     let reader = Reader::open(run.path()).unwrap().unwrap();
     assert_eq!(reader.snapshot().unwrap(), Snapshot::default());
     drop((place, second));
-    // What is outside of the run directory goes, what is inside goes with it.
+    // A region outside the run directory is removed, one inside is removed with the directory.
     assert_eq!(link, !target.exists());
     assert!(create(run.path(), 0).unwrap().is_none());
     assert!(Reader::open(run.path()).unwrap().is_none());
@@ -144,7 +144,7 @@ fn a_region_is_its_owners_alone_and_a_new_start_begins_at_nothing() {
 }
 
 #[test]
-fn why_there_is_no_shared_region_is_said() {
+fn the_reason_for_a_private_region_is_reported() {
     let run = tempfile::tempdir().unwrap();
     let path = run.path().join("metrics.region");
     let degraded = |facts: &Facts| Region::of(facts).degraded().unwrap().clone();
@@ -171,9 +171,9 @@ fn why_there_is_no_shared_region_is_said() {
     check_report(
         run.path(),
         expect![[r#"
-        lyftlearn-runtime: cannot understand /run/lyftlearn/metrics.region: it is not a region of this version
-          hint: lyftlearn-runtime run makes this file; check that nothing else writes to it
-    "#]],
+            lyftlearn-runtime: cannot parse /run/lyftlearn/metrics.region: it is not a region of this version
+              hint: lyftlearn-runtime run makes this file; check that nothing else writes to it
+        "#]],
     );
 }
 
@@ -187,7 +187,7 @@ fn check_report(run: &Path, expected: Expect) {
 }
 
 #[test]
-fn what_there_is_no_room_for_is_counted_and_harms_nobody() {
+fn series_without_room_are_counted_as_dropped() {
     let region = region();
     let counted = (0..2_000).filter(|n| {
         let counter = region.counter(&key(&format!("c{n}")));
@@ -270,7 +270,7 @@ fn a_dead_process_s_gauge_shows_until_somebody_takes_its_place() {
 }
 
 #[test]
-fn of_those_who_want_a_dead_process_s_cell_one_has_it() {
+fn only_one_process_reclaims_a_dead_cell() {
     use super::owner::Owner;
 
     let region = region();
@@ -279,7 +279,7 @@ fn of_those_who_want_a_dead_process_s_cell_one_has_it() {
     let layout = Layout::of(region.0.words.len());
     let cell = layout.cells.start;
     let kind = super::kind::of_gauge(Aggregate::Sum);
-    // Two who live, as far as anybody can tell: this process, and one of another namespace.
+    // Two that count as alive: this process, and one of another namespace.
     let me = super::Me::within(here().pid_namespace().unwrap()).get();
     let cells: Vec<usize> = std::thread::scope(|scope| {
         let binders = [me, Owner(1)]

@@ -1,4 +1,4 @@
-//! How full a region is, for whoever looks after it.
+//! How full a region is, for the runtime's own metrics and `doctor`.
 
 use super::image::Image;
 use super::layout::header;
@@ -68,7 +68,7 @@ mod tests {
     use crate::facts::Facts;
 
     #[test]
-    fn a_region_fills_and_says_so() {
+    fn a_region_reports_its_usage() {
         let run = tempfile::tempdir().unwrap();
         let mut place = create(run.path(), 65_536).unwrap();
         place.as_mut().map_or(Ok(()), Place::publish).unwrap();

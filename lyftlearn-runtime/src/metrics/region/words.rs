@@ -1,10 +1,9 @@
-//! The few things that the protocol does to memory. A trait, so that the tests can run the
-//! very same code under loom, and on memory whose writer dies at any instruction.
+//! The operations of the protocol on memory. It is a trait so that tests can run the same code
+//! under loom, and on memory whose writer dies at any instruction.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What lies outside of the words reads as 0 and takes no writes: an offset from a region
-/// that somebody has overwritten leads nowhere.
+/// Offsets outside of the words read as 0 and ignore writes, so an overwritten offset does no harm.
 pub(super) trait Words {
     fn load(&self, at: usize, order: Ordering) -> u64;
     fn store(&self, at: usize, value: u64, order: Ordering);

@@ -54,7 +54,7 @@ pub(super) struct Grown {
     pub(super) count: u64,
 }
 
-/// What has been sent of all series.
+/// The totals of all series at the last flush.
 #[derive(Debug, Default)]
 pub(in crate::metrics::routes) struct Deltas {
     known: HashMap<Id, Known>,

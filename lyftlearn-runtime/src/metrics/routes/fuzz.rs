@@ -1,4 +1,4 @@
-//! Any words in the region, as everybody is told of them who is not Prometheus.
+//! Arbitrary words in the region, exported by every route but Prometheus.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::metrics::region::tests::corrupt::{read, shown, valid};
 fn image(draw: &mut Draw<'_>) -> Vec<u64> {
     let mut words = valid();
     for _ in 0..draw.below(40) {
-        // The header, the first slots, and what is used of keys and cells.
+        // The header, the first slots, and the used part of keys and cells.
         let near = draw.pick(&[64, 600, 4_200, 8_192]);
         let at = draw.below(near);
         words[at] = match draw.below(6) {
@@ -64,7 +64,7 @@ fn images(draw: &mut Draw<'_>) {
         }
         document.record(&mut deltas);
     }
-    // Told once, nothing of it is told again but what is no total.
+    // A second flush sends only values that are not totals.
     let again = documents(&deltas, &snapshot, (&emf, &common), now, 4_096);
     let gauges = snapshot
         .series

@@ -43,8 +43,8 @@ impl Link {
         }
     }
 
-    /// Sends as much as it can of `lines`, each of which ends in a line break, and says how
-    /// many bytes of whole lines went out. What was cut is to be sent again.
+    /// Sends as much as it can of `lines`, each of which ends in a line break, and returns the
+    /// number of bytes of whole lines that were sent. A line that was cut must be sent again.
     pub(super) async fn send(&mut self, lines: &[u8]) -> usize {
         if let Some(Open::Tcp(stream)) = &self.open
             && has_gone(stream)
@@ -123,7 +123,7 @@ fn within(span: Duration, limit: Option<Instant>) -> Instant {
     limit.map_or(until, |limit| limit.min(until))
 }
 
-/// Whether the other side has closed it: what is written then, nobody reads.
+/// Whether the server has closed the connection: bytes sent now would be lost.
 fn has_gone(stream: &TcpStream) -> bool {
     let mut ignored = [0; 512];
     loop {
@@ -143,8 +143,7 @@ async fn packets(socket: &UdpSocket, lines: &[u8]) -> usize {
         if socket.send(text).await.is_err() {
             return sent;
         }
-        // On this machine a port that nobody listens on answers at once: then the packet
-        // has not arrived.
+        // On this machine a closed port answers at once: the packet has not arrived.
         if !matches!(socket.take_error(), Ok(None)) {
             return sent;
         }

@@ -9,9 +9,9 @@ use crate::contract::limits;
 use crate::held::Directory;
 use crate::metrics::region::{Series, Snapshot};
 
-/// What was counted, whenever it is asked for.
+/// Returns the current totals.
 pub(super) type Counted = Rc<dyn Fn() -> Snapshot>;
-/// Records what has been sent, for the process that comes after this one.
+/// Stores the sent totals for the next agent process.
 pub(super) type Keep = Box<dyn Fn(&[u8])>;
 /// Since when a series is added up.
 pub(super) type Begun = Rc<dyn Fn(&Series) -> Duration>;

@@ -1,11 +1,9 @@
-//! Where metrics go from here. A route is one output of what was counted: Kubernetes pulls
-//! metrics, from a SageMaker job they have to be pushed. Each has a folder of its own:
+//! The outputs of metrics. A route is one output: Kubernetes scrapes metrics, a SageMaker job must
+//! push them. Each route has a directory of its own:
 //!
-//! | file | has |
-//! |---|---|
-//! | `settings.rs` | its keys, and what they come to |
-//! | `plan.rs` | whether metrics go there, and all that sending them takes |
-//! | `sender.rs` | what the agent runs |
+//! | file | content | |---|---| | `settings.rs` | its settings and their values | | `plan.rs` |
+//! whether the route is used, and everything that sending needs | | `sender.rs` | what the agent
+//! runs |
 //!
 //! Prometheus is not sent anything: its folder has `answer.rs` instead.
 //!
@@ -57,7 +55,7 @@ use crate::layers::{Form, Key, Parsed, Reader, Unset, list, number};
 use crate::problems::Problems;
 use crate::workload::{Conventions, Job, Platform, Role, Topology};
 
-/// What is known of a route before anything is read.
+/// The static description of a route.
 pub(crate) struct Route {
     /// As `metrics.routes` and the model name it.
     pub(crate) name: &'static str,
@@ -226,7 +224,7 @@ macro_rules! routes {
         /// Every route that metrics take from this container.
         #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
         pub(crate) struct Export {
-            /// Clients of StatsD, who may be heard here.
+            /// The StatsD clients of this container.
             pub(crate) clients: Clients,
             /// Labels of every series.
             pub(crate) labels: Vec<(String, String)>,

@@ -1,4 +1,4 @@
-//! A histogram for those who take values only: what its buckets' values are taken for.
+//! A histogram for servers that take values only: it gives the value that represents each bucket.
 
 use crate::metrics::region::Buckets;
 

@@ -22,7 +22,7 @@ pub(crate) struct Running {
 #[derive(Default)]
 pub(super) struct Ending {
     deadline: Cell<Option<Instant>>,
-    /// Wakes the task, also for reasons of its own.
+    /// Wakes the task, also for its own events.
     pub(super) woken: Notify,
 }
 

@@ -1,4 +1,4 @@
-//! Lines of all dialects: what they mean is known before they are written.
+//! Lines of all dialects: their meaning is known before they are written.
 
 use super::{Dialect, Line, Number, Refusal, Series, Type, Values, parse};
 use crate::fuzz::{Draw, target};

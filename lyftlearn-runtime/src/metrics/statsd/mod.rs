@@ -1,5 +1,5 @@
-//! StatsD and DogStatsD, as clients write them: bytes in, what they mean out. **Reads
-//! nothing, keeps nothing, and allocates nothing for a line.**
+//! Parses StatsD and DogStatsD lines: bytes in, metrics out. **Reads no input, keeps no state, and
+//! allocates nothing for a line.**
 //!
 //! Where servers disagree about a line, `conformance/statsd/vectors.tsv` has what each makes
 //! of it and what this one does; CONTRACTS.md says why.
@@ -31,7 +31,7 @@ const TAG_FIELDS: usize = 4;
 pub(crate) enum Listener {
     Udp,
     Udp6,
-    /// A port that only DogStatsD's clients are told of.
+    /// A port that only DogStatsD clients are pointed at.
     Dogstatsd,
     Tcp,
     Tcp6,
@@ -67,8 +67,8 @@ impl Listener {
 /// another in DogStatsD.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Sign {
-    /// Where only DogStatsD's clients are, on unix sockets and the port that they are told,
-    /// the value's; elsewhere a delta.
+    /// A value at listeners that only DogStatsD clients use (unix sockets and the port that they
+    /// are pointed at); elsewhere a delta.
     #[default]
     ByListener,
     Delta,
@@ -94,9 +94,9 @@ pub(crate) struct Rules {
     /// How tags may stand in a name.
     pub(crate) dialects: Vec<Dialect>,
     pub(crate) sign: Sign,
-    /// Beginnings of names whose timers count in microseconds, and say `ms`.
+    /// Name prefixes of timers that count in microseconds although their lines have `ms`.
     pub(crate) microseconds: Vec<String>,
-    /// Beginnings of names whose counters are running totals, each told again and again.
+    /// Name prefixes of counters that send running totals.
     pub(crate) cumulative: Vec<String>,
 }
 
@@ -165,7 +165,7 @@ pub(crate) struct Metric<'a> {
     pub(crate) name: &'a [u8],
     pub(crate) kind: Type,
     pub(crate) values: Values<'a>,
-    /// How many each value stands for.
+    /// How many events each value stands for.
     pub(crate) weight: f64,
     /// A rate was so small that it was not taken at its word.
     pub(crate) clamped: bool,
@@ -223,7 +223,7 @@ pub(crate) struct Several<'a> {
 }
 
 impl<'a> Several<'a> {
-    /// Each as if it stood in a line of its own.
+    /// The metrics of the line, each as from a line of its own.
     pub(crate) fn metrics(self) -> impl Iterator<Item = Result<Metric<'a>, Refusal>> {
         let parts = self.rest.split(|byte| *byte == b':');
         parts.map(move |part| {
@@ -285,8 +285,8 @@ fn trimmed(mut text: &[u8]) -> &[u8] {
     text
 }
 
-/// A name and its values. Where colons stand in the name, the values are what is numbers to
-/// the last.
+/// Splits a line into name and values. The values are the longest tail of numbers, so the name may
+/// contain colons.
 fn values(left: &[u8], colon: usize) -> Result<(&[u8], Values<'_>), Refusal> {
     let right = &left[colon + 1..];
     if memchr::memchr(b':', right).is_none() {
@@ -318,8 +318,8 @@ impl<'a, I: Iterator<Item = &'a [u8]>> NextValue<'a> for I {
     }
 }
 
-/// The original server's way to send several values. DogStatsD's tags may hold colons, so a
-/// line with tags is none.
+/// The original server's way to send several values. DogStatsD's tags may have colons, so a line
+/// with tags is not one of these.
 fn several<'a>(line: &'a [u8], colon: usize, word: &[u8], fields: &[u8]) -> Option<Line<'a>> {
     let tagged = fields
         .split(|byte| *byte == b'|')
@@ -345,8 +345,8 @@ impl<'a> Metric<'a> {
         }
     }
 
-    /// Fields stand in any order. What is not known is somebody's extension (`c:`, `e:`,
-    /// `card:`), and no reason to lose the line.
+    /// Fields may come in any order. Unknown fields are extensions (`c:`, `e:`, `card:`) and are
+    /// ignored.
     fn with_fields(mut self, fields: &'a [u8]) -> Result<Self, Refusal> {
         if fields.is_empty() {
             return Ok(self);
@@ -373,7 +373,7 @@ impl<'a> Metric<'a> {
         if !(rate > 0.0 && rate <= 1.0) {
             return Err(Refusal::Rate);
         }
-        // A gauge is what it is, however seldom it is told; so are a set's members.
+        // A sample rate does not change a gauge or the members of a set.
         if matches!(self.kind, Type::Gauge | Type::Set) {
             return Ok(());
         }

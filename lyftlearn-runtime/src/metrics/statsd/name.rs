@@ -33,11 +33,11 @@ pub(crate) enum Dialect {
 }
 
 impl Dialect {
-    /// Those whose signs stand in no name by accident.
+    /// Dialects whose separators do not occur in names by accident.
     pub(crate) const USUAL: [Self; 3] = [Self::Lyft, Self::Librato, Self::SignalFx];
 
-    /// The name without tags, and the tags with what stands between them; `None` when it has
-    /// none of this kind.
+    /// The name without tags, and the tags with their separators; `None` if the name has no tags of
+    /// this dialect.
     fn split(self, name: &str) -> Option<(String, Vec<&str>)> {
         let listed = |by: char, between: char| {
             let (name, tags) = name.split_once(by)?;

@@ -5,7 +5,7 @@
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Number {
     pub(crate) value: f64,
-    /// A sign stands before it.
+    /// Whether it has a sign.
     pub(crate) signed: bool,
 }
 
@@ -13,7 +13,7 @@ pub(crate) struct Number {
 const EXACT_DIGITS: usize = 15;
 
 impl Number {
-    /// `None` for what is none, or not finite.
+    /// `None` if it is not a number, or not finite.
     #[inline]
     pub(super) fn of(text: &[u8]) -> Option<Self> {
         let (sign, digits) = match text {
@@ -59,7 +59,7 @@ mod tests {
     use super::Number;
 
     #[test]
-    fn what_is_no_number_is_none() {
+    fn malformed_numbers_are_rejected() {
         for text in [
             "", "+", "-", "+-1", "1 ", " 1", "0x10", "1_000", "NaN", "inf", "-inf", "1e999", "1,5",
             "e5", "1e", ".", "1.2.3", "infinity", "True",
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sign_is_seen_and_zero_keeps_its_own() {
+    fn a_sign_is_kept_even_for_zero() {
         for (text, value, signed) in [
             ("0", 0.0, false),
             ("-5", -5.0, true),

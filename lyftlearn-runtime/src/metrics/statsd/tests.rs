@@ -112,7 +112,7 @@ fn several_values_of_the_original_server_are_one_each() {
 }
 
 #[test]
-fn what_is_no_metric_is_told_apart() {
+fn lines_that_are_not_metrics_are_classified() {
     assert_eq!(parse(b""), Ok(Line::Blank));
     assert_eq!(parse(b" \r"), Ok(Line::Blank));
     assert_eq!(parse(b"_e{1,1}:a|b|#k:v"), Ok(Line::Event));

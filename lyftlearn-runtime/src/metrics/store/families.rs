@@ -1,12 +1,12 @@
-//! Which names are whose. All series of a name are of one type, and a histogram owns the
-//! names that are made of its own.
+//! The owner of each name. All series of a name have one type, and a histogram owns the names
+//! derived from its own.
 
 use std::collections::HashMap;
 
 use super::super::region::{self, Kind};
 use super::super::statsd::{SECONDS, Series, Type};
 
-/// What is told of a set's metric; by it a set is known again.
+/// Description of a set's metric, which also identifies it as a set.
 const SET: &str = "Distinct members within ten seconds.";
 
 /// A type, as far as names go.
@@ -36,7 +36,7 @@ impl Family {
         if self == Self::Set { SET } else { "" }
     }
 
-    /// What is made of a metric's name where it is shown.
+    /// Suffixes of the names that are derived from a metric's name.
     fn suffixes(self) -> &'static [&'static str] {
         match self {
             Self::Counter => &["_total"],
@@ -53,7 +53,7 @@ pub(super) struct Claim(Family, Vec<String>);
 pub(super) struct Families(HashMap<String, Family>);
 
 impl Families {
-    /// The names of a series, if none of them is another family's.
+    /// The names of a series, if no other family owns one of them.
     pub(super) fn free(&self, family: Family, series: &Series) -> Option<Claim> {
         self.free_all(family, &series.name, &series.base)
     }

@@ -1,8 +1,7 @@
-//! The agent's totals, in a region of its own that PID 1 holds: an agent that is started
-//! again finds what its predecessor had counted.
+//! The agent's totals, in a region that PID 1 holds: a restarted agent finds the totals of its
+//! predecessor.
 //!
-//! A line that came before costs a look at a table of what is written in lines; only a new
-//! one is understood in full.
+//! A line that was seen before costs one lookup by its text. Only a new line is parsed in full.
 
 mod families;
 mod own;
@@ -26,12 +25,11 @@ use own::Own;
 pub(crate) use own::{Account, Received};
 use sets::Sets;
 
-/// Of what is remembered as written, all together and in number. More is understood anew
-/// each time.
+/// Bytes of remembered lines, and their number. Further lines are parsed each time.
 const SPELLED_BYTES: usize = 8 << 20;
 const SPELLINGS: usize = 1 << 16;
 
-/// Who shares it has the same totals.
+/// Clones share the same totals.
 #[derive(Clone)]
 pub(crate) struct Store(Rc<RefCell<Inner>>);
 
@@ -100,7 +98,7 @@ impl Store {
         self.0.borrow().own.note(from, what);
     }
 
-    /// Counts what is no line.
+    /// Counts a malformed line.
     pub(crate) fn refuse(&self, refusal: Refusal) {
         self.0.borrow().own.refuse(refusal);
     }
@@ -110,7 +108,7 @@ impl Store {
         self.0.borrow_mut().sets.turn();
     }
 
-    /// What was counted up to now.
+    /// The current totals.
     pub(crate) fn snapshot(&self) -> Snapshot {
         self.0.borrow().region.snapshot()
     }
@@ -192,7 +190,7 @@ impl Inner {
         }
         let held = match self.held(metric) {
             Ok(held) => held,
-            // Those who come again and again are known by how they are written, too.
+            // Rejected lines that repeat are remembered by their text as well.
             Err(Refusal::Conflict) => Held::Refused(Refusal::Conflict),
             Err(refusal) => return self.own.refuse(refusal),
         };
@@ -281,7 +279,7 @@ impl Held {
                     if number.value < 0.0 {
                         return Err(Refusal::Value);
                     }
-                    // However seldom it is told, a total is what it is.
+                    // A sample rate does not change a running total.
                     counter.add_up_to(number.value);
                 }
             }

@@ -37,14 +37,14 @@ struct Of {
     buffer: Gauge,
 }
 
-/// The same, for whoever asks for the state.
+/// The same, for the agent's state.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Account {
     /// How many there are, these here included.
     series: usize,
     /// An agent that is started again goes on from here.
     kept: bool,
-    /// By metric and, where it has one, label; what is 0 is left out.
+    /// By metric and, if it has one, label; zeros are omitted.
     counts: BTreeMap<String, BTreeMap<String, f64>>,
 }
 
@@ -77,12 +77,12 @@ const TEXTS: &[(&str, &str, &str)] = &[
     (
         names::STATSD_REFUSED,
         "",
-        "StatsD lines that did not count, by reason.",
+        "StatsD lines that were dropped, by reason.",
     ),
     (
         names::STATSD_EVENTS,
         "",
-        "DogStatsD events and service checks, which are no metrics.",
+        "DogStatsD events and service checks, which are not metrics.",
     ),
     (
         names::STATSD_CLAMPED,
@@ -97,19 +97,19 @@ const TEXTS: &[(&str, &str, &str)] = &[
     (
         names::STATSD_KERNEL_DROPS,
         "",
-        "StatsD packets for which the kernel had no room.",
+        "StatsD packets that the kernel dropped because the receive buffer was full.",
     ),
     (
         names::STATSD_RECEIVE_BUFFER,
         "bytes",
-        "What the kernel keeps for a StatsD listener.",
+        "Size of the kernel's receive buffer of a StatsD listener.",
     ),
 ];
 
 impl Own {
     pub(super) fn new(region: Region) -> Self {
         for (name, unit, about) in TEXTS {
-            // Without room for a text there is none for what it is about.
+            // Without room for the description there is no room for the metric.
             let _ = region.describe(name, unit, about);
         }
         let counter = |name, label| region.counter(&key(name, label));

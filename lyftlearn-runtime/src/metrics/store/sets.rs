@@ -33,7 +33,7 @@ pub(super) struct Sets {
 struct Window {
     gauge: Gauge,
     members: Members,
-    /// What is shown is not 0.
+    /// The exported value is not 0.
     shown: bool,
 }
 
@@ -88,7 +88,7 @@ impl Sets {
         Ok(())
     }
 
-    /// Shows what came, and begins anew.
+    /// Exports the current members, and starts a new interval.
     pub(super) fn turn(&mut self) {
         self.members = 0;
         self.estimates = 0;

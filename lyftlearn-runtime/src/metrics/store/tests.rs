@@ -24,7 +24,7 @@ fn shown(store: &Store) -> BTreeMap<String, Value> {
     of(store.snapshot())
 }
 
-/// What is not the runtime's own, as Prometheus would write its name.
+/// All but the runtime's own metrics, with their names in Prometheus' form.
 fn of(snapshot: Snapshot) -> BTreeMap<String, Value> {
     let series = snapshot.series.into_iter();
     let series = series.filter(|series| !series.name.starts_with("lyftlearn_runtime_"));
@@ -136,7 +136,7 @@ fn check_effect(id: &str, kind: &str, effect: &str, value: &Value) {
     let number = |text: &str| -> f64 { text.trim_matches(['+', '=', 's', 'x']).parse().unwrap() };
     let near = |a: f64, b: f64| assert!((a - b).abs() <= b.abs() * 1e-3, "{id}: {a}, not {b}");
     match (kind, value) {
-        // A total that never falls: what is taken away is owed.
+        // A monotonic total: a decrement becomes debt.
         ("counter", Value::Counter(found)) => near(*found, number(effect).max(0.0)),
         ("gauge", Value::Gauge(found)) => assert_eq!(*found, number(effect), "{id}"),
         ("set", Value::Gauge(found)) => {
@@ -147,7 +147,7 @@ fn check_effect(id: &str, kind: &str, effect: &str, value: &Value) {
             let weight = number(weight);
             let values: Vec<f64> = values.split(',').map(number).collect();
             near(found.sum, values.iter().sum::<f64>() * weight);
-            // In buckets is what is whole.
+            // Buckets have whole numbers.
             #[expect(clippy::cast_precision_loss, reason = "there are few")]
             let count = found.count as f64;
             assert_eq!(count, (values.len() as f64 * weight).round(), "{id}");
@@ -174,7 +174,7 @@ fn counted(store: &Store, series: &str) -> f64 {
 }
 
 #[test]
-fn a_total_never_falls_and_what_is_owed_is_paid_first() {
+fn a_total_is_monotonic_and_debt_is_subtracted_first() {
     let store = store(Rules::default());
     for (line, total) in [
         ("a:5|c", 5.0),
@@ -188,7 +188,7 @@ fn a_total_never_falls_and_what_is_owed_is_paid_first() {
 }
 
 #[test]
-fn a_sign_is_a_delta_or_a_value_by_who_listens() {
+fn the_listener_decides_whether_a_sign_means_a_delta() {
     let store = store(Rules::default());
     store.packet(b"g:5|g\ng:-2|g", Listener::Udp);
     assert_eq!(counted(&store, "g{}"), 3.0);
@@ -225,7 +225,7 @@ fn running_totals_of_some_count_by_how_much_they_grow() {
     first.packet(lines, Listener::Udp);
     // 5 and 2.5, and 4 after the sender has begun anew.
     assert_eq!(counted(&first, "spark_a{}"), 11.5);
-    // A source is told from another by its tags; every other name is as ever.
+    // Tags distinguish sources; names without tags are not affected.
     first.packet(
         b"spark.a:2|c|#executor:1\na:5|c\na:5|c\nspark.g:5|g\nspark.a:-1|c",
         Listener::Udp,
@@ -234,7 +234,7 @@ fn running_totals_of_some_count_by_how_much_they_grow() {
     assert_eq!(counted(&first, "a{}"), 10.0);
     assert_eq!(counted(&first, "spark_g{}"), 5.0);
     assert_eq!(refused(&first), 1.0);
-    // A successor knows what was told last.
+    // A successor knows the last total.
     let next = Store::over(Some(&file), rules);
     next.packet(b"spark.a:6|c", Listener::Udp);
     assert_eq!(counted(&next, "spark_a{}"), 13.5);
@@ -268,7 +268,7 @@ fn names_that_are_made_of_a_histograms_are_not_anothers() {
 }
 
 #[test]
-fn a_successor_goes_on_from_what_was_counted() {
+fn a_successor_continues_the_totals() {
     let file = create_sparse(SIZE).unwrap();
     let first = Store::over(Some(&file), Rules::default());
     first.packet(b"a:5|c\na:-1|c\ng:7|g\nh:1|h\nt:1|ms\ns:x|s", Listener::Udp);
@@ -311,7 +311,7 @@ fn a_set_is_what_came_since_the_last_look() {
 
 /// Of members that never end, in sets that are as many as there is room for.
 #[test]
-fn sets_without_end_take_no_more_room_and_what_is_refused_is_counted() {
+fn endless_sets_take_bounded_memory_and_rejections_are_counted() {
     let store = store(Rules::default());
     const SETS: usize = 300;
     for set in 0..SETS {
@@ -348,13 +348,13 @@ fn distinct_names_without_end_take_no_more_room() {
     // A timer has six names.
     assert!(inner.families.len() <= 6 * kept + 100 && inner.sets.len() <= kept);
     drop(inner);
-    // And what has its place goes on.
+    // Series that have room continue.
     store.packet(b"name.0:1|c|#k:0", Listener::Udp);
     assert_eq!(counted(&store, "name_0{k=0}"), 2.0);
 }
 
 #[test]
-fn what_is_handed_over_cannot_be_made_shorter_and_anything_else_is_not_taken() {
+fn a_passed_region_cannot_shrink_and_other_files_are_rejected() {
     let file = create_sparse(SIZE).unwrap();
     assert!(file.set_len(0).is_err() && file.set_len(2 * SIZE).is_err());
     let kept = |file: Option<&std::fs::File>| {

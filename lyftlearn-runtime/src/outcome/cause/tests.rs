@@ -186,7 +186,7 @@ fn a_rank_that_lost_its_peer_is_no_cause_beside_one_that_failed() {
 }
 
 #[test]
-fn a_command_that_failed_is_told_by_its_own_exception_if_that_has_just_come() {
+fn a_failed_command_is_explained_by_its_own_recent_exception() {
     const CHECKED: &str = "subprocess.CalledProcessError";
     let own = note(CHECKED, PROGRAM, &[1], 99.9);
     let child = |time| note("KeyError", 8, &[PROGRAM, 1], time);
@@ -204,7 +204,7 @@ fn a_thread_counts_when_it_has_just_died() {
 }
 
 #[test]
-fn a_text_to_end_with_goes_with_its_own_exit_code() {
+fn an_exit_text_belongs_to_its_exit_code() {
     let mut text = note("SystemExit", PROGRAM, &[1], 99.9);
     text.origin.exit_code = Some(2);
     check_code(2, &[text.clone()], Some(Ok("SystemExit")));

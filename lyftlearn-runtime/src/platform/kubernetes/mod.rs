@@ -18,8 +18,8 @@ use crate::error::Error;
 use crate::problems::Problems;
 use crate::workload::{Flavor, Job, Resources, Role};
 
-/// Whether the kubelet's variable says so and no container engine of its own
-/// contradicts it: docker-in-docker passes the variable on, not the kubelet's mounts.
+/// Whether the kubelet's variable is set and no container engine contradicts it: docker-in-docker
+/// passes on the variable, but not the kubelet's mounts.
 pub(super) fn told(world: &World<'_>) -> bool {
     world.facts.text(kubernetes::SERVICE_HOST).is_some() && world.engine().is_none()
 }
@@ -29,7 +29,7 @@ pub(super) fn recognise(world: &World<'_>) -> Recognised {
     if let Some(pod) = pod(world.mounts) {
         evidence.push(Evidence::new(
             format!("mount {}", pod.point.display()),
-            "made by a kubelet",
+            "created by a kubelet",
         ));
     }
     evidence.extend(world.variable(
@@ -53,7 +53,9 @@ pub(super) fn recognise(world: &World<'_>) -> Recognised {
     ]
     .into_iter()
     .filter(|name| world.facts.text(name).is_some())
-    .map(|name| format!("{name} is set in a pod: taken as the pod spec's, not as SageMaker's"))
+    .map(|name| {
+        format!("{name} is set in a pod: assumed to come from the pod spec, not from SageMaker")
+    })
     .collect();
     Recognised {
         flavor,
@@ -102,7 +104,7 @@ fn flavor(world: &World<'_>) -> (Flavor, Option<Evidence>) {
     {
         let found = Evidence::new(
             format!("mount {}", kubernetes::KSERVE_MODEL_DIR),
-            "where KServe leaves the model",
+            "where KServe puts the model",
         );
         return (Flavor::Kserve, Some(found));
     }

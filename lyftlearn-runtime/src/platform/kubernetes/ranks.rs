@@ -1,7 +1,7 @@
 //! Ranks, from whichever controller made the pod.
 //!
-//! What nobody tells is absent: a node that guesses its rank trains alone, and says that it
-//! succeeded.
+//! An unknown rank is absent, because a node that guesses its rank trains alone and reports
+//! success.
 
 mod controllers;
 
@@ -22,13 +22,13 @@ use crate::workload::{Bounds, Resources, Topology};
 
 /// Where a node stands among the others.
 enum Place {
-    /// Its rank, how many there are, and their names where they are told.
+    /// Its rank, the number of nodes, and their names if they are known.
     Ranked {
         rank: u32,
         nodes: u32,
         hosts: Vec<String>,
     },
-    /// A launcher ranks the nodes, anew each round; what is known of their number.
+    /// A launcher ranks the nodes anew in each round. The number of nodes, as far as it is known.
     ByLauncher {
         nodes: Option<u32>,
         bounds: Option<Bounds>,
@@ -48,7 +48,7 @@ const ROUND: Pair = Pair {
     nodes: kubernetes::GROUP_WORLD_SIZE,
 };
 
-/// In order of who knows best: the launchers' variables, then those that count pods.
+/// The most reliable source first: the launchers' variables, then those that count pods.
 const PAIRS: &[Pair] = &[
     Pair {
         rank: kubernetes::PET_NODE_RANK,
@@ -118,7 +118,7 @@ pub(super) fn read(
         && let Some(address) = controllers::own_loopback(world.facts, &topology.host)?
     {
         problems.push(format!(
-            "the own name resolves to {address}: peers are told {interface}'s address instead"
+            "this host's name resolves to {address}: peers get the address of {interface} instead"
         ));
     }
     for variable in [kubernetes::MASTER_PORT, kubernetes::PET_MASTER_PORT] {
@@ -208,9 +208,9 @@ fn place(world: &World<'_>, host: &str, problems: &mut Problems) -> Result<Place
         });
     }
     if number::<u32>(world, kubernetes::COMPLETION_INDEX)?.is_some() && set.is_none() {
-        // The Job controller tells a pod its index and nobody the count.
+        // The Job controller gives a pod its index, but not the number of pods.
         problems.push(format!(
-            "{} is set, and nobody says how many pods train together: this one works alone; set {NODES} to the Job's completions, or to 1",
+            "{} is set, but not how many pods train together: this pod trains alone; set {NODES} to the Job's completions, or to 1",
             kubernetes::COMPLETION_INDEX
         ));
         return Ok(Place::Alone);
@@ -222,7 +222,7 @@ fn place(world: &World<'_>, host: &str, problems: &mut Problems) -> Result<Place
             kubernetes::PET_NODES
         };
         problems.push(format!(
-            "{variable} is set, and nobody tells this node's rank: set {}, or a rendezvous by {}",
+            "{variable} is set, but not this node's rank: set {}, or a rendezvous by {}",
             kubernetes::PET_NODE_RANK,
             kubernetes::PET_BACKEND
         ));
@@ -304,7 +304,7 @@ fn master(world: &World<'_>) -> Option<String> {
     world.settings.topology.master.clone().or_else(variable)
 }
 
-/// A port. A Service called `master` makes `MASTER_PORT=tcp://…`: that is none.
+/// A port. A Service named `master` sets `MASTER_PORT=tcp://…`, which is not a port.
 fn port(
     world: &World<'_>,
     variable: &'static str,

@@ -1,4 +1,4 @@
-//! Endpoints and batch transform: the argument `serve`, and what stands beside it.
+//! Endpoints and batch transform: the argument `serve`, and other evidence.
 
 use super::{
     Detection, Documents, Evidence, Part, Recognised, World, grace, in_a_cluster, name_in_arn,
@@ -39,8 +39,8 @@ pub(super) fn recognise(world: &World<'_>) -> Result<Option<Recognised>, Error> 
     Ok(endpoint(world))
 }
 
-/// An endpoint has no variable of its own that can be relied on: `serve` with a
-/// model mounted where SageMaker mounts it, or with the SDK's variables.
+/// An endpoint has no reliable variable of its own: the evidence is `serve` with a model mounted at
+/// SageMaker's path, or with the SDK's variables.
 fn endpoint(world: &World<'_>) -> Option<Recognised> {
     let wrapped = world.facts.wrapped_word() == Some("serve");
     if !world.is_word("serve") && !wrapped {

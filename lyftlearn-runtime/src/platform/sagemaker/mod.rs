@@ -16,8 +16,8 @@ use crate::workload::{Flavor, Resources, Role};
 /// `docker compose stop` waits this long.
 const COMPOSE_GRACE_SECONDS: u32 = 10;
 
-/// The more telling evidence first, in the order of AWS's own code: metadata,
-/// processing, training, transform, and an endpoint by what is left.
+/// The stronger evidence first, in the order of AWS's own code: metadata, processing, training,
+/// transform, and an endpoint last.
 pub(super) fn recognise(world: &World<'_>) -> Result<Option<Recognised>, Error> {
     for recognise in [
         notebook::recognise,
@@ -56,8 +56,8 @@ pub(super) fn read(
     resources: &Resources,
     problems: &mut Problems,
 ) -> Result<Part, Error> {
-    // Local mode has no flavor of its own for each kind; the role it was found by
-    // tells them apart, whatever a setting makes of it.
+    // Local mode has one flavor for all kinds of jobs; the detected role distinguishes them, even
+    // if a setting overrides it.
     match (detection.flavor, detection.found_role) {
         (Flavor::Studio | Flavor::NotebookInstance, _) => {
             notebook::read(world, detection, resources)
@@ -87,8 +87,8 @@ fn grace(detection: &Detection, seconds: u32, source: &str) -> Grace {
     }
 }
 
-/// What only the platform itself sets. The SDK's local mode has none of it but where
-/// Studio hands its own on, and that it says.
+/// Variables that only the platform sets. The SDK's local mode sets none of them, unless Studio
+/// passes its own on, which is visible.
 fn platform_runs_it(world: &World<'_>) -> bool {
     if world.facts.text(sagemaker::STUDIO_LOCAL_MODE).is_some() {
         return false;

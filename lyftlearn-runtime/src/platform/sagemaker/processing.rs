@@ -36,7 +36,7 @@ pub(super) fn recognise(world: &World<'_>) -> Result<Option<Recognised>, Error> 
         Flavor::Processing
     } else {
         evidence.push(Evidence::new(
-            "key ProcessingJobArn is no ARN",
+            "key ProcessingJobArn is not an ARN",
             "the SDK's local mode",
         ));
         Flavor::LocalMode
@@ -88,7 +88,7 @@ pub(super) fn read(
             .filter(|path| path.is_absolute())
         else {
             problems.push(format!(
-                "input {} has no LocalPath and is no channel",
+                "input {} has no LocalPath and is not a channel",
                 input.input_name
             ));
             continue;

@@ -25,7 +25,7 @@ pub(super) fn recognise(world: &World<'_>) -> Result<Option<Recognised>, Error> 
             role: Role::Training,
             evidence: vec![arn],
             problems: [format!(
-                "{} is not there: one node alone",
+                "{} does not exist: assumed one node",
                 sagemaker::RESOURCE_CONFIG
             )]
             .into_iter()
@@ -206,7 +206,7 @@ fn channels(
             Some("File") | None => modes.of_directory(&path),
             Some(_) => {
                 problems.push(format!(
-                    "channel {name} has a mode that this version does not know; taken as file"
+                    "channel {name} has a mode that this version does not know: assumed File"
                 ));
                 ChannelMode::File
             }

@@ -20,7 +20,7 @@ use crate::requests::{
 };
 use crate::settings::secrets::Source;
 
-/// Whoever asks, and whom.
+/// The client, and the servers that it calls.
 pub(super) struct Aws {
     http: Http,
     patience: Patience,
@@ -218,7 +218,7 @@ pub(super) fn chosen(text: Value, key: Option<&str>) -> Result<Content, Why> {
     Ok(Content::one(text.bytes()))
 }
 
-/// The clock, for what is signed by it.
+/// The clock, for signatures.
 #[expect(
     clippy::disallowed_methods,
     reason = "a signature is of its second, and a fetch may last several"

@@ -143,7 +143,8 @@ fn decryption_failed(answered: &Answered) -> bool {
     std::str::from_utf8(&answered.body).is_ok_and(|text| text.contains("Decryption error"))
 }
 
-/// HTTP's Basic, of a kmsauth v2 name and a token that nobody else can have made.
+/// HTTP Basic authentication with a kmsauth v2 name and a token that only the caller's role can
+/// create.
 async fn authorization(aws: &Aws, settings: &Confidant) -> Result<String, Why> {
     let from = needed(&settings.from, "confidant.from")?;
     let to = needed(&settings.to, "confidant.to")?;

@@ -41,12 +41,12 @@ mod tests {
     const TOKEN: &str = "gAAAAAAdwJ6wAAECAwQFBgcICQoLDA0ODy021cpGVWKZ_eEwCGM4BLLF_5CV9dOPmrhuVUPgJobwOz7JcbmrR64jVmpU4IwqDA==";
 
     #[test]
-    fn the_specifications_token_says_hello() {
+    fn the_specifications_token_decrypts_to_hello() {
         assert_eq!(decrypt(KEY, TOKEN.as_bytes()).unwrap().as_slice(), b"hello");
     }
 
     #[test]
-    fn a_token_with_any_byte_changed_says_nothing() {
+    fn a_token_with_any_byte_changed_is_rejected() {
         for at in 0..TOKEN.len() - 2 {
             let mut token = TOKEN.as_bytes().to_vec();
             token[at] = if token[at] == b'A' { b'B' } else { b'A' };

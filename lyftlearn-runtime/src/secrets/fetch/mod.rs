@@ -1,5 +1,5 @@
-//! Sources over a network: asked all at once, under one deadline, in a process of its own that
-//! ends with its answer.
+//! Sources over a network. A process of its own fetches all of them concurrently under one
+//! deadline, and ends with its answer.
 
 mod aws;
 mod confidant;
@@ -24,7 +24,7 @@ use crate::workload::{CredentialPlan, Credentials};
 
 use aws::Aws;
 
-/// All that is to be fetched, and by what. It crosses a socket that nobody else has.
+/// The secrets to fetch, and how. It crosses a socket that no other process has.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Request {
     pub(crate) wanted: Vec<(String, Source)>,
@@ -32,12 +32,12 @@ pub(crate) struct Request {
     pub(crate) credentials: Credentials,
     pub(crate) credential_plan: CredentialPlan,
     pub(crate) region: Option<String>,
-    /// Where services are called instead, by the variable that says so.
+    /// Endpoints that replace the services' own, by the variable that sets them.
     pub(crate) endpoints: BTreeMap<String, String>,
     pub(crate) deadline_seconds: u32,
 }
 
-/// What has to be fetched for a workload, and by what.
+/// The secrets of a workload that must be fetched, and how.
 pub(crate) fn request(
     facts: &Facts,
     resolved: &Resolved,
@@ -65,7 +65,7 @@ pub(crate) fn request(
     }
 }
 
-/// What came of it; in any order.
+/// The results, in any order.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Answer {
     pub(crate) found: BTreeMap<String, Content>,
@@ -81,14 +81,15 @@ impl Answer {
     }
 }
 
-/// Fetches everything. What does not come in time has failed; the rest is there.
+/// Fetches everything. A secret that does not arrive in time has failed; the others are in the
+/// answer.
 pub(crate) async fn fetch(request: Request) -> Answer {
     let deadline = Instant::now() + Duration::from_secs(request.deadline_seconds.into());
     let mut answer = Answer::default();
     let wanted = request.wanted.clone();
     let aws = match within(deadline, Server::Credentials, Aws::new(&request, deadline)).await {
         Ok(aws) => Arc::new(aws),
-        // Whoever is asked wants to know who asks.
+        // Every server needs the caller's credentials.
         Err(why) => {
             for (name, _) in wanted {
                 answer.add(name, Err(why.clone()));

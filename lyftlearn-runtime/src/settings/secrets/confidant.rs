@@ -75,11 +75,12 @@ pub(in crate::settings) const KEYS: &[Key] = &[
     },
 ];
 
-/// How Confidant is asked; what has no default is needed by a `confidant://` source alone.
+/// How Confidant is called. Settings without a default are required only by a `confidant://`
+/// source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Confidant {
     pub(crate) url: Option<String>,
-    /// The KMS key, by alias, id or ARN, by which one proves who one is.
+    /// The KMS key for authentication, by alias, id or ARN.
     pub(crate) auth_key: Option<String>,
     pub(crate) from: Option<String>,
     pub(crate) to: Option<String>,
@@ -133,7 +134,7 @@ fn url(value: &Value) -> Parsed<String> {
     }
 }
 
-/// What is left of `secrets` once the declared ones are taken out is a table of settings.
+/// The table `secrets` without the declared secrets is a table of settings.
 pub(in crate::settings) fn is_table(value: &Value) -> Parsed<()> {
     value.as_dict().map(|_| ()).ok_or(TABLES)
 }

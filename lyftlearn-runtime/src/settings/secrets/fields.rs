@@ -16,11 +16,10 @@ use crate::workload::Platform;
 const A_SOURCE: &str = "confidant://SERVICE, aws-secretsmanager:NAME[?stage=STAGE|?version=ID][#KEY], \
                         aws-ssm:/NAME[#KEY], aws-ssm:/PATH/, file:/PATH or env:NAME";
 const A_VARIABLE: &str = "a variable's name that is the program's own, or false";
-const PROTECTED: &str =
-    "no protected variable; name it in the setting environment.allow if it is meant";
+const PROTECTED: &str = "a variable that is not protected; to set it on purpose, name it in the setting environment.allow";
 const A_FILE: &str = "true, false, or a file's name";
-const A_PREFIX: &str = "the beginning of variables' names, such as CREDENTIALS_";
-const A_SIGNAL: &str = "a signal that a program may be sent without being stopped, such as SIGHUP";
+const A_PREFIX: &str = "a prefix of variable names, such as CREDENTIALS_";
+const A_SIGNAL: &str = "a signal that does not stop the program, such as SIGHUP";
 
 /// Those that stop a program on one platform or the other, or never reach it.
 const NOT_FOR_NEWS: [i32; 5] = [2, 9, 15, 17, 19];
@@ -111,7 +110,7 @@ pub const FIELDS: &[Key] = &[
     },
 ];
 
-/// The fields of one secret, and what is wrong with them.
+/// The fields of one secret, and their mistakes.
 pub(super) struct Fields<'a> {
     pub(super) words: &'a BTreeMap<&'static str, (String, Value)>,
     /// Protected variables that are meant.

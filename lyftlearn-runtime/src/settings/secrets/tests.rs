@@ -37,9 +37,9 @@ fn every_mistake_shows_at_once_and_no_value_does() {
               secrets.c d.from.kubernets in /etc/lyftlearn/runtime.toml: not a setting; did you mean secrets.c d.from.kubernetes?
               secrets.a.from in /etc/lyftlearn/runtime.toml: expected confidant://SERVICE, aws-secretsmanager:NAME[?stage=STAGE|?version=ID][#KEY], aws-ssm:/NAME[#KEY], aws-ssm:/PATH/, file:/PATH or env:NAME
               secrets.a.required in /etc/lyftlearn/runtime.toml: expected true or false
-              secrets.b.env in /etc/lyftlearn/runtime.toml: expected no protected variable; name it in the setting environment.allow if it is meant
+              secrets.b.env in /etc/lyftlearn/runtime.toml: expected a variable that is not protected; to set it on purpose, name it in the setting environment.allow
               secrets.b.file in /etc/lyftlearn/runtime.toml: expected true, false, or a file's name
-              secrets.b.on_change in /etc/lyftlearn/runtime.toml: expected a signal that a program may be sent without being stopped, such as SIGHUP
+              secrets.b.on_change in /etc/lyftlearn/runtime.toml: expected a signal that does not stop the program, such as SIGHUP
               secrets.c d: expected letters, digits, -, _ and . in a secret's name
               secrets.c d: expected a source: set from
         "#]],
@@ -85,7 +85,7 @@ fn a_table_in_another_form_is_refused() {
 }
 
 #[test]
-fn a_variable_says_the_same_over_a_file_field_by_field() {
+fn a_variable_overrides_a_file_field_by_field() {
     let text = "[secrets.db]\nfrom = \"env:A\"\nfrom.kubernetes = \"file:/b\"\n";
     assert!(
         text.parse::<toml::Table>().is_err(),
@@ -119,7 +119,7 @@ fn a_variable_says_the_same_over_a_file_field_by_field() {
 }
 
 #[test]
-fn sources_are_what_they_say() {
+fn sources_parse_to_their_meaning() {
     let shown = |from: &str| format!("{:?}", Source::parse(from));
     for (from, source) in [
         (

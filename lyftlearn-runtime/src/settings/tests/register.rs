@@ -110,7 +110,7 @@ fn defaults_are_these() {
         credentials.assume_role.session_name: AWS_ROLE_SESSION_NAME, else the platform and the job
         credentials.assume_role.duration_seconds: 3600
         credentials.assume_role.external_id: none
-        credentials.assume_role.source_identity: none: the original session's is kept
+        credentials.assume_role.source_identity: none: the original session's source identity is kept
         credentials.assume_role.tags = []
         hyperparameters.encoding = text
         job.podinfo_dir = /etc/podinfo
@@ -138,7 +138,7 @@ fn defaults_are_these() {
         metrics.emf.to: AWS_EMF_AGENT_ENDPOINT, else stdout
         metrics.emf.namespace = LyftLearn
         metrics.emf.dimensions = []
-        metrics.otlp.endpoint: none; if `metrics.routes` has `otlp`, what OpenTelemetry's variables say
+        metrics.otlp.endpoint: none; if `metrics.routes` has `otlp`, the value of OpenTelemetry's variables
         metrics.otlp.headers_variable: none; if OpenTelemetry's variables name the collector, their headers
         metrics.otlp.seconds = 60
         outcome.python_exceptions = on
@@ -164,7 +164,7 @@ fn defaults_are_these() {
         spark.executors: none: the default route decides
         spark.address: the address from which this container reaches the executors
         spark.mode = auto
-        topology.nodes: the platform's; one where it tells none
+        topology.nodes: the platform's; 1 if the platform has none
         topology.master: the platform's; for an Indexed Job the pod with index 0
         topology.wait_seconds: 300 for a fixed rank above 0, else 0
         env: the secret's name in upper case, with `_` for other characters; none for a bundle
@@ -195,7 +195,7 @@ fn every_default_of_a_field_is_what_holds_without_it() {
 }
 
 #[test]
-fn a_mistake_expects_what_the_register_says() {
+fn a_mistake_quotes_the_registers_expectation() {
     for (key, written) in rows() {
         let expected = format!("expected {}\n", key.expected());
         let said = WRONG.iter().any(|wrong| match written(key, wrong) {

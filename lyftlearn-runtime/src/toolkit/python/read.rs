@@ -163,7 +163,7 @@ impl Parser<'_> {
         }
         let text = &self.text[start..self.at];
         if self.at > whole {
-            // What is too large for a float is infinite, in both languages.
+            // A number that is too large for a float is infinite in both languages.
             return text.parse().map(Value::Float).map_err(|_| NoValue::NotJson);
         }
         if whole - digits > INT_DIGITS {
@@ -221,7 +221,7 @@ impl Parser<'_> {
                         low @ 0xdc00..0xe000 => {
                             code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
                         }
-                        // No pair: it stands for itself.
+                        // Not a pair: the surrogate is kept as it is.
                         _ => self.at = after,
                     }
                 }

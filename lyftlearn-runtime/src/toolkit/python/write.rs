@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{Text, Value, float};
 
-/// What is written does not fit.
+/// The output is over its limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::toolkit) struct TooLong;
 

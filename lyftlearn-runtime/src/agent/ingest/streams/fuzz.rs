@@ -24,7 +24,7 @@ const PIECES: &[&[u8]] = &[
     b"\0",
 ];
 
-/// What comes of each line, in order.
+/// The result of each line, in order.
 fn come(pieces: &[&[u8]], from: Listener) -> Vec<String> {
     let come = RefCell::new(Vec::new());
     let take = |lines: &[u8]| {

@@ -70,7 +70,7 @@ fn held(snapshot: &Snapshot) -> usize {
         .sum()
 }
 
-/// What every reader makes of it: no more than a few times what was there.
+/// What every reader makes of it: at most a few times the size of the input.
 pub(in crate::metrics) fn shown(snapshot: &Snapshot, words: &[u64]) {
     assert!(held(snapshot) <= words.len() * 8 * 8, "{}", held(snapshot));
     for format in [Format::Text, Format::OpenMetrics] {
@@ -143,7 +143,7 @@ proptest! {
 }
 
 #[test]
-fn what_is_damaged_is_counted_and_the_rest_is_read() {
+fn damaged_slots_are_counted_and_the_others_are_read() {
     let mut words = valid();
     let whole = read(&words).unwrap();
     assert_eq!((whole.series.len(), whole.damaged_series), (3, 0));

@@ -11,7 +11,7 @@ use crate::metrics::region::layout::{LINE, Layout};
 use crate::metrics::region::words::Words;
 use crate::metrics::region::{Snapshot, Value, kind};
 
-/// Memory whose writer dies when it has done so many things to it.
+/// Memory whose writer dies after a given number of operations.
 pub(super) struct Dying {
     pub(super) words: &'static [AtomicU64],
     pub(super) left: Cell<usize>,
@@ -62,7 +62,7 @@ pub(super) fn count<W: Words + ?Sized>(words: &W, layout: &Layout, name: &str) {
 }
 
 #[test]
-fn whoever_dies_in_the_midst_of_it_leaves_a_region_that_is_whole() {
+fn a_writer_that_dies_at_any_step_leaves_a_consistent_region() {
     let mut survived = 0;
     for left in 0.. {
         let words = memory();
@@ -77,7 +77,7 @@ fn whoever_dies_in_the_midst_of_it_leaves_a_region_that_is_whole() {
             count(&dying, &layout, "before");
         }));
         let dead = Snapshot::of(words, &here()).unwrap();
-        // Others publish the same, and what comes after it.
+        // Other processes publish the same series and further ones.
         count(words, &layout, "rows");
         count(words, &layout, "after");
         let found = Snapshot::of(words, &here()).unwrap();

@@ -1,4 +1,4 @@
-//! Several processes that count, in any order, and die at any step: what they had finished stays.
+//! Several processes count in any order and die at any step. Finished counts must survive.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;

@@ -88,7 +88,7 @@ fn count(words: &Modelled, name: &str) {
     words.add(cell, 1);
 }
 
-/// What is published under a name, as a reader adds it up; and nothing else is there.
+/// The totals of a name as a reader adds them up; fails if there is anything else.
 fn totals(words: &Modelled, keys: &[Key]) -> Vec<u64> {
     let layout = layout();
     let mut totals = vec![0; keys.len()];
@@ -131,11 +131,11 @@ fn check(names: [&'static str; 2]) {
 }
 
 #[test]
-fn two_who_publish_the_same_series() {
+fn two_processes_publish_the_same_series() {
     check(["a", "a"]);
 }
 
 #[test]
-fn two_who_publish_different_series() {
+fn two_processes_publish_different_series() {
     check(["a", "b"]);
 }

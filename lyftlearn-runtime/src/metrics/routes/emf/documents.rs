@@ -1,5 +1,4 @@
-//! Documents of CloudWatch's Embedded Metric Format: what has changed, by the dimensions that
-//! it is told with.
+//! Documents of CloudWatch's Embedded Metric Format: the changes, grouped by their dimensions.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,7 +19,7 @@ const MOST_DIMENSIONS: usize = 30;
 const NAME_CHARACTERS: usize = 248;
 const VALUE_CHARACTERS: usize = 1_024;
 
-/// One document, and what is known once it has gone.
+/// A document, and the totals to record after it was sent.
 #[derive(Debug)]
 pub(in crate::metrics::routes) struct Document {
     /// It ends in a line break.
@@ -29,7 +28,7 @@ pub(in crate::metrics::routes) struct Document {
     told: Vec<(Id, Sent)>,
 }
 
-/// What is told of one name with one set of dimensions.
+/// The value of a metric with one set of dimensions.
 #[derive(Debug, Default)]
 struct Metric {
     sum: f64,
@@ -82,7 +81,7 @@ pub(crate) fn documents(
     documents
 }
 
-/// What is to be sent of a series; `None` when that is nothing.
+/// The change of a series to send; `None` if there is none.
 fn change(deltas: &Deltas, series: &Series) -> Option<Metric> {
     let id = Id::of(series);
     let mut change = Metric {
@@ -116,7 +115,7 @@ fn change(deltas: &Deltas, series: &Series) -> Option<Metric> {
 }
 
 impl Metric {
-    /// Of two series whose difference is no dimension.
+    /// Merges two series that differ only in labels that are not dimensions.
     fn add(&mut self, other: Self) {
         // What programs write may be anything; JSON has no infinity.
         self.sum = (self.sum + other.sum).clamp(f64::MIN, f64::MAX);

@@ -1,4 +1,4 @@
-//! What is written in the Embedded Metric Format, and where.
+//! The settings and destination of the Embedded Metric Format.
 
 use serde::{Deserialize, Serialize};
 
@@ -34,7 +34,7 @@ pub(crate) fn plan(world: &World<'_>, _: &Clients, problems: &mut Problems) -> O
             let agent = To::parse(&endpoint).filter(|to| *to != To::Stdout);
             if agent.is_none() {
                 problems.push(
-                    "metrics.routes has emf, and AWS_EMF_AGENT_ENDPOINT names no agent: expected tcp://host:port or udp://host:port"
+                    "metrics.routes has emf, but AWS_EMF_AGENT_ENDPOINT is invalid: expected tcp://host:port or udp://host:port"
                         .to_owned(),
                 );
             }

@@ -33,7 +33,7 @@ pub(super) fn start(plan: &Plan, means: &Means) -> Running {
         deltas: Deltas::known(&known),
         keep,
     };
-    // What is paid for by the metric is the program's.
+    // CloudWatch charges for each metric, so only the program's metrics are sent.
     interval::start(sender, means.counted(Selection::Programs))
 }
 

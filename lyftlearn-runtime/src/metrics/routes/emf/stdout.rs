@@ -1,5 +1,4 @@
-//! Whole lines on the container's stdout. Whoever reads it may stop doing so: then a thread
-//! waits, and nobody else does.
+//! Whole lines on the container's stdout. If its reader stops reading, only this thread waits.
 
 use std::io::Write as _;
 use std::sync::mpsc;
@@ -13,7 +12,7 @@ pub(super) struct Stdout {
 impl Stdout {
     pub(super) fn new() -> Self {
         let (lines, given) = mpsc::channel::<(Vec<u8>, oneshot::Sender<bool>)>();
-        // Without a thread nothing is told, and that is counted.
+        // Without a thread nothing is sent, and the loss is counted.
         let _ = std::thread::Builder::new().spawn(move || {
             for (line, written) in given {
                 let mut stdout = std::io::stdout();

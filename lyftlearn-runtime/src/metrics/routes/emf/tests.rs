@@ -1,4 +1,4 @@
-//! What is in the documents.
+//! Tests the documents.
 
 use std::time::Duration;
 
@@ -92,7 +92,7 @@ fn parsed(document: &Document) -> Json {
 }
 
 #[test]
-fn counters_are_differences_and_only_what_went_is_not_told_again() {
+fn counters_are_differences_and_unsent_ones_are_sent_again() {
     let mut deltas = Deltas::default();
     let emf = emf(&["split", "job"]);
     let mut all = [series(
@@ -190,7 +190,7 @@ fn the_largest_document_still_fits_into_a_packet() {
 }
 
 #[test]
-fn counts_that_no_number_holds_are_told_all_the_same() {
+fn counts_beyond_the_numbers_of_the_format_are_sent() {
     let observed_of = |positive: &[(i32, u64)]| {
         Value::Histogram(Buckets {
             positive: positive.to_vec(),

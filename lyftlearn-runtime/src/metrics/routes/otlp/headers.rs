@@ -158,7 +158,7 @@ mod tests {
             "",
             Some(odd),
         );
-        // Of what SDKs are told, what is for metrics comes first, and nothing has to be there.
+        // The variable for metrics precedes the general one, and both are optional.
         let own = Some(("OWN", "key=secret", false));
         let all = Some(("ALL", "key=secret", false));
         check(&[("OWN", false), ("ALL", true)], own, "secret", None);

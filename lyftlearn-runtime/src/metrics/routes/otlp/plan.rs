@@ -13,7 +13,7 @@ use crate::metrics::routes::{Planned, Secrets, World};
 use crate::problems::Problems;
 use crate::workload::Secret;
 
-/// As long as SDKs wait, unless they are told (OpenTelemetry's specification).
+/// The default timeout of SDKs (OpenTelemetry's specification).
 const TIMEOUT_MILLISECONDS: u32 = 10_000;
 
 /// A server that takes OpenTelemetry's protocol by HTTP.
@@ -76,7 +76,7 @@ fn told(world: &World<'_>, problems: &mut Problems) -> Option<Told> {
         (words::ENDPOINT, url)
     } else {
         problems.push(
-            "metrics.routes has otlp, and neither metrics.otlp.endpoint nor OTEL_EXPORTER_OTLP_ENDPOINT says where"
+            "metrics.routes has otlp, but no endpoint is set: set metrics.otlp.endpoint or OTEL_EXPORTER_OTLP_ENDPOINT"
                 .to_owned(),
         );
         return None;
@@ -84,13 +84,13 @@ fn told(world: &World<'_>, problems: &mut Problems) -> Option<Told> {
     let protocol = first(world, words::PROTOCOL);
     let Some(url) = url else {
         problems.push(format!(
-            "metrics.routes has otlp, and {name} names no server: expected a URL, such as http://collector:4318"
+            "metrics.routes has otlp, but {name} is invalid: expected a URL, such as http://collector:4318"
         ));
         return None;
     };
     if let Some((name, _)) = protocol.filter(|(_, protocol)| protocol == words::GRPC) {
         problems.push(format!(
-            "metrics.routes has otlp, and {name} asks for grpc: metrics.otlp.endpoint names a server that takes HTTP"
+            "metrics.routes has otlp, but {name} selects gRPC, which is not supported: set metrics.otlp.endpoint to an HTTP endpoint"
         ));
         return None;
     }

@@ -106,7 +106,7 @@ impl<'a> Requests<'a> {
             start_time_unix_nano: begun,
             time_unix_nano: now,
             count: buckets.count,
-            // What is less than nothing would have the sum fall (the protocol's own rule).
+            // Negative values would make the sum fall, so it is omitted (the protocol's own rule).
             sum: (buckets.negative == 0).then_some(buckets.sum),
             scale: SCALE,
             // There is no telling which buckets those below it had.
@@ -161,7 +161,7 @@ impl<'a> Requests<'a> {
     }
 }
 
-/// Whether there is anything to say: a total that has fallen below nothing is none.
+/// Whether the series is exported: a negative total is not.
 pub(super) fn is_shown(series: &Series) -> bool {
     match &series.value {
         Value::Counter(total) => *total >= 0.0,

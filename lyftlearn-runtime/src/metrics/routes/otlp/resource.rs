@@ -6,8 +6,8 @@ use crate::contract::{otlp as words, sagemaker};
 use crate::metrics::routes::World;
 use crate::problems::Problems;
 
-/// What the metrics are of, in the words of OpenTelemetry's semantic conventions; beyond them, in
-/// this runtime's own. What the deployment says of it itself comes before what is found.
+/// The attributes of the metrics' resource in OpenTelemetry's semantic conventions, and this
+/// runtime's own. Attributes that the deployment sets override those that are found.
 pub(super) fn of(world: &World<'_>, problems: &mut Problems) -> Vec<(String, String)> {
     let (job, topology) = (world.job, world.topology);
     let mut resource = Vec::new();

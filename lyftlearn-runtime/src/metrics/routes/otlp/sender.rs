@@ -29,7 +29,7 @@ use crate::metrics::routes::{Means, Running, Selection};
 /// The wait before the first attempt after one that may be repeated, doubled each time.
 pub(super) const SOON: Duration = Duration::from_millis(200);
 const LATEST: Duration = Duration::from_secs(5);
-/// What is read of an answer; collectors say little.
+/// Bytes that are read of a response; collectors send little.
 const ANSWER_BYTES: usize = 64 << 10;
 
 pub(super) fn start(plan: &Plan, means: &Means) -> Running {
@@ -56,7 +56,7 @@ pub(super) enum Answer {
     Later { wait: Option<Duration> },
     /// Neither now nor when asked again.
     Refused,
-    /// Nobody has answered.
+    /// No response.
     Nobody,
 }
 
@@ -201,7 +201,7 @@ fn rejected(answer: &[u8]) -> u64 {
     })
 }
 
-/// `None` where it is none of a collector's.
+/// `None` if it is not a collector's response.
 async fn whole(mut stream: ByteStream) -> Option<Vec<u8>> {
     let mut body = Vec::new();
     while let Some(part) = stream.next().await {

@@ -10,7 +10,7 @@ pub(super) const KEYS: &[Key] = &[
         name: "metrics.otlp.endpoint",
         form: Form::new(ENDPOINT),
         default: Unset::Text(
-            "none; if `metrics.routes` has `otlp`, what OpenTelemetry's variables say",
+            "none; if `metrics.routes` has `otlp`, the value of OpenTelemetry's variables",
         ),
         doc: "URL of the OpenTelemetry collector that metrics are sent to. The runtime \
               appends `/v1/metrics`. Setting it turns the route `otlp` on, unless \

@@ -73,7 +73,7 @@ fn metrics(snapshot: &Snapshot) -> Vec<Metric> {
 }
 
 #[test]
-fn totals_are_told_with_their_beginning_and_series_of_a_name_together() {
+fn totals_have_their_start_time_and_series_of_a_name_are_grouped() {
     let all = snapshot(&[
         series("rows", &[("split", "test")], Value::Counter(3.0)),
         series(
@@ -100,7 +100,7 @@ fn totals_are_told_with_their_beginning_and_series_of_a_name_together() {
         })
         .collect();
     let double = |value| Some(number_data_point::Value::AsDouble(value));
-    // A label of its own stays; there are not two of a name.
+    // A label with another name stays; no name occurs twice.
     let expected = [
         (vec!["split", "rank"], double(3.0)),
         (vec!["rank", "split"], double(5.5)),
@@ -114,7 +114,7 @@ fn totals_are_told_with_their_beginning_and_series_of_a_name_together() {
 }
 
 #[test]
-fn a_histogram_is_told_as_it_is_counted() {
+fn a_histogram_is_exported_with_its_own_buckets() {
     let buckets = Buckets {
         positive: vec![(-9, 2), (-6, 1), (0, 4)],
         zero: 3,
@@ -170,7 +170,7 @@ fn a_name_is_of_one_kind() {
 }
 
 #[test]
-fn what_is_much_comes_in_several_requests() {
+fn many_series_are_sent_in_several_requests() {
     let long = "x".repeat(1_000);
     let all: Vec<Series> = (0..5_000)
         .map(|n| series("n", &[("n", &format!("{n}{long}"))], Value::Counter(1.0)))
@@ -291,7 +291,7 @@ fn check(answers: &[Vec<u8>], expected: u64, refused: u64) -> Collector {
 }
 
 #[test]
-fn what_is_taken_is_not_left() {
+fn accepted_values_are_not_undelivered() {
     let collector = check(&[answer("200 OK", b"")], 0, 0);
     let asked = collector.asked.lock().unwrap();
     let (head, body) = &asked[0];
@@ -317,7 +317,7 @@ fn what_is_taken_is_not_left() {
 }
 
 #[test]
-fn what_is_refused_is_left_and_not_asked_again() {
+fn rejected_values_are_undelivered_and_not_retried() {
     check(&[answer("401 Unauthorized", b"")], 2, 2);
     let partly = ExportMetricsServiceResponse {
         partial_success: Some(ExportMetricsPartialSuccess {
@@ -326,7 +326,7 @@ fn what_is_refused_is_left_and_not_asked_again() {
         }),
     };
     check(&[answer("200 OK", &partly.encode_to_vec())], 1, 1);
-    // What no collector says is no reason to send it all again.
+    // A malformed response is no reason to send everything again.
     check(&[answer("200 OK", b"<html>")], 0, 0);
 }
 

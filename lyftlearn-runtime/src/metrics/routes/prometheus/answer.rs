@@ -20,7 +20,7 @@ const LONGEST_ANSWER: Duration = Duration::from_secs(120);
 /// Less is not worth packing.
 const PACKED_BYTES: usize = 1 << 10;
 
-/// How long whoever asks waits for the answer.
+/// How long the client waits for the response.
 pub(crate) fn patience(headers: &HeaderMap) -> Duration {
     let said = headers.get(SCRAPE_TIMEOUT);
     let said = said.and_then(|said| said.to_str().ok()?.parse().ok());
@@ -37,7 +37,7 @@ pub(crate) fn answer<B>(
         return refusal(StatusCode::NOT_FOUND, "metrics are at /metrics\n");
     }
     if ![Method::GET, Method::HEAD].contains(request.method()) {
-        let mut answer = refusal(StatusCode::METHOD_NOT_ALLOWED, "only GET is answered\n");
+        let mut answer = refusal(StatusCode::METHOD_NOT_ALLOWED, "only GET is supported\n");
         let headers = answer.headers_mut();
         headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
         return answer;

@@ -1,5 +1,5 @@
-//! Prometheus asks for what was counted, by HTTP: at the route's port, which PID 1 binds and the
-//! agent answers.
+//! Prometheus scrapes metrics over HTTP from the route's port, which PID 1 binds and the agent
+//! serves.
 
 #[cfg(all(feature = "agent", feature = "cli"))]
 pub(crate) mod answer;

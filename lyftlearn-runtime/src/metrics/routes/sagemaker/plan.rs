@@ -24,7 +24,7 @@ pub(crate) fn plan(world: &World<'_>, _: &Clients, problems: &mut Problems) -> O
     let directory = world.facts.path(sagemaker::METRICS_DIRECTORY);
     if directory.is_none() {
         problems.push(
-            "metrics.routes has sagemaker, and SAGEMAKER_METRICS_DIRECTORY names no directory"
+            "metrics.routes has sagemaker, but SAGEMAKER_METRICS_DIRECTORY is not a directory"
                 .to_owned(),
         );
     }

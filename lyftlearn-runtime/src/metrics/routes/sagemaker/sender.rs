@@ -38,14 +38,15 @@ struct Line<'a> {
 pub(super) fn start(plan: &Plan, means: &Means) -> Running {
     let owner = means.run.as_ref().and_then(Directory::owner);
     let lines = Lines::new(plan.directory.clone(), owner);
-    // What is paid for by the metric is the program's.
+    // SageMaker charges for each metric, so only the program's metrics are written.
     interval::start(lines, means.counted(Selection::Programs))
 }
 
 /// The file, and what it says already.
 pub(super) struct Lines {
     directory: PathBuf,
-    /// The program's user, when that is not this process's own: what lies there is theirs.
+    /// The program's user, if it is not this process's own: the files in the directory belong to
+    /// it.
     owner: Option<Owner>,
     /// The last number of each name.
     told: HashMap<String, f64>,

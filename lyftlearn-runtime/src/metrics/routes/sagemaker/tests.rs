@@ -1,4 +1,4 @@
-//! What is in the file.
+//! Tests the file.
 #![expect(
     clippy::disallowed_methods,
     reason = "a test looks at what has been written"
@@ -43,7 +43,7 @@ fn observed(positive: &[(i32, u64)], sum: f64) -> Value {
 }
 
 #[test]
-fn a_file_gets_a_line_for_what_has_changed() {
+fn a_file_gets_one_line_for_each_change() {
     let directory = tempfile::tempdir().unwrap();
     let mut lines = Lines::new(directory.path().join("metrics"), None);
     let left = Cell::new(0);

@@ -1,4 +1,4 @@
-//! What has changed since it was last sent, as StatsD lines.
+//! Changes since the last flush, as StatsD lines.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ use crate::metrics::routes::deltas::{Deltas, Grown, Id, Sent};
 use crate::metrics::routes::number::push_number;
 use crate::metrics::routes::observed::{middle, rounded};
 
-/// Lines, and what is sent with each.
+/// Lines, and the totals to record for each.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     pub(super) text: String,
@@ -76,7 +76,7 @@ impl Batch {
         }
     }
 
-    /// Records what was sent: the first `bytes` of the text. Returns how many values were not.
+    /// Records the first `bytes` of the text as sent. Returns how many values were not sent.
     pub(super) fn record(self, bytes: usize, deltas: &mut Deltas) -> u64 {
         let mut left = 0;
         for change in self.changes {

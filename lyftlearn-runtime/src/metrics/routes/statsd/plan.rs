@@ -1,4 +1,4 @@
-//! Which StatsD server metrics are sent to, and what is sent.
+//! The StatsD server that gets metrics, and the metrics that it gets.
 
 use serde::{Deserialize, Serialize};
 
@@ -33,7 +33,7 @@ pub(crate) fn plan(world: &World<'_>, clients: &Clients, problems: &mut Problems
     let server = server(world, clients);
     if server.is_none() && asked == Some(true) {
         problems.push(
-            "metrics.routes has statsd, and neither metrics.gateway.host nor STATSD_HOST says where"
+            "metrics.routes has statsd, but no gateway is set: set metrics.gateway.host or STATSD_HOST"
                 .to_owned(),
         );
     }
@@ -43,7 +43,8 @@ pub(crate) fn plan(world: &World<'_>, clients: &Clients, problems: &mut Problems
     let pushed =
         world.conventions.jobs_push && matches!(world.role, Role::Training | Role::Processing);
     let values = server.is_some() && asked.unwrap_or(ours || pushed);
-    // A server whose clients are heard here gets what was meant for it, as lines or as totals.
+    // If this runtime listens in place of a server, that server gets the clients' lines, or their
+    // totals.
     let server = server.or_else(|| clients.meant.clone())?;
     let aggregate = settings.mode == Mode::Aggregate;
     let stands_in = clients.heard && world.clients.intercept != Intercept::Nobody;
@@ -64,7 +65,7 @@ pub(crate) fn leads_here(world: &World<'_>, export: &Export) -> Option<String> {
     let is_asked = world.asks_for(ROUTE.name) == Some(true);
     let is_gone = !export.names().iter().any(|name| name == ROUTE.name);
     (is_asked && plan.values && is_gone).then(|| {
-        "metrics.routes has statsd, and its server is where this runtime is to listen itself"
+        "metrics.routes has statsd, but the gateway's address is this runtime's own StatsD address"
             .to_owned()
     })
 }

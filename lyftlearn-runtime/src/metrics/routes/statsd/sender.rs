@@ -1,5 +1,5 @@
-//! Sends what was counted to the StatsD server, and lines that were received, byte for byte.
-//! **Only this task waits for the server.**
+//! Sends totals to the StatsD server, and received lines unchanged. **Only this task waits for the
+//! server.**
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -19,7 +19,7 @@ use crate::metrics::routes::{Means, Running, Selection};
 
 /// What waits for a server that does not take it; as much as gostats keeps.
 pub(super) const QUEUE_BYTES: usize = 4 << 20;
-/// What is written at once.
+/// Bytes of one write.
 const BATCH_BYTES: usize = 32 << 10;
 /// As gostats waits before it dials again.
 const RETRY: Duration = Duration::from_secs(3);
@@ -62,7 +62,7 @@ pub(super) struct Shared {
     pub(super) queue: RefCell<VecDeque<u8>>,
     /// Lines that there was no room for.
     pub(super) dropped: Rc<Cell<u64>>,
-    /// What is being sent and has not gone.
+    /// Values that are being sent.
     pub(super) pending: Cell<u64>,
     pub(super) ending: Rc<Ending>,
 }
@@ -136,7 +136,7 @@ impl Sending {
         }
     }
 
-    /// Sends what was received; false when the server does not take it.
+    /// Sends received lines; false if the server does not accept them.
     async fn relayed(&mut self) -> bool {
         loop {
             let batch = front(&self.shared.queue.borrow());
@@ -151,7 +151,7 @@ impl Sending {
         }
     }
 
-    /// Sends what was counted since the last time.
+    /// Sends the changes since the last flush.
     async fn flush(&mut self) {
         if !self.plan.values {
             return;

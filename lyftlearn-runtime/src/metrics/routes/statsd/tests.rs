@@ -1,4 +1,4 @@
-//! Against real sockets: what a server receives is what was counted.
+//! With real sockets: the server receives exactly the counted values.
 
 use std::cell::{Cell, RefCell};
 use std::io::Read;
@@ -103,7 +103,7 @@ fn to(port: u16, protocol: Protocol) -> Server {
     }
 }
 
-/// Sends one counter and what is offered, and finishes.
+/// Sends one counter and the offered lines, and finishes.
 fn run(server: Server, offered: &[&[u8]], values: bool) -> u64 {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -174,7 +174,7 @@ fn packets_get_the_same() {
 }
 
 #[test]
-fn what_nobody_takes_is_counted() {
+fn undelivered_values_are_counted() {
     for protocol in [Protocol::Tcp, Protocol::Udp] {
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = taken.local_addr().unwrap().port();

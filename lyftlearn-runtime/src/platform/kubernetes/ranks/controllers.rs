@@ -75,8 +75,8 @@ pub(super) fn own_address(facts: &Facts, host: &str) -> Result<Option<String>, E
     Ok(own.map(|(address, _)| address.to_string()))
 }
 
-/// The loopback address that a node's own name leads to, where it leads nowhere else (a
-/// pod in the node's network has the node's own hosts file): gloo would tell it to the others.
+/// The loopback address of a node's own name, if the name has no other address (a pod in the node's
+/// network has the node's hosts file): gloo would send it to its peers.
 pub(super) fn own_loopback(facts: &Facts, host: &str) -> Result<Option<IpAddr>, Error> {
     let entries = hosts_file(facts)?;
     let mut own = entries

@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn gzip_is_for_who_offers_it() {
+    fn gzip_is_used_if_the_client_accepts_it() {
         for (encodings, expected) in [
             ("gzip", true),
             ("deflate, GZIP;q=0.5", true),

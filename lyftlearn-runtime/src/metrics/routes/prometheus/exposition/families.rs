@@ -19,7 +19,7 @@ pub(super) struct Family {
 pub(super) enum Members {
     /// Names and labels are as they were given: nothing can fall together.
     AsGiven(Vec<usize>),
-    /// Put together beforehand, by what is shown between the braces.
+    /// Merged in advance, by the text between the braces.
     Gathered(BTreeMap<String, (usize, Value)>),
 }
 
@@ -137,8 +137,8 @@ fn free_name(taken: &BTreeSet<String>, name: &str, kind: Kind) -> String {
     free.expect("numbers do not end")
 }
 
-/// Puts together what has the same labels once they are shown: totals are added up; of two
-/// gauges the first is shown.
+/// Merges series that have the same labels after renaming: totals are added up; of two gauges the
+/// first is used.
 fn gather(
     snapshot: &Snapshot,
     members: &[usize],
@@ -163,7 +163,7 @@ fn gather(
     (gathered, fell)
 }
 
-/// What stands between the braces. An empty value is, to Prometheus, no label at all.
+/// The text between the braces. Prometheus treats an empty value as a missing label.
 pub(super) fn labels(
     given: &[(String, String)],
     kind: Kind,

@@ -1,8 +1,8 @@
-//! What was counted, as Prometheus reads it: text 0.0.4 and OpenMetrics 1.0.0.
+//! Totals as Prometheus reads them: text 0.0.4 and OpenMetrics 1.0.0.
 //!
-//! Whatever names and labels programs use, no scrape is refused for it: what Prometheus does
-//! not take is replaced, and what falls together by that is told apart or added up, and
-//! counted. **A metric is never renamed that did not have to be.**
+//! No name or label of a program makes a scrape fail. Characters that Prometheus rejects are
+//! replaced. If two names become equal, they are distinguished or added up, and the collision is
+//! counted. **A metric is renamed only if it must be.**
 //!
 //! ```
 //! use lyftlearn_runtime::Facts;
@@ -47,7 +47,7 @@ pub enum Format {
     Text,
     /// OpenMetrics 1.0.0.
     OpenMetrics,
-    /// The same, for those who ask for 0.0.1.
+    /// The same, for clients that request 0.0.1.
     EarlyOpenMetrics,
 }
 
@@ -84,7 +84,7 @@ enum Rest {
 }
 
 impl Exposition {
-    /// `common` labels are added to every series that has none of the name.
+    /// Adds the `common` labels to every series without a label of that name.
     #[must_use]
     pub fn new(snapshot: Snapshot, common: &[(String, String)], format: Format) -> Self {
         let (families, collisions) = families::plan(&snapshot, common);
@@ -149,7 +149,7 @@ impl Exposition {
         self.current = Some((family, rest));
     }
 
-    /// The next sample, or histogram; false when there is none.
+    /// Writes the next sample or histogram; false after the last.
     fn sample(&mut self, text: &mut String) -> bool {
         let Some((family, rest)) = &mut self.current else {
             return false;
@@ -249,7 +249,7 @@ fn histogram(text: &mut String, name: &str, labels: &str, buckets: &Buckets) {
     }
     bucket("+Inf", buckets.count);
     line(text, name, "_count", labels, buckets.count as f64);
-    // With values below 0 it is no total, and says so by its absence.
+    // With negative values the sum is not a total, so it is omitted.
     if buckets.negative == 0 {
         line(text, name, "_sum", labels, buckets.sum);
     }

@@ -1,6 +1,6 @@
-//! Names as Prometheus takes them. Whoever counts may have used any.
+//! Names as Prometheus accepts them. Programs may use any.
 
-/// A metric's name: what is not allowed becomes `_`, and a leading digit comes after one.
+/// A metric's name: invalid characters become `_`, and a leading digit gets a `_` in front.
 pub(super) fn metric(name: &str) -> String {
     sanitised(name, ":")
 }

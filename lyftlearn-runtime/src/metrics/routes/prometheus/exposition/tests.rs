@@ -69,7 +69,7 @@ fn what_falls_together_is_added_up_and_counted() {
 }
 
 #[test]
-fn a_name_of_two_kinds_says_which_is_which() {
+fn a_name_with_two_types_gets_a_suffix_for_each() {
     check(
         vec![
             series("both", &[], Value::Counter(1.0)),
@@ -84,7 +84,7 @@ fn a_name_of_two_kinds_says_which_is_which() {
 }
 
 #[test]
-fn labels_are_told_apart_and_reserved_ones_left_out() {
+fn equal_labels_are_distinguished_and_reserved_ones_omitted() {
     check(
         vec![series(
             "x",
@@ -103,7 +103,7 @@ fn labels_are_told_apart_and_reserved_ones_left_out() {
 }
 
 #[test]
-fn a_total_that_is_none_is_left_out() {
+fn an_invalid_total_is_omitted() {
     check(
         vec![
             series("a", &[], Value::Counter(-1.0)),
