@@ -152,7 +152,7 @@ mod tests {
         assert_eq!(
             line(&looked_at(&held)),
             format!(
-                "FAIL  region     {path}this user cannot open /metrics.region\n      fix: count as the program's user, whom the setting user names, or as root\n"
+                "FAIL  region     {path}/metrics.region is not this user's to open\n      fix: count as the program's user, whom the setting user names, or as root\n"
             )
         );
         std::fs::remove_dir(&region).unwrap();
