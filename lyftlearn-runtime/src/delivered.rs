@@ -169,8 +169,8 @@ impl Endpoint {
             let path = run.path().to_owned();
             endpoint(&facts.clone().with_held(run), &path)
         };
-        let told = facts.told_directory(Whose::Anybody).and_then(of);
-        told.or_else(|| facts.runtime_beside(Whose::Anybody).and_then(of))
+        let configured = facts.configured_directory(Whose::Anybody).and_then(of);
+        configured.or_else(|| facts.runtime_beside(Whose::Anybody).and_then(of))
     }
 
     /// As a source of credentials, which has every role assumed already.

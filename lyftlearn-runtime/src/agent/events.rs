@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use super::config::Events as Config;
 use super::ledger::Ledger;
 use super::log::Log;
-use super::tell as tell_of_credentials;
+use super::log_report as log_credentials;
 use crate::contract::{events as words, limits};
 use crate::credentials::{Broker, Fetched};
 use crate::deliver::events::{Event, Moment, State};
@@ -54,7 +54,7 @@ pub(super) fn signer(config: &Config, served: Option<&Broker>, log: Log) -> Opti
     }
     let broker = Broker::new(&config.credential_plan);
     broker.keep(None, move |name, report| {
-        tell_of_credentials(log, name, &report);
+        log_credentials(log, name, &report);
     });
     Some(broker)
 }
@@ -70,7 +70,7 @@ pub(super) struct Teller {
 
 impl Teller {
     /// Tells until this process ends. `wake` says that a stop may have been asked for.
-    pub(super) async fn tell(self, config: Config, wake: Rc<Notify>) {
+    pub(super) async fn send_states(self, config: Config, wake: Rc<Notify>) {
         let plan = &config.plan;
         let owner = self.run.as_ref().and_then(Directory::owner);
         let roots = config.credential_plan.roots.clone();

@@ -92,10 +92,10 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(told: &[(usize, u64)], expected: Option<(How, bool, Option<i32>)>) {
+    fn check(recorded: &[(usize, u64)], expected: Option<(How, bool, Option<i32>)>) {
         let file = tempfile::tempfile().unwrap();
         file.set_len(WORDS as u64 * 8).unwrap();
-        for (at, word) in told {
+        for (at, word) in recorded {
             let at = *at as u64 * 8;
             file.write_all_at(&word.to_le_bytes(), at).unwrap();
         }

@@ -119,7 +119,7 @@ async fn run(config: AgentConfig, sockets: Sockets, parent: u32) -> std::io::Res
     {
         let broker = Broker::new(&credential_plan);
         let first = sockets.first.as_ref().and_then(take_over);
-        broker.keep(first, move |name, report| tell(log, name, &report));
+        broker.keep(first, move |name, report| log_report(log, name, &report));
         let endpoint = Endpoint {
             broker: broker.clone(),
             token: Rc::new(token),
@@ -129,7 +129,7 @@ async fn run(config: AgentConfig, sockets: Sockets, parent: u32) -> std::io::Res
         service.broker = Some(broker);
     }
     let ledger = ledger::Ledger::new(sockets.ledger);
-    let told = events::Counts::default();
+    let event_counts = events::Counts::default();
     let mut signer = None;
     let wake = Rc::new(Notify::new());
     if let Some(config) = config.events {
@@ -139,10 +139,10 @@ async fn run(config: AgentConfig, sockets: Sockets, parent: u32) -> std::io::Res
             run: run.clone(),
             ledger: ledger.clone(),
             signer: broker,
-            counts: Rc::clone(&told),
+            counts: Rc::clone(&event_counts),
             log,
         };
-        tokio::task::spawn_local(teller.tell(config, Rc::clone(&wake)));
+        tokio::task::spawn_local(teller.send_states(config, Rc::clone(&wake)));
     }
     let ages = secrets::Ages::default();
     if let Some(run) = run.clone().filter(|_| config.secrets) {
@@ -157,7 +157,7 @@ async fn run(config: AgentConfig, sockets: Sockets, parent: u32) -> std::io::Res
             refusals: Rc::clone(&service.refusals),
             ledger,
             ages,
-            events: told,
+            events: event_counts,
         };
         let own = runtime_metrics::RuntimeMetrics::new(&config, run.clone(), sources);
         export::Exporter::start(config, run, own, store.clone())
@@ -186,7 +186,7 @@ fn into_tokio(listener: std::net::TcpListener) -> std::io::Result<TcpListener> {
     TcpListener::from_std(listener)
 }
 
-fn tell(log: Log, name: &str, report: &Report) {
+fn log_report(log: Log, name: &str, report: &Report) {
     let identity = if name.is_empty() { "default" } else { name };
     match report {
         Report::Failing {

@@ -52,7 +52,7 @@ pub(super) async fn follow(parent: u32, run: Directory, ages: Ages) {
         ages.borrow_mut().extend(names.map(|name| (name, now)));
         // A full disk, or a directory that somebody took away: the next round may be better.
         for number in swapped(&resolved, &run, fresh).unwrap_or_default() {
-            tell(parent, number);
+            signal_program(parent, number);
         }
     }
 }
@@ -115,7 +115,7 @@ fn swapped(
 }
 
 /// Sends the signal to PID 1, which forwards it to the program.
-fn tell(parent: u32, number: i32) {
+fn signal_program(parent: u32, number: i32) {
     let parent = i32::try_from(parent).map(Pid::from_raw);
     if let (Ok(parent), Ok(signal)) = (parent, Signal::try_from(number)) {
         let _ = nix::sys::signal::kill(parent, signal);

@@ -170,16 +170,16 @@ impl Changes {
 
 /// A list of hosts that no proxy reaches, with ours at its end. A star that stands alone is all
 /// hosts; in a list it would be none.
-fn without_proxy(told: Option<&OsStr>) -> OsString {
-    let text = told.map(OsStr::to_string_lossy).unwrap_or_default();
+fn without_proxy(configured: Option<&OsStr>) -> OsString {
+    let text = configured.map(OsStr::to_string_lossy).unwrap_or_default();
     if text.trim() == "*" {
-        return told.unwrap_or_default().to_owned();
+        return configured.unwrap_or_default().to_owned();
     }
     let listed: Vec<&str> = text.split([',', ' ']).map(str::trim).collect();
     let missing = aws::NEVER_BY_PROXY
         .iter()
         .filter(|host| !listed.contains(host));
-    let all = told.into_iter().chain(missing.map(OsStr::new));
+    let all = configured.into_iter().chain(missing.map(OsStr::new));
     all.collect::<Vec<_>>().join(OsStr::new(","))
 }
 

@@ -24,9 +24,9 @@ pub(crate) fn launchers<'a>(
         let of_name = found.filter(|(found, value)| *found == name && !value.is_empty());
         of_name.last().map(|(_, value)| value)
     };
-    let mut set = |name: &str, told: Option<String>| {
-        if let Some(told) = told.filter(|_| value(name).is_none()) {
-            changes.set(name, told);
+    let mut set = |name: &str, text: Option<String>| {
+        if let Some(text) = text.filter(|_| value(name).is_none()) {
+            changes.set(name, text);
         }
     };
     let topology = &workload.topology;

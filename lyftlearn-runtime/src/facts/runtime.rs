@@ -57,8 +57,8 @@ impl Facts {
     /// The run directory of the runtime that this process stands under or beside, if this user
     /// owns it.
     pub(crate) fn run_dir(&self) -> Option<PathBuf> {
-        if let Some(told) = self.path(delivered::RUN_DIR) {
-            return Some(told);
+        if let Some(configured) = self.path(delivered::RUN_DIR) {
+            return Some(configured);
         }
         let user = rustix::process::geteuid().as_raw();
         let found = self.runtime_beside(Whose::User(user))?;
@@ -69,17 +69,17 @@ impl Facts {
     /// it is searched for.
     #[cfg(feature = "cli")]
     pub(crate) fn run_directory(&self, whose: Whose) -> Option<Directory> {
-        self.told_directory(whose)
+        self.configured_directory(whose)
             .or_else(|| self.runtime_beside(whose))
     }
 
     /// The run directory that the environment names.
-    pub(crate) fn told_directory(&self, whose: Whose) -> Option<Directory> {
+    pub(crate) fn configured_directory(&self, whose: Whose) -> Option<Directory> {
         if !self.is_here() {
             return None;
         }
-        let told = self.path(delivered::RUN_DIR)?;
-        of(Directory::open(&told, None).ok()?, whose)
+        let configured = self.path(delivered::RUN_DIR)?;
+        of(Directory::open(&configured, None).ok()?, whose)
     }
 
     /// Locks, namespaces and descriptors are this machine's, wherever files are read.
@@ -94,15 +94,15 @@ impl Facts {
             return None;
         }
         let here = self.here();
-        let told = self.told_directory(whose);
-        if let Some(told) = told.filter(|told| lives(told, &here, whose)) {
-            return Some(told);
+        let configured = self.configured_directory(whose);
+        if let Some(configured) = configured.filter(|configured| lives(configured, &here, whose)) {
+            return Some(configured);
         }
         let usual = Path::new(runtime::RUN_DIR).parent()?;
-        let told = self.path(linux::TMPDIR);
-        let told = told.as_deref();
+        let configured = self.path(linux::TMPDIR);
+        let configured = configured.as_deref();
         let mut parents = vec![usual, Path::new(linux::TMP), Path::new(linux::SHM)];
-        parents.extend(told.filter(|told| !parents.contains(told)));
+        parents.extend(configured.filter(|configured| !parents.contains(configured)));
         parents.into_iter().find_map(|parent| {
             let parent = Directory::open(parent, None).ok()?;
             let names = parent.names().ok()?.into_iter();

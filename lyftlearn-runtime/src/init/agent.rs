@@ -97,7 +97,7 @@ impl Agent {
         self.started = now;
         self.starts += 1;
         // Before it is there: it shows the number.
-        self.tell(ledger::STARTS, self.starts);
+        self.record(ledger::STARTS, self.starts);
         match spawn::spawn(&self.file, &self.words, &self.mask, &files, None) {
             Ok(pid) => self.pid = Some(pid),
             Err(_) => {
@@ -122,7 +122,7 @@ impl Agent {
         if let Some(count) = self.forwarded.get_mut(word) {
             *count += 1;
             let count = *count;
-            self.tell(word, count);
+            self.record(word, count);
         }
     }
 
@@ -141,16 +141,16 @@ impl Agent {
             Status::Unkillable => return,
         };
         let number = |number: i32| u64::try_from(number).unwrap_or_default();
-        self.tell(ledger::PROGRAM, number(program.as_raw_nonzero().get()));
-        self.tell(ledger::BY, number(by));
-        self.tell(ledger::AT, milliseconds(at));
-        self.tell(ledger::ENDED, ended);
+        self.record(ledger::PROGRAM, number(program.as_raw_nonzero().get()));
+        self.record(ledger::BY, number(by));
+        self.record(ledger::AT, milliseconds(at));
+        self.record(ledger::ENDED, ended);
     }
 
     /// A stop was asked for, which it may have to tell somebody at once.
     pub(super) fn stopped(&self, signal: i32, at: Duration) {
-        self.tell(ledger::STOPPED, milliseconds(at));
-        self.tell(ledger::STOP, signal.unsigned_abs().into());
+        self.record(ledger::STOPPED, milliseconds(at));
+        self.record(ledger::STOP, signal.unsigned_abs().into());
         if let Some(pid) = self.pid {
             signals::send(To::Process(pid), ledger::WAKE as i32);
         }
@@ -158,11 +158,11 @@ impl Agent {
 
     /// The program was started.
     pub(super) fn program_started(&self, at: Duration) {
-        self.tell(ledger::STARTED, milliseconds(at));
+        self.record(ledger::STARTED, milliseconds(at));
     }
 
     /// Allocates nothing and does not block.
-    pub(super) fn tell(&self, word: usize, value: u64) {
+    pub(super) fn record(&self, word: usize, value: u64) {
         if let Some(memory) = self.ledger.and_then(|place| self.sockets.get(place)) {
             // If the write fails, the value is not exported.
             let _ = rustix::io::pwrite(memory, &value.to_le_bytes(), word as u64 * 8);

@@ -30,9 +30,9 @@ pub(crate) struct LeftBehind {
 
 /// Processes that have been sent a signal: so many are known, and a further one may get it
 /// twice.
-struct Told([Option<Pid>; 64]);
+struct Signalled([Option<Pid>; 64]);
 
-impl Told {
+impl Signalled {
     const fn none() -> Self {
         Self([None; 64])
     }
@@ -40,7 +40,7 @@ impl Told {
     /// Whether it was not among them.
     fn add(&mut self, pid: Pid) -> bool {
         let known = self.0.contains(&Some(pid));
-        if let Some(free) = self.0.iter_mut().find(|told| told.is_none())
+        if let Some(free) = self.0.iter_mut().find(|slot| slot.is_none())
             && !known
         {
             *free = Some(pid);
@@ -51,16 +51,16 @@ impl Told {
 
 /// The processes that outlive the program, which the kernel hands over as their parents end.
 pub(super) struct Orphans {
-    asked: Told,
-    killed: Told,
+    asked: Signalled,
+    killed: Signalled,
     left: LeftBehind,
 }
 
 impl Orphans {
     pub(super) const fn none() -> Self {
         Self {
-            asked: Told::none(),
-            killed: Told::none(),
+            asked: Signalled::none(),
+            killed: Signalled::none(),
             left: LeftBehind {
                 count: 0,
                 killed: 0,
@@ -76,7 +76,7 @@ impl Orphans {
     /// Sends SIGTERM to every child but `own` that has not received it yet. Without `/proc` the
     /// signal goes to the rest of the program's process group, and no child is known.
     pub(super) fn term(&mut self, own: &[Option<Pid>], program: Pid) {
-        let told = each(|pid| {
+        let slot = each(|pid| {
             if own.contains(&Some(pid)) || !procfs::is_alive(pid) || !self.asked.add(pid) {
                 return;
             }
@@ -88,7 +88,7 @@ impl Orphans {
             self.left.count += 1;
             signals::send(To::Process(pid), Signal::SIGTERM as i32);
         });
-        if told.is_none() {
+        if slot.is_none() {
             signals::send(To::Group(program), Signal::SIGTERM as i32);
         }
     }

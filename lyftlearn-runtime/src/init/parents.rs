@@ -92,18 +92,18 @@ impl Parents {
     }
 
     /// Sends `signal` to `process`, or to the children for which it waits.
-    pub(super) fn tell(&mut self, process: Pid, signal: i32) {
+    pub(super) fn send(&mut self, process: Pid, signal: i32) {
         let known = self.held.iter().flatten().find(|held| held.pid == process);
         match known.copied() {
             // A second stop: send it to the children that are left.
-            Some(held) if matches!(held.waits, Waits::Shell(_)) => self.tell_children(&held),
+            Some(held) if matches!(held.waits, Waits::Shell(_)) => self.send_to_children(&held),
             // It passes the signal on itself.
             Some(held) => self.release(held.pid),
-            None => self.tell_new(process, signal),
+            None => self.send_to_new(process, signal),
         }
     }
 
-    fn tell_new(&mut self, process: Pid, signal: i32) {
+    fn send_to_new(&mut self, process: Pid, signal: i32) {
         let free = self.held.iter().position(Option::is_none);
         let waits = free.filter(|_| has_children(process)).and_then(|_| {
             if shells::is_shell(process) {
@@ -123,10 +123,10 @@ impl Parents {
             waits,
         };
         self.held[free] = Some(held);
-        self.tell_children(&held);
+        self.send_to_children(&held);
     }
 
-    fn tell_children(&mut self, held: &Held) {
+    fn send_to_children(&mut self, held: &Held) {
         // The list first: telling a child changes it.
         let mut children = [None; CHILDREN_AT_MOST];
         let mut count = 0;
@@ -150,7 +150,7 @@ impl Parents {
             }
         } else {
             for child in children {
-                self.tell(child, held.signal);
+                self.send(child, held.signal);
             }
         }
     }

@@ -174,7 +174,7 @@ impl Supervisor<'_> {
     fn run(&mut self, armed: &Armed) {
         let report = self.report.as_ref().map(ReportPipe::number);
         let_go(self.agent.as_ref(), self.kept, report);
-        told(&mut self.agent, |agent| agent.program_started(self.started));
+        with_agent(&mut self.agent, |agent| agent.program_started(self.started));
         memory::give_back();
         for arrived in &armed.waiting {
             self.signal(*arrived);
@@ -249,22 +249,22 @@ impl Supervisor<'_> {
             Act::Announce { signal, deadline } => {
                 announce(signal, now, deadline);
                 parents.has_until(deadline);
-                told(agent, |agent| agent.stopped(signal, now));
+                with_agent(agent, |agent| agent.stopped(signal, now));
             }
             Act::Forward(signal) => {
                 forward(policy.scope, child, signal);
-                told(agent, |agent| agent.forwarded(signal));
+                with_agent(agent, |agent| agent.forwarded(signal));
             }
             Act::ForwardStop(signal) => {
                 match policy.scope {
-                    Scope::Auto => parents.tell(child, policy.stop_signal),
+                    Scope::Auto => parents.send(child, policy.stop_signal),
                     scope => forward(scope, child, policy.stop_signal),
                 }
-                told(agent, |agent| agent.forwarded(signal));
+                with_agent(agent, |agent| agent.forwarded(signal));
             }
             Act::KillProgram => {
                 forward(Scope::Group, child, Signal::SIGKILL as i32);
-                told(agent, |agent| agent.tell(ledger::KILLED, 1));
+                with_agent(agent, |agent| agent.record(ledger::KILLED, 1));
             }
             Act::TermOthers => orphans.term(&own, child),
             Act::KillOthers => orphans.kill(&own, child),
@@ -314,7 +314,7 @@ impl Supervisor<'_> {
                     self.ended = Some(ended);
                     self.parents.let_go();
                     let not_started = self.report.as_ref().is_some_and(ReportPipe::is_there);
-                    told(&mut self.agent, |agent| {
+                    with_agent(&mut self.agent, |agent| {
                         agent.program_ended(pid, read(status), not_started, ended);
                     });
                     program_ended = true;
@@ -389,9 +389,9 @@ impl Supervisor<'_> {
 }
 
 /// Reports a value to the agent's ledger, if there is an agent.
-fn told(agent: &mut Option<Agent>, tell: impl FnOnce(&mut Agent)) {
+fn with_agent(agent: &mut Option<Agent>, act: impl FnOnce(&mut Agent)) {
     if let Some(agent) = agent {
-        tell(agent);
+        act(agent);
     }
 }
 

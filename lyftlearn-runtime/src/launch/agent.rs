@@ -95,7 +95,7 @@ pub(super) fn has_descriptors(
     }
     let wanted = workload.credentials.mode == crate::workload::CredentialMode::Broker
         || export.listen().is_some()
-        || export.clients.heard
+        || export.clients.listened
         || export.pushes()
         || workload.events.as_ref().is_some_and(speaks);
     if wanted {
@@ -104,7 +104,7 @@ pub(super) fn has_descriptors(
         ));
     }
     export.prometheus = None;
-    export.clients.heard = false;
+    export.clients.listened = false;
     false
 }
 

@@ -53,8 +53,8 @@ impl Gathered {
                 variable.document.clone(),
             )
         });
-        let told = |name: &str| facts.text(name).map(Cow::into_owned);
-        let inherited = toolkit::inherited(workload, told).iter();
+        let variable = |name: &str| facts.text(name).map(Cow::into_owned);
+        let inherited = toolkit::inherited(workload, variable).iter();
         let inherited: Vec<String> = inherited.map(|name| (*name).to_owned()).collect();
         let ours = delivered.iter().cloned();
         let ours = ours.chain(region(facts, workload)).chain(credentials.set);

@@ -57,7 +57,7 @@ impl Telling {
     }
 
     /// Whether this end is reported. The helper process decides what the event contains.
-    pub(super) fn tells(&self, end: &End) -> bool {
+    pub(super) fn reports(&self, end: &End) -> bool {
         let plan = &self.last.plan;
         let may_speak = match plan.voice {
             Voice::Job => true,
@@ -132,7 +132,7 @@ fn uuid(created: Duration) -> String {
 }
 
 #[cfg(feature = "agent")]
-pub(super) use sending::{Received, tell};
+pub(super) use sending::{Received, report};
 
 #[cfg(feature = "agent")]
 mod sending {
@@ -174,7 +174,7 @@ mod sending {
 
     /// Tells the end to each destination, all at the same time; a sentence for each that it did
     /// not arrive at. `None` where there was nothing to say.
-    pub(in super::super) fn tell(
+    pub(in super::super) fn report(
         received: &Received,
         end: &End,
         outcome: &Outcome,

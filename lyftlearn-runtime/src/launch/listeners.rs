@@ -137,7 +137,7 @@ fn wanted(resolved: &Resolved) -> Vec<Place> {
     let usual = conventions(resolved.workload.platform).statsd_port;
     let usual = usual.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
     let asked = resolved.settings.statsd.listen.or(usual);
-    let asked = asked.filter(|_| export.clients.heard);
+    let asked = asked.filter(|_| export.clients.listened);
     let statsd = asked.into_iter().flat_map(|address| {
         [Protocol::Tcp, Protocol::Udp].map(|protocol| Place {
             listener: "statsd".to_owned(),

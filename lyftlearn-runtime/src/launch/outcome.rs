@@ -50,7 +50,7 @@ pub(super) fn outcome(words: &[OsString]) -> Result<u8, Error> {
     let exceptions = exceptions(run);
     let mut outcome = Outcome::of(&end, exceptions, oom_kills(&facts, &end), &redact);
     outcome.metrics = metrics(&end, run);
-    tell(&end, run, &outcome);
+    report(&end, run, &outcome);
     if let Some(file) = end.snapshot.as_deref().filter(|_| end.completed())
         && let Err(err) = skew::keep(&facts, file, end.owner)
         && !end.quiet
@@ -76,7 +76,7 @@ fn tell_events(
     run: Option<&Directory>,
     outcome: &mut Outcome,
 ) {
-    let Some(failures) = events::tell(received, end, outcome) else {
+    let Some(failures) = events::report(received, end, outcome) else {
         return;
     };
     let undelivered = failures.len() as u64;
@@ -103,7 +103,7 @@ fn delivered_secrets(run: Option<&Directory>) -> Vec<String> {
 pub(super) fn completed(facts: &Facts, end: &End, run: Option<&Directory>) {
     let mut outcome = Outcome::of(end, Vec::new(), oom_kills(facts, end), &Redact::default());
     outcome.metrics = metrics(end, run);
-    tell(end, run, &outcome);
+    report(end, run, &outcome);
 }
 
 /// The metrics that were not delivered: from the agent's last report, or from a region that no
@@ -158,7 +158,7 @@ fn about_metrics(metrics: &Undelivered) -> Option<String> {
 
 /// `outcome.json` first, which is near; then the platform's file, which may be far; then
 /// a line for the log.
-fn tell(end: &End, run: Option<&Directory>, outcome: &Outcome) {
+fn report(end: &End, run: Option<&Directory>, outcome: &Outcome) {
     let mut problems = Vec::new();
     if let Some(run) = run
         && let Err(err) = write_outcome(run, outcome)

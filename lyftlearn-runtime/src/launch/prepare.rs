@@ -248,13 +248,13 @@ fn write(
     if !end.quiet {
         // Most containers run no Spark, and some of them have no address for its driver.
         let spark = platform::spark_is_meant(facts, &settings.spark);
-        let told = resolved.problems.iter();
-        let told = told.filter(|problem| spark || !problem.starts_with(platform::SPARK_PROBLEM));
+        let shown = resolved.problems.iter();
+        let shown = shown.filter(|problem| spark || !problem.starts_with(platform::SPARK_PROBLEM));
         announcement::say(
             &delivery.workload,
             &ports,
             program::found_for_a_word(facts, &settings.commands),
-            told.chain(&delivery.problems),
+            shown.chain(&delivery.problems),
             decided.about_secrets,
             end.skew.as_ref(),
         );

@@ -132,7 +132,7 @@ pub(crate) fn run(
     };
     drop(reserve);
     let end = ended(end, &ending, &exit_remap);
-    let telling = telling.filter(|telling| telling.tells(&end));
+    let telling = telling.filter(|telling| telling.reports(&end));
     if end.completed() && end.snapshot.is_none() && telling.is_none() {
         outcome::completed(&facts, &end, run);
     } else {
@@ -205,7 +205,7 @@ fn report(
     telling: Option<Telling>,
     until: Duration,
 ) {
-    let telling = telling.filter(|telling| telling.tells(end));
+    let telling = telling.filter(|telling| telling.reports(end));
     let (environment, socket) = match telling {
         Some(telling) => {
             let (environment, socket) = telling.handed(facts, until);

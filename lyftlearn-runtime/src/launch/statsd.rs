@@ -11,7 +11,7 @@ use crate::held::Directory;
 use crate::metrics::clients::{Clients, Intercept};
 use crate::metrics::routes::Export;
 #[cfg(feature = "agent")]
-use crate::metrics::routes::Heard;
+use crate::metrics::routes::ListenAt;
 use crate::problems::Problems;
 use crate::settings::Settings;
 use crate::workload::{Platform, Workload};
@@ -31,7 +31,7 @@ pub(super) fn bound(
     problems: &mut Problems,
 ) -> Listening {
     clients
-        .heard
+        .listened
         .then(|| listen::bind(settings, platform, problems))?
 }
 
@@ -71,7 +71,7 @@ pub(super) fn joined(listening: &Listening, export: Export) -> Export {
     match listening {
         Some(bound) => bound.joined(export),
         // Without a listener nothing is forwarded, and nothing can be lost at the end.
-        None => export.heard(Heard::Nowhere),
+        None => export.listened(ListenAt::Nowhere),
     }
 }
 

@@ -124,7 +124,7 @@ impl Redact {
     /// value at both cuts are removed as well.
     fn divided(&self, text: &str) -> String {
         let values = || self.values.iter().map(|value| value.as_bytes());
-        let told = |length: &usize| *length >= SHORTEST_PART;
+        let is_long_enough = |length: &usize| *length >= SHORTEST_PART;
         let parts: Vec<&str> = text.split(LEFT_OUT).collect();
         let parts = parts.iter().enumerate().map(|(at, part)| {
             let after = values().map(|value| {
@@ -134,8 +134,11 @@ impl Redact {
             let before =
                 values().map(|value| overlap(part.bytes(), value.iter().copied(), value.len()));
             // Both of the part as it is: two values may have some of it in common.
-            let after = after.max().filter(told).filter(|_| at > 0);
-            let before = before.max().filter(told).filter(|_| at + 1 < parts.len());
+            let after = after.max().filter(is_long_enough).filter(|_| at > 0);
+            let before = before
+                .max()
+                .filter(is_long_enough)
+                .filter(|_| at + 1 < parts.len());
             let from = after.unwrap_or_default();
             let to = part.len() - before.unwrap_or_default();
             let mark = |length: Option<usize>| length.map_or("", |_| REDACTED);

@@ -30,10 +30,11 @@ pub(super) fn read(
     );
     // Every engine sets HOSTNAME; where it is gone, a wrapper emptied the environment
     // and took the identity along.
-    let told = set(world, linux::HOSTNAME) || set(world, sagemaker::TRAINING_JOB_ARN);
+    let in_a_sagemaker_container =
+        set(world, linux::HOSTNAME) || set(world, sagemaker::TRAINING_JOB_ARN);
     let isolated = conventions(detection.platform).always_has_credentials
         && given
-        && told
+        && in_a_sagemaker_container
         && source == CredentialSource::None;
     if source == CredentialSource::None {
         problems.extend(half_configured(world));

@@ -36,8 +36,8 @@ pub(super) fn checked(facts: &Facts, path: &str, limit: u64) -> Result<Option<Ve
     let beside = format!("{path}{}", runtime::CHECKSUM);
     if let Some(text) = facts.file(&beside, limits::DOCUMENT_BYTES)? {
         let text = String::from_utf8_lossy(&text);
-        let told = text.split_ascii_whitespace().next().unwrap_or_default();
-        if told.len() != 64 || !told.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        let expected = text.split_ascii_whitespace().next().unwrap_or_default();
+        if expected.len() != 64 || !expected.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(ContractFault::NoChecksum {
                 path: beside.into(),
             }
@@ -46,7 +46,7 @@ pub(super) fn checked(facts: &Facts, path: &str, limit: u64) -> Result<Option<Ve
         let found = Sha256::digest(&bytes);
         let equal = found
             .iter()
-            .zip(told.as_bytes().chunks(2))
+            .zip(expected.as_bytes().chunks(2))
             .all(|(byte, digits)| {
                 std::str::from_utf8(digits)
                     .is_ok_and(|digits| u8::from_str_radix(digits, 16) == Ok(*byte))

@@ -291,7 +291,7 @@ fn headers(
     let Some(name) = settings.headers_variable.as_deref().filter(|_| shown) else {
         return (Vec::new(), None);
     };
-    let set = world.told(name);
+    let set = world.effective(name);
     let mut declared = (world.settings.secrets.iter())
         .filter(|secret| secret.source(detection.platform).is_some());
     let is_awaited = declared.any(|secret| secret.may_bring(name));

@@ -136,7 +136,7 @@ struct World<'a> {
 impl World<'_> {
     /// A variable as the program would find it: one of a document, where nothing but the image
     /// sets it.
-    fn told(&self, name: &str) -> Option<String> {
+    fn effective(&self, name: &str) -> Option<String> {
         let documents = self.variables.iter().rev();
         let mut of_name =
             documents.filter(|variable| variable.name == name && !variable.value.is_empty());
@@ -373,7 +373,7 @@ impl World<'_> {
         if let Some(recognised) = sagemaker::recognise(self)? {
             return Ok((Platform::SageMaker, recognised));
         }
-        if kubernetes::told(self) {
+        if kubernetes::has_service_variable(self) {
             return Ok((Platform::Kubernetes, kubernetes::recognise(self)));
         }
         Ok((Platform::Local, local::recognise(self)))

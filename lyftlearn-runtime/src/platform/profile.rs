@@ -224,8 +224,8 @@ mod tests {
         ]);
         let dev = facts.clone().with_var("AWS_PROFILE", "dev");
         assert_eq!(of_nowhere(&dev, None), ["AWS_PROFILE"]);
-        let told = dev.with_var("AWS_CONFIG_FILE", "/else/config");
-        assert!(of_nowhere(&told, None).is_empty());
+        let elsewhere = dev.with_var("AWS_CONFIG_FILE", "/else/config");
+        assert!(of_nowhere(&elsewhere, None).is_empty());
         let app = facts.clone().with_var("AWS_PROFILE", "app");
         assert_eq!(of_nowhere(&app, None), ["AWS_PROFILE"]);
         assert!(of_nowhere(&app, Some("/other")).is_empty());

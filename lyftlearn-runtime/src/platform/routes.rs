@@ -27,7 +27,7 @@ pub(super) fn read(
         role: detection.role,
         job,
         topology,
-        variable: &|name| world.told(name),
+        variable: &|name| world.effective(name),
         may_be_secret: &may_be_secret,
     };
     routes::plan(&of, problems)

@@ -24,7 +24,7 @@ pub(super) fn read(world: &World<'_>, problems: &mut Problems) -> Option<Spark> 
     if settings.mode == Mode::Off {
         return None;
     }
-    let told = |name: &str| world.told(name);
+    let variable = |name: &str| world.effective(name);
     let facts = world.facts;
     let kernel = Kernel {
         is_here: facts.is_here(),
@@ -34,7 +34,7 @@ pub(super) fn read(world: &World<'_>, problems: &mut Problems) -> Option<Spark> 
         addresses: &|name| facts.addresses_of(name),
     };
     let is_the_images = |name: &str, value: &str| world.is_the_images(name, value);
-    Some(plan(settings, &told, &is_the_images, &kernel, problems))
+    Some(plan(settings, &variable, &is_the_images, &kernel, problems))
 }
 
 /// Whether Spark is used here, according to a setting or a variable of Spark.
@@ -82,13 +82,13 @@ impl Found {
 
 fn plan(
     settings: &Settings,
-    told: &dyn Fn(&str) -> Option<String>,
+    variable: &dyn Fn(&str) -> Option<String>,
     is_the_images: &dyn Fn(&str, &str) -> bool,
     kernel: &Kernel<'_>,
     problems: &mut Problems,
 ) -> Spark {
     let executors = settings.executors;
-    if told(words::REMOTE).is_some_and(|remote| remote.starts_with(words::REMOTE_SCHEME)) {
+    if variable(words::REMOTE).is_some_and(|remote| remote.starts_with(words::REMOTE_SCHEME)) {
         return Spark {
             address: None,
             why: format!("{} is set: the driver is elsewhere", words::REMOTE),
@@ -102,12 +102,12 @@ fn plan(
         Some(address) => by_setting(address, kernel, &mut about_ours),
         None => by_route(
             settings,
-            told(kubernetes::SERVICE_HOST),
+            variable(kubernetes::SERVICE_HOST),
             kernel,
             &mut about_ours,
         ),
     };
-    let found = match (told(words::LOCAL_HOSTNAME), told(words::LOCAL_IP)) {
+    let found = match (variable(words::LOCAL_HOSTNAME), variable(words::LOCAL_IP)) {
         // A program that this runtime started finds the delivered address.
         (Some(name), _) if ours.address.as_deref().map(host) == Some(name.clone()) => ours,
         (Some(name), _) => by_user(name, is_the_images, problems),
@@ -350,12 +350,12 @@ mod tests {
             address: place.address.map(ToOwned::to_owned),
             mode: Mode::Auto,
         };
-        let told = |name: &str| {
+        let variable = |name: &str| {
             let of_name = place.variables.iter().find(|(known, _)| *known == name);
             of_name.map(|(_, value)| (*value).to_owned())
         };
         let mut problems = Problems::default();
-        let spark = plan(&settings, &told, &|_, _| false, &kernel, &mut problems);
+        let spark = plan(&settings, &variable, &|_, _| false, &kernel, &mut problems);
         let problems: String = problems.iter().map(|one| format!("\n  {one}")).collect();
         format!("{}{problems}\n", serde_json::to_string(&spark).unwrap())
     }

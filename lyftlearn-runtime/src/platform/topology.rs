@@ -54,7 +54,7 @@ pub(super) fn processes(
     topology: &Topology,
     resources: &Resources,
 ) -> Option<String> {
-    let asked = world.told(kubernetes::PET_LOCAL)?;
+    let asked = world.effective(kubernetes::PET_LOCAL)?;
     let replaced = topology.local_devices == 0 && worker::AS_PROCESSORS.contains(&asked.as_str());
     replaced.then(|| {
         format!(

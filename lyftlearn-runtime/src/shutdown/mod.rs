@@ -95,7 +95,7 @@ pub struct Shutdown {
     file: Option<PathBuf>,
     listener: Option<Arc<Listener>>,
     round: Option<Round>,
-    told: Arc<OnceLock<Request>>,
+    request: Arc<OnceLock<Request>>,
     signalled: Arc<OnceLock<Request>>,
 }
 
@@ -133,7 +133,7 @@ impl Shutdown {
             round: round::here(facts, file.is_some()),
             file,
             listener: None,
-            told: Arc::default(),
+            request: Arc::default(),
             signalled: Arc::default(),
         }
     }
@@ -190,13 +190,13 @@ impl Shutdown {
     ///
     /// When the file is there and cannot be read or understood.
     pub fn requested(&self) -> Result<Option<Request>, Error> {
-        if let Some(request) = self.told.get() {
+        if let Some(request) = self.request.get() {
             return Ok(Some(request.clone()));
         }
         if let Some(file) = &self.file
             && let Some(request) = read(file)?
         {
-            return Ok(Some(self.told.get_or_init(|| request).clone()));
+            return Ok(Some(self.request.get_or_init(|| request).clone()));
         }
         // PID 1 writes before it passes the signal on: this one came from somewhere else,
         // or there is no PID 1.
@@ -333,7 +333,7 @@ mod tests {
 
     const TOLD: &str = r#"{"signal":"SIGTERM","requested":1234.567890,"deadline":1344.567890}"#;
 
-    pub(super) fn told() -> Request {
+    pub(super) fn example() -> Request {
         Request {
             reason: Reason::Stop,
             signal: "SIGTERM".to_owned(),
@@ -387,16 +387,22 @@ mod tests {
         let (shutdown, clone) = (stop.shutdown(), stop.shutdown().clone());
         let shared = shutdown.clone();
         stop.ask();
-        assert_eq!(shutdown.requested().unwrap(), Some(told()));
+        assert_eq!(shutdown.requested().unwrap(), Some(example()));
         drop(stop);
-        assert_eq!(shutdown.requested().unwrap(), Some(told()));
-        assert_eq!(shared.requested().unwrap(), Some(told()));
+        assert_eq!(shutdown.requested().unwrap(), Some(example()));
+        assert_eq!(shared.requested().unwrap(), Some(example()));
         assert_eq!(clone.requested().unwrap(), None);
     }
 
     #[test]
     fn a_passed_deadline_leaves_no_time_and_an_unknown_one_is_none() {
-        let left = |deadline| Request { deadline, ..told() }.seconds_left();
+        let left = |deadline| {
+            Request {
+                deadline,
+                ..example()
+            }
+            .seconds_left()
+        };
         assert_eq!(left(Some(0.0)), Some(0.0));
         assert_eq!(left(None), None);
         let left = left(Some(super::now() + 100.0)).unwrap();

@@ -28,13 +28,13 @@ pub(super) fn here(facts: &Facts, supervised: bool) -> Option<Round> {
     // Beside `run` (`exec`, `kubectl exec`) a SIGTERM may be anybody's.
     let under_run = supervised && facts.text(delivered::EXCEPTIONS_DIR).is_some();
     facts.text(worker::TORCHRUN_ID).filter(|_| under_run)?;
-    let told = facts.text(worker::SHUTDOWN_TIMEOUT);
-    let told = told.and_then(|told| told.parse().ok());
+    let configured = facts.text(worker::SHUTDOWN_TIMEOUT);
+    let configured = configured.and_then(|configured| configured.parse().ok());
     Some(Round {
         signal: SIGTERM,
         // A new round does not take a longer time from the variable: pytorch issue 192815.
-        seconds: Some(told.map_or(worker::ROUND_SECONDS, |told: f64| {
-            told.min(worker::ROUND_SECONDS)
+        seconds: Some(configured.map_or(worker::ROUND_SECONDS, |configured: f64| {
+            configured.min(worker::ROUND_SECONDS)
         })),
     })
 }
@@ -80,7 +80,11 @@ mod tests {
     #[test]
     fn hyperpods_workers_have_the_time_of_the_setting() {
         check(&[HYPERPOD], false, Some((10, None)));
-        let told = ("LYFTLEARN_RESIZE_SECONDS", "600");
-        check(&[HYPERPOD, TORCHRUN, told], true, Some((10, Some(600.0))));
+        let configured = ("LYFTLEARN_RESIZE_SECONDS", "600");
+        check(
+            &[HYPERPOD, TORCHRUN, configured],
+            true,
+            Some((10, Some(600.0))),
+        );
     }
 }

@@ -204,7 +204,7 @@ mod asynchronous {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use super::super::tests::{Stop, told};
+    use super::super::tests::{Stop, example};
 
     /// How often this thread has given the processor away by itself.
     fn waits() -> u64 {
@@ -237,7 +237,7 @@ mod tests {
         let shutdown = stop.shutdown();
         let waiting = std::thread::spawn(move || shutdown.wait_on(None, None));
         stop.ask();
-        assert_eq!(waiting.join().unwrap().unwrap(), Some(told()));
+        assert_eq!(waiting.join().unwrap().unwrap(), Some(example()));
     }
 
     #[test]

@@ -77,7 +77,7 @@ struct Asked {
     port: u16,
     socket: OwnedFd,
     connected: Option<Instant>,
-    heard: Vec<u8>,
+    received: Vec<u8>,
     ready: bool,
 }
 
@@ -98,7 +98,7 @@ impl Asked {
             port,
             socket,
             connected,
-            heard: Vec::new(),
+            received: Vec::new(),
             ready: false,
         })
     }
@@ -145,11 +145,11 @@ impl Asked {
         match rustix::io::read(&self.socket, &mut part) {
             Ok(0) => Some(Answer::Silent),
             Ok(length) => {
-                self.heard.extend_from_slice(&part[..length]);
-                if self.heard.starts_with(GREETING) {
+                self.received.extend_from_slice(&part[..length]);
+                if self.received.starts_with(GREETING) {
                     Some(Answer::Greeted)
                 } else {
-                    (!GREETING.starts_with(&self.heard)).then_some(Answer::Silent)
+                    (!GREETING.starts_with(&self.received)).then_some(Answer::Silent)
                 }
             }
             Err(Errno::AGAIN | Errno::INTR) => None,

@@ -11,8 +11,9 @@ pub(crate) fn inherited(
     found: impl Fn(&str) -> Option<String>,
 ) -> &'static [&'static str] {
     let topology = &workload.topology;
-    let told = found(words::SM_CURRENT_HOST);
-    let another = told.is_some_and(|host| host != topology.host && topology.hosts.contains(&host));
+    let inherited_host = found(words::SM_CURRENT_HOST);
+    let another =
+        inherited_host.is_some_and(|host| host != topology.host && topology.hosts.contains(&host));
     if another { words::NODE_FACTS } else { &[] }
 }
 

@@ -34,7 +34,7 @@ impl Resources {
             // The toolkit fails on null.
             instance_type: match word(words::CURRENT_INSTANCE_TYPE, words::NO_INSTANCE_TYPE) {
                 Value::None => Value::text(words::NO_INSTANCE_TYPE),
-                told => told,
+                document => document,
             },
             group: word(words::CURRENT_GROUP_NAME, words::NO_GROUP_NAME),
             network_interface: word(words::NETWORK_INTERFACE_NAME, sagemaker::NETWORK_INTERFACE),

@@ -351,14 +351,14 @@ fn a_node_that_is_not_the_jobs_voice_tells_its_failure_alone() {
         progress: None,
     };
     assert!(Event::of(&node, &moment(10, alive)).is_none());
-    for (end, told) in [(exited(0), false), (exited(1), true)] {
+    for (end, sent) in [(exited(0), false), (exited(1), true)] {
         let outcome = outcome(&end);
         let ended = State::Ended {
             at: after(30),
             outcome: &outcome,
         };
         let event = Event::of(&node, &moment(40, ended));
-        assert_eq!(event.is_some(), told);
+        assert_eq!(event.is_some(), sent);
         if let Some(event) = event {
             assert_eq!(event.detail_type, "LyftLearn Node State Change");
             let cloud: Value = serde_json::from_str(&event.cloud_event()).unwrap();

@@ -64,16 +64,16 @@ fn gives(argv: &[u8]) -> Option<Duration> {
             .contains(&name)
             .then_some(names::TORCHRUN_GIVES);
     }
-    let mut told = None;
+    let mut configured = None;
     while let Some(word) = words.next() {
         let value = match word.strip_prefix(names::HYPERPODRUN_TIMEOUT) {
             Some([]) => words.next(),
             Some([b'=', value @ ..]) => Some(value),
             _ => continue,
         };
-        told = value.and_then(|value| std::str::from_utf8(value).ok()?.parse().ok());
+        configured = value.and_then(|value| std::str::from_utf8(value).ok()?.parse().ok());
     }
-    Some(told.map_or(names::HYPERPODRUN_GIVES, Duration::from_secs))
+    Some(configured.map_or(names::HYPERPODRUN_GIVES, Duration::from_secs))
 }
 
 /// The script's name, or the module's, behind the interpreter's own options.
@@ -203,12 +203,12 @@ mod tests {
     #[test]
     fn hyperpodrun_gives_its_ranks_the_time_of_its_option() {
         check(&["python", "/opt/bin/hyperpodrun", "train.py"], Some(15));
-        let told = |option: &[&str]| {
+        let configured = |option: &[&str]| {
             let argv = [&["python", "hyperpodrun"], option, &["train.py"]].concat();
             check(&argv, Some(60));
         };
-        told(&["--shutdown-timeout", "60"]);
-        told(&["--shutdown-timeout=60"]);
+        configured(&["--shutdown-timeout", "60"]);
+        configured(&["--shutdown-timeout=60"]);
         check(&["python", "hyperpodrun", "--shutdown-timeout"], Some(15));
         check(
             &["python", "hyperpodrun", "--shutdown-timeout", "x"],

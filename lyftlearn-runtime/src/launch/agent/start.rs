@@ -19,7 +19,7 @@ use crate::error::Error;
 use crate::facts::{Facts, wall_clock};
 use crate::held::Directory;
 use crate::init::{self, Helper};
-use crate::metrics::statsd::Listener as Heard;
+use crate::metrics::statsd::Listener;
 use crate::settings::secrets::Declared;
 use crate::settings::{Agent, Log};
 use crate::workload::events::{Destination, Plan, Voice};
@@ -58,7 +58,7 @@ pub(super) fn helper(facts: &Facts, inputs: &mut Inputs<'_>) -> std::io::Result<
         ..AgentConfig::default()
     };
     let mut sockets: Vec<OwnedFd> = Vec::new();
-    let mut told = None;
+    let mut ledger_index = None;
     if let Some(run) = inputs.run {
         config.sockets.push(Socket::State);
         sockets.push(bound_in(run, delivered::AGENT_SOCKET, SocketType::STREAM)?);
@@ -121,7 +121,7 @@ pub(super) fn helper(facts: &Facts, inputs: &mut Inputs<'_>) -> std::io::Result<
     if (exports || events.is_some())
         && let Ok(memory) = ledger()
     {
-        told = Some(sockets.len());
+        ledger_index = Some(sockets.len());
         config.sockets.push(Socket::Ledger);
         sockets.push(memory);
     }
@@ -146,7 +146,7 @@ pub(super) fn helper(facts: &Facts, inputs: &mut Inputs<'_>) -> std::io::Result<
         environment,
         sockets,
         directory: inputs.run.map(Directory::file),
-        ledger: told,
+        ledger: ledger_index,
         last_words: inputs.export.pushes(),
     }))
 }
@@ -160,9 +160,9 @@ fn places(names: &[Socket], sockets: &[OwnedFd]) -> Vec<Place> {
             let (listener, protocol) = match name {
                 Socket::Credentials => ("credentials", Protocol::Tcp),
                 Socket::Scrape => ("prometheus", Protocol::Tcp),
-                Socket::Statsd(Heard::Udp | Heard::Udp6) => ("statsd", Protocol::Udp),
-                Socket::Statsd(Heard::Tcp | Heard::Tcp6) => ("statsd", Protocol::Tcp),
-                Socket::Statsd(Heard::Dogstatsd) => ("dogstatsd", Protocol::Udp),
+                Socket::Statsd(Listener::Udp | Listener::Udp6) => ("statsd", Protocol::Udp),
+                Socket::Statsd(Listener::Tcp | Listener::Tcp6) => ("statsd", Protocol::Tcp),
+                Socket::Statsd(Listener::Dogstatsd) => ("dogstatsd", Protocol::Udp),
                 _ => return None,
             };
             Some(Place {

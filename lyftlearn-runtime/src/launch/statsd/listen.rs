@@ -14,7 +14,7 @@ use crate::deliver::{Ports, write_statsd};
 use crate::held::Directory;
 use crate::metrics::clients::{self, Signs};
 use crate::metrics::region;
-use crate::metrics::routes::{Export, Heard};
+use crate::metrics::routes::{Export, ListenAt};
 use crate::metrics::statsd::{Dialect, Listener, Rules, Sign};
 use crate::platform::conventions;
 use crate::problems::Problems;
@@ -56,7 +56,7 @@ impl Bound {
 
     /// Where metrics go, now that it is known where this runtime itself listens.
     pub(super) fn joined(&self, export: Export) -> Export {
-        export.heard(Heard::At(self.ports.port))
+        export.listened(ListenAt::At(self.ports.port))
     }
 }
 
@@ -127,11 +127,11 @@ fn listen(
         }
         None => ephemeral()?,
     };
-    let heard = |wanted: Listener| {
+    let is_bound = |wanted: Listener| {
         let mut all = sockets.iter();
         all.any(|(socket, _)| *socket == Socket::Statsd(wanted))
     };
-    let tcp = heard(Listener::Tcp) || heard(Listener::Tcp6) && address.is_ipv6();
+    let tcp = is_bound(Listener::Tcp) || is_bound(Listener::Tcp6) && address.is_ipv6();
     if !tcp {
         problems.push(format!(
             "StatsD over TCP is disabled: port {} is in use by another process",

@@ -17,7 +17,7 @@ use crate::problems::Problems;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Clients {
     /// Whether they are heard here.
-    pub(crate) heard: bool,
+    pub(crate) listened: bool,
     /// The port that is wanted for it. Whether it is free is known when it is bound.
     pub(crate) wanted: Option<u16>,
     /// The server that they were sent to.
@@ -36,7 +36,7 @@ struct Named {
 impl Clients {
     pub(super) fn found(world: &World<'_>, problems: &mut Problems) -> Self {
         let named = named(world, problems);
-        let found = heard(world, named.as_ref(), problems).unwrap_or_default();
+        let found = listened(world, named.as_ref(), problems).unwrap_or_default();
         Self {
             named: named.and_then(Named::understood),
             ..found
@@ -88,7 +88,7 @@ impl Named {
 }
 
 /// Clients with malformed variables are left alone.
-fn heard(world: &World<'_>, named: Option<&Named>, problems: &mut Problems) -> Option<Clients> {
+fn listened(world: &World<'_>, named: Option<&Named>, problems: &mut Problems) -> Option<Clients> {
     let settings = world.clients;
     if settings.mode == Mode::Off {
         return None;
@@ -103,7 +103,7 @@ fn heard(world: &World<'_>, named: Option<&Named>, problems: &mut Problems) -> O
     };
     match meant {
         Ok(meant) => Some(Clients {
-            heard: meant.is_some() || settings.mode == Mode::On,
+            listened: meant.is_some() || settings.mode == Mode::On,
             wanted: wanted(world),
             meant,
             named: None,

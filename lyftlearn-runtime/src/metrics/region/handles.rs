@@ -67,10 +67,10 @@ impl Counter {
     #[cfg(all(feature = "agent", feature = "cli"))]
     pub(crate) fn add_up_to(&self, total: f64) {
         let word = &self.cell[counter::TOLD];
-        let told = f64::from_bits(word.load(Relaxed));
+        let last = f64::from_bits(word.load(Relaxed));
         word.store(total.to_bits(), Relaxed);
         // Negative values and values that are not finite were rejected before.
-        let _ = self.add_float(if total < told { total } else { total - told });
+        let _ = self.add_float(if total < last { total } else { total - last });
     }
 
     /// Raises it to a total that somebody else keeps, unless it is there already.

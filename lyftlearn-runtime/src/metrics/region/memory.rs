@@ -47,8 +47,8 @@ pub(super) fn forgotten_by_forks() -> Option<&'static AtomicU64> {
     let start = page.as_ptr().cast_mut().cast();
     // SAFETY: the page is ours alone, private and anonymous. In this process it stays as it
     // is; in a child it is 0 before the child reads it, which is a value like any other.
-    let told = unsafe { rustix::mm::madvise(start, PAGE, Advice::LinuxWipeOnFork) };
-    told.ok()?;
+    let advised = unsafe { rustix::mm::madvise(start, PAGE, Advice::LinuxWipeOnFork) };
+    advised.ok()?;
     page.first()
 }
 

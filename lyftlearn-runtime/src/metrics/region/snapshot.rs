@@ -356,7 +356,7 @@ impl<'a> Found<'a> {
             let value = together(slots, &mut lives)?;
             let about = self.about.get(texts.parts().next()?);
             let (unit, help) = about.copied().unwrap_or_default();
-            let mut told = |text: &[u8]| {
+            let mut bounded = |text: &[u8]| {
                 texts_left = texts_left.checked_sub(text.len())?;
                 (!text.is_empty()).then(|| String::from_utf8_lossy(text).into_owned())
             };
@@ -367,8 +367,8 @@ impl<'a> Found<'a> {
             Some(Series {
                 name,
                 labels,
-                unit: told(unit),
-                help: told(help),
+                unit: bounded(unit),
+                help: bounded(help),
                 value,
             })
         }));

@@ -37,9 +37,9 @@ fn images(draw: &mut Draw<'_>) {
     };
     shown(&snapshot, &words);
     let mut points = 0;
-    for (request, told) in otlp::tests::sent(&snapshot) {
+    for (request, count) in otlp::tests::sent(&snapshot) {
         assert_eq!(request.resource_metrics.len(), 1);
-        points += told;
+        points += count;
     }
     assert!(points <= snapshot.series.len() as u64);
     let emf = Plan {

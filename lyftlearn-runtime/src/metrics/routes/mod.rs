@@ -92,7 +92,7 @@ pub(crate) trait Planned {
     }
 
     /// Clients of StatsD are heard as `heard` says. Returns whether metrics still take this route.
-    fn hear(&mut self, _clients: &Clients, _heard: Heard) -> bool {
+    fn set_listener(&mut self, _clients: &Clients, _at: ListenAt) -> bool {
         true
     }
 
@@ -106,7 +106,7 @@ pub(crate) trait Planned {
 
 /// Where clients of StatsD are heard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Heard {
+pub(crate) enum ListenAt {
     #[cfg_attr(
         not(all(feature = "agent", feature = "cli")),
         expect(
@@ -293,14 +293,14 @@ impl Export {
     /// The same if clients are heard at the port that is wanted for it.
     #[must_use]
     pub(crate) fn heard_as_wanted(self) -> Self {
-        let port = self.clients.wanted.filter(|_| self.clients.heard);
-        self.heard(port.map_or(Heard::Somewhere, Heard::At))
+        let port = self.clients.wanted.filter(|_| self.clients.listened);
+        self.listened(port.map_or(ListenAt::Somewhere, ListenAt::At))
     }
 
     /// The same, now that it is known where clients are heard.
     #[must_use]
-    pub(crate) fn heard(mut self, heard: Heard) -> Self {
-        self.retain(|plan, clients| plan.hear(clients, heard));
+    pub(crate) fn listened(mut self, listened: ListenAt) -> Self {
+        self.retain(|plan, clients| plan.set_listener(clients, listened));
         self
     }
 

@@ -20,7 +20,7 @@ use crate::workload::{Flavor, Job, Resources, Role};
 
 /// Whether the kubelet's variable is set and no container engine contradicts it: docker-in-docker
 /// passes on the variable, but not the kubelet's mounts.
-pub(super) fn told(world: &World<'_>) -> bool {
+pub(super) fn has_service_variable(world: &World<'_>) -> bool {
     world.facts.text(kubernetes::SERVICE_HOST).is_some() && world.engine().is_none()
 }
 
@@ -168,7 +168,8 @@ pub(super) fn read(
     let topology = ranks::read(world, resources, &annotations, problems)?;
     if detection.flavor == Flavor::Hyperpod
         && world.word.as_deref().is_some_and(is_hyperpods_launcher)
-        && world.told(kubernetes::HYPERPOD_EVENTS).as_deref() != Some(kubernetes::EVENTS_ARE_ON)
+        && world.effective(kubernetes::HYPERPOD_EVENTS).as_deref()
+            != Some(kubernetes::EVENTS_ARE_ON)
     {
         problems.push(format!(
             "HyperPod's elastic events are off: {} is not \"{}\"",

@@ -89,14 +89,14 @@ pub(super) fn read(
     problems: &mut Problems,
 ) -> Result<Topology, Error> {
     let mut topology = alone(world, resources)?;
-    let told = master(world);
+    let known = master(world);
     match place(world, &topology.host, problems)? {
-        Place::Alone => topology.master_addr = told.or(topology.master_addr),
-        Place::Ranked { nodes: 1, .. } => topology.master_addr = told.or(topology.master_addr),
+        Place::Alone => topology.master_addr = known.or(topology.master_addr),
+        Place::Ranked { nodes: 1, .. } => topology.master_addr = known.or(topology.master_addr),
         Place::Ranked { rank, nodes, hosts } => {
             topology.node_rank = Some(rank);
             topology.nodes = Some(nodes);
-            topology.master_addr = told
+            topology.master_addr = known
                 .or_else(|| hosts.first().cloned())
                 .or_else(|| annotations.get(kubernetes::JOBSET_COORDINATOR).cloned());
             if topology.master_addr.is_none() {
@@ -156,13 +156,13 @@ fn place(world: &World<'_>, host: &str, problems: &mut Problems) -> Result<Place
     if let Some(Bounds { most: 1, .. }) = set {
         return Ok(Place::Alone);
     }
-    let told = match set {
+    let known = match set {
         Some(bounds) => Some(bounds),
         None => nodes(world, kubernetes::PET_NODES)?,
     };
-    if is_dynamic(world, told) {
-        let fixed = told.filter(|told| told.least == told.most);
-        let elastic = told.filter(|told| told.least < told.most);
+    if is_dynamic(world, known) {
+        let fixed = known.filter(|known| known.least == known.most);
+        let elastic = known.filter(|known| known.least < known.most);
         problems.push(match (fixed, elastic) {
             (_, Some(Bounds { least, most })) => format!(
                 "torchrun ranks this node: {least} to {most} nodes; rank and number are known in its workers"
@@ -215,7 +215,7 @@ fn place(world: &World<'_>, host: &str, problems: &mut Problems) -> Result<Place
         ));
         return Ok(Place::Alone);
     }
-    if let Some(Bounds { most: 2.., .. }) = told {
+    if let Some(Bounds { most: 2.., .. }) = known {
         let variable = if set.is_some() {
             NODES
         } else {
@@ -227,7 +227,7 @@ fn place(world: &World<'_>, host: &str, problems: &mut Problems) -> Result<Place
             kubernetes::PET_BACKEND
         ));
         return Ok(Place::ByLauncher {
-            nodes: told.map(|told| told.most),
+            nodes: known.map(|known| known.most),
             bounds: None,
         });
     }
@@ -236,11 +236,11 @@ fn place(world: &World<'_>, host: &str, problems: &mut Problems) -> Result<Place
 
 /// This node's rank and how many there are, where a pair is whole.
 fn of_pair(world: &World<'_>, pair: &Pair, set: Option<Bounds>) -> Result<Option<Place>, Error> {
-    let told = match set {
+    let known = match set {
         Some(set) => Some(set),
         None => nodes(world, pair.nodes)?,
     };
-    let (Some(rank), Some(Bounds { most: nodes, .. })) = (number::<u32>(world, pair.rank)?, told)
+    let (Some(rank), Some(Bounds { most: nodes, .. })) = (number::<u32>(world, pair.rank)?, known)
     else {
         return Ok(None);
     };
@@ -268,10 +268,10 @@ fn ranked(rank: usize, hosts: Vec<String>) -> Place {
 }
 
 /// Whether the nodes find each other by a rendezvous in which a rank means nothing.
-fn is_dynamic(world: &World<'_>, told: Option<Bounds>) -> bool {
+fn is_dynamic(world: &World<'_>, known: Option<Bounds>) -> bool {
     let backend = world.facts.text(kubernetes::PET_BACKEND);
     backend.is_some_and(|backend| backend.trim() != kubernetes::STATIC_BACKEND)
-        || told.is_some_and(|told| told.least < told.most)
+        || known.is_some_and(|known| known.least < known.most)
 }
 
 /// A count, or torchrun's `least:most`.

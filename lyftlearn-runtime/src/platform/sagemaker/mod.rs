@@ -101,7 +101,7 @@ fn platform_runs_it(world: &World<'_>) -> bool {
 /// Whether anything says Kubernetes: then a SageMaker file without SageMaker's
 /// names beside it is somebody's volume.
 fn in_a_cluster(world: &World<'_>) -> bool {
-    kubernetes::told(world)
+    kubernetes::has_service_variable(world)
 }
 
 /// `arn:aws:sagemaker:REGION:ACCOUNT:training-job/NAME` → `NAME`.

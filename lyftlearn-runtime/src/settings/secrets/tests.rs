@@ -109,12 +109,12 @@ fn a_variable_overrides_a_file_field_by_field() {
         db.source(Platform::SageMaker),
         Some(&Source::Variable { name })
     );
-    let told: Vec<(&str, &str)> = (settings.layers.iter())
+    let layers: Vec<(&str, &str)> = (settings.layers.iter())
         .map(|layer| (layer.key.as_str(), layer.value.as_str()))
         .collect();
     assert!(
-        told.contains(&("secrets.db.from.kubernetes", "file:/b")),
-        "{told:?}"
+        layers.contains(&("secrets.db.from.kubernetes", "file:/b")),
+        "{layers:?}"
     );
 }
 

@@ -25,7 +25,7 @@ pub(in crate::metrics::routes) struct Document {
     /// It ends in a line break.
     pub(in crate::metrics::routes) text: String,
     pub(in crate::metrics::routes) values: u64,
-    told: Vec<(Id, Sent)>,
+    sent_totals: Vec<(Id, Sent)>,
 }
 
 /// The value of a metric with one set of dimensions.
@@ -35,7 +35,7 @@ struct Metric {
     gauges: Vec<f64>,
     buckets: BTreeMap<i32, u64>,
     unit: &'static str,
-    told: Vec<(Id, Sent)>,
+    sent_totals: Vec<(Id, Sent)>,
 }
 
 type Dimensions = Vec<(String, String)>;
@@ -43,7 +43,7 @@ type Dimensions = Vec<(String, String)>;
 impl Document {
     /// Records that it was sent.
     pub(crate) fn record(self, deltas: &mut Deltas) {
-        for (id, sent) in self.told {
+        for (id, sent) in self.sent_totals {
             deltas.record(id, sent);
         }
     }
@@ -75,7 +75,7 @@ pub(crate) fn documents(
         let fits = open.take_if(|open| !open.takes(&dimensions, &targets, bytes));
         documents.extend(fits.map(|open| open.closed(emf, now)));
         let open = open.get_or_insert_with(|| Open::new(dimensions));
-        open.add(targets, metric.told);
+        open.add(targets, metric.sent_totals);
     }
     documents.extend(open.map(|open| open.closed(emf, now)));
     documents
@@ -93,7 +93,7 @@ fn change(deltas: &Deltas, series: &Series) -> Option<Metric> {
             // A total that has fallen has begun anew.
             let before = deltas.total(&id).filter(|before| before <= total);
             change.sum = total - before.unwrap_or_default();
-            change.told.push((id, Sent::Total(*total)));
+            change.sent_totals.push((id, Sent::Total(*total)));
             (change.sum.is_finite() && change.sum != 0.0).then_some(change)
         }
         Value::Gauge(value) => {
@@ -108,7 +108,7 @@ fn change(deltas: &Deltas, series: &Series) -> Option<Metric> {
                 buckets: counts(observed).collect(),
                 sum: observed.sum,
             };
-            change.told.push((id, all));
+            change.sent_totals.push((id, all));
             (change.sum.is_finite() && !change.buckets.is_empty()).then_some(change)
         }
     }
@@ -125,11 +125,14 @@ impl Metric {
             *known = known.saturating_add(count);
         }
         self.unit = other.unit;
-        self.told.extend(other.told);
+        self.sent_totals.extend(other.sent_totals);
     }
 
     /// The members of a document that say it.
-    #[expect(clippy::cast_precision_loss, reason = "a count is told as a float")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a count is sent_totals as a float"
+    )]
     fn targets(&self, kind: Kind, name: &str, dimensions: &Dimensions) -> Vec<Target> {
         let mut name: String = cleaned(name, NAME_CHARACTERS);
         // Members have one namespace.
@@ -179,7 +182,7 @@ struct Open {
     definitions: Vec<Json>,
     members: Map<String, Json>,
     bytes: usize,
-    told: Vec<(Id, Sent)>,
+    sent_totals: Vec<(Id, Sent)>,
 }
 
 impl Open {
@@ -190,7 +193,7 @@ impl Open {
             dimensions,
             definitions: Vec::new(),
             members: Map::new(),
-            told: Vec::new(),
+            sent_totals: Vec::new(),
         }
     }
 
@@ -203,14 +206,14 @@ impl Open {
             && (targets.iter()).all(|target| !self.members.contains_key(&target.name))
     }
 
-    fn add(&mut self, targets: Vec<Target>, told: Vec<(Id, Sent)>) {
+    fn add(&mut self, targets: Vec<Target>, sent_totals: Vec<(Id, Sent)>) {
         for target in targets {
             self.bytes += target.bytes();
             let definition = json!({"Name": target.name, "Unit": target.unit});
             self.definitions.push(definition);
             self.members.insert(target.name, target.value);
         }
-        self.told.extend(told);
+        self.sent_totals.extend(sent_totals);
     }
 
     fn closed(self, emf: &Plan, now: Duration) -> Document {
@@ -235,7 +238,7 @@ impl Open {
         Document {
             text: format!("{}\n", Json::Object(members)),
             values,
-            told: self.told,
+            sent_totals: self.sent_totals,
         }
     }
 }

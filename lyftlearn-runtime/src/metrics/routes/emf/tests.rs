@@ -151,8 +151,8 @@ fn documents_keep_the_limits_and_no_member_hides_another() {
     all.push(series("_aws", &[], Value::Gauge(1.0)));
     for bytes in [4_096, 60_000] {
         let documents = documents(&Deltas::default(), &all, &emf(&["c1"]), bytes);
-        let told: u64 = documents.iter().map(|document| document.values).sum();
-        assert_eq!(told, 250 + 1 + 3 + 1 + 1);
+        let values: u64 = documents.iter().map(|document| document.values).sum();
+        assert_eq!(values, 250 + 1 + 3 + 1 + 1);
         for document in &documents {
             assert!(document.text.len() <= bytes, "{}", document.text.len());
             parsed(document);

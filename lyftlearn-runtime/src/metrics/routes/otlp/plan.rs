@@ -40,27 +40,27 @@ pub(crate) fn plan(world: &World<'_>, _: &Clients, problems: &mut Problems) -> O
     if !asked.unwrap_or(settings.endpoint.is_some()) {
         return None;
     }
-    let told = match &settings.endpoint {
-        Some(endpoint) => Told {
+    let target = match &settings.endpoint {
+        Some(endpoint) => Target {
             url: format!("{endpoint}{}", words::METRICS_PATH),
             headers: &[],
             timeout_milliseconds: TIMEOUT_MILLISECONDS,
         },
-        None => told(world, problems)?,
+        None => from_environment(world, problems)?,
     };
-    let (headers, headers_in) = headers::found(world, told.headers, problems);
+    let (headers, headers_in) = headers::found(world, target.headers, problems);
     Some(Plan {
-        url: told.url,
+        url: target.url,
         headers,
         headers_in,
         seconds: settings.seconds,
-        timeout_milliseconds: told.timeout_milliseconds,
+        timeout_milliseconds: target.timeout_milliseconds,
         resource: resource::of(world, problems),
     })
 }
 
 /// A server, and what it has to be told, by which variable.
-struct Told {
+struct Target {
     url: String,
     headers: &'static [&'static str],
     timeout_milliseconds: u32,
@@ -68,7 +68,7 @@ struct Told {
 
 /// What the environment says to the program's own SDK. All of it counts, or nothing does: headers
 /// are for the server that they were written for.
-fn told(world: &World<'_>, problems: &mut Problems) -> Option<Told> {
+fn from_environment(world: &World<'_>, problems: &mut Problems) -> Option<Target> {
     let (name, url) = if let Some(url) = text(world, words::METRICS_ENDPOINT) {
         (words::METRICS_ENDPOINT, endpoint(&url))
     } else if let Some(base) = text(world, words::ENDPOINT) {
@@ -101,7 +101,7 @@ fn told(world: &World<'_>, problems: &mut Problems) -> Option<Told> {
         }
         timeout
     });
-    Some(Told {
+    Some(Target {
         url,
         headers: &words::HEADERS,
         timeout_milliseconds: timeout.unwrap_or(TIMEOUT_MILLISECONDS),

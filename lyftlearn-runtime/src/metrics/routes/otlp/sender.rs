@@ -77,7 +77,7 @@ impl Sender {
 
     /// Sends a request after the other. It may be given up at any point: the next time everything
     /// is sent anew.
-    pub(in crate::metrics::routes) async fn tell(
+    pub(in crate::metrics::routes) async fn export(
         &self,
         snapshot: &Snapshot,
         now: Duration,
@@ -179,7 +179,7 @@ impl interval::Sender for Sender {
     }
 
     async fn send(&mut self, snapshot: &Snapshot, now: Duration, left: &Cell<u64>) {
-        self.tell(snapshot, now, left).await;
+        self.export(snapshot, now, left).await;
     }
 }
 

@@ -91,7 +91,7 @@ fn totals_have_their_start_time_and_series_of_a_name_are_grouped() {
     };
     assert!(sum.is_monotonic);
     assert_eq!(sum.aggregation_temporality, 2);
-    let told: Vec<_> = (sum.data_points.iter())
+    let sent_points: Vec<_> = (sum.data_points.iter())
         .map(|point| {
             assert_eq!(point.start_time_unix_nano, 1_700_000_000_000_000_000);
             assert_eq!(point.time_unix_nano, 1_700_000_060_000_000_000);
@@ -105,7 +105,7 @@ fn totals_have_their_start_time_and_series_of_a_name_are_grouped() {
         (vec!["split", "rank"], double(3.0)),
         (vec!["rank", "split"], double(5.5)),
     ];
-    assert_eq!(told, expected);
+    assert_eq!(sent_points, expected);
     let Some(metric::Data::Gauge(gauge)) = &found[1].data else {
         panic!("{found:?}");
     };
@@ -141,17 +141,26 @@ fn a_histogram_is_exported_with_its_own_buckets() {
         (found[2].unit.as_str(), found[2].description.as_str()),
         ("s", "A step.")
     );
-    let told = point(&found[2]);
-    assert_eq!((told.scale, told.count, told.zero_count), (3, 10, 3));
-    assert_eq!(told.sum, Some(6.5));
-    let positive = told.positive.unwrap();
+    let sent_points = point(&found[2]);
+    assert_eq!(
+        (sent_points.scale, sent_points.count, sent_points.zero_count),
+        (3, 10, 3)
+    );
+    assert_eq!(sent_points.sum, Some(6.5));
+    let positive = sent_points.positive.unwrap();
     assert_eq!(positive.offset, -9);
     assert_eq!(positive.bucket_counts, [2, 0, 0, 1, 0, 0, 0, 0, 0, 4]);
-    let told = point(&found[0]);
-    assert_eq!((told.count, told.zero_count, told.sum), (12, 5, None));
-    let told = point(&found[1]);
+    let sent_points = point(&found[0]);
     assert_eq!(
-        (told.count, told.positive.unwrap().bucket_counts.len()),
+        (sent_points.count, sent_points.zero_count, sent_points.sum),
+        (12, 5, None)
+    );
+    let sent_points = point(&found[1]);
+    assert_eq!(
+        (
+            sent_points.count,
+            sent_points.positive.unwrap().bucket_counts.len()
+        ),
         (0, 0)
     );
 }
@@ -284,7 +293,7 @@ fn check(answers: &[Vec<u8>], expected: u64, refused: u64) -> Collector {
         .enable_all()
         .build()
         .unwrap();
-    runtime.block_on(sender.tell(&both, NOW, &left));
+    runtime.block_on(sender.export(&both, NOW, &left));
     assert_eq!((left.get(), sender.refused.get()), (expected, refused));
     assert_eq!(collector.asked.lock().unwrap().len(), answers.len());
     collector

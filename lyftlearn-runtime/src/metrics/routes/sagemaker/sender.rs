@@ -49,7 +49,7 @@ pub(super) struct Lines {
     /// it.
     owner: Option<Owner>,
     /// The last number of each name.
-    told: HashMap<String, f64>,
+    written: HashMap<String, f64>,
 }
 
 impl Lines {
@@ -57,19 +57,19 @@ impl Lines {
         Self {
             directory,
             owner,
-            told: HashMap::new(),
+            written: HashMap::new(),
         }
     }
 
     /// Adds a line for every number that is another than it was.
-    pub(super) fn tell(&mut self, snapshot: &Snapshot, now: Duration, left: &Cell<u64>) {
-        let mut told = Vec::new();
+    pub(super) fn write(&mut self, snapshot: &Snapshot, now: Duration, left: &Cell<u64>) {
+        let mut written = Vec::new();
         let mut text = String::new();
         let mut lines = 0;
         let mut nameless = 0;
         for series in &snapshot.series {
             for (name, value) in self.numbers(series) {
-                if !value.is_finite() || self.told.get(&name) == Some(&value) {
+                if !value.is_finite() || self.written.get(&name) == Some(&value) {
                     continue;
                 }
                 if name.chars().count() > NAME_CHARACTERS {
@@ -84,11 +84,11 @@ impl Lines {
                 let line = serde_json::to_string(&line).expect("numbers are finite");
                 let _ = writeln!(text, "{line}");
                 lines += 1;
-                told.push((name, value));
+                written.push((name, value));
             }
         }
         if text.is_empty() || self.append(text.as_bytes()).is_ok() {
-            self.told.extend(told);
+            self.written.extend(written);
             left.set(nameless);
         } else {
             left.set(nameless + lines);
@@ -123,14 +123,14 @@ impl Lines {
         }
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "a count is told as a float")]
+    #[expect(clippy::cast_precision_loss, reason = "a count is written as a float")]
     fn numbers(&self, series: &Series) -> Vec<(String, f64)> {
         let name = |suffix| named(series, suffix);
         match &series.value {
             Value::Counter(value) | Value::Gauge(value) => vec![(name(""), *value)],
             Value::Histogram(buckets) => {
                 let (count, sum) = (name("_count"), name("_sum"));
-                let before = |name| self.told.get(name).copied().unwrap_or_default();
+                let before = |name| self.written.get(name).copied().unwrap_or_default();
                 let more = buckets.count as f64 - before(&count);
                 let mut numbers = Vec::new();
                 if more > 0.0 {
@@ -150,7 +150,7 @@ impl Sender for Lines {
     }
 
     async fn send(&mut self, snapshot: &Snapshot, now: Duration, left: &Cell<u64>) {
-        self.tell(snapshot, now, left);
+        self.write(snapshot, now, left);
     }
 }
 

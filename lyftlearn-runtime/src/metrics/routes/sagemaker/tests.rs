@@ -53,13 +53,13 @@ fn a_file_gets_one_line_for_each_change() {
         series("t", &[], observed(&[(0, 2)], 3.0)),
         series(&"n".repeat(256), &[], Value::Gauge(1.0)),
     ];
-    lines.tell(&snapshot(&all), NOW, &left);
+    lines.write(&snapshot(&all), NOW, &left);
     assert_eq!(left.get(), 1);
     all[2].value = observed(&[(0, 3)], 4.0);
-    lines.tell(&snapshot(&all), NOW, &left);
+    lines.write(&snapshot(&all), NOW, &left);
     let file = format!("metrics/{}.json", std::process::id());
     let text = std::fs::read_to_string(directory.path().join(file)).unwrap();
-    let told: Vec<(String, f64)> = text
+    let written: Vec<(String, f64)> = text
         .lines()
         .map(|line| {
             let line: Json = serde_json::from_str(line).unwrap();
@@ -78,7 +78,10 @@ fn a_file_gets_one_line_for_each_change() {
         ("t_count", 3.0),
         ("t_sum", 4.0),
     ];
-    assert_eq!(told, expected.map(|(name, value)| (name.to_owned(), value)));
+    assert_eq!(
+        written,
+        expected.map(|(name, value)| (name.to_owned(), value))
+    );
 }
 
 #[test]
@@ -89,10 +92,10 @@ fn lines_that_cannot_be_written_are_counted_and_come_later() {
     let mut lines = Lines::new(place.clone(), None);
     let left = Cell::new(0);
     let all = snapshot(&[series("rows", &[], Value::Counter(3.0))]);
-    lines.tell(&all, NOW, &left);
+    lines.write(&all, NOW, &left);
     assert_eq!(left.get(), 1);
     std::fs::remove_file(&place).unwrap();
-    lines.tell(&all, NOW, &left);
+    lines.write(&all, NOW, &left);
     assert_eq!(left.get(), 0);
     assert_eq!(std::fs::read_dir(&place).unwrap().count(), 1);
 }

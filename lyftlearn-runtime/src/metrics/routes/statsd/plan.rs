@@ -6,7 +6,7 @@ use super::settings::{Mode, Tags};
 use super::{RELAY, ROUTE};
 use crate::contract::statsd;
 use crate::metrics::clients::{Clients, Intercept};
-use crate::metrics::routes::{Export, Heard, Planned, Protocol, Server, World};
+use crate::metrics::routes::{Export, ListenAt, Planned, Protocol, Server, World};
 #[cfg(all(feature = "agent", feature = "cli"))]
 use crate::metrics::routes::{Means, Running};
 use crate::problems::Problems;
@@ -47,7 +47,7 @@ pub(crate) fn plan(world: &World<'_>, clients: &Clients, problems: &mut Problems
     // totals.
     let server = server.or_else(|| clients.meant.clone())?;
     let aggregate = settings.mode == Mode::Aggregate;
-    let stands_in = clients.heard && world.clients.intercept != Intercept::Nobody;
+    let stands_in = clients.listened && world.clients.intercept != Intercept::Nobody;
     let plan = Plan {
         server,
         values: values || (stands_in && aggregate),
@@ -103,12 +103,12 @@ impl Planned for Plan {
 
     /// A server at the port where this runtime itself listens gets nothing: its clients were sent
     /// to a server that is not there.
-    fn hear(&mut self, clients: &Clients, heard: Heard) -> bool {
-        match heard {
+    fn set_listener(&mut self, clients: &Clients, listened: ListenAt) -> bool {
+        match listened {
             // Nothing is received that could be passed on.
-            Heard::Nowhere => self.relays = false,
-            Heard::Somewhere => {}
-            Heard::At(port) => {
+            ListenAt::Nowhere => self.relays = false,
+            ListenAt::Somewhere => {}
+            ListenAt::At(port) => {
                 let is_here = |server: &Server| server.is_loopback() && server.port == port;
                 if is_here(&self.server) {
                     match clients.meant.clone().filter(|meant| !is_here(meant)) {
@@ -135,7 +135,7 @@ mod tests {
     use super::super::settings::Tags;
     use super::Plan;
     use crate::metrics::clients::Clients;
-    use crate::metrics::routes::{Export, Heard, Protocol, Server};
+    use crate::metrics::routes::{Export, ListenAt, Protocol, Server};
 
     fn server(host: &str, port: u16) -> Server {
         Server {
@@ -148,7 +148,7 @@ mod tests {
     fn export(server: Server, meant: Server, aggregate: bool) -> Export {
         Export {
             clients: Clients {
-                heard: true,
+                listened: true,
                 wanted: Some(8125),
                 meant: Some(meant),
                 ..Clients::default()
@@ -186,7 +186,7 @@ mod tests {
     fn a_server_is_where_this_runtime_does_not_listen() {
         let local = || server("127.0.0.1", 8125);
         // The port that was wanted is this server's already.
-        let found = export(local(), local(), false).heard(Heard::At(4711));
+        let found = export(local(), local(), false).listened(ListenAt::At(4711));
         let plan = found.statsd.unwrap();
         assert_eq!(plan.server, local());
         assert!(plan.values && plan.relays);
