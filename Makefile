@@ -145,14 +145,16 @@ lint:
 	cargo clippy --locked -p lyftlearn-runtime --no-default-features -- -D warnings
 	cargo clippy --locked -p lyftlearn-runtime --no-default-features --features cli -- -D warnings
 	cargo clippy --locked -p lyftlearn-runtime --no-default-features --features agent -- -D warnings
-	target/venv/bin/ruff check lyftlearn-runtime-py examples conformance release
-	target/venv/bin/ruff format --check lyftlearn-runtime-py examples conformance release
+	target/venv/bin/ruff check lyftlearn-runtime-py examples conformance release lint
+	target/venv/bin/ruff format --check lyftlearn-runtime-py examples conformance release lint
+	target/venv/bin/mypy --strict lint
+	lint/plain_english.py
 	cd lyftlearn-runtime-py && ../target/venv/bin/mypy
 	target/venv/bin/mypy --strict conformance/benches/report.py
 	cd examples/job-events && ../../target/venv/bin/mypy --strict consumer.py test_consumer.py
 	cd release && MYPYPATH=.:tests:proof ../target/venv/bin/mypy --strict make.py tests proof
 
-# Most tests wait for somebody: one more at a time than there are processors.
+# Most tests wait for another process: one more at a time than there are processors.
 test-rust:
 	RUST_TEST_THREADS=$$(($$(nproc) + 1)) cargo test --locked --workspace
 

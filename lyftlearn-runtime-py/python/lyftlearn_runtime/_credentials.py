@@ -159,7 +159,7 @@ def _ask(name: str | None) -> tuple[FrozenCredentials, float | None]:
 
 
 def _seconds(time_stamp: str) -> float:
-    from datetime import datetime  # noqa: PLC0415 - only who asks pays for it
+    from datetime import datetime  # noqa: PLC0415 - only a caller pays for it
 
     return datetime.fromisoformat(time_stamp.replace("Z", "+00:00")).timestamp()
 
@@ -172,7 +172,7 @@ def _endpoint(name: str | None) -> dict[str, Any] | None:
         address = "http://169.254.170.2" + path
     if not address:
         return None
-    import http.client  # noqa: PLC0415 - only who asks pays for it
+    import http.client  # noqa: PLC0415 - only a caller pays for it
     import json  # noqa: PLC0415
     from urllib.parse import urlsplit  # noqa: PLC0415
 
@@ -237,7 +237,7 @@ def _token() -> str | None:
 
 def _command() -> dict[str, Any]:
     """The binary knows every other source."""
-    import json  # noqa: PLC0415 - only who asks pays for it
+    import json  # noqa: PLC0415 - only a caller pays for it
     import shutil  # noqa: PLC0415
     import subprocess  # noqa: PLC0415
 

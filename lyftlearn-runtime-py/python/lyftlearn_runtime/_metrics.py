@@ -252,7 +252,7 @@ def _texts(name: str, labels: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 def _decorated(manager: Any, function: _Function) -> _Function:
     """`function` within `manager`, each time that it runs."""
-    from functools import wraps  # noqa: PLC0415 - only who decorates needs it
+    from functools import wraps  # noqa: PLC0415 - only decorators need it
 
     if getattr(getattr(function, "__code__", None), "co_flags", 0) & _COROUTINE:
         # Tasks take turns within a thread, so each call has its own timer.

@@ -465,7 +465,7 @@ class Shutdown:
 
     async def wait_async(self, timeout: float | None = None) -> bool:
         """The same for asyncio: without a thread, and it may be cancelled at any time."""
-        import asyncio  # noqa: PLC0415 - who calls this has it already
+        import asyncio  # noqa: PLC0415 - a caller has imported it already
 
         process = _looked()
         if process.noted():

@@ -13,14 +13,13 @@ use crate::workload::events::Progress;
 /// secret that was cut through it would not know.
 const WRITTEN_CHARACTERS: usize = 4_096;
 
-/// Says how far the program is: `fraction` is from 0 to 1, `message` is for people.
+/// Reports the program's progress: `fraction` is from 0 to 1, `message` is for people.
 ///
-/// It writes one small file in the run directory, starts no thread and waits for nobody. The
-/// runtime sends what was said last, at most every 10 seconds, where the setting `events.to` names
-/// a destination. Of the message it sends the first 256 characters, without the values of secrets.
-/// A fraction outside of 0 to 1 counts as the nearer end. Where the runtime did not start this
-/// program, nothing happens; nor does anything where the file cannot be written, or the fraction is
-/// not a number.
+/// It writes one small file in the run directory, starts no thread and does not block. The runtime
+/// sends the last value, at most every 10 seconds, if the setting `events.to` names a destination.
+/// It sends the first 256 characters of the message, without the values of secrets. A fraction
+/// outside of 0 to 1 counts as the nearer end. Nothing happens if the runtime did not start this
+/// program, if the file cannot be written, or if the fraction is not a number.
 ///
 /// ```
 /// use lyftlearn_runtime::events;
