@@ -25,6 +25,7 @@
 //! | get the platform's identity | [`credentials::provider`] |
 //! | count things | [`metrics`] |
 //! | say how far the program is | [`events::progress`] |
+//! | list the subcommands of the binary | [`commands::COMMANDS`] |
 //! | say what went wrong | [`Error`] |
 
 #[cfg(doctest)]
@@ -36,6 +37,7 @@ mod agent;
 mod choice;
 #[cfg(feature = "cli")]
 pub mod cli;
+pub mod commands;
 pub mod config;
 mod contract;
 #[cfg(feature = "agent")]

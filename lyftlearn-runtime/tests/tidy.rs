@@ -21,6 +21,8 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("stderr", &["visible"]),
     ("visible", &[]),
     ("problems", &[]),
+    // the subcommands, as data
+    ("commands", &[]),
     // floor 1: reads, and what mechanism needs
     ("facts", &["contract", "error", "held"]),
     // how settings are read, and not which there are
@@ -152,6 +154,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
         "launch",
         &[
             "agent",
+            "commands",
             "contract",
             "credentials",
             "deliver",
@@ -181,6 +184,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
+            "commands",
             "contract",
             "credentials",
             "deliver",

@@ -3,11 +3,9 @@
 
 use std::fmt;
 
-use lexopt::Parser;
 use serde::Serialize;
 
 use super::output;
-use super::usage;
 use crate::credentials::{source_here, timestamp, unavailable};
 use crate::error::{Error, ErrorKind, Fault};
 use crate::facts::Facts;
@@ -44,8 +42,7 @@ struct Document<'a> {
     expiration: Option<String>,
 }
 
-pub(super) fn credentials(mut words: Parser) -> Result<u8, Error> {
-    usage::nothing_more(&mut words)?;
+pub(super) fn credentials() -> Result<u8, Error> {
     let facts = Facts::capture(Vec::new());
     let (credentials, source) = source_here(&facts)?;
     let runtime = runtime()?;

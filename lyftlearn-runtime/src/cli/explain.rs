@@ -3,12 +3,11 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
-use lexopt::Parser;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::output;
-use super::usage::{self, UsageFault};
+use super::usage::{Given, UsageFault};
 use crate::contract::toolkit as toolkit_words;
 use crate::deliver::{Source, layered};
 use crate::error::Error;
@@ -37,22 +36,14 @@ struct Word {
     source: String,
 }
 
-pub(super) fn explain(mut words: Parser) -> Result<u8, Error> {
-    let mut json = false;
-    let facts = usage::looked_at(&mut words, |option, _| match option {
-        "--json" => {
-            json = true;
-            Ok(true)
-        }
-        _ => Ok(false),
-    })?;
-    let names: Vec<String> = facts
-        .argv()
+pub(super) fn explain(given: &Given) -> Result<u8, Error> {
+    let names: Vec<String> = given
+        .words()
         .iter()
         .map(|name| name.to_string_lossy().into_owned())
         .collect();
     // The words are names here, and no program's.
-    let facts = facts.with_argv::<String>([]);
+    let facts = given.facts().with_argv::<String>([]);
     // What a start has delivered stands in this environment like everything else: the layers
     // are those of the runtime's own.
     let facts = match facts.run_directory(Whose::Anybody) {
@@ -72,7 +63,7 @@ pub(super) fn explain(mut words: Parser) -> Result<u8, Error> {
             })
             .collect::<Result<_, Error>>()?
     };
-    if json {
+    if given.has("--json") {
         let value = serde_json::to_string_pretty(&chosen).expect("texts have no failure to report");
         output::data(format!("{value}\n").as_bytes())?;
     } else {

@@ -1,10 +1,9 @@
 //! `inspect`: what was found, what it means, what is odd.
 
-use lexopt::Parser;
 use serde::Serialize;
 
 use super::output;
-use super::usage;
+use super::usage::Given;
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::launch::environment::{Gathered, no_room};
@@ -26,15 +25,8 @@ struct Report<'a> {
     problems: &'a [String],
 }
 
-pub(super) fn inspect(mut words: Parser) -> Result<u8, Error> {
-    let mut json = false;
-    let facts = usage::looked_at(&mut words, |option, _| match option {
-        "--json" => {
-            json = true;
-            Ok(true)
-        }
-        _ => Ok(false),
-    })?;
+pub(super) fn inspect(given: &Given) -> Result<u8, Error> {
+    let facts = given.facts();
     let mut resolved = resolve(&facts)?;
     let room = no_room_for(&facts, &resolved)?;
     resolved.problems.extend(room);
@@ -51,7 +43,7 @@ pub(super) fn inspect(mut words: Parser) -> Result<u8, Error> {
         problems: &resolved.problems,
     };
     let value = serde_json::to_value(&report).expect("the model has no failure to report");
-    if json {
+    if given.has("--json") {
         output::data(format!("{value:#}\n").as_bytes())?;
     } else {
         output::page(&text(&resolved, &value, &listeners))?;

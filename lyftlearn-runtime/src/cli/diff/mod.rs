@@ -4,12 +4,8 @@
 mod fuzz;
 mod page;
 
-use std::path::PathBuf;
-
-use lexopt::Parser;
-
 use super::output;
-use super::usage::{self, UsageFault};
+use super::usage::{self, Given};
 use crate::contract::runtime;
 use crate::error::Error;
 use crate::facts::Facts;
@@ -23,38 +19,17 @@ enum Format {
     Html,
 }
 
-pub(super) fn diff(mut words: Parser) -> Result<u8, Error> {
-    let mut format = Format::Text;
-    let mut patterns = PathBuf::from(runtime::DECLARED_DIFFERENCES);
-    let files = usage::options(&mut words, |option, words| match option {
-        "--format" => {
-            let name = usage::value(words, "--format")?;
-            format = match name.to_str() {
-                Some("text") => Format::Text,
-                Some("json") => Format::Json,
-                Some("html") => Format::Html,
-                _ => {
-                    let expected = "text, json or html";
-                    return Err(UsageFault::BadValue {
-                        option: "--format",
-                        expected,
-                    }
-                    .into());
-                }
-            };
-            Ok(true)
-        }
-        "--declared" => {
-            patterns = PathBuf::from(usage::value(words, "--declared")?);
-            Ok(true)
-        }
-        _ => Ok(false),
-    })?;
-    let [a, b] = files.as_slice() else {
-        return Err(UsageFault::NotTwo.into());
+pub(super) fn diff(given: &Given) -> Result<u8, Error> {
+    let format = match given.choice("--format") {
+        Some("json") => Format::Json,
+        Some("html") => Format::Html,
+        _ => Format::Text,
     };
+    let patterns = given.file("--declared");
+    let patterns = patterns.unwrap_or_else(|| runtime::DECLARED_DIFFERENCES.into());
+    let (a, b) = (given.word(0)?, given.word(1)?);
     let facts = Facts::capture(Vec::new());
-    let patterns = declared(&facts, &usage::absolute(patterns.as_os_str()))?;
+    let patterns = declared(&facts, &patterns)?;
     let patterns: Vec<&str> = patterns.iter().map(String::as_str).collect();
     let differences = compare(
         &read(&facts, &usage::absolute(a))?,

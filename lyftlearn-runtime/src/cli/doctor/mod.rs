@@ -16,11 +16,10 @@ use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
-use lexopt::Parser;
 use serde::Serialize;
 
 use super::output;
-use super::usage;
+use super::usage::Given;
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::platform::SPARK_PROBLEM;
@@ -125,21 +124,14 @@ const CHECKS: &[(&str, Check)] = &[
     ("spark", spark::check),
 ];
 
-pub(super) fn doctor(mut words: Parser) -> Result<u8, Error> {
-    let mut json = false;
-    let facts = usage::looked_at(&mut words, |option, _| match option {
-        "--json" => {
-            json = true;
-            Ok(true)
-        }
-        _ => Ok(false),
-    })?;
+pub(super) fn doctor(given: &Given) -> Result<u8, Error> {
+    let facts = given.facts();
     let resolved = resolve(&facts)?;
     let findings = examine(Arc::new(Patient { facts, resolved }));
     let failed = findings
         .iter()
         .any(|finding| finding.verdict == Verdict::Failed);
-    if json {
+    if given.has("--json") {
         let value = serde_json::to_value(&findings).expect("plain data has no failure to report");
         output::data(format!("{value:#}\n").as_bytes())?;
     } else {
