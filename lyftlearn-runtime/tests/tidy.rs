@@ -194,6 +194,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "held",
             "init",
             "launch",
+            "layers",
             "metrics",
             "outcome",
             "platform",

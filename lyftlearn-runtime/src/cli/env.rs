@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
 use super::output;
+use super::progress::Progress;
 use super::usage::Given;
 use crate::contract::aws;
 use crate::deliver::{Layers, Source, layered};
@@ -32,6 +33,7 @@ pub(super) fn env(given: &Given) -> Result<u8, Error> {
     let resolved = resolve(&facts)?;
     let mut gathered = Gathered::planned(&facts, &resolved)?;
     if with_secrets {
+        let _progress = Progress::show("waiting for secrets");
         gathered = gathered.with(secrets::obtain(&facts, &resolved)?);
     }
     let mut added = added(&gathered.layers(&facts));

@@ -13,6 +13,7 @@ mod inspect;
 mod metrics;
 mod output;
 mod page;
+mod progress;
 mod run;
 mod snapshot;
 mod spark;

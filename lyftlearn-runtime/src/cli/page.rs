@@ -91,8 +91,8 @@ impl Page {
         self.row(indent, &[], ink, text);
     }
 
-    /// A line of columns. All but the last have a width, and two spaces after it; a text that is
-    /// wider moves what follows to the next line. The last one is wrapped below itself.
+    /// A line of columns. All but the last have a width, and two spaces after it; on a terminal, a
+    /// text that is wider moves what follows to the next line. The last one is wrapped below itself.
     pub(super) fn row(
         &mut self,
         indent: usize,
@@ -110,14 +110,17 @@ impl Page {
             self.paint(*ink, &text);
             at += length;
             planned += width + 2;
-            if at + 2 > planned && !last.is_empty() {
+            if last.is_empty() {
+                continue;
+            }
+            if at + 2 > planned && self.width.is_some() {
                 self.text.push('\n');
                 at = 0;
             }
-            if !last.is_empty() {
-                self.spaces(planned - at);
-                at = planned;
-            }
+            // Without a width, a line stays one line.
+            let gap = planned.saturating_sub(at).max(2);
+            self.spaces(gap);
+            at += gap;
         }
         let last = visible_line(last);
         let room = self.width.map(|width| width.saturating_sub(hang));
@@ -157,6 +160,11 @@ impl Page {
         let style = ink.style();
         self.text.push_str(&format!("{style}{text}{style:#}"));
     }
+}
+
+/// The width of the terminal at standard error.
+pub(super) fn columns_of_stderr() -> Option<usize> {
+    terminal_width(&std::io::stderr())
 }
 
 /// `None`: it is no terminal, or one that has no width.
@@ -238,7 +246,7 @@ mod tests {
         page.row(0, &[(Ink::Plain, "a\u{1b}[2J", 3)], Ink::Bad, "b\nc");
         assert_eq!(
             page.into_text(),
-            "a\\u{1b}[2J\n     \u{1b}[1m\u{1b}[31mb\\nc\u{1b}[0m\n"
+            "a\\u{1b}[2J  \u{1b}[1m\u{1b}[31mb\\nc\u{1b}[0m\n"
         );
     }
 }
