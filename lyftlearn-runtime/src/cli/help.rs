@@ -2,6 +2,8 @@
 
 use super::output;
 use super::page::{Ink, Page};
+#[cfg(test)]
+use crate::commands::COMMANDS;
 use crate::commands::{Command, Flag, Value};
 use crate::error::Error;
 use crate::stderr;
@@ -131,5 +133,30 @@ fn choices_of(value: Value) -> Option<String> {
     match value {
         Value::OneOf(choices) | Value::SomeOf(choices) => Some(choices.join(", ")),
         Value::Text | Value::File | Value::Directory => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect_file;
+
+    use super::{COMMANDS, Command, Page, WIDTH, write};
+
+    fn pages(path: &[&'static Command], found: &mut String) {
+        let mut page = Page::plain(Some(WIDTH));
+        write(&mut page, path);
+        found.push_str(&page.into_text());
+        for below in path.last().map_or(&[][..], |last| last.subcommands) {
+            found.push_str("\n----\n\n");
+            pages(&[path, &[below]].concat(), found);
+        }
+    }
+
+    #[test]
+    fn every_page_is_as_it_was_reviewed() {
+        let mut all = String::new();
+        pages(&[&COMMANDS], &mut all);
+        assert!(all.lines().all(|line| line.len() <= WIDTH || line.starts_with("    ")));
+        expect_file!["help.txt"].assert_eq(&all);
     }
 }

@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::facts::Facts;
 use crate::launch::snapshot::{Difference, Kind, compare, declared, read};
 use crate::visible::visible_line;
+use page::Side;
 
 #[derive(Clone, Copy)]
 enum Format {
@@ -31,18 +32,24 @@ pub(super) fn diff(given: &Given) -> Result<u8, Error> {
     let facts = Facts::capture(Vec::new());
     let patterns = declared(&facts, &patterns)?;
     let patterns: Vec<&str> = patterns.iter().map(String::as_str).collect();
-    let differences = compare(
-        &read(&facts, &usage::absolute(a))?,
-        &read(&facts, &usage::absolute(b))?,
-        &patterns,
-    );
+    let snapshots = [
+        read(&facts, &usage::absolute(a))?,
+        read(&facts, &usage::absolute(b))?,
+    ];
+    let differences = compare(&snapshots[0], &snapshots[1], &patterns);
     let shown = match format {
         Format::Text => text(&differences),
         Format::Json => format!(
             "{}\n",
             serde_json::to_string_pretty(&differences).expect("texts have no failure to report")
         ),
-        Format::Html => page::page(&a.to_string_lossy(), &b.to_string_lossy(), &differences),
+        Format::Html => {
+            let sides = [
+                Side::new(&a.to_string_lossy(), &snapshots[0]),
+                Side::new(&b.to_string_lossy(), &snapshots[1]),
+            ];
+            page::page(&sides, &differences)
+        }
     };
     output::data(shown.as_bytes())?;
     let undeclared = differences.iter().any(|one| one.kind == Kind::Undeclared);
