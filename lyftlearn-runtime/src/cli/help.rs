@@ -156,7 +156,10 @@ mod tests {
     fn every_page_is_as_it_was_reviewed() {
         let mut all = String::new();
         pages(&[&COMMANDS], &mut all);
-        assert!(all.lines().all(|line| line.len() <= WIDTH || line.starts_with("    ")));
+        assert!(
+            all.lines()
+                .all(|line| line.len() <= WIDTH || line.starts_with("    "))
+        );
         expect_file!["help.txt"].assert_eq(&all);
     }
 }
