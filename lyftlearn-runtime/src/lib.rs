@@ -61,6 +61,8 @@ pub mod metrics;
 mod outcome;
 mod platform;
 mod problems;
+#[cfg(all(test, feature = "agent", feature = "cli"))]
+mod reference;
 #[cfg(all(feature = "agent", feature = "cli"))]
 mod requests;
 mod resolve;
