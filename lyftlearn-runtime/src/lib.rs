@@ -29,8 +29,8 @@
 //! | say what went wrong | [`Error`] |
 
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;
+#[doc = include_str!("../../docs/rust.md")]
+struct Documentation;
 
 #[cfg(all(feature = "agent", feature = "cli"))]
 mod agent;

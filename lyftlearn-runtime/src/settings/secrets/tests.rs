@@ -184,15 +184,3 @@ fn variables_follow_from_the_name_and_the_source() {
         ]
     );
 }
-
-#[test]
-fn every_field_has_its_row_in_contracts_md() {
-    let contracts = include_str!("../../../../CONTRACTS.md");
-    for field in FIELDS {
-        assert!(
-            contracts.contains(&format!("| `{}` |", field.name)),
-            "{} is not there",
-            field.name
-        );
-    }
-}
