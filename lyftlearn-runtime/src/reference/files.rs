@@ -7,7 +7,7 @@ use expect_test::expect_file;
 use super::{Row, heading, page, row, table};
 use crate::contract::{delivered as ours, events, limits, runtime, secrets};
 
-const INTRODUCTION: &str = "Files that the runtime writes and reads. Files of the platforms are on the page [what is read](inputs.md).";
+const INTRODUCTION: &str = "Files that the runtime writes and reads. Files of the platforms are on the page [inputs](inputs.md).";
 
 const RUN_DIRECTORY: &[Row] = &[
     row(
@@ -153,9 +153,9 @@ fn files() {
     table(&mut text, "file", RUN_DIRECTORY);
     text.push_str(
         "\nThe directory is locked (flock(2)) while its runtime lives. If another runtime owns it, as in containers of one pod that \
-         share `/run` or `/tmp`, the next number is used, such as `/run/lyftlearn-2`, and a problem says so. \
+         share `/run` or `/tmp`, the next number is used, such as `/run/lyftlearn-2`, and this is reported as a problem. \
          A directory whose runtime has ended is emptied and used again. A `run` that is not PID 1 removes its directory at its end. \
-         If no directory can be written, the program starts without these files, and a problem says so.\n\n\
+         If no directory can be written, the program starts without these files, and this is reported as a problem.\n\n\
          `lyftlearn-runtime` commands that find no `LYFTLEARN_RUN_DIR` look in the same places for the directory of a live runtime in their \
          PID namespace.\n",
     );

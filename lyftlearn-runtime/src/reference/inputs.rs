@@ -292,7 +292,7 @@ const RANKS: &[Read] = &[
     read(
         &[kubernetes::COMPLETION_INDEX],
         "Indexed Job, JobSet",
-        "rank, with `topology.nodes`, `PET_NNODES` or `NNODES` as the number of nodes. Without a number each pod works alone, and a problem says so",
+        "rank, with `topology.nodes`, `PET_NNODES` or `NNODES` as the number of nodes. Without a number each pod works alone, which is reported as a problem",
         "next row",
     ),
     read(
@@ -439,7 +439,7 @@ const CREDENTIALS: &[Read] = &[
     read(
         &[aws::EXECUTION_ENV],
         "platform, not local mode",
-        "no source of its own",
+        "not a source by itself",
         "–",
     ),
     read(
@@ -725,7 +725,7 @@ const KERNEL: &[Read] = &[
 
 #[test]
 fn inputs() {
-    let mut text = page("What is read", INTRODUCTION);
+    let mut text = page("Inputs", INTRODUCTION);
     for (title, introduction, rows) in [
         ("SageMaker", "", SAGEMAKER),
         ("Kubernetes", "", KUBERNETES),

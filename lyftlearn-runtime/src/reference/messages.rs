@@ -16,8 +16,8 @@ const INTRODUCTION: &str = "\
 Search this page for the text of a message. Names, paths and numbers in it are examples: yours differ. \
 The line `hint:` says what to do. [Troubleshooting](../troubleshooting.md) has longer answers to the most frequent ones.
 
-An error before the program starts is printed on stderr as `lyftlearn-runtime: MESSAGE`, and the exit code is 125 if nothing else \
-is said. It is also the reason in `outcome.json` and in the platform's failure file. A message never contains the value of a \
+An error before the program starts is printed on stderr as `lyftlearn-runtime: MESSAGE`, and the exit code is 125 unless the message \
+names another. It is also the reason in `outcome.json` and in the platform's failure file. A message never contains the value of a \
 variable, a key or a secret.";
 
 /// Parts of the product, in the order in which a reader meets them: the files whose tables belong

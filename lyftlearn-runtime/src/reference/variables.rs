@@ -328,7 +328,7 @@ fn variables() {
     ]
     .concat();
     text.push_str(&code(&removed));
-    text.push_str(", and every other blank variable whose name begins with `AWS_`.\n");
+    text.push_str(", and every other blank variable with a name that begins with `AWS_`.\n");
     heading(
         &mut text,
         "SageMaker's training toolkit",
@@ -350,7 +350,7 @@ fn variables() {
     heading(
         &mut text,
         "Protected names",
-        "A staged document or a secret may set these only if the setting `environment.allow` names them. The image's `ENV`, the pod spec and the platform's API may set them freely. A name that ends in `*` stands for all names with this prefix.",
+        "A staged document or a secret may set these only if the setting `environment.allow` names them. The image's `ENV`, the pod spec and the platform's API may set them freely. A name that ends in `*` means all names with this prefix.",
     );
     let prefixes: Vec<String> = protected::PREFIXES
         .iter()
