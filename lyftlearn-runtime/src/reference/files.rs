@@ -50,7 +50,10 @@ const RUN_DIRECTORY: &[Row] = &[
         &[ours::AGENT_SOCKET],
         "stream socket of the agent. It sends each client the agent's state as one line of JSON: `credentials` (for each identity `seconds_left`, `refreshes`, `failures`, `served`, `last_failure`, `clock_ahead_seconds`), `refused` (requests by reason) and `metrics` (`statsd` with each listener's address, `series`, `kept`, `counts`)",
     ),
-    row(&[ours::IDENTITY], "directory, if credentials are served: `token` without a newline, and `endpoint` with the address, both with mode 0400, for clients without the environment"),
+    row(
+        &[ours::IDENTITY],
+        "directory, if credentials are served: `token` without a newline, and `endpoint` with the address, both with mode 0400, for clients without the environment",
+    ),
     row(
         &[ours::STATSD_DATAGRAMS, ours::STATSD_STREAM],
         "if the runtime listens for StatsD: a datagram socket, and a stream socket for frames (a length of four bytes, little-endian) or lines",
@@ -107,7 +110,10 @@ const OWN: &[Row] = &[
         &[runtime::ENVIRONMENT_LINES],
         "in the config directory: the same as lines, as `docker run --env-file` reads them. It overrides `environment.json`",
     ),
-    row(&[runtime::CHECKSUM], "after the name of a document, as in `environment.json.sha256`: its checksum, as `sha256sum` prints it. A mismatch stops the start"),
+    row(
+        &[runtime::CHECKSUM],
+        "after the name of a document, as in `environment.json.sha256`: its checksum, as `sha256sum` prints it. A mismatch stops the start",
+    ),
     row(
         &[runtime::LIVE_DIR],
         "live configuration; on SageMaker `live` in the config directory",
