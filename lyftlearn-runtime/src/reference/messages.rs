@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 
 use expect_test::expect_file;
 
-use super::{heading, page};
+use super::{cell, heading, page};
 
 const INTRODUCTION: &str = "\
 Search this page for the text of a message. Names, paths and numbers in it are examples: yours differ. \
-The line `hint:` says what to do. [Troubleshooting](../troubleshooting.md) has longer answers to the most frequent ones.
+The column on the right is the line `hint:` of the report. [Troubleshooting](../troubleshooting.md) has longer answers to the most frequent ones.
 
 An error before the program starts is printed on stderr as `lyftlearn-runtime: MESSAGE`, and the exit code is 125 unless the message \
 names another. It is also the reason in `outcome.json` and in the platform's failure file. A message never contains the value of a \
@@ -169,20 +169,32 @@ fn entries(table: &str) -> Vec<String> {
     found
 }
 
-/// `Kind: sentence` becomes the sentence; a kind with an exit code of its own is named.
-fn shown(entry: &str) -> String {
+/// A code span, which needs no escapes but for the bar that would end a cell.
+fn span(text: &str) -> String {
+    let mark = if text.contains('`') { "``" } else { "`" };
+    format!("{mark}{}{mark}", cell(text.trim()))
+}
+
+/// A row: the message with its causes and details, and what to do.
+fn row(entry: &str) -> String {
     let (kind, rest) = entry.split_once(": ").unwrap_or(("", entry));
+    let is_kind = kind.starts_with(|first: char| first.is_uppercase())
+        && kind.chars().all(char::is_alphanumeric);
     let code = match kind {
         "ProgramNotFound" => "exit code 127: ",
         "ProgramNotExecutable" => "exit code 126: ",
-        _ if kind.chars().all(char::is_alphanumeric)
-            && kind.starts_with(|first: char| first.is_uppercase()) =>
-        {
-            ""
-        }
-        _ => return entry.to_owned(),
+        _ => "",
     };
-    format!("{code}{rest}")
+    let text = if is_kind { rest } else { entry };
+    let (hints, lines): (Vec<&str>, Vec<&str>) = text
+        .lines()
+        .partition(|line| line.trim_start().starts_with("hint: "));
+    let lines: Vec<String> = lines.into_iter().map(span).collect();
+    let hint = hints
+        .first()
+        .map_or("", |hint| hint.trim_start().trim_start_matches("hint: "));
+    let hint = cell(hint).replace('<', "&lt;").replace('*', "\\*");
+    format!("| {code}{} | {hint} |\n", lines.join("<br>"))
 }
 
 fn problems() -> BTreeSet<String> {
@@ -240,13 +252,10 @@ fn messages() {
         let (title, _, about) = AREAS[area];
         heading(&mut text, title, about);
         for table in all {
-            let entries: Vec<String> = entries(&table).iter().map(|entry| shown(entry)).collect();
-            write!(
-                text,
-                "\n<!-- untested: generated from the code -->\n```text\n{}\n```\n",
-                entries.join("\n")
-            )
-            .unwrap();
+            text.push_str("\n| message | what to do |\n|---|---|\n");
+            for entry in entries(&table) {
+                text.push_str(&row(&entry));
+            }
         }
     }
     heading(
@@ -254,11 +263,9 @@ fn messages() {
         "Problems",
         "A problem does not stop the start. `inspect` and `doctor` list all problems, and the line that `run` logs at the start has up to three.",
     );
-    text.push_str("\n<!-- untested: generated from the cases -->\n```text\n");
+    text.push('\n');
     for problem in problems() {
-        text.push_str(&problem);
-        text.push('\n');
+        writeln!(text, "- {}", span(&problem)).unwrap();
     }
-    text.push_str("```\n");
     expect_file!["../../../docs/reference/messages.md"].assert_eq(&text);
 }
