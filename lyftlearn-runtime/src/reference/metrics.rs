@@ -105,3 +105,14 @@ fn metrics() {
     table(&mut text, "metric", RECEIVED);
     expect_file!["../../../docs/reference/metrics.md"].assert_eq(&text);
 }
+
+/// The other direction, that every metric of a running agent has its row, needs an agent: see
+/// conformance/tests/process/runtime_metrics.rs.
+#[test]
+fn every_row_is_a_metric_of_the_agent() {
+    let code = include_str!("../agent/runtime_metrics.rs");
+    for name in OWN.iter().flat_map(|row| row.names) {
+        let suffix = name.strip_prefix("lyftlearn_runtime_").unwrap();
+        assert!(code.contains(&format!("\"{suffix}\"")), "{name}");
+    }
+}
