@@ -3,6 +3,11 @@
 //! Each test here writes one page of `docs/reference` in memory and compares it with the file.
 //! After a change, `make reference` rewrites the files, and the diff is what is reviewed.
 //! Nothing of this is in the binary: the module exists in tests only.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "reads the repository, not the world; a test fails by panicking"
+)]
 
 mod commands;
 mod exit_codes;

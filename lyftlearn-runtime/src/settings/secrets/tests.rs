@@ -3,7 +3,7 @@
 use expect_test::{Expect, expect};
 
 use super::super::{File, read};
-use super::{Declared, FIELDS, Source};
+use super::{Declared, Source};
 use crate::workload::Platform;
 
 fn file(text: &str) -> File {
