@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use lyftlearn_conformance::check::table;
+use lyftlearn_conformance::world::find_python;
 use lyftlearn_conformance::{command, image_toml, programs};
 use lyftlearn_runtime::{Facts, resolve};
 use saphyr::{LoadableYamlNode, Yaml};
@@ -50,17 +51,17 @@ fn by(mut program: Command, text: &str) -> Result<(), String> {
     }
 }
 
+/// Parts of programs are compiled, and whole ones run with the wheel.
 fn python(text: &str, runs: bool) -> Result<(), String> {
-    let Some(python) = programs::python_with_wheel() else {
-        return Ok(());
-    };
-    let mut program = Command::new(python);
-    if !runs {
-        program.args([
-            "-c",
-            "import sys; compile(open(sys.argv[1]).read(), 'page', 'exec')",
-        ]);
+    if runs {
+        let python = programs::python_with_wheel();
+        return python.map_or(Ok(()), |python| by(Command::new(python), text));
     }
+    let mut program = Command::new(find_python());
+    program.args([
+        "-c",
+        "import sys; compile(open(sys.argv[1]).read(), 'page', 'exec')",
+    ]);
     by(program, text)
 }
 
