@@ -20,7 +20,7 @@ ENTER := conformance/engine/enter.sh $(LAYER)/storage
 # A cloned checkout's own; nothing of another's counts.
 export CARGO_TARGET_DIR := $(CURDIR)/target
 
-.PHONY: demo test test-spark test-distributed test-events check check-images messages fresh build release peers setup context lint test-rust test-python test-packages test-release test-artefacts publish fuzz deny bench clean
+.PHONY: demo test docs reference test-spark test-distributed test-events check check-images messages fresh build release peers setup context lint test-rust test-python test-packages test-release test-artefacts publish fuzz deny bench clean
 
 demo: build context
 	cargo build --quiet -p lyftlearn-conformance
@@ -63,7 +63,19 @@ messages:
 	$(REWRITE) -p lyftlearn-conformance --test check
 	-$(REWRITE) -p lyftlearn-conformance --test process
 	-$(REWRITE) -p lyftlearn-conformance --test init --test identity -- faults required restricted
+	$(MAKE) reference
 	cargo fmt --all
+
+# The site, into target/docs; mdBook is compiled once, without its server. CI tests the pages without it.
+MDBOOK := target/mdbook/0.5.4
+docs:
+	[ -x $(MDBOOK)/bin/mdbook ] || cargo install mdbook --version 0.5.4 --locked --no-default-features \
+	    --features search --root $(MDBOOK)
+	$(MDBOOK)/bin/mdbook build
+
+# Rewrites docs/reference from the registers of the code; without it a test compares the two.
+reference:
+	UPDATE_EXPECT=1 cargo test --quiet --locked -p lyftlearn-runtime --lib reference::
 
 # The two commands in a new root of Debian, with what the README asks for and nothing else;
 # another release: make fresh SUITE=trixie.

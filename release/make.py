@@ -16,9 +16,9 @@ from pathlib import Path
 
 import binaries
 import compiler
-import completions
 import image
 import manifest
+import manuals
 import packages
 import sbom
 import wheels
@@ -68,12 +68,16 @@ class Artefacts:
         self.kinds[bill.name] = {"kind": "sbom", "of": path.name}
 
 
-def package(built: list[Binary], into: Path) -> tuple[Artefacts, str]:
-    """Everything around binaries that are compiled already, and the image's digest."""
+def package(built: list[Binary], checker: Path, into: Path) -> tuple[Artefacts, str]:
+    """Everything around binaries that are compiled already, and the image's digest.
+
+    `checker` is one that runs here: it writes man pages and completions.
+    """
     artefacts = Artefacts(into)
     for binary in built:
         static = binary.processor.static
-        path = packages.archive(binary, completions.of(binary.package, built), into)
+        documents = manuals.of(binary.package, checker)
+        path = packages.archive(binary, documents, into)
         artefacts.add(path, "archive", binary.processor)
         artefacts.add_bill(
             path, binary.package, static, f"pkg:generic/{binary.package}@{version()}"
@@ -81,10 +85,10 @@ def package(built: list[Binary], into: Path) -> tuple[Artefacts, str]:
         artefacts.add(packages.symbols(binary, into), "debug symbols", binary.processor)
         if binary.package != TITLE:
             continue
-        path = packages.wheel(binary, into)
+        path = packages.wheel(binary, documents, into)
         artefacts.add(path, "wheel of the binary", binary.processor)
         artefacts.add_bill(path, TITLE, static, f"pkg:pypi/{TITLE}-bin@{version()}")
-        path = packages.debian(binary, into)
+        path = packages.debian(binary, documents, into)
         artefacts.add(path, "Debian package", binary.processor)
         architecture = binary.processor.debian
         artefacts.add_bill(path, TITLE, static, f"pkg:deb/{TITLE}@{version()}?arch={architecture}")
@@ -140,7 +144,8 @@ def everything() -> None:
     # Side by side: most of the time is the linker's, which has one thread.
     with ThreadPoolExecutor(len(PROCESSORS)) as pool:
         parts = list(pool.map(compiled, PROCESSORS))
-    artefacts, digest = package([binary for part in parts for binary in part.binaries], ARTEFACTS)
+    built = [binary for part in parts for binary in part.binaries]
+    artefacts, digest = package(built, manuals.checker(built), ARTEFACTS)
     for part in parts:
         for kind, path in part.libraries.items():
             static = kind == "wheel, musllinux"

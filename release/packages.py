@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import manuals
 import sbom
 from archive import Entry, compressed, tar
 from binaries import Binary
@@ -43,11 +44,11 @@ def name_of(binary: Binary) -> str:
     return f"{binary.package}-{version()}-{binary.processor.static}"
 
 
-def archive(binary: Binary, completions: list[Entry], into: Path) -> Path:
-    """The binary with its licences, and what shells complete its command line by."""
+def archive(binary: Binary, documents: list[Entry], into: Path) -> Path:
+    """The binary with its licences, man pages and shell completions."""
     directory = name_of(binary)
     entries = [Entry(binary.package, binary.path.read_bytes(), 0o755), *companions(binary)]
-    entries += completions
+    entries += documents
     path = into / f"{directory}.tar.gz"
     path.write_bytes(compressed(tar(below(directory, entries))))
     return path
@@ -67,7 +68,7 @@ def below(directory: str, entries: list[Entry]) -> list[Entry]:
     return [Entry(f"{directory}/{entry.name}", entry.content, entry.mode) for entry in entries]
 
 
-def wheel(binary: Binary, into: Path) -> Path:
+def wheel(binary: Binary, documents: list[Entry], into: Path) -> Path:
     """`pip install lyftlearn-runtime-bin`: the binary on PATH, and nothing for Python to import.
 
     maturin's own form of it is not used: it calls a static binary musl's, which pip refuses where
@@ -77,6 +78,9 @@ def wheel(binary: Binary, into: Path) -> Path:
     made.add(
         f"{made.distribution}-{made.version}.data/scripts/{TITLE}", binary.path.read_bytes(), 0o755
     )
+    # pip puts these below the environment, where man and bash find them by PATH.
+    for entry in manuals.installed(TITLE, documents, debian=False):
+        made.add(f"{made.distribution}-{made.version}.data/data/{entry.name}", entry.content)
     platforms = [
         f"{family}_{binary.processor.name}"
         for family in ("manylinux_2_17", "manylinux2014", "musllinux_1_1")
@@ -118,8 +122,8 @@ def metadata() -> str:
     return "\n".join(lines) + "\n\n" + description
 
 
-def debian(binary: Binary, into: Path) -> Path:
-    """A package of one file and its licences, for every release of Debian and Ubuntu."""
+def debian(binary: Binary, manual: list[Entry], into: Path) -> Path:
+    """The binary, its licences and manuals, for every release of Debian and Ubuntu."""
     name = f"{TITLE}_{version()}_{binary.processor.debian}.deb"
     documents = f"usr/share/doc/{TITLE}"
     license_file, third, bill_of_materials = companions(binary)
@@ -128,6 +132,10 @@ def debian(binary: Binary, into: Path) -> Path:
         Entry(f"{documents}/copyright", copyright_file(license_file.content)),
         Entry(f"{documents}/{NAME}.gz", compressed(third.content)),
         Entry(f"{documents}/sbom.cdx.json.gz", compressed(bill_of_materials.content)),
+        *(
+            Entry(f"usr/{entry.name}", entry.content)
+            for entry in manuals.installed(TITLE, manual, debian=True)
+        ),
     ]
     size = sum(len(entry.content) for entry in files)
     control = [

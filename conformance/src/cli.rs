@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 pub(crate) mod demo;
+pub(crate) mod manuals;
 pub(crate) mod other;
 
 use std::path::PathBuf;
@@ -61,6 +62,12 @@ pub(crate) enum What {
     Completions {
         /// bash, zsh, fish, …
         shell: clap_complete::Shell,
+    },
+    /// Writes man pages and completions of both programs into a directory, for packages
+    #[command(hide = true)]
+    Manuals {
+        /// Where man1 and completions are made
+        directory: PathBuf,
     },
     /// Tells the story of the example in this project's own checkout: trained, served, compared
     Demo(demo::Demo),

@@ -44,6 +44,7 @@ fn main() -> ExitCode {
             files,
         } => cli::other::report(&file, compare.as_deref(), &files),
         What::Completions { shell } => cli::other::completions(shell),
+        What::Manuals { directory } => cli::manuals::write(&directory),
         What::Demo(demo) => cli::demo::run(&demo),
     };
     done.unwrap_or_else(|trouble| {

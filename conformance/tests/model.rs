@@ -104,25 +104,6 @@ fn through_the_binary() {
     });
 }
 
-#[test]
-fn what_the_readme_shows_of_inspect_is_what_it_says() {
-    let case = case::all()
-        .into_iter()
-        .find(|case| case.name == "kubernetes/pod")
-        .unwrap();
-    let mut inspect = Command::new(programs::binary());
-    inspect
-        .args(["inspect", "--root"])
-        .arg(case.root())
-        .args(["--", "serve"])
-        .env_clear()
-        .env("KUBERNETES_SERVICE_HOST", "10.96.0.1");
-    let output = command::output(&mut inspect);
-    let shown = String::from_utf8(output.stdout).unwrap();
-    let head = shown.split("\n\n").next().unwrap();
-    assert!(include_str!("../../README.md").contains(head), "{head}");
-}
-
 /// One Python for all cases: starting one for each would take longer than the rest.
 const DRIVER: &str = "
 import json, sys

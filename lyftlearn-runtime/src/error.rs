@@ -6,7 +6,7 @@ use std::fmt;
 use crate::visible::visible;
 
 /// What went wrong, in the few kinds that callers treat differently. Each is a
-/// Python exception and a row in CONTRACTS.md.
+/// Python exception and a row in docs/reference/exit-codes.md.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {

@@ -25,17 +25,19 @@
 //! | get the platform's identity | [`credentials::provider`] |
 //! | count things | [`metrics`] |
 //! | say how far the program is | [`events::progress`] |
+//! | list the subcommands of the binary | [`commands::COMMANDS`] |
 //! | say what went wrong | [`Error`] |
 
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;
+#[doc = include_str!("../../docs/rust.md")]
+struct Documentation;
 
 #[cfg(all(feature = "agent", feature = "cli"))]
 mod agent;
 mod choice;
 #[cfg(feature = "cli")]
 pub mod cli;
+pub mod commands;
 pub mod config;
 mod contract;
 #[cfg(feature = "agent")]
@@ -59,6 +61,8 @@ pub mod metrics;
 mod outcome;
 mod platform;
 mod problems;
+#[cfg(all(test, feature = "agent", feature = "cli"))]
+mod reference;
 #[cfg(all(feature = "agent", feature = "cli"))]
 mod requests;
 mod resolve;

@@ -25,6 +25,11 @@ pub(crate) fn say(text: &str) {
     write_all(&visible(text));
 }
 
+/// Text whose control characters are the caller's own: colours, or a line that is replaced.
+pub(crate) fn painted(text: &str) {
+    write_all(text);
+}
+
 /// One line, whatever the names in it hold.
 pub(crate) fn line(text: &str) {
     write_all(&format!("{}\n", visible_line(text)));

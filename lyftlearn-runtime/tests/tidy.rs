@@ -1,5 +1,5 @@
-//! The house rules that no compiler holds: who may know whom, and CONTRACTS.md in
-//! step with `contract/`.
+//! The house rules that no compiler holds: who may know whom, and the documentation in step
+//! with `contract/`.
 #![expect(
     clippy::disallowed_methods,
     clippy::unwrap_used,
@@ -21,6 +21,8 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("stderr", &["visible"]),
     ("visible", &[]),
     ("problems", &[]),
+    // the subcommands, as data
+    ("commands", &[]),
     // floor 1: reads, and what mechanism needs
     ("facts", &["contract", "error", "held"]),
     // how settings are read, and not which there are
@@ -152,6 +154,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
         "launch",
         &[
             "agent",
+            "commands",
             "contract",
             "credentials",
             "deliver",
@@ -181,6 +184,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
+            "commands",
             "contract",
             "credentials",
             "deliver",
@@ -190,6 +194,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "held",
             "init",
             "launch",
+            "layers",
             "metrics",
             "outcome",
             "platform",
@@ -209,8 +214,9 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
 /// The façade and the binary's main file show other modules.
 const FACADE: &[&str] = &["lib", "main"];
 
-/// What all fuzz targets draw from. It exists in tests only, and knows no module.
-const FUZZ: &str = "fuzz";
+/// They exist in tests only: what all fuzz targets share, and the generator of the reference
+/// pages, which reads every register.
+const TESTS_ONLY: &[&str] = &["fuzz", "reference"];
 
 fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
@@ -274,7 +280,7 @@ fn modules_depend_only_on_permitted_modules() {
     let mut wrong = Vec::new();
     for path in paths {
         let module = module_of(&path);
-        if FACADE.contains(&module.as_str()) || module == FUZZ {
+        if FACADE.contains(&module.as_str()) || TESTS_ONLY.contains(&module.as_str()) {
             continue;
         }
         let Some(may_know) = allowed.get(module.as_str()) else {
@@ -461,9 +467,27 @@ fn texts(source: &str) -> Vec<String> {
         .collect()
 }
 
+/// Every page of the documentation, and the README.
+fn documentation() -> String {
+    let here = source().join("../..");
+    let mut text = std::fs::read_to_string(here.join("README.md")).unwrap();
+    let mut directories = vec![here.join("docs")];
+    while let Some(directory) = directories.pop() {
+        for entry in std::fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                directories.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "md") {
+                text.push_str(&std::fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+    text
+}
+
 #[test]
-fn every_contract_name_has_its_row_in_contracts_md() {
-    let contracts = std::fs::read_to_string(source().join("../../CONTRACTS.md")).unwrap();
+fn every_contract_name_is_documented() {
+    let documentation = documentation();
     let mut paths = Vec::new();
     files(&source().join("contract"), &mut paths);
     let mut names = Vec::new();
@@ -473,18 +497,18 @@ fn every_contract_name_has_its_row_in_contracts_md() {
     assert!(names.len() > 100, "the contract was not read: {names:?}");
     let missing: Vec<String> = names
         .into_iter()
-        .filter(|name| !contracts.contains(&format!("`{name}")))
+        .filter(|name| !documentation.contains(&format!("`{name}")))
         .collect();
     assert!(
         missing.is_empty(),
-        "not in CONTRACTS.md: {}",
+        "on no page of docs/: {}",
         missing.join(", ")
     );
 }
 
 #[test]
-fn every_variable_of_ours_in_contracts_md_is_in_the_contract() {
-    let contracts = std::fs::read_to_string(source().join("../../CONTRACTS.md")).unwrap();
+fn every_variable_of_ours_in_the_documentation_is_in_the_contract() {
+    let documentation = documentation();
     let delivered = std::fs::read_to_string(source().join("contract/delivered.rs")).unwrap();
     let settings: Vec<String> = lyftlearn_runtime::SETTINGS
         .iter()
@@ -492,32 +516,25 @@ fn every_variable_of_ours_in_contracts_md_is_in_the_contract() {
         .flatten()
         .map(lyftlearn_runtime::Setting::variable)
         .collect();
-    for row in contracts.split("`LYFTLEARN_").skip(1) {
-        let name = row.split(['`', '<', '=']).next().unwrap();
+    for row in documentation.split("`LYFTLEARN_").skip(1) {
+        let ends = |letter: char| !(letter.is_ascii_alphanumeric() || letter == '_');
+        let name = row.split(ends).next().unwrap();
         let name = format!("LYFTLEARN_{name}");
         let known = delivered.contains(&format!("\"{name}\""))
             || settings.contains(&name)
-            || ["LYFTLEARN_RUNTIME", "LYFTLEARN_RUNTIME_PORT"].contains(&name.as_str());
-        assert!(known, "CONTRACTS.md names {name}, which is not there");
+            || MORE_VARIABLES.contains(&name.as_str());
+        assert!(known, "the documentation names {name}, which is not there");
     }
 }
 
-#[test]
-fn every_setting_has_its_row_in_contracts_md() {
-    let contracts = std::fs::read_to_string(source().join("../../CONTRACTS.md")).unwrap();
-    for setting in lyftlearn_runtime::SETTINGS.iter().copied().flatten() {
-        assert!(
-            contracts.contains(&format!("`{}`", setting.name)),
-            "{} is not there",
-            setting.name
-        );
-        assert!(
-            contracts.contains(&format!("`{}`", setting.variable())),
-            "{} is not there",
-            setting.variable()
-        );
-    }
-}
+/// The switch, the beginnings of names, an example of a Service's variable, and the variable of all secrets.
+const MORE_VARIABLES: &[&str] = &[
+    "LYFTLEARN_",
+    "LYFTLEARN_RUNTIME",
+    "LYFTLEARN_RUNTIME_",
+    "LYFTLEARN_RUNTIME_PORT",
+    "LYFTLEARN_RUNTIME_SECRETS",
+];
 
 #[test]
 fn the_core_has_no_tokio_no_aws_sdk_and_no_http() {

@@ -102,12 +102,18 @@ def complete(artefacts: Path) -> bool:
             f"lyftlearn_runtime_bin-*_{processor.name}.whl",
         ):
             installs.one(artefacts, pattern)
-        checker = f"lyftlearn-conformance-{version()}-{processor.static}"
-        with tarfile.open(artefacts / f"{checker}.tar.gz") as archive:
-            inside = archive.getnames()
-        for completion in ("lyftlearn-conformance.bash", "_lyftlearn-conformance"):
-            if f"{checker}/completions/{completion}" not in inside:
-                raise ReleaseError(f"{checker}.tar.gz has no {completion}", "run `make release`")
+        for package in ("lyftlearn-runtime", "lyftlearn-conformance"):
+            top = f"{package}-{version()}-{processor.static}"
+            with tarfile.open(artefacts / f"{top}.tar.gz") as archive:
+                inside = archive.getnames()
+            files = (
+                f"completions/{package}.bash",
+                f"completions/_{package}",
+                f"man/man1/{package}.1",
+            )
+            for file in files:
+                if f"{top}/{file}" not in inside:
+                    raise ReleaseError(f"{top}.tar.gz has no {file}", "run `make release`")
     installs.one(artefacts, "*-oci.tar")
     sums = ["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"]
     return run("SHA256SUMS", sums, directory=artefacts)

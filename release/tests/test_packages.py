@@ -69,6 +69,37 @@ def test_no_artefact_names_a_directory_of_this_machine(packaged: Packaged, libra
     assert looked_at > 40
 
 
+def test_manuals_and_completions_are_where_each_system_looks(packaged: Packaged) -> None:
+    top = f"{product.TITLE}-{product.version()}-{product.this_machine().static}"
+    data = f"lyftlearn_runtime_bin-{product.version()}.data/data/share"
+    for form, names in {
+        "lyftlearn-runtime-*-musl.tar.gz": (
+            f"{top}/completions/lyftlearn-runtime.bash",
+            f"{top}/completions/lyftlearn-runtime.fish",
+            f"{top}/completions/_lyftlearn-runtime",
+            f"{top}/man/man1/lyftlearn-runtime-run.1",
+        ),
+        "*.deb": (
+            "./usr/share/bash-completion/completions/lyftlearn-runtime",
+            "./usr/share/fish/vendor_completions.d/lyftlearn-runtime.fish",
+            "./usr/share/zsh/vendor-completions/_lyftlearn-runtime",
+            "./usr/share/man/man1/lyftlearn-runtime-run.1.gz",
+        ),
+        "*.whl": (
+            f"{data}/bash-completion/completions/lyftlearn-runtime",
+            f"{data}/fish/vendor_completions.d/lyftlearn-runtime.fish",
+            f"{data}/zsh/site-functions/_lyftlearn-runtime",
+            f"{data}/man/man1/lyftlearn-runtime-run.1",
+        ),
+    }.items():
+        found = files(packaged.one(form))
+        for name in names:
+            known = found.get(name) or found.get(name.removesuffix(".gz"))
+            assert known, f"{name} in {sorted(found)}"
+            assert b"signal-scope" in known.replace(b"\\", b""), name
+        assert not any("conformance" in name for name in found), form
+
+
 def test_the_symbols_belong_to_the_binary(packaged: Packaged) -> None:
     debug = files(packaged.one("*-debug.tar.gz"))
     (symbols,) = debug.values()

@@ -201,14 +201,7 @@ pub(crate) fn report(file: &Path, compare: Option<&Path>, files: &Files) -> Resu
 
 /// `completions`
 pub(crate) fn completions(shell: clap_complete::Shell) -> Result<ExitCode> {
-    let mut text = Vec::new();
-    clap_complete::generate(
-        shell,
-        &mut Line::command(),
-        "lyftlearn-conformance",
-        &mut text,
-    );
-    print(&String::from_utf8_lossy(&text))?;
+    print(&super::manuals::completions(shell, Line::command()))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -84,13 +84,17 @@ fn the_platform_overrides_a_document_and_a_document_the_image() {
         &container,
         &["OF_IMAGE", "OF_POD", "LYFTLEARN_PLATFORM", "log"],
     );
-    assert_eq!(
-        explained,
-        "OF_IMAGE = document\n  from /etc/lyftlearn/config/environment.env\n  over image from the image's ENV\n\
-         OF_POD = pod\n  from the environment\n  over document from /etc/lyftlearn/config/environment.env\n\
-         LYFTLEARN_PLATFORM = local\n  from lyftlearn-runtime\n\
-         log = off\n  from log in /etc/lyftlearn/runtime.toml\n"
-    );
+    expect![[r#"
+        name                layer        source                                 value
+        OF_IMAGE            config       /etc/lyftlearn/config/environment.env  document
+          overrides         image        -                                      image
+        OF_POD              environment  -                                      pod
+          overrides         config       /etc/lyftlearn/config/environment.env  document
+        LYFTLEARN_PLATFORM  runtime      -                                      local
+        log                 image        log in /etc/lyftlearn/runtime.toml     off
+          overrides         default      -                                      info
+    "#]]
+    .assert_eq(&explained);
 }
 
 fn explain(container: &Sandbox, words: &[&str]) -> String {
@@ -119,17 +123,61 @@ fn explain_beside_the_program_names_the_layers_of_its_start() {
         let output = ended(&container, &["sh", "-c", &script]);
         check_end(&output, 0);
         let shown = String::from_utf8_lossy(&output.stdout).into_owned();
-        for line in [
-            "/etc/lyftlearn/config/environment.json",
-            "the environment",
-            "lyftlearn-runtime",
+        let rows = rows(&shown);
+        for row in [
+            [
+                "FROM_DOCUMENT",
+                "config",
+                "/etc/lyftlearn/config/environment.json",
+            ],
+            ["FROM_OUTSIDE", "environment", "-"],
+            ["LYFTLEARN_ROLE", "runtime", "-"],
         ] {
-            assert!(
-                shown.contains(&format!(": {line}\n")) || shown.contains(&format!("from {line}\n")),
-                "{line} in {shown}"
-            );
+            assert!(rows.contains(&row), "{row:?} in {shown}");
         }
     }
+}
+
+/// Name, layer and source of each row.
+fn rows(shown: &str) -> Vec<[&str; 3]> {
+    let rows = shown.lines().filter_map(|line| {
+        let mut words = line.split_whitespace();
+        Some([words.next()?, words.next()?, words.next()?])
+    });
+    rows.collect()
+}
+
+#[test]
+fn explain_shows_one_layer_or_what_changed() {
+    needs_namespaces!();
+    let world = World::new();
+    let settings = "log = \"info\"\n[lifecycle]\norphan_seconds = 3\n";
+    let container = configured(
+        &world,
+        &[
+            ("environment.env", "MINE=1\nSAME=outside\n"),
+            ("runtime.toml", settings),
+        ],
+    )
+    .variable("SAME", "outside")
+    .variable("FROM_OUTSIDE", "1");
+    let config = explain(&container, &["--layer", "config"]);
+    let names: Vec<&str> = rows(&config).into_iter().map(|[name, ..]| name).collect();
+    assert!(names.contains(&"MINE"), "{config}");
+    assert!(names.contains(&"lifecycle.orphan_seconds"), "{config}");
+    assert!(!names.contains(&"FROM_OUTSIDE"), "{config}");
+    assert!(!names.contains(&"lifecycle.grace_seconds"), "{config}");
+    let changed = explain(&container, &["--changed"]);
+    let names: Vec<&str> = rows(&changed).into_iter().map(|[name, ..]| name).collect();
+    assert!(names.contains(&"MINE"), "{changed}");
+    assert!(names.contains(&"LYFTLEARN_PLATFORM"), "{changed}");
+    for same in ["SAME", "FROM_OUTSIDE", "lifecycle.grace_seconds"] {
+        assert!(!names.contains(&same), "{same} in {changed}");
+    }
+    assert_eq!(
+        explain(&container, &["--changed", "FROM_OUTSIDE"]),
+        "nothing matches\n"
+    );
 }
 
 #[test]

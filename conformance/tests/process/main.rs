@@ -17,6 +17,7 @@ macro_rules! needs_namespaces {
 mod agent;
 mod broker;
 mod causes;
+mod command_line;
 mod delivery;
 mod distributed;
 mod doctor;

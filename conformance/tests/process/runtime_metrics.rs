@@ -153,7 +153,7 @@ fn every_metric_of_the_runtimes_own_is_described_and_has_its_row() {
     let usr1 = "lyftlearn_runtime_signals_forwarded_total{signal=\"SIGUSR1\"}";
     is_shown(port, usr1, 1.0);
     let text = get(port, "GET /metrics HTTP/1.1");
-    let contracts = include_str!("../../../CONTRACTS.md");
+    let reference = include_str!("../../../docs/reference/metrics.md");
     let told = |what: &str| -> Vec<&str> {
         let lines = text.lines().filter_map(|line| line.strip_prefix(what));
         lines.filter_map(|line| line.split(' ').next()).collect()
@@ -161,7 +161,7 @@ fn every_metric_of_the_runtimes_own_is_described_and_has_its_row() {
     let (types, helps) = (told("# TYPE "), told("# HELP "));
     assert!(types.len() > 10, "{text}");
     for name in types {
-        assert!(contracts.contains(&format!("`{name}`")), "{name}");
+        assert!(reference.contains(&format!("`{name}`")), "{name}");
         assert!(helps.contains(&name), "{name}");
     }
     running.signal(Signal::SIGTERM);

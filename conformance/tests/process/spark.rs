@@ -1,10 +1,13 @@
 //! The route from executors to a driver without Spark: the delivered variables, the preflight and
 //! doctor, behind a real firewall.
 
+use std::process::Stdio;
+
 use expect_test::expect;
 use lyftlearn_conformance::command::Server;
 use lyftlearn_conformance::firewalled::{DRIVER, Networks, Route};
 use lyftlearn_conformance::programs;
+use lyftlearn_conformance::terminal::Terminal;
 
 use super::*;
 
@@ -124,7 +127,7 @@ fn repeated_deliveries_add_nothing() {
     let inspect = [BINARY, "inspect"];
     let shown = ended(&container, &inspect);
     let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
-    let line = "spark: a driver here is 10.77.1.2 (the route to 10.78.0.0/16), RPC 20000-20015, blocks 20016-20031\n";
+    let line = "  a driver here is 10.77.1.2 (the route to 10.78.0.0/16), RPC 20000-20015, blocks 20016-20031\n";
     assert!(shown.contains(line), "{shown}");
     let explained = ended(
         &container,
@@ -136,13 +139,17 @@ fn repeated_deliveries_add_nothing() {
         ],
     );
     let explained = String::from_utf8_lossy(&explained.stdout).into_owned();
-    assert_eq!(
-        explained,
-        format!(
-            "SPARK_SUBMIT_OPTS = {both}\n  from lyftlearn-runtime\n  over -Dmine=1 from the environment\n\
-             SPARK_LOCAL_HOSTNAME = 10.77.1.2\n  from lyftlearn-runtime\n"
-        )
-    );
+    let rows: Vec<&str> = explained.lines().skip(1).collect();
+    let expected = [
+        ("SPARK_SUBMIT_OPTS ", " runtime ", both.as_str()),
+        ("  overrides ", " environment ", " -Dmine=1"),
+        ("SPARK_LOCAL_HOSTNAME ", " runtime ", " 10.77.1.2"),
+    ];
+    assert_eq!(rows.len(), expected.len(), "{explained}");
+    for (row, (name, layer, value)) in rows.iter().zip(expected) {
+        let whole = row.starts_with(name) && row.contains(layer) && row.ends_with(value);
+        assert!(whole, "{explained}");
+    }
 }
 
 #[test]
@@ -292,7 +299,10 @@ fn examined(networks: &Networks, world: &World, ready: &dyn Fn()) -> String {
     let found = wait::until(Duration::from_secs(30), || {
         let output = running.enter(&[BINARY, "doctor"]).ok()?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let lines = text.lines().skip_while(|line| !line.contains("  spark "));
+        let lines = text
+            .lines()
+            .skip_while(|line| !line.contains("  spark "))
+            .take_while(|line| !line.is_empty());
         let found: Vec<&str> = lines.collect();
         (!found.is_empty()).then(|| found.join("\n"))
     });
@@ -362,7 +372,8 @@ fn a_doctor_tells_why_a_driver_has_no_executors() {
         note  spark      1 executor is connected to 10.77.1.2:20000, and none to a port for blocks: no task has run yet, or only half of the range is open
               fix: admit TCP 20000-20031 from 10.78.0.0/16 in the security group of the interface that has 10.77.1.2"#]].assert_eq(&half);
     let both = connected("20000, 20000, 20016");
-    expect!["ok    spark      2 executors are connected to 10.77.1.2:20000; the network is not what the job waits for: cores and memory are"].assert_eq(&both);
+    expect![[r#"
+        ok    spark      2 executors are connected to 10.77.1.2:20000; the network is not what the job waits for: cores and memory are"#]].assert_eq(&both);
 }
 
 #[test]
@@ -379,7 +390,10 @@ fn doctor_reads_the_images_spark_configuration() {
         .variable("AWS_SECRET_ACCESS_KEY", "x");
     let output = ended(&container, &[BINARY, "doctor"]);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let lines = text.lines().skip_while(|line| !line.contains("  spark "));
+    let lines = text
+        .lines()
+        .skip_while(|line| !line.contains("  spark "))
+        .take_while(|line| !line.is_empty());
     // How long a refusal takes is by chance.
     let lines = lines.map(|line| line.split(" (0.").next().unwrap());
     let text = lines.collect::<Vec<_>>().join("\n");
@@ -392,4 +406,23 @@ fn doctor_reads_the_images_spark_configuration() {
         note  spark      Spark copies AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY to executors, where they end with the session
               fix: set credentials.mode = "broker"
         ok    spark      ports 20000-20031 are free"#]].assert_eq(&text);
+}
+
+#[test]
+fn a_wait_shows_its_progress_on_a_terminal_alone() {
+    needs_namespaces!();
+    let world = World::new();
+    let networks = Networks::new();
+    let mut terminal = Terminal::new();
+    terminal.resize(24, 80);
+    let words = [BINARY, "spark", "listen", "3"].map(OsString::from);
+    // Nobody connects: it waits for all of its three seconds.
+    let container = container(&world, &networks, SETTINGS);
+    let streams = [Stdio::null(), Stdio::piped(), terminal.stream()];
+    let running = container.start_on(&words, streams);
+    terminal.shows("waiting for connections, at most 3 s, 1 s");
+    terminal.shows("\r\u{1b}[K");
+    assert_eq!(running.end().status.code(), Some(1));
+    let piped = container.start(&words).end();
+    assert_eq!(String::from_utf8_lossy(&piped.stderr), "");
 }

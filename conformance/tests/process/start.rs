@@ -380,24 +380,23 @@ fn a_word_that_does_not_reach_the_command_gets_a_hint() {
     "#]].assert_eq(&said);
 }
 
-/// The sentence on a wrong command line.
+/// The sentence on a wrong command line, and the exit code.
 #[track_caller]
 fn sentence_on(argv: &[&str]) -> String {
     let world = World::new();
     let words = std::iter::once(BINARY).chain(argv.iter().copied());
     let words: Vec<OsString> = words.map(OsString::from).collect();
     let output = world.container("").start(&words).end();
-    check_end(&output, 125);
+    let code = output.status.code().unwrap();
     let shown = String::from_utf8(output.stderr).unwrap();
     let first = shown.lines().next().unwrap();
-    format!("{}\n  {first}\n", argv.join(" "))
+    format!("{}\n  {code} {first}\n", argv.join(" "))
 }
 
 #[test]
-fn a_wrong_command_line_is_reported_in_one_sentence() {
+fn a_wrong_command_line_gets_one_sentence_and_2_from_tools() {
     needs_namespaces!();
     let command_lines: &[&[&str]] = &[
-        &[],
         &["rnu"],
         &["xyzzy"],
         &["--verbose"],
@@ -413,41 +412,51 @@ fn a_wrong_command_line_is_reported_in_one_sentence() {
         &["snapshot", "--output", "/absent/file"],
         &["credentials", "a"],
         &["--version", "a"],
+        &["spark", "lisen"],
+        &["inspect", "--jsn"],
+        &["doctor", "--only", "path"],
+        &["explain", "--layer", "user"],
     ];
     let sentences: String = command_lines.iter().map(|argv| sentence_on(argv)).collect();
     expect![[r#"
-
-          lyftlearn-runtime: cannot tell what to do: no subcommand
         rnu
-          lyftlearn-runtime: cannot tell what to do: rnu is no subcommand; did you mean run?
+          2 lyftlearn-runtime: unknown command: rnu
         xyzzy
-          lyftlearn-runtime: cannot tell what to do: xyzzy is no subcommand
+          2 lyftlearn-runtime: unknown command: xyzzy
         --verbose
-          lyftlearn-runtime: cannot use --verbose: not an option here
+          2 lyftlearn-runtime: cannot use --verbose: lyftlearn-runtime has no such option
         run --verbose
-          lyftlearn-runtime: cannot use --verbose: not an option here
+          125 lyftlearn-runtime: cannot use --verbose: lyftlearn-runtime run has no such option
         run --signal-scope
-          lyftlearn-runtime: cannot use --signal-scope: its value is missing
+          125 lyftlearn-runtime: cannot use --signal-scope: its value is missing
         run --signal-scope all true
-          lyftlearn-runtime: cannot use --signal-scope: expected auto, group or child
+          125 lyftlearn-runtime: cannot use --signal-scope: expected auto, group or child
         env --format xml
-          lyftlearn-runtime: cannot use --format: expected export, dotenv, json or nul
+          2 lyftlearn-runtime: cannot use --format: expected export, dotenv, json or nul
         inspect --root /absent
-          lyftlearn-runtime: cannot use --root: expected a directory that exists
+          2 lyftlearn-runtime: cannot use --root: expected a directory that exists
         exec
-          lyftlearn-runtime: cannot run: no program given
+          125 lyftlearn-runtime: cannot run: no program given
         explain XYZZY
-          lyftlearn-runtime: cannot explain XYZZY: no variable of the program's, and no setting that is set
+          2 lyftlearn-runtime: cannot explain XYZZY: neither a variable of the program nor a setting
         diff a
-          lyftlearn-runtime: cannot compare: expected two snapshots
+          2 lyftlearn-runtime: cannot run lyftlearn-runtime diff: B is missing
         diff /absent /absent
-          lyftlearn-runtime: cannot compare /absent: it does not exist
+          125 lyftlearn-runtime: cannot compare /absent: it does not exist
         snapshot --output /absent/file
-          lyftlearn-runtime: cannot write /absent/file
+          2 lyftlearn-runtime: cannot write /absent/file
         credentials a
-          lyftlearn-runtime: cannot use a: nothing is expected there
+          2 lyftlearn-runtime: cannot use a: lyftlearn-runtime credentials takes no such argument
         --version a
-          lyftlearn-runtime: cannot use a: nothing is expected there
+          2 lyftlearn-runtime: cannot use a: lyftlearn-runtime takes no such argument
+        spark lisen
+          2 lyftlearn-runtime: unknown command: spark lisen
+        inspect --jsn
+          2 lyftlearn-runtime: cannot use --jsn: lyftlearn-runtime inspect has no such option
+        doctor --only path
+          2 lyftlearn-runtime: cannot use --only: expected a list of detection, paths, limits, peers, identity, secrets, metrics, events, region and spark
+        explain --layer user
+          2 lyftlearn-runtime: cannot use --layer: expected default, image, config, environment, runtime or secret
     "#]].assert_eq(&sentences);
 }
 

@@ -1,4 +1,4 @@
-//! Metrics of the runtime itself. CONTRACTS.md names all of them.
+//! Metrics of the runtime itself. docs/reference/metrics.md names all of them.
 
 use std::cell::Cell;
 use std::path::PathBuf;

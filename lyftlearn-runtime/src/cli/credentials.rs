@@ -3,11 +3,10 @@
 
 use std::fmt;
 
-use lexopt::Parser;
 use serde::Serialize;
 
 use super::output;
-use super::usage;
+use super::progress::Progress;
 use crate::credentials::{source_here, timestamp, unavailable};
 use crate::error::{Error, ErrorKind, Fault};
 use crate::facts::Facts;
@@ -44,15 +43,16 @@ struct Document<'a> {
     expiration: Option<String>,
 }
 
-pub(super) fn credentials(mut words: Parser) -> Result<u8, Error> {
-    usage::nothing_more(&mut words)?;
+pub(super) fn credentials() -> Result<u8, Error> {
     let facts = Facts::capture(Vec::new());
     let (credentials, source) = source_here(&facts)?;
     let runtime = runtime()?;
+    let progress = Progress::show("waiting for the credential source");
     let found = runtime
         .block_on(source.fetch())
         .map_err(|cause| unavailable(credentials.source, &cause))?
         .credentials;
+    drop(progress);
     let document = Document {
         version: 1,
         access_key_id: found.access_key_id(),

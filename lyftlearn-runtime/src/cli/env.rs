@@ -3,10 +3,9 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
-use lexopt::Parser;
-
 use super::output;
-use super::usage::{self, UsageFault};
+use super::progress::Progress;
+use super::usage::Given;
 use crate::contract::aws;
 use crate::deliver::{Layers, Source, layered};
 use crate::error::Error;
@@ -22,37 +21,19 @@ enum Format {
     Nul,
 }
 
-pub(super) fn env(mut words: Parser) -> Result<u8, Error> {
-    let mut format = Format::Export;
-    let mut with_secrets = false;
-    let facts = usage::looked_at(&mut words, |option, words| match option {
-        "--format" => {
-            let name = usage::value(words, "--format")?;
-            format = match name.to_str() {
-                Some("export") => Format::Export,
-                Some("dotenv") => Format::Dotenv,
-                Some("json") => Format::Json,
-                Some("nul") => Format::Nul,
-                _ => {
-                    let expected = "export, dotenv, json or nul";
-                    return Err(UsageFault::BadValue {
-                        option: "--format",
-                        expected,
-                    }
-                    .into());
-                }
-            };
-            Ok(true)
-        }
-        "--with-secrets" => {
-            with_secrets = true;
-            Ok(true)
-        }
-        _ => Ok(false),
-    })?;
+pub(super) fn env(given: &Given) -> Result<u8, Error> {
+    let format = match given.choice("--format") {
+        Some("dotenv") => Format::Dotenv,
+        Some("json") => Format::Json,
+        Some("nul") => Format::Nul,
+        _ => Format::Export,
+    };
+    let with_secrets = given.has("--with-secrets");
+    let facts = given.facts();
     let resolved = resolve(&facts)?;
     let mut gathered = Gathered::planned(&facts, &resolved)?;
     if with_secrets {
+        let _progress = Progress::show("waiting for secrets");
         gathered = gathered.with(secrets::obtain(&facts, &resolved)?);
     }
     let mut added = added(&gathered.layers(&facts));

@@ -1,12 +1,9 @@
 //! `exec`: the program's argv, and the start.
 
-use lexopt::Parser;
-
-use super::usage;
+use super::usage::Given;
 use crate::error::Error;
 use crate::launch;
 
-pub(super) fn exec(mut words: Parser) -> Result<u8, Error> {
-    let argv = usage::options(&mut words, |_, _| Ok(false))?;
-    launch::exec(argv)
+pub(super) fn exec(given: Given) -> Result<u8, Error> {
+    launch::exec(given.into_words())
 }

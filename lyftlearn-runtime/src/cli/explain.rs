@@ -1,66 +1,101 @@
-//! `explain`: which layer set a variable or a setting, and what it stands over.
+//! `explain`: which layer set a variable or a setting, and what it overrides.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
-use lexopt::Parser;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::output;
-use super::usage::{self, UsageFault};
+use super::page::{Ink, Page};
+use super::usage::{Given, UsageFault};
+use crate::contract::runtime::IMAGE_SETTINGS;
 use crate::contract::toolkit as toolkit_words;
 use crate::deliver::{Source, layered};
 use crate::error::Error;
 use crate::facts::{Facts, Whose};
 use crate::launch::environment::Gathered;
 use crate::launch::secrets::{self, Obtained};
+use crate::layers::Unset;
 use crate::outcome::named_secret;
 use crate::resolve::{Resolved, resolve};
-use crate::settings::Settings;
+use crate::settings::{KEYS as SETTINGS, Settings};
 
 /// A name, its value, and the values that it would have otherwise, highest first.
 #[derive(Serialize)]
 struct Explained {
     name: String,
-    kind: &'static str,
+    kind: Kind,
     #[serde(flatten)]
-    winner: Word,
-    shadowed: Vec<Word>,
+    winner: Said,
+    shadowed: Vec<Said>,
+    /// Whether it would be otherwise without anybody's doing.
+    #[serde(skip)]
+    changed: bool,
 }
 
-/// What one layer says.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    Variable,
+    Setting,
+}
+
+/// A value, as one layer sets it.
 #[derive(Serialize)]
-struct Word {
-    /// The value; of a secret the beginning of its SHA-256.
-    value: String,
+struct Said {
+    /// The value; of a secret the beginning of its SHA-256. `None`: a default that is no fixed
+    /// value, which `source` describes.
+    value: Option<String>,
+    layer: Layer,
+    /// The file, the variable or the secret.
     source: String,
 }
 
-pub(super) fn explain(mut words: Parser) -> Result<u8, Error> {
-    let mut json = false;
-    let facts = usage::looked_at(&mut words, |option, _| match option {
-        "--json" => {
-            json = true;
-            Ok(true)
-        }
-        _ => Ok(false),
-    })?;
-    let names: Vec<String> = facts
-        .argv()
+/// As `--layer` spells them.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Layer {
+    Default,
+    Image,
+    Config,
+    Environment,
+    Runtime,
+    Secret,
+}
+
+impl Layer {
+    const ALL: [(&'static str, Self); 6] = [
+        ("default", Self::Default),
+        ("image", Self::Image),
+        ("config", Self::Config),
+        ("environment", Self::Environment),
+        ("runtime", Self::Runtime),
+        ("secret", Self::Secret),
+    ];
+
+    fn name(self) -> &'static str {
+        let mut all = Self::ALL.iter();
+        all.find(|(_, layer)| *layer == self)
+            .map_or("", |(name, _)| name)
+    }
+}
+
+pub(super) fn explain(given: &Given) -> Result<u8, Error> {
+    let names: Vec<String> = given
+        .words()
         .iter()
         .map(|name| name.to_string_lossy().into_owned())
         .collect();
     // The words are names here, and no program's.
-    let facts = facts.with_argv::<String>([]);
-    // What a start has delivered stands in this environment like everything else: the layers
-    // are those of the runtime's own.
+    let facts = given.facts().with_argv::<String>([]);
+    // The environment here contains what the start delivered. The layers are the start's own.
     let facts = match facts.run_directory(Whose::Anybody) {
         Some(run) => facts.as_at_the_start(&run),
         None => facts,
     };
     let all = all(&facts)?;
-    let chosen: Vec<&Explained> = if names.is_empty() {
+    let named: Vec<&Explained> = if names.is_empty() {
         all.iter().collect()
     } else {
         names
@@ -72,12 +107,19 @@ pub(super) fn explain(mut words: Parser) -> Result<u8, Error> {
             })
             .collect::<Result<_, Error>>()?
     };
-    if json {
+    let layer = given.choice("--layer");
+    let chosen: Vec<&Explained> = named
+        .into_iter()
+        .filter(|explained| layer.is_none_or(|name| explained.winner.layer.name() == name))
+        .filter(|explained| explained.changed || !given.has("--changed"))
+        .collect();
+    if given.has("--json") {
         let value = serde_json::to_string_pretty(&chosen).expect("texts have no failure to report");
         output::data(format!("{value}\n").as_bytes())?;
     } else {
-        let lines: String = chosen.into_iter().map(Explained::lines).collect();
-        output::page(&lines)?;
+        let mut page = Page::for_stdout();
+        table(&mut page, &chosen);
+        output::data(page.into_text().as_bytes())?;
     }
     Ok(0)
 }
@@ -97,18 +139,29 @@ fn all(facts: &Facts) -> Result<Vec<Explained>, Error> {
         .into_iter()
         .map(|variable| {
             let secret = secret(&variable.name);
-            let word = |(source, value): &(Source, OsString)| Word {
-                value: shown(value, secret || matches!(source, Source::Secret(_))),
-                source: name_of(source),
+            let said = |(source, value): &(Source, OsString)| {
+                let secret = secret || matches!(source, Source::Secret(_));
+                of_source(source, shown(value, secret))
             };
+            // Without the runtime the program would have the highest value of the container's own.
+            let (source, value) = &variable.value;
+            let mut below = variable.shadowed.iter();
+            let without = below.find(|(source, _)| is_the_containers(source));
+            let same = without.is_some_and(|(_, without)| without == value);
             Explained {
                 name: variable.name.to_string_lossy().into_owned(),
-                kind: "variable",
-                winner: word(&variable.value),
-                shadowed: variable.shadowed.iter().map(word).collect(),
+                kind: Kind::Variable,
+                winner: said(&variable.value),
+                shadowed: variable.shadowed.iter().map(said).collect(),
+                changed: !is_the_containers(source) && !same,
             }
         });
     Ok(variables.chain(of_settings(settings)).collect())
+}
+
+/// Whether the variable is there without the runtime.
+fn is_the_containers(source: &Source) -> bool {
+    matches!(source, Source::Image | Source::Environment)
 }
 
 /// The secrets that a start has delivered, or those that need not be fetched.
@@ -119,35 +172,81 @@ fn known(facts: &Facts, resolved: &Resolved) -> Result<Obtained, Error> {
     }
 }
 
+/// Every setting, in the register's order; secrets that are declared have rows of their own.
 fn of_settings(settings: &Settings) -> Vec<Explained> {
-    let mut found: Vec<Explained> = Vec::new();
-    // Low to high: the last word on a key is the one that counts.
-    for layer in settings.layers.iter().rev() {
-        let word = Word {
-            value: shown(OsStr::new(&layer.value), false),
+    let keys = SETTINGS.iter().copied().flatten();
+    let mut found: Vec<Explained> = keys
+        .map(|key| Explained {
+            name: key.name.to_owned(),
+            kind: Kind::Setting,
+            winner: of_default(key.default),
+            shadowed: Vec::new(),
+            changed: false,
+        })
+        .collect();
+    // Low to high.
+    for layer in &settings.layers {
+        let said = Said {
+            value: Some(shown(OsStr::new(&layer.value), false)),
+            layer: layer_of(&layer.source),
             source: layer.source.clone(),
         };
         match found.iter_mut().find(|known| known.name == layer.key) {
-            Some(known) => known.shadowed.push(word),
+            Some(known) => {
+                let before = std::mem::replace(&mut known.winner, said);
+                known.shadowed.insert(0, before);
+            }
             None => found.push(Explained {
                 name: layer.key.clone(),
-                kind: "setting",
-                winner: word,
+                kind: Kind::Setting,
+                winner: said,
                 shadowed: Vec::new(),
+                changed: true,
             }),
         }
     }
-    found.sort_by(|a, b| a.name.cmp(&b.name));
+    for explained in &mut found {
+        let lowest = explained.shadowed.last();
+        explained.changed |= lowest.is_some_and(|lowest| lowest.value != explained.winner.value);
+    }
     found
 }
 
-fn name_of(source: &Source) -> String {
-    match source {
-        Source::Image => "the image's ENV".to_owned(),
-        Source::Environment => "the environment".to_owned(),
-        Source::Document(path) => path.display().to_string(),
-        Source::Runtime => "lyftlearn-runtime".to_owned(),
-        Source::Secret(name) => format!("secrets.{name}"),
+fn of_default(default: Unset) -> Said {
+    let (value, source) = match default {
+        Unset::Value(value) => (Some(value.to_owned()), "default"),
+        Unset::Text(text) => (None, text),
+    };
+    Said {
+        value,
+        layer: Layer::Default,
+        source: source.to_owned(),
+    }
+}
+
+/// By the name that reports show: `key in file`, or a variable.
+fn layer_of(source: &str) -> Layer {
+    if source.ends_with(&format!(" in {IMAGE_SETTINGS}")) {
+        Layer::Image
+    } else if source.starts_with('$') || source.contains(" in $") {
+        Layer::Environment
+    } else {
+        Layer::Config
+    }
+}
+
+fn of_source(source: &Source, value: String) -> Said {
+    let (layer, source) = match source {
+        Source::Image => (Layer::Image, "the image's ENV".to_owned()),
+        Source::Environment => (Layer::Environment, "the environment".to_owned()),
+        Source::Document(path) => (Layer::Config, path.display().to_string()),
+        Source::Runtime => (Layer::Runtime, "lyftlearn-runtime".to_owned()),
+        Source::Secret(name) => (Layer::Secret, format!("secrets.{name}")),
+    };
+    Said {
+        value: Some(value),
+        layer,
+        source,
     }
 }
 
@@ -164,13 +263,82 @@ fn shown(value: &OsStr, secret: bool) -> String {
     format!("sha256:{beginning}")
 }
 
-impl Explained {
-    fn lines(&self) -> String {
-        let Word { value, source } = &self.winner;
-        let mut text = format!("{} = {value}\n  from {source}\n", self.name);
-        for word in &self.shadowed {
-            text.push_str(&format!("  over {} from {}\n", word.value, word.source));
+/// The widest a column becomes; a longer text moves the next column to a line of its own.
+const NAME_WIDTH: usize = 40;
+const SOURCE_WIDTH: usize = 40;
+
+/// A row for each value, and below it a row for each that it overrides.
+fn table(page: &mut Page, chosen: &[&Explained]) {
+    if chosen.is_empty() {
+        return page.line(0, Ink::Faint, "nothing matches");
+    }
+    let width = |texts: &mut dyn Iterator<Item = usize>, most: usize| {
+        texts.max().unwrap_or_default().clamp(9, most)
+    };
+    let mut names = chosen.iter().map(|one| one.name.chars().count());
+    let all = chosen.iter().flat_map(|one| {
+        let shadowed = one.shadowed.iter();
+        shadowed
+            .chain([&one.winner])
+            .map(|said| place(said).chars().count())
+    });
+    let widths = [
+        width(&mut names, NAME_WIDTH),
+        "environment".len(),
+        width(&mut { all }, SOURCE_WIDTH),
+    ];
+    let mut row = |inks: [Ink; 2], cells: [&str; 3], value: &str| {
+        let columns = [
+            (inks[0], cells[0], widths[0]),
+            (inks[1], cells[1], widths[1]),
+            (inks[1], cells[2], widths[2]),
+        ];
+        page.row(0, &columns, inks[1], value);
+    };
+    row([Ink::Heading; 2], ["name", "layer", "source"], "value");
+    for one in chosen {
+        let said = &one.winner;
+        let cells = [&one.name, said.layer.name(), place(said)];
+        row([Ink::Name, Ink::Plain], cells, said.shown());
+        for said in &one.shadowed {
+            let cells = ["  overrides", said.layer.name(), place(said)];
+            row([Ink::Faint; 2], cells, said.shown());
         }
-        text
+    }
+}
+
+/// The source, where the layer alone does not say it.
+fn place(said: &Said) -> &str {
+    match said.layer {
+        Layer::Config | Layer::Secret => &said.source,
+        Layer::Environment if said.source.contains('$') => &said.source,
+        Layer::Image if said.source.contains(IMAGE_SETTINGS) => &said.source,
+        _ => "-",
+    }
+}
+
+impl Said {
+    /// A default that is no fixed value is described instead.
+    fn shown(&self) -> &str {
+        self.value.as_deref().unwrap_or(&self.source)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Layer;
+    use crate::commands::{COMMANDS, Value};
+
+    #[test]
+    fn every_layer_can_be_asked_for() {
+        let flag = COMMANDS
+            .at(&["explain"])
+            .and_then(|command| command.flag("--layer"));
+        let names = Layer::ALL.map(|(name, _)| name);
+        let value = flag.and_then(|flag| flag.value).map(|(_, value)| value);
+        let Some(Value::OneOf(choices)) = value else {
+            panic!("--layer has no choices");
+        };
+        assert_eq!(choices, names);
     }
 }

@@ -1,10 +1,11 @@
 //! `inspect`: what was found, what it means, what is odd.
 
-use lexopt::Parser;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::output;
-use super::usage;
+use super::page::{Ink, Page};
+use super::usage::Given;
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::launch::environment::{Gathered, no_room};
@@ -12,7 +13,6 @@ use crate::launch::listeners::{Listener, listeners};
 use crate::launch::{account, credentials};
 use crate::platform::Evidence;
 use crate::resolve::{Resolved, resolve};
-use crate::visible::visible_line;
 use crate::workload::{CredentialMode, Spark, Workload};
 
 /// The workload's own fields first, as the contract names them.
@@ -26,15 +26,8 @@ struct Report<'a> {
     problems: &'a [String],
 }
 
-pub(super) fn inspect(mut words: Parser) -> Result<u8, Error> {
-    let mut json = false;
-    let facts = usage::looked_at(&mut words, |option, _| match option {
-        "--json" => {
-            json = true;
-            Ok(true)
-        }
-        _ => Ok(false),
-    })?;
+pub(super) fn inspect(given: &Given) -> Result<u8, Error> {
+    let facts = given.facts();
     let mut resolved = resolve(&facts)?;
     let room = no_room_for(&facts, &resolved)?;
     resolved.problems.extend(room);
@@ -51,10 +44,12 @@ pub(super) fn inspect(mut words: Parser) -> Result<u8, Error> {
         problems: &resolved.problems,
     };
     let value = serde_json::to_value(&report).expect("the model has no failure to report");
-    if json {
+    if given.has("--json") {
         output::data(format!("{value:#}\n").as_bytes())?;
     } else {
-        output::page(&text(&resolved, &value, &listeners))?;
+        let mut page = Page::for_stdout();
+        show(&mut page, &resolved, &value, &listeners);
+        output::data(page.into_text().as_bytes())?;
     }
     Ok(0)
 }
@@ -68,79 +63,181 @@ fn no_room_for(facts: &Facts, resolved: &Resolved) -> Result<Option<String>, Err
         .and_then(|environment| no_room(&environment.left_out)))
 }
 
-/// The same, for people: evidence first, then a line a field, then problems.
-fn text(resolved: &Resolved, value: &serde_json::Value, listeners: &[Listener]) -> String {
-    let mut text = String::new();
+/// Parts of the model, with what is asked for most first.
+const PARTS: &[&str] = &[
+    "job",
+    "topology",
+    "resources",
+    "hyperparameters",
+    "channels",
+    "paths",
+    "lifecycle",
+    "credentials",
+    "secrets",
+    "metrics",
+    "events",
+];
+
+/// The same, for people: the platform and why, the workload part by part, and the problems last,
+/// where a terminal shows them; their number is in the first lines.
+fn show(page: &mut Page, resolved: &Resolved, value: &Value, listeners: &[Listener]) {
     let workload = &resolved.workload;
-    text.push_str(&format!(
-        "{} ({}), {}\n",
+    let head = format!(
+        "{} ({}), {}",
         workload.platform.as_str(),
         workload.flavor.as_str(),
         workload.role.as_str()
-    ));
+    );
+    page.line(0, Ink::Name, &head);
+    let problems = resolved.problems.len();
+    let counted = match problems {
+        0 => None,
+        1 => Some("1 problem, at the end".to_owned()),
+        _ => Some(format!("{problems} problems, at the end")),
+    };
+    if let Some(counted) = counted {
+        page.line(2, Ink::Bad, &counted);
+    }
     for evidence in &resolved.evidence {
-        text.push_str(&format!("  {}: {}\n", evidence.found, evidence.means));
+        page.line(
+            2,
+            Ink::Plain,
+            &format!("{}: {}", evidence.found, evidence.means),
+        );
     }
-    text.push('\n');
-    for part in [
-        "job",
-        "paths",
-        "channels",
-        "hyperparameters",
-        "topology",
-        "resources",
-        "lifecycle",
-        "credentials",
-        "metrics",
-        "secrets",
-        "events",
-    ] {
-        lines(&mut text, part, &value[part]);
+    for part in PARTS {
+        let mut rows = Vec::new();
+        fields(&mut rows, part, &value[part]);
+        section(page, &rows);
     }
-    for listener in listeners {
-        let (name, rest) = listener.words();
-        text.push_str(&format!("{:<28} {rest}\n", format!("listeners.{name}")));
-    }
-    text.push_str(&format!("{}\n", spark(workload.spark.as_ref())));
+    let rows: Vec<(String, String)> = listeners
+        .iter()
+        .map(|listener| {
+            let (name, rest) = listener.words();
+            (format!("listeners.{name}"), rest)
+        })
+        .collect();
+    section(page, &rows);
+    section(
+        page,
+        &[("spark".to_owned(), spark(workload.spark.as_ref()))],
+    );
     // As it should be, and no problem; but it may surprise.
     if let Some(note) = credentials::without(resolved) {
-        text.push_str(&format!("\nnote\n  {note}\n"));
+        page.gap();
+        page.line(0, Ink::Odd, "note");
+        page.line(2, Ink::Plain, &note);
     }
-    if !resolved.problems.is_empty() {
-        text.push_str("\nproblems\n");
+    if problems > 0 {
+        page.gap();
+        page.line(0, Ink::Bad, "problems");
         for problem in &resolved.problems {
-            text.push_str(&format!("  {}\n", visible_line(problem)));
+            page.line(2, Ink::Plain, problem);
         }
     }
-    text
+}
+
+/// As wide as most names are.
+const NAME_WIDTH: usize = 27;
+
+fn section(page: &mut Page, rows: &[(String, String)]) {
+    if !rows.is_empty() {
+        page.gap();
+    }
+    for (name, text) in rows {
+        page.row(0, &[(Ink::Name, name, NAME_WIDTH)], Ink::Plain, text);
+    }
 }
 
 /// Where executors find a driver of this container.
 fn spark(spark: Option<&Spark>) -> String {
     let Some(spark) = spark else {
-        return "spark: nothing is delivered: spark.mode is off".to_owned();
+        return "nothing is delivered: spark.mode is off".to_owned();
     };
     let Some(address) = &spark.address else {
-        return format!("spark: no address for a driver: {}", spark.why);
+        return format!("no address for a driver: {}", spark.why);
     };
     let ports = match (spark.driver_ports, spark.block_ports) {
         (Some(driver), Some(blocks)) => format!("RPC {driver}, blocks {blocks}"),
         _ => "any free ports".to_owned(),
     };
-    format!("spark: a driver here is {address} ({}), {ports}", spark.why)
+    format!("a driver here is {address} ({}), {ports}", spark.why)
 }
 
-fn lines(text: &mut String, name: &str, value: &serde_json::Value) {
-    match value {
-        serde_json::Value::Object(fields) => {
-            for (field, value) in fields {
-                lines(text, &format!("{name}.{field}"), value);
+/// The fields of a part by their dotted names, with units. Absent ones have no line.
+fn fields(rows: &mut Vec<(String, String)>, name: &str, value: &Value) {
+    let text = match value {
+        Value::Object(below) => {
+            for (field, value) in below {
+                fields(rows, &format!("{name}.{field}"), value);
             }
+            return;
         }
-        serde_json::Value::Null => {}
-        serde_json::Value::String(value) => {
-            text.push_str(&format!("{name:<28} {}\n", visible_line(value)));
+        Value::Null => return,
+        Value::String(text) => text.clone(),
+        Value::Array(entries) if entries.is_empty() => "none".to_owned(),
+        Value::Array(entries) if entries.iter().all(Value::is_string) => {
+            let texts: Vec<&str> = entries.iter().filter_map(Value::as_str).collect();
+            texts.join(", ")
         }
-        other => text.push_str(&format!("{name:<28} {other}\n")),
+        Value::Number(number) if name.ends_with("_seconds") => format!("{number} s"),
+        Value::Number(number) if name.ends_with("_bytes") => match number.as_u64() {
+            Some(bytes) => size(bytes),
+            None => number.to_string(),
+        },
+        other => other.to_string(),
+    };
+    rows.push((name.to_owned(), text));
+}
+
+/// `1.5 GiB (1610612736 bytes)`.
+fn size(bytes: u64) -> String {
+    let units = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    let power = bytes.checked_ilog2().unwrap_or_default() / 10;
+    let Some(unit) = power.checked_sub(1).and_then(|at| units.get(at as usize)) else {
+        return format!("{bytes} bytes");
+    };
+    let tenths = u128::from(bytes) * 10 / (1 << (10 * power));
+    format!("{}.{} {unit} ({bytes} bytes)", tenths / 10, tenths % 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{fields, size};
+
+    #[test]
+    fn sizes_have_the_unit_that_people_read() {
+        assert_eq!(size(0), "0 bytes");
+        assert_eq!(size(1023), "1023 bytes");
+        assert_eq!(size(1024), "1.0 KiB (1024 bytes)");
+        assert_eq!(size(3 << 29), "1.5 GiB (1610612736 bytes)");
+        assert_eq!(size(u64::MAX), "15.9 EiB (18446744073709551615 bytes)");
+    }
+
+    #[test]
+    fn fields_have_their_dotted_names_and_units() {
+        let mut rows = Vec::new();
+        let value = json!({
+            "hosts": ["a", "b"], "groups": [], "none": null, "on": true,
+            "grace_seconds": 25, "memory_bytes": 2048, "channels": {"train": {"mode": "File"}},
+        });
+        fields(&mut rows, "job", &value);
+        let shown: Vec<String> = rows
+            .iter()
+            .map(|(name, text)| format!("{name}={text}"))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                "job.channels.train.mode=File",
+                "job.grace_seconds=25 s",
+                "job.groups=none",
+                "job.hosts=a, b",
+                "job.memory_bytes=2.0 KiB (2048 bytes)",
+                "job.on=true",
+            ]
+        );
     }
 }

@@ -6,10 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use lexopt::Parser;
-
 use super::output;
-use super::usage;
 use crate::contract::{delivered, metrics as words, runtime};
 use crate::error::{Error, ErrorKind, Fault};
 use crate::facts::{Facts, Whose};
@@ -49,8 +46,7 @@ impl Fault for NoRegion {
     }
 }
 
-pub(super) fn metrics(mut words: Parser) -> Result<u8, Error> {
-    usage::nothing_more(&mut words)?;
+pub(super) fn metrics() -> Result<u8, Error> {
     let facts = Facts::capture(Vec::new());
     let usual = || NoRegion {
         run: facts

@@ -7,10 +7,13 @@ mod doctor;
 mod env;
 mod exec;
 mod explain;
+mod help;
 mod inspect;
 #[cfg(feature = "agent")]
 mod metrics;
 mod output;
+mod page;
+mod progress;
 mod run;
 mod snapshot;
 mod spark;
@@ -19,11 +22,12 @@ mod usage;
 
 use std::ffi::OsString;
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::init;
 use crate::launch;
 use crate::signal;
 use crate::stderr;
+use usage::Asked;
 
 /// Runs the command line, without the binary's name, and returns the exit code.
 #[must_use]
@@ -47,49 +51,66 @@ pub fn main(arguments: Vec<OsString>) -> u8 {
             "lyftlearn-runtime: a bug of its own{place}; please report it\n"
         ));
     }));
-    match command(arguments, armed) {
-        Ok(code) => code,
-        Err(error) => {
-            stderr::say(&error.report());
-            error.kind().exit_code()
-        }
+    // This binary's own words to itself; nothing else may stand before them.
+    if let Some(ended) = launch::helper(&arguments) {
+        return code_of(ended, ErrorKind::Usage.exit_code());
     }
+    // Other codes of these two are the program's.
+    let usage = if launch::becomes_a_program(&arguments) {
+        ErrorKind::Usage.exit_code()
+    } else {
+        USAGE
+    };
+    code_of(command(arguments, armed), usage)
+}
+
+/// What a wrong command line of a tool ends with, as with most commands.
+const USAGE: u8 = 2;
+
+/// The exit code, after the report; `usage` is that of a wrong command line.
+fn code_of(ended: Result<u8, Error>, usage: u8) -> u8 {
+    ended.unwrap_or_else(|error| {
+        stderr::say(&error.report());
+        match error.kind() {
+            ErrorKind::Usage => usage,
+            kind => kind.exit_code(),
+        }
+    })
 }
 
 fn command(
     arguments: Vec<OsString>,
     armed: Option<Result<init::Armed, Error>>,
 ) -> Result<u8, Error> {
-    // This binary's own words to itself; nothing else may stand before them.
-    if let Some(ended) = launch::helper(&arguments) {
-        return ended;
-    }
-    let mut words = lexopt::Parser::from_args(arguments);
-    match usage::subcommand(&mut words)? {
-        usage::Subcommand::Run => run::run(words, armed.expect("main arms for run")?),
-        usage::Subcommand::Exec => exec::exec(words),
-        usage::Subcommand::Inspect => inspect::inspect(words),
-        usage::Subcommand::Env => env::env(words),
-        usage::Subcommand::Snapshot => snapshot::snapshot(words),
-        usage::Subcommand::Diff => diff::diff(words),
-        usage::Subcommand::Doctor => doctor::doctor(words),
-        usage::Subcommand::Explain => explain::explain(words),
-        #[cfg(feature = "agent")]
-        usage::Subcommand::Credentials => credentials::credentials(words),
-        #[cfg(feature = "agent")]
-        usage::Subcommand::Metrics => metrics::metrics(words),
-        usage::Subcommand::Spark => spark::spark(words),
-        usage::Subcommand::Help => {
-            usage::nothing_more(&mut words)?;
-            output::data(usage::HELP.as_bytes())?;
-            Ok(0)
+    let given = match usage::parse(arguments)? {
+        Asked::Help(path) => return help::show(&path),
+        Asked::NoCommand(path) => {
+            help::show_instead(&path);
+            return Ok(USAGE);
         }
-        usage::Subcommand::Version => {
-            usage::nothing_more(&mut words)?;
-            output::data(
-                concat!("lyftlearn-runtime ", env!("CARGO_PKG_VERSION"), "\n").as_bytes(),
-            )?;
-            Ok(0)
+        Asked::Version => {
+            let text = concat!("lyftlearn-runtime ", env!("CARGO_PKG_VERSION"), "\n");
+            output::data(text.as_bytes())?;
+            return Ok(0);
         }
+        Asked::Command(given) => given,
+    };
+    match given.names().as_slice() {
+        ["run"] => run::run(given, armed.expect("main arms for run")?),
+        ["exec"] => exec::exec(given),
+        ["inspect"] => inspect::inspect(&given),
+        ["env"] => env::env(&given),
+        ["snapshot"] => snapshot::snapshot(&given),
+        ["diff"] => diff::diff(&given),
+        ["doctor"] => doctor::doctor(&given),
+        ["explain"] => explain::explain(&given),
+        #[cfg(feature = "agent")]
+        ["credentials"] => credentials::credentials(),
+        #[cfg(feature = "agent")]
+        ["metrics"] => metrics::metrics(),
+        ["spark", "listen"] => spark::listen(&given),
+        ["spark", "reach"] => spark::reach(&given),
+        ["help"] => help::show(&usage::named(given.words())?),
+        _ => unreachable!("the register has no other command"),
     }
 }

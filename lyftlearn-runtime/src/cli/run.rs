@@ -1,28 +1,13 @@
 //! `run`: its options, and the start.
 
-use lexopt::Parser;
-
-use super::usage::{self, UsageFault};
+use super::usage::Given;
 use crate::error::Error;
 use crate::init::Armed;
 use crate::launch;
 
-pub(super) fn run(mut words: Parser, armed: Armed) -> Result<u8, Error> {
-    let mut arguments = Vec::new();
-    let argv = usage::options(&mut words, |option, words| match option {
-        "--signal-scope" => {
-            let scope = usage::value(words, "--signal-scope")?;
-            let scope = scope
-                .to_str()
-                .filter(|scope| ["auto", "group", "child"].contains(scope))
-                .ok_or(UsageFault::BadValue {
-                    option: "--signal-scope",
-                    expected: "auto, group or child",
-                })?;
-            arguments.push(("lifecycle.signal_scope", scope.to_owned()));
-            Ok(true)
-        }
-        _ => Ok(false),
-    })?;
-    launch::run(argv, &arguments, armed)
+pub(super) fn run(given: Given, armed: Armed) -> Result<u8, Error> {
+    let scope = given.choice("--signal-scope").map(str::to_owned);
+    let scope = scope.map(|scope| ("lifecycle.signal_scope", scope));
+    let settings: Vec<_> = scope.into_iter().collect();
+    launch::run(given.into_words(), &settings, armed)
 }

@@ -4,24 +4,14 @@ use std::ffi::OsStr;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use lexopt::Parser;
-
 use super::output;
-use super::usage::{self, UsageFault};
+use super::usage::{Given, UsageFault};
 use crate::error::Error;
 use crate::launch::snapshot::take;
 
-pub(super) fn snapshot(mut words: Parser) -> Result<u8, Error> {
-    let mut file = None;
-    let facts = usage::looked_at(&mut words, |option, words| match option {
-        "--output" => {
-            file = Some(PathBuf::from(usage::value(words, "--output")?));
-            Ok(true)
-        }
-        _ => Ok(false),
-    })?;
-    let text = format!("{:#}\n", take(&facts)?);
-    match file {
+pub(super) fn snapshot(given: &Given) -> Result<u8, Error> {
+    let text = format!("{:#}\n", take(&given.facts())?);
+    match given.value("--output").map(PathBuf::from) {
         None => output::data(text.as_bytes())?,
         Some(file) => write(&file, &text).map_err(|err| {
             let path = file.display().to_string();

@@ -1,367 +1,300 @@
-//! Words of the command line, and what to say when they are wrong.
+//! The command line, parsed by the register: an option that is not listed there does not exist.
 
-use std::ffi::OsString;
-use std::fmt;
-use std::path::Path;
+mod fault;
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
 
 use lexopt::{Arg, Parser};
 
-use crate::contract::runtime::SUBCOMMANDS;
-use crate::error::{Error, ErrorKind, Fault};
+use super::help::{here, spelled};
+use crate::commands::{COMMANDS, Command, Flag, Value};
+use crate::error::Error;
 use crate::facts::Facts;
-use crate::launch::HELP_HINT;
 
-pub(super) const HELP: &str = "\
-One view of an ML workload, whichever platform started its container.
+pub(super) use fault::UsageFault;
 
-usage:
-  lyftlearn-runtime run [--signal-scope auto|group|child] [--] [PROGRAM [ARG...]]
-      PID 1: delivers the workload's view, starts PROGRAM, forwards signals, reaps.
-      `train` and `serve` run what [commands] in runtime.toml says, or else the
-      executable of that name; without PROGRAM, commands.default runs.
-  lyftlearn-runtime exec [--] PROGRAM [ARG...]
-      The same view, then becomes PROGRAM: for kubectl exec and notebooks.
-  lyftlearn-runtime inspect [--json] [--root DIR] [--] [PROGRAM [ARG...]]
-      Platform, evidence, the whole workload, problems. With --root, as if DIR were /.
-  lyftlearn-runtime env [--format export|dotenv|json|nul] [--with-secrets] [--root DIR] [--] [PROGRAM [ARG...]]
-      The variables that would be delivered; secrets, which are fetched for it, on request.
-  lyftlearn-runtime explain [--json] [--root DIR] [NAME...]
-      Which layer set a variable or a setting, and what it stands over. Secrets are hashed.
-  lyftlearn-runtime snapshot [--output FILE] [--root DIR] [--] [PROGRAM [ARG...]]
-      What a program sees here, as canonical JSON: names, hashes, versions; no secret.
-  lyftlearn-runtime diff [--format text|json|html] [--declared FILE] A B
-      What differs between two snapshots; exit code 1 when something does that nobody declared.
-  lyftlearn-runtime doctor [--json]
-      Asks what a program will need: identity, paths, limits, peers; a fix for each failure.
-      Exit code 1 when something fails; never longer than 15 seconds.
-  lyftlearn-runtime credentials
-      The platform's identity as credential_process JSON.
-  lyftlearn-runtime metrics
-      What Prometheus would be shown now, as text.
-  lyftlearn-runtime spark listen [SECONDS]
-      Takes the ports of [spark] as a Spark driver would, prints the command to run where the
-      executors are, and ends when each was reached: 0, or 1 after 60 seconds, or SECONDS.
-  lyftlearn-runtime spark reach ADDRESS:PORTS
-      Where the executors are: connects to a driver's ports, all at once, for 3 seconds. Exit
-      code 1 when one is not reached, with the fix.
+/// The words that lead to a command, from the binary on.
+pub(super) type CommandPath = Vec<&'static Command>;
 
-examples:
-  ENTRYPOINT [\"lyftlearn-runtime\", \"run\", \"--\"]
-  kubectl exec POD -- lyftlearn-runtime exec python3
-  docker run IMAGE bash -c 'lyftlearn-runtime inspect'
-  kubectl run --rm -i --image IMAGE --restart Never reach -- lyftlearn-runtime spark reach 10.77.1.2:20000-20031
-
-LYFTLEARN_RUNTIME=off makes run and exec do nothing but start PROGRAM.
-
-exit codes of run and exec: the program's own; 128+n when signal n ended it;
-126 not executable, 127 not found; 125 when lyftlearn-runtime itself failed.
-";
-
-pub(super) enum Subcommand {
-    Run,
-    Exec,
-    Inspect,
-    Env,
-    Explain,
-    Snapshot,
-    Diff,
-    Doctor,
-    #[cfg(feature = "agent")]
-    Credentials,
-    #[cfg(feature = "agent")]
-    Metrics,
-    Spark,
-    Help,
+/// A command line, understood.
+pub(super) enum Asked {
+    Help(CommandPath),
+    /// The words end before a command.
+    NoCommand(CommandPath),
     Version,
+    Command(Given),
 }
 
-/// The command line of `lyftlearn-runtime` itself is wrong.
-#[derive(Debug)]
-pub(super) enum UsageFault {
-    NoSubcommand,
-    UnknownSubcommand {
-        word: String,
-        nearest: Option<&'static str>,
-    },
-    UnknownOption {
-        option: String,
-    },
-    MissingValue {
-        option: &'static str,
-    },
-    BadValue {
-        option: &'static str,
-        expected: &'static str,
-    },
-    UnexpectedWord {
-        word: String,
-    },
-    /// `diff` without its two snapshots.
-    NotTwo,
-    /// A file that cannot be written.
-    Unwritable {
-        path: String,
-    },
-    /// Neither a variable of the program's nor a setting that is set.
-    UnknownName {
-        name: String,
-    },
+/// A command's options and the words after them.
+pub(super) struct Given {
+    path: CommandPath,
+    flags: Vec<(&'static str, OsString)>,
+    words: Vec<OsString>,
 }
 
-impl fmt::Display for UsageFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoSubcommand => f.write_str("cannot tell what to do: no subcommand"),
-            Self::UnknownSubcommand {
-                word,
-                nearest: None,
-            } => {
-                write!(f, "cannot tell what to do: {word} is no subcommand")
+/// Parses the words after the binary's name.
+pub(super) fn parse(arguments: Vec<OsString>) -> Result<Asked, Error> {
+    let mut words = Parser::from_args(arguments);
+    let mut command = &COMMANDS;
+    let mut path = vec![command];
+    while !command.subcommands.is_empty() {
+        let fault = |option: &str| unknown_option(&path, option);
+        match words.next().map_err(|err| fault(&option_of(&err)))? {
+            None => return Ok(Asked::NoCommand(path)),
+            Some(Arg::Long("help") | Arg::Short('h')) => {
+                nothing_more(&path, words)?;
+                return Ok(Asked::Help(path));
             }
-            Self::UnknownSubcommand {
-                word,
-                nearest: Some(near),
-            } => {
-                write!(
-                    f,
-                    "cannot tell what to do: {word} is no subcommand; did you mean {near}?"
-                )
+            Some(Arg::Long("version") | Arg::Short('V')) if path.len() == 1 => {
+                nothing_more(&path, words)?;
+                return Ok(Asked::Version);
             }
-            Self::UnknownOption { option } => write!(f, "cannot use {option}: not an option here"),
-            Self::MissingValue { option } => write!(f, "cannot use {option}: its value is missing"),
-            Self::BadValue { option, expected } => {
-                write!(f, "cannot use {option}: expected {expected}")
-            }
-            Self::UnexpectedWord { word } => {
-                write!(f, "cannot use {word}: nothing is expected there")
-            }
-            Self::NotTwo => f.write_str("cannot compare: expected two snapshots"),
-            Self::Unwritable { path } => write!(f, "cannot write {path}"),
-            Self::UnknownName { name } => {
-                write!(
-                    f,
-                    "cannot explain {name}: no variable of the program's, and no setting that is set"
-                )
+            Some(Arg::Long(option)) => return Err(fault(&format!("--{option}"))),
+            Some(Arg::Short(option)) => return Err(fault(&format!("-{option}"))),
+            Some(Arg::Value(word)) => {
+                command = below(&path, &word)?;
+                path.push(command);
             }
         }
     }
+    rest(path, words)
 }
 
-impl Fault for UsageFault {
-    fn kind(&self) -> ErrorKind {
-        ErrorKind::Usage
+/// The command that `help`'s words lead to.
+pub(super) fn named(words: &[OsString]) -> Result<CommandPath, Error> {
+    let mut path = vec![&COMMANDS];
+    for word in words {
+        let command = below(&path, word)?;
+        path.push(command);
     }
+    Ok(path)
+}
 
-    fn hint(&self) -> Option<String> {
-        Some(
-            match self {
-                Self::NotTwo => {
-                    "lyftlearn-runtime diff A B, each made by lyftlearn-runtime snapshot"
-                }
-                Self::Unwritable { .. } => "check the directory: is it there, and is there room?",
-                Self::UnknownName { .. } => "lyftlearn-runtime explain shows all that there are",
-                _ => HELP_HINT,
-            }
-            .to_owned(),
-        )
+fn below(path: &[&'static Command], word: &OsStr) -> Result<&'static Command, Error> {
+    let known = path.iter().last().map_or(&[][..], |last| last.subcommands);
+    let mut known = known.iter().filter(|command| here(command));
+    if let Some(command) = known.clone().find(|command| word == command.name) {
+        return Ok(command);
     }
+    let word = word.to_string_lossy();
+    let nearest = nearest(known.by_ref().map(|command| command.name), &word);
+    let before = path.iter().skip(1).map(|command| command.name);
+    let word = before.chain([word.as_ref()]).collect::<Vec<_>>().join(" ");
+    Err(UsageFault::UnknownCommand { word, nearest }.into())
 }
 
-pub(super) fn subcommand(words: &mut Parser) -> Result<Subcommand, Error> {
-    Ok(match words.next().map_err(|err| option_fault(&err))? {
-        None => return Err(UsageFault::NoSubcommand.into()),
-        Some(Arg::Long("help") | Arg::Short('h')) => Subcommand::Help,
-        Some(Arg::Long("version") | Arg::Short('V')) => Subcommand::Version,
-        Some(Arg::Long(option)) => return Err(unknown(&format!("--{option}"))),
-        Some(Arg::Short(option)) => return Err(unknown(&format!("-{option}"))),
-        Some(Arg::Value(word)) => match word.to_str() {
-            Some("run") => Subcommand::Run,
-            Some("exec") => Subcommand::Exec,
-            Some("inspect") => Subcommand::Inspect,
-            Some("env") => Subcommand::Env,
-            Some("explain") => Subcommand::Explain,
-            Some("snapshot") => Subcommand::Snapshot,
-            Some("diff") => Subcommand::Diff,
-            Some("doctor") => Subcommand::Doctor,
-            #[cfg(feature = "agent")]
-            Some("credentials") => Subcommand::Credentials,
-            #[cfg(feature = "agent")]
-            Some("metrics") => Subcommand::Metrics,
-            Some("spark") => Subcommand::Spark,
-            Some("help") => Subcommand::Help,
-            _ => {
-                let word = word.to_string_lossy().into_owned();
-                let nearest = SUBCOMMANDS
-                    .iter()
-                    .copied()
-                    .find(|known| strsim::damerau_levenshtein(known, &word) <= 2);
-                return Err(UsageFault::UnknownSubcommand { word, nearest }.into());
-            }
-        },
-    })
-}
-
-/// Our options, then the program's argv: everything from `--`, or from the first
-/// word that is no option, byte for byte.
-pub(super) fn options(
-    words: &mut Parser,
-    mut take: impl FnMut(&str, &mut Parser) -> Result<bool, Error>,
-) -> Result<Vec<OsString>, Error> {
+/// Options, and the words after them. A program's words begin with `--` or with the first that is
+/// no option, and reach it byte for byte: its own `--help` as well. Other words may stand before
+/// options.
+fn rest(path: CommandPath, mut parser: Parser) -> Result<Asked, Error> {
+    let command = *path.last().expect("the binary is the first");
+    let mut given = Given {
+        path,
+        flags: Vec::new(),
+        words: Vec::new(),
+    };
     loop {
         // Before the parser sees `--`: it swallows it, and options behind it are the program's.
-        let rest = words.try_raw_args();
-        if let Some(mut rest) = rest {
-            match rest.peek() {
-                None => return Ok(Vec::new()),
+        if let Some(mut raw) = parser.try_raw_args() {
+            match raw.peek() {
+                None => break,
                 Some(word) if word == "--" => {
-                    rest.next();
-                    return Ok(rest.collect());
+                    raw.next();
+                    given.words.extend(raw);
+                    break;
                 }
                 Some(word) if !word.to_string_lossy().starts_with('-') || word == "-" => {
-                    return Ok(rest.collect());
+                    if command.starts_a_program() {
+                        given.words.extend(raw);
+                        break;
+                    }
+                    given.words.extend(raw.next());
+                    continue;
                 }
                 Some(_) => {}
             }
         }
-        let option = match words.next().map_err(|err| option_fault(&err))? {
+        let fault = |option: &str| unknown_option(&given.path, option);
+        let option = match parser.next().map_err(|err| fault(&option_of(&err)))? {
+            Some(Arg::Long("help") | Arg::Short('h')) => return Ok(Asked::Help(given.path)),
             Some(Arg::Long(name)) => format!("--{name}"),
             Some(Arg::Short(letter)) => format!("-{letter}"),
-            Some(Arg::Value(_)) | None => return Ok(Vec::new()),
+            Some(Arg::Value(_)) | None => break,
         };
-        if !take(&option, words)? {
-            return Err(unknown(&option));
+        let flag = command.flag(&option).ok_or_else(|| fault(&option))?;
+        let value = match flag.value {
+            Some((_, expected)) => checked(flag, expected, &mut parser)?,
+            None if parser.optional_value().is_some() => {
+                return Err(UsageFault::UnexpectedValue { option: flag.name }.into());
+            }
+            None => OsString::new(),
+        };
+        given.flags.push((flag.name, value));
+    }
+    check_words(&given.path, &given.words)?;
+    Ok(Asked::Command(given))
+}
+
+/// An option's value, if the register allows it.
+fn checked(flag: &'static Flag, expected: Value, parser: &mut Parser) -> Result<OsString, Error> {
+    let option = flag.name;
+    let value = parser
+        .value()
+        .map_err(|_| UsageFault::MissingValue { option })?;
+    let bad = |expected: String| Err(UsageFault::BadValue { option, expected }.into());
+    match expected {
+        Value::OneOf(choices) if !choices.iter().any(|choice| value == *choice) => {
+            bad(one_of(choices, "or"))
         }
+        Value::SomeOf(choices) if !all_of(choices, &value) => {
+            bad(format!("a list of {}", one_of(choices, "and")))
+        }
+        Value::Directory if !Path::new(&value).is_dir() => bad("a directory that exists".into()),
+        _ => Ok(value),
     }
 }
 
-/// For commands that look and start nothing: their own options, `--root`, and the argv
-/// of the program that they look for.
-pub(super) fn looked_at(
-    words: &mut Parser,
-    mut take: impl FnMut(&str, &mut Parser) -> Result<bool, Error>,
-) -> Result<Facts, Error> {
-    let mut root = None;
-    let argv = options(words, |option, words| match option {
-        "--root" => {
-            let directory = value(words, "--root")?;
-            if !Path::new(&directory).is_dir() {
-                let expected = "a directory that exists";
-                return Err(UsageFault::BadValue {
-                    option: "--root",
-                    expected,
-                }
-                .into());
-            }
-            root = Some(directory);
-            Ok(true)
+fn all_of(choices: &[&str], value: &OsStr) -> bool {
+    let mut names = value.to_str().into_iter().flat_map(|text| text.split(','));
+    value.to_str().is_some() && names.all(|name| choices.contains(&name))
+}
+
+/// `a, b or c`.
+fn one_of(choices: &[&str], word: &str) -> String {
+    match choices {
+        [before @ .., last] if !before.is_empty() => {
+            format!("{} {word} {last}", before.join(", "))
         }
-        _ => take(option, words),
-    })?;
-    let facts = Facts::capture(argv);
-    Ok(match root {
-        Some(root) => facts.with_root(root),
-        None => facts,
-    })
+        _ => choices.concat(),
+    }
 }
 
-/// A file as a person names it: from where they stand.
-pub(super) fn absolute(path: &std::ffi::OsStr) -> std::path::PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.into())
-}
-
-/// For commands that take no words of any kind.
-pub(super) fn nothing_more(words: &mut Parser) -> Result<(), Error> {
-    let rest = options(words, |_, _| Ok(false))?;
-    match rest.first() {
-        Some(word) => Err(UsageFault::UnexpectedWord {
+/// Neither more words nor fewer than the command has.
+fn check_words(path: &[&'static Command], words: &[OsString]) -> Result<(), Error> {
+    let command = path[path.len() - 1];
+    let most = command.arguments.len();
+    let endless = command
+        .arguments
+        .iter()
+        .any(|argument| argument.name.ends_with("..."));
+    match words.get(most) {
+        Some(word) if !endless => Err(UsageFault::UnexpectedWord {
+            command: spelled(path),
             word: word.to_string_lossy().into_owned(),
         }
         .into()),
-        None => Ok(()),
+        _ => Ok(()),
     }
 }
 
-/// An option's value.
-pub(super) fn value(words: &mut Parser, option: &'static str) -> Result<OsString, Error> {
-    words
-        .value()
-        .map_err(|_| UsageFault::MissingValue { option }.into())
+fn nothing_more(path: &[&'static Command], mut words: Parser) -> Result<(), Error> {
+    let word = words.raw_args().ok().and_then(|mut rest| rest.next());
+    word.map_or(Ok(()), |word| {
+        Err(UsageFault::UnexpectedWord {
+            command: spelled(path),
+            word: word.to_string_lossy().into_owned(),
+        }
+        .into())
+    })
 }
 
-fn unknown(option: &str) -> Error {
+fn unknown_option(path: &[&'static Command], option: &str) -> Error {
+    let known = path.iter().last().map_or(&[][..], |last| last.options);
+    let names = known.iter().map(|flag| flag.name).chain(["--help"]);
     UsageFault::UnknownOption {
+        command: spelled(path),
         option: option.to_owned(),
+        nearest: nearest(names, option),
     }
     .into()
 }
 
-/// What the parser refuses by itself: a value for an option that takes none.
-fn option_fault(err: &lexopt::Error) -> Error {
-    let option = match err {
+/// What was probably meant.
+fn nearest(known: impl Iterator<Item = &'static str>, word: &str) -> Option<&'static str> {
+    known
+        .map(|name| (strsim::damerau_levenshtein(name, word), name))
+        .filter(|(distance, _)| *distance <= 2)
+        .min()
+        .map(|(_, name)| name)
+}
+
+/// What the parser refuses by itself: `--help=x`.
+fn option_of(err: &lexopt::Error) -> String {
+    match err {
         lexopt::Error::UnexpectedValue { option, .. } => option.clone(),
         _ => "an argument".to_owned(),
-    };
-    unknown(&option)
+    }
+}
+
+impl Given {
+    /// The names that lead to the command, without the binary's.
+    pub(super) fn names(&self) -> Vec<&'static str> {
+        self.path
+            .iter()
+            .skip(1)
+            .map(|command| command.name)
+            .collect()
+    }
+
+    /// Whether an option without a value was given.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.flags.iter().any(|(flag, _)| *flag == name)
+    }
+
+    /// An option's value; of several the last.
+    pub(super) fn value(&self, name: &str) -> Option<&OsStr> {
+        let mut flags = self.flags.iter().rev();
+        flags
+            .find(|(flag, _)| *flag == name)
+            .map(|(_, value)| value.as_os_str())
+    }
+
+    /// The value of an option that has one of a few.
+    pub(super) fn choice(&self, name: &str) -> Option<&str> {
+        self.value(name).and_then(OsStr::to_str)
+    }
+
+    /// A file as a person names it: from the working directory.
+    pub(super) fn file(&self, name: &str) -> Option<PathBuf> {
+        self.value(name).map(absolute)
+    }
+
+    /// The words after the options.
+    pub(super) fn words(&self) -> &[OsString] {
+        &self.words
+    }
+
+    /// A word that the command cannot do without.
+    pub(super) fn word(&self, at: usize) -> Result<&OsStr, Error> {
+        let missing = || UsageFault::MissingArgument {
+            command: spelled(&self.path),
+            argument: self.path[self.path.len() - 1].arguments[at].name,
+        };
+        let word = self.words.get(at).map(OsString::as_os_str);
+        Ok(word.ok_or_else(missing)?)
+    }
+
+    /// The same, for a program.
+    pub(super) fn into_words(self) -> Vec<OsString> {
+        self.words
+    }
+
+    /// For commands that look and start nothing: the world below `--root`, with the words as the
+    /// program that would be started.
+    pub(super) fn facts(&self) -> Facts {
+        let facts = Facts::capture(self.words.clone());
+        match self.value("--root") {
+            Some(root) => facts.with_root(root),
+            None => facts,
+        }
+    }
+}
+
+/// A file as a person names it: from the working directory.
+pub(super) fn absolute(path: &OsStr) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.into())
 }
 
 #[cfg(test)]
-mod tests {
-    use expect_test::expect;
-
-    use super::UsageFault;
-    use crate::error::reports;
-
-    #[test]
-    fn every_fault_has_its_report() {
-        let word = || "rnu".to_owned();
-        let option = "--format";
-        expect![[r#"
-            Usage: cannot tell what to do: no subcommand
-              hint: lyftlearn-runtime --help shows all; an image's ENTRYPOINT is ["lyftlearn-runtime", "run", "--"]
-            Usage: cannot tell what to do: rnu is no subcommand
-              hint: lyftlearn-runtime --help shows all; an image's ENTRYPOINT is ["lyftlearn-runtime", "run", "--"]
-            Usage: cannot tell what to do: rnu is no subcommand; did you mean run?
-              hint: lyftlearn-runtime --help shows all; an image's ENTRYPOINT is ["lyftlearn-runtime", "run", "--"]
-            Usage: cannot use --verbose: not an option here
-              hint: lyftlearn-runtime --help shows all; an image's ENTRYPOINT is ["lyftlearn-runtime", "run", "--"]
-            Usage: cannot use --format: its value is missing
-              hint: lyftlearn-runtime --help shows all; an image's ENTRYPOINT is ["lyftlearn-runtime", "run", "--"]
-            Usage: cannot use --format: expected text, json or html
-              hint: lyftlearn-runtime --help shows all; an image's ENTRYPOINT is ["lyftlearn-runtime", "run", "--"]
-            Usage: cannot use rnu: nothing is expected there
-              hint: lyftlearn-runtime --help shows all; an image's ENTRYPOINT is ["lyftlearn-runtime", "run", "--"]
-            Usage: cannot compare: expected two snapshots
-              hint: lyftlearn-runtime diff A B, each made by lyftlearn-runtime snapshot
-            Usage: cannot write /absent/file
-              hint: check the directory: is it there, and is there room?
-            Usage: cannot explain XYZZY: no variable of the program's, and no setting that is set
-              hint: lyftlearn-runtime explain shows all that there are
-        "#]].assert_eq(&reports([
-            UsageFault::NoSubcommand,
-            UsageFault::UnknownSubcommand {
-                word: word(),
-                nearest: None,
-            },
-            UsageFault::UnknownSubcommand {
-                word: word(),
-                nearest: Some("run"),
-            },
-            UsageFault::UnknownOption {
-                option: "--verbose".to_owned(),
-            },
-            UsageFault::MissingValue { option },
-            UsageFault::BadValue {
-                option,
-                expected: "text, json or html",
-            },
-            UsageFault::UnexpectedWord { word: word() },
-            UsageFault::NotTwo,
-            UsageFault::Unwritable {
-                path: "/absent/file".to_owned(),
-            },
-            UsageFault::UnknownName {
-                name: "XYZZY".to_owned(),
-            },
-        ]));
-    }
-}
+mod tests;

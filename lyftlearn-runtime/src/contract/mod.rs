@@ -1,6 +1,6 @@
 //! The outside world's words: names, wire types and limits. No logic lives here.
 //!
-//! CONTRACTS.md lists every name of this module; `tests/tidy.rs` holds the two in step.
+//! docs/reference lists every name of this module; `tests/tidy.rs` holds the two in step.
 
 pub(crate) mod aws;
 pub(crate) mod delivered;

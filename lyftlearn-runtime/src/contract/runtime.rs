@@ -39,21 +39,6 @@ pub(crate) const DECLARED_DIFFERENCES: &str = "/etc/lyftlearn/declared-differenc
 /// In a model's directory: what it was trained with.
 #[cfg(feature = "cli")]
 pub(crate) const MODEL_SNAPSHOT: &str = ".lyftlearn/snapshot.json";
-/// What the command line can be asked to do.
-#[cfg(feature = "cli")]
-pub(crate) const SUBCOMMANDS: &[&str] = &[
-    "run",
-    "exec",
-    "inspect",
-    "env",
-    "explain",
-    "snapshot",
-    "diff",
-    "doctor",
-    "credentials",
-    "metrics",
-    "spark",
-];
 /// Where the run directory is made when it can be.
 pub(crate) const RUN_DIR: &str = "/run/lyftlearn";
 /// What it is called elsewhere: followed by the user, and by a number where containers share a place.

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::error::{Error, ErrorKind, Fault};
 
 /// Where the command line is explained.
-pub(crate) const HELP_HINT: &str = "lyftlearn-runtime --help shows all; an image's ENTRYPOINT is [\"lyftlearn-runtime\", \"run\", \"--\"]";
+const HELP_HINT: &str = "lyftlearn-runtime --help shows all; an image's ENTRYPOINT is [\"lyftlearn-runtime\", \"run\", \"--\"]";
 
 #[derive(Debug)]
 pub(super) enum LaunchFault {

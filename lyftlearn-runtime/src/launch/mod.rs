@@ -28,7 +28,6 @@ mod statsd;
 use std::ffi::OsString;
 
 pub(crate) use exec::exec;
-pub(crate) use fault::HELP_HINT;
 pub(crate) use run::run;
 
 use crate::error::Error;

@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::fault::LaunchFault;
+use crate::commands::COMMANDS;
 use crate::contract::runtime;
 use crate::error::{Error, ErrorKind, Fault};
 use crate::facts::Facts;
@@ -110,7 +111,7 @@ pub(super) fn resolve(
     let (word, command) = match first.to_str() {
         Some("train") => ("train", &commands.train),
         Some("serve") => ("serve", &commands.serve),
-        Some(word) if runtime::SUBCOMMANDS.contains(&word) && on_path(facts, first).is_none() => {
+        Some(word) if COMMANDS.at(&[word]).is_some() && on_path(facts, first).is_none() => {
             return Err(OwnCommand {
                 word: word.to_owned(),
             }

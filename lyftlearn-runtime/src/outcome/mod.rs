@@ -146,7 +146,7 @@ pub(crate) struct Stopped {
     pub(crate) seconds: Option<f64>,
 }
 
-/// Why it ended. The names are a contract: `outcome.json` and CONTRACTS.md.
+/// Why it ended. The names are a contract: `outcome.json` and docs/stopping.md.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Class {

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{page, text};
+use super::page::{self, Side};
+use super::text;
 use crate::fuzz::{Draw, target};
 use crate::launch::snapshot::{Kind, compare};
 
@@ -100,9 +101,10 @@ fn shown(differences: &[super::Difference], a: &Value) {
     let lines = text(differences);
     assert_eq!(lines.lines().count(), Kind::ALL.len() + differences.len());
     assert!(!lines.contains(|letter: char| letter.is_control() && !"\n\t".contains(letter)));
-    let page = page::page("a", &a.to_string(), differences);
+    let sides = [Side::new("a", a), Side::new(&a.to_string(), a)];
+    let page = page::page(&sides, differences);
     assert!(!page.contains("<b>"), "{page}");
-    let rows = page.matches("<tr><td>").count();
+    let rows = page.matches("<th scope=\"row\">").count();
     assert_eq!(rows, differences.len());
 }
 

@@ -4,17 +4,14 @@
 mod fuzz;
 mod page;
 
-use std::path::PathBuf;
-
-use lexopt::Parser;
-
 use super::output;
-use super::usage::{self, UsageFault};
+use super::usage::{self, Given};
 use crate::contract::runtime;
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::launch::snapshot::{Difference, Kind, compare, declared, read};
 use crate::visible::visible_line;
+use page::Side;
 
 #[derive(Clone, Copy)]
 enum Format {
@@ -23,51 +20,36 @@ enum Format {
     Html,
 }
 
-pub(super) fn diff(mut words: Parser) -> Result<u8, Error> {
-    let mut format = Format::Text;
-    let mut patterns = PathBuf::from(runtime::DECLARED_DIFFERENCES);
-    let files = usage::options(&mut words, |option, words| match option {
-        "--format" => {
-            let name = usage::value(words, "--format")?;
-            format = match name.to_str() {
-                Some("text") => Format::Text,
-                Some("json") => Format::Json,
-                Some("html") => Format::Html,
-                _ => {
-                    let expected = "text, json or html";
-                    return Err(UsageFault::BadValue {
-                        option: "--format",
-                        expected,
-                    }
-                    .into());
-                }
-            };
-            Ok(true)
-        }
-        "--declared" => {
-            patterns = PathBuf::from(usage::value(words, "--declared")?);
-            Ok(true)
-        }
-        _ => Ok(false),
-    })?;
-    let [a, b] = files.as_slice() else {
-        return Err(UsageFault::NotTwo.into());
+pub(super) fn diff(given: &Given) -> Result<u8, Error> {
+    let format = match given.choice("--format") {
+        Some("json") => Format::Json,
+        Some("html") => Format::Html,
+        _ => Format::Text,
     };
+    let patterns = given.file("--declared");
+    let patterns = patterns.unwrap_or_else(|| runtime::DECLARED_DIFFERENCES.into());
+    let (a, b) = (given.word(0)?, given.word(1)?);
     let facts = Facts::capture(Vec::new());
-    let patterns = declared(&facts, &usage::absolute(patterns.as_os_str()))?;
+    let patterns = declared(&facts, &patterns)?;
     let patterns: Vec<&str> = patterns.iter().map(String::as_str).collect();
-    let differences = compare(
-        &read(&facts, &usage::absolute(a))?,
-        &read(&facts, &usage::absolute(b))?,
-        &patterns,
-    );
+    let snapshots = [
+        read(&facts, &usage::absolute(a))?,
+        read(&facts, &usage::absolute(b))?,
+    ];
+    let differences = compare(&snapshots[0], &snapshots[1], &patterns);
     let shown = match format {
         Format::Text => text(&differences),
         Format::Json => format!(
             "{}\n",
             serde_json::to_string_pretty(&differences).expect("texts have no failure to report")
         ),
-        Format::Html => page::page(&a.to_string_lossy(), &b.to_string_lossy(), &differences),
+        Format::Html => {
+            let sides = [
+                Side::new(&a.to_string_lossy(), &snapshots[0]),
+                Side::new(&b.to_string_lossy(), &snapshots[1]),
+            ];
+            page::page(&sides, &differences)
+        }
     };
     output::data(shown.as_bytes())?;
     let undeclared = differences.iter().any(|one| one.kind == Kind::Undeclared);

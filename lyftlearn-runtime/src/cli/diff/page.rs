@@ -1,60 +1,216 @@
-//! The same for a browser: one file, nothing loaded from anywhere.
+//! The same for a browser: one file without a script, which loads nothing.
+
+use std::collections::BTreeMap;
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use serde_json::Value;
 
 use crate::launch::snapshot::{Difference, Kind};
 use crate::visible::visible;
 
-const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#1c1e21}\
-h1{font-size:1.4rem}h2{font-size:1.1rem;margin-top:2rem}table{border-collapse:collapse;width:100%;table-layout:fixed}\
-td,th{border-bottom:1px solid #d8dbe0;padding:.35rem .5rem;text-align:left;overflow-wrap:anywhere;vertical-align:top}\
-td{font-family:ui-monospace,monospace;font-size:13px}.undeclared h2{color:#b3261e}.none{color:#5f6570}\
-@media(prefers-color-scheme:dark){body{background:#16181c;color:#e4e6ea}td,th{border-color:#3a3f47}.undeclared h2{color:#f2736b}}";
+const STYLE: &str = include_str!("page.css");
 
-pub(super) fn page(a: &str, b: &str, differences: &[Difference]) -> String {
-    let mut body = String::new();
-    for (kind, title) in Kind::ALL {
-        let group: Vec<&Difference> = differences.iter().filter(|one| one.kind == kind).collect();
-        let class = match kind {
-            Kind::Undeclared if !group.is_empty() => "undeclared",
-            _ => "other",
-        };
-        body.push_str(&format!(
-            "<section class=\"{class}\"><h2>{}: {}</h2>\n",
-            escape(title),
-            group.len()
-        ));
-        if group.is_empty() {
-            body.push_str("<p class=\"none\">None.</p>");
-        } else {
-            body.push_str(&format!(
-                "<table><tr><th>what</th><th>{}</th><th>{}</th></tr>\n",
-                escape(a),
-                escape(b)
-            ));
-            for one in group {
-                body.push_str(&format!(
-                    "<tr><td>{}</td><td>{}</td><td>{}</td></tr>\n",
-                    escape(&one.path),
-                    escape(&one.a),
-                    escape(&one.b)
-                ));
-            }
-            body.push_str("</table>");
-        }
-        body.push_str("</section>\n");
-    }
-    format!(
-        "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width\"><title>lyftlearn-runtime diff</title>\
-         <style>{STYLE}</style>\n<h1>{} and {}</h1>\n{body}</html>\n",
-        escape(a),
-        escape(b)
-    )
+/// One of the two snapshots, as the page introduces it.
+pub(super) struct Side {
+    file: String,
+    about: Vec<(&'static str, String)>,
 }
 
-fn escape(text: &str) -> String {
-    visible(text)
-        .replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
+/// What identifies a snapshot, as far as it says so.
+const ABOUT: &[(&str, &str)] = &[
+    ("platform", "/platform"),
+    ("flavor", "/flavor"),
+    ("role", "/role"),
+    ("job", "/job/name"),
+    ("host", "/topology/host"),
+    ("system", "/image/system"),
+    ("Python", "/python/version"),
+    ("runtime", "/version"),
+];
+
+impl Side {
+    pub(super) fn new(file: &str, snapshot: &Value) -> Self {
+        let said = ABOUT.iter().filter_map(|(name, pointer)| {
+            let value = snapshot.pointer(pointer)?.as_str()?;
+            Some((*name, value.to_owned()))
+        });
+        Self {
+            file: file.to_owned(),
+            about: said.collect(),
+        }
+    }
+}
+
+pub(super) fn page(sides: &[Side; 2], differences: &[Difference]) -> String {
+    let groups = Kind::ALL.map(|(kind, title)| {
+        let of_kind = differences.iter().filter(|one| one.kind == kind);
+        (kind, title, of_kind.collect::<Vec<_>>())
+    });
+    let undeclared = groups[0].2.len();
+    let (class, verdict) = match undeclared {
+        0 => ("passed", "No undeclared difference".to_owned()),
+        1 => ("failed", "1 undeclared difference".to_owned()),
+        many => ("failed", format!("{many} undeclared differences")),
+    };
+    let title = format!("{} and {}: {verdict}", sides[0].file, sides[1].file);
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (visible(&title)) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body { main {
+                header class=(class) {
+                    h1 { (verdict) }
+                    p { (counts(&groups)) }
+                }
+                div class="sides" {
+                    @for (letter, side) in ["A", "B"].into_iter().zip(sides) { (introduced(letter, side)) }
+                }
+                @for (kind, title, of_kind) in &groups {
+                    @if !of_kind.is_empty() { (group(*kind, title, of_kind)) }
+                }
+            } }
+        }
+    };
+    page.into_string()
+}
+
+fn counts(groups: &[(Kind, &str, Vec<&Difference>)]) -> String {
+    let counted = groups.iter().map(|(_, title, of_kind)| {
+        let word = title.replace("differences", "");
+        let word = word.replace("of the two platforms", "between the platforms");
+        format!("{} {}", of_kind.len(), word.trim())
+    });
+    counted.collect::<Vec<_>>().join(", ")
+}
+
+fn introduced(letter: &str, side: &Side) -> Markup {
+    html! {
+        section class="side" {
+            h2 { span class="letter" { (letter) } " " (visible(&side.file)) }
+            dl {
+                @for (name, value) in &side.about {
+                    div { dt { (name) } dd { (visible(value)) } }
+                }
+            }
+        }
+    }
+}
+
+/// Open if somebody has to act, folded otherwise.
+fn group(kind: Kind, title: &str, differences: &[&Difference]) -> Markup {
+    let mut areas: BTreeMap<&str, Vec<&Difference>> = BTreeMap::new();
+    for one in differences {
+        let area = one.path.split('.').next().unwrap_or_default();
+        areas.entry(area).or_default().push(one);
+    }
+    let summary: Vec<String> = areas
+        .iter()
+        .map(|(area, of_area)| format!("{} {}", visible(area), of_area.len()))
+        .collect();
+    html! {
+        details class=(if kind == Kind::Undeclared { "undeclared" } else { "other" }) open[kind == Kind::Undeclared] {
+            summary {
+                span class="title" { (title) ": " (differences.len()) }
+                " " span class="areas" { (summary.join(", ")) }
+            }
+            @for (area, of_area) in &areas {
+                table {
+                    caption { (visible(area)) }
+                    thead { tr { th scope="col" { "path" } th scope="col" { "A" } th scope="col" { "B" } } }
+                    tbody {
+                        @for one in of_area {
+                            tr {
+                                th scope="row" { (visible(&one.path)) }
+                                td data-side="A" { (value(&one.a)) }
+                                td data-side="B" { (value(&one.b)) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// As many digits of a hash as tell two apart.
+const DIGITS: usize = 12;
+
+/// A value; a SHA-256 is shortened, and is whole in its title.
+fn value(text: &str) -> Markup {
+    let bare = text.trim_matches('"');
+    let hash = bare.len() == 64 && bare.bytes().all(|byte| byte.is_ascii_hexdigit());
+    html! {
+        @if hash { span class="hash" title=(bare) { (bare[..DIGITS]) "…" } }
+        @else if text == "absent" { span class="absent" { "absent" } }
+        @else { (visible(text)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect_file;
+    use serde_json::json;
+
+    use super::{Side, page};
+    use crate::launch::snapshot::{Difference, Kind};
+
+    fn difference(kind: Kind, path: &str, a: &str, b: &str) -> Difference {
+        Difference {
+            kind,
+            path: path.to_owned(),
+            a: a.to_owned(),
+            b: b.to_owned(),
+        }
+    }
+
+    #[test]
+    fn the_page_is_as_it_was_looked_at() {
+        let sides = [
+            Side::new(
+                "sagemaker.json",
+                &json!({"platform": "sagemaker", "flavor": "training", "role": "training",
+                    "job": {"name": "ranker-7"}, "topology": {"host": "algo-1"},
+                    "image": {"system": "debian"}, "python": {"version": "3.11.7"}, "version": "0.1.0"}),
+            ),
+            Side::new(
+                "<b>.json",
+                &json!({"platform": "kubernetes", "job": {"name": null}}),
+            ),
+        ];
+        let hash = |digit: &str| format!("\"{}\"", digit.repeat(64));
+        let differences = [
+            difference(
+                Kind::Undeclared,
+                "python.distributions.numpy.version",
+                "\"1.26.4\"",
+                "\"2.1.0\"",
+            ),
+            difference(
+                Kind::Undeclared,
+                "variables.GREETING",
+                &hash("a"),
+                &hash("b"),
+            ),
+            difference(Kind::Undeclared, "variables.<script>", &hash("c"), "absent"),
+            difference(Kind::Declared, "variables.STAGE", &hash("d"), &hash("e")),
+            difference(Kind::Platforms, "lifecycle.grace_seconds", "120", "25"),
+            difference(
+                Kind::Harmless,
+                "topology.hosts",
+                "[\"algo-1\"]",
+                "[\"ranker-7-0\"]",
+            ),
+        ];
+        expect_file!["page.html"].assert_eq(&page(&sides, &differences));
+        let equal = page(&sides, &[]);
+        assert!(
+            equal.contains("<h1>No undeclared difference</h1>"),
+            "{equal}"
+        );
+    }
 }

@@ -16,11 +16,12 @@ use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
-use lexopt::Parser;
 use serde::Serialize;
 
 use super::output;
-use super::usage;
+use super::page::{Ink, Page};
+use super::progress::Progress;
+use super::usage::Given;
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::platform::SPARK_PROBLEM;
@@ -125,53 +126,74 @@ const CHECKS: &[(&str, Check)] = &[
     ("spark", spark::check),
 ];
 
-pub(super) fn doctor(mut words: Parser) -> Result<u8, Error> {
-    let mut json = false;
-    let facts = usage::looked_at(&mut words, |option, _| match option {
-        "--json" => {
-            json = true;
-            Ok(true)
-        }
-        _ => Ok(false),
-    })?;
+pub(super) fn doctor(given: &Given) -> Result<u8, Error> {
+    let facts = given.facts();
     let resolved = resolve(&facts)?;
-    let findings = examine(Arc::new(Patient { facts, resolved }));
-    let failed = findings
-        .iter()
-        .any(|finding| finding.verdict == Verdict::Failed);
-    if json {
+    let checks = chosen(given.choice("--only"));
+    let findings = examine(Arc::new(Patient { facts, resolved }), &checks);
+    if given.has("--json") {
         let value = serde_json::to_value(&findings).expect("plain data has no failure to report");
         output::data(format!("{value:#}\n").as_bytes())?;
     } else {
-        output::page(&findings.iter().map(line).collect::<String>())?;
+        let mut page = Page::for_stdout();
+        show(&mut page, &findings);
+        output::data(page.into_text().as_bytes())?;
     }
-    Ok(u8::from(failed))
+    Ok(u8::from(count(&findings, Verdict::Failed) > 0))
 }
 
-/// All at once, each on a thread of its own: what hangs is left behind.
-fn examine(patient: Arc<Patient>) -> Vec<Finding> {
+/// The checks that `--only` names; the parser accepts no other names.
+fn chosen(only: Option<&str>) -> Vec<(&'static str, Check)> {
+    let all = CHECKS.iter().copied();
+    match only {
+        None => all.collect(),
+        Some(names) => all
+            .filter(|(check, _)| names.split(',').any(|name| name == *check))
+            .collect(),
+    }
+}
+
+/// All at once, each on a thread of its own: a check that hangs is left behind.
+fn examine(patient: Arc<Patient>, checks: &[(&'static str, Check)]) -> Vec<Finding> {
     let (sender, receiver) = channel();
-    for (place, (_, check)) in CHECKS.iter().enumerate() {
+    for (place, (_, check)) in checks.iter().copied().enumerate() {
         let (patient, sender): (_, Sender<(usize, Vec<Finding>)>) =
             (Arc::clone(&patient), sender.clone());
         std::thread::spawn(move || {
-            // Who has stopped waiting does not need it.
+            // After the deadline there is no receiver.
             let _ = sender.send((place, check(&patient)));
         });
     }
     drop(sender);
     let until = Instant::now() + WHOLE;
-    let mut found: Vec<Option<Vec<Finding>>> = CHECKS.iter().map(|_| None).collect();
+    let mut found: Vec<Option<Vec<Finding>>> = checks.iter().map(|_| None).collect();
+    let progress = Progress::show(waiting(checks, &found));
     while let Ok((place, findings)) =
         receiver.recv_timeout(until.saturating_duration_since(Instant::now()))
     {
         found[place] = Some(findings);
+        progress.update(waiting(checks, &found));
     }
-    CHECKS
+    checks
         .iter()
         .zip(found)
         .flat_map(|((name, _), findings)| findings.unwrap_or_else(|| vec![hangs(name)]))
         .collect()
+}
+
+/// The checks without an answer.
+fn waiting(checks: &[(&'static str, Check)], found: &[Option<Vec<Finding>>]) -> String {
+    let open = checks
+        .iter()
+        .zip(found)
+        .filter(|(_, found)| found.is_none());
+    let names: Vec<&str> = open.map(|((name, _), _)| *name).collect();
+    format!("waiting for {}", names.join(", "))
+}
+
+fn count(findings: &[Finding], verdict: Verdict) -> usize {
+    let of_it = findings.iter().filter(|finding| finding.verdict == verdict);
+    of_it.count()
 }
 
 fn hangs(check: &'static str) -> Finding {
@@ -196,29 +218,107 @@ fn detection(patient: &Patient) -> Vec<Finding> {
         .collect()
 }
 
-fn line(finding: &Finding) -> String {
-    let mark = match finding.verdict {
-        Verdict::Ok => "ok  ",
-        Verdict::Note => "note",
-        Verdict::Failed => "FAIL",
-        Verdict::Skipped => "-   ",
+/// A line for each finding, with the fix below it, and the counts at the end.
+fn show(page: &mut Page, findings: &[Finding]) {
+    for finding in findings {
+        row(page, finding);
+    }
+    let count = |verdict| count(findings, verdict);
+    let (failed, notes) = (count(Verdict::Failed), count(Verdict::Note));
+    let ink = match (failed, notes) {
+        (0, 0) => Ink::Good,
+        (0, _) => Ink::Odd,
+        _ => Ink::Bad,
     };
-    let of = finding
-        .of
-        .as_deref()
-        .map(|of| format!("{of}: "))
-        .unwrap_or_default();
-    let seconds = finding
-        .seconds
-        .map(|seconds| format!(" ({seconds:.3} s)"))
-        .unwrap_or_default();
-    let fix = finding
-        .fix
-        .as_deref()
-        .map(|fix| format!("      fix: {fix}\n"))
-        .unwrap_or_default();
-    format!(
-        "{mark}  {:<10} {of}{}{seconds}\n{fix}",
-        finding.check, finding.detail
-    )
+    page.gap();
+    let (ok, skipped) = (count(Verdict::Ok), count(Verdict::Skipped));
+    let noted = if notes == 1 { "note" } else { "notes" };
+    let text = format!("{failed} failed, {notes} {noted}, {ok} ok, {skipped} not applicable");
+    page.line(0, ink, &text);
+}
+
+fn row(page: &mut Page, finding: &Finding) {
+    let (mark, ink) = match finding.verdict {
+        Verdict::Ok => ("ok", Ink::Good),
+        Verdict::Note => ("note", Ink::Odd),
+        Verdict::Failed => ("FAIL", Ink::Bad),
+        Verdict::Skipped => ("-", Ink::Faint),
+    };
+    let of = finding.of.as_deref().map(|of| format!("{of}: "));
+    let seconds = finding.seconds.map(|seconds| format!(" ({seconds:.3} s)"));
+    let text = format!(
+        "{}{}{}",
+        of.unwrap_or_default(),
+        finding.detail,
+        seconds.unwrap_or_default()
+    );
+    let columns = [(ink, mark, 4), (Ink::Name, finding.check, 9)];
+    page.row(0, &columns, Ink::Plain, &text);
+    if let Some(fix) = &finding.fix {
+        page.line(6, Ink::Plain, &format!("fix: {fix}"));
+    }
+}
+
+/// What the checks' own tests look at.
+#[cfg(test)]
+fn line(finding: &Finding) -> String {
+    let mut page = Page::plain(None);
+    row(&mut page, finding);
+    page.into_text()
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::{CHECKS, Finding, Verdict, chosen, show};
+    use crate::cli::page::Page;
+    use crate::commands::{COMMANDS, Value};
+
+    #[test]
+    fn every_check_can_be_asked_for_alone() {
+        let command = COMMANDS.at(&["doctor"]);
+        let flag = command.and_then(|command| command.flag("--only"));
+        let value = flag.and_then(|flag| flag.value).map(|(_, value)| value);
+        let Some(Value::SomeOf(choices)) = value else {
+            panic!("--only has no choices");
+        };
+        let names: Vec<&str> = CHECKS.iter().map(|(name, _)| *name).collect();
+        assert_eq!(choices, names);
+        let only: Vec<&str> = chosen(Some("peers,paths"))
+            .iter()
+            .map(|(name, _)| *name)
+            .collect();
+        assert_eq!(only, ["paths", "peers"]);
+    }
+
+    #[test]
+    fn the_counts_close_the_page() {
+        let mut page = Page::plain(Some(60));
+        show(
+            &mut page,
+            &[
+                Finding::new("paths", Verdict::Ok, "can be written").of("/opt/ml/model"),
+                Finding::new("limits", Verdict::Note, "32 MiB of /dev/shm"),
+                Finding::new(
+                    "peers",
+                    Verdict::Failed,
+                    "algo-2: the name does not resolve here",
+                )
+                .fix("check that the pod of algo-2 runs, and that its service is headless"),
+                Finding::new("spark", Verdict::Skipped, "spark.mode is off"),
+            ],
+        );
+        expect![[r#"
+            ok    paths      /opt/ml/model: can be written
+            note  limits     32 MiB of /dev/shm
+            FAIL  peers      algo-2: the name does not resolve here
+                  fix: check that the pod of algo-2 runs, and that its
+                  service is headless
+            -     spark      spark.mode is off
+
+            1 failed, 1 note, 1 ok, 1 not applicable
+        "#]]
+        .assert_eq(&page.into_text());
+    }
 }

@@ -7,10 +7,6 @@ use crate::spark::MOST_PORTS;
 
 #[derive(Debug)]
 pub(super) enum SparkFault {
-    NoWord,
-    UnexpectedWord {
-        word: String,
-    },
     BadSeconds,
     BadTarget,
     TooManyPorts,
@@ -31,19 +27,18 @@ pub(super) enum SparkFault {
 impl fmt::Display for SparkFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoWord => f.write_str("cannot tell what to do: expected listen or reach"),
-            Self::UnexpectedWord { word } => {
-                write!(f, "cannot use {word}: nothing is expected there")
-            }
             Self::BadSeconds => f.write_str("cannot listen: expected 1 to 3600 seconds"),
-            Self::BadTarget => f.write_str("cannot reach that: expected ADDRESS:PORTS"),
-            Self::TooManyPorts => write!(f, "cannot take more than {MOST_PORTS} ports at once"),
+            Self::BadTarget => f.write_str("cannot connect: expected ADDRESS:PORTS"),
+            Self::TooManyPorts => write!(f, "cannot test more than {MOST_PORTS} ports at a time"),
             Self::NoPorts => f.write_str("cannot listen: spark.ports is not set"),
             Self::NoAddress { why } => write!(f, "cannot listen: no address for a driver: {why}"),
             Self::NotHere { name } => {
-                write!(f, "cannot listen: {name} is no address of this container")
+                write!(
+                    f,
+                    "cannot listen: {name} is not an address of this container"
+                )
             }
-            Self::CannotListen { address } => write!(f, "cannot listen at {address}"),
+            Self::CannotListen { address } => write!(f, "cannot listen on {address}"),
         }
     }
 }
@@ -60,11 +55,9 @@ impl Fault for SparkFault {
     fn hint(&self) -> Option<String> {
         Some(
             match self {
-                Self::NoWord | Self::UnexpectedWord { .. } | Self::BadSeconds => {
-                    "lyftlearn-runtime spark listen [SECONDS], or lyftlearn-runtime spark reach ADDRESS:PORTS"
-                }
-                Self::BadTarget => "lyftlearn-runtime spark reach 10.77.1.2:7078-7109",
-                Self::TooManyPorts => "ask for a part of them",
+                Self::BadSeconds => "write lyftlearn-runtime spark listen 120, for two minutes",
+                Self::BadTarget => "write lyftlearn-runtime spark reach 10.77.1.2:7078-7109",
+                Self::TooManyPorts => "test a part of the range at a time",
                 Self::NoPorts => {
                     "set the range that the security group admits: spark.ports = \"20000-20031\""
                 }
@@ -90,29 +83,22 @@ mod tests {
 
     #[test]
     fn every_fault_has_its_report() {
-        let word = || "now".to_owned();
         expect![[r#"
-            Usage: cannot tell what to do: expected listen or reach
-              hint: lyftlearn-runtime spark listen [SECONDS], or lyftlearn-runtime spark reach ADDRESS:PORTS
-            Usage: cannot use now: nothing is expected there
-              hint: lyftlearn-runtime spark listen [SECONDS], or lyftlearn-runtime spark reach ADDRESS:PORTS
             Usage: cannot listen: expected 1 to 3600 seconds
-              hint: lyftlearn-runtime spark listen [SECONDS], or lyftlearn-runtime spark reach ADDRESS:PORTS
-            Usage: cannot reach that: expected ADDRESS:PORTS
-              hint: lyftlearn-runtime spark reach 10.77.1.2:7078-7109
-            Usage: cannot take more than 512 ports at once
-              hint: ask for a part of them
+              hint: write lyftlearn-runtime spark listen 120, for two minutes
+            Usage: cannot connect: expected ADDRESS:PORTS
+              hint: write lyftlearn-runtime spark reach 10.77.1.2:7078-7109
+            Usage: cannot test more than 512 ports at a time
+              hint: test a part of the range at a time
             Settings: cannot listen: spark.ports is not set
               hint: set the range that the security group admits: spark.ports = "20000-20031"
             Settings: cannot listen: no address for a driver: no route leads out of this container
               hint: name the executors' network, spark.executors = "10.78.0.0/16", or the address
-            Settings: cannot listen: driver.example.com is no address of this container
+            Settings: cannot listen: driver.example.com is not an address of this container
               hint: set spark.address to an address of this container
-            System: cannot listen at 10.77.1.2
+            System: cannot listen on 10.77.1.2
               hint: check the limit on open files, and for ports below 1024 the capability net_bind_service
         "#]].assert_eq(&reports([
-            SparkFault::NoWord,
-            SparkFault::UnexpectedWord { word: word() },
             SparkFault::BadSeconds,
             SparkFault::BadTarget,
             SparkFault::TooManyPorts,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::fault::SparkFault;
 use crate::cli::output;
+use crate::cli::progress::Progress;
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::resolve::resolve;
@@ -48,7 +49,12 @@ pub(super) fn listen(seconds: Option<&str>) -> Result<u8, Error> {
         return Ok(1);
     }
     let here = |caller: IpAddr| facts.may_bind(caller);
+    let progress = Progress::show(format!(
+        "waiting for connections, at most {} s",
+        limit.as_secs()
+    ));
     let outcome = listener.wait(spark.executors, &here, limit);
+    drop(progress);
     output::page(&end(&spark, name, ports, &outcome, limit))?;
     Ok(u8::from(!outcome.missing.is_empty()))
 }

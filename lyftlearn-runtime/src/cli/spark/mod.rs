@@ -4,23 +4,14 @@ mod fault;
 mod listen;
 mod reach;
 
-use lexopt::Parser;
-
-use super::usage;
+use super::usage::Given;
 use crate::error::Error;
-use fault::SparkFault;
 
-pub(super) fn spark(mut words: Parser) -> Result<u8, Error> {
-    let words = usage::options(&mut words, |_, _| Ok(false))?;
-    let mut words = words.iter().map(|word| word.to_string_lossy());
-    let (word, argument, more) = (words.next(), words.next(), words.next());
-    if let Some(more) = more {
-        let word = more.into_owned();
-        return Err(SparkFault::UnexpectedWord { word }.into());
-    }
-    match word.as_deref() {
-        Some("listen") => listen::listen(argument.as_deref()),
-        Some("reach") => reach::reach(argument.as_deref()),
-        _ => Err(SparkFault::NoWord.into()),
-    }
+pub(super) fn listen(given: &Given) -> Result<u8, Error> {
+    let seconds = given.words().first().map(|word| word.to_string_lossy());
+    listen::listen(seconds.as_deref())
+}
+
+pub(super) fn reach(given: &Given) -> Result<u8, Error> {
+    reach::reach(&given.word(0)?.to_string_lossy())
 }

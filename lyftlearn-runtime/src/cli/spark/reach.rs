@@ -12,8 +12,8 @@ use crate::spark::reach::{Answer, PATIENCE, addresses, reach as ask};
 use crate::spark::{MOST_PORTS, admit, ranges};
 use crate::workload::{Network, PortRange};
 
-pub(super) fn reach(target: Option<&str>) -> Result<u8, Error> {
-    let (host, ports) = target.and_then(parsed).ok_or(SparkFault::BadTarget)?;
+pub(super) fn reach(target: &str) -> Result<u8, Error> {
+    let (host, ports) = parsed(target).ok_or(SparkFault::BadTarget)?;
     if ports.count() > MOST_PORTS {
         return Err(SparkFault::TooManyPorts.into());
     }

@@ -2,7 +2,7 @@
 //! allocates nothing for a line.**
 //!
 //! Where servers disagree about a line, `conformance/statsd/vectors.tsv` has what each makes
-//! of it and what this one does; CONTRACTS.md says why.
+//! of it and what this one does; docs/metrics.md says why.
 
 #[cfg(test)]
 mod fuzz;

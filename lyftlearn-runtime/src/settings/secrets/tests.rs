@@ -3,7 +3,7 @@
 use expect_test::{Expect, expect};
 
 use super::super::{File, read};
-use super::{Declared, FIELDS, Source};
+use super::{Declared, Source};
 use crate::workload::Platform;
 
 fn file(text: &str) -> File {
@@ -183,16 +183,4 @@ fn variables_follow_from_the_name_and_the_source() {
             ("ranking".to_owned(), None, text("CREDENTIALS_")),
         ]
     );
-}
-
-#[test]
-fn every_field_has_its_row_in_contracts_md() {
-    let contracts = include_str!("../../../../CONTRACTS.md");
-    for field in FIELDS {
-        assert!(
-            contracts.contains(&format!("| `{}` |", field.name)),
-            "{} is not there",
-            field.name
-        );
-    }
 }

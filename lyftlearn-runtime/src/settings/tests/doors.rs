@@ -7,7 +7,7 @@ use crate::settings::{REGISTER, Settings, secrets};
 
 const ROLE: &str = "arn:aws:iam::123456789012:role/ranking";
 
-/// Values of a setting that is no choice of words, as CONTRACTS.md has them, in TOML. Without
+/// Values of a setting that is no choice of words, as the reference has them, in TOML. Without
 /// any here it is read as its example has it.
 fn documented(name: &str) -> &'static [&'static str] {
     match name {
