@@ -34,6 +34,8 @@ pub mod layout;
 mod namespace;
 pub mod network;
 pub mod place;
+#[cfg(feature = "kubernetes")]
+pub mod pods;
 pub mod probe;
 pub mod programs;
 pub mod report;

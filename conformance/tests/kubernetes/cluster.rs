@@ -152,7 +152,9 @@ impl Namespace {
     #[track_caller]
     pub(crate) fn until_logged(&self, pod: &str, text: &str) -> String {
         self.until(text, || {
-            let log = self.ok(&["logs", pod, "--container=main"]);
+            // A container that has not begun has no log yet.
+            let log = self.kubectl(&["logs", pod, "--container=main"]).stdout;
+            let log = String::from_utf8(log).unwrap();
             log.contains(text).then_some(log)
         })
     }

@@ -26,11 +26,16 @@ raise SystemExit('no rows')
     let main = pod(
         "main",
         &["python3", "-c", PROGRAM],
-        json!({"securityContext": {
-            "readOnlyRootFilesystem": true, "allowPrivilegeEscalation": false,
-            "capabilities": {"drop": ["ALL"]},
-        }}),
         json!({
+            "securityContext": {
+                "readOnlyRootFilesystem": true, "allowPrivilegeEscalation": false,
+                "capabilities": {"drop": ["ALL"]},
+            },
+            // The exceptions' notes need one directory that can be written.
+            "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
+        }),
+        json!({
+            "volumes": [{"name": "tmp", "emptyDir": {}}],
             "automountServiceAccountToken": false, "enableServiceLinks": false,
             "securityContext": {
                 "runAsNonRoot": true, "runAsUser": 1_234_567, "runAsGroup": 7_654_321,
