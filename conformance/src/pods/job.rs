@@ -10,6 +10,9 @@ use crate::trouble::{Result, cannot};
 /// How long a pod may wait for a node, and a Job for its pod.
 const PLACED: Duration = Duration::from_secs(60);
 
+/// How long a node may take to pull the image and to mount volumes.
+const CREATED: Duration = Duration::from_secs(900);
+
 /// A container's image that will not come, and a container that will not start, by the kubelet's reasons.
 const PULL: &[&str] = &["ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"];
 const BROKEN: &[&str] = &["CreateContainerConfigError", "CreateContainerError"];
@@ -44,12 +47,13 @@ impl<'a> Running<'a> {
         })
     }
 
-    /// Waits until `found` gives a value of the pod; `None` when `limit` is over.
+    /// Waits until `found` gives a value of the pod; `None` when it has run for `limit` without one.
     pub(super) fn until<T>(
         &self,
         limit: Duration,
         found: impl Fn(&Value) -> Option<T>,
     ) -> Result<Option<T>> {
+        let mut runs_since = None;
         loop {
             self.cluster.interrupted()?;
             let pod = self.cluster.pod(&self.name)?;
@@ -65,10 +69,17 @@ impl<'a> Running<'a> {
                         return Ok(Some(value));
                     }
                     self.stuck(pod)?;
+                    if runs_since.is_none() && begun(pod) {
+                        runs_since = Some(Instant::now());
+                    }
                 }
             }
-            if self.began.elapsed() > limit + PLACED {
+            if runs_since.is_some_and(|since: Instant| since.elapsed() > limit) {
                 return Ok(None);
+            }
+            if runs_since.is_none() && self.began.elapsed() > CREATED {
+                let why = "see kubectl describe pod of the run, with --keep";
+                return cannot(format!("no container began within {} s: {why}", CREATED.as_secs()));
             }
             std::thread::park_timeout(Duration::from_millis(250));
         }
@@ -159,6 +170,13 @@ fn statuses(pod: &Value) -> impl Iterator<Item = &Value> {
         .into_iter()
         .filter_map(|kind| pod["status"][kind].as_array())
         .flatten()
+}
+
+/// Whether any container has begun.
+fn begun(pod: &Value) -> bool {
+    statuses(pod).any(|status| {
+        status["state"]["running"].is_object() || status["state"]["terminated"].is_object()
+    })
 }
 
 /// The end of `main`, or of an init container that failed before it.

@@ -14,7 +14,7 @@ fn pods_of_an_indexed_job_know_their_rank_and_their_master() {
             "ports": [{"port": 7777}]},
     }));
     let settings = json!({"env": [{"name": "LYFTLEARN_RUNTIME_TOPOLOGY_NODES", "value": "2"}]});
-    let script = "echo seen $LYFTLEARN_NODE_RANK of $LYFTLEARN_NODES on `hostname`; sleep 600";
+    let script = "echo seen $LYFTLEARN_NODE_RANK of $LYFTLEARN_NODES on $HOSTNAME; sleep 600";
     let template = pod("unused", &["sh", "-c", script], settings, json!({"subdomain": "nodes"}));
     namespace.apply(&json!({
         "apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "train"},

@@ -6,6 +6,7 @@
     reason = "reads what pods left; a test fails by panicking"
 )]
 
+mod check;
 mod cluster;
 mod configuration;
 mod ends;
