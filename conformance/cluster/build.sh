@@ -4,8 +4,9 @@
 #   build.sh TARGET
 #
 # TARGET/kubernetes is one binary with API server, controller manager, scheduler, kubelet and kubectl,
-# TARGET/bin has a link for each; TARGET/pause is the process that holds a pod's namespaces. Versions are those of
-# kubernetes/go.mod, checked against kubernetes/go.sum. The first build takes some seven minutes on two processors.
+# TARGET/bin has a link for each and CoreDNS; TARGET/pause is the process that holds a pod's namespaces. Versions are those
+# of kubernetes/go.mod and coredns/go.mod, checked against their go.sum. The first build takes some twelve minutes on two
+# processors.
 # Needs root, Go 1.24 or newer, and Debian's package musl-tools.
 set -eu
 
@@ -19,7 +20,7 @@ command -v go >/dev/null || { echo "build.sh: Go is missing: install Go 1.24 or 
 cd "$here/kubernetes"
 version=$(go list -mod=readonly -m -f '{{.Version}}' k8s.io/kubernetes)
 # Another version, or other sources of the same one, are built again.
-wanted=$(cat go.sum main.go | sha256sum)
+wanted=$(cat go.sum main.go ../coredns/go.sum ../coredns/main.go | sha256sum)
 if ! [ "$(cat "$target/built" 2>/dev/null)" = "$wanted" ]; then
     echo "building Kubernetes $version (some minutes)" >&2
     minor=${version#v1.}
@@ -30,6 +31,7 @@ if ! [ "$(cat "$target/built" 2>/dev/null)" = "$wanted" ]; then
     for component in kube-apiserver kube-controller-manager kube-scheduler kubelet kubectl; do
         ln -sf ../kubernetes "$target/bin/$component"
     done
+    (cd ../coredns && nice -n 10 go build -mod=readonly -trimpath -ldflags "-s -w" -o "$target/bin/coredns" .)
     # Kubernetes' own, as it builds it.
     source=$(go list -mod=readonly -m -f '{{.Dir}}' k8s.io/kubernetes)/build/pause/linux/pause.c
     musl-gcc -Os -static -DVERSION="$version" -o "$target/pause" "$source"

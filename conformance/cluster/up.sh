@@ -1,24 +1,26 @@
 #!/bin/sh
 # Starts a Kubernetes cluster of one node, runs a command in it, and ends it:
 #
-#   enter.sh STORAGE up.sh TARGET [COMMAND [ARG…]]
+#   enter.sh STORAGE up.sh TARGET IMAGE [COMMAND [ARG…]]
 #
 # It must run in the namespaces of ../engine/enter.sh: the kernel then ends every component, pod and mount with
-# the command. TARGET is where build.sh built. The command gets KUBECONFIG (an administrator's) and a PATH with kubectl;
-# without one it is a shell.
+# the command. TARGET is where build.sh built, IMAGE one of podman's that pods can use. The command gets KUBECONFIG (an
+# administrator's) and a PATH with kubectl; without one it is a shell.
 #
-# There is no kube-proxy and no DNS server: a Service's ClusterIP leads nowhere, its EndpointSlices are real. The one
-# exception is the API server's own, 10.96.0.1, which is an address of the node.
+# There is no kube-proxy: a Service's ClusterIP leads nowhere, its EndpointSlices and its names are real. The
+# exceptions are the API server's ClusterIP and that of DNS, which are addresses of the node.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 target=$(cd "$1" && pwd)
-shift
+image=$2
+shift 2
 [ "$$" -gt 1 ] && [ -d /run/engine ] || { echo "up.sh: start it by enter.sh" >&2; exit 2; }
 PATH=$target/bin:/usr/sbin:$PATH
 
 node=10.199.0.1
 api=10.96.0.1
+dns=10.96.0.10
 state=/run/cluster          # Keys, and etcd's data: in memory, gone with the namespaces.
 logs=$target/logs
 disk=$target/disk           # Layers of images: overlayfs wants a real file system.
@@ -75,6 +77,7 @@ echo 1 >/proc/sys/net/ipv4/ip_forward
 ip link add eth0 type veth peer name nowhere
 ip address add "$node/24" dev eth0
 ip address add "$api/32" dev eth0
+ip address add "$dns/32" dev eth0
 ip link set eth0 up
 ip link set nowhere up
 ip route add default dev eth0
@@ -115,10 +118,8 @@ if ! podman image exists localhost/pause:latest; then
         podman build --quiet --network none --tag localhost/pause:latest --file - . >/dev/null)
 fi
 load localhost/pause:latest
-for image in ${CLUSTER_IMAGES-}; do
-    say "loading $image"
-    load "$image"
-done
+say "loading $image"
+load "$image"
 
 wait_for kube-apiserver kubectl get --raw /readyz
 say "starting controllers, scheduler and kubelet"
@@ -126,6 +127,9 @@ component kube-controller-manager kube-controller-manager --kubeconfig "$state/c
     --root-ca-file "$state/pki/ca.crt" --service-account-private-key-file "$state/pki/tokens.key" \
     --use-service-account-credentials --leader-elect=false --node-monitor-grace-period 30s
 component kube-scheduler kube-scheduler --kubeconfig "$state/scheduler.conf" --leader-elect=false
+printf 'cluster.local:53 {\n    bind %s\n    errors\n    kubernetes {\n        kubeconfig %s\n    }\n}\n' \
+    "$dns" "$KUBECONFIG" >"$state/Corefile"
+component coredns coredns -conf "$state/Corefile"
 component kubelet kubelet --kubeconfig "$state/kubelet.conf" --config "$state/kubelet.yaml" \
     --hostname-override node --node-ip "$node"
 wait_for kubelet kubectl wait --for condition=Ready node/node --timeout 1s

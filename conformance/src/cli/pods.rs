@@ -9,10 +9,16 @@ use lyftlearn_conformance::trouble::{Result, Trouble};
 fn wrong(line: &Check) -> Vec<String> {
     let mut wrong = Vec::new();
     if line.with_soci {
-        wrong.push("--with-soci converts an OCI layout: it does not go with --engine kubernetes".to_owned());
+        wrong.push(
+            "--with-soci converts an OCI layout: it does not go with --engine kubernetes"
+                .to_owned(),
+        );
     }
     if line.with.platform.is_some() {
-        wrong.push("--platform does not go with --engine kubernetes: a pod runs what its node can run".to_owned());
+        wrong.push(
+            "--platform does not go with --engine kubernetes: a pod runs what its node can run"
+                .to_owned(),
+        );
     }
     if line.image.starts_with("oci:") || line.image.contains("-archive:") {
         wrong.push(format!("{} is on this machine: --engine kubernetes needs a reference that the cluster can pull", line.image));
@@ -72,11 +78,21 @@ fn checked(line: &Check) -> Result<ExitCode> {
     let (context, namespace) = (line.context.as_deref(), line.namespace.as_deref());
     let cluster = Cluster::connect(context, namespace, &stop, line.keep)?;
     let bar = bar(pods::count(&choice) as u64);
-    let limit = line.timeout.map(|seconds| Duration::from_secs(seconds.into()));
-    let findings = pods::run(&cluster, &line.image, &toml, &choice, limit, &started[..10], &|id| {
-        bar.set_message(id);
-        bar.inc(1);
-    });
+    let limit = line
+        .timeout
+        .map(|seconds| Duration::from_secs(seconds.into()));
+    let findings = pods::run(
+        &cluster,
+        &line.image,
+        &toml,
+        &choice,
+        limit,
+        &started[..10],
+        &|id| {
+            bar.set_message(id);
+            bar.inc(1);
+        },
+    );
     bar.finish_and_clear();
     // Nothing is left there before the results are shown.
     drop(cluster);

@@ -59,7 +59,12 @@ pub fn run(
     today: &str,
     progress: &dyn Fn(&'static str),
 ) -> Result<Vec<Finding>> {
-    let checked = Checked { cluster, image, toml, limit };
+    let checked = Checked {
+        cluster,
+        image,
+        toml,
+        limit,
+    };
     let mut all = Vec::new();
     for check in choice.checks() {
         let Some((_, look)) = LOOKS.iter().find(|(id, _)| *id == check.id) else {
@@ -82,12 +87,16 @@ pub fn run(
 #[must_use]
 pub fn count(choice: &Choice) -> usize {
     let checks = choice.checks();
-    checks.iter().filter(|check| LOOKS.iter().any(|(id, _)| *id == check.id)).count()
+    checks
+        .iter()
+        .filter(|check| LOOKS.iter().any(|(id, _)| *id == check.id))
+        .count()
 }
 
 /// A container `main` of the image; the fields of the pod's `spec` come on top.
 fn job(checked: &Checked<'_>, container: Value, pod: Value, seconds: u64) -> Value {
-    let mut main = json!({"name": "main", "image": checked.image, "imagePullPolicy": "IfNotPresent"});
+    let mut main =
+        json!({"name": "main", "image": checked.image, "imagePullPolicy": "IfNotPresent"});
     laid_over(&mut main, container);
     let mut spec = json!({
         "restartPolicy": "Never", "terminationGracePeriodSeconds": 30, "enableServiceLinks": false,
@@ -139,27 +148,49 @@ fn judged(ended: &Ended, place: Place) -> Seen {
     let seen = match (ended.code, view(&ended.log)) {
         (None, _) => Seen::failed("it did not end", "a start in which the program runs"),
         (Some(0), None) => Seen::failed(
-            format!("lyftlearn-runtime did not run in the program's place: {}", last(&ended.log)),
+            format!(
+                "lyftlearn-runtime did not run in the program's place: {}",
+                last(&ended.log)
+            ),
             "an image whose entry point is lyftlearn-runtime run",
         ),
         (Some(0), Some(view)) => seen_in(&view, &ended.uid),
         (Some(code), _) => Seen::failed(
-            format!("it ended with exit code {code}: {}", last(&format!("{}\n{}", ended.log, ended.message))),
+            format!(
+                "it ended with exit code {code}: {}",
+                last(&format!("{}\n{}", ended.log, ended.message))
+            ),
             "a start in which the program runs",
         ),
     };
-    seen.at(place).with_log(&ended.log).with_figure("seconds", ended.seconds)
+    seen.at(place)
+        .with_log(&ended.log)
+        .with_figure("seconds", ended.seconds)
 }
 
 /// What the runtime must say in a pod of this UID.
 fn seen_in(view: &Value, uid: &str) -> Seen {
-    let problems: Vec<&str> = view["problems"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let problems: Vec<&str> = view["problems"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
     if view["platform"] != "kubernetes" {
-        Seen::failed(format!("the platform is {}", view["platform"]), "\"kubernetes\"")
+        Seen::failed(
+            format!("the platform is {}", view["platform"]),
+            "\"kubernetes\"",
+        )
     } else if view["job"]["id"] != uid {
-        Seen::failed(format!("the pod is {}", view["job"]["id"]), format!("{uid:?}, its UID"))
+        Seen::failed(
+            format!("the pod is {}", view["job"]["id"]),
+            format!("{uid:?}, its UID"),
+        )
     } else if view["job"]["container"] != "main" {
-        Seen::failed(format!("the container is {}", view["job"]["container"]), "\"main\"")
+        Seen::failed(
+            format!("the container is {}", view["job"]["container"]),
+            "\"main\"",
+        )
     } else if problems.is_empty() {
         Seen::passed()
     } else {
@@ -209,10 +240,18 @@ fn start_restricted(checked: &Checked<'_>) -> Result<Vec<Seen>> {
 /// A program that is not there: the exit code and the termination message of the pod's status.
 fn outcome(checked: &Checked<'_>) -> Result<Vec<Seen>> {
     const MISSING: &str = "/no/such/program-of-conformance";
-    let spec = job(checked, json!({"args": [MISSING]}), json!({}), LOOK.as_secs());
+    let spec = job(
+        checked,
+        json!({"args": [MISSING]}),
+        json!({}),
+        LOOK.as_secs(),
+    );
     let ended = Running::start(checked.cluster, &spec, &[])?.end(checked.limit.unwrap_or(LOOK))?;
     let seen = if ended.code != Some(127) {
-        Seen::failed(format!("the exit code is {:?}", ended.code), "127, as of a shell: the program is not there")
+        Seen::failed(
+            format!("the exit code is {:?}", ended.code),
+            "127, as of a shell: the program is not there",
+        )
     } else if ended.message.contains(MISSING) {
         Seen::passed()
     } else {
@@ -224,6 +263,12 @@ fn outcome(checked: &Checked<'_>) -> Result<Vec<Seen>> {
     Ok(vec![seen.at(Place::KubernetesPod).with_log(&ended.log)])
 }
 
+/// A file's name and bytes.
+type File = (String, Vec<u8>);
+
+/// What can be done in a pod; `Err` has the reason for which it cannot, and the check is skipped.
+type Possible<T> = std::result::Result<T, String>;
+
 /// What a training is given: the ConfigMaps, and the pod's part with their mounts.
 struct Given {
     maps: Vec<Value>,
@@ -232,10 +277,12 @@ struct Given {
 }
 
 impl Given {
-    /// Hyperparameters and channels. `Err` has the reason for which they cannot be given.
-    fn of(train: &Train, hyperparameters: &[(String, String)]) -> Result<std::result::Result<Self, String>> {
-        let texts: Map<String, Value> =
-            hyperparameters.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
+    /// Hyperparameters and channels.
+    fn of(train: &Train, hyperparameters: &[(String, String)]) -> Result<Possible<Self>> {
+        let texts: Map<String, Value> = hyperparameters
+            .iter()
+            .map(|(name, value)| (name.clone(), json!(value)))
+            .collect();
         let document = Value::Object(texts).to_string().into_bytes();
         let mut given = Self {
             maps: Vec::new(),
@@ -254,27 +301,34 @@ impl Given {
         Ok(Ok(given))
     }
 
-    fn add(&mut self, target: &str, files: impl Iterator<Item = (String, Vec<u8>)>) {
+    fn add(&mut self, target: &str, files: impl Iterator<Item = File>) {
         let number = self.maps.len();
         let data: Map<String, Value> = files
             .filter_map(|(name, bytes)| Some((name, serde_json::to_value(ByteString(bytes)).ok()?)))
             .collect();
         self.maps.push(Value::Object(data));
         let name = format!("map-{number}");
-        self.volumes.push(json!({"name": name, "configMap": {"name": format!("@NAME-{number}")}}));
-        self.mounts.push(json!({"name": name, "mountPath": target, "readOnly": true}));
+        self.volumes
+            .push(json!({"name": name, "configMap": {"name": format!("@NAME-{number}")}}));
+        self.mounts
+            .push(json!({"name": name, "mountPath": target, "readOnly": true}));
     }
 }
 
-/// The files of a directory, as a ConfigMap takes them; `Err` has the reason for which it takes them not.
-fn files_of(directory: &Path) -> Result<std::result::Result<Vec<(String, Vec<u8>)>, String>> {
-    let unreadable =
-        |err: std::io::Error| Trouble::Cannot(format!("cannot read {}: {err}", directory.display()));
+/// The files of a directory, as a ConfigMap takes them.
+fn files_of(directory: &Path) -> Result<Possible<Vec<File>>> {
+    let unreadable = |err: std::io::Error| {
+        Trouble::Cannot(format!("cannot read {}: {err}", directory.display()))
+    };
     let mut files = Vec::new();
     let mut size = 0;
     for entry in std::fs::read_dir(directory).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         if path.is_dir() {
             let why = "has directories, which a ConfigMap cannot have";
             return Ok(Err(format!("{} {why}", directory.display())));
@@ -294,7 +348,7 @@ fn training(
     checked: &Checked<'_>,
     train: &Train,
     hyperparameters: &[(String, String)],
-) -> Result<std::result::Result<Ended, String>> {
+) -> Result<Possible<Ended>> {
     let given = match Given::of(train, hyperparameters)? {
         Ok(given) => given,
         Err(why) => return Ok(Err(why)),
@@ -308,7 +362,9 @@ fn training(
     let mut spec = job(checked, container, pod, train.timeout_seconds);
     spec["completionMode"] = json!("Indexed");
     spec["completions"] = json!(1);
-    let limit = checked.limit.unwrap_or(Duration::from_secs(train.timeout_seconds));
+    let limit = checked
+        .limit
+        .unwrap_or(Duration::from_secs(train.timeout_seconds));
     let ended = Running::start(checked.cluster, &spec, &given.maps)?.end(limit)?;
     Ok(Ok(ended))
 }
@@ -331,8 +387,12 @@ fn train_completes(checked: &Checked<'_>) -> Result<Vec<Seen>> {
     });
     let seen = match (ended.code, missing) {
         (Some(0), None) if train.files.is_empty() => Seen::passed(),
-        (Some(0), None) => Seen::noted("train.expect.files was not looked at: a pod's volumes end with it"),
-        (Some(0), Some(pattern)) => Seen::failed("the log has no such line", format!("a line like {pattern}")),
+        (Some(0), None) => {
+            Seen::noted("train.expect.files was not looked at: a pod's volumes end with it")
+        }
+        (Some(0), Some(pattern)) => {
+            Seen::failed("the log has no such line", format!("a line like {pattern}"))
+        }
         (Some(code), _) => Seen::failed(
             format!("it ended with exit code {code}: {}", last(&ended.log)),
             "a training that ends with 0",
@@ -343,17 +403,28 @@ fn train_completes(checked: &Checked<'_>) -> Result<Vec<Seen>> {
         ),
     };
     Ok(vec![
-        seen.at(Place::KubernetesJob).with_log(&ended.log).with_figure("seconds", ended.seconds),
+        seen.at(Place::KubernetesJob)
+            .with_log(&ended.log)
+            .with_figure("seconds", ended.seconds),
     ])
 }
 
 fn train_failure(checked: &Checked<'_>) -> Result<Vec<Seen>> {
-    let Some((train, failure)) = checked.toml.train.as_ref().and_then(|train| Some((train, train.failure.as_ref()?)))
+    let Some((train, failure)) = checked
+        .toml
+        .train
+        .as_ref()
+        .and_then(|train| Some((train, train.failure.as_ref()?)))
     else {
         return skipped("image.toml has no train.expect.failure");
     };
     let mut hyperparameters = train.hyperparameters.clone();
-    hyperparameters.retain(|(name, _)| !failure.hyperparameters.iter().any(|(other, _)| other == name));
+    hyperparameters.retain(|(name, _)| {
+        !failure
+            .hyperparameters
+            .iter()
+            .any(|(other, _)| other == name)
+    });
     hyperparameters.extend(failure.hyperparameters.iter().cloned());
     let ended = match training(checked, train, &hyperparameters)? {
         Ok(ended) => ended,
@@ -378,12 +449,17 @@ fn serve(checked: &Checked<'_>) -> Result<Vec<Seen>> {
         return at(Seen::skipped("image.toml has no [serve]"));
     };
     let mut pod = json!({"volumes": [{"name": "ml", "emptyDir": {}}]});
-    let mut model = json!([{"name": "ml", "mountPath": "/opt/ml/model", "subPath": "model", "readOnly": true}]);
+    let mut model =
+        json!([{"name": "ml", "mountPath": "/opt/ml/model", "subPath": "model", "readOnly": true}]);
     let mut maps = Vec::new();
     let mut seconds = serve.ready_seconds;
     match (&serve.model, &checked.toml.train) {
         (None, _) => model = json!([]),
-        (Some(ServedModel::Trained), None) => return at(Seen::skipped("serve.model is trained, and there is no [train]")),
+        (Some(ServedModel::Trained), None) => {
+            return at(Seen::skipped(
+                "serve.model is trained, and there is no [train]",
+            ));
+        }
         // The training is an init container: what it leaves is the server's.
         (Some(ServedModel::Trained), Some(train)) => {
             let given = match Given::of(train, &train.hyperparameters)? {
@@ -405,7 +481,11 @@ fn serve(checked: &Checked<'_>) -> Result<Vec<Seen>> {
                 Ok(files) => files,
                 Err(why) => return at(Seen::skipped(why)),
             };
-            let mut given = Given { maps: Vec::new(), volumes: Vec::new(), mounts: Vec::new() };
+            let mut given = Given {
+                maps: Vec::new(),
+                volumes: Vec::new(),
+                mounts: Vec::new(),
+            };
             given.add("/opt/ml/model", files.into_iter());
             pod["volumes"] = given.volumes.into();
             model = given.mounts.into();
@@ -421,8 +501,15 @@ fn serve(checked: &Checked<'_>) -> Result<Vec<Seen>> {
     let spec = job(checked, container, pod, seconds);
     let limit = checked.limit.unwrap_or(Duration::from_secs(seconds));
     let running = Running::start(checked.cluster, &spec, &maps)?;
-    let over = |pod: &Value| matches!(pod["status"]["phase"].as_str(), Some("Failed" | "Succeeded"));
-    let ready = running.until(limit, |pod| (is_ready(pod) || over(pod)).then(|| is_ready(pod)))?;
+    let over = |pod: &Value| {
+        matches!(
+            pod["status"]["phase"].as_str(),
+            Some("Failed" | "Succeeded")
+        )
+    };
+    let ready = running.until(limit, |pod| {
+        (is_ready(pod) || over(pod)).then(|| is_ready(pod))
+    })?;
     if ready != Some(true) {
         // One that does not end by itself is asked to.
         if ready.is_none() {
@@ -430,7 +517,11 @@ fn serve(checked: &Checked<'_>) -> Result<Vec<Seen>> {
         }
         let ended = running.end(Duration::from_secs(40))?;
         let seen = match ready {
-            None => format!("it was not ready within {} s; log: {}", limit.as_secs(), last(&ended.log)),
+            None => format!(
+                "it was not ready within {} s; log: {}",
+                limit.as_secs(),
+                last(&ended.log)
+            ),
             Some(_) => format!("it ended before it was ready: {}", last(&ended.log)),
         };
         return at(Seen::failed(seen, "200 within serve.ready_seconds").with_log(&ended.log));
@@ -441,9 +532,15 @@ fn serve(checked: &Checked<'_>) -> Result<Vec<Seen>> {
     let took = asked.elapsed().as_secs_f64();
     let seen = match ended.code {
         Some(0 | 143) => Seen::passed(),
-        Some(137) | None => Seen::failed(format!("it was killed after {took:.0} s"), "an end within 30 s of SIGTERM"),
+        Some(137) | None => Seen::failed(
+            format!("it was killed after {took:.0} s"),
+            "an end within 30 s of SIGTERM",
+        ),
         Some(code) => Seen::failed(
-            format!("it ended with exit code {code} when it was stopped: {}", last(&ended.log)),
+            format!(
+                "it ended with exit code {code} when it was stopped: {}",
+                last(&ended.log)
+            ),
             "a server that ends with 0 after SIGTERM",
         ),
     };

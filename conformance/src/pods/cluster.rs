@@ -67,8 +67,9 @@ impl Cluster {
         let namespace = namespace.unwrap_or(&config.default_namespace).to_owned();
         // A client has tasks of its own.
         let entered = runtime.enter();
-        let client = Client::try_from(config)
-            .map_err(|err| Trouble::Cannot(format!("cannot use the kubeconfig: {}", causes(&err))))?;
+        let client = Client::try_from(config).map_err(|err| {
+            Trouble::Cannot(format!("cannot use the kubeconfig: {}", causes(&err)))
+        })?;
         drop(entered);
         let mut seed = [0_u8; 5];
         std::fs::File::open("/dev/urandom")
@@ -78,7 +79,11 @@ impl Cluster {
         let cluster = Self {
             client,
             runtime,
-            namespace: if namespace.is_empty() { DEFAULT.to_owned() } else { namespace },
+            namespace: if namespace.is_empty() {
+                DEFAULT.to_owned()
+            } else {
+                namespace
+            },
             run: format!("lyftlearn-check-{id}"),
             stop: stop.clone(),
             made: AtomicUsize::new(0),
@@ -98,10 +103,15 @@ impl Cluster {
         });
         let probe: Job = typed(probe)?;
         let jobs: Api<Job> = Api::namespaced(self.client.clone(), &self.namespace);
-        let dry = PostParams { dry_run: true, ..PostParams::default() };
-        self.wait_for("make a Job", jobs.create(&dry, &probe)).map(drop)?;
+        let dry = PostParams {
+            dry_run: true,
+            ..PostParams::default()
+        };
+        self.wait_for("make a Job", jobs.create(&dry, &probe))
+            .map(drop)?;
         let pods: Api<Pod> = self.api();
-        self.wait_for("list pods", pods.list(&ListParams::default().limit(1))).map(drop)
+        self.wait_for("list pods", pods.list(&ListParams::default().limit(1)))
+            .map(drop)
     }
 
     fn api<K>(&self) -> Api<K>
@@ -141,15 +151,25 @@ impl Cluster {
             Error::Api(status) if status.code == 401 => {
                 "the cluster does not accept the kubeconfig's credentials: log in again".to_owned()
             }
-            Error::Api(status) if status.code == 403 && status.message.contains("cannot") => format!(
-                "not allowed to {doing} in namespace {namespace}: {}; it takes create, get, list and delete of jobs, \
-                 create of configmaps, get, list and patch of pods, get of pods/log, and list of events",
+            Error::Api(status) if status.code == 403 && status.message.contains("cannot") => {
+                format!(
+                    "not allowed to {doing} in namespace {namespace}: {}; it takes create, get, list, delete and \
+                 deletecollection of jobs, create and list of configmaps, get, list and patch of pods, get of \
+                 pods/log, and list of events",
+                    status.message
+                )
+            }
+            Error::Api(status)
+                if status.code == 404 && status.message.starts_with("namespaces") =>
+            {
+                format!(
+                    "there is no namespace {namespace}: create it, or name another by --namespace"
+                )
+            }
+            Error::Api(status) => format!(
+                "cannot {doing} in namespace {namespace}: {}",
                 status.message
             ),
-            Error::Api(status) if status.code == 404 && status.message.starts_with("namespaces") => {
-                format!("there is no namespace {namespace}: create it, or name another by --namespace")
-            }
-            Error::Api(status) => format!("cannot {doing} in namespace {namespace}: {}", status.message),
             other => format!("cannot reach the cluster: {}", causes(other)),
         };
         Trouble::Cannot(why)
@@ -164,7 +184,8 @@ impl Cluster {
         let spec: Value = serde_json::from_str(&text)
             .map_err(|err| Trouble::Cannot(format!("cannot describe a Job: {err}")))?;
         let metadata = json!({"name": name, "labels": {LABEL: self.run}});
-        let job = json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec});
+        let job =
+            json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec});
         let made: Job = self.create("make a Job", &typed(job)?)?;
         for (number, data) in maps.iter().enumerate() {
             let map = json!({
@@ -207,7 +228,11 @@ impl Cluster {
     pub(super) fn last_event(&self, job: &str) -> Result<Option<String>> {
         let of_job = ListParams::default().fields(&format!("involvedObject.name={job}"));
         let events = self.wait_for("list events", self.api::<Event>().list(&of_job))?;
-        Ok(events.items.into_iter().filter_map(|event| event.message).next_back())
+        Ok(events
+            .items
+            .into_iter()
+            .filter_map(|event| event.message)
+            .next_back())
     }
 
     /// What a pod's container has printed, at most its last four megabytes.
@@ -239,8 +264,11 @@ impl Cluster {
             return Ok(());
         }
         let jobs = self.api::<Job>();
-        self.wait_for("remove a Job", jobs.delete(job, &DeleteParams::background()))
-            .map(drop)
+        self.wait_for(
+            "remove a Job",
+            jobs.delete(job, &DeleteParams::background()),
+        )
+        .map(drop)
     }
 
     /// Removes all that is left, and waits until it is gone. In an interrupted run, too.
@@ -251,7 +279,8 @@ impl Cluster {
         // Background: a foreground deletion waits for pods, which may take their grace.
         let background = DeleteParams::background();
         let gone = jobs.delete_collection(&background, &ours);
-        self.answered(&calm, gone)?.map_err(|err| self.trouble("remove Jobs", &err))?;
+        self.answered(&calm, gone)?
+            .map_err(|err| self.trouble("remove Jobs", &err))?;
         let until = Instant::now() + Duration::from_secs(60);
         loop {
             let pods = ListParams::default().labels(&format!("{LABEL}={}", self.run));
@@ -312,18 +341,32 @@ async fn config(context: Option<&str>) -> Result<Config> {
             });
         }
         Err(KubeconfigError::FindPath | KubeconfigError::ReadConfig(..)) => {
-            return cannot("there is no kubeconfig: set KUBECONFIG to its path, or have one in ~/.kube/config");
+            return cannot(
+                "there is no kubeconfig: set KUBECONFIG to its path, or have one in ~/.kube/config",
+            );
         }
         Err(err) => return cannot(format!("cannot use the kubeconfig: {}", causes(&err))),
     };
-    let mut names: Vec<String> = known.contexts.iter().map(|context| context.name.clone()).collect();
+    let mut names: Vec<String> = known
+        .contexts
+        .iter()
+        .map(|context| context.name.clone())
+        .collect();
     names.sort();
-    let wanted = context.or(known.current_context.as_deref()).unwrap_or_default();
+    let wanted = context
+        .or(known.current_context.as_deref())
+        .unwrap_or_default();
     if !names.iter().any(|name| name == wanted) {
-        let there = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+        let there = if names.is_empty() {
+            "none".to_owned()
+        } else {
+            names.join(", ")
+        };
         return cannot(match context {
             Some(context) => format!("the kubeconfig has no context {context}: it has {there}"),
-            None => format!("the kubeconfig has no current context: name one by --context; it has {there}"),
+            None => format!(
+                "the kubeconfig has no current context: name one by --context; it has {there}"
+            ),
         });
     }
     Config::from_custom_kubeconfig(known, &options)

@@ -79,7 +79,10 @@ impl<'a> Running<'a> {
             }
             if runs_since.is_none() && self.began.elapsed() > CREATED {
                 let why = "see kubectl describe pod of the run, with --keep";
-                return cannot(format!("no container began within {} s: {why}", CREATED.as_secs()));
+                return cannot(format!(
+                    "no container began within {} s: {why}",
+                    CREATED.as_secs()
+                ));
             }
             std::thread::park_timeout(Duration::from_millis(250));
         }
@@ -100,7 +103,10 @@ impl<'a> Running<'a> {
                 ));
             }
             if BROKEN.contains(&reason.as_str()) {
-                return cannot(format!("pod {} does not start: {reason}: {message}", text(name)));
+                return cannot(format!(
+                    "pod {} does not start: {reason}: {message}",
+                    text(name)
+                ));
             }
         }
         let conditions = pod["status"]["conditions"].as_array();

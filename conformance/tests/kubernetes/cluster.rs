@@ -102,14 +102,24 @@ impl Namespace {
     #[track_caller]
     pub(crate) fn refused(&self, words: &[&str]) -> String {
         let output = self.kubectl(words);
-        assert!(!output.status.success(), "kubectl {} succeeded", words.join(" "));
+        assert!(
+            !output.status.success(),
+            "kubectl {} succeeded",
+            words.join(" ")
+        );
         String::from_utf8(output.stderr).unwrap()
     }
 
     /// What helps to understand a failure.
     fn seen(&self) -> String {
         let pods = self.kubectl(&["get", "pods,events", "--output=wide"]);
-        let logs = ["logs", "--selector=app", "--all-containers", "--prefix", "--tail=30"];
+        let logs = [
+            "logs",
+            "--selector=app",
+            "--all-containers",
+            "--prefix",
+            "--tail=30",
+        ];
         let logs = self.kubectl(&logs);
         String::from_utf8_lossy(&[pods.stdout, logs.stdout].concat()).into_owned()
     }
@@ -127,7 +137,13 @@ impl Namespace {
         let file = tempfile::NamedTempFile::new().unwrap();
         serde_json::to_writer(&file, object).unwrap();
         let path = format!("/api/v1/namespaces/{}/{path}", self.name);
-        self.ok(&["create", "--raw", &path, "--filename", file.path().to_str().unwrap()]);
+        self.ok(&[
+            "create",
+            "--raw",
+            &path,
+            "--filename",
+            file.path().to_str().unwrap(),
+        ]);
     }
 
     #[track_caller]

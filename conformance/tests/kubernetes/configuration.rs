@@ -64,7 +64,13 @@ fn a_file_that_is_mounted_by_sub_path_stays_old() {
     namespace.start(&pod("main", &["sleep", "600"], mounts, volumes));
     let target = || namespace.exec("main", "main", &["readlink", "/volume/..data"]);
     let before = target();
-    namespace.ok(&["patch", "configmap", "files", "--patch", r#"{"data": {"one": "2"}}"#]);
+    namespace.ok(&[
+        "patch",
+        "configmap",
+        "files",
+        "--patch",
+        r#"{"data": {"one": "2"}}"#,
+    ]);
     namespace.until("the volume's change", || {
         (namespace.exec("main", "main", &["cat", "/volume/one"]) == "2").then_some(())
     });
@@ -87,7 +93,8 @@ fn hyperparameters_and_settings_come_from_a_config_map() {
             "runtime.toml": "lifecycle.grace_seconds = 90\n",
         },
     }));
-    let script = "cat \"$LYFTLEARN_HYPERPARAMETERS_FILE\"; echo; echo grace $LYFTLEARN_GRACE_SECONDS";
+    let script =
+        "cat \"$LYFTLEARN_HYPERPARAMETERS_FILE\"; echo; echo grace $LYFTLEARN_GRACE_SECONDS";
     let ended = namespace.run(&pod(
         "main",
         &["sh", "-c", script],
@@ -95,7 +102,10 @@ fn hyperparameters_and_settings_come_from_a_config_map() {
         json!({"volumes": [{"name": "config", "configMap": {"name": "config"}}]}),
     ));
     assert_eq!(ended.exit_code, 0, "{ended:?}");
-    assert!(ended.log.contains("\"zip\":\"02139\"") || ended.log.contains("\"zip\": \"02139\""), "{ended:?}");
+    assert!(
+        ended.log.contains("\"zip\":\"02139\"") || ended.log.contains("\"zip\": \"02139\""),
+        "{ended:?}"
+    );
     // Ninety seconds, less what the runtime keeps for itself.
     assert!(ended.log.contains("grace 8"), "{ended:?}");
 }

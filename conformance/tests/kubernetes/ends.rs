@@ -9,24 +9,55 @@ use crate::cluster::{Namespace, pod, status, terminated};
 fn the_termination_message_says_why() {
     let namespace = Namespace::new("message");
     let raises = "raise ValueError('no rows in the table of rides')";
-    let ended = namespace.run(&pod("raises", &["python3", "-c", raises], json!({}), json!({})));
-    assert_eq!((ended.exit_code, ended.reason.as_str()), (1, "Error"), "{ended:?}");
-    assert!(ended.message.contains("ValueError: no rows in the table of rides"), "{ended:?}");
+    let ended = namespace.run(&pod(
+        "raises",
+        &["python3", "-c", raises],
+        json!({}),
+        json!({}),
+    ));
+    assert_eq!(
+        (ended.exit_code, ended.reason.as_str()),
+        (1, "Error"),
+        "{ended:?}"
+    );
+    assert!(
+        ended
+            .message
+            .contains("ValueError: no rows in the table of rides"),
+        "{ended:?}"
+    );
 
     // At another path, which no container is told.
     let elsewhere = json!({"terminationMessagePath": "/var/log/why"});
-    let ended = namespace.run(&pod("elsewhere", &["python3", "-c", raises], elsewhere, json!({})));
-    assert!(ended.message.contains("ValueError: no rows in the table of rides"), "{ended:?}");
+    let ended = namespace.run(&pod(
+        "elsewhere",
+        &["python3", "-c", raises],
+        elsewhere,
+        json!({}),
+    ));
+    assert!(
+        ended
+            .message
+            .contains("ValueError: no rows in the table of rides"),
+        "{ended:?}"
+    );
 
     // The kubelet knows the exit code; its choice then is the log.
     let policy = json!({"terminationMessagePolicy": "FallbackToLogsOnError"});
     let script = "echo a line that only the log has; exit 7";
     let ended = namespace.run(&pod("falls-back", &["sh", "-c", script], policy, json!({})));
     assert_eq!(ended.exit_code, 7, "{ended:?}");
-    assert!(ended.message.contains("a line that only the log has"), "{ended:?}");
+    assert!(
+        ended.message.contains("a line that only the log has"),
+        "{ended:?}"
+    );
 
     let ended = namespace.run(&pod("completes", &["true"], json!({}), json!({})));
-    assert_eq!((ended.exit_code, ended.reason.as_str()), (0, "Completed"), "{ended:?}");
+    assert_eq!(
+        (ended.exit_code, ended.reason.as_str()),
+        (0, "Completed"),
+        "{ended:?}"
+    );
     assert_eq!(ended.message, "", "{ended:?}");
 
     // More than the kubelet takes: the cause must be in what it keeps.
@@ -41,15 +72,28 @@ fn the_termination_message_says_why() {
 fn a_signal_is_an_exit_code_and_a_bad_start_is_one() {
     let namespace = Namespace::new("codes");
     // The kubelet makes one dollar sign of two.
-    let ended = namespace.run(&pod("killed", &["sh", "-c", "kill -KILL $$$$"], json!({}), json!({})));
-    assert_eq!((ended.exit_code, ended.reason.as_str()), (137, "Error"), "{ended:?}");
+    let ended = namespace.run(&pod(
+        "killed",
+        &["sh", "-c", "kill -KILL $$$$"],
+        json!({}),
+        json!({}),
+    ));
+    assert_eq!(
+        (ended.exit_code, ended.reason.as_str()),
+        (137, "Error"),
+        "{ended:?}"
+    );
     let ended = namespace.run(&pod("missing", &["no-such-program"], json!({}), json!({})));
     assert_eq!(ended.exit_code, 127, "{ended:?}");
     assert!(ended.message.contains("no-such-program"), "{ended:?}");
     // What never began has a code of the engine's own.
     let never = json!({"command": ["/no/such/entrypoint"]});
     let ended = namespace.run(&pod("never", &[], never, json!({})));
-    assert_eq!((ended.exit_code, ended.reason.as_str()), (128, "StartError"), "{ended:?}");
+    assert_eq!(
+        (ended.exit_code, ended.reason.as_str()),
+        (128, "StartError"),
+        "{ended:?}"
+    );
 }
 
 #[test]
@@ -70,7 +114,11 @@ fn a_program_that_runs_out_of_memory_is_told_in_all_places() {
         }),
         json!({"containers": [beside], "volumes": [{"name": "run", "emptyDir": {}}]}),
     ));
-    assert_eq!((ended.exit_code, ended.reason.as_str()), (137, "OOMKilled"), "{ended:?}");
+    assert_eq!(
+        (ended.exit_code, ended.reason.as_str()),
+        (137, "OOMKilled"),
+        "{ended:?}"
+    );
     assert!(ended.message.contains("memory"), "{ended:?}");
     let outcome = namespace.exec("main", "beside", &["cat", "/seen/outcome.json"]);
     let outcome: serde_json::Value = serde_json::from_str(&outcome).unwrap();
@@ -87,7 +135,11 @@ fn a_child_that_runs_out_of_memory_leaves_its_mark_on_a_program_that_goes_on() {
     let ended = namespace.run(&pod("main", &["sh", "-c", script], limits, json!({})));
     assert!(ended.log.contains("the child ended with 137"), "{ended:?}");
     // containerd says so of any process of the container, whatever became of the others.
-    assert_eq!((ended.exit_code, ended.reason.as_str()), (0, "OOMKilled"), "{ended:?}");
+    assert_eq!(
+        (ended.exit_code, ended.reason.as_str()),
+        (0, "OOMKilled"),
+        "{ended:?}"
+    );
 }
 
 #[test]
@@ -112,5 +164,9 @@ fn a_container_that_fails_is_started_again() {
     let object = namespace.get("pod/main");
     let status = status(&object, "main");
     assert_eq!(status["restartCount"], 1, "{status:#}");
-    assert_eq!(terminated(&object, "main")["reason"], "Completed", "{status:#}");
+    assert_eq!(
+        terminated(&object, "main")["reason"],
+        "Completed",
+        "{status:#}"
+    );
 }

@@ -72,7 +72,13 @@ fn a_service_accounts_token_is_an_identity_at_sts() {
     assert!(ended.log.contains("key ASIA"), "{ended:?}");
     let claims: Value = serde_json::from_str(&sts.line()).unwrap();
     assert_eq!(claims["aud"], json!(["sts.amazonaws.com"]), "{claims:#}");
-    assert_eq!(claims["sub"], "system:serviceaccount:identity:trainer", "{claims:#}");
+    assert_eq!(
+        claims["sub"], "system:serviceaccount:identity:trainer",
+        "{claims:#}"
+    );
     let object = namespace.get("pod/main");
-    assert_eq!(claims["kubernetes.io"]["pod"]["uid"], object["metadata"]["uid"], "{claims:#}");
+    assert_eq!(
+        claims["kubernetes.io"]["pod"]["uid"], object["metadata"]["uid"],
+        "{claims:#}"
+    );
 }

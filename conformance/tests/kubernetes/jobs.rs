@@ -15,7 +15,12 @@ fn pods_of_an_indexed_job_know_their_rank_and_their_master() {
     }));
     let settings = json!({"env": [{"name": "LYFTLEARN_RUNTIME_TOPOLOGY_NODES", "value": "2"}]});
     let script = "echo seen $LYFTLEARN_NODE_RANK of $LYFTLEARN_NODES on $HOSTNAME; sleep 600";
-    let template = pod("unused", &["sh", "-c", script], settings, json!({"subdomain": "nodes"}));
+    let template = pod(
+        "unused",
+        &["sh", "-c", script],
+        settings,
+        json!({"subdomain": "nodes"}),
+    );
     namespace.apply(&json!({
         "apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "train"},
         "spec": {
@@ -33,15 +38,25 @@ fn pods_of_an_indexed_job_know_their_rank_and_their_master() {
         let name = pod["metadata"]["name"].as_str().unwrap();
         let view = namespace.inspect(name, "main");
         let topology = &view["topology"];
-        assert_eq!((&topology["node_rank"], &topology["nodes"]), (&json!(rank), &json!(2)), "{view:#}");
+        assert_eq!(
+            (&topology["node_rank"], &topology["nodes"]),
+            (&json!(rank), &json!(2)),
+            "{view:#}"
+        );
         let master = topology["master_addr"].as_str().unwrap();
-        assert_eq!(master, "train-0.nodes.indexed.svc.cluster.local", "{view:#}");
+        assert_eq!(
+            master, "train-0.nodes.indexed.svc.cluster.local",
+            "{view:#}"
+        );
         namespace.until_logged(name, &format!("seen {rank} of 2 on train-{rank}"));
     }
     // The name is one that the Service has an address for.
     let slices = namespace.get("endpointslices");
     let endpoints = slices["items"][0]["endpoints"].as_array().unwrap();
-    let mut hosts: Vec<_> = endpoints.iter().map(|endpoint| endpoint["hostname"].as_str().unwrap()).collect();
+    let mut hosts: Vec<_> = endpoints
+        .iter()
+        .map(|endpoint| endpoint["hostname"].as_str().unwrap())
+        .collect();
     hosts.sort_unstable();
     assert_eq!(hosts, ["train-0", "train-1"], "{slices:#}");
 }
@@ -65,6 +80,11 @@ fn a_jobs_policy_sees_the_programs_own_exit_code() {
     namespace.wait_for("condition=Failed", "job/train");
     let job = namespace.get("job/train");
     let conditions = job["status"]["conditions"].as_array().unwrap();
-    assert!(conditions.iter().any(|condition| condition["reason"] == "PodFailurePolicy"), "{job:#}");
+    assert!(
+        conditions
+            .iter()
+            .any(|condition| condition["reason"] == "PodFailurePolicy"),
+        "{job:#}"
+    );
     assert_eq!(job["status"]["failed"], 1, "{job:#}");
 }

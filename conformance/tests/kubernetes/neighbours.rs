@@ -9,7 +9,8 @@ use crate::cluster::{IMAGE, Namespace, pod, terminated};
 fn a_runtime_that_is_not_pid_1_reaps_and_stops() {
     let namespace = Namespace::new("shared");
     // The orphan's parent is gone at once; whoever is above must reap it.
-    let script = "trap 'echo asked; exit 0' TERM; (sleep 0.1 &) ; echo working; while :; do sleep 0.1; done";
+    let script =
+        "trap 'echo asked; exit 0' TERM; (sleep 0.1 &) ; echo working; while :; do sleep 0.1; done";
     namespace.start(&pod(
         "main",
         &["sh", "-c", script],
@@ -40,19 +41,38 @@ fn a_runtime_that_is_not_pid_1_reaps_and_stops() {
 fn two_containers_of_one_image_have_a_runtime_each() {
     let namespace = Namespace::new("two");
     let second = json!({"name": "second", "image": IMAGE, "imagePullPolicy": "Never", "args": ["sleep", "600"]});
-    namespace.start(&pod("main", &["sleep", "600"], json!({}), json!({"containers": [second]})));
-    let views: Vec<Value> = ["main", "second"].map(|name| namespace.inspect("main", name)).into();
+    namespace.start(&pod(
+        "main",
+        &["sleep", "600"],
+        json!({}),
+        json!({"containers": [second]}),
+    ));
+    let views: Vec<Value> = ["main", "second"]
+        .map(|name| namespace.inspect("main", name))
+        .into();
     for (name, view) in ["main", "second"].iter().zip(&views) {
         assert_eq!(view["job"]["container"], *name, "{view:#}");
         assert_eq!(view["job"]["id"], views[0]["job"]["id"], "{view:#}");
     }
     // They share addresses: one of them has the port of metrics, the other says that it has not.
-    let problems: Vec<_> = views.iter().map(|view| view["problems"].as_array().unwrap().len()).collect();
-    let holders: Vec<_> = views.iter().map(|view| &view["listeners"][0]["holder"]).collect();
+    let problems: Vec<_> = views
+        .iter()
+        .map(|view| view["problems"].as_array().unwrap().len())
+        .collect();
+    let holders: Vec<_> = views
+        .iter()
+        .map(|view| &view["listeners"][0]["holder"])
+        .collect();
     eprintln!("two runtimes in a pod: problems {problems:?}, holders {holders:?}");
     let log = ["main", "second"].map(|name| namespace.ok(&["logs", "main", "--container", name]));
-    assert!(log.iter().any(|log| log.contains("metrics at :9102")), "{log:?}");
-    let told = log.iter().filter(|log| log.contains("9102") && log.contains("problem")).count();
+    assert!(
+        log.iter().any(|log| log.contains("metrics at :9102")),
+        "{log:?}"
+    );
+    let told = log
+        .iter()
+        .filter(|log| log.contains("9102") && log.contains("problem"))
+        .count();
     assert!(told <= 1, "{log:?}");
 }
 
@@ -74,7 +94,11 @@ fn init_containers_and_sidecars_end_in_their_order() {
     });
     let ended = namespace.run(&pod(
         "main",
-        &["sh", "-c", "cat /state/model && echo main ended >>/state/order"],
+        &[
+            "sh",
+            "-c",
+            "cat /state/model && echo main ended >>/state/order",
+        ],
         json!({"volumeMounts": mounts}),
         json!({"initContainers": [init, sidecar], "volumes": [{"name": "state", "emptyDir": {}}]}),
     ));

@@ -52,7 +52,10 @@ sys.exit('no rows')
     let ended = namespace.run(&main);
     assert_eq!(ended.exit_code, 1, "{ended:?}");
     assert!(ended.message.contains("no rows"), "{ended:?}");
-    let seen = ended.log.lines().find_map(|line| line.strip_prefix("seen "));
+    let seen = ended
+        .log
+        .lines()
+        .find_map(|line| line.strip_prefix("seen "));
     let seen: Value = serde_json::from_str(seen.unwrap()).unwrap();
     let object = namespace.get("pod/main");
     assert_eq!(seen["platform"], "kubernetes", "{ended:?}");
@@ -60,6 +63,10 @@ sys.exit('no rows')
     assert_eq!(seen["container"], "main", "{ended:?}");
     assert_eq!(seen["uid"], 1_234_567, "{ended:?}");
     assert_eq!(seen["capabilities"], "0000000000000000", "{ended:?}");
-    assert_eq!((&seen["seccomp"], &seen["no_new_privs"]), (&json!("2"), &json!("1")), "{ended:?}");
+    assert_eq!(
+        (&seen["seccomp"], &seen["no_new_privs"]),
+        (&json!("2"), &json!("1")),
+        "{ended:?}"
+    );
     assert_eq!(seen["root"], false, "{ended:?}");
 }

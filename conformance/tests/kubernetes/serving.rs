@@ -37,7 +37,10 @@ fn no_request_is_lost_before_the_endpoint_is_gone() {
         }),
         json!({"initContainers": [init], "volumes": [{"name": "model", "emptyDir": {}}]}),
     ));
-    let address = namespace.get("pod/digits")["status"]["podIP"].as_str().unwrap().to_owned();
+    let address = namespace.get("pod/digits")["status"]["podIP"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     namespace.until("the endpoint", || {
         (endpoint_ready(&namespace.get("endpointslices")) == Some(true)).then_some(())
     });
@@ -52,15 +55,22 @@ fn no_request_is_lost_before_the_endpoint_is_gone() {
                     while !over.load(Ordering::Relaxed) {
                         // A connection each: what a balancer does that has just heard of the pod.
                         let answer = ureq::Agent::new_with_defaults().get(&url).call();
-                        answers.push(answer.map(|answer| answer.status().as_u16()).map_err(|err| err.to_string()));
+                        answers.push(
+                            answer
+                                .map(|answer| answer.status().as_u16())
+                                .map_err(|err| err.to_string()),
+                        );
                     }
                     answers
                 })
             })
             .collect();
-        let mut log = lyftlearn_conformance::command::Server::answering(
-            &mut namespace.command(&["logs", "--follow", "digits", "--container=main"]),
-        );
+        let mut log = lyftlearn_conformance::command::Server::answering(&mut namespace.command(&[
+            "logs",
+            "--follow",
+            "digits",
+            "--container=main",
+        ]));
         let asked = Instant::now();
         namespace.ok(&["delete", "pod", "digits", "--wait=false"]);
         namespace.until("the endpoint's end", || {
@@ -68,15 +78,37 @@ fn no_request_is_lost_before_the_endpoint_is_gone() {
         });
         let unready = asked.elapsed();
         over.store(true, Ordering::Relaxed);
-        let answers: Vec<_> = clients.into_iter().flat_map(|client| client.join().unwrap()).collect();
+        let answers: Vec<_> = clients
+            .into_iter()
+            .flat_map(|client| client.join().unwrap())
+            .collect();
         // The server itself says when it is asked.
         let lines: Vec<String> = std::iter::from_fn(|| log.next_line()).collect();
-        assert!(lines.iter().any(|line| line.contains("Handling signal: term")), "{lines:#?}");
-        assert!(asked.elapsed() > Duration::from_secs(5), "the drain was cut short");
+        assert!(
+            lines
+                .iter()
+                .any(|line| line.contains("Handling signal: term")),
+            "{lines:#?}"
+        );
+        assert!(
+            asked.elapsed() > Duration::from_secs(5),
+            "the drain was cut short"
+        );
         (answers, unready)
     });
-    let failed: Vec<_> = answers.iter().filter(|answer| **answer != Ok(200)).collect();
-    assert!(answers.len() > 20 && failed.is_empty(), "{} of {}: {failed:?}", failed.len(), answers.len());
+    let failed: Vec<_> = answers
+        .iter()
+        .filter(|answer| **answer != Ok(200))
+        .collect();
+    assert!(
+        answers.len() > 20 && failed.is_empty(),
+        "{} of {}: {failed:?}",
+        failed.len(),
+        answers.len()
+    );
     assert!(unready < Duration::from_secs(5), "{unready:?}");
-    eprintln!("{} requests answered; the endpoint was gone after {unready:?}", answers.len());
+    eprintln!(
+        "{} requests answered; the endpoint was gone after {unready:?}",
+        answers.len()
+    );
 }

@@ -62,13 +62,26 @@ fn a_deleted_pod_ends_after_its_hook_and_within_its_grace() {
     let log = namespace.follow("main");
     namespace.ok(&["delete", "pod", "main", "--wait=false"]);
     let lines = rest(log);
-    let order: Vec<_> = ["working", "the hook begins", "the hook ends", "asked", "saved"]
-        .iter()
-        .map(|line| lines.iter().position(|said| said == line))
-        .collect();
-    assert!(order.iter().all(Option::is_some) && order.is_sorted(), "{lines:#?}");
+    let order: Vec<_> = [
+        "working",
+        "the hook begins",
+        "the hook ends",
+        "asked",
+        "saved",
+    ]
+    .iter()
+    .map(|line| lines.iter().position(|said| said == line))
+    .collect();
+    assert!(
+        order.iter().all(Option::is_some) && order.is_sorted(),
+        "{lines:#?}"
+    );
     let ended = namespace.ended("main");
-    assert_eq!((ended.exit_code, ended.reason.as_str()), (0, "Completed"), "{ended:?}");
+    assert_eq!(
+        (ended.exit_code, ended.reason.as_str()),
+        (0, "Completed"),
+        "{ended:?}"
+    );
     namespace.release("pod/main");
 }
 
@@ -113,8 +126,14 @@ fn an_evicted_pod_saves_and_the_api_says_why() {
     namespace.ended("main");
     let object = namespace.get("pod/main");
     let conditions = object["status"]["conditions"].as_array().unwrap();
-    let disrupted = conditions.iter().find(|condition| condition["type"] == "DisruptionTarget");
-    assert_eq!(disrupted.unwrap()["reason"], "EvictionByEvictionAPI", "{object:#}");
+    let disrupted = conditions
+        .iter()
+        .find(|condition| condition["type"] == "DisruptionTarget");
+    assert_eq!(
+        disrupted.unwrap()["reason"],
+        "EvictionByEvictionAPI",
+        "{object:#}"
+    );
     namespace.release("pod/main");
 }
 
@@ -131,7 +150,11 @@ fn a_pod_that_is_deleted_by_force_is_still_asked() {
     let begun = Instant::now();
     namespace.ok(&["delete", "pod", "main", "--grace-period=0", "--force"]);
     // The API has forgotten it at once; the kubelet has not.
-    assert!(namespace.refused(&["get", "pod", "main"]).contains("NotFound"));
+    assert!(
+        namespace
+            .refused(&["get", "pod", "main"])
+            .contains("NotFound")
+    );
     let lines = rest(log);
     eprintln!("forced: {lines:?} after {:?}", begun.elapsed());
     assert!(lines.iter().any(|line| line == "asked"), "{lines:#?}");
@@ -142,7 +165,12 @@ fn a_pod_that_is_deleted_by_force_is_still_asked() {
 fn a_job_past_its_deadline_is_stopped_and_saves() {
     let namespace = Namespace::new("deadline");
     let argv = ["python3", "-c", STOPS, "0"];
-    let template = pod("unused", &argv, json!({}), json!({"activeDeadlineSeconds": null}));
+    let template = pod(
+        "unused",
+        &argv,
+        json!({}),
+        json!({"activeDeadlineSeconds": null}),
+    );
     namespace.apply(&json!({
         "apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "late"},
         "spec": {
@@ -163,10 +191,18 @@ fn a_job_past_its_deadline_is_stopped_and_saves() {
     namespace.wait_for("condition=Failed", "job/late");
     let job = namespace.get("job/late");
     let conditions = job["status"]["conditions"].as_array().unwrap();
-    assert!(conditions.iter().any(|condition| condition["reason"] == "DeadlineExceeded"), "{job:#}");
+    assert!(
+        conditions
+            .iter()
+            .any(|condition| condition["reason"] == "DeadlineExceeded"),
+        "{job:#}"
+    );
     let ended = namespace.ended(pod);
     assert_eq!(ended.exit_code, 0, "{ended:?}");
-    assert_eq!(terminated(&namespace.get(name), "main")["reason"], "Completed");
+    assert_eq!(
+        terminated(&namespace.get(name), "main")["reason"],
+        "Completed"
+    );
     namespace.release(name);
 }
 
@@ -190,10 +226,18 @@ fn a_probe_that_fails_stops_a_program_which_then_starts_again() {
     // A probe is a child of the engine's: PID 1 keeps none of them.
     let zombies = "cat /proc/[0-9]*/stat | grep -c ') Z ' || :";
     // Many probes later.
-    namespace.until("the time of three probes", || (begun.elapsed() > Duration::from_secs(4)).then_some(()));
-    assert_eq!(namespace.exec("main", "main", &["sh", "-c", zombies]), "0\n");
+    namespace.until("the time of three probes", || {
+        (begun.elapsed() > Duration::from_secs(4)).then_some(())
+    });
+    assert_eq!(
+        namespace.exec("main", "main", &["sh", "-c", zombies]),
+        "0\n"
+    );
     namespace.exec("main", "main", &["touch", "/state/hung"]);
-    namespace.wait_for("jsonpath={.status.containerStatuses[0].restartCount}=1", "pod/main");
+    namespace.wait_for(
+        "jsonpath={.status.containerStatuses[0].restartCount}=1",
+        "pod/main",
+    );
     let before = namespace.ok(&["logs", "main", "--previous"]);
     assert!(before.contains("asked"), "{before}");
 }

@@ -36,20 +36,41 @@ fn a_pod_is_recognised_by_what_its_kubelet_made() {
     for (name, spec) in [("usual", json!({})), ("hardened", hardened)] {
         namespace.start(&pod(name, IDLE, json!({}), spec));
         let object = namespace.get(&format!("pod/{name}"));
-        let evidence = ["mount /etc/hosts", "variable KUBERNETES_SERVICE_HOST", "file /etc/hosts"];
+        let evidence = [
+            "mount /etc/hosts",
+            "variable KUBERNETES_SERVICE_HOST",
+            "file /etc/hosts",
+        ];
         check_view(&namespace.inspect(name, "main"), &object, &evidence);
         // A wrapper that empties the environment leaves the mounts.
-        let argv = ["env", "-i", "/usr/local/bin/lyftlearn-runtime", "inspect", "--json"];
+        let argv = [
+            "env",
+            "-i",
+            "/usr/local/bin/lyftlearn-runtime",
+            "inspect",
+            "--json",
+        ];
         let bare = serde_json::from_str(&namespace.exec(name, "main", &argv)).unwrap();
         check_view(&bare, &object, &["mount /etc/hosts"]);
     }
     // The eight variables of the API server come whatever is asked for.
     let variables = namespace.exec("hardened", "main", &["env"]);
-    let count = variables.lines().filter(|line| line.starts_with("KUBERNETES_")).count();
+    let count = variables
+        .lines()
+        .filter(|line| line.starts_with("KUBERNETES_"))
+        .count();
     assert_eq!(count, 8, "{variables}");
-    let mode = namespace.exec("usual", "main", &["stat", "-c", "%a", "/dev/termination-log"]);
+    let mode = namespace.exec(
+        "usual",
+        "main",
+        &["stat", "-c", "%a", "/dev/termination-log"],
+    );
     assert_eq!(mode.trim(), "666");
-    let found = namespace.exec("usual", "main", &["sh", "-c", "ls -d /.dockerenv /run/.containerenv || :"]);
+    let found = namespace.exec(
+        "usual",
+        "main",
+        &["sh", "-c", "ls -d /.dockerenv /run/.containerenv || :"],
+    );
     assert_eq!(found, "");
 }
 
@@ -82,7 +103,8 @@ fn limits_of_a_pod_are_its_resources() {
 #[ignore = "needs a cluster: make test-kubernetes"]
 fn labels_of_a_downward_api_volume_follow_the_pod() {
     let namespace = Namespace::new("labels");
-    let field = |name: &str| json!({"path": name, "fieldRef": {"fieldPath": format!("metadata.{name}")}});
+    let field =
+        |name: &str| json!({"path": name, "fieldRef": {"fieldPath": format!("metadata.{name}")}});
     let items = [field("labels"), field("annotations")];
     let mut main = pod(
         "main",
@@ -96,7 +118,10 @@ fn labels_of_a_downward_api_volume_follow_the_pod() {
     namespace.start(&main);
     let view = namespace.inspect("main", "main");
     assert_eq!(view["job"]["labels"], json!({"app": "main"}), "{view:#}");
-    assert_eq!(view["job"]["annotations"]["lyft.net/note"], note, "{view:#}");
+    assert_eq!(
+        view["job"]["annotations"]["lyft.net/note"], note,
+        "{view:#}"
+    );
 
     namespace.ok(&["label", "pod/main", "team=ads"]);
     let argv = ["cat", "/etc/podinfo/labels"];
@@ -131,5 +156,10 @@ fn variables_of_a_service_that_is_called_like_ours_are_no_settings() {
     let problems = view["problems"].as_array().unwrap();
     let named = "is ignored: Kubernetes made it for a Service of that name";
     assert_eq!(problems.len(), 7, "{view:#}");
-    assert!(problems.iter().all(|problem| problem.as_str().unwrap().contains(named)), "{view:#}");
+    assert!(
+        problems
+            .iter()
+            .all(|problem| problem.as_str().unwrap().contains(named)),
+        "{view:#}"
+    );
 }
