@@ -3,7 +3,8 @@
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use lyftlearn_conformance::{command, wait};
+use lyftlearn_conformance::command::{self, Server};
+use lyftlearn_conformance::wait;
 use serde_json::{Value, json};
 
 /// The example's image, which the cluster has.
@@ -164,6 +165,15 @@ impl Namespace {
         wait::until(PATIENCE, look).unwrap_or_else(|| panic!("{what}: not seen\n{}", self.seen()))
     }
 
+    /// What `main` says, from the second line on. The first has come: from now on nothing is missed.
+    #[track_caller]
+    pub(crate) fn follow(&self, pod: &str) -> Server {
+        let words = ["logs", "--follow", pod, "--container=main"];
+        let mut log = Server::answering(&mut self.command(&words));
+        let _ = log.line();
+        log
+    }
+
     /// Waits for a line of a container's log.
     #[track_caller]
     pub(crate) fn until_logged(&self, pod: &str, text: &str) -> String {
@@ -220,6 +230,11 @@ impl Namespace {
         let argv = ["lyftlearn-runtime", "inspect", "--json"];
         serde_json::from_str(&self.exec(pod, container, &argv)).unwrap()
     }
+}
+
+/// All that is left to read of a log.
+pub(crate) fn rest(mut log: Server) -> Vec<String> {
+    std::iter::from_fn(|| log.next_line()).collect()
 }
 
 /// The status of a container, app or init.

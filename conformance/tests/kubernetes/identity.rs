@@ -1,9 +1,10 @@
 //! The identity of a service account: a projected token, which the kubelet writes, at STS.
 
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use lyftlearn_conformance::command::Server;
-use lyftlearn_conformance::programs;
+use lyftlearn_conformance::{programs, wait};
 use serde_json::{Value, json};
 
 use crate::cluster::{Namespace, pod};
@@ -32,31 +33,19 @@ print(server.port, flush=True)
 sys.stdin.read()
 "#;
 
-#[test]
-#[ignore = "needs a cluster: make test-kubernetes"]
-fn a_service_accounts_token_is_an_identity_at_sts() {
-    let python = programs::python_with_servers().unwrap();
-    let mut command = Command::new(python);
-    let mut sts = Server::answering(command.args(["-c", STS]).stderr(Stdio::null()));
-    let endpoint = format!("http://10.199.0.1:{}", sts.line());
-    let namespace = Namespace::new("identity");
-    namespace.ok(&["create", "serviceaccount", "trainer"]);
-
-    // As EKS's webhook changes a pod.
+/// A pod as EKS's webhook changes it, with a token that lives for so many seconds.
+fn with_role(endpoint: &str, seconds: u64, args: &[&str]) -> Value {
     let variable = |name: &str, value: &str| json!({"name": name, "value": value});
     let directory = "/var/run/secrets/eks.amazonaws.com/serviceaccount";
-    let program = "import lyftlearn_runtime as rt; key = rt.credentials(); \
-        print('key', key.access_key, flush=True); import os; \
-        print('left', os.environ.get('AWS_ROLE_ARN'), flush=True)";
-    let ended = namespace.run(&pod(
+    pod(
         "main",
-        &["python3", "-c", program],
+        args,
         json!({
             "env": [
                 variable("AWS_REGION", "eu-west-1"),
                 variable("AWS_ROLE_ARN", "arn:aws:iam::111111111111:role/trainer"),
                 variable("AWS_WEB_IDENTITY_TOKEN_FILE", &format!("{directory}/token")),
-                variable("AWS_ENDPOINT_URL_STS", &endpoint),
+                variable("AWS_ENDPOINT_URL_STS", endpoint),
             ],
             "volumeMounts": [{"name": "aws-iam-token", "mountPath": directory, "readOnly": true}],
             "securityContext": {"runAsUser": 4242},
@@ -64,21 +53,69 @@ fn a_service_accounts_token_is_an_identity_at_sts() {
         json!({
             "serviceAccountName": "trainer",
             "volumes": [{"name": "aws-iam-token", "projected": {"sources": [{"serviceAccountToken": {
-                "audience": "sts.amazonaws.com", "expirationSeconds": 86400, "path": "token",
+                "audience": "sts.amazonaws.com", "expirationSeconds": seconds, "path": "token",
             }}]}}],
         }),
-    ));
+    )
+}
+
+/// STS, and where it is.
+fn sts() -> (Server, String) {
+    let python = programs::python_with_servers().unwrap();
+    let mut command = Command::new(python);
+    let mut sts = Server::answering(command.args(["-c", STS]).stderr(Stdio::null()));
+    let endpoint = format!("http://10.199.0.1:{}", sts.line());
+    (sts, endpoint)
+}
+
+fn claims(sts: &mut Server) -> Value {
+    serde_json::from_str(&sts.line()).unwrap()
+}
+
+#[test]
+#[ignore = "needs a cluster: make test-kubernetes"]
+fn a_service_accounts_token_is_an_identity_at_sts() {
+    let (mut sts, endpoint) = sts();
+    let namespace = Namespace::new("identity");
+    namespace.ok(&["create", "serviceaccount", "trainer"]);
+    let program = "import lyftlearn_runtime as rt; print('key', rt.credentials().access_key)";
+    let ended = namespace.run(&with_role(&endpoint, 86_400, &["python3", "-c", program]));
     assert_eq!(ended.exit_code, 0, "{ended:?}");
     assert!(ended.log.contains("key ASIA"), "{ended:?}");
-    let claims: Value = serde_json::from_str(&sts.line()).unwrap();
+    let claims = claims(&mut sts);
     assert_eq!(claims["aud"], json!(["sts.amazonaws.com"]), "{claims:#}");
-    assert_eq!(
-        claims["sub"], "system:serviceaccount:identity:trainer",
-        "{claims:#}"
-    );
+    let account = "system:serviceaccount:identity:trainer";
+    assert_eq!(claims["sub"], account, "{claims:#}");
     let object = namespace.get("pod/main");
-    assert_eq!(
-        claims["kubernetes.io"]["pod"]["uid"], object["metadata"]["uid"],
-        "{claims:#}"
-    );
+    let uid = &claims["kubernetes.io"]["pod"]["uid"];
+    assert_eq!(uid, &object["metadata"]["uid"], "{claims:#}");
+}
+
+/// The shortest token lives for ten minutes, and a kubelet renews it after eight.
+#[test]
+#[ignore = "needs a cluster: make test-kubernetes"]
+fn a_token_that_the_kubelet_renews_is_read_again() {
+    if std::env::var_os("LYFTLEARN_CONFORMANCE_AT_LENGTH").is_none() {
+        return;
+    }
+    let (mut sts, endpoint) = sts();
+    let namespace = Namespace::new("renewal");
+    namespace.ok(&["create", "serviceaccount", "trainer"]);
+    namespace.start(&with_role(&endpoint, 600, &["sleep", "900"]));
+    let ask = || namespace.exec("main", "main", &["lyftlearn-runtime", "credentials"]);
+    ask();
+    let first = claims(&mut sts);
+    let renewed = wait::until(Duration::from_secs(600), || {
+        ask();
+        let claims = claims(&mut sts);
+        let renewed = claims["exp"] != first["exp"];
+        std::thread::park_timeout(Duration::from_secs(5));
+        renewed.then_some(claims)
+    });
+    let renewed = renewed.expect("the kubelet renews the token");
+    let time = |claims: &Value, name: &str| claims[name].as_i64().unwrap();
+    let age = time(&renewed, "iat") - time(&first, "iat");
+    eprintln!("a token of ten minutes was renewed after {age} s");
+    assert!((470..=600).contains(&age), "{age}");
+    assert_eq!(time(&first, "exp") - time(&first, "iat"), 600);
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::cluster::{IMAGE, Namespace, pod};
+use crate::cluster::{IMAGE, Namespace, pod, rest};
 
 /// Whether the only endpoint of a Service still gets new requests.
 fn endpoint_ready(slices: &Value) -> Option<bool> {
@@ -65,12 +65,7 @@ fn no_request_is_lost_before_the_endpoint_is_gone() {
                 })
             })
             .collect();
-        let mut log = lyftlearn_conformance::command::Server::answering(&mut namespace.command(&[
-            "logs",
-            "--follow",
-            "digits",
-            "--container=main",
-        ]));
+        let log = namespace.follow("digits");
         let asked = Instant::now();
         namespace.ok(&["delete", "pod", "digits", "--wait=false"]);
         namespace.until("the endpoint's end", || {
@@ -83,7 +78,7 @@ fn no_request_is_lost_before_the_endpoint_is_gone() {
             .flat_map(|client| client.join().unwrap())
             .collect();
         // The server itself says when it is asked.
-        let lines: Vec<String> = std::iter::from_fn(|| log.next_line()).collect();
+        let lines = rest(log);
         assert!(
             lines
                 .iter()

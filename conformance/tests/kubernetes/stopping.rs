@@ -2,10 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use lyftlearn_conformance::command::Server;
 use serde_json::{Value, json};
 
-use crate::cluster::{Namespace, pod, terminated};
+use crate::cluster::{Namespace, pod, rest, terminated};
 
 /// Says when it is asked, and takes its time.
 const STOPS: &str = "
@@ -35,16 +34,6 @@ impl Namespace {
         let patch = r#"{"metadata": {"finalizers": null}}"#;
         self.ok(&["patch", pod, "--type=merge", "--patch", patch]);
     }
-
-    /// What a container says from now on.
-    fn follow(&self, pod: &str) -> Server {
-        Server::answering(&mut self.command(&["logs", "--follow", pod, "--container=main"]))
-    }
-}
-
-/// All that is left to read.
-fn rest(mut log: Server) -> Vec<String> {
-    std::iter::from_fn(|| log.next_line()).collect()
 }
 
 #[test]
