@@ -148,6 +148,7 @@ cluster: build context
 test-kubernetes: build context
 	conformance/cluster/build.sh target/cluster
 	$(ENTER) conformance/cluster/image.sh $(LAYER) localhost/digits:latest
+	cargo clippy --locked -p lyftlearn-conformance --features kubernetes --all-targets -- -D warnings
 	cargo test --locked -p lyftlearn-conformance --features kubernetes --test kubernetes --no-run
 	$(IN_CLUSTER) cargo test --locked --offline -p lyftlearn-conformance --features kubernetes --test kubernetes -- \
 	    --ignored --nocapture --test-threads 5

@@ -7,8 +7,8 @@
 # the command. TARGET is where build.sh built, IMAGE one of podman's that pods can use. The command gets KUBECONFIG (an
 # administrator's) and a PATH with kubectl; without one it is a shell.
 #
-# There is no kube-proxy: a Service's ClusterIP leads nowhere, its EndpointSlices and its names are real. The
-# exceptions are the API server's ClusterIP and that of DNS, which are addresses of the node.
+# There is no kube-proxy: a Service's ClusterIP does not answer, but its EndpointSlices and its names are real. The
+# ClusterIPs of the API server and of DNS are addresses of the node.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -29,7 +29,7 @@ say() {
     echo "cluster: $*" >&2
 }
 
-# Waits for a command to succeed; else says whose log tells why.
+# Waits for a command to succeed. After two minutes it shows the end of the component's log.
 wait_for() {
     name=$1
     shift
@@ -57,12 +57,12 @@ rm -rf "$disk" "$logs"
 mkdir -p "$disk/kubelet" "$disk/pods" "$logs"
 (umask 077 && mkdir -p "$state/pki")
 
-# A kubelet passes mounts to containers that were started before; those of this namespace go nowhere else.
+# The kubelet needs shared mounts. They stay in this mount namespace.
 mount --make-rshared /
 mkdir -p /var/lib/kubelet /var/log/pods /var/log/containers
 mount --bind "$disk/kubelet" /var/lib/kubelet
 mount -t tmpfs -o mode=755 tmpfs /var/log
-# A kubelet sets kernel parameters that are the whole machine's. It finds them set, in files of its own.
+# The kubelet sets kernel parameters that belong to the whole machine. These files stand in for them, already set.
 for parameter in vm/overcommit_memory=1 vm/panic_on_oom=0 kernel/panic=10 kernel/panic_on_oops=1 \
     kernel/keys/root_maxkeys=1000000 kernel/keys/root_maxbytes=25000000; do
     file=$state/sysctl/${parameter%=*}
@@ -127,14 +127,22 @@ component kube-controller-manager kube-controller-manager --kubeconfig "$state/c
     --root-ca-file "$state/pki/ca.crt" --service-account-private-key-file "$state/pki/tokens.key" \
     --use-service-account-credentials --leader-elect=false --node-monitor-grace-period 30s
 component kube-scheduler kube-scheduler --kubeconfig "$state/scheduler.conf" --leader-elect=false
-printf 'cluster.local:53 {\n    bind %s\n    errors\n    kubernetes {\n        kubeconfig %s\n    }\n}\n' \
-    "$dns" "$KUBECONFIG" >"$state/Corefile"
+cat >"$state/Corefile" <<CONFIGURATION
+cluster.local:53 {
+    errors
+    kubernetes {
+        kubeconfig $KUBECONFIG
+    }
+}
+CONFIGURATION
 component coredns coredns -conf "$state/Corefile"
 component kubelet kubelet --kubeconfig "$state/kubelet.conf" --config "$state/kubelet.yaml" \
     --hostname-override node --node-ip "$node"
 wait_for kubelet kubectl wait --for condition=Ready node/node --timeout 1s
 wait_for kube-controller-manager kubectl get serviceaccount default
 wait_for kube-controller-manager kubectl get configmap kube-root-ca.crt
+# A socket of UDP at port 53.
+wait_for coredns grep -qi ':0035 ' /proc/net/udp /proc/net/udp6
 say "ready: $(kubectl version -o yaml | sed -n 's/^  gitVersion: //p' | tail -n 1)"
 
 if [ $# = 0 ]; then

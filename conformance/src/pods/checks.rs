@@ -15,7 +15,7 @@ use crate::image_toml::{ImageToml, ServedModel, Train};
 use crate::place::Place;
 use crate::trouble::{Result, Trouble};
 
-/// The user of a restricted pod, whom no image knows.
+/// The user of a restricted pod; images have no passwd entry for it.
 const NOBODY_KNOWN: i64 = 48_213;
 
 /// In which a container that only looks about ends.

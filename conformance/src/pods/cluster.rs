@@ -65,7 +65,7 @@ impl Cluster {
             .map_err(|err| Trouble::Cannot(format!("cannot wait for the network: {err}")))?;
         let config = runtime.block_on(config(context))?;
         let namespace = namespace.unwrap_or(&config.default_namespace).to_owned();
-        // A client has tasks of its own.
+        // The client spawns tasks, so it needs the runtime's context.
         let entered = runtime.enter();
         let client = Client::try_from(config).map_err(|err| {
             Trouble::Cannot(format!("cannot use the kubeconfig: {}", causes(&err)))
@@ -287,7 +287,7 @@ impl Cluster {
             let left = self.answered(&calm, self.api::<Pod>().list(&pods))?;
             let left = left.map_err(|err| self.trouble("list pods", &err))?;
             let maps = self.answered(&calm, self.api::<ConfigMap>().list(&pods))?;
-            // Who may not list them sees none.
+            // Without permission to list ConfigMaps only pods are waited for.
             let maps = maps.map_or(0, |maps| maps.items.len());
             if left.items.is_empty() && maps == 0 {
                 return Ok(());
@@ -316,7 +316,7 @@ impl Drop for Cluster {
             return;
         }
         if let Err(why) = self.clean() {
-            // A drop has nobody else to say it to.
+            // `drop` cannot return an error.
             let _ = std::io::Write::write_all(
                 &mut std::io::stderr(),
                 format!("lyftlearn-conformance: {why}\n").as_bytes(),

@@ -88,7 +88,7 @@ impl<'a> Running<'a> {
         }
     }
 
-    /// What no waiting heals, as an error.
+    /// Fails if waiting cannot help: the image cannot be pulled, or no node takes the pod.
     fn stuck(&self, pod: &Value) -> Result<()> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let name = &pod["metadata"]["name"];

@@ -1,5 +1,5 @@
-//! `lyftlearn-conformance check --engine kubernetes`: an image that passes, what is said where it cannot be checked,
-//! and what is left in the namespace.
+//! `lyftlearn-conformance check --engine kubernetes`: an image that passes, the messages when an image cannot be
+//! checked, and an empty namespace afterwards.
 
 use std::process::{Command, Output};
 use std::time::Duration;

@@ -27,7 +27,7 @@ fn the_termination_message_says_why() {
         "{ended:?}"
     );
 
-    // At another path, which no container is told.
+    // At another path. The container only sees the mount.
     let elsewhere = json!({"terminationMessagePath": "/var/log/why"});
     let ended = namespace.run(&pod(
         "elsewhere",
@@ -134,7 +134,7 @@ fn a_child_that_runs_out_of_memory_leaves_its_mark_on_a_program_that_goes_on() {
     let limits = json!({"resources": {"limits": {"memory": "96Mi"}}});
     let ended = namespace.run(&pod("main", &["sh", "-c", script], limits, json!({})));
     assert!(ended.log.contains("the child ended with 137"), "{ended:?}");
-    // containerd says so of any process of the container, whatever became of the others.
+    // containerd reports an OOM kill of any process in the container, even if PID 1 exits with 0.
     assert_eq!(
         (ended.exit_code, ended.reason.as_str()),
         (0, "OOMKilled"),

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::cluster::{Namespace, pod};
 
-/// moto's STS on the node; says whose token came.
+/// moto's STS on the node. It prints the claims of each token.
 const STS: &str = r#"
 import base64, io, json, sys, threading
 from urllib.parse import parse_qs

@@ -8,7 +8,7 @@ use crate::cluster::{IMAGE, Namespace, pod, rest, terminated};
 #[ignore = "needs a cluster: make test-kubernetes"]
 fn a_runtime_that_is_not_pid_1_reaps_and_stops() {
     let namespace = Namespace::new("shared");
-    // The orphan's parent is gone at once; whoever is above must reap it.
+    // The orphan's parent exits at once; the runtime must reap it as a subreaper.
     let script =
         "trap 'echo asked; exit 0' TERM; (sleep 0.1 &) ; echo working; while :; do sleep 0.1; done";
     namespace.start(&pod(

@@ -1,4 +1,4 @@
-//! Pods that are asked to end: by whom, how long they have, and what is left of it.
+//! Pods that are stopped: by deletion, eviction, a deadline or a failing probe.
 
 use std::time::{Duration, Instant};
 
@@ -89,7 +89,7 @@ fn a_program_that_does_not_end_is_ended_before_the_kubelet_does_it() {
     namespace.ok(&["delete", "pod", "main", "--wait=false"]);
     let lines = rest(log);
     assert!(lines.iter().any(|line| line == "asked"), "{lines:#?}");
-    // PID 1 was there to say it: nobody killed the container.
+    // PID 1 logged the end, so the kubelet did not kill the container.
     let last = lines.last().unwrap();
     assert!(last.starts_with("lyftlearn-runtime: "), "{lines:#?}");
     let ended = namespace.ended("main");
@@ -212,7 +212,7 @@ fn a_probe_that_fails_stops_a_program_which_then_starts_again() {
     ));
     namespace.until_logged("main", "working");
     let begun = Instant::now();
-    // A probe is a child of the engine's: PID 1 keeps none of them.
+    // The runtime starts probes; PID 1 reaps them.
     let zombies = "cat /proc/[0-9]*/stat | grep -c ') Z ' || :";
     // Many probes later.
     namespace.until("the time of three probes", || {

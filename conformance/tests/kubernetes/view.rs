@@ -1,4 +1,4 @@
-//! What a pod is recognised by, and what it is told.
+//! How the runtime recognises a pod, and the view it delivers.
 
 use serde_json::{Value, json};
 
@@ -151,7 +151,7 @@ fn variables_of_a_service_that_is_called_like_ours_are_no_settings() {
         linked.then_some(environment)
     });
     assert!(environment.contains("LYFTLEARN_RUNTIME_SERVICE_HOST=10.96."));
-    // Each is named, so that nobody wonders why a setting has no effect.
+    // Each ignored variable is reported.
     let view = namespace.inspect("main", "main");
     let problems = view["problems"].as_array().unwrap();
     let named = "is ignored: Kubernetes made it for a Service of that name";
