@@ -1,10 +1,9 @@
 //! The identity of a service account: a projected token, which the kubelet writes, at STS.
 
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use lyftlearn_conformance::command::Server;
-use lyftlearn_conformance::{programs, wait};
+use lyftlearn_conformance::programs;
 use serde_json::{Value, json};
 
 use crate::cluster::{Namespace, pod};
@@ -89,33 +88,4 @@ fn a_service_accounts_token_is_an_identity_at_sts() {
     let object = namespace.get("pod/main");
     let uid = &claims["kubernetes.io"]["pod"]["uid"];
     assert_eq!(uid, &object["metadata"]["uid"], "{claims:#}");
-}
-
-/// The shortest token lives for ten minutes, and a kubelet renews it after eight.
-#[test]
-#[ignore = "needs a cluster: make test-kubernetes"]
-fn a_token_that_the_kubelet_renews_is_read_again() {
-    if std::env::var_os("LYFTLEARN_CONFORMANCE_AT_LENGTH").is_none() {
-        return;
-    }
-    let (mut sts, endpoint) = sts();
-    let namespace = Namespace::new("renewal");
-    namespace.ok(&["create", "serviceaccount", "trainer"]);
-    namespace.start(&with_role(&endpoint, 600, &["sleep", "900"]));
-    let ask = || namespace.exec("main", "main", &["lyftlearn-runtime", "credentials"]);
-    ask();
-    let first = claims(&mut sts);
-    let renewed = wait::until(Duration::from_secs(600), || {
-        ask();
-        let claims = claims(&mut sts);
-        let renewed = claims["exp"] != first["exp"];
-        std::thread::park_timeout(Duration::from_secs(5));
-        renewed.then_some(claims)
-    });
-    let renewed = renewed.expect("the kubelet renews the token");
-    let time = |claims: &Value, name: &str| claims[name].as_i64().unwrap();
-    let age = time(&renewed, "iat") - time(&first, "iat");
-    eprintln!("a token of ten minutes was renewed after {age} s");
-    assert!((470..=600).contains(&age), "{age}");
-    assert_eq!(time(&first, "exp") - time(&first, "iat"), 600);
 }
