@@ -59,9 +59,12 @@ mkdir -p "$disk/kubelet" "$disk/pods" "$logs"
 
 # The kubelet needs shared mounts. They stay in this mount namespace.
 mount --make-rshared /
-mkdir -p /var/lib/kubelet /var/log/pods /var/log/containers
+# The empty directories /var/lib/kubelet and /var/lib/cni, mount points, stay on the machine.
+mkdir -p /var/lib/kubelet /var/lib/cni
 mount --bind "$disk/kubelet" /var/lib/kubelet
+mount -t tmpfs -o mode=755 tmpfs /var/lib/cni
 mount -t tmpfs -o mode=755 tmpfs /var/log
+mkdir /var/log/pods /var/log/containers
 # The kubelet sets kernel parameters that belong to the whole machine. These files stand in for them, already set.
 for parameter in vm/overcommit_memory=1 vm/panic_on_oom=0 kernel/panic=10 kernel/panic_on_oops=1 \
     kernel/keys/root_maxkeys=1000000 kernel/keys/root_maxbytes=25000000; do
