@@ -144,7 +144,8 @@ cluster: build context
 	$(ENTER) conformance/cluster/image.sh $(LAYER) localhost/digits:latest
 	$(IN_CLUSTER) $(COMMAND)
 
-# The example's pods in that cluster, and `check --engine kubernetes`. A few minutes, and twelve more for the first build.
+# The example's pods in that cluster, and `check --engine kubernetes`. A few minutes, and twelve more for the first
+# build. LYFTLEARN_CONFORMANCE_AT_LENGTH=1 also waits nine minutes for the renewal of a token.
 test-kubernetes: build context
 	conformance/cluster/build.sh target/cluster
 	$(ENTER) conformance/cluster/image.sh $(LAYER) localhost/digits:latest

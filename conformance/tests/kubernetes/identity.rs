@@ -1,9 +1,10 @@
 //! The identity of a service account: a projected token, which the kubelet writes, at STS.
 
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use lyftlearn_conformance::command::Server;
-use lyftlearn_conformance::programs;
+use lyftlearn_conformance::{programs, wait};
 use serde_json::{Value, json};
 
 use crate::cluster::{Namespace, pod};
@@ -88,4 +89,45 @@ fn a_service_accounts_token_is_an_identity_at_sts() {
     let object = namespace.get("pod/main");
     let uid = &claims["kubernetes.io"]["pod"]["uid"];
     assert_eq!(uid, &object["metadata"]["uid"], "{claims:#}");
+}
+
+/// The shortest token lives for ten minutes, and a kubelet renews it after eight.
+#[test]
+#[ignore = "needs a cluster: make test-kubernetes"]
+fn a_token_that_the_kubelet_renews_is_read_again() {
+    const EXPIRES: &str = "
+import base64, json, os
+payload = open(os.environ['AWS_WEB_IDENTITY_TOKEN_FILE']).read().split('.')[1]
+print(json.loads(base64.urlsafe_b64decode(payload + '=' * (-len(payload) % 4)))['exp'])
+";
+    const KEY: &str = "import lyftlearn_runtime as rt; print('key', rt.credentials().access_key)";
+    if std::env::var_os("LYFTLEARN_CONFORMANCE_AT_LENGTH").is_none() {
+        return;
+    }
+    let (mut sts, endpoint) = sts();
+    let namespace = Namespace::new("renewal");
+    namespace.ok(&["create", "serviceaccount", "trainer"]);
+    namespace.start(&with_role(&endpoint, 600, &["sleep", "900"]));
+    // An `exec` has the pod's variables. Another runtime beside the first has no cached credentials.
+    let expires = || namespace.exec("main", "main", &["python3", "-c", EXPIRES]);
+    let argv = ["lyftlearn-runtime", "run", "--", "python3", "-c", KEY];
+    let ask = || namespace.exec("main", "main", &argv);
+    assert!(ask().contains("key ASIA"));
+    let first = claims(&mut sts);
+    let time = |claims: &Value, name: &str| claims[name].as_i64().unwrap();
+    assert_eq!(time(&first, "exp") - time(&first, "iat"), 600);
+    let before = expires();
+    let renewed = wait::until(Duration::from_secs(600), || {
+        std::thread::park_timeout(Duration::from_secs(5));
+        (expires() != before).then_some(())
+    });
+    assert!(renewed.is_some(), "the kubelet does not renew the token");
+    assert!(ask().contains("key ASIA"));
+    // Requests for the first token may still be among them.
+    let renewed = std::iter::repeat_with(|| claims(&mut sts))
+        .find(|claims| claims["exp"] != first["exp"])
+        .unwrap();
+    let age = time(&renewed, "iat") - time(&first, "iat");
+    eprintln!("a token of ten minutes was renewed after {age} s");
+    assert!((470..=600).contains(&age), "{age}");
 }
