@@ -20,7 +20,7 @@ ENTER := conformance/engine/enter.sh $(LAYER)/storage
 # A cloned checkout's own; nothing of another's counts.
 export CARGO_TARGET_DIR := $(CURDIR)/target
 
-.PHONY: demo test docs reference test-spark test-distributed test-events check check-images messages fresh build release peers setup context lint test-rust test-python test-packages test-release test-artefacts publish fuzz deny bench clean
+.PHONY: demo test docs reference test-spark test-distributed test-events test-kubernetes cluster check check-images messages fresh build release peers setup context lint test-rust test-python test-packages test-release test-artefacts publish fuzz deny bench clean
 
 demo: build context
 	cargo build --quiet -p lyftlearn-conformance
@@ -146,6 +146,25 @@ test-distributed: build
 # Two hundred jobs whose agent is killed at any moment; some minutes.
 test-events: build
 	cargo test --locked -p lyftlearn-conformance --test process events::kills -- --ignored --nocapture
+
+# A real Kubernetes of one node in namespaces of its own, with the example's image, and a shell in it that has kubectl;
+# another command: make cluster COMMAND='kubectl get nodes'. It ends with the command.
+IN_CLUSTER := $(ENTER) conformance/cluster/up.sh target/cluster localhost/digits:latest
+COMMAND :=
+cluster: build context
+	conformance/cluster/build.sh target/cluster
+	$(ENTER) conformance/cluster/image.sh $(LAYER) localhost/digits:latest
+	$(IN_CLUSTER) $(COMMAND)
+
+# The example's pods in that cluster, and `check --engine kubernetes`. A few minutes, and twelve more for the first
+# build. LYFTLEARN_CONFORMANCE_AT_LENGTH=1 also waits nine minutes for the renewal of a token.
+test-kubernetes: build context
+	conformance/cluster/build.sh target/cluster
+	$(ENTER) conformance/cluster/image.sh $(LAYER) localhost/digits:latest
+	cargo clippy --locked -p lyftlearn-conformance --features kubernetes --all-targets -- -D warnings
+	cargo test --locked -p lyftlearn-conformance --features kubernetes --test kubernetes --no-run
+	$(IN_CLUSTER) cargo test --locked --offline -p lyftlearn-conformance --features kubernetes --test kubernetes -- \
+	    --ignored --nocapture --test-threads 5
 
 # What the example's image is built from.
 context:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import audit
 import compiler
-from crates import linked
+from crates import features, linked
 from product import Processor
 
 PACKAGES = ("lyftlearn-runtime", "lyftlearn-conformance")
@@ -33,7 +33,10 @@ def build(package: str, processor: Processor, into: Path) -> Binary:
     triple = processor.static
     compiler.run(
         f"{package} for {triple}",
-        ["cargo", "build", "--release", "--locked", "--target", triple, "-p", package],
+        [
+            *("cargo", "build", "--release", "--locked", "--target", triple, "-p", package),
+            *features(package),
+        ],
         linking(processor),
         CARGO_TARGET_DIR=str(compiler.target(processor)),
         CARGO_PROFILE_RELEASE_STRIP="none",

@@ -40,13 +40,23 @@ class Graph:
     uses: dict[Crate, list[Crate]]
 
 
+# What a published binary has beyond the default features of its package.
+FEATURES = {"lyftlearn-conformance": ("kubernetes",)}
+
+
+def features(package: str) -> list[str]:
+    """The options of cargo for them."""
+    return [f"--features={feature}" for feature in FEATURES.get(package, ())]
+
+
 @cache
 def linked(package: str, triple: str) -> Graph:
-    """What `package`, with its default features, links for `triple`."""
+    """What `package` links for `triple` when it is published."""
     tree = output(
         [
             *("cargo", "tree", "--locked", "--edges=normal,no-proc-macro"),
             *(f"--package={package}", f"--target={triple}", "--prefix=depth", "--format={p}"),
+            *features(package),
         ],
         **toolchain(),
     )

@@ -415,30 +415,43 @@ fn run_one(subject: &Subject, check: &'static Check) -> Result<Vec<Finding>> {
         },
     };
     let seconds = began.elapsed().as_secs_f64();
+    let (waivers, today) = (&subject.toml.waived, &subject.today);
     Ok(seen
         .into_iter()
         .enumerate()
         .map(|(number, seen)| {
-            let verdict = match seen.result {
-                Verdict::Failed { seen, expected, .. } => Verdict::Failed {
-                    seen,
-                    expected,
-                    mend: check.mend.to_owned(),
-                },
-                other => other,
-            };
-            Finding {
-                check: check.id.to_owned(),
-                level: seen.level.unwrap_or(check.level),
-                place: seen.place.map(|place| place.name().to_owned()),
-                verdict: waived(verdict, check, &subject.toml.waived, &subject.today),
-                seconds: if number == 0 { seconds } else { 0.0 },
-                figures: seen.figures,
-                figure: seen.figure,
-                log: seen.log,
-            }
+            let seconds = if number == 0 { seconds } else { 0.0 };
+            finding(check, seen, seconds, waivers, today)
         })
         .collect())
+}
+
+/// What a check saw, as a line of the report.
+pub(crate) fn finding(
+    check: &Check,
+    seen: Seen,
+    seconds: f64,
+    waivers: &[Waiver],
+    today: &str,
+) -> Finding {
+    let verdict = match seen.result {
+        Verdict::Failed { seen, expected, .. } => Verdict::Failed {
+            seen,
+            expected,
+            mend: check.mend.to_owned(),
+        },
+        other => other,
+    };
+    Finding {
+        check: check.id.to_owned(),
+        level: seen.level.unwrap_or(check.level),
+        place: seen.place.map(|place| place.name().to_owned()),
+        verdict: waived(verdict, check, waivers, today),
+        seconds,
+        figures: seen.figures,
+        figure: seen.figure,
+        log: seen.log,
+    }
 }
 
 /// A failure that the team knows of, until the day that it named.

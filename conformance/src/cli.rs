@@ -4,6 +4,7 @@ pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod manuals;
 pub(crate) mod other;
+pub(crate) mod pods;
 
 use std::path::PathBuf;
 
@@ -83,6 +84,12 @@ pub(crate) struct Check {
     pub(crate) file: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) with: With,
+    /// The kubeconfig's context, with --engine kubernetes; without it the current one
+    #[arg(long, value_name = "NAME", env = "LYFTLEARN_CONFORMANCE_CONTEXT")]
+    pub(crate) context: Option<String>,
+    /// The cluster's namespace, with --engine kubernetes; without it the context's
+    #[arg(long, value_name = "NAME", env = "LYFTLEARN_CONFORMANCE_NAMESPACE")]
+    pub(crate) namespace: Option<String>,
     /// Only checks of this profile (base, training, serving, restricted, lazy); may be repeated
     #[arg(long, value_name = "NAME", env = "LYFTLEARN_CONFORMANCE_PROFILE", value_parser = ["base", "training", "serving", "restricted", "lazy"])]
     pub(crate) profile: Vec<String>,
@@ -180,6 +187,8 @@ pub(crate) enum Which {
     Podman,
     /// docker
     Docker,
+    /// A cluster that a kubeconfig names: the checks of a pod, a Job and a restricted pod
+    Kubernetes,
 }
 
 /// The form of results on stdout.

@@ -14,6 +14,7 @@
 //! | Spark | real PySpark, with executors behind a firewall ([`firewalled`]) | two minutes |
 //! | distributed | real torchrun on hosts of one bridge ([`bridged`]), nodes that come and go | a minute |
 //! | image | real containers ([`engine`]) telling the [`story`] of one image, and ending | two minutes |
+//! | cluster | real pods of Kubernetes' own components | three minutes |
 #![expect(
     clippy::disallowed_methods,
     reason = "an emulator makes the world that the runtime reads"
@@ -34,6 +35,8 @@ pub mod layout;
 mod namespace;
 pub mod network;
 pub mod place;
+#[cfg(feature = "kubernetes")]
+pub mod pods;
 pub mod probe;
 pub mod programs;
 pub mod report;

@@ -22,6 +22,7 @@ const ALL_THE_SAME: &[(&str, &str)] = &[
     ("src/probe/http.rs", "answer.status()"),
     ("src/probe/identity.rs", "answer.status()"),
     ("src/story.rs", "answer.status()"),
+    ("tests/kubernetes/serving.rs", "answer.status()"),
     // Bytes to send.
     ("src/probe/taken.rs", "self.buffers.output()"),
     // The probe as a program waits for signals as long as its container lives, which has a deadline.
@@ -112,6 +113,10 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "trouble",
             "wait",
         ],
+    ),
+    (
+        "pods",
+        &["check", "engine", "image_toml", "place", "trouble"],
     ),
     ("report", &["check", "probe"]),
 ];

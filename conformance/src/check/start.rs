@@ -10,7 +10,7 @@ use crate::probe::program::{Orphans, SIGNALS};
 use crate::trouble::Result;
 
 /// The last lines of a log, for a message.
-pub(super) fn last(log: &str) -> String {
+pub(crate) fn last(log: &str) -> String {
     let lines: Vec<&str> = log.lines().filter(|line| !line.trim().is_empty()).collect();
     let from = lines.len().saturating_sub(2);
     let text = lines[from..].join(" | ");

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{Check, Files, Form, Which, With};
+use super::{Check, Files, Form, Which, With, pods};
 use lyftlearn_conformance::check::{self, Choice, Subject};
 use lyftlearn_conformance::engine::Engine;
 use lyftlearn_conformance::engine::call::Stop;
@@ -23,12 +23,17 @@ use lyftlearn_conformance::wait;
 
 /// Runs it.
 pub(crate) fn run(line: &Check) -> Result<ExitCode> {
+    if line.with.engine == Which::Kubernetes {
+        return pods::run(line);
+    }
+    if line.context.is_some() || line.namespace.is_some() {
+        return Err(Trouble::Wrong(vec![
+            "--context and --namespace are a cluster's: give --engine kubernetes, too".to_owned(),
+        ]));
+    }
     let stop = Stop::on_signals()?;
     let began = Instant::now();
-    let started = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    let started = wait::moment(started.as_secs());
+    let started = started_at();
     wrong_patterns(line)?;
     let source = source(&line.files, line.file.as_deref())?;
     let layout = to_convert(line)?;
@@ -103,23 +108,36 @@ pub(crate) fn run(line: &Check) -> Result<ExitCode> {
     let report = report.without(&subject.canary());
     // The reports come after the containers are gone: a full disk must not leave any behind.
     drop(subject);
+    out(line, &report, source.as_ref())
+}
+
+/// The moment, for a report.
+pub(crate) fn started_at() -> String {
+    let started = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    wait::moment(started.as_secs())
+}
+
+/// Writes a report in every form that is asked for. The run's exit code is the report's.
+pub(crate) fn out(line: &Check, report: &Report, source: Option<&Source>) -> Result<ExitCode> {
     let json =
-        serde_json::to_string_pretty(&report).map_err(|err| Trouble::Cannot(err.to_string()))?;
+        serde_json::to_string_pretty(report).map_err(|err| Trouble::Cannot(err.to_string()))?;
     if let Some(path) = &line.json {
         written(path, &json)?;
     }
-    others(&report, &line.files, source.as_ref())?;
+    others(report, &line.files, source)?;
     match line.format {
-        Form::Text => print(&report::text::whole(&report))?,
+        Form::Text => print(&report::text::whole(report))?,
         Form::Json => print(&json)?,
         Form::Github => {
-            print(&report::github::annotations(&report, source.as_ref()))?;
+            print(&report::github::annotations(report, source))?;
             if let Some(path) = &line.step_summary {
-                appended(path, &report::github::summary(&report))?;
+                appended(path, &report::github::summary(report))?;
             }
         }
     }
-    prefetch(&report, &line.files)?;
+    prefetch(report, &line.files)?;
     Ok(ExitCode::from(report.exit_code()))
 }
 
@@ -135,7 +153,7 @@ fn to_convert(line: &Check) -> Result<Option<PathBuf>> {
 }
 
 /// A pattern that means no check would check nothing, and pass.
-fn wrong_patterns(line: &Check) -> Result<()> {
+pub(crate) fn wrong_patterns(line: &Check) -> Result<()> {
     let wrong: Vec<String> = line
         .only
         .iter()
@@ -250,7 +268,7 @@ pub(crate) fn print(text: &str) -> Result<()> {
     written.map_err(|err| Trouble::Cannot(format!("cannot write to stdout: {err}")))
 }
 
-fn bar(length: u64) -> ProgressBar {
+pub(crate) fn bar(length: u64) -> ProgressBar {
     let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
     if !std::io::stderr().is_terminal() || dumb {
         return ProgressBar::hidden();
@@ -293,6 +311,11 @@ pub(crate) fn find(image: &str, with: &With, stop: &Stop) -> Result<Found> {
     let answering: Vec<Engine> = match with.engine {
         Which::Podman => vec![Engine::Podman],
         Which::Docker => vec![Engine::Docker],
+        Which::Kubernetes => {
+            return Err(Trouble::Wrong(vec![
+                "--engine kubernetes is for check: other commands start or read an image on this machine".to_owned(),
+            ]));
+        }
         Which::Auto => [Engine::Podman, Engine::Docker]
             .into_iter()
             .filter(|engine| image::answers(*engine, stop))

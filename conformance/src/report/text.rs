@@ -21,10 +21,14 @@ pub fn whole(report: &Report) -> String {
     }
     text.push_str(&figures(report));
     let engine = report.engine.as_deref().unwrap_or("no engine");
+    // A cluster's image is not read, and has no digest here.
+    let digest = match short(&report.image.digest) {
+        "" => String::new(),
+        digest => format!(" ({digest})"),
+    };
     let about = format!(
-        "{} ({}), {engine}, {:.1} s",
+        "{}{digest}, {engine}, {:.1} s",
         visible(&report.image.reference),
-        short(&report.image.digest),
         report.seconds
     );
     text.push_str(&format!("\n{about}\n{}\n", report.summary()));

@@ -468,3 +468,47 @@ fn bash_completes_commands_options_and_values() {
     let (_, printed, _) = said(&["completions", "bash"]);
     assert_eq!(printed, std::fs::read_to_string(&checker).unwrap());
 }
+
+#[test]
+fn options_of_a_cluster_go_with_a_cluster_alone() {
+    let (code, _, stderr) = said(&["check", "app:1", "--namespace", "team"]);
+    assert_eq!(code, Some(2));
+    expect![[r#"
+        lyftlearn-conformance: --context and --namespace are a cluster's: give --engine kubernetes, too
+    "#]]
+    .assert_eq(&stderr);
+
+    let words = [
+        "--engine",
+        "kubernetes",
+        "--with-soci",
+        "--platform",
+        "linux/arm64",
+    ];
+    let (code, _, stderr) = said(&[&["check", "oci:app"], &words[..]].concat());
+    assert_eq!(code, Some(2));
+    expect![[r#"
+        lyftlearn-conformance: --with-soci converts an OCI layout: it does not go with --engine kubernetes
+        lyftlearn-conformance: --platform does not go with --engine kubernetes: a pod runs what its node can run
+        lyftlearn-conformance: oci:app is on this machine: --engine kubernetes needs a reference that the cluster can pull
+    "#]]
+    .assert_eq(&stderr);
+
+    let (code, _, stderr) = said(&["init", "app:1", "--engine", "kubernetes"]);
+    assert_eq!(code, Some(2));
+    expect![[r#"
+        lyftlearn-conformance: --engine kubernetes is for check: other commands start or read an image on this machine
+    "#]]
+    .assert_eq(&stderr);
+}
+
+#[cfg(not(feature = "kubernetes"))]
+#[test]
+fn a_build_without_a_client_of_kubernetes_says_so() {
+    let (code, _, stderr) = said(&["check", "app:1", "--engine", "kubernetes"]);
+    assert_eq!(code, Some(3));
+    expect![[r#"
+        lyftlearn-conformance: this build has no client of Kubernetes: build it with --features kubernetes
+    "#]]
+    .assert_eq(&stderr);
+}
