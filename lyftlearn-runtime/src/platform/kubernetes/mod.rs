@@ -13,7 +13,7 @@ pub(crate) use ranks::is_below_a_service;
 use super::{
     Detection, Documents, Evidence, Grace, Part, Recognised, World, conventions, credentials, paths,
 };
-use crate::contract::{kubernetes, limits, linux, sagemaker};
+use crate::contract::{delivered, kubernetes, limits, linux, sagemaker};
 use crate::error::Error;
 use crate::problems::Problems;
 use crate::workload::{Flavor, Job, Resources, Role};
@@ -143,8 +143,12 @@ fn role(world: &World<'_>, flavor: Flavor) -> (Role, Evidence) {
         kubernetes::WORLD_SIZE,
         kubernetes::TORCHRUN_ID,
     ];
+    // In a program that this runtime started, it may have set these variables itself.
+    let role = world.facts.text(delivered::ROLE);
+    let may_train = role.is_none_or(|role| role == Role::Training.as_str());
     if let Some(found) = distributed
         .into_iter()
+        .filter(|_| may_train)
         .find_map(|name| world.variable(name, "set for distributed training"))
     {
         return (Role::Training, found);
