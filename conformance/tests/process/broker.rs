@@ -383,7 +383,7 @@ fn doctor_reports_each_failure_with_a_hint() {
     expect![[r#"
         ok    identity   source: container, served on loopback
         FAIL  identity   credentials: its endpoint answered 404: it has no credentials for this container
-              fix: the endpoint knows this container otherwise: look at its role or association
+              fix: check this container's role or Pod Identity association: the endpoint rejected it
     "#]].assert_eq(&findings_on("identity", &shown));
     world.canary.assert_unseen("doctor", shown.as_bytes());
     // Whatever hangs, it ends.
@@ -411,7 +411,7 @@ fn doctor_reports_each_failure_with_a_hint() {
     let shown = String::from_utf8(output.stdout).unwrap();
     expect![[r#"
         FAIL  secrets    api: /etc/secrets/api does not exist
-              fix: look at its name, and at what this identity may read; required = false starts without it
+              fix: check its name and the permissions of this identity; required = false starts without it
         ok    secrets    db: can be had
         note  secrets    extra: optional: $EXTRA is not set
     "#]].assert_eq(&findings_on("secrets", &shown));

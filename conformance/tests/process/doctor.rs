@@ -90,19 +90,19 @@ fn each_destination_of_job_events_is_looked_at_and_nothing_is_sent() {
     expect![[r#"
         note  detection  job events cannot be sent to sqs:…/states: no AWS credentials found
         ok    events     http://127.0.0.1:PORT/jobs: the host answers
-        FAIL  events     https://127.0.0.1:1/jobs: nobody answers there
-              fix: look at network policies, at VPC endpoints, and at HTTPS_PROXY and NO_PROXY
-        FAIL  events     file:/nowhere/events: it cannot be written: entity not found
-              fix: mount a volume there that the program's user may write, or name another file
-        FAIL  events     sqs:…/states: no event can be sent there from here
-              fix: look at the notes above: it takes an AWS identity, and a region
+        FAIL  events     https://127.0.0.1:1/jobs: nothing answers there
+              fix: check network policies, VPC endpoints, HTTPS_PROXY and NO_PROXY
+        FAIL  events     file:/nowhere/events: not writable: entity not found
+              fix: mount a volume that the program's user can write to, or set another file
+        FAIL  events     sqs:…/states: events cannot be sent there from here
+              fix: see the notes above: AWS credentials and a region are required
         ok    events     http://127.0.0.1:PORT/jobs: the host answers
-        FAIL  events     https://127.0.0.1:1/jobs: nobody answers there
-              fix: look at network policies, at VPC endpoints, and at HTTPS_PROXY and NO_PROXY
-        FAIL  events     file:/nowhere/events: it cannot be written: entity not found
-              fix: mount a volume there that the program's user may write, or name another file
+        FAIL  events     https://127.0.0.1:1/jobs: nothing answers there
+              fix: check network policies, VPC endpoints, HTTPS_PROXY and NO_PROXY
+        FAIL  events     file:/nowhere/events: not writable: entity not found
+              fix: mount a volume that the program's user can write to, or set another file
         ok    events     sqs:…/states: requests would be signed, and the host answers
-        -     events     they go nowhere; see events.to
+        -     events     no destination: events.to is empty
     "#]]
     .assert_eq(&[without, known, nowhere].concat());
 }

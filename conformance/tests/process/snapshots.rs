@@ -126,7 +126,7 @@ fn differences_are_declared_harmless_or_neither() {
     let found: Value = serde_json::from_str(&shown).unwrap();
     assert_eq!((code, &found[0]["kind"]), (1, &json!("undeclared")));
     let (_, page) = compared(&world, &a, &b, &["--format", "html"]);
-    assert!(page.starts_with("<!doctype html>") && page.contains("variables.GREETING"));
+    assert!(page.starts_with("<!DOCTYPE html>") && page.contains("variables.GREETING"));
     let (code, shown) = compared(&world, &a, &json!({}), &[]);
     assert_eq!(code, 125);
     expect![[r#"

@@ -203,7 +203,7 @@ fn a_preflight_tells_an_open_range_from_a_closed_one() {
     // The usual way back is open: the whole range is reached, and both end.
     assert_eq!(
         reach(&networks, &target),
-        (0, "10.77.1.2 20000-20031: the way is free\n".to_owned())
+        (0, "10.77.1.2 20000-20031: reachable\n".to_owned())
     );
     assert_eq!(server.line(), "reached: 20000-20031");
     assert_eq!(server.end().code(), Some(0));
@@ -211,7 +211,7 @@ fn a_preflight_tells_an_open_range_from_a_closed_one() {
     let (code, said) = reach(&networks, &target);
     assert_eq!(code, 1);
     expect![[r#"
-        10.77.1.2 20000-20031: refused: nobody listens, and the way is probably free; a firewall that resets looks the same
+        10.77.1.2 20000-20031: refused: nothing listens there, and the network is probably open; a firewall that sends resets looks the same
           fix: start there: lyftlearn-runtime spark listen
     "#]]
     .assert_eq(&said);
@@ -221,8 +221,8 @@ fn a_preflight_tells_an_open_range_from_a_closed_one() {
     let (code, said) = reach(&networks, &target);
     assert_eq!(code, 1);
     expect![[r#"
-        10.77.1.2 20000-20015: the way is free
-        10.77.1.2 20016-20031: no answer in 3 s: dropped by a security group or a network policy, or no way back
+        10.77.1.2 20000-20015: reachable
+        10.77.1.2 20016-20031: no answer in 3 s: dropped by a security group or a network policy, or no route back
           fix: admit TCP 20000-20031 from 10.78.1.2/32 in the security group of the interface that has 10.77.1.2
     "#]]
     .assert_eq(&said);
@@ -240,8 +240,10 @@ fn a_preflight_tells_an_open_range_from_a_closed_one() {
     let mut stranger = networks.in_executors("python3");
     assert!(command::succeeds(stranger.args(["-c", caller])));
     let stranger = server.line();
-    expect!["reached from 10.79.1.2, which is not in 10.78.0.0/16: admit the executors' network and no more"]
-        .assert_eq(&stranger);
+    expect![
+        "reached from 10.79.1.2, which is not in 10.78.0.0/16: admit only the executors' network"
+    ]
+    .assert_eq(&stranger);
     assert_eq!(server.line(), "not reached in 3 s: 20000-20031");
     let _ = server.line();
     assert_eq!(server.end().code(), Some(1));
@@ -276,8 +278,8 @@ fn a_name_that_executors_cannot_resolve_is_reported() {
     let (code, said) = reach(&networks, "notebook-7f.invalid:20000-20031");
     assert_eq!(code, 1);
     expect![[r#"
-        notebook-7f.invalid: name unknown: it is advertised, and this network does not have it
-          fix: advertise the address: unset spark.driver.host, and spark.address where it is a name
+        notebook-7f.invalid: the advertised name does not resolve in this network
+          fix: advertise the address: unset spark.driver.host, and spark.address if it is a name
     "#]]
     .assert_eq(&said);
     let (code, said) = reach(&networks, "[fd99::1]:20000");
@@ -327,7 +329,7 @@ fn a_doctor_tells_why_a_driver_has_no_executors() {
     expect![[r#"
         ok    spark      10.77.1.2 (the route to 10.78.0.0/16)
         ok    spark      of ports 20000-20031 these are in use: 20000 (python3), 20016 (python3)
-        note  spark      nobody has connected to 10.77.1.2:20000 (python3, N s): executors cannot reach it, or there are none. Run there: lyftlearn-runtime spark reach 10.77.1.2:20000
+        note  spark      nothing has connected to 10.77.1.2:20000 (python3, N s): executors cannot reach it, or there are none. Run there: lyftlearn-runtime spark reach 10.77.1.2:20000
               fix: admit TCP 20000-20031 from 10.78.0.0/16 in the security group of the interface that has 10.77.1.2"#]].assert_eq(&nobody);
     networks.drop_answers("20000:20031");
     let asking = |script: &str| {
@@ -348,7 +350,7 @@ fn a_doctor_tells_why_a_driver_has_no_executors() {
         asked.borrow_mut().push(server);
     });
     expect![[r#"
-        FAIL  spark      10.78.1.2 asks 10.77.1.2:20000, and the answer does not get back: the way out of here to 10.78.1.2 is blocked
+        FAIL  spark      10.78.1.2 asks 10.77.1.2:20000, and the answer does not get back: outgoing traffic to 10.78.1.2 is blocked
               fix: let TCP from 10.77.1.2, ports 20000-20031, out to 10.78.0.0/16"#]].assert_eq(&sentence(&no_answer));
     asked.borrow_mut().clear();
     networks.admit(&["20000:20031"]);
@@ -373,7 +375,7 @@ fn a_doctor_tells_why_a_driver_has_no_executors() {
               fix: admit TCP 20000-20031 from 10.78.0.0/16 in the security group of the interface that has 10.77.1.2"#]].assert_eq(&half);
     let both = connected("20000, 20000, 20016");
     expect![[r#"
-        ok    spark      2 executors are connected to 10.77.1.2:20000; the network is not what the job waits for: cores and memory are"#]].assert_eq(&both);
+        ok    spark      2 executors are connected to 10.77.1.2:20000; the job waits for cores and memory, not for the network"#]].assert_eq(&both);
 }
 
 #[test]

@@ -276,7 +276,7 @@ fn output_that_finds_no_room_is_an_error() {
     expect![[r#"
         lyftlearn-runtime: cannot write to standard output
           because: no storage space
-          hint: check where the output goes to: is there room?
+          hint: check that the output's destination has room
     "#]]
     .assert_eq(&String::from_utf8(output.stderr).unwrap());
 }

@@ -54,8 +54,8 @@ pub(super) fn env(given: &Given) -> Result<u8, Error> {
     output::data(&text)?;
     if !left_out.is_empty() {
         let why = match format {
-            Format::Json => "not UTF-8, which JSON is; --format nul has them",
-            _ => "no shell can take the name; --format json and --format nul have them",
+            Format::Json => "not UTF-8, which JSON requires; use --format nul",
+            _ => "a shell cannot assign to the name; use --format json or --format nul",
         };
         let names = left_out.join(", ");
         crate::stderr::say(&format!("lyftlearn-runtime: left out: {names}: {why}\n"));

@@ -126,7 +126,7 @@ fn show(page: &mut Page, resolved: &Resolved, value: &Value, listeners: &[Listen
     if let Some(note) = credentials::without(resolved) {
         page.gap();
         page.line(0, Ink::Odd, "note");
-        page.line(2, Ink::Plain, &note);
+        page.line(2, Ink::Plain, note);
     }
     if problems > 0 {
         page.gap();

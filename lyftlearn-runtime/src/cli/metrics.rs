@@ -41,7 +41,8 @@ impl Fault for NoRegion {
 
     fn hint(&self) -> Option<String> {
         Some(
-            "run this beside lyftlearn-runtime run, where metrics.region_bytes is not 0".to_owned(),
+            "run this in the container of lyftlearn-runtime run, with metrics.region_bytes above 0"
+                .to_owned(),
         )
     }
 }
@@ -110,7 +111,7 @@ mod tests {
         let run = "/run/lyftlearn".into();
         expect![[r#"
             Unreadable: cannot show metrics: there is no /run/lyftlearn/metrics.region
-              hint: run this beside lyftlearn-runtime run, where metrics.region_bytes is not 0
+              hint: run this in the container of lyftlearn-runtime run, with metrics.region_bytes above 0
         "#]]
         .assert_eq(&reports([NoRegion { run }]));
     }
@@ -123,7 +124,7 @@ mod tests {
             .report();
         expect![[r#"
             lyftlearn-runtime: cannot show metrics: there is no /nowhere/metrics.region
-              hint: run this beside lyftlearn-runtime run, where metrics.region_bytes is not 0
+              hint: run this in the container of lyftlearn-runtime run, with metrics.region_bytes above 0
         "#]]
         .assert_eq(&report.replace(run.path().to_str().unwrap(), "/nowhere"));
     }

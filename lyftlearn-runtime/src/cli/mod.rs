@@ -48,7 +48,7 @@ pub fn main(arguments: Vec<OsString>) -> u8 {
             format!(" at {}:{}", place.file(), place.line())
         });
         stderr::say(&format!(
-            "lyftlearn-runtime: a bug of its own{place}; please report it\n"
+            "lyftlearn-runtime: internal error{place}; please report it\n"
         ));
     }));
     // This binary's own words to itself; nothing else may stand before them.

@@ -22,7 +22,7 @@ impl Fault for Unwritten {
     }
 
     fn hint(&self) -> Option<String> {
-        Some("check where the output goes to: is there room?".to_owned())
+        Some("check that the output's destination has room".to_owned())
     }
 }
 
@@ -53,7 +53,7 @@ mod tests {
     fn a_full_disk_has_its_report() {
         expect![[r#"
             System: cannot write to standard output
-              hint: check where the output goes to: is there room?
+              hint: check that the output's destination has room
         "#]]
         .assert_eq(&reports([Unwritten]));
     }

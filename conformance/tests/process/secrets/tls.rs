@@ -124,7 +124,7 @@ fn invalid_roots_are_reported_at_once() {
                   hint: required = false starts without one; lyftlearn-runtime inspect shows which identity asks
                 doctor:
                 FAIL  identity   credentials: AWS_CA_BUNDLE names /etc/none.pem, which does not exist
-                      fix: mount the file of certificates where the variable says, or unset it
+                      fix: mount the certificates at the path in the variable, or unset the variable
             "#]],
         ),
         (
@@ -143,7 +143,7 @@ fn invalid_roots_are_reported_at_once() {
                   hint: required = false starts without one; lyftlearn-runtime inspect shows which identity asks
                 doctor:
                 FAIL  identity   credentials: SSL_CERT_FILE names /etc/text.pem, which holds no certificate
-                      fix: mount the file of certificates where the variable says, or unset it
+                      fix: mount the certificates at the path in the variable, or unset the variable
             "#]],
         ),
     ] {

@@ -4,7 +4,7 @@ use super::{Finding, Patient, Verdict};
 
 #[cfg(not(feature = "agent"))]
 pub(super) fn check(_: &Patient) -> Vec<Finding> {
-    let detail = "this build cannot ask: it lacks the feature agent";
+    let detail = "not checked: this build lacks the feature agent";
     vec![Finding::new("identity", Verdict::Skipped, detail)]
 }
 
@@ -55,15 +55,15 @@ fn told(patient: &Patient) -> Finding {
         (CredentialMode::Off, _) => (Verdict::Note, "withheld by credentials.mode".to_owned()),
         (_, CredentialSource::None) => {
             let without = credentials::without(&patient.resolved);
-            let detail = without.unwrap_or("the environment names none");
+            let detail = without.unwrap_or("the environment names no source");
             (Verdict::Note, detail.to_owned())
         }
         (CredentialMode::Broker, _) => (Verdict::Ok, format!("{source}, served on loopback")),
         (CredentialMode::Native, CredentialSource::Static | CredentialSource::Profile) => (
             Verdict::Ok,
-            format!("{source}, the user's own and left alone"),
+            format!("{source}, set by the user and left unchanged"),
         ),
-        (CredentialMode::Native, _) => (Verdict::Ok, format!("{source}, left as it is")),
+        (CredentialMode::Native, _) => (Verdict::Ok, format!("{source}, left unchanged")),
     };
     Finding::new("identity", verdict, detail).of("source")
 }
@@ -143,20 +143,22 @@ fn cure(cause: &crate::credentials::Cause) -> &'static str {
 
     match cause {
         Cause::Refused | Cause::Unreachable | Cause::TimedOut => {
-            "the node's agent is not there or not ready: look at it, and at network policies"
+            "check that the node's agent runs and is ready, and check network policies"
         }
         Cause::Status(_) => {
-            "the endpoint knows this container otherwise: look at its role or association"
+            "check this container's role or Pod Identity association: the endpoint rejected it"
         }
         Cause::TokenFile(..) | Cause::EmptyTokenFile(_) => {
-            "mount the token where the variable says, readable for this user"
+            "mount the token at the path in the variable, readable by this user"
         }
-        Cause::Sts { .. } => "look at the role's trust policy, and at its name",
+        Cause::Sts { .. } => "check the role's name and its trust policy",
         Cause::StsFailed { .. } | Cause::NoSts { .. } => {
             "STS is not reached, or fails: look at AWS_REGION, at proxies and VPC endpoints"
         }
         Cause::NoRegion => "set AWS_REGION",
-        Cause::Roots(_) => "mount the file of certificates where the variable says, or unset it",
-        _ => "lyftlearn-runtime inspect shows why this source was chosen",
+        Cause::Roots(_) => {
+            "mount the certificates at the path in the variable, or unset the variable"
+        }
+        _ => "run lyftlearn-runtime inspect: it shows why this source was chosen",
     }
 }

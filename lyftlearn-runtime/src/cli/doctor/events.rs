@@ -5,7 +5,7 @@ use super::{Finding, Patient, Verdict};
 
 #[cfg(not(feature = "agent"))]
 pub(super) fn check(_: &Patient) -> Vec<Finding> {
-    let detail = "this build cannot send any: it lacks the feature agent";
+    let detail = "not sent: this build lacks the feature agent";
     vec![Finding::new("events", Verdict::Skipped, detail)]
 }
 
@@ -32,10 +32,10 @@ mod with_agent {
     pub(in crate::cli::doctor) fn check(patient: &Patient) -> Vec<Finding> {
         let skipped = |detail: &str| vec![Finding::new("events", Verdict::Skipped, detail)];
         let Some(shown) = &patient.resolved.workload.events else {
-            return skipped("they go nowhere; see events.to");
+            return skipped("no destination: events.to is empty");
         };
         if shown.speaks == Voice::Nothing {
-            return skipped("this container has nothing to tell");
+            return skipped("this container sends no events");
         }
         let plan = patient.resolved.events.clone().unwrap_or_default();
         let identity = (plan.to.iter().any(Destination::is_signed)).then(|| identity(patient));
@@ -57,10 +57,10 @@ mod with_agent {
             Finding::new(
                 "events",
                 Verdict::Failed,
-                "no event can be sent there from here",
+                "events cannot be sent there from here",
             )
             .of(to)
-            .fix("look at the notes above: it takes an AWS identity, and a region")
+            .fix("see the notes above: AWS credentials and a region are required")
         }));
         findings
     }
@@ -73,7 +73,7 @@ mod with_agent {
         match fetched {
             Ok(Ok(fetched)) => Ok(fetched),
             Ok(Err(cause)) => Err(cause.to_string()),
-            Err(_) => Err("it did not answer in time".to_owned()),
+            Err(_) => Err("no answer in time".to_owned()),
         }
     }
 
@@ -96,12 +96,12 @@ mod with_agent {
                 "requests would be signed, and "
             }
             (true, Ok(_)) => {
-                let fix = "events.to, or AWS_ENDPOINT_URL and its like, is not a URL";
-                return failed("no request can be made of its address".to_owned(), fix);
+                let fix = "correct events.to or AWS_ENDPOINT_URL: it is not a URL";
+                return failed("its address is malformed".to_owned(), fix);
             }
             (true, Err(why)) => {
                 let detail = format!("requests cannot be signed: {why}");
-                return failed(detail, "look at the identity above");
+                return failed(detail, "see the identity check above");
             }
         };
         let Some(url) = sender.address(destination) else {
@@ -109,10 +109,10 @@ mod with_agent {
                 return found(Verdict::Skipped, "it has no address".to_owned());
             };
             return match appendable(path) {
-                Ok(()) => found(Verdict::Ok, "it can be written".to_owned()),
+                Ok(()) => found(Verdict::Ok, "writable".to_owned()),
                 Err(why) => failed(
-                    format!("it cannot be written: {why}"),
-                    "mount a volume there that the program's user may write, or name another file",
+                    format!("not writable: {why}"),
+                    "mount a volume that the program's user can write to, or set another file",
                 ),
             };
         };
@@ -121,7 +121,7 @@ mod with_agent {
                 let how = match reached {
                     Reached::Plainly => "the host answers",
                     Reached::ByTls => "the host answers by TLS",
-                    Reached::Proxy => "the proxy answers; what is behind it is not known",
+                    Reached::Proxy => "the proxy answers; the host behind it was not tested",
                 };
                 found(Verdict::Ok, format!("{signed}{how}"))
             }
@@ -153,26 +153,27 @@ mod with_agent {
         let (detail, fix) = match unreached {
             Unreached::NotAnAddress => (
                 "its address is not a URL",
-                "look at events.to, and at AWS_ENDPOINT_URL and its like",
+                "check events.to and AWS_ENDPOINT_URL",
             ),
             Unreached::NoName => (
                 "the name does not resolve",
-                "look at events.to or AWS_REGION, and at the cluster's DNS",
+                "check events.to, AWS_REGION and the cluster's DNS",
             ),
             Unreached::Nobody => (
-                "nobody answers there",
-                "look at network policies, at VPC endpoints, and at HTTPS_PROXY and NO_PROXY",
+                "nothing answers there",
+                "check network policies, VPC endpoints, HTTPS_PROXY and NO_PROXY",
             ),
             Unreached::NoTls => (
-                "something answers there, and not by TLS",
-                "look at the port in events.to, and at what stands before the host",
+                "the server there does not speak TLS",
+                "check the port in events.to, and the proxies and load balancers in front of the host",
             ),
             Unreached::Untrusted => (
                 "its certificate is not trusted here",
-                "name the file of its root certificates by SSL_CERT_FILE or AWS_CA_BUNDLE",
+                "set SSL_CERT_FILE or AWS_CA_BUNDLE to the file of its root certificates",
             ),
             Unreached::NoRoots { report } => {
-                let fix = "mount the file of certificates where the variable says, or unset it";
+                let fix =
+                    "mount the certificates at the path in the variable, or unset the variable";
                 return (report, fix);
             }
         };
@@ -201,12 +202,12 @@ mod with_agent {
                 .map(told)
                 .map(|(detail, fix)| format!("{detail}: {fix}\n"));
             expect![[r#"
-                its address is not a URL: look at events.to, and at AWS_ENDPOINT_URL and its like
-                the name does not resolve: look at events.to or AWS_REGION, and at the cluster's DNS
-                nobody answers there: look at network policies, at VPC endpoints, and at HTTPS_PROXY and NO_PROXY
-                something answers there, and not by TLS: look at the port in events.to, and at what stands before the host
-                its certificate is not trusted here: name the file of its root certificates by SSL_CERT_FILE or AWS_CA_BUNDLE
-                AWS_CA_BUNDLE names /roots, which does not exist: mount the file of certificates where the variable says, or unset it
+                its address is not a URL: check events.to and AWS_ENDPOINT_URL
+                the name does not resolve: check events.to, AWS_REGION and the cluster's DNS
+                nothing answers there: check network policies, VPC endpoints, HTTPS_PROXY and NO_PROXY
+                the server there does not speak TLS: check the port in events.to, and the proxies and load balancers in front of the host
+                its certificate is not trusted here: set SSL_CERT_FILE or AWS_CA_BUNDLE to the file of its root certificates
+                AWS_CA_BUNDLE names /roots, which does not exist: mount the certificates at the path in the variable, or unset the variable
             "#]].assert_eq(&all.concat());
         }
     }

@@ -13,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 pub(super) fn check(patient: &Patient) -> Vec<Finding> {
     let routes = &patient.resolved.workload.metrics.routes;
     if routes.is_empty() {
-        let detail = "they go nowhere; see metrics.routes";
+        let detail = "no destination: metrics.routes is empty";
         return vec![Finding::new("metrics", Verdict::Skipped, detail)];
     }
     let mut findings = vec![Finding::new("metrics", Verdict::Ok, routes.join(", ")).of("routes")];
@@ -37,13 +37,13 @@ type Of = (&'static str, &'static str, &'static str);
 
 const OF_GATEWAY: Of = (
     "gateway",
-    "look at STATSD_HOST or metrics.gateway.host",
-    "look at STATSD_PORT and STATSD_PROTOCOL or metrics.gateway, and at the network's rules",
+    "check STATSD_HOST or metrics.gateway.host",
+    "check STATSD_PORT and STATSD_PROTOCOL or metrics.gateway, and network policies",
 );
 const OF_COLLECTOR: Of = (
     "collector",
-    "look at metrics.otlp.endpoint or OTEL_EXPORTER_OTLP_ENDPOINT",
-    "look at metrics.otlp.endpoint or OTEL_EXPORTER_OTLP_ENDPOINT, and at the network's rules; behind a proxy this says nothing",
+    "check metrics.otlp.endpoint or OTEL_EXPORTER_OTLP_ENDPOINT",
+    "check metrics.otlp.endpoint or OTEL_EXPORTER_OTLP_ENDPOINT, and network policies; behind a proxy this test proves nothing",
 );
 
 /// Where a URL leads.
@@ -81,7 +81,7 @@ fn reached(server: &Server, (of, about_name, about_rest): Of) -> Finding {
     } else if taken {
         Finding::new("metrics", Verdict::Ok, "takes metrics")
     } else {
-        Finding::new("metrics", Verdict::Failed, "nobody takes metrics there").fix(about_rest)
+        Finding::new("metrics", Verdict::Failed, "nothing accepts metrics there").fix(about_rest)
     }
     .of(of)
     .took(since)
@@ -109,12 +109,12 @@ fn port(address: SocketAddr, ours: bool) -> Finding {
         });
     }
     let detail = match TcpStream::connect_timeout(&to, PATIENCE) {
-        Err(_) => "nobody listens there yet",
+        Err(_) => "nothing listens there yet",
         Ok(_) if ours => "is answered by this runtime",
         Ok(_) => {
-            return Finding::new("metrics", Verdict::Failed, "somebody else listens there")
+            return Finding::new("metrics", Verdict::Failed, "another process listens there")
                 .of(address.to_string())
-                .fix("metrics.listen takes another port, or off");
+                .fix("set metrics.listen to another port, or to off");
         }
     };
     Finding::new("metrics", Verdict::Ok, detail).of(address.to_string())
@@ -145,8 +145,8 @@ mod tests {
     #[test]
     fn a_server_is_reached_or_there_is_something_to_look_at() {
         let takes = "ok    metrics    gateway: takes metrics\n";
-        let nobody = "FAIL  metrics    gateway: nobody takes metrics there\n      fix: look at \
-                      STATSD_PORT and STATSD_PROTOCOL or metrics.gateway, and at the network's rules\n";
+        let nobody = "FAIL  metrics    gateway: nothing accepts metrics there\n      fix: check \
+                      STATSD_PORT and STATSD_PROTOCOL or metrics.gateway, and network policies\n";
         let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
         let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
         let (stream, packets) = (tcp.local_addr().unwrap(), udp.local_addr().unwrap());
@@ -166,7 +166,7 @@ mod tests {
         finding.seconds = None;
         assert_eq!(
             line(&finding),
-            "FAIL  metrics    gateway: the name does not resolve\n      fix: look at STATSD_HOST or metrics.gateway.host\n"
+            "FAIL  metrics    gateway: the name does not resolve\n      fix: check STATSD_HOST or metrics.gateway.host\n"
         );
     }
 
@@ -195,7 +195,7 @@ mod tests {
         finding.seconds = None;
         assert_eq!(
             line(&finding),
-            "FAIL  metrics    collector: nobody takes metrics there\n      fix: look at metrics.otlp.endpoint or OTEL_EXPORTER_OTLP_ENDPOINT, and at the network's rules; behind a proxy this says nothing\n"
+            "FAIL  metrics    collector: nothing accepts metrics there\n      fix: check metrics.otlp.endpoint or OTEL_EXPORTER_OTLP_ENDPOINT, and network policies; behind a proxy this test proves nothing\n"
         );
     }
 
@@ -208,11 +208,11 @@ mod tests {
         assert_eq!(
             line(&port(address, false)),
             format!(
-                "FAIL  metrics    {address}: somebody else listens there\n      fix: metrics.listen takes another port, or off\n"
+                "FAIL  metrics    {address}: another process listens there\n      fix: set metrics.listen to another port, or to off\n"
             )
         );
         drop(taken);
         let free = line(&port(address, false));
-        assert!(free.ends_with("nobody listens there yet\n"), "{free}");
+        assert!(free.ends_with("nothing listens there yet\n"), "{free}");
     }
 }

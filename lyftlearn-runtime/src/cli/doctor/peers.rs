@@ -21,7 +21,7 @@ pub(super) fn check(patient: &Patient) -> Vec<Finding> {
         return vec![Finding::new(
             "peers",
             Verdict::Skipped,
-            "nobody tells their names",
+            "the platform does not give their names",
         )];
     }
     names.into_iter().map(resolves).collect()
@@ -37,7 +37,7 @@ fn resolves(name: &str) -> Finding {
     match found {
         Some(address) => Finding::new("peers", Verdict::Ok, address.ip().to_string()),
         None => Finding::new("peers", Verdict::Failed, "the name does not resolve")
-            .fix("names of nodes come late: try again; on Kubernetes a headless Service has them"),
+            .fix("try again, because names of nodes can appear late; on Kubernetes check the headless Service"),
     }
     .of(name)
     .took(since)

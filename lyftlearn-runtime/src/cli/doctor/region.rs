@@ -12,11 +12,11 @@ const FULL_PERCENT: u64 = 80;
 
 pub(super) fn check(patient: &Patient) -> Vec<Finding> {
     if patient.resolved.settings.region_bytes == 0 {
-        let detail = "there is none: metrics.region_bytes is 0";
+        let detail = "disabled: metrics.region_bytes is 0";
         return vec![Finding::new("region", Verdict::Skipped, detail)];
     }
     let Some(run) = patient.facts.run_directory(Whose::Anybody) else {
-        let detail = "nothing was started here by lyftlearn-runtime run";
+        let detail = "lyftlearn-runtime run started nothing here";
         return vec![Finding::new("region", Verdict::Skipped, detail)];
     };
     vec![looked_at(&run)]
@@ -31,23 +31,23 @@ fn looked_at(run: &Directory) -> Finding {
     match Region::of(&facts).degraded() {
         None => {}
         Some(Degraded::Denied(path)) => {
-            return failed(format!("{} is not this user's to open", path.display()))
-                .fix("count as the program's user, whom the setting user names, or as root");
+            return failed(format!("this user cannot open {}", path.display()))
+                .fix("run doctor as the program's user (the setting user) or as root");
         }
         Some(Degraded::Broken(path)) => {
             let path = path.display();
-            return failed(format!("{path} is not a region of this version and boot, or not all of it is there"))
-                .fix("have one version of lyftlearn-runtime in the image, binary and package, and nothing else that writes to this file");
+            return failed(format!("{path} is not a region of this version and boot, or is truncated"))
+                .fix("install one version of lyftlearn-runtime as binary and package, and let nothing else write to this file");
         }
         Some(_) => {
             return failed(format!("there is no {} in {}", delivered::METRICS_REGION, run.path().display()))
-                .fix("make room in the run directory or in /dev/shm, or set metrics.region_bytes to less; 0 switches it off");
+                .fix("free space in the run directory or in /dev/shm, or lower metrics.region_bytes; 0 disables it");
         }
     }
     let usage = Reader::of(run).and_then(|reader| reader.map(|reader| reader.usage()).transpose());
     match usage {
         Ok(Some(usage)) => told(&usage),
-        Ok(None) => failed("it has gone meanwhile".to_owned()),
+        Ok(None) => failed("it was removed meanwhile".to_owned()),
         Err(err) => failed(err.to_string()),
     }
 }
@@ -135,7 +135,7 @@ mod tests {
         assert_eq!(
             line(&looked_at(&held)),
             format!(
-                "FAIL  region     there is no metrics.region in {path}\n      fix: make room in the run directory or in /dev/shm, or set metrics.region_bytes to less; 0 switches it off\n"
+                "FAIL  region     there is no metrics.region in {path}\n      fix: free space in the run directory or in /dev/shm, or lower metrics.region_bytes; 0 disables it\n"
             )
         );
         let region = run.path().join("metrics.region");
@@ -143,7 +143,7 @@ mod tests {
         assert_eq!(
             line(&looked_at(&held)),
             format!(
-                "FAIL  region     {path}/metrics.region is not a region of this version and boot, or not all of it is there\n      fix: have one version of lyftlearn-runtime in the image, binary and package, and nothing else that writes to this file\n"
+                "FAIL  region     {path}/metrics.region is not a region of this version and boot, or is truncated\n      fix: install one version of lyftlearn-runtime as binary and package, and let nothing else write to this file\n"
             )
         );
         // Tests run as root: a directory stands for what may not be opened.
@@ -152,7 +152,7 @@ mod tests {
         assert_eq!(
             line(&looked_at(&held)),
             format!(
-                "FAIL  region     {path}/metrics.region is not this user's to open\n      fix: count as the program's user, whom the setting user names, or as root\n"
+                "FAIL  region     this user cannot open {path}/metrics.region\n      fix: run doctor as the program's user (the setting user) or as root\n"
             )
         );
         std::fs::remove_dir(&region).unwrap();

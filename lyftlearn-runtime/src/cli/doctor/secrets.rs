@@ -10,7 +10,7 @@ pub(super) fn check(patient: &Patient) -> Vec<Finding> {
         return vec![Finding::new(
             "secrets",
             Verdict::Skipped,
-            "none is declared",
+            "no secrets are declared",
         )];
     }
     let since = Instant::now();
@@ -26,7 +26,7 @@ pub(super) fn check(patient: &Patient) -> Vec<Finding> {
                 .of(secret.name.as_str())
                 .took(since);
             if verdict == Verdict::Failed {
-                finding.fix("look at its name, and at what this identity may read; required = false starts without it")
+                finding.fix("check its name and the permissions of this identity; required = false starts without it")
             } else {
                 finding
             }

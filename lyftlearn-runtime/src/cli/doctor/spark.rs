@@ -128,7 +128,7 @@ fn file(one: &Written, spark: &Spark, all: &[Written]) -> Option<Finding> {
                 Verdict::Note,
                 format!("{at}: with Spark 4.3 on Kubernetes executors are told to connect to it"),
             )
-            .fix("where it is not what they reach: spark.kubernetes.executor.useDriverPodIP=false"),
+            .fix("if they cannot reach it, set spark.kubernetes.executor.useDriverPodIP=false"),
         ),
         words::DRIVER_PORT_KEY if spark.ports().is_some() => {
             note(format!("{at} is used instead of spark.ports"))
@@ -140,11 +140,11 @@ fn file(one: &Written, spark: &Spark, all: &[Written]) -> Option<Finding> {
                     .any(|one| one.key == words::DRIVER_BLOCK_PORT_KEY) =>
         {
             note(format!(
-                "{at} holds for executors; a driver has spark.ports before it"
+                "{at} applies to executors; a driver uses spark.ports instead"
             ))
         }
         words::LOCAL_IP => note(format!(
-            "{at} decides where a driver's user interface listens, and nothing else"
+            "{at} sets only where a driver's user interface listens"
         )),
         _ => None,
     }
@@ -233,7 +233,7 @@ fn free(facts: &Facts, ports: PortRange, rpc: PortRange, blocks: PortRange) -> O
             Verdict::Failed,
             format!("{detail}; no other driver can start"),
         )
-        .fix("end a driver, or set spark.ports to a larger range and admit it")
+        .fix("stop a driver, or set spark.ports to a larger range and admit it")
     } else {
         Finding::new(CHECK, Verdict::Ok, detail)
     })
@@ -265,7 +265,7 @@ fn told(
             CHECK,
             Verdict::Note,
             format!(
-                "nobody has connected to {at}{holder}: executors cannot reach it, or there are none. \
+                "nothing has connected to {at}{holder}: executors cannot reach it, or there are none. \
                  Run there: lyftlearn-runtime spark reach {at}"
             ),
         )
@@ -274,7 +274,7 @@ fn told(
             CHECK,
             Verdict::Failed,
             format!(
-                "{there} asks {at}, and the answer does not get back: the way out of here to {there} is blocked"
+                "{there} asks {at}, and the answer does not get back: outgoing traffic to {there} is blocked"
             ),
         )
         .fix(format!(
@@ -294,7 +294,7 @@ fn told(
             CHECK,
             Verdict::Ok,
             format!(
-                "{} connected to {at}; the network is not what the job waits for: cores and memory are",
+                "{} connected to {at}; the job waits for cores and memory, not for the network",
                 executors(count)
             ),
         ),
@@ -345,13 +345,13 @@ mod tests {
             line(&told(&Driver { port: 7078, way }, &spark, ports, holder))
         });
         expect![[r#"
-            note  spark      nobody has connected to 10.77.1.2:7078 (java, 184 s): executors cannot reach it, or there are none. Run there: lyftlearn-runtime spark reach 10.77.1.2:7078
+            note  spark      nothing has connected to 10.77.1.2:7078 (java, 184 s): executors cannot reach it, or there are none. Run there: lyftlearn-runtime spark reach 10.77.1.2:7078
                   fix: admit TCP 7078-7109 from 10.78.0.0/16 in the security group of the interface that has 10.77.1.2
-            FAIL  spark      10.78.1.2 asks 10.77.1.2:7078, and the answer does not get back: the way out of here to 10.78.1.2 is blocked
+            FAIL  spark      10.78.1.2 asks 10.77.1.2:7078, and the answer does not get back: outgoing traffic to 10.78.1.2 is blocked
                   fix: let TCP from 10.77.1.2, ports 7078-7109, out to 10.78.0.0/16
             note  spark      1 executor is connected to 10.77.1.2:7078, and none to a port for blocks: no task has run yet, or only half of the range is open
                   fix: admit TCP 7078-7109 from 10.78.0.0/16 in the security group of the interface that has 10.77.1.2
-            ok    spark      2 executors are connected to 10.77.1.2:7078; the network is not what the job waits for: cores and memory are
+            ok    spark      2 executors are connected to 10.77.1.2:7078; the job waits for cores and memory, not for the network
         "#]].assert_eq(&shown.concat());
     }
 
@@ -382,10 +382,10 @@ mod tests {
             FAIL  spark      spark.driver.bindAddress = 0.0.0.0 in /opt/spark/conf/spark-defaults.conf: with Spark 4.3 on Kubernetes executors are told to connect to 0.0.0.0
                   fix: remove it
             note  spark      spark.driver.bindAddress = 10.77.1.2 in /opt/spark/conf/spark-defaults.conf: with Spark 4.3 on Kubernetes executors are told to connect to it
-                  fix: where it is not what they reach: spark.kubernetes.executor.useDriverPodIP=false
+                  fix: if they cannot reach it, set spark.kubernetes.executor.useDriverPodIP=false
             note  spark      spark.driver.port = 9000 in /opt/spark/conf/spark-defaults.conf is used instead of spark.ports
-            note  spark      spark.blockManager.port = 9001 in /opt/spark/conf/spark-defaults.conf holds for executors; a driver has spark.ports before it
-            note  spark      SPARK_LOCAL_IP = 10.77.1.2 in /opt/spark/conf/spark-defaults.conf decides where a driver's user interface listens, and nothing else
+            note  spark      spark.blockManager.port = 9001 in /opt/spark/conf/spark-defaults.conf applies to executors; a driver uses spark.ports instead
+            note  spark      SPARK_LOCAL_IP = 10.77.1.2 in /opt/spark/conf/spark-defaults.conf sets only where a driver's user interface listens
         "#]].assert_eq(&shown);
         // Without ports of ours, those of a file are what holds.
         let free = Spark {

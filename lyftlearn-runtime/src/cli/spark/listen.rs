@@ -85,7 +85,7 @@ fn begin(
     if !taken.is_empty() {
         let taken = ranges(taken.iter().copied());
         text.push_str(&format!(
-            "already in use here, by a driver perhaps: {taken}\n"
+            "already in use here, perhaps by a driver: {taken}\n"
         ));
     }
     if held.is_empty() {
@@ -116,7 +116,7 @@ fn end(spark: &Spark, name: &str, ports: PortRange, outcome: &Outcome, limit: Du
     for stranger in &outcome.strangers {
         text.push_str(&match spark.executors {
             Some(network) => format!(
-                "reached from {stranger}, which is not in {network}: admit the executors' network and no more\n"
+                "reached from {stranger}, which is not in {network}: admit only the executors' network\n"
             ),
             None => format!("reached from {stranger}, which is this container: that proves nothing\n"),
         });
@@ -178,7 +178,7 @@ mod tests {
             begin(&network, "10.77.1.2", ports, "", &[7078], LIMIT),
         ];
         expect![[r#"
-            already in use here, by a driver perhaps: 7078
+            already in use here, perhaps by a driver: 7078
             listening at 10.77.1.2 for 60 s, on 7079-7109; run in 10.78.0.0/16:
               lyftlearn-runtime spark reach 10.77.1.2:7078-7109
             in an image without it:
@@ -189,7 +189,7 @@ mod tests {
             in an image without it:
               bash -c 'for p in {7078..7109}; do timeout 3 bash -c "</dev/tcp/fd77::2/$p" || echo "$p: not reached" & done; wait'
 
-            already in use here, by a driver perhaps: 7078
+            already in use here, perhaps by a driver: 7078
             no port is free: run lyftlearn-runtime doctor here
         "#]].assert_eq(&shown.join("\n"));
     }
@@ -235,7 +235,7 @@ mod tests {
         expect![[r#"
             reached: 7078-7081
 
-            reached from 10.99.0.1, which is not in 10.78.0.0/16: admit the executors' network and no more
+            reached from 10.99.0.1, which is not in 10.78.0.0/16: admit only the executors' network
             reached: 7078-7079
             not reached in 60 s: 7080-7081
               fix: admit TCP 7078-7081 from 10.78.0.0/16 in the security group of the interface that has 10.77.1.2
@@ -244,7 +244,7 @@ mod tests {
             not reached in 60 s: 7078
               fix: admit TCP 7078-7081 from the executors' network in the security group of the interface that has 10.77.1.2
 
-            reached from 10.99.0.1, which is not in 10.78.0.0/16: admit the executors' network and no more
+            reached from 10.99.0.1, which is not in 10.78.0.0/16: admit only the executors' network
             too many connections: this address is open to others
             not reached in 60 s: 7078
               fix: admit TCP 7078-7081 from 10.78.0.0/16 in the security group of the interface that has 10.77.1.2

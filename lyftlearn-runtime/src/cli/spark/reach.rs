@@ -19,8 +19,8 @@ pub(super) fn reach(target: &str) -> Result<u8, Error> {
     }
     let Some(all) = addresses(host) else {
         output::page(&format!(
-            "{host}: name unknown: it is advertised, and this network does not have it\n  \
-             fix: advertise the address: unset spark.driver.host, and spark.address where it is a name\n"
+            "{host}: the advertised name does not resolve in this network\n  \
+             fix: advertise the address: unset spark.driver.host, and spark.address if it is a name\n"
         ))?;
         return Ok(1);
     };
@@ -85,19 +85,19 @@ impl Asking {
     fn words(&self, answer: &Answer) -> (String, Option<String>) {
         let address = self.address.to_string();
         match answer {
-            Answer::Greeted => ("the way is free".to_owned(), None),
+            Answer::Greeted => ("reachable".to_owned(), None),
             Answer::Silent => (
                 "connected, without a greeting: a Spark driver has this port".to_owned(),
                 None,
             ),
             Answer::Refused => (
-                "refused: nobody listens, and the way is probably free; a firewall that resets looks the same"
+                "refused: nothing listens there, and the network is probably open; a firewall that sends resets looks the same"
                     .to_owned(),
                 Some("start there: lyftlearn-runtime spark listen".to_owned()),
             ),
             Answer::None => (
                 format!(
-                    "no answer in {} s: dropped by a security group or a network policy, or no way back",
+                    "no answer in {} s: dropped by a security group or a network policy, or no route back",
                     PATIENCE.as_secs()
                 ),
                 Some(admit(self.ports, self.from, &address)),
@@ -107,7 +107,7 @@ impl Asking {
                 Some("connect the two networks: peering, a transit gateway, a route table".to_owned()),
             ),
             Answer::Failed(why) => (
-                format!("cannot be tried: {why}"),
+                format!("cannot connect: {why}"),
                 Some("check the limit on open files, and what this container may do".to_owned()),
             ),
         }
@@ -166,15 +166,15 @@ mod tests {
         ];
         let answers: BTreeMap<u16, Answer> = (7078..).zip(answers).collect();
         expect![[r#"
-            10.77.1.2 7078-7079, 7085: the way is free
+            10.77.1.2 7078-7079, 7085: reachable
             10.77.1.2 7080: connected, without a greeting: a Spark driver has this port
-            10.77.1.2 7081: refused: nobody listens, and the way is probably free; a firewall that resets looks the same
+            10.77.1.2 7081: refused: nothing listens there, and the network is probably open; a firewall that sends resets looks the same
               fix: start there: lyftlearn-runtime spark listen
-            10.77.1.2 7082: no answer in 3 s: dropped by a security group or a network policy, or no way back
+            10.77.1.2 7082: no answer in 3 s: dropped by a security group or a network policy, or no route back
               fix: admit TCP 7078-7109 from 10.78.0.0/16 in the security group of the interface that has 10.77.1.2
             10.77.1.2 7083: no route from here
               fix: connect the two networks: peering, a transit gateway, a route table
-            10.77.1.2 7084: cannot be tried: permission denied
+            10.77.1.2 7084: cannot connect: permission denied
               fix: check the limit on open files, and what this container may do
         "#]].assert_eq(&asking.page(&answers));
     }
