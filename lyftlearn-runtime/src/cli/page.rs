@@ -181,9 +181,10 @@ fn wrap(text: &str, width: Option<usize>) -> Vec<&str> {
     let mut lines = Vec::new();
     let mut rest = text;
     while rest.chars().count() > width {
+        // With the letter after the line: a word may end right at the edge.
         let limit = rest
             .char_indices()
-            .nth(width)
+            .nth(width + 1)
             .map_or(rest.len(), |(at, _)| at);
         let break_at = rest[..limit]
             .rfind(' ')
@@ -206,7 +207,8 @@ mod tests {
     #[test]
     fn long_lines_break_at_spaces() {
         assert_eq!(wrap("one two three", Some(8)), ["one two", "three"]);
-        assert_eq!(wrap("one two three", Some(7)), ["one", "two", "three"]);
+        assert_eq!(wrap("one two three", Some(7)), ["one two", "three"]);
+        assert_eq!(wrap("one two three", Some(6)), ["one", "two", "three"]);
         assert_eq!(wrap("one two three", None), ["one two three"]);
         assert_eq!(wrap("elephants are", Some(4)), ["elephants", "are"]);
         assert_eq!(wrap("", Some(4)), [""]);
@@ -217,7 +219,7 @@ mod tests {
         let mut page = Page::plain(Some(40));
         let row = |page: &mut Page, name: &str| {
             page.row(
-                2,
+                0,
                 &[(Ink::Name, name, 8)],
                 Ink::Plain,
                 "some words that need more than one line",
@@ -225,14 +227,14 @@ mod tests {
         };
         row(&mut page, "short");
         row(&mut page, "much-too-long");
-        page.row(2, &[(Ink::Name, "alone", 8)], Ink::Plain, "");
+        page.row(0, &[(Ink::Name, "alone", 8)], Ink::Plain, "");
         expect![[r#"
-              short     some words that need more
-                        than one line
-              much-too-long
-                        some words that need more
-                        than one line
-              alone
+            short     some words that need more than
+                      one line
+            much-too-long
+                      some words that need more than
+                      one line
+            alone
         "#]]
         .assert_eq(&page.into_text());
     }
