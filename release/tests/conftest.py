@@ -37,7 +37,7 @@ def binary() -> Binary:
 
 
 def checker() -> Path:
-    path = make.ROOT / "target" / product.this_machine().static / "debug" / CHECKER
+    path = product.ROOT / "target" / product.this_machine().static / "debug" / CHECKER
     assert path.is_file(), "run `make test-packages`"
     return path
 
