@@ -223,7 +223,7 @@ fn by_route(
     if !is_reachable(source) || is_dockers(source) {
         let cause = leaves_by(way, source, kernel);
         problems.push(format!(
-            "{PROBLEM}no address that others can reach: {cause}. Name the executors' network: \
+            "{PROBLEM}no address that other hosts can reach: {cause}. Name the executors' network: \
              spark.executors = \"10.78.0.0/16\""
         ));
         return Found::nowhere(cause);
@@ -425,16 +425,16 @@ mod tests {
             {"address":"10.77.1.2","why":"the default route","driver_ports":"7078-7093","block_ports":"7094-7109","executors":null}
             {"address":"fd77::2","why":"the default route","driver_ports":null,"block_ports":null,"executors":null}
             {"address":null,"why":"the default route leaves by eth4, which has only fe80::2","driver_ports":null,"block_ports":null,"executors":null}
-              spark: no address that others can reach: the default route leaves by eth4, which has only fe80::2. Name the executors' network: spark.executors = "10.78.0.0/16"
+              spark: no address that other hosts can reach: the default route leaves by eth4, which has only fe80::2. Name the executors' network: spark.executors = "10.78.0.0/16"
             {"address":null,"why":"the default route leaves by eth0, which has only 169.254.255.10","driver_ports":null,"block_ports":null,"executors":null}
-              spark: no address that others can reach: the default route leaves by eth0, which has only 169.254.255.10. Name the executors' network: spark.executors = "10.78.0.0/16"
+              spark: no address that other hosts can reach: the default route leaves by eth0, which has only 169.254.255.10. Name the executors' network: spark.executors = "10.78.0.0/16"
             {"address":"10.77.1.2","why":"the route to 10.78.0.0/16","driver_ports":null,"block_ports":null,"executors":"10.78.0.0/16"}
             {"address":null,"why":"no route leads to 10.79.0.0/16","driver_ports":null,"block_ports":null,"executors":"10.79.0.0/16"}
               spark: no address that other hosts can reach: no route leads to 10.79.0.0/16. Give this container a network from which they are reached
             {"address":null,"why":"the route to 10.78.0.0/16 leaves by eth0, which has only 169.254.255.10","driver_ports":null,"block_ports":null,"executors":"10.78.0.0/16"}
               spark: no address that other hosts can reach: the route to 10.78.0.0/16 leaves by eth0, which has only 169.254.255.10. Set it: spark.address = "10.77.1.2"
             {"address":null,"why":"the default route leaves by docker0, which has only 172.17.0.1","driver_ports":null,"block_ports":null,"executors":null}
-              spark: no address that others can reach: the default route leaves by docker0, which has only 172.17.0.1. Name the executors' network: spark.executors = "10.78.0.0/16"
+              spark: no address that other hosts can reach: the default route leaves by docker0, which has only 172.17.0.1. Name the executors' network: spark.executors = "10.78.0.0/16"
             {"address":"172.17.0.1","why":"the route to 172.17.0.0/16","driver_ports":null,"block_ports":null,"executors":"172.17.0.0/16"}
             {"address":"10.77.1.2","why":"the route to the API server of Kubernetes","driver_ports":null,"block_ports":null,"executors":null}
         "#]].assert_eq(&found);
