@@ -158,7 +158,7 @@ fn a_collector_gets_the_totals_and_their_resource() {
     let inspected = std::fs::read(world.path("shared/inspected")).unwrap();
     let text = String::from_utf8_lossy(&inspected).into_owned();
     assert!(
-        text.contains("metrics.routes               [\"otlp\"]\n"),
+        text.contains("metrics.routes               otlp\n"),
         "{text}"
     );
     for said in [inspected, output.stderr, output.stdout] {
