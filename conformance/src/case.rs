@@ -48,7 +48,7 @@ struct Make {
     symlinks: BTreeMap<PathBuf, PathBuf>,
 }
 
-/// A case, made into a world of its own.
+/// A case, unpacked into a directory.
 #[derive(Debug)]
 pub struct Case {
     /// `platform/name`.
@@ -113,7 +113,7 @@ impl Case {
         }
     }
 
-    /// Holds what a door showed against what is expected: its report, or its view.
+    /// Compares the output of an entry point with the expectation: its report, or its view.
     ///
     /// # Panics
     ///
@@ -372,7 +372,7 @@ mod tests {
 }
 "#;
 
-    /// A case of its own with these expectations.
+    /// A case with these expectations.
     fn case(expect: &str) -> (tempfile::TempDir, Case) {
         let directory = tempfile::tempdir().unwrap();
         let env = format!(r#"{{"KEY": "{}"}}"#, super::canary::PLACE);

@@ -71,7 +71,7 @@ pub enum Profile {
     Serving,
     /// Those that run under a cluster's strictest policy.
     Restricted,
-    /// Those whose start matters: figures of layers, of the start and of lazy loading.
+    /// Checks about a start: figures of layers, of the start and of lazy loading.
     Lazy,
 }
 
@@ -128,7 +128,7 @@ pub struct Check {
     pub id: &'static str,
     /// How much it matters.
     pub level: Level,
-    /// Whom it is for.
+    /// The profile of the run.
     pub profile: Profile,
     /// What must be there.
     pub needs: &'static [Need],
@@ -164,7 +164,7 @@ pub struct Seen {
 /// A figure beside its budget.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Figure {
-    /// What was measured.
+    /// The measured value.
     pub value: f64,
     /// What it may be at most.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -204,9 +204,9 @@ pub enum Verdict {
     },
     /// Otherwise.
     Failed {
-        /// What was seen.
+        /// The observed text.
         seen: String,
-        /// What was expected.
+        /// The expected text.
         expected: String,
         /// What to do.
         mend: String,
@@ -218,7 +218,7 @@ pub enum Verdict {
     },
     /// It failed, and `image.toml` says that this is known.
     Waived {
-        /// What was seen.
+        /// The observed text.
         seen: String,
         /// The team's reason.
         reason: String,
@@ -345,7 +345,7 @@ impl Choice {
         CHECKS
             .iter()
             .filter(|check| {
-                // What is asked for by name is run whatever the profile.
+                // A check that is requested by name runs in every profile.
                 let chosen = if self.only.is_empty() {
                     self.profiles
                         .iter()

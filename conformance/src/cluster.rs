@@ -1,4 +1,4 @@
-//! A standalone cluster of Spark's own, in a network of its own.
+//! Spark's standalone cluster, in a separate network.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

@@ -87,7 +87,7 @@ pub fn tried(command: &mut Command, limit: Duration) -> Result<Output, String> {
 pub struct Server {
     process: Child,
     stdin: Option<ChildStdin>,
-    /// Locked by nobody: a channel by itself could not be seen by two threads.
+    /// A mutex only because two threads cannot share a channel.
     lines: Option<Mutex<Receiver<String>>>,
     started: String,
 }
@@ -227,7 +227,7 @@ fn lines(stdout: impl Read + Send + 'static) -> Receiver<String> {
     heard
 }
 
-/// What comes out of a stream, which others may hold open for longer than they should.
+/// Reads a stream to its end; other processes may hold it open for too long.
 struct Drain {
     bytes: Arc<Mutex<Vec<u8>>>,
     reader: std::thread::JoinHandle<()>,

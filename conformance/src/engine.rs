@@ -17,7 +17,7 @@ use serde_json::Value;
 use crate::command;
 use crate::wait;
 
-/// What a step of an emulation may fail with: a sentence for the person who runs it.
+/// The failure of a step of an emulation: a sentence for the user.
 pub type Outcome<T> = Result<T, String>;
 
 /// The longest of its commands builds an image, with a wheelhouse to install from.

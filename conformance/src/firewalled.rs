@@ -44,7 +44,7 @@ inside $2 '
     done'
 ";
 
-/// Where the driver's container sends what has no other route.
+/// The default route of the driver's container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route {
     /// Through the firewall.

@@ -417,7 +417,7 @@ impl Reader<'_> {
     }
 }
 
-/// Whether an id is meant by a pattern in which `*` stands for anything.
+/// Whether an id matches a pattern in which `*` matches any characters.
 #[must_use]
 pub fn matches(pattern: &str, id: &str) -> bool {
     match pattern.split_once('*') {

@@ -1,5 +1,5 @@
-//! A kubelet, as a container sees it: the pod's directory, whose paths the mount
-//! table shows, and volumes in the kubelet's own layout.
+//! A kubelet's files as a container sees them: the pod's directory, whose paths are in the mount
+//! table, and volumes in the kubelet's layout.
 
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -33,7 +33,7 @@ pub struct Manifest<'a> {
     pub settings: &'a str,
     /// `env`, beyond the kubelet's own.
     pub variables: &'a [(&'a str, &'a str)],
-    /// What is mounted at `/opt/ml/model`.
+    /// Mounted at `/opt/ml/model`.
     pub model: &'a Path,
 }
 
@@ -68,13 +68,13 @@ impl Pod {
         pod
     }
 
-    /// What is mounted at `/etc/hosts`.
+    /// Mounted at `/etc/hosts`.
     #[must_use]
     pub fn hosts(&self) -> PathBuf {
         self.directory.join("etc-hosts")
     }
 
-    /// What is mounted at the termination message path.
+    /// Mounted at the termination message path.
     #[must_use]
     pub fn termination_log(&self) -> PathBuf {
         self.directory

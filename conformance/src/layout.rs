@@ -88,7 +88,7 @@ impl Reference {
 ///
 /// # Errors
 ///
-/// When it is none, or is damaged.
+/// If it is not an OCI layout, or is damaged.
 pub fn of_directory(directory: &Path, architecture: &str) -> Result<Image> {
     if !directory.join("index.json").is_file() {
         return cannot(format!(
@@ -106,7 +106,7 @@ pub fn of_directory(directory: &Path, architecture: &str) -> Result<Image> {
 ///
 /// # Errors
 ///
-/// When it is none, or is damaged.
+/// If it is not an archive of an image, or is damaged.
 pub fn of_archive(file: &Path, architecture: &str) -> Result<Image> {
     archive::image(&archive::Store::archive(file)?, architecture)
 }

@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use crate::command::Server;
 
-/// Loopback, where AWS gives credentials (SageMaker and ECS, EKS Pod Identity by IPv4 and
-/// IPv6), and an address that is none of them.
+/// Loopback, the addresses at which AWS serves credentials (SageMaker and ECS, EKS Pod Identity by
+/// IPv4 and IPv6), and an unrelated address.
 const SETUP: &str = "ip link set lo up\n\
      for address in 169.254.170.2/32 169.254.170.23/32 10.9.8.7/32; do ip address add $address dev lo; done\n\
      ip -6 address add fd00:ec2::23/128 dev lo nodad\n\
@@ -52,7 +52,7 @@ impl Network {
         read(&self.server.ask(question))
     }
 
-    /// For who is to join it.
+    /// For processes that join the network.
     #[must_use]
     pub fn namespace(&self) -> PathBuf {
         format!("/proc/{}/ns/net", self.server.id()).into()

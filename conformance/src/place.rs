@@ -49,7 +49,7 @@ pub enum Place {
     KubernetesJob,
     /// A pod under the Pod Security Standard `restricted`, with a read-only root.
     KubernetesRestricted,
-    /// Nobody's: started by hand.
+    /// No platform: started by hand.
     Bare,
 }
 
@@ -69,7 +69,7 @@ pub struct Input {
 /// Where a served model comes from.
 #[derive(Clone, Debug, Default)]
 pub enum Model {
-    /// There is none.
+    /// No such volume.
     #[default]
     None,
     /// These files.
@@ -78,7 +78,7 @@ pub enum Model {
     Trained(String),
 }
 
-/// What is done in a place.
+/// The command that a place runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Word {
     /// `train`
@@ -98,12 +98,12 @@ impl Word {
     }
 }
 
-/// A volume of a container: where it is mounted, and what lies in it.
+/// A volume of a container: its mount point and its content.
 #[derive(Clone, Debug)]
 pub struct Mount {
     /// Where the image finds it.
     pub target: String,
-    /// What is put into it.
+    /// The files to write into it.
     pub entries: Vec<Entry>,
     /// As the platform mounts it.
     pub read_only: bool,
@@ -127,7 +127,7 @@ pub struct Copied {
 pub struct Order {
     /// The image's id.
     pub image: String,
-    /// What is started in place of the image's entry point.
+    /// Replaces the image's entry point.
     pub entrypoint: Option<String>,
     /// What follows the image.
     pub words: Vec<String>,
@@ -224,7 +224,7 @@ impl Place {
         )
     }
 
-    /// What a container there cannot be shown by this engine, and how its platform is told instead.
+    /// Evidence that this engine cannot show to a container, and the setting that replaces it.
     #[must_use]
     pub fn missing_evidence(self) -> Option<&'static str> {
         self.is_kubernetes().then_some(
@@ -261,7 +261,7 @@ impl Place {
                 ),
                 ("AWS_REGION", "eu-west-1"),
             ]),
-            // Whoever starts it hands over keys of their own.
+            // The caller passes keys of an account.
             Self::SagemakerLocal => {
                 let mut variables = own(&[
                     ("AWS_REGION", "eu-west-1"),
@@ -312,7 +312,7 @@ impl Place {
                         ("JOB_COMPLETION_INDEX", "0"),
                         ("NNODES", "1"),
                         ("LYFTLEARN_RUNTIME_JOB_NAME", JOB),
-                        // What `terminationGracePeriodSeconds` says, which no pod is told.
+                        // The value of `terminationGracePeriodSeconds`, which a pod cannot read.
                         ("LYFTLEARN_RUNTIME_LIFECYCLE_GRACE_SECONDS", "120"),
                     ]));
                 }
@@ -342,7 +342,7 @@ impl Place {
                 from: None,
             });
         }
-        // A processing job's image is told nothing: its program is the one by default.
+        // A processing job's image gets no argument: its default program runs.
         let said = word.filter(|_| self != Self::SagemakerProcessing);
         Order {
             image: image.to_owned(),

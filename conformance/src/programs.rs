@@ -107,7 +107,7 @@ pub fn asked(python: &Path, code: &str) -> String {
 ///
 /// # Panics
 ///
-/// In CI, when there is none.
+/// In CI, if there is none.
 #[must_use]
 pub fn python_with_wheel() -> Option<PathBuf> {
     works(the_builds_python(), "import lyftlearn_runtime")
@@ -144,7 +144,7 @@ pub fn mount_python(container: Sandbox, python: &Path) -> Sandbox {
 ///
 /// # Panics
 ///
-/// In CI, when there is none.
+/// In CI, if there is none.
 #[must_use]
 pub fn python_with_toolkit() -> Option<PathBuf> {
     let built = || repository().join("target/toolkit/bin/python");
@@ -159,7 +159,7 @@ pub fn python_with_toolkit() -> Option<PathBuf> {
 ///
 /// # Panics
 ///
-/// In CI, when there is none.
+/// In CI, if there is none.
 #[must_use]
 pub fn python_with_sdk(line: u8) -> Option<PathBuf> {
     let python = repository().join(format!("target/sdk-{line}/bin/python"));
@@ -177,7 +177,7 @@ pub fn python_with_sdk(line: u8) -> Option<PathBuf> {
 ///
 /// # Panics
 ///
-/// In CI, when there is none.
+/// In CI, if there is none.
 #[must_use]
 pub fn python_with_spark(line: &str) -> Option<PathBuf> {
     let python = repository().join(format!("target/spark-{line}/bin/python"));
@@ -205,7 +205,7 @@ pub fn mount_java(container: Sandbox) -> Sandbox {
 ///
 /// # Panics
 ///
-/// In CI, when there is none.
+/// In CI, if there is none.
 #[must_use]
 pub fn python_with_servers() -> Option<PathBuf> {
     works(
@@ -220,7 +220,7 @@ pub fn python_with_servers() -> Option<PathBuf> {
 ///
 /// # Panics
 ///
-/// In CI, when there is none.
+/// In CI, if there is none.
 #[must_use]
 pub fn python_with_collector() -> Option<PathBuf> {
     works(the_builds_python(), "import opentelemetry.proto, rotel")
@@ -233,7 +233,7 @@ pub fn python_with_collector() -> Option<PathBuf> {
 ///
 /// # Panics
 ///
-/// In CI, when there is none.
+/// In CI, if there is none.
 #[must_use]
 pub fn python_with_emf_schema() -> Option<(PathBuf, PathBuf)> {
     let schema = repository().join("target/emf/aws_lambda_powertools/metrics/schema.json");

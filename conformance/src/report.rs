@@ -1,5 +1,5 @@
-//! A run that is over, as data, and its shapes. The data is the JSON document; text, JUnit and HTML
-//! are made of it alone.
+//! A finished run as data, and its formats. The data is the JSON document; text, JUnit and HTML are
+//! made from it alone.
 
 pub mod github;
 pub mod html;
@@ -20,7 +20,7 @@ pub struct Report {
     pub format: u32,
     /// The checker's version.
     pub checker: String,
-    /// What was checked.
+    /// The checked image.
     pub image: Image,
     /// With what; absent for an archive.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -87,7 +87,7 @@ pub struct Counts {
 }
 
 impl Report {
-    /// Without a text that must be in no report, whoever printed it.
+    /// Removes a text that must not be in a report, wherever it was printed.
     #[must_use]
     pub fn without(mut self, canary: &str) -> Self {
         if canary.is_empty() {
@@ -148,7 +148,7 @@ impl Report {
         counts
     }
 
-    /// The run's exit code. What is known to be wrong counts before what could not be found out.
+    /// The run's exit code. A failed check has precedence over a check that could not run.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         let counts = self.counts();

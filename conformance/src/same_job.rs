@@ -28,8 +28,8 @@ pub const PLACE: &[&str] = &[
 
 /// The same for variables, by their beginnings.
 pub const PLACE_VARIABLES: &[&str] = &[
-    // The place and the key of this start's own endpoint. Only a start serves an identity; where
-    // there is none to serve, this is known before.
+    // The address and the token of this start's own endpoint. Only a start serves credentials;
+    // whether there are any is known before.
     "AWS_CONTAINER_",
     "AWS_EC2_METADATA_DISABLED",
     "LYFTLEARN_FLAVOR",

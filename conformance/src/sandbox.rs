@@ -1,4 +1,4 @@
-//! A container without an engine: namespaces, a root of its own, and the runtime as PID 1.
+//! A container without an engine: namespaces, a separate root, and the runtime as PID 1.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use crate::network::Network;
 use crate::programs;
 use crate::wait;
 
-/// Where the binary lies in every sandbox.
+/// Path of the binary in every sandbox.
 pub const BINARY: &str = "/opt/lyftlearn/bin/lyftlearn-runtime";
 
 /// What a container is made of, in the words of `docker run`.
@@ -189,7 +189,7 @@ impl Sandbox {
         self
     }
 
-    /// `--network none`: a loopback that nobody else has, with every port of it free.
+    /// `--network none`: a separate loopback with every port free.
     #[must_use]
     pub fn own_network(mut self) -> Self {
         self.own_network = true;
@@ -261,8 +261,8 @@ impl Sandbox {
         }
     }
 
-    /// Changes the process, and becomes what follows. Python ignores signals and sets
-    /// variables of its own: neither is inherited.
+    /// Changes the process, and becomes the next program. Python ignores signals and sets
+    /// variables; the program inherits neither.
     fn inheritance(&self) -> Vec<OsString> {
         if self.inherited.is_empty() {
             return Vec::new();
@@ -493,8 +493,7 @@ fn drain(pipe: Option<impl std::io::Read + Send + 'static>) -> std::thread::Join
     })
 }
 
-/// Whether namespaces can be made here; says so loudly where they cannot, and never
-/// lets CI pass without them.
+/// Whether namespaces can be made here. Prints a warning if not, and fails in CI.
 #[must_use]
 pub fn possible() -> bool {
     let mut tried = Command::new("unshare");

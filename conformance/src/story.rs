@@ -15,7 +15,7 @@ use crate::programs;
 use crate::sagemaker::TrainingJob;
 use crate::wait;
 
-/// Where the image's program lies in the repository.
+/// Path of the image's program in the repository.
 #[must_use]
 pub fn example() -> PathBuf {
     programs::repository().join("examples/digits")
@@ -37,8 +37,8 @@ pub struct Scene {
     pub title: &'static str,
     /// The workload as the program read it.
     pub view: Value,
-    /// The same, asked beside the program (`kubectl exec POD -- lyftlearn-runtime
-    /// inspect`); `None` where nobody could be beside it.
+    /// The same, from a process next to the program (`kubectl exec POD -- lyftlearn-runtime
+    /// inspect`); `None` if no process can run next to it.
     pub beside: Option<Value>,
     /// What it predicted for the sample.
     pub predictions: Value,
@@ -69,7 +69,7 @@ trait Stage {
     fn pod(&self, work: &Path, model: &Path) -> Outcome<Box<dyn Server>>;
     /// An endpoint's container.
     fn endpoint(&self, model: &Path) -> Outcome<Box<dyn Server>>;
-    /// What is still there.
+    /// Files and processes that are left.
     fn left_behind(&self) -> Outcome<String>;
 }
 
@@ -89,7 +89,7 @@ trait Server {
 ///
 /// # Errors
 ///
-/// When a step fails or an answer differs, with what was seen.
+/// If a step fails or a response differs, with the observed text.
 pub fn tell(layer: Layer, work: &Path, progress: &mut dyn FnMut(&str)) -> Outcome<Told> {
     let stage: Box<dyn Stage> = match layer {
         Layer::Image(engine) => Box::new(containers::Containers::build(engine, progress)?),

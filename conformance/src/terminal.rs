@@ -1,4 +1,4 @@
-//! A terminal, from the side of whoever types.
+//! A terminal, from the user's side.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -12,7 +12,7 @@ use rustix::termios::{Winsize, tcsetwinsize};
 
 use crate::wait;
 
-/// A pseudo-terminal; what is typed and shown goes through its master side.
+/// A pseudo-terminal; input and output go through its master side.
 #[derive(Debug)]
 pub struct Terminal {
     master: File,
@@ -72,7 +72,7 @@ impl Terminal {
             .expect("the terminal takes what is typed");
     }
 
-    /// Waits until `text` is shown, after what was waited for before.
+    /// Waits until `text` appears after the text that was waited for before.
     ///
     /// # Panics
     ///
@@ -91,7 +91,7 @@ impl Terminal {
 
     fn read(&mut self) {
         let mut bytes = [0; 4096];
-        // Nothing to read, or nobody left who could write: the deadline decides.
+        // No output, or no writer is left: the deadline decides.
         while let Ok(length @ 1..) = self.master.read(&mut bytes) {
             self.shown
                 .push_str(&String::from_utf8_lossy(&bytes[..length]));

@@ -24,7 +24,7 @@ impl Trouble {
         }
     }
 
-    /// The same trouble, with what was being done.
+    /// The same error, with the action that failed.
     #[must_use]
     pub fn while_doing(self, what: &str) -> Self {
         match self {

@@ -49,7 +49,7 @@ impl Upstream {
         };
         let (mood, heads) = (Arc::clone(&upstream.mood), Arc::clone(&upstream.heads));
         let (given, secret) = (Arc::clone(&upstream.given), upstream.secret.clone());
-        // The thread ends with the test's process: nobody connects once the test is over.
+        // The thread ends with the test's process; no client connects after the test.
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let mood = mood.lock().expect("nobody panics with it").clone();
@@ -71,7 +71,7 @@ impl Upstream {
     ///
     /// # Panics
     ///
-    /// Never: nobody panics while holding the mood.
+    /// Never: no thread panics while it holds the lock.
     pub fn mood(&self, mood: Mood) {
         *self.mood.lock().expect("nobody panics with it") = mood;
     }
@@ -80,7 +80,7 @@ impl Upstream {
     ///
     /// # Panics
     ///
-    /// Never: nobody panics while holding them.
+    /// Never: no thread panics while it holds the lock.
     #[must_use]
     pub fn heads(&self) -> Vec<String> {
         self.heads.lock().expect("nobody panics with it").clone()

@@ -125,9 +125,9 @@ impl World {
     }
 }
 
-/// A container whose agent has as long for its last words as it ever has: two seconds of
-/// SageMaker's grace. Of an engine's ten seconds it has 0.4 s, which are over on a busy machine
-/// before all that was counted is told.
+/// A container whose agent has the longest time for its last export: two seconds of SageMaker's
+/// grace. Of an engine's ten seconds it has 0.4 s, which a busy machine may use up before all
+/// totals are sent.
 #[must_use]
 pub fn unhurried(container: Sandbox) -> Sandbox {
     container.variable("LYFTLEARN_RUNTIME_LIFECYCLE_GRACE_SECONDS", "120")
@@ -181,7 +181,7 @@ pub fn appears(path: &Path) {
     );
 }
 
-/// The machine's own Python lies below /usr, which a sandbox sees.
+/// The machine's own Python is below /usr, which a sandbox can read.
 ///
 /// # Panics
 ///

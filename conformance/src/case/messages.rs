@@ -22,7 +22,7 @@ pub(super) fn replaced(text: &str, member: &str, messages: &[String]) -> Option<
         edits.push((place(text, list), listed(list, messages)));
     }
     let mut text = text.to_owned();
-    // From the end, so that what comes before stays where it is.
+    // From the end, so that the positions of earlier parts stay valid.
     for (place, message) in edits.into_iter().rev() {
         text.replace_range(place, &message);
     }
@@ -43,7 +43,7 @@ fn quoted(message: &str) -> String {
     serde_json::to_string(message).expect("a text has no failure to report")
 }
 
-/// Where a part of a text lies in it.
+/// The position of a part of a text.
 fn place(text: &str, part: &str) -> Range<usize> {
     let start = part.as_ptr().addr() - text.as_ptr().addr();
     start..start + part.len()

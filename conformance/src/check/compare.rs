@@ -1,4 +1,4 @@
-//! Two views of one job, and in what they may differ.
+//! Two views of one job, and their permitted differences.
 
 use std::collections::BTreeMap;
 
@@ -45,7 +45,7 @@ const OF_THE_PLATFORM: &[&str] = &[
     "TRAINING_JOB_",
 ];
 
-/// An endpoint's container is told no name of its own.
+/// An endpoint's container does not know its own name.
 const OF_A_POD: &[&str] = &[
     "python.job.name",
     "variables.LYFTLEARN_JOB_NAME",

@@ -25,7 +25,8 @@ pub(super) fn share(part: u64, whole: u64) -> f64 {
     }
 }
 
-/// A figure held to the team's budget, else to the default. `what` says what was measured, for people.
+/// Compares a figure with the team's budget, or else with the default. `what` describes the
+/// measurement for people.
 pub(super) fn judged(subject: &Subject, id: &str, value: f64, what: &str) -> Seen {
     let known = BUDGETS.iter().find(|budget| budget.id == id);
     let own = subject.toml.budget.as_ref().and_then(|own| own.get(id));
@@ -42,7 +43,7 @@ pub(super) fn judged(subject: &Subject, id: &str, value: f64, what: &str) -> See
         _ => Seen::noted(what),
     };
     seen.figure = Some(figure);
-    // Who writes a budget means it.
+    // A team that sets a budget wants it enforced.
     seen.level = own.map(|_| Level::Must);
     seen
 }

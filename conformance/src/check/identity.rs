@@ -27,7 +27,7 @@ const OTHERS: &[&str] = &[
     "AWS_WEB_IDENTITY_TOKEN_FILE",
 ];
 
-/// The places that have an identity, and what is done there.
+/// The places with credentials, and the command of each.
 fn places(subject: &Subject) -> Vec<(Place, Word)> {
     let all = [
         (Place::SagemakerTraining, Word::Train),

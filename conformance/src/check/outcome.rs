@@ -1,4 +1,4 @@
-//! Whether each kind of end is told as what it was.
+//! Whether each kind of end is reported correctly.
 
 use std::time::Duration;
 

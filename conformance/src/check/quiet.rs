@@ -1,4 +1,4 @@
-//! Whom the image asked for anything, by the log of the helper that holds its network.
+//! The servers that the image tried to reach, from the log of the helper that owns its network.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::trouble::Result;
 /// How many names and addresses a message has.
 const SHOWN: usize = 8;
 
-/// What was asked for in a container's network, or why that is not known.
+/// The requests in a container's network, or why they are unknown.
 pub(super) fn asked(
     subject: &Subject,
     container: &Container,

@@ -44,7 +44,7 @@ fn run(subject: &Subject, order: &Order) -> Result<Trained> {
     running::ended_training(subject, container, end)
 }
 
-/// What is missing of what `train.expect` names.
+/// Files of `train.expect` that are missing.
 fn missing(subject: &Subject, trained: &Trained) -> Vec<String> {
     let mut wrong = Vec::new();
     if trained.ended.code != Some(0) {
@@ -298,7 +298,7 @@ fn kept(trained: &Trained) -> BTreeMap<&str, u64> {
         .collect()
 }
 
-/// What is judged by a second training is not judged where the first one fails by itself.
+/// A check of the second training does not run if the first one fails.
 const FAILED: &str = "the training failed: see train.completes";
 
 const NOTHING_KEPT: &str = "the training keeps nothing in the cache directory of a warm pool";

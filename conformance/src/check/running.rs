@@ -1,5 +1,5 @@
-//! What is done with containers of the image: a start with the probe, a training, a server's life.
-//! Each gives what was seen, and judges nothing.
+//! Runs containers of the image: a start with the probe, a training, a server's life. Each returns
+//! observations without a verdict.
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ pub struct Started {
 /// A training that ended.
 #[derive(Debug)]
 pub struct Trained {
-    /// Its container, for what lies in its volumes.
+    /// Its container, for the content of its volumes.
     pub container: Container,
     /// How it ended.
     pub ended: Ended,

@@ -15,7 +15,7 @@ use crate::trouble::{Result, Trouble};
 /// The secret that every start of `secrets.delivered` has besides the image's own.
 const NAME: &str = "conformance-remote";
 const VARIABLE: &str = "CONFORMANCE_REMOTE";
-/// And one that nobody has.
+/// A secret that does not exist.
 const OPTIONAL: &str = "CONFORMANCE_OPTIONAL";
 
 /// As the probe hashes a value.
@@ -61,7 +61,7 @@ fn settings(subject: &Subject) -> toml::Table {
     let text = settings
         .and_then(|(_, node)| node.content.clone())
         .and_then(|bytes| String::from_utf8(bytes.to_vec()).ok());
-    // image.settings says what is wrong with it.
+    // image.settings reports its mistakes.
     text.and_then(|text| text.parse().ok()).unwrap_or_default()
 }
 

@@ -61,7 +61,7 @@ fn before_entry(subject: &Subject, order: &mut Order, words: &[&str]) {
     order.words.extend(entry.chain(own));
 }
 
-/// The same as an observer, with a directory of its own that any user may write.
+/// The same as an observer, with a directory that any user may write.
 fn observing(subject: &Subject, order: &mut Order) -> usize {
     before_entry(subject, order, &["observe", DIRECTORY]);
     order.mounts.push(Mount {
@@ -148,7 +148,7 @@ pub(super) fn runtime_files(subject: &Subject) -> Result<Vec<Seen>> {
                 .unwrap_or("nothing was printed")
         )));
     };
-    // The program's own file is none of the runtime's.
+    // The program's own file is not one of the runtime's.
     let before = &opened.files[..*files];
     let what = if before.is_empty() {
         "none".to_owned()
@@ -206,7 +206,7 @@ pub(super) fn observe(subject: &Subject) -> Result<Observed> {
     })
 }
 
-/// What was opened until ready; or what is said where that is not known.
+/// The files that were opened until ready, or a message if they are unknown.
 fn until_ready(subject: &Subject) -> Result<std::result::Result<&Observed, Vec<Seen>>> {
     let observed = subject.observed()?;
     if observed.ready.seconds.is_some() {

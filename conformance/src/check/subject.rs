@@ -20,7 +20,7 @@ use crate::probe::observe::Opened;
 use crate::probe::program::View;
 use crate::trouble::{Result, cannot};
 
-/// What is checked.
+/// The image under test.
 #[derive(Debug)]
 pub struct Subject {
     /// Its configuration and files.
@@ -132,7 +132,7 @@ impl Subject {
     ///
     /// # Errors
     ///
-    /// When there is none.
+    /// If there is none.
     pub fn session(&self) -> Result<&Session> {
         match &self.session {
             Some(session) => Ok(session),

@@ -187,7 +187,8 @@ fn views(subject: &Subject) -> Vec<report::Seen> {
     .collect()
 }
 
-/// The files that were opened until ready. After the results: that there are none is said last.
+/// The files that were opened until ready. It comes after the results, so a missing list is
+/// reported last.
 pub(crate) fn prefetch(report: &Report, files: &Files) -> Result<()> {
     let Some(path) = &files.prefetch else {
         return Ok(());

@@ -42,8 +42,8 @@ pub(super) fn completions(shell: Shell, mut program: Command) -> String {
     let name = program.get_name().to_owned();
     let mut text = Vec::new();
     clap_complete::generate(shell, &mut program, &name, &mut text);
-    // clap_complete 4.6 takes the hyphen in a program's name for a subcommand's beginning, in the
-    // labels of bash and nowhere else; no subcommand would be completed.
+    // In bash labels, clap_complete 4.6 takes the hyphen in a program's name for the start of a
+    // subcommand, and completes no subcommand.
     String::from_utf8_lossy(&text).replace("lyftlearn__subcmd__", "lyftlearn__")
 }
 

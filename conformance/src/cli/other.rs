@@ -232,7 +232,7 @@ pub(crate) fn run(line: &Run) -> Result<ExitCode> {
     let engine = found
         .engine()
         .ok_or_else(|| Trouble::Cannot("no engine".to_owned()))?;
-    // Kept: whoever runs this looks at it and removes it.
+    // Kept: the user looks at it and removes it.
     subject.session = Some(Session::open(engine, &stop, true)?);
     let words_of_place = place.word().or_else(|| subject.roles.last().copied());
     let started = started(&subject, *place, words_of_place, &line.words);

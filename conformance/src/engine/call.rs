@@ -18,7 +18,7 @@ use crate::wait;
 /// How much of a command's output is kept. A container may write without end.
 const KEPT: usize = 4 << 20;
 
-/// The signal that asked the whole run to end; 0 while there is none.
+/// The signal that asked the whole run to end; 0 without one.
 #[derive(Clone, Debug, Default)]
 pub struct Stop(Arc<AtomicUsize>);
 

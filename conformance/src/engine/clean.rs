@@ -40,7 +40,8 @@ impl Watch {
     }
 }
 
-/// Waits until the run is over. Without its word it was killed, and what it made is removed.
+/// Waits until the run ends. If it ends without a message, it was killed, and its objects are
+/// removed.
 pub fn watch(engine: &str, prefix: &str) -> std::result::Result<(), String> {
     let mut word = Vec::new();
     let read = std::io::stdin().lock().read_to_end(&mut word);
@@ -60,7 +61,8 @@ pub fn watch(engine: &str, prefix: &str) -> std::result::Result<(), String> {
     Ok(())
 }
 
-/// Removes whatever bears the run's name. Errors are ignored: there is nobody left to act on them.
+/// Removes all objects with the run's name. Errors are ignored, because no caller is left to handle
+/// them.
 pub fn clean(engine: Engine, prefix: &str) {
     // The interrupt that led here must not end these commands, too.
     let calm = Stop::default();

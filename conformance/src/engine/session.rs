@@ -19,7 +19,7 @@ use crate::layout::elf;
 use crate::place::{Copied, Order};
 use crate::trouble::{Result, Trouble, cannot};
 
-/// A mark on every container, for people who look at `docker ps`.
+/// A label on every container, for people who use `docker ps`.
 const LABEL: &str = "lyftlearn-conformance";
 
 /// A run's engine, its helper image and its names.
@@ -104,7 +104,7 @@ impl Session {
         self.engine
     }
 
-    /// What every secret of this run is: it must be seen nowhere.
+    /// The value of every secret of this run. It must not appear anywhere.
     #[must_use]
     pub fn canary(&self) -> &str {
         &self.canary
@@ -168,7 +168,8 @@ impl Session {
             helper: self.name("helper"),
             volumes: order.mounts.iter().map(|_| self.name("volume")).collect(),
         };
-        // What has no volumes is asked by nobody: it needs no helper, only no network either.
+        // A container without volumes is not examined later, so it needs no helper, only no
+        // network.
         let network = if order.mounts.is_empty() {
             "none".to_owned()
         } else {
@@ -300,7 +301,7 @@ impl Session {
         Ok((container, ended))
     }
 
-    /// Starts a container whose output is followed.
+    /// Starts a container and follows its output.
     ///
     /// # Errors
     ///
@@ -546,7 +547,8 @@ impl Drop for Following {
 }
 
 impl Following {
-    /// Waits until `found` likes the output; `false` when the container ends or time is over.
+    /// Waits until `found` accepts the output; `false` if the container ends or the time has
+    /// passed.
     ///
     /// # Errors
     ///

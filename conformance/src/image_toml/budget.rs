@@ -7,7 +7,7 @@ pub struct Budget {
     pub id: &'static str,
     /// Its key in `[budget]`.
     pub key: &'static str,
-    /// What a figure may be at most; `None`: it is measured and judged by nobody.
+    /// The limit of a figure; `None` if it is measured without a limit.
     pub default: Option<f64>,
     /// What it is counted in.
     pub unit: &'static str,

@@ -1,4 +1,5 @@
-//! Values of a TOML document by their keys: what is of another kind is a mistake with its line and column.
+//! Values of a TOML document by their keys. A value of another type is a mistake with its line and
+//! column.
 
 use std::path::{Path, PathBuf};
 

@@ -23,7 +23,7 @@ const PATHS: usize = 4_000_000;
 const NAME: u64 = 64 << 10;
 /// Contents that are kept, altogether.
 const KEPT: usize = 256 << 20;
-/// A file whose content a check may read.
+/// Largest file whose content a check reads.
 const SMALL: u64 = 64 << 10;
 /// The runtime's binary.
 const BINARY: u64 = 64 << 20;
@@ -238,7 +238,7 @@ fn apply(mut file: Take<File>, into: &mut Into) -> Result<Layer> {
     merge(archive.entries().map_err(fail)?.raw(true), packing, into)
 }
 
-/// A part of a file as a file of its own.
+/// A part of a file, read as a file.
 struct Window {
     file: File,
     start: u64,

@@ -22,14 +22,14 @@ const PREFETCH: &str = "application/vnd.amazon.soci.prefetch.v1+json";
 /// `soci` makes no table of contents for a layer that is smaller.
 pub const MINIMUM: u64 = 10 << 20;
 
-/// What was found.
+/// The result of the search.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Look {
     /// No index.
     Absent,
-    /// A version 1 index alone, which snapshotters from 0.10 ignore unless they are told otherwise.
+    /// A version 1 index only, which snapshotters from 0.10 ignore by default.
     Version1,
-    /// A version 2 index, and what is wrong with it.
+    /// A version 2 index, and its mistakes.
     Version2 {
         /// Tables of contents.
         tables: usize,
@@ -45,7 +45,7 @@ pub(super) fn look(store: &Store, manifest: &Manifest) -> Result<Option<Look>> {
         return Ok(None);
     };
     let kind = |document: &Value| {
-        // What is written for registries without artifact types has it as its configuration's type.
+        // Registries without artifact types have it as the configuration's type.
         [&document["artifactType"], &document["config"]["mediaType"]]
             .into_iter()
             .find_map(|kind| kind.as_str().filter(|kind| kind.contains(".soci.index.")))

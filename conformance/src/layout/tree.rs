@@ -52,7 +52,7 @@ pub struct Tree {
 const LINKS: usize = 40;
 
 impl Tree {
-    /// Puts a path in, over what was there.
+    /// Adds a path, and replaces an existing one.
     pub(crate) fn insert(&mut self, path: String, node: Node) {
         // A file in a directory's place hides all that was in it.
         if node.kind != Kind::Directory {
@@ -63,7 +63,7 @@ impl Tree {
         self.hide(replaced.as_ref(), layer);
     }
 
-    /// Counts a file that this layer took out of view. What is replaced within one layer is in it once.
+    /// Counts a file that this layer hides. A file that is replaced within one layer is in it once.
     fn hide(&mut self, node: Option<&Node>, layer: usize) {
         if let Some(node) = node
             && node.kind == Kind::File
@@ -121,7 +121,7 @@ impl Tree {
         self.nodes.len()
     }
 
-    /// Whether there are none.
+    /// Whether it is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.nodes.is_empty()
@@ -138,7 +138,7 @@ impl Tree {
             .map(|(path, node)| (path.as_str(), node))
     }
 
-    /// What is at an absolute path, links followed within the image; with its real path.
+    /// The file at an absolute path, with links followed within the image, and its real path.
     #[must_use]
     pub fn find(&self, path: &str) -> Option<(String, &Node)> {
         let mut ahead: Vec<String> = parts(path).rev().map(str::to_owned).collect();

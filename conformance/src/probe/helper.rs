@@ -145,7 +145,7 @@ fn walked(
     Ok(found)
 }
 
-/// Prints a file; what is not one is empty.
+/// Prints a file; empty if it is not a regular file.
 pub(super) fn read(path: &str) -> Result<(), String> {
     let failed = |err: std::io::Error| format!("cannot read {path}: {err}");
     // A pipe that a program left would be waited for, and a link leads anywhere.
@@ -166,7 +166,7 @@ pub(super) fn search(directory: &Path, text: &str) -> Result<Vec<String>, String
         if named || holds(&directory.join(&path), text.as_bytes()) {
             found.push(path);
         }
-        // Nobody reads a longer list.
+        // A longer list is useless.
         if found.len() >= 100 {
             break;
         }
@@ -187,7 +187,7 @@ fn holds(path: &Path, wanted: &[u8]) -> bool {
         if window.windows(wanted.len()).any(|here| here == wanted) {
             return true;
         }
-        // What is wanted may lie across two parts.
+        // The searched text may cross two parts.
         let kept = window.len().min(wanted.len() - 1);
         window.drain(..window.len() - kept);
     }

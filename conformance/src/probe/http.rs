@@ -81,7 +81,7 @@ fn agent(seconds: u64) -> ureq::Agent {
     ureq::Agent::config_builder()
         .timeout_global(Some(Duration::from_secs(seconds)))
         .http_status_as_error(false)
-        // A proxy of the environment is none of the server's.
+        // A proxy of the environment does not apply to the server.
         .proxy(None)
         .max_redirects(0)
         .max_redirects_will_error(false)
@@ -108,7 +108,7 @@ fn get(agent: &ureq::Agent, port: u16, path: &str) -> Result<u16, String> {
         .map_err(|err| err.to_string())
 }
 
-/// Probes as the platforms do, until 200 or until time is over.
+/// Probes as the platforms do, until 200 or until the time has passed.
 pub(super) fn ready(port: u16, path: &str, seconds: u64) -> Ready {
     // SageMaker waits so long for an answer to a probe.
     let agent = agent(2);
@@ -191,8 +191,8 @@ fn posted(
     Ok((status, String::from_utf8_lossy(&body).into_owned()))
 }
 
-/// Clients that send requests until the server refuses connections, or time is over. Says `loaded`
-/// once each has been answered a few times.
+/// Clients that send requests until the server refuses connections or the time has passed. Prints
+/// `loaded` once each client has some responses.
 pub(super) fn load(
     port: u16,
     path: &str,

@@ -19,7 +19,7 @@ pub const PYTHON: &str = "conformance_python";
 /// How far each counter is counted; the last of it just before the program's end.
 pub const SUM: u64 = 12;
 
-/// What was counted.
+/// The counted metrics.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Counted {
     /// Where StatsD's lines went, `None` where the environment names no server.

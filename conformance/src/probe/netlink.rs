@@ -1,5 +1,6 @@
-//! The helper's own network: addresses of the loopback interface, a route by which every address is
-//! local, and a look at each packet. Three messages do not earn a crate with a runtime of its own.
+//! The helper's own network: addresses of the loopback interface, a route that makes every address
+//! local, and a record of each packet. Three messages do not need a crate with a runtime of its
+//! own.
 
 use std::io::{Error, ErrorKind, Result};
 use std::net::Ipv4Addr;
@@ -37,7 +38,7 @@ pub(super) fn address(address: Ipv4Addr) -> Result<()> {
     request(NEW_ADDRESS, &body)
 }
 
-/// Makes every address a local one: who asks for it is refused at once, and the packet is seen.
+/// Makes every address local: a connection to it is refused at once, and the packet is recorded.
 pub(super) fn everywhere_is_here() -> Result<()> {
     let route = |family: AddressFamily| {
         let mut body = vec![

@@ -95,13 +95,13 @@ pub(super) fn trace(pid: i32, directory: &str) -> Result<(), String> {
         let (pid, status) = match wait(WaitOptions::from_bits_retain(ALL)) {
             Ok(Some(found)) => found,
             Ok(None) | Err(rustix::io::Errno::INTR) => continue,
-            // Nobody is left.
+            // No process is left.
             Err(_) => return Ok(()),
         };
         let pid = Pid::from_raw(pid.as_raw_nonzero().get());
         let signal = observer.stopped(pid, status);
         if status.stopped() {
-            // Who was killed meanwhile is not there any more.
+            // A process that was killed meanwhile is gone.
             let _ = ptrace::syscall(pid, signal);
         }
         if !told {
@@ -178,7 +178,7 @@ impl Observer {
         if !path.is_absolute() || self.known.contains(path) {
             return;
         }
-        // What is made by the kernel as it is read is no file of an image or a volume.
+        // Files that the kernel makes while they are read are not files of an image or a volume.
         let made = ["/proc", "/sys", "/dev", DIRECTORY, "/.conformance"];
         if made.iter().any(|made| path.starts_with(made)) {
             return;
@@ -192,7 +192,7 @@ impl Observer {
     fn write(&mut self, what: &str, path: &Path) {
         let micros = self.began.elapsed().as_micros();
         let path = path.to_string_lossy();
-        // One write a line: whoever reads meanwhile sees whole lines.
+        // One write for each line, so that a reader sees whole lines.
         if !path.contains('\n') {
             let _ = self
                 .file
@@ -221,7 +221,7 @@ fn opened(pid: Pid) -> Option<(i64, u64)> {
     let registers = ptrace::getregs(pid).ok()?;
     let call = registers.regs[8].cast_signed();
     let result = registers.regs[0].cast_signed();
-    // The kernel says by this register whether the call is over.
+    // This register shows whether the call has returned.
     let over = registers.regs[7] == 1;
     let opens = call == libc::SYS_openat || call == libc::SYS_openat2;
     (over && opens && result >= 0).then_some((result, registers.regs[1]))

@@ -187,7 +187,7 @@ fn seen() -> View {
             continue;
         };
         let kept = ["Cap", "Sig", "Shd", "NoNewPrivs", "Seccomp", "Groups"];
-        // What is pending right now is chance.
+        // Pending signals are random.
         let chance = ["SigQ", "SigPnd", "ShdPnd", "Seccomp_filters"];
         if kept.iter().any(|kept| name.starts_with(kept)) && !chance.contains(&name) {
             view.status.insert(name.to_owned(), value.trim().to_owned());
@@ -267,7 +267,7 @@ pub(super) fn signals() -> Result<(), String> {
     for name in SIGNALS {
         set.add(numbered(name)?);
     }
-    // Blocked and waited for: none is lost, and each is said in its order.
+    // Blocked and waited for: no signal is lost, and each is reported in order.
     set.thread_block().map_err(|err| err.to_string())?;
     say("signals: ready")?;
     loop {
@@ -291,7 +291,7 @@ pub struct Orphans {
     pub zombies: usize,
 }
 
-/// Makes processes whose parents end before them, and waits until they have been reaped.
+/// Makes processes whose parents end before them, and waits until they are reaped.
 pub(super) fn orphans(count: usize) -> Result<Orphans, String> {
     let own = std::env::current_exe().map_err(|err| err.to_string())?;
     for _ in 0..count.div_ceil(50) {

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::program::hashed;
 
-/// What was delivered.
+/// The delivered secrets.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Delivered {
     /// Each variable's name and the hash of its value.
@@ -63,7 +63,7 @@ fn names(all: &Value) -> Vec<String> {
     fields.map(|(name, _)| name.clone()).collect()
 }
 
-/// Parts of a text between what no secret has in it, hashed.
+/// Parts of a text, split at characters that no secret has, hashed.
 fn parts(text: &str) -> impl Iterator<Item = String> {
     let apart = |letter: char| !(letter.is_ascii_alphanumeric() || letter == '-');
     text.split(apart)

@@ -1,5 +1,6 @@
-//! What answers in a container's network in place of a platform's services: keys, secrets, a StatsD
-//! server. Every other address is local, too, and refuses; what was asked for is written down.
+//! Answers in a container's network in place of a platform's services: credentials, secrets, a
+//! StatsD server. Every other address is local as well and refuses connections. All requests are
+//! recorded.
 
 use std::collections::{BTreeMap, HashSet};
 use std::io::{Read, Write};
@@ -22,11 +23,11 @@ pub const KEY: &str = "ASIACONFORMA";
 /// A secret that Secrets Manager does not have.
 pub const MISSING: &str = "conformance-missing";
 
-/// What was asked for, a JSON text a line.
+/// The requests, one JSON text for each line.
 pub const ASKED: &str = "/asked";
 /// What the StatsD server received.
 pub const LINES: &str = "/statsd";
-/// There once all of them listen; empty, or why there are none.
+/// Exists once all of them listen; empty, or the reason why they do not.
 pub const READY: &str = "/ready";
 
 /// How long a key is good where its path does not say.
@@ -34,7 +35,7 @@ const LIFETIME: u64 = 6 * 3600;
 /// A request that is longer is cut.
 const REQUEST: u64 = 1 << 20;
 
-/// What the stand-ins are told.
+/// The stand-ins' configuration.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Services {
     /// What every secret is.
@@ -117,7 +118,7 @@ fn received(socket: &UdpSocket, mut lines: std::fs::File) {
     }
 }
 
-/// A name server that knows no name, and says so at once.
+/// A name server that answers at once that it knows no name.
 fn no_names(socket: &UdpSocket) {
     let mut packet = [0; 1500];
     while let Ok((length, from)) = socket.recv_from(&mut packet) {
@@ -409,7 +410,7 @@ fn answered(request: &Request, address: Ipv4Addr, services: &Services) -> (u16, 
     }
 }
 
-/// A secret: the canary, or an object whose values are.
+/// A secret: the canary, or an object with the canary as its values.
 fn secret(name: &str, services: &Services) -> String {
     match services.objects.get(name) {
         None => services.canary.clone(),
@@ -438,7 +439,7 @@ fn key(path: &str, canary: &str) -> Value {
     })
 }
 
-/// Waits until the stand-ins listen, or it is known that there are none.
+/// Waits until the stand-ins listen or have failed.
 pub(super) fn awaited() {
     let _ = crate::wait::until(Duration::from_secs(10), || {
         std::path::Path::new(READY).exists().then_some(())

@@ -1,5 +1,6 @@
-//! Which connections a server has taken. Those that wait in the kernel when a server closes its door
-//! are reset, and that is nobody's fault: the kernel knows them apart.
+//! Connections that a server has accepted. Connections in the kernel's queue are reset when a
+//! server closes its socket, which is not a fault of the server: the kernel's table distinguishes
+//! them.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -110,7 +111,7 @@ pub(super) fn by_server(port: u16) -> BTreeSet<u16> {
     tables.flat_map(|table| of_table(&table, port)).collect()
 }
 
-/// A connection that nobody has accepted belongs to no file yet: its inode is 0.
+/// A connection that was not accepted has no file yet: its inode is 0.
 fn of_table(table: &str, port: u16) -> Vec<u16> {
     let of_line = |line: &str| {
         let mut fields = line.split_whitespace().skip(1);

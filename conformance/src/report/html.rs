@@ -1,4 +1,4 @@
-//! The page that one team shows to another: one file without a script, that asks nobody for anything.
+//! The HTML page for other teams: one file without a script and without requests to other servers.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -155,7 +155,7 @@ fn undeclared(row: &Row, views: &[&Seen]) -> bool {
 
 fn table(views: &[&Seen], rows: &[&Row], caption: &str) -> Markup {
     html! {
-        // Who scrolls by keyboard must be able to reach it.
+        // A user who scrolls by keyboard must be able to reach it.
         div class="wide" role="region" tabindex="0" aria-label=(caption) {
             table class="views" style=(format!("min-width:{}rem", 26 + 9 * views.len())) {
                 caption { (caption) }

@@ -96,8 +96,8 @@ fn figures(finding: &Finding) -> Vec<(&str, String)> {
     all
 }
 
-/// The sum of what was skipped, which Jenkins' schema (junit-10.xsd) does not know of the whole
-/// document: it refuses the file.
+/// Removes the sum of skipped checks: Jenkins' schema (junit-10.xsd) does not allow it for the
+/// whole document, and rejects the file.
 fn without_skipped(text: &str) -> String {
     const ATTRIBUTE: &str = " skipped=\"";
     let found = text.find(ATTRIBUTE).and_then(|start| {

@@ -9,7 +9,7 @@ const fn colour(colour: AnsiColor) -> Style {
     Style::new().fg_color(Some(anstyle::Color::Ansi(colour)))
 }
 
-/// The whole report, with colours; whoever writes it takes them out where they are not wanted.
+/// The whole report with colours; the writer removes them if they are not wanted.
 #[must_use]
 pub fn whole(report: &Report) -> String {
     let width = |of: fn(&Finding) -> usize| report.findings.iter().map(of).max().unwrap_or(0);
@@ -112,7 +112,7 @@ fn line(report: &Report, finding: &Finding, ids: usize, places: usize) -> String
             text.push_str(&below("reason:", reason));
         }
         Verdict::Unknown { why } => text.push_str(&below("why:", why)),
-        // A figure alone does not say what was counted.
+        // A figure alone does not show what was measured.
         Verdict::Passed { note: Some(note) }
             if finding.figure.is_some() || finding.level == Level::Info =>
         {

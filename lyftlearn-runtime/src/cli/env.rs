@@ -63,7 +63,7 @@ pub(super) fn env(given: &Given) -> Result<u8, Error> {
     Ok(0)
 }
 
-/// What the program gets beyond what was found, or otherwise.
+/// Variables that the program gets in addition to the inherited ones, or with another value.
 fn added(layers: &Layers<'_>) -> Vec<(OsString, OsString)> {
     layered(layers)
         .into_iter()

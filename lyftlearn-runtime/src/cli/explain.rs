@@ -263,7 +263,7 @@ fn shown(value: &OsStr, secret: bool) -> String {
     format!("sha256:{beginning}")
 }
 
-/// The widest a column becomes; a longer text moves the next column to a line of its own.
+/// The largest width of a column; a longer text moves the next column to a new line.
 const NAME_WIDTH: usize = 40;
 const SOURCE_WIDTH: usize = 40;
 

@@ -1,4 +1,4 @@
-//! `inspect`: what was found, what it means, what is odd.
+//! `inspect`: the facts, their meaning, and the problems.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -21,7 +21,7 @@ struct Report<'a> {
     #[serde(flatten)]
     workload: &'a Workload,
     evidence: &'a [Evidence],
-    /// Who is heard where this runtime is, or would be.
+    /// The listeners that this runtime has, or would have.
     listeners: &'a [Listener],
     problems: &'a [String],
 }
@@ -63,7 +63,7 @@ fn no_room_for(facts: &Facts, resolved: &Resolved) -> Result<Option<String>, Err
         .and_then(|environment| no_room(&environment.left_out)))
 }
 
-/// Parts of the model, with what is asked for most first.
+/// Parts of the model, the most requested first.
 const PARTS: &[&str] = &[
     "job",
     "topology",

@@ -14,7 +14,7 @@ use crate::held::Directory;
 use crate::metrics::exposition::{Exposition, Format};
 use crate::metrics::region::Reader;
 
-/// An agent that does not answer has something else to do; the region lies beside it.
+/// An agent that does not answer is busy; the region can be read without it.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// All of its answer, which is text of what a region holds.
@@ -68,14 +68,14 @@ fn asked(run: &Directory) -> Option<Vec<u8>> {
     let mut stream = UnixStream::connect(run.path_to_bind(delivered::METRICS_SOCKET)).ok()?;
     stream.set_read_timeout(Some(PATIENCE)).ok()?;
     stream.set_write_timeout(Some(PATIENCE)).ok()?;
-    // Of this version: whoever speaks it is sent no chunks.
+    // In this version the response has no chunks.
     let request = format!("GET {} HTTP/1.0\r\nHost: localhost\r\n\r\n", words::PATH);
     stream.write_all(request.as_bytes()).ok()?;
     let mut answer = Vec::new();
     let until = Instant::now() + WHOLE;
     let mut part = [0; 64 << 10];
     loop {
-        // Whoever listens there may be anybody who may write to the run directory.
+        // The listener may be any process that can write to the run directory.
         if Instant::now() >= until || answer.len() > ANSWER_BYTES {
             return None;
         }

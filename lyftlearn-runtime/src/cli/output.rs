@@ -37,7 +37,7 @@ pub(super) fn data(bytes: &[u8]) -> Result<(), Error> {
     }
 }
 
-/// Data for people, who read it on a terminal.
+/// Output for people, who read it on a terminal.
 pub(super) fn page(text: &str) -> Result<(), Error> {
     data(visible(text).as_bytes())
 }

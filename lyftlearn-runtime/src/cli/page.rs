@@ -173,7 +173,7 @@ fn terminal_width(stream: &impl AsFd) -> Option<usize> {
     (size.ws_col > 0).then_some(usize::from(size.ws_col))
 }
 
-/// Breaks a line at spaces; a word that is wider than `width` keeps a line of its own.
+/// Breaks a line at spaces; a word that is wider than `width` gets its own line.
 fn wrap(text: &str, width: Option<usize>) -> Vec<&str> {
     let Some(width) = width else {
         return vec![text];

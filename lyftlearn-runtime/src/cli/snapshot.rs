@@ -21,7 +21,7 @@ pub(super) fn snapshot(given: &Given) -> Result<u8, Error> {
     Ok(0)
 }
 
-/// Whole or not at all, and for whoever may read what lies beside it.
+/// Writes all of it or nothing, for the users that can read the directory.
 fn write(file: &Path, text: &str) -> std::io::Result<()> {
     let parent = file.parent().filter(|parent| *parent != OsStr::new(""));
     let mut draft = tempfile::NamedTempFile::new_in(parent.unwrap_or(Path::new(".")))?;

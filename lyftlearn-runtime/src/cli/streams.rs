@@ -2,9 +2,8 @@
 
 use rustix::fs::{Mode, OFlags};
 
-/// Puts something into the place of a closed standard stream, so that no file of ours
-/// opens under its number and is taken for it. It closes by itself at exec: the program
-/// finds what was found.
+/// Opens a file in place of a closed standard stream, so that no other file gets its number and is
+/// used as the stream. It is closed at exec, so the program finds the stream closed.
 pub(super) fn hold_closed() {
     for stream in [
         rustix::stdio::stdin(),

@@ -210,7 +210,7 @@ fn unknown_option(path: &[&'static Command], option: &str) -> Error {
     .into()
 }
 
-/// What was probably meant.
+/// The most similar name.
 fn nearest(known: impl Iterator<Item = &'static str>, word: &str) -> Option<&'static str> {
     known
         .map(|name| (strsim::damerau_levenshtein(name, word), name))

@@ -1,4 +1,4 @@
-//! `docs/reference/files.md`: what is in the run directory, and where the runtime's own files are.
+//! `docs/reference/files.md`: the run directory, and the paths of the runtime's own files.
 
 use std::fmt::Write;
 

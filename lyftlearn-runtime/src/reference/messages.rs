@@ -20,8 +20,8 @@ An error before the program starts is printed on stderr as `lyftlearn-runtime: M
 names another. It is also the reason in `outcome.json` and in the platform's failure file. A message never contains the value of a \
 variable, a key or a secret.";
 
-/// Parts of the product, in the order in which a reader meets them: the files whose tables belong
-/// to it, and what its messages are about.
+/// Parts of the product in the order of a reader's need: the files with their tables, and the
+/// subject of their messages.
 const AREAS: &[(&str, &[&str], &str)] = &[
     (
         "Command line",

@@ -1,8 +1,8 @@
 //! The reference pages of the documentation, generated from the registers of the code.
 //!
 //! Each test here writes one page of `docs/reference` in memory and compares it with the file.
-//! After a change, `make reference` rewrites the files, and the diff is what is reviewed.
-//! Nothing of this is in the binary: the module exists in tests only.
+//! After a change, `make reference` rewrites the files; review the diff. The module exists in tests
+//! only, not in the binary.
 #![expect(
     clippy::disallowed_methods,
     clippy::unwrap_used,
@@ -20,7 +20,7 @@ mod variables;
 
 use std::fmt::Write;
 
-/// One row of a table: names of the contract, and what they mean.
+/// One row of a table: names of the contract, and their meaning.
 struct Row {
     names: &'static [&'static str],
     meaning: &'static str,

@@ -82,7 +82,7 @@ fn documents(draw: &mut Draw<'_>) {
 fn stands_for(pattern: &str, path: &str) -> bool {
     let (pattern, path): (Vec<char>, Vec<char>) =
         (pattern.chars().collect(), path.chars().collect());
-    // Whether what of the pattern was looked at stands for so many characters of the path.
+    // Whether the examined part of the pattern matches so many characters of the path.
     let mut stands: Vec<bool> = (0..=path.len()).map(|length| length == 0).collect();
     for letter in pattern {
         let before = stands.clone();

@@ -16,7 +16,7 @@ pub(super) struct Side {
     about: Vec<(&'static str, String)>,
 }
 
-/// What identifies a snapshot, as far as it says so.
+/// Values that identify a snapshot, if it has them.
 const ABOUT: &[(&str, &str)] = &[
     ("platform", "/platform"),
     ("flavor", "/flavor"),

@@ -1,4 +1,4 @@
-//! The identity: where from, how fast, and who that is.
+//! The credentials: their source, the time of a fetch, and their ARN.
 
 use super::{Finding, Patient, Verdict};
 

@@ -65,7 +65,7 @@ mod with_agent {
         findings
     }
 
-    /// The credentials that requests would be signed by, or why there are none.
+    /// The credentials that sign requests, or why there are none.
     fn identity(patient: &Patient) -> Result<Fetched, String> {
         let (_, source) = source_here(&patient.facts).map_err(|error| error.to_string())?;
         let runtime = runtime().map_err(|error| error.to_string())?;

@@ -32,7 +32,7 @@ pub(super) fn check(patient: &Patient) -> Vec<Finding> {
     findings
 }
 
-/// What is looked at, and where to look when it is not as it should be: at its name, at the rest.
+/// The subject, and the place to look at if its name, or the rest, is wrong.
 type Of = (&'static str, &'static str, &'static str);
 
 const OF_GATEWAY: Of = (
@@ -54,7 +54,7 @@ fn place(url: &str) -> Option<Server> {
     };
     let authority = rest.split('/').next()?;
     let (host, port) = match authority.rsplit_once(':') {
-        // An address in brackets has colons of its own.
+        // An address in brackets has colons.
         Some((host, told)) if !told.ends_with(']') => (host, told.parse().ok()?),
         _ => (authority, port),
     };
@@ -65,7 +65,7 @@ fn place(url: &str) -> Option<Server> {
     })
 }
 
-/// Of UDP no more can be known than that nobody refuses.
+/// For UDP the only possible result is that the port is not refused.
 fn reached(server: &Server, (of, about_name, about_rest): Of) -> Finding {
     let since = Instant::now();
     let place = (server.host.as_str(), server.port);
@@ -87,7 +87,7 @@ fn reached(server: &Server, (of, about_name, about_rest): Of) -> Finding {
     .took(since)
 }
 
-/// A packet of no lines counts nothing; where nobody listens on this machine it is refused.
+/// An empty packet counts nothing; on this machine a closed port refuses it.
 fn takes_packets(to: SocketAddr) -> std::io::Result<()> {
     let from: SocketAddr = match to {
         SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
@@ -99,7 +99,7 @@ fn takes_packets(to: SocketAddr) -> std::io::Result<()> {
     socket.take_error()?.map_or(Ok(()), Err)
 }
 
-/// Asked by a connection: binding would be in the way of who starts meanwhile.
+/// Tested by a connection: a bind could collide with a program that starts meanwhile.
 fn port(address: SocketAddr, ours: bool) -> Finding {
     let mut to = address;
     if to.ip().is_unspecified() {

@@ -40,7 +40,7 @@ struct Patient {
 #[derive(Debug, Serialize)]
 struct Finding {
     check: &'static str,
-    /// What was looked at, where there are several.
+    /// The subject, if there are several.
     #[serde(skip_serializing_if = "Option::is_none")]
     of: Option<String>,
     verdict: Verdict,
@@ -112,7 +112,7 @@ impl Finding {
 
 type Check = fn(&Patient) -> Vec<Finding>;
 
-/// In the order in which they are told.
+/// In the order of the output.
 const CHECKS: &[(&str, Check)] = &[
     ("detection", detection),
     ("paths", paths::check),
@@ -153,7 +153,7 @@ fn chosen(only: Option<&str>) -> Vec<(&'static str, Check)> {
     }
 }
 
-/// All at once, each on a thread of its own: a check that hangs is left behind.
+/// All at the same time, each in its own thread: a check that hangs is left behind.
 fn examine(patient: Arc<Patient>, checks: &[(&'static str, Check)]) -> Vec<Finding> {
     let (sender, receiver) = channel();
     for (place, (_, check)) in checks.iter().copied().enumerate() {

@@ -146,7 +146,7 @@ mod tests {
                 "FAIL  region     {path}/metrics.region is not a region of this version and boot, or is truncated\n      fix: install one version of lyftlearn-runtime as binary and package, and let nothing else write to this file\n"
             )
         );
-        // Tests run as root: a directory stands for what may not be opened.
+        // Tests run as root: a directory takes the place of a file that cannot be opened.
         std::fs::remove_file(&region).unwrap();
         std::fs::create_dir(&region).unwrap();
         assert_eq!(

@@ -1,5 +1,5 @@
-//! A Spark driver here: where executors find it, who is connected, and what an image's own files
-//! say against it.
+//! A Spark driver here: its address for executors, its connections, and conflicting settings in the
+//! image's own files.
 
 use std::net::{TcpStream, ToSocketAddrs};
 use std::sync::mpsc::channel;
@@ -45,7 +45,7 @@ pub(super) fn check(patient: &Patient) -> Vec<Finding> {
     findings
 }
 
-/// Where executors find a driver. What stands against it was found before.
+/// The address at which executors find a driver. Its problems were found before.
 fn address(patient: &Patient, spark: &Spark, meant: bool) -> Vec<Finding> {
     let problems = patient.resolved.problems.iter();
     let problems = problems.filter_map(|problem| problem.strip_prefix(SPARK_PROBLEM));
@@ -200,7 +200,7 @@ fn keys(patient: &Patient) -> Option<Finding> {
     })
 }
 
-/// Which ports are left for drivers, and what has the others.
+/// The ports that are free for drivers, and the owners of the others.
 fn free(facts: &Facts, ports: PortRange, rpc: PortRange, blocks: PortRange) -> Option<Finding> {
     let listening = facts.listening()?;
     let is_held = |port: u16| {
@@ -239,7 +239,7 @@ fn free(facts: &Facts, ports: PortRange, rpc: PortRange, blocks: PortRange) -> O
     })
 }
 
-/// What is seen of a driver that runs.
+/// The observed state of a running driver.
 fn told(
     driver: &Driver,
     spark: &Spark,

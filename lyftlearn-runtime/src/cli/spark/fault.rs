@@ -1,4 +1,4 @@
-//! What is wrong with a command, or with the place where it runs.
+//! Faults of a command, or of the container in which it runs.
 
 use std::fmt;
 

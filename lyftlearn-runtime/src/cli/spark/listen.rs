@@ -72,7 +72,7 @@ fn own_address(facts: &Facts, name: &str) -> Result<IpAddr, Error> {
         .ok_or_else(|| SparkFault::NotHere { name }.into())
 }
 
-/// What is held here, and what to run over there.
+/// The bound ports, and the command to run on the other host.
 fn begin(
     spark: &Spark,
     name: &str,
@@ -110,7 +110,7 @@ fn begin(
     text
 }
 
-/// What came of it.
+/// The result.
 fn end(spark: &Spark, name: &str, ports: PortRange, outcome: &Outcome, limit: Duration) -> String {
     let mut text = String::new();
     for stranger in &outcome.strangers {

@@ -52,8 +52,8 @@ fn parsed(target: &str) -> Option<(&str, PortRange)> {
     (!host.is_empty()).then_some((host, ports.parse().ok()?))
 }
 
-/// The network to admit: the executors', where this image's settings name it, or this address.
-/// It is asked in networks where settings are none of ours, and broken ones stop nothing.
+/// The network to admit: the executors' network from this image's settings, or this address.
+/// Settings may be another image's, so broken ones are ignored.
 fn from(facts: &Facts, address: IpAddr) -> Option<Network> {
     let settings = told_beside(facts).ok();
     let named = settings.and_then(|(settings, _)| settings.spark.executors);
@@ -67,7 +67,7 @@ struct Asking {
 }
 
 impl Asking {
-    /// Ports by what they said, and what to do.
+    /// Ports grouped by their answer, with advice.
     fn page(&self, answers: &BTreeMap<u16, Answer>) -> String {
         let mut kinds: Vec<&Answer> = answers.values().collect();
         kinds.sort();
