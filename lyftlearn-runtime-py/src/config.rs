@@ -91,7 +91,7 @@ impl ConfigSnapshot {
         })
     }
 
-    /// The names whose values differ between the two, including names that only one of them has.
+    /// The names whose values differ, including names that only one of the two has.
     fn differences(&self, other: &Self) -> std::collections::HashSet<String> {
         self.0.differences(&other.0).into_iter().collect()
     }

@@ -296,8 +296,8 @@ impl Buckets {
         self.0.negative
     }
 
-    /// Number of values greater than 2^(i/8) and not greater than 2^((i+1)/8), by i; empty buckets
-    /// are omitted.
+    /// Number of values greater than 2^(i/8) and not greater than 2^((i+1)/8), by i. Empty
+    /// buckets are omitted.
     #[getter]
     fn positive(&self) -> BTreeMap<i32, u64> {
         self.0.positive.iter().copied().collect()
@@ -447,8 +447,8 @@ pub(crate) fn metrics_snapshot(py: Python<'_>) -> (Vec<Series>, u64) {
     )
 }
 
-/// Why this process's metrics are not exported, and whether that deserves a warning; None if they
-/// are.
+/// Why this process's metrics are not exported, and whether that deserves a warning; None if
+/// they are.
 #[pyfunction]
 pub(crate) fn metrics_degraded() -> Option<(String, bool)> {
     let region = region();

@@ -242,7 +242,7 @@ class Channel:
 
     @property
     def sharded(self) -> bool | None:
-        """Whether each node sees another part of the data; None where nobody tells."""
+        """Whether each node gets another part of the data; None if it is unknown."""
 
 @final
 class Group:
@@ -271,8 +271,8 @@ class Group:
 
 @final
 class Topology:
-    """The nodes of this job, and this process's place among those that a launcher has
-    started. One node without company is rank 0 of 1; what nobody tells is None.
+    """The nodes of this job, and this process's rank among those that a launcher has started. A
+    single node has rank 0 of 1. Unknown values are None.
 
     In a worker of torchrun node_rank, nodes and where rank 0 is are those of its round.
 
@@ -400,48 +400,47 @@ class Hyperparameters(Mapping[str, str]):
         """Names and texts, in the order of the names."""
     @overload
     def get(self, name: str, default: None = None) -> str | None:
-        """The text, or `default` when there is none of that name."""
+        """The text, or `default` if no hyperparameter has this name."""
     @overload
     def get(self, name: str, default: _T) -> str | _T: ...
     def int(self, name: str, default: builtins.int | None = None) -> builtins.int:
         """A whole number of at most 64 bits in decimal digits: "10", "-3".
 
-        A default stands in for what is missing, never for what is wrong. Raises KeyError
-        when there is none of that name and no default, HyperparameterError when it is
-        something else.
+        The default replaces a missing value, never an invalid one. Raises KeyError if no
+        hyperparameter has this name and there is no default, HyperparameterError if the value is
+        not an integer.
         """
     def float(self, name: str, default: builtins.float | None = None) -> builtins.float:
         """A decimal number: "0.1", "1e-5", "10", "inf", "NaN".
 
-        A default stands in for what is missing, never for what is wrong. Raises KeyError
-        when there is none of that name and no default, HyperparameterError when it is
-        something else.
+        The default replaces a missing value, never an invalid one. Raises KeyError if no
+        hyperparameter has this name and there is no default, HyperparameterError if the value is
+        not a number.
         """
     def bool(self, name: str, default: builtins.bool | None = None) -> builtins.bool:
         """True or false, in JSON's spelling or Python's: "true", "False".
 
-        A default stands in for what is missing, never for what is wrong. Raises KeyError
-        when there is none of that name and no default, HyperparameterError when it is
-        something else ("yes" and "1" are).
+        The default replaces a missing value, never an invalid one. Raises KeyError if no
+        hyperparameter has this name and there is no default, HyperparameterError if the value is
+        not a boolean ("yes" and "1" are not).
         """
     def json(self, name: str, default: Any = None) -> Any:
         """Any JSON document, as json.loads makes it.
 
-        A default other than None stands in for what is missing, never for what is wrong.
-        Raises KeyError when there is none of that name and no default,
-        HyperparameterError when it is something else (NaN is).
+        A default other than None replaces a missing value, never an invalid one. Raises KeyError if
+        no hyperparameter has this name and there is no default, HyperparameterError if the value is
+        not JSON (NaN is not).
         """
     def load(self, model: type[_T], *, strict: builtins.bool = False) -> _T:
-        """All of them at once, with the types that `model` declares: a dataclass, or a
-        pydantic v2 model. Names must be the fields'; what has no field is ignored, and with
-        `strict` refused. What is missing has the field's default.
+        """All hyperparameters at once, with the types that `model` declares: a dataclass, or a
+        pydantic v2 model. Names must be the fields' names. A hyperparameter without a field is
+        ignored, or rejected with `strict`. A missing one has the field's default.
 
-        In a dataclass int, float and bool are as the methods of these names read them, str
-        is the text; Literal and Enum are written as their values, an Enum also by name. A
-        list, tuple, set, dict or another dataclass is JSON, in which 3 is a number and "3"
-        is none. In Optional "null" and "None" are None, unless str is the other type. A
-        pydantic model gets texts and is lax with them ("yes" is true there), and JSON
-        where a field has structure.
+        In a dataclass, int, float and bool are read as by the methods of these names, and str is
+        the text. Literal and Enum are written as their values, an Enum also by name. A list, tuple,
+        set, dict or another dataclass is JSON, in which 3 is a number and "3" is not. In Optional,
+        "null" and "None" are None, unless the other type is str. A pydantic model gets strings and
+        converts them leniently ("yes" is true there), and JSON if a field has structure.
 
         Raises HyperparameterError with every mistake at once: which hyperparameter, what
         was expected, never the value. TypeError when `model` is neither, or has a field of
@@ -468,43 +467,41 @@ class ConfigSnapshot(Mapping[str, str]):
         """Names and texts, in the order of the names."""
     @overload
     def get(self, name: str, default: None = None) -> str | None:
-        """The text, or `default` when there is none of that name."""
+        """The text, or `default` if no file has this name."""
     @overload
     def get(self, name: str, default: _T) -> str | _T: ...
     def differences(self, other: ConfigSnapshot) -> set[str]:
-        """The names whose values differ from `other`'s, or that only one of both has."""
+        """The names whose values differ, including names that only one of the two has."""
     def int(self, name: str, default: builtins.int | None = None) -> builtins.int:
         """A whole number of at most 64 bits in decimal digits: "10", "-3".
 
-        A default stands in for what is missing, never for what is wrong. Raises KeyError
-        when there is none of that name and no default, ConfigError when it is
-        something else.
+        The default replaces a missing value, never an invalid one. Raises KeyError if no file has
+        this name and there is no default, ConfigError if the value is not an integer.
         """
     def float(self, name: str, default: builtins.float | None = None) -> builtins.float:
         """A decimal number: "0.1", "1e-5", "10", "inf", "NaN".
 
-        A default stands in for what is missing, never for what is wrong. Raises KeyError
-        when there is none of that name and no default, ConfigError when it is
-        something else.
+        The default replaces a missing value, never an invalid one. Raises KeyError if no file has
+        this name and there is no default, ConfigError if the value is not a number.
         """
     def bool(self, name: str, default: builtins.bool | None = None) -> builtins.bool:
         """True or false, in JSON's spelling or Python's: "true", "False".
 
-        A default stands in for what is missing, never for what is wrong. Raises KeyError
-        when there is none of that name and no default, ConfigError when it is
-        something else ("yes" and "1" are).
+        The default replaces a missing value, never an invalid one. Raises KeyError if no file has
+        this name and there is no default, ConfigError if the value is not a boolean ("yes" and "1"
+        are not).
         """
     def json(self, name: str, default: Any = None) -> Any:
         """Any JSON document, as json.loads makes it.
 
-        A default other than None stands in for what is missing, never for what is wrong.
-        Raises KeyError when there is none of that name and no default,
-        ConfigError when it is something else (NaN is).
+        A default other than None replaces a missing value, never an invalid one. Raises KeyError if
+        no file has this name and there is no default, ConfigError if the value is not JSON (NaN is
+        not).
         """
 
 @final
 class Config:
-    """Where live configuration lies, and what was read of it last."""
+    """The live configuration, with a cache of the last read."""
 
     def __new__(cls) -> Config: ...
     @property
@@ -513,7 +510,7 @@ class Config:
     def snapshot(self) -> ConfigSnapshot:
         """What holds now.
 
-        Raises ConfigError or UnreadableError for what cannot be read.
+        Raises ConfigError or UnreadableError if a file cannot be read.
         """
     def watch(self) -> ConfigWatch:
         """Tells of changes.
@@ -530,16 +527,16 @@ class ConfigWatch:
     def look(self) -> ConfigSnapshot:
         """What holds now; from here on the descriptor is readable when that may have changed.
 
-        Raises ConfigError or UnreadableError for what cannot be read.
+        Raises ConfigError or UnreadableError if a file cannot be read.
         """
 
 @final
 class Secret(Mapping[str, str]):
     """One secret: a read-only mapping of its keys, and all of it as one text.
 
-    Keys are those of a Confidant service, of a path or a directory, or of the JSON object that
-    the text is; otherwise there are none. repr, str and format show its name only, and it is
-    not pickled.
+    Keys are those of a Confidant service, of a path or a directory, or of the JSON object in the
+    text; otherwise there are no keys. repr, str and format show its name only, and it cannot be
+    pickled.
     """
 
     @property
@@ -565,7 +562,7 @@ class Secret(Mapping[str, str]):
         """Keys and values, in the order of the keys."""
     @overload
     def get(self, key: str, default: None = None) -> str | None:
-        """The value of a key, or `default` when there is none of that name."""
+        """The value of a key, or `default` if no key has this name."""
     @overload
     def get(self, key: str, default: _T) -> str | _T: ...
 
@@ -588,11 +585,11 @@ class SecretsSnapshot(Mapping[str, Secret]):
         """Names and secrets, in the order of the names."""
     @overload
     def get(self, name: str, default: None = None) -> Secret | None:
-        """The secret, or `default` when there is none of that name."""
+        """The secret, or `default` if no secret has this name."""
     @overload
     def get(self, name: str, default: _T) -> Secret | _T: ...
     def differences(self, other: SecretsSnapshot) -> set[str]:
-        """The names of those that are not what they are in `other`."""
+        """The names of secrets that differ from `other`."""
 
 @final
 class Secrets:
@@ -602,8 +599,8 @@ class Secrets:
     def snapshot(self) -> SecretsSnapshot:
         """What holds now.
 
-        Raises SecretsError or UnreadableError for what cannot be read; SettingsError,
-        ContractError or UnreadableError as resolve() does where nothing was delivered.
+        Raises SecretsError or UnreadableError if a secret cannot be read; if nothing was delivered,
+        SettingsError, ContractError or UnreadableError as resolve() does.
         """
     def watch(self) -> SecretsWatch:
         """Tells of changes.
@@ -620,7 +617,7 @@ class SecretsWatch:
     def look(self) -> SecretsSnapshot:
         """What holds now; from here on the descriptor is readable when that may have changed.
 
-        Raises SecretsError or UnreadableError for what cannot be read.
+        Raises SecretsError or UnreadableError if a secret cannot be read.
         """
 
 @final
@@ -633,14 +630,14 @@ class Shutdown:
         """Whether a PID 1 of ours tells anything here."""
     @property
     def round(self) -> tuple[int, float | None] | None:
-        """Who begins new rounds here, in a worker of an elastic job: the signal that tells of
-        one, and how many seconds there are from then on, where somebody tells.
+        """The component that begins new rounds, in a worker of an elastic job: the signal that
+        announces a round, and the seconds until it, if they are known.
         """
     def requested(self) -> tuple[str, float, float | None, str] | None:
         """Signal, time of the request, deadline (both in time.monotonic's seconds) and reason
         ("stop" or "resize"), once the process was asked to end.
 
-        Raises ContractError or UnreadableError when the file that says so is broken.
+        Raises ContractError or UnreadableError if the file with the request is broken.
         """
     def watch(self) -> int | None:
         """A new descriptor, the caller's to close, that becomes readable when PID 1 may have
@@ -661,7 +658,9 @@ class View:
 
     @property
     def platform(self) -> _Platform:
-        """Who started the container: "sagemaker", "kubernetes", or "local" for anybody else."""
+        """The platform that started the container: "sagemaker", "kubernetes", or "local" for any
+        other.
+        """
     @property
     def flavor(self) -> _Flavor:
         """The variety of the platform: which kind of SageMaker job or app, which kind of
@@ -706,10 +705,11 @@ def progress(fraction: float, message: str = "") -> None:
         for epoch in range(10):
             rt.progress(epoch / 10, f"epoch {epoch} of 10")
 
-    Writes one small file, starts no thread and waits for nobody. The runtime sends what was said
-    last, at most every 10 seconds, where the setting events.to names a destination: of the message
-    the first 256 characters, without the values of secrets. A fraction outside of 0 to 1 counts as
-    the nearer end. Where no runtime started this program nothing happens, and nothing is raised."""
+    Writes one small file, starts no thread and does not block. The runtime sends the last value, at
+    most every 10 seconds, if the setting events.to names a destination. It sends the first 256
+    characters of the message, without the values of secrets. A fraction outside of 0 to 1 counts as
+    the nearer end. If no runtime started this program, nothing happens and nothing is raised.
+    """
 
 def resolve(
     *,
@@ -720,8 +720,8 @@ def resolve(
     """What a program would see that was started with this environment and these files;
     for tests. Reads anew at every call, and changes nothing.
 
-    `root` stands in for /, `environ` for the process's environment, `argv` for the
-    program's argv without the runtime's own words: ["train"].
+    `root` replaces /, `environ` the process's environment, and `argv` the program's argv without
+    the runtime's own arguments: ["train"].
 
     Raises SettingsError, ContractError or UnreadableError where a start would stop
     with the same report.
@@ -772,7 +772,7 @@ class Gauge:
 
 @final
 class InProgress:
-    """Counts what is in progress: for a with statement, or before a function."""
+    """Counts calls in progress: as a with statement, or as a decorator."""
 
     def __enter__(self) -> None: ...
     def __exit__(
@@ -806,7 +806,7 @@ class Timer:
         self, _kind: type[BaseException] | None, _value: BaseException | None, _traceback: object, /
     ) -> None: ...
     def _another(self) -> Timer:
-        """Another one that observes the same, and that nobody has entered."""
+        """Another one that observes the same series and has not been entered."""
     def __call__(self, function: _F, /) -> _F: ...
 
 @final
@@ -827,8 +827,8 @@ class Buckets:
         """How many were less than 0."""
     @property
     def positive(self) -> dict[int, int]:
-        """How many were greater than 2^(i/8) and not greater than 2^((i+1)/8), by i; what is
-        empty is not there.
+        """Number of values greater than 2^(i/8) and not greater than 2^((i+1)/8), by i. Empty
+        buckets are omitted.
         """
 
 @final
@@ -846,10 +846,10 @@ class Series:
         """Its labels."""
     @property
     def unit(self) -> str:
-        """What the metric counts in; empty where nobody told."""
+        """The metric's unit; empty if it is not declared."""
     @property
     def help(self) -> str:
-        """What the metric is about; empty where nobody told."""
+        """The metric's description; empty if it is not declared."""
     @property
     def value(self) -> float | Buckets:
         """A counter's total, a gauge's value, or a histogram's buckets."""
@@ -888,6 +888,6 @@ def metrics_snapshot() -> tuple[list[Series], int]:
     """Every series that there is, and how often there was no room for one."""
 
 def metrics_degraded() -> tuple[str, bool] | None:
-    """Why nobody else sees this process's metrics, and whether that is surprising; None when
-    somebody does.
+    """Why this process's metrics are not exported, and whether that deserves a warning; None if
+    they are.
     """
