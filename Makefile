@@ -20,7 +20,7 @@ ENTER := conformance/engine/enter.sh $(LAYER)/storage
 # A cloned checkout's own; nothing of another's counts.
 export CARGO_TARGET_DIR := $(CURDIR)/target
 
-.PHONY: demo test docs reference test-spark test-distributed test-events test-kubernetes cluster check check-images messages fresh build release peers setup context lint test-rust test-python test-packages test-release test-artefacts publish fuzz deny bench clean
+.PHONY: demo test docs reference test-spark test-distributed test-events test-kubernetes cluster check check-images messages fresh build build-rest release peers setup context lint test-rust test-python test-packages test-release test-artefacts publish fuzz deny bench clean
 
 demo: build context
 	cargo build --quiet -p lyftlearn-conformance
@@ -90,11 +90,15 @@ setup:
 # The static binary, and a Python environment with the wheel and the example's packages.
 build: setup
 	release/tools.sh requirements-build.txt $(MUSL)
-	$(RELEASE) build
+	$(RELEASE) build & release=$$!; $(MAKE) --no-print-directory build-rest; rest=$$?; \
+	    wait $$release && exit $$rest
+	$(PYTHON) -m pip install --quiet --force-reinstall --no-deps $(WHEELS)/*.whl
+
+# What is built meanwhile: the release is linked by one processor for minutes.
+build-rest:
 	cargo build --quiet --locked --target $(MUSL) -p lyftlearn-conformance --bin lyftlearn-conformance --example actor
 	[ -x $(PYTHON) ] || python3 -m venv target/venv
 	$(PYTHON) -m pip install --quiet -r lyftlearn-runtime-py/requirements-dev.txt -r examples/digits/requirements.txt
-	$(PYTHON) -m pip install --quiet --force-reinstall --no-deps $(WHEELS)/*.whl
 
 # Everything that is published, into target/release-artefacts; see RELEASING.md.
 release:
