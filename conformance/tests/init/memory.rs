@@ -4,15 +4,14 @@ use super::*;
 
 /// PID 1 may have as much as it has, and no page more.
 fn starve(one: i32, limit: &str) {
-    let pages = std::fs::read_to_string(format!("/proc/{one}/statm")).unwrap();
-    let pages: Vec<u64> = pages
-        .split_whitespace()
-        .map(|word| word.parse().unwrap())
-        .collect();
-    let has = match limit {
-        "as" => pages[0] * 4096,
-        _ => 0,
+    let counted = match limit {
+        "as" => "VmSize:",
+        _ => "VmData:",
     };
+    let status = std::fs::read_to_string(format!("/proc/{one}/status")).unwrap();
+    let has = status.lines().find_map(|line| line.strip_prefix(counted));
+    let kibibytes: u64 = has.unwrap().trim().trim_end_matches(" kB").parse().unwrap();
+    let has = kibibytes * 1024;
     let mut limiting = Command::new("prlimit");
     limiting.args(["--pid", &one.to_string(), &format!("--{limit}={has}:{has}")]);
     assert!(command::succeeds(&mut limiting));
@@ -32,10 +31,15 @@ const PROGRAM: &str = "import os, signal, subprocess\n\
     assert signal.sigwait(orders) == signal.SIGTERM\n\
     raise SystemExit(42)\n";
 
+/// What a start leaves free in the heap depends on what it has read, here on the number of
+/// variables.
 #[track_caller]
-fn check_starved(limits: &[&str]) {
+fn check_starved(variables: usize, limits: &[&str]) {
     let world = World::new();
-    let running = stage(&world).run(&["python3", "-c", PROGRAM]);
+    let container = (0..variables).fold(stage(&world), |container, number| {
+        container.variable(&format!("VARIABLE_{number}"), "value")
+    });
+    let running = container.run(&["python3", "-c", PROGRAM]);
     appears(&world.path("shared/ready"));
     reaches_state(running.pid_one(), "S");
     for limit in limits {
@@ -51,7 +55,9 @@ fn check_starved(limits: &[&str]) {
 #[test]
 fn without_memory_it_forwards_and_reaps_and_gives_the_code() {
     needs_namespaces!();
-    check_starved(&["as"]);
-    check_starved(&["data"]);
-    check_starved(&["as", "data"]);
+    for variables in [0, 40] {
+        check_starved(variables, &["as"]);
+        check_starved(variables, &["data"]);
+        check_starved(variables, &["as", "data"]);
+    }
 }

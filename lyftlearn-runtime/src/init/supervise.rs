@@ -1,5 +1,5 @@
 //! PID 1's loop: one signal at a time, one owner of wait, no wake-up without a reason.
-//! Once the program runs, nothing here allocates.
+//! Once the program runs, nothing here allocates but `announce`, which frees a reserve first.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;

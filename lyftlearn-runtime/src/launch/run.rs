@@ -94,14 +94,16 @@ pub(crate) fn run(
         }
     };
     let run = delivery.run();
+    // Freed at a stop and at the end: memory may have run out by then, and the stop's file and the
+    // report need some.
+    let mut reserve_of_a_stop = Some(reserve());
+    let reserve_of_the_end = reserve();
     let mut announce = |number: i32, requested: Duration, deadline: Duration| {
+        drop(reserve_of_a_stop.take());
         if let Some(run) = run {
             announce(run, &signal::name(number), requested, deadline);
         }
     };
-    // Freed at the end: memory may have run out by then, and the report needs some. The black box
-    // keeps the compiler from removing a vector that is never read.
-    let reserve: Vec<u8> = std::hint::black_box(Vec::with_capacity(RESERVE_BYTES));
     let mut region = region;
     let mut started = || {
         // Without room there is no region, and the program's clients report it.
@@ -130,7 +132,7 @@ pub(crate) fn run(
             return Err(error);
         }
     };
-    drop(reserve);
+    drop(reserve_of_the_end);
     let end = ended(end, &ending, &exit_remap);
     let telling = telling.filter(|telling| telling.reports(&end));
     if end.completed() && end.snapshot.is_none() && telling.is_none() {
@@ -142,6 +144,11 @@ pub(crate) fn run(
     drop(locked(&kept).take());
     drop(delivery);
     Ok(end.exit_code)
+}
+
+/// The black box keeps the compiler from removing a vector that is never read.
+fn reserve() -> Vec<u8> {
+    std::hint::black_box(Vec::with_capacity(RESERVE_BYTES))
 }
 
 pub(super) fn locked<T>(kept: &Mutex<T>) -> MutexGuard<'_, T> {
