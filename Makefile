@@ -20,7 +20,7 @@ ENTER := conformance/engine/enter.sh $(LAYER)/storage
 # A cloned checkout's own; nothing of another's counts.
 export CARGO_TARGET_DIR := $(CURDIR)/target
 
-.PHONY: demo test docs reference test-spark test-distributed test-events test-kubernetes cluster check check-images messages fresh build build-rest release peers setup context lint test-rust test-python test-packages test-release test-artefacts publish fuzz deny bench clean
+.PHONY: demo test docs reference test-spark test-distributed test-events test-kubernetes cluster check check-images messages fresh build build-rest release peers peers-rest setup context lint test-rust test-python test-packages test-release test-artefacts publish fuzz deny bench clean
 
 demo: build context
 	cargo build --quiet -p lyftlearn-conformance
@@ -30,7 +30,11 @@ demo: build context
 	    target/debug/lyftlearn-conformance demo; \
 	fi
 
-test: build peers context lint test-rust test-python
+# What only tests want is fetched while the release is linked.
+test: setup
+	$(MAKE) --no-print-directory peers-rest & peers=$$!; $(MAKE) --no-print-directory build; build=$$?; \
+	    wait $$peers && exit $$build
+	$(MAKE) --no-print-directory context lint test-rust test-python
 
 # What a change is tried with while it is written, by any user and with nothing but Rust: format,
 # clippy, unit and model tests. What wants root, peers or the wheel says SKIPPED or is left out.
@@ -112,7 +116,8 @@ define spark
 endef
 
 # What only tests want: SageMaker's training toolkit, its SDKs, clients of AWS, a schema.
-peers: build
+peers: setup peers-rest
+peers-rest:
 	[ -x $(TOOLKIT) ] || python3 -m venv target/toolkit
 	$(TOOLKIT) -m pip install --quiet boto3 six
 	$(TOOLKIT) -m pip install --quiet --no-deps sagemaker-training==5.1.4
@@ -125,7 +130,7 @@ peers: build
 	$(SDK_3) -m pip install --quiet --no-deps sagemaker-core==2.27.0 sagemaker-train==1.27.0
 
 	# Later ones have no schema of CloudWatch's documents.
-	[ -d target/emf ] || $(PYTHON) -m pip install --quiet --no-deps --target target/emf aws-lambda-powertools==1.10.0
+	[ -d target/emf ] || $(SDK_2) -m pip install --quiet --no-deps --target target/emf aws-lambda-powertools==1.10.0
 
 	$(call spark,3.5,3.5.6)
 
@@ -189,9 +194,18 @@ lint:
 	cd examples/job-events && ../../target/venv/bin/mypy --strict consumer.py test_consumer.py
 	cd release && MYPYPATH=.:tests:proof ../target/venv/bin/mypy --strict make.py tests proof
 
-# Most tests wait for another process: one more at a time than there are processors.
+# Most tests wait for another process. So two halves of the suites run at a time, and in each half one test more at a
+# time than there are processors. Every suite is in one half: the list is what is there.
+SUITES := $(sort $(basename $(notdir $(wildcard */tests/*.rs))) $(notdir $(patsubst %/main.rs,%,$(wildcard */tests/*/main.rs))))
+FIRST_HALF := identity image
+SECOND_HALF := $(filter-out $(FIRST_HALF) kubernetes,$(SUITES))
 test-rust:
-	RUST_TEST_THREADS=$$(($$(nproc) + 1)) cargo test --locked --workspace
+	cargo test --locked --workspace --no-run
+	export RUST_TEST_THREADS=$$(($$(nproc) + 1)); \
+	    cargo test --locked --workspace $(FIRST_HALF:%=--test %) & first=$$!; \
+	    cargo test --locked --workspace --lib --bins --examples $(SECOND_HALF:%=--test %); second=$$?; \
+	    wait $$first && exit $$second
+	cargo test --locked --workspace --doc
 
 test-python:
 	cd lyftlearn-runtime-py && ../$(PYTHON) -m pytest -q

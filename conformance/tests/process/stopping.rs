@@ -225,7 +225,7 @@ fn a_server_that_daemonizes_gets_a_hint() {
         .run(&[
             "sh",
             "-c",
-            "setsid sleep 1000 & while ! [ -e /proc/$!/stat ]; do :; done",
+            "setsid sleep 1000 & until [ \"$(cat /proc/$!/comm)\" = sleep ]; do :; done",
         ])
         .end();
     check_end(&output, 0);
