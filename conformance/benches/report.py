@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import credentials
+import events_added
 import exits
 import ingest
 import large
@@ -56,6 +57,8 @@ def main(
         tables.append(ingest.report(binary, Path(peers) / "statsd"))
         print("bench: secrets", file=sys.stderr)
         tables.append(secrets_added.report(binary, python))
+        print("bench: events", file=sys.stderr)
+        tables.append(events_added.report(binary, python))
         print("bench: credentials", file=sys.stderr)
         tables.append(credentials.report(binary, python))
     print("\n\n".join(tables))

@@ -13,8 +13,7 @@ use crate::layers::{
 };
 use crate::metrics::routes;
 
-const DESTINATIONS: &str =
-    "eventbridge:BUS, sqs:QUEUE-URL, https://\u{2026}, http://\u{2026} or file:/PATH, at most four";
+const DESTINATIONS: &str = "a list of at most four destinations, such as [\"eventbridge:BUS\"]; others are sqs:QUEUE-URL, https://\u{2026}, http://\u{2026} and file:/PATH";
 const SOURCE: &str = "a string that does not begin with aws.";
 const HEARTBEAT: &str = "0, or 1 to 3600 seconds";
 const LEASE: &str = "at least three times events.heartbeat_seconds";
