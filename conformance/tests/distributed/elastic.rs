@@ -158,9 +158,13 @@ impl Job {
         })
     }
 
-    fn class(&self, host: usize) -> Value {
+    fn outcome(&self, host: usize) -> Value {
         let text = std::fs::read(self.worlds[host].path("run/lyftlearn/outcome.json")).unwrap();
-        serde_json::from_slice::<Value>(&text).unwrap()["class"].clone()
+        serde_json::from_slice(&text).unwrap()
+    }
+
+    fn class(&self, host: usize) -> Value {
+        self.outcome(host)["class"].clone()
     }
 }
 
@@ -216,20 +220,100 @@ fn joins_and_leaves(job: &Job) -> Times {
     }
 }
 
+/// A job, if this machine can run one.
+fn job(bare: bool) -> Option<Job> {
+    if !sandbox::possible() {
+        return None;
+    }
+    programs::python_with_torch()?;
+    Some(Job::new(programs::python_with_wheel()?, bare))
+}
+
+/// Sends a node the stop that it ends with, and waits for its end.
+#[track_caller]
+fn check_stopped(job: &Job, host: usize, node: Running) {
+    node.signal(Signal::SIGTERM);
+    let _ = node.end_within(Duration::from_secs(60));
+    assert_eq!(job.class(host), "stopped", "{}", job.errors(host));
+}
+
+#[test]
+#[ignore = "make test-distributed"]
+fn two_nodes_leave_at_once_and_no_step_is_lost() {
+    let Some(job) = job(false) else { return };
+    let [first, second, third] = [0, 1, 2].map(|host| job.start(host));
+    job.round_of(3, 0, 0);
+    let known = job.rounds(0).len();
+    for node in [&second, &third] {
+        node.signal(Signal::SIGTERM);
+    }
+    for (host, node) in [(1, second), (2, third)] {
+        let _ = node.end_within(Duration::from_secs(60));
+        assert_eq!(job.class(host), "stopped", "{}", job.errors(host));
+    }
+    let round = job.round_of(1, 0, known);
+    for host in [1, 2] {
+        assert_eq!(job.saved_before(host, "stop"), round.step);
+    }
+    check_stopped(&job, 0, first);
+}
+
+#[test]
+#[ignore = "make test-distributed"]
+fn the_host_of_the_store_leaves() {
+    let Some(job) = job(false) else { return };
+    let [first, second] = [0, 1].map(|host| job.start(host));
+    job.round_of(2, 1, 0);
+    check_stopped(&job, 0, first);
+    let saved = job.saved_before(0, "stop");
+    // torchrun cannot go on without its store. Nothing is lost, and the reason is not the user's.
+    let _ = second.end_within(Duration::from_secs(120));
+    let outcome = job.outcome(1);
+    let reason = outcome["reason"].as_str().unwrap();
+    let expected = "another node ended first: torch.distributed.elastic.rendezvous.api.";
+    assert!(reason.starts_with(expected), "{outcome}");
+    assert_eq!(outcome["program_exit_code"], 1);
+    let step = format!("saved step {saved} before a ");
+    assert!(job.log(1).contains(&step), "{}", job.errors(1));
+    // Both are started anew by their platform, and go on from there.
+    let job = Job {
+        worlds: std::array::from_fn(|_| World::new()),
+        ..job
+    };
+    let [first, second] = [0, 1].map(|host| job.start(host));
+    assert_eq!(job.round_of(2, 0, 0).step, saved);
+    second.signal(Signal::SIGTERM);
+    check_stopped(&job, 0, first);
+    let _ = second.end_within(Duration::from_secs(60));
+}
+
+#[test]
+#[ignore = "make test-distributed"]
+fn a_node_joins_while_the_job_is_stopped() {
+    let Some(job) = job(false) else { return };
+    let [first, second] = [0, 1].map(|host| job.start(host));
+    job.round_of(2, 0, 0);
+    for node in [&first, &second] {
+        node.signal(Signal::SIGTERM);
+    }
+    let third = job.start(2);
+    for (host, node) in [(0, first), (1, second)] {
+        let _ = node.end_within(Duration::from_secs(60));
+        assert_eq!(job.class(host), "stopped", "{}", job.errors(host));
+    }
+    assert_eq!(job.saved_before(0, "stop"), job.saved_before(1, "stop"));
+    check_stopped(&job, 2, third);
+}
+
 /// Waits some minutes for torchrun's rounds. The second time without this runtime, for the times.
 #[test]
 #[ignore = "make test-distributed"]
 fn a_node_joins_and_another_leaves_and_no_step_is_lost() {
-    if !sandbox::possible() {
-        return;
-    }
-    let Some(python) =
-        programs::python_with_wheel().filter(|_| programs::python_with_torch().is_some())
-    else {
+    let (Some(ours), Some(bare)) = (job(false), job(true)) else {
         return;
     };
-    let ours = joins_and_leaves(&Job::new(python.clone(), false));
-    let bare = joins_and_leaves(&Job::new(python, true));
+    let ours = joins_and_leaves(&ours);
+    let bare = joins_and_leaves(&bare);
     for (what, ours, bare) in [
         (
             "three nodes after a join",

@@ -105,6 +105,10 @@ const BY_A_PEER: &[&str] = &[
     "Broken pipe",
 ];
 
+/// What torchrun itself raises when its store is gone, which one of the nodes holds; its cause is a
+/// closed connection then. A store that was never reached has another cause.
+const STORE_IS_GONE: &str = "torch.distributed.elastic.rendezvous.api.RendezvousConnectionError";
+
 /// Those of launchers, which stop the other workers first: that takes a while.
 const PASSED_ON_LATE: &str = "torch.";
 
@@ -208,10 +212,12 @@ impl Exception {
 
     /// Whether all that it says is that another process of distributed training is gone.
     pub(super) fn is_by_a_peer(&self) -> bool {
-        let mut phrases = BY_A_PEER.iter();
-        self.rank.is_some()
-            && self.cause.is_none()
-            && phrases.any(|phrase| self.message.contains(phrase))
+        let message = match &self.cause {
+            None if self.rank.is_some() => &self.message,
+            Some(root) if self.kind == STORE_IS_GONE => &root.message,
+            _ => return false,
+        };
+        BY_A_PEER.iter().any(|phrase| message.contains(phrase))
     }
 
     /// `ValueError: message`, where, and what it was raised from.

@@ -1,6 +1,6 @@
 //! Which note is the cause.
 
-use super::{Exception, Last, Link, Origin, link};
+use super::{Exception, Last, Link, Origin, Root, STORE_IS_GONE, link};
 
 const PROGRAM: i32 = 7;
 /// When the program ended.
@@ -183,6 +183,23 @@ fn a_rank_that_lost_its_peer_is_no_cause_beside_one_that_failed() {
         ..rank(0, "Broken pipe", 60.0)
     };
     assert!(!own.is_by_a_peer());
+}
+
+/// torchrun's own exception on the nodes that stay, when the host of its store has left.
+#[test]
+fn a_store_that_went_away_is_a_peers_end_and_one_that_was_never_reached_is_not() {
+    let launcher = |kind: &str, message: &str| Exception {
+        cause: Some(Root {
+            kind: "RuntimeError".to_owned(),
+            message: message.to_owned(),
+            ..Root::default()
+        }),
+        ..note(kind, PROGRAM, &[1], 99.9)
+    };
+    assert!(launcher(STORE_IS_GONE, "Broken pipe").is_by_a_peer());
+    assert!(launcher(STORE_IS_GONE, "Connection reset by peer").is_by_a_peer());
+    assert!(!launcher(STORE_IS_GONE, "connect() timed out").is_by_a_peer());
+    assert!(!launcher("ValueError", "Broken pipe").is_by_a_peer());
 }
 
 #[test]
