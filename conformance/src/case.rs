@@ -11,6 +11,7 @@
 //!
 //! With `UPDATE_EXPECT` set, [`Case::rewritten`] puts the messages of today into expect.json.
 
+mod job;
 mod messages;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,8 @@ use serde_json::Value;
 
 use crate::canary::{self, Canary};
 use crate::programs::HERE;
+
+pub use job::{Holds, Job, jobs};
 
 /// What must be made of a world.
 #[derive(Debug, Default, Deserialize)]
@@ -224,64 +227,6 @@ pub fn all() -> Vec<Case> {
     }
     assert!(!found.is_empty(), "no case below {}", cases.display());
     found
-}
-
-/// One job, described for both platforms.
-///
-/// ```text
-/// jobs/<name>/
-///   job.json                why, and the fields in which its two descriptions differ
-///   sagemaker/ kubernetes/  a world each, as a case has it
-/// ```
-#[derive(Debug)]
-pub struct Job {
-    /// Its directory's name.
-    pub name: String,
-    /// Dotted fields that may differ besides those that name the place.
-    pub differs: Vec<String>,
-    /// As SageMaker describes it.
-    pub sagemaker: Case,
-    /// As a pod describes it.
-    pub kubernetes: Case,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct JobFile {
-    why: String,
-    differs: Vec<String>,
-}
-
-/// Every job below `jobs/`.
-///
-/// # Panics
-///
-/// When one is not readable, or has no `why` or no canary.
-#[must_use]
-pub fn jobs() -> Vec<Job> {
-    let jobs = Path::new(HERE).join("jobs");
-    sorted(&jobs)
-        .iter()
-        .map(|directory| {
-            let name = directory.file_name().unwrap_or_default().to_string_lossy();
-            let file: JobFile = read(&directory.join("job.json"))
-                .unwrap_or_else(|| panic!("{name} has no job.json"));
-            assert!(!file.why.trim().is_empty(), "{name} does not say why");
-            // One secret for both, or everything that holds it would differ.
-            let canary = Canary::plant();
-            let world = |platform: &str| {
-                let of = format!("{name} on {platform}");
-                let directory = directory.join(platform);
-                Case::lay_out(of, &directory, Expectation::default(), canary.clone())
-            };
-            Job {
-                sagemaker: world("sagemaker"),
-                kubernetes: world("kubernetes"),
-                differs: file.differs,
-                name: name.into_owned(),
-            }
-        })
-        .collect()
 }
 
 /// Where `view` is not what `expected` says, in words.

@@ -1,5 +1,7 @@
 //! In what the same job may differ from one platform to the other.
 
+use serde_json::Value;
+
 /// The fields that name the place, and those of which only one of the platforms says
 /// anything (ARCHITECTURE.md). Nothing that steers a program.
 pub const PLACE: &[&str] = &[
@@ -55,3 +57,18 @@ pub const PLACE_VARIABLES: &[&str] = &[
     // Where executors find a driver: this container's own address.
     "SPARK_LOCAL_HOSTNAME",
 ];
+
+/// Settings that a pod needs because its platform does not say the same by itself.
+pub const PLACE_SETTINGS: &[&str] = &[
+    "job.name",
+    "lifecycle.grace_seconds",
+    "role",
+    "topology.nodes",
+];
+
+/// Whether two texts are one value: a list in a variable keeps the spaces that its author wrote.
+#[must_use]
+pub fn are_equal(a: Option<&String>, b: Option<&String>) -> bool {
+    let list = |text: Option<&String>| serde_json::from_str::<Vec<Value>>(text?).ok();
+    a == b || (list(a).is_some() && list(a) == list(b))
+}

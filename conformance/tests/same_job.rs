@@ -4,10 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
-use lyftlearn_conformance::case::{self, Case, Job};
+use lyftlearn_conformance::case::{self, Case, Holds, Job};
 use lyftlearn_conformance::command::{self, Server};
 use lyftlearn_conformance::programs;
-use lyftlearn_conformance::same_job::{PLACE, PLACE_VARIABLES};
+use lyftlearn_conformance::same_job::{PLACE, PLACE_SETTINGS, PLACE_VARIABLES, are_equal};
 use lyftlearn_runtime::{Facts, resolve};
 use serde_json::{Value, json};
 
@@ -32,7 +32,7 @@ fn differences(at: &str, a: &Value, b: &Value, found: &mut BTreeSet<String>) {
 /// Every job is tried, so that one run shows everything that is wrong.
 fn for_each_job(mut check: impl FnMut(&Job) -> BTreeSet<String>) {
     let jobs = case::jobs();
-    assert!(jobs.len() >= 12, "there are {} jobs", jobs.len());
+    assert!(jobs.len() >= 40, "there are {} jobs", jobs.len());
     let wrong: Vec<String> = jobs
         .iter()
         .flat_map(|job| {
@@ -45,6 +45,11 @@ fn for_each_job(mut check: impl FnMut(&Job) -> BTreeSet<String>) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Whether an exemption names a variable and not a field of the workload.
+fn is_variable(exemption: &str) -> bool {
+    !exemption.contains(|letter: char| letter.is_ascii_lowercase())
+}
+
 fn facts(case: &Case) -> Facts {
     let facts = Facts::empty()
         .with_root(case.root())
@@ -53,6 +58,19 @@ fn facts(case: &Case) -> Facts {
     case.environment
         .iter()
         .fold(facts, |facts, (name, value)| facts.with_var(name, value))
+}
+
+/// What is special to a job, and not in what its two descriptions show.
+fn missing_from(job: &Job, views: &[Value; 2]) -> Vec<String> {
+    let sides = job.sides().into_iter().zip(views);
+    sides
+        .flat_map(|((case, holds), view)| {
+            let missing = holds
+                .into_iter()
+                .filter_map(|holds| holds.missing_from_workload(view));
+            missing.map(|what| format!("{what} ({})", case.name))
+        })
+        .collect()
 }
 
 #[test]
@@ -66,6 +84,15 @@ fn through_the_library() {
             .each_ref()
             .map(|resolved| serde_json::to_value(&resolved.workload).unwrap());
         differences("", &views[0], &views[1], &mut found);
+        // An exemption that nothing needs could hide a fault one day.
+        let exemptions = job.differs.iter().filter(|field| !is_variable(field));
+        let stale: Vec<_> = exemptions.filter(|field| !found.contains(*field)).collect();
+        found.extend(
+            stale
+                .into_iter()
+                .map(|field| format!("{field} does not differ")),
+        );
+        found.extend(missing_from(job, &views));
         let [a, b] = resolved
             .each_ref()
             .map(|resolved| resolved.values.to_document());
@@ -100,20 +127,16 @@ fn shown(case: &Case, words: &[&str], argv: &[String]) -> Value {
 #[test]
 fn through_the_binary() {
     for_each_job(|job| {
-        let view = |case| {
+        let views = [&job.sagemaker, &job.kubernetes].map(|case| {
             let mut view = shown(case, &["inspect", "--json", "--"], &case.argv);
             for reason in ["evidence", "problems"] {
                 view.as_object_mut().unwrap().remove(reason);
             }
             view
-        };
+        });
         let mut found = BTreeSet::new();
-        differences(
-            "",
-            &view(&job.sagemaker),
-            &view(&job.kubernetes),
-            &mut found,
-        );
+        differences("", &views[0], &views[1], &mut found);
+        found.extend(missing_from(job, &views));
         found
     });
 }
@@ -167,34 +190,58 @@ fn through_the_wheel() {
     assert!(driver.end().success());
 }
 
-/// The program's variables: each value, and whether it was not simply found.
-fn variables(case: &Case) -> BTreeMap<String, (String, bool)> {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let explained = shown(case, &["explain", "--json"], &[]);
-    let all = explained.as_array().unwrap().iter();
-    all.filter(|one| one["kind"] == "variable")
-        .map(|one| {
-            let added = one["source"] != "the environment";
-            (text(&one["name"]), (text(&one["value"]), added))
-        })
-        .collect()
+/// What `explain` shows of a world.
+struct Explained {
+    /// The program's variables.
+    variables: BTreeMap<String, String>,
+    /// Those that were not simply found.
+    added: BTreeSet<String>,
+    settings: BTreeMap<String, String>,
+}
+
+impl Explained {
+    fn misses(&self, holds: &Holds) -> Option<String> {
+        holds.missing_from_values(&self.variables, &self.settings)
+    }
+}
+
+fn explained(case: &Case) -> Explained {
+    let shown = shown(case, &["explain", "--json"], &[]);
+    let all = shown.as_array().unwrap();
+    let of_kind = |kind: &'static str| all.iter().filter(move |one| one["kind"] == kind);
+    let name = |one: &Value| one["name"].as_str().unwrap().to_owned();
+    let values = |kind| {
+        let set =
+            of_kind(kind).filter_map(|one| Some((name(one), one["value"].as_str()?.to_owned())));
+        set.collect()
+    };
+    let added = of_kind("variable").filter(|one| one["source"] != "the environment");
+    Explained {
+        added: added.map(name).collect(),
+        variables: values("variable"),
+        settings: values("setting"),
+    }
 }
 
 #[test]
-fn in_its_variables() {
+fn in_its_variables_and_settings() {
     for_each_job(|job| {
-        let [a, b] = [&job.sagemaker, &job.kubernetes].map(variables);
-        let mut found = BTreeSet::new();
+        let mut missing = BTreeSet::new();
+        let [a, b] = job.sides().map(|(case, holds)| {
+            let explained = explained(case);
+            let wrong = holds
+                .into_iter()
+                .filter_map(|holds| explained.misses(holds));
+            missing.extend(wrong.map(|what| format!("{what} ({})", case.name)));
+            explained
+        });
         // What either start adds, both must have.
-        for (name, (value, added)) in a.iter().chain(&b) {
-            let equal = [&a, &b]
-                .iter()
-                .all(|of| of.get(name).is_some_and(|(known, _)| known == value));
-            if *added && !equal {
-                found.insert(name.clone());
-            }
-        }
+        let mut found: BTreeSet<String> = a.added.union(&b.added).cloned().collect();
+        found.retain(|name| a.variables.get(name) != b.variables.get(name));
         found.retain(|name| !PLACE_VARIABLES.iter().any(|place| name.starts_with(place)));
+        let exemptions = job.differs.iter().filter(|name| is_variable(name));
+        let stale = exemptions.filter(|name| !found.contains(*name));
+        missing.extend(stale.map(|name| format!("{name} does not differ")));
         // A path that may differ has variables that do.
         let paths = || {
             job.differs
@@ -208,6 +255,47 @@ fn in_its_variables() {
             let name = name.trim_end_matches("_DIR").to_lowercase();
             !paths().any(|path| path.starts_with(&name) || name.starts_with(path))
         });
+        let settings = a.settings.keys().chain(b.settings.keys());
+        let settings = settings.filter(|name| !PLACE_SETTINGS.contains(&name.as_str()));
+        let differing =
+            settings.filter(|name| !are_equal(a.settings.get(*name), b.settings.get(*name)));
+        found.extend(differing.map(|name| format!("the setting {name}")));
+        found.append(&mut missing);
         found
     });
+}
+
+/// What every job of its kind shows. A job that asks for no more cannot fail.
+const PLAIN: &[&str] = &["one_host", "processing", "serving"];
+
+#[test]
+fn no_plain_job_holds_what_is_special_to_another() {
+    let jobs = case::jobs();
+    let plain = jobs.iter().filter(|job| PLAIN.contains(&job.name.as_str()));
+    let plain: Vec<_> = plain
+        .map(|job| {
+            let shown = [&job.sagemaker, &job.kubernetes].map(|case| {
+                let workload = resolve(&facts(case)).unwrap().workload;
+                (serde_json::to_value(workload).unwrap(), explained(case))
+            });
+            (&job.name, shown)
+        })
+        .collect();
+    assert_eq!(plain.len(), PLAIN.len());
+    for job in &jobs {
+        for (name, shown) in &plain {
+            let is_special = job.sides().iter().zip(shown).any(|((_, holds), shown)| {
+                let (workload, explained) = shown;
+                holds.iter().any(|holds| {
+                    let in_workload = holds.missing_from_workload(workload);
+                    in_workload.or_else(|| explained.misses(holds)).is_some()
+                })
+            });
+            assert!(
+                is_special || PLAIN.contains(&job.name.as_str()),
+                "{} asks for nothing that {name} does not show as well",
+                job.name
+            );
+        }
+    }
 }
