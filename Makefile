@@ -48,13 +48,14 @@ check:
 	LYFTLEARN_CONFORMANCE_BINARY=$(CURDIR)/target/debug/lyftlearn-runtime cargo test --locked \
 	    -p lyftlearn-conformance --lib --test check --test model --test same_job --test tidy
 
-# The image checker at length, as root: the whole check of the example, and every image that fails one.
+# The image checker at length, as root: the whole check of the example, every image that fails one, and every
+# job that is described twice in real containers.
 check-images: build context
 	conformance/setup.sh uidmap slirp4netns
 	conformance/engine/context.sh $(LAYER) $(BINARY) $(PYTHON) $(WHEELS) script_mode
 	conformance/engine/soci.sh target/soci/soci
 	LYFTLEARN_CONFORMANCE_AT_LENGTH=1 cargo test --locked -p lyftlearn-conformance --test image -- --include-ignored --nocapture \
-	    check:: lazy:: script_mode::
+	    check:: lazy:: script_mode:: same_job::every_job
 
 # Rewrites every message that a test quotes; the diff is what is reviewed. As root, after `make
 # peers`: the process layer quotes them, too. It goes on where a test fails for another reason.

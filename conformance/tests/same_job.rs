@@ -242,19 +242,7 @@ fn in_its_variables_and_settings() {
         let exemptions = job.differs.iter().filter(|name| is_variable(name));
         let stale = exemptions.filter(|name| !found.contains(*name));
         missing.extend(stale.map(|name| format!("{name} does not differ")));
-        // A path that may differ has variables that do.
-        let paths = || {
-            job.differs
-                .iter()
-                .filter_map(|field| field.strip_prefix("paths."))
-        };
-        found.retain(|name| {
-            let name = name
-                .trim_start_matches("LYFTLEARN_")
-                .trim_start_matches("SM_");
-            let name = name.trim_end_matches("_DIR").to_lowercase();
-            !paths().any(|path| path.starts_with(&name) || name.starts_with(path))
-        });
+        found.retain(|name| !job.may_differ(name));
         let settings = a.settings.keys().chain(b.settings.keys());
         let settings = settings.filter(|name| !PLACE_SETTINGS.contains(&name.as_str()));
         let differing =

@@ -92,6 +92,21 @@ struct JobFile {
 }
 
 impl Job {
+    /// Whether a variable of the program may differ: it is exempt, or a path is of which it is the
+    /// variable.
+    #[must_use]
+    pub fn may_differ(&self, variable: &str) -> bool {
+        let name = variable
+            .trim_start_matches("LYFTLEARN_")
+            .trim_start_matches("SM_");
+        let name = name.trim_end_matches("_DIR").to_lowercase();
+        self.differs.iter().any(|field| {
+            let path = field.strip_prefix("paths.");
+            field == variable
+                || path.is_some_and(|path| path.starts_with(&name) || name.starts_with(path))
+        })
+    }
+
     /// Both descriptions, each with what it must show: what both must, and what only this one.
     #[must_use]
     pub fn sides(&self) -> [(&Case, [&Holds; 2]); 2] {
