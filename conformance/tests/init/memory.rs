@@ -37,7 +37,7 @@ const PROGRAM: &str = "import os, signal, subprocess\n\
 fn check_starved(variables: usize, limits: &[&str]) {
     let world = World::new();
     let container = (0..variables).fold(stage(&world), |container, number| {
-        container.variable(&format!("VARIABLE_{number}"), "value")
+        container.variable(format!("VARIABLE_{number}"), "value")
     });
     let running = container.run(&["python3", "-c", PROGRAM]);
     appears(&world.path("shared/ready"));
