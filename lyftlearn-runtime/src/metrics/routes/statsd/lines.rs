@@ -137,15 +137,26 @@ impl Line {
         line
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "a rate is a float")]
     fn push(&self, text: &mut String, value: f64, kind: &str, times: u64) {
         let _ = write!(text, "{}:", self.name);
         push_number(text, value);
         let _ = write!(text, "|{kind}");
         if times > 1 {
-            let _ = write!(text, "|@{:?}", 1.0 / times as f64);
+            let _ = write!(text, "|@{:?}", rate(times));
         }
         let _ = writeln!(text, "{}", self.tags);
+    }
+}
+
+/// The rate of a line that counts so many times. Servers cut its inverse to a whole number, and 1 / (1 / 93)
+/// is below 93.
+#[expect(clippy::cast_precision_loss, reason = "a rate is a float")]
+fn rate(times: u64) -> f64 {
+    let rate = 1.0 / times as f64;
+    if 1.0 / rate < times as f64 {
+        rate.next_down()
+    } else {
+        rate
     }
 }
 

@@ -74,6 +74,29 @@ fn lines_are_in_the_servers_dialect() {
 }
 
 #[test]
+fn a_server_that_cuts_the_inverse_of_a_rate_counts_every_value() {
+    for times in (2..20_000).chain([1 << 40, (1 << 50) - 1]) {
+        let observed = Buckets {
+            positive: vec![(0, times)],
+            count: times,
+            ..Buckets::default()
+        };
+        let mut batch = Batch::default();
+        let series = counter("t", &[], Value::Histogram(observed));
+        batch.add(&Deltas::default(), &series, &[], Tags::Lyft);
+        let rate = batch.text.trim_end().rsplit('@').next().unwrap();
+        let inverse = 1.0 / rate.parse::<f64>().unwrap();
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "as statsd_exporter does"
+        )]
+        let counted = inverse as u64;
+        assert_eq!(counted, times, "{}", batch.text);
+    }
+}
+
+#[test]
 fn only_what_went_out_is_not_sent_again() {
     let mut deltas = Deltas::default();
     let mut series = [
