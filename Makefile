@@ -20,7 +20,7 @@ ENTER := conformance/engine/enter.sh $(LAYER)/storage
 # A cloned checkout's own; nothing of another's counts.
 export CARGO_TARGET_DIR := $(CURDIR)/target
 
-.PHONY: demo test docs reference test-spark test-distributed test-events test-kubernetes cluster check check-images messages fresh build build-rest release peers peers-rest setup context lint test-rust test-python test-packages test-release test-artefacts publish fuzz deny bench clean
+.PHONY: demo test docs reference test-spark test-distributed test-events test-kubernetes test-go cluster check check-images messages fresh build build-rest release peers peers-rest setup context lint test-rust test-python test-packages test-release test-artefacts publish fuzz deny bench clean
 
 demo: build context
 	cargo build --quiet -p lyftlearn-conformance
@@ -156,6 +156,12 @@ test-distributed: build
 # Two hundred jobs whose agent is killed at any moment; some minutes.
 test-events: build
 	cargo test --locked -p lyftlearn-conformance --test process events::kills -- --ignored --nocapture
+
+# Peers that are written in Go: Lyft's client of StatsD, Prometheus' server for it, OpenTelemetry's collector,
+# AWS's SDKs. Built once, into target/go-peers; needs Go.
+test-go: peers
+	conformance/go/build.sh target/go-peers
+	cargo test --locked -p lyftlearn-conformance --test identity --test process go:: -- --ignored
 
 # A real Kubernetes of one node in namespaces of its own, with the example's image, and a shell in it that has kubectl;
 # another command: make cluster COMMAND='kubectl get nodes'. It ends with the command.

@@ -243,6 +243,18 @@ pub fn python_with_emf_schema() -> Option<(PathBuf, PathBuf)> {
         .or_else(|| skipped("no schema of CloudWatch's documents: run `make peers` first"))
 }
 
+/// The directory with the peers that are written in Go, where `make test-go` builds them.
+///
+/// # Panics
+///
+/// In CI, when they are not there.
+#[must_use]
+pub fn go_peers() -> Option<PathBuf> {
+    let directory = repository().join("target/go-peers");
+    let built = directory.join("statsd_exporter").is_file();
+    (built.then_some(directory)).or_else(|| skipped("no peers in Go: run `make test-go`"))
+}
+
 /// The clients that an identity is proved with, where the build makes them.
 #[derive(Debug)]
 pub struct Clients {

@@ -9,16 +9,19 @@ const LIFE_SECONDS: u32 = 14;
 #[test]
 fn every_client_crosses_the_end_of_its_key_in_one_process() {
     let mut stage = stage!();
+    let container = stage.container("");
+    check_crossing(&mut stage, &container, &at_hand(ALL));
+}
+
+/// Each client, in one process: a key, its end, and another key.
+#[track_caller]
+pub(super) fn check_crossing(stage: &mut Stage, container: &Sandbox, clients: &[&str]) {
     stage.mood(&json!({"life": LIFE_SECONDS}));
-    let clients = at_hand(ALL);
-    let argv = stage.program("crossing.py", &clients);
-    let output = stage
-        .container("")
-        .run(&argv)
-        .end_within(Duration::from_secs(150));
+    let argv = stage.program("crossing.py", clients);
+    let output = container.run(&argv).end_within(Duration::from_secs(150));
     check_end(&output, 0);
     stage.check_unseen(&output);
-    for client in &clients {
+    for client in clients {
         let keys = stage.keys_of(client);
         assert!(
             keys.is_sorted(),

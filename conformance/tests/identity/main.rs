@@ -10,6 +10,7 @@
 mod clients;
 mod expiry;
 mod faults;
+mod go;
 mod required;
 mod sources;
 
@@ -74,7 +75,7 @@ impl Stage {
         let secret = Canary::plant();
         let script = programs::repository().join("conformance/tests/identity/servers.py");
         let arguments: Vec<&str> = std::iter::once(secret.value())
-            .chain(ALL.iter().copied())
+            .chain(ALL.iter().chain(go::SDKS).copied())
             .collect();
         Some(Self {
             world: World::new(),

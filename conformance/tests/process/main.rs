@@ -25,6 +25,7 @@ mod documents;
 mod emf;
 mod events;
 mod export;
+mod go;
 mod identity;
 mod launchers;
 mod lifecycle;

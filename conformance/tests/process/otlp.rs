@@ -11,7 +11,7 @@ use super::export::{free_port, outcome};
 use super::*;
 
 /// A collector that answers with `status`, and its port.
-fn collector(world: &World, status: u16) -> Option<(Server, u16)> {
+pub(super) fn collector(world: &World, status: u16) -> Option<(Server, u16)> {
     collector_with(world, &status.to_string(), None)
 }
 
@@ -55,7 +55,7 @@ fn rotel(port: u16) -> Option<(Server, u16)> {
 }
 
 /// Counts by StatsD, of each kind something.
-const COUNTING: &str = "import os, socket\n\
+pub(super) const COUNTING: &str = "import os, socket\n\
     to = (os.environ['STATSD_HOST'], int(os.environ['STATSD_PORT']))\n\
     statsd = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n\
     for line in ['rows.__split=train:5|c', 'queue:7|g', 'users:a|s', 'users:b|s', \
@@ -69,7 +69,7 @@ fn settings(endpoint: &str) -> String {
     )
 }
 
-fn container(world: &World, port: u16) -> Sandbox {
+pub(super) fn container(world: &World, port: u16) -> Sandbox {
     std::fs::create_dir_all(world.path("run")).unwrap();
     unhurried(world.sharing(&settings(&format!("http://127.0.0.1:{port}"))))
         .mount(world.path("run"), "/run")
@@ -77,7 +77,7 @@ fn container(world: &World, port: u16) -> Sandbox {
 }
 
 /// Requests, as a collector has taken them down.
-fn received(world: &World) -> Vec<Value> {
+pub(super) fn received(world: &World) -> Vec<Value> {
     let text = std::fs::read_to_string(world.path("received")).unwrap_or_default();
     // The last line may be half written.
     (text
@@ -88,13 +88,13 @@ fn received(world: &World) -> Vec<Value> {
 }
 
 /// A metric of a request.
-fn metric<'a>(request: &'a Value, name: &str) -> Option<&'a Value> {
+pub(super) fn metric<'a>(request: &'a Value, name: &str) -> Option<&'a Value> {
     let all = request["resourceMetrics"][0]["scopeMetrics"][0]["metrics"].as_array()?;
     all.iter().find(|metric| metric["name"] == name)
 }
 
 #[track_caller]
-fn check_metrics(request: &Value) {
+pub(super) fn check_metrics(request: &Value) {
     let found = |name| metric(request, name).unwrap_or_else(|| panic!("{name} in {request:#}"));
     let sum = &found("rows")["sum"];
     assert_eq!(

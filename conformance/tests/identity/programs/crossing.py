@@ -32,9 +32,7 @@ def program(name: str) -> tuple[list[str], bytes]:
     if name == "s5cmd":
         *s5cmd, _, source = read.command(name, endpoint)
         return [*s5cmd, "run"], f"cat {source}\n".encode()
-    if name == "javascript":
-        return [*read.command(name, endpoint), "each"], b"\n"
-    if name.startswith("rust"):
+    if name == "javascript" or name.startswith(("go", "rust")):
         return [*read.command(name, endpoint), "each"], b"\n"
     return [sys.executable, "-B", read.__file__, endpoint, "--each", name], b"\n"
 

@@ -109,6 +109,8 @@ def command(name: str, endpoint: str) -> list[str]:
             *("--s3-endpoint", endpoint, "cat", f":s3:{BUCKET}/{name}.csv"),
         ],
         "javascript": ["node", str(HERE / "read.mjs"), endpoint],
+        "go-1": ["/opt/go/aws-1", endpoint],
+        "go-2": ["/opt/go/aws-2", endpoint],
         "rust": ["/opt/programs/caller", endpoint],
         "rust-provider": ["/opt/programs/caller", endpoint, "provider"],
     }[name]
