@@ -159,7 +159,7 @@ test-events: build
 
 # Peers that are written in Go: Lyft's client of StatsD, Prometheus' server for it, OpenTelemetry's collector,
 # AWS's SDKs. Built once, into target/go-peers; needs Go.
-test-go: peers
+test-go: build peers
 	conformance/go/build.sh target/go-peers
 	cargo test --locked -p lyftlearn-conformance --test identity --test process go:: -- --ignored
 
