@@ -43,7 +43,7 @@ pub fn whole(report: &Report) -> String {
                         }
                     }
                     (failures(report))
-                    @for (word, title) in [("train", "What a job sees"), ("serve", "What a server sees")] {
+                    @for (word, title) in [("train", "Environment of a job"), ("serve", "Environment of a server")] {
                         (side_by_side(report, word, title))
                     }
                     (figures(report))
@@ -97,7 +97,7 @@ fn failures(report: &Report) -> Markup {
                         dl {
                             @match &finding.verdict {
                                 Verdict::Failed { seen, expected, mend } => {
-                                    (about("seen", seen)) (about("expected", expected)) (about("to do", mend))
+                                    (about("found", seen)) (about("expected", expected)) (about("to do", mend))
                                 }
                                 Verdict::Unknown { why } => (about("why", why)),
                                 _ => {}
@@ -174,8 +174,8 @@ fn table(views: &[&Seen], rows: &[&Row], caption: &str) -> Markup {
                             }
                             td {
                                 @if row.equal { "equal" }
-                                @else if wrong { "✗ nothing declares this" }
-                                @else { (row.declared.as_deref().unwrap_or("the restrictions of the pod")) }
+                                @else if wrong { "✗ undeclared" }
+                                @else { (row.declared.as_deref().unwrap_or("allowed: the pod is restricted")) }
                             }
                         }
                     }
@@ -191,10 +191,10 @@ fn figures(report: &Report) -> Markup {
         @if !rows.is_empty() {
             section {
                 h2 { "Figures" }
-                div class="wide" role="region" tabindex="0" aria-label="Figures beside their budgets" {
+                div class="wide" role="region" tabindex="0" aria-label="Measurements and their budgets" {
                     table class="list" {
-                        caption { "Start-up, layers and lazy loading, beside their budgets" }
-                        thead { tr { th scope="col" { "figure" } th scope="col" { "result" } th scope="col" { "measured" } th scope="col" { "budget" } th scope="col" { "of what" } } }
+                        caption { "Start-up, layers and lazy loading: measurements and their budgets" }
+                        thead { tr { th scope="col" { "figure" } th scope="col" { "result" } th scope="col" { "measured" } th scope="col" { "budget" } th scope="col" { "details" } } }
                         tbody {
                             @for (finding, figure) in rows {
                                 @let (class, word) = mark(report, finding);
