@@ -111,7 +111,7 @@ pub fn asked(python: &Path, code: &str) -> String {
 #[must_use]
 pub fn python_with_wheel() -> Option<PathBuf> {
     works(the_builds_python(), "import lyftlearn_runtime")
-        .or_else(|| skipped("found no Python with the wheel: make build: run `make build` first"))
+        .or_else(|| skipped("found no Python with the wheel: run make build first"))
 }
 
 /// Debian's Python, when it has torch.
