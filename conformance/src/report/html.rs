@@ -194,15 +194,15 @@ fn figures(report: &Report) -> Markup {
                 div class="wide" role="region" tabindex="0" aria-label="Measurements and their budgets" {
                     table class="list" {
                         caption { "Start-up, layers and lazy loading: measurements and their budgets" }
-                        thead { tr { th scope="col" { "figure" } th scope="col" { "result" } th scope="col" { "measured" } th scope="col" { "budget" } th scope="col" { "details" } } }
+                        thead { tr { th scope="col" { "figure" } th scope="col" { "result" } th scope="col" class="number" { "measured" } th scope="col" class="number" { "budget" } th scope="col" { "details" } } }
                         tbody {
                             @for (finding, figure) in rows {
                                 @let (class, word) = mark(report, finding);
                                 tr class=(class) {
                                     th scope="row" { code { (finding.check) } }
                                     td { span class="mark" { (word) } }
-                                    td class="number" { (figure.shown(figure.value)) }
-                                    td class="number" { (figure.budget.map_or_else(|| "–".to_owned(), |budget| figure.shown(budget))) }
+                                    td class="number" data-label="measured" { (figure.shown(figure.value)) }
+                                    td class="number" data-label="budget" { (figure.budget.map_or_else(|| "–".to_owned(), |budget| figure.shown(budget))) }
                                     td {
                                         @match &finding.verdict {
                                             Verdict::Passed { note: Some(note) } => (visible(note)),
@@ -227,7 +227,7 @@ fn all(report: &Report) -> Markup {
             div class="wide" role="region" tabindex="0" aria-label="Each check in each place" {
                 table class="list" {
                     caption { "Each check in each place" }
-                    thead { tr { th scope="col" { "check" } th scope="col" { "result" } th scope="col" { "place" } th scope="col" { "more" } } }
+                    thead { tr { th scope="col" { "check" } th scope="col" { "result" } th scope="col" { "place" } th scope="col" { "details" } } }
                     tbody {
                         @for finding in &report.findings {
                             @let (class, word) = mark(report, finding);
