@@ -234,7 +234,7 @@ fn all(report: &Report) -> Markup {
                             tr class=(class) {
                                 th scope="row" { code { (finding.check) } }
                                 td { span class="mark" { (word) } }
-                                td class="place" { (finding.place.as_deref().unwrap_or("–")) }
+                                td class="place" { (finding.place.as_deref().unwrap_or_default()) }
                                 td {
                                     @match &finding.verdict {
                                         Verdict::Skipped { reason } => (visible(reason)),

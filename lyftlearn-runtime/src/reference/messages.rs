@@ -7,10 +7,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use expect_test::expect_file;
 
+use super::meanings::{Meaning, meaning_of, meanings};
+use super::strings::{files, strings, strings_of};
 use super::{heading, page};
 
 const INTRODUCTION: &str = "\
@@ -100,21 +102,6 @@ const AREAS: &[(&str, &[&str], &str)] = &[
     ("Stopping", &["shutdown/"], "A program asked about a stop."),
 ];
 
-fn files(directory: &Path, found: &mut Vec<PathBuf>) {
-    let mut entries: Vec<PathBuf> = std::fs::read_dir(directory)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    entries.sort();
-    for path in entries {
-        if path.is_dir() {
-            files(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
-        }
-    }
-}
-
 /// The texts that `expect![[r#"…"#]].assert_eq(&reports(…))` compares, without their indentation.
 fn tables(code: &str) -> Vec<String> {
     let mut found = Vec::new();
@@ -168,65 +155,6 @@ fn entries(table: &str) -> Vec<String> {
         }
     }
     found
-}
-
-/// One message of `meanings.txt`.
-struct Meaning {
-    /// `…` stands for any text.
-    text: &'static str,
-    means: &'static str,
-    /// For messages without a hint of their own.
-    remedy: Option<&'static str>,
-}
-
-impl Meaning {
-    fn matches(&self, message: &str) -> bool {
-        let mut parts = self.text.split('…');
-        let Some(mut rest) = message.strip_prefix(parts.next().unwrap_or_default()) else {
-            return false;
-        };
-        let parts: Vec<&str> = parts.collect();
-        let Some((last, between)) = parts.split_last() else {
-            return rest.is_empty();
-        };
-        for part in between {
-            match rest.find(part) {
-                Some(at) => rest = &rest[at + part.len()..],
-                None => return false,
-            }
-        }
-        rest.ends_with(last)
-    }
-
-    /// The characters that are not `…`: of two matches the longer one is meant.
-    fn length(&self) -> usize {
-        self.text.replace('…', "").len()
-    }
-}
-
-fn meanings() -> Vec<Meaning> {
-    let mut found: Vec<Meaning> = Vec::new();
-    for line in include_str!("meanings.txt").lines() {
-        if let Some(text) = line.strip_prefix("= ") {
-            found.push(Meaning {
-                text,
-                means: "",
-                remedy: None,
-            });
-        } else if let Some(last) = found.last_mut() {
-            match line.strip_prefix("> ") {
-                Some(remedy) => last.remedy = Some(remedy),
-                None if last.means.is_empty() => last.means = line,
-                None => assert!(line.is_empty(), "a second meaning of {}: {line}", last.text),
-            }
-        }
-    }
-    found
-}
-
-fn meaning_of(all: &[Meaning], message: &str) -> Option<usize> {
-    let matching = (0..all.len()).filter(|at| all[*at].matches(message));
-    matching.max_by_key(|at| all[*at].length())
 }
 
 /// A code span, which needs no escapes.
@@ -347,73 +275,6 @@ fn sections(page: &mut String, all: &[Meaning], found: &[Message], used: &mut BT
         section(page, &all[at], &messages);
         used.insert(at);
     }
-}
-
-/// The strings in code, with `…` in place of values.
-fn strings(code: &str) -> Vec<String> {
-    let code = code.split("mod tests {").next().unwrap_or(code);
-    let lines = code
-        .lines()
-        .filter(|line| !line.trim_start().starts_with("//"));
-    let code: String = lines.fold(String::new(), |code, line| code + line + "\n");
-    let mut found = Vec::new();
-    let mut rest = code.as_str();
-    while let Some(at) = rest.find('"') {
-        // Not the character '"'.
-        if rest[..at].ends_with('\'') {
-            rest = &rest[at + 1..];
-            continue;
-        }
-        let mut text = String::new();
-        let mut letters = rest[at + 1..].char_indices();
-        let mut end = rest.len();
-        let mut values = 0;
-        while let Some((offset, letter)) = letters.next() {
-            match letter {
-                '"' => {
-                    end = at + 1 + offset + 1;
-                    break;
-                }
-                '\\' => match letters.next() {
-                    Some((_, '\n')) => {
-                        let after = &rest[at + 1 + offset + 2..];
-                        let blank = after.len() - after.trim_start().len();
-                        for _ in 0..blank {
-                            letters.next();
-                        }
-                    }
-                    Some((_, other)) => text.push(other),
-                    None => {}
-                },
-                '{' => {
-                    values += 1;
-                    if !text.ends_with('…') {
-                        text.push('…');
-                    }
-                }
-                '}' => values -= 1,
-                _ if values == 0 => text.push(letter),
-                _ => {}
-            }
-        }
-        found.push(text);
-        rest = &rest[end..];
-    }
-    found
-}
-
-fn strings_of(source: &Path, part: &str) -> BTreeSet<String> {
-    let path = source.join(part);
-    let mut paths = Vec::new();
-    if path.is_dir() {
-        files(&path, &mut paths);
-    } else {
-        paths.push(path);
-    }
-    let texts = paths
-        .iter()
-        .map(|path| std::fs::read_to_string(path).unwrap());
-    texts.flat_map(|text| strings(&text)).collect()
 }
 
 /// Messages that are sentences in the code of one part, not variants of a fault.
