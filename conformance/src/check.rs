@@ -478,7 +478,7 @@ fn waived(verdict: Verdict, check: &Check, waivers: &[Waiver], today: &str) -> V
         // Days in this form are in the order of their texts.
         Some(until) if until.as_str() < today => Verdict::Failed {
             seen: format!(
-                "{seen} (waived until {until}, line {} of image.toml; that day is over)",
+                "{seen} (waived until {until}, line {} of image.toml; the waiver has expired)",
                 waiver.line
             ),
             expected,

@@ -15,7 +15,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 #[command(
     name = "lyftlearn-conformance",
     version,
-    about = "Checks that an image trains on SageMaker and serves on Kubernetes, and says what to mend.",
+    about = "Checks that an image trains on SageMaker and serves on Kubernetes, and reports what to fix.",
     after_help = "exit codes: 0 every check of level must passed; 1 at least one did not; 2 the command line or image.toml is wrong;\n3 the image could not be checked; 130 and 143 interrupted"
 )]
 pub(crate) struct Line {
@@ -37,23 +37,23 @@ pub(crate) enum What {
         #[arg(long, value_enum, default_value_t = Form::Text, env = "LYFTLEARN_CONFORMANCE_FORMAT")]
         format: Form,
     },
-    /// Says why a check exists, how it is measured and how a failure is mended
+    /// Explains why a check exists, how it is measured and how to fix a failure
     Explain {
         /// A check's id, such as image.user
         id: String,
     },
-    /// Prints a commented image.toml, filled in from an image
+    /// Prints a commented image.toml, with values from an image
     Init {
-        /// The image; without it nothing is filled in
+        /// The image to take values from
         image: Option<String>,
         #[command(flatten)]
         with: With,
     },
-    /// Shows a run that is over in other forms, or what changed between two
+    /// Converts the report of an earlier run to other formats, or compares two reports
     Report {
-        /// What check wrote with --json
+        /// The report: a file that check --json wrote
         file: PathBuf,
-        /// An older one to compare with
+        /// An older report to compare with
         #[arg(long, value_name = "OLD.json", env = "LYFTLEARN_CONFORMANCE_COMPARE")]
         compare: Option<PathBuf>,
         #[command(flatten)]
@@ -67,10 +67,10 @@ pub(crate) enum What {
     /// Writes man pages and completions of both programs into a directory, for packages
     #[command(hide = true)]
     Manuals {
-        /// Where man1 and completions are made
+        /// The directory in which man1 and completions are created
         directory: PathBuf,
     },
-    /// Tells the story of the example in this project's own checkout: trained, served, compared
+    /// Runs the example of this project's checkout: trains, serves and compares
     Demo(demo::Demo),
 }
 
@@ -79,15 +79,15 @@ pub(crate) enum What {
 pub(crate) struct Check {
     /// A reference that the engine has or can pull, oci:DIR, oci-archive:FILE or docker-archive:FILE
     pub(crate) image: String,
-    /// What the team says of the image
+    /// The image's image.toml: its roles, inputs, expectations and waivers
     #[arg(long, value_name = "FILE", env = "LYFTLEARN_CONFORMANCE_FILE")]
     pub(crate) file: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) with: With,
-    /// The kubeconfig's context, with --engine kubernetes; without it the current one
+    /// The kubeconfig's context, with --engine kubernetes [default: the current context]
     #[arg(long, value_name = "NAME", env = "LYFTLEARN_CONFORMANCE_CONTEXT")]
     pub(crate) context: Option<String>,
-    /// The cluster's namespace, with --engine kubernetes; without it the context's
+    /// The cluster's namespace, with --engine kubernetes [default: the context's namespace]
     #[arg(long, value_name = "NAME", env = "LYFTLEARN_CONFORMANCE_NAMESPACE")]
     pub(crate) namespace: Option<String>,
     /// Only checks of this profile (base, training, serving, restricted, lazy); may be repeated
@@ -96,33 +96,33 @@ pub(crate) struct Check {
     /// Only checks whose id matches, such as 'image.*'; may be repeated
     #[arg(long, value_name = "PATTERN", env = "LYFTLEARN_CONFORMANCE_ONLY")]
     pub(crate) only: Vec<String>,
-    /// No checks whose id matches; may be repeated
+    /// Skip checks whose id matches; may be repeated
     #[arg(long, value_name = "PATTERN", env = "LYFTLEARN_CONFORMANCE_SKIP")]
     pub(crate) skip: Vec<String>,
-    /// Checks of level should fail the run too, and so do skipped ones
+    /// Fail the run also on failed checks of level should and on skipped checks
     #[arg(long, env = "LYFTLEARN_CONFORMANCE_STRICT", value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) strict: bool,
     /// How many checks run at once
     #[arg(long, value_name = "N", default_value_t = 2, env = "LYFTLEARN_CONFORMANCE_JOBS", value_parser = clap::value_parser!(u8).range(1..=32))]
     pub(crate) jobs: u8,
-    /// How long one start, training or wait may take at most
+    /// Time limit of one start, training or wait, in seconds
     #[arg(long, value_name = "SECONDS", env = "LYFTLEARN_CONFORMANCE_TIMEOUT", value_parser = clap::value_parser!(u32).range(1..=86_400))]
     pub(crate) timeout: Option<u32>,
-    /// The form of the results on stdout
+    /// Format of the results on stdout
     #[arg(long, value_enum, default_value_t = Form::Text, env = "LYFTLEARN_CONFORMANCE_FORMAT")]
     pub(crate) format: Form,
-    /// GitHub's file for what is shown beside the run
+    /// The file with GitHub's job summary
     #[arg(long, hide = true, value_name = "FILE", env = "GITHUB_STEP_SUMMARY")]
     pub(crate) step_summary: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) files: Files,
-    /// Writes all of it as JSON
+    /// Writes the report as JSON
     #[arg(long, value_name = "FILE", env = "LYFTLEARN_CONFORMANCE_JSON")]
     pub(crate) json: Option<PathBuf>,
     /// Converts the layout with soci, which must be on PATH, and checks the index of the result
     #[arg(long, env = "LYFTLEARN_CONFORMANCE_WITH_SOCI", value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) with_soci: bool,
-    /// Leaves containers and volumes there, to look at
+    /// Keeps containers and volumes, so that you can inspect them
     #[arg(long, env = "LYFTLEARN_CONFORMANCE_KEEP", value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) keep: bool,
 }
@@ -134,12 +134,12 @@ pub(crate) struct Run {
     pub(crate) place: String,
     /// A reference that the engine has or can pull
     pub(crate) image: String,
-    /// What the team says of the image
+    /// The image's image.toml: its roles, inputs, expectations and waivers
     #[arg(long, value_name = "FILE", env = "LYFTLEARN_CONFORMANCE_FILE")]
     pub(crate) file: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) with: With,
-    /// What the container is started with instead of train or serve
+    /// Arguments of the container, instead of train or serve
     #[arg(last = true)]
     pub(crate) words: Vec<String>,
 }
@@ -153,7 +153,7 @@ pub(crate) struct With {
     /// Pulls nothing
     #[arg(long, env = "LYFTLEARN_CONFORMANCE_OFFLINE", value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) offline: bool,
-    /// Which image of a layout or archive with several
+    /// The platform of the image, if a layout or archive has several
     #[arg(long, value_name = "PLATFORM", env = "LYFTLEARN_CONFORMANCE_PLATFORM", value_parser = ["linux/amd64", "linux/arm64"])]
     pub(crate) platform: Option<String>,
 }
@@ -164,16 +164,16 @@ pub(crate) struct Files {
     /// Writes JUnit's XML
     #[arg(long, value_name = "FILE", env = "LYFTLEARN_CONFORMANCE_JUNIT")]
     pub(crate) junit: Option<PathBuf>,
-    /// Writes a page for a browser
+    /// Writes an HTML page
     #[arg(long, value_name = "FILE", env = "LYFTLEARN_CONFORMANCE_HTML")]
     pub(crate) html: Option<PathBuf>,
-    /// Writes SARIF for code scanning: findings of the image's files and configuration
+    /// Writes a SARIF report for code scanning, with the findings about the image's files and configuration
     #[arg(long, value_name = "FILE", env = "LYFTLEARN_CONFORMANCE_SARIF")]
     pub(crate) sarif: Option<PathBuf>,
-    /// Writes the files that were opened until ready, as soci convert --prefetch-files-json reads them
+    /// Writes the list of files opened until ready, in the format of soci convert --prefetch-files-json
     #[arg(long, value_name = "FILE", env = "LYFTLEARN_CONFORMANCE_PREFETCH")]
     pub(crate) prefetch: Option<PathBuf>,
-    /// Where findings of the image are shown, in SARIF and on GitHub; without it: image.toml
+    /// The file to attach findings to, in SARIF and on GitHub [default: image.toml]
     #[arg(long, value_name = "FILE", env = "LYFTLEARN_CONFORMANCE_DOCKERFILE")]
     pub(crate) dockerfile: Option<PathBuf>,
 }
@@ -181,13 +181,13 @@ pub(crate) struct Files {
 /// Which engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Which {
-    /// The one that has the image; podman before docker
+    /// The engine that has the image; podman first
     Auto,
     /// podman
     Podman,
     /// docker
     Docker,
-    /// A cluster that a kubeconfig names: the checks of a pod, a Job and a restricted pod
+    /// The cluster in a kubeconfig: checks of a pod, a Job and a restricted pod
     Kubernetes,
 }
 
@@ -198,6 +198,6 @@ pub(crate) enum Form {
     Text,
     /// For programs
     Json,
-    /// For GitHub: annotations, and a table in $GITHUB_STEP_SUMMARY; a list is as for people
+    /// For GitHub: annotations, and a table in $GITHUB_STEP_SUMMARY; list uses the text format
     Github,
 }

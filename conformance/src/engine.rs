@@ -154,7 +154,7 @@ impl Engine {
                 .then(|| code.parse().ok())
                 .flatten()
         })
-        .ok_or_else(|| format!("{container} does not end"))
+        .ok_or_else(|| format!("{container} did not end in time"))
     }
 
     /// A JSON file of a running container.

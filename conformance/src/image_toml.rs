@@ -212,7 +212,7 @@ impl Reader<'_> {
         {
             self.mistake(
                 value.span().start,
-                "serve.model is \"trained\", and there is no [train]",
+                "serve.model is \"trained\", but there is no [train] section",
             );
         }
         if let Some(value) = root.get("waive") {
@@ -263,7 +263,7 @@ impl Reader<'_> {
                 if !fits {
                     self.mistake(
                         key.span().start,
-                        "train.channels: a name has letters, digits, `-`, `_` and `.`",
+                        "train.channels: a name may have letters, digits, `-`, `_` and `.`",
                     );
                 }
                 let full = format!("train.channels.{name}");
@@ -291,7 +291,7 @@ impl Reader<'_> {
                 let reason = self.text(failure, "reason", "train.expect.failure.reason");
                 if reason.is_none() && failure.get("reason").is_none() {
                     let at = table.get("expect").map_or(0, |value| value.span().start);
-                    self.mistake(at, "train.expect.failure.reason is missing: a part of the reason that must be found");
+                    self.mistake(at, "train.expect.failure.reason is missing: set it to a part of the expected reason");
                 }
                 train.failure = Some(Failure {
                     hyperparameters: self.pairs(
@@ -355,7 +355,7 @@ impl Reader<'_> {
                     let at = table.get("request").map_or(0, |value| value.span().start);
                     self.mistake(
                         at,
-                        "serve.request.body is missing: a file with the request's body",
+                        "serve.request.body is missing: set it to a file with the request's body",
                     );
                 }
                 None => {}
@@ -395,7 +395,7 @@ impl Reader<'_> {
                 Some(day.to_string())
             }
             _ => {
-                self.expected(value, "waive.until", "a day, such as 2027-03-31");
+                self.expected(value, "waive.until", "a date, such as 2027-03-31");
                 None
             }
         });
@@ -404,7 +404,7 @@ impl Reader<'_> {
         {
             self.mistake(
                 value.span().start,
-                format!("waive.check: no check is called {check}; `list` shows all"),
+                format!("waive.check: there is no check {check}; `list` shows all"),
             );
         }
         let (line, _) = self.place(at);

@@ -39,7 +39,7 @@ pub fn binary() -> PathBuf {
     let path = std::env::var_os("LYFTLEARN_CONFORMANCE_BINARY").map_or_else(built, PathBuf::from);
     assert!(
         path.is_file(),
-        "{} is not there: run `make build` first",
+        "{} does not exist: run make build first",
         path.display()
     );
     path
@@ -71,7 +71,7 @@ fn static_program(name: &str) -> PathBuf {
         .join(name);
     assert!(
         path.is_file(),
-        "{} is not there: run `make build` first",
+        "{} does not exist: run make build first",
         path.display()
     );
     path
@@ -111,7 +111,7 @@ pub fn asked(python: &Path, code: &str) -> String {
 #[must_use]
 pub fn python_with_wheel() -> Option<PathBuf> {
     works(the_builds_python(), "import lyftlearn_runtime")
-        .or_else(|| skipped("no Python with the wheel: run `make build` first"))
+        .or_else(|| skipped("found no Python with the wheel: run make build first"))
 }
 
 /// Debian's Python, when it has torch.

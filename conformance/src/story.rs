@@ -98,14 +98,14 @@ pub fn tell(layer: Layer, work: &Path, progress: &mut dyn FnMut(&str)) -> Outcom
     let ml = work.join("ml");
     let hyperparameters = json!({"C": "0.5", "max_iter": "300"});
     let job = TrainingJob::lay_out(&ml, "digits-2026-01-01", &hyperparameters, &["train"]);
-    progress("training as SageMaker does: run IMAGE train");
+    progress("training as on SageMaker: run IMAGE train");
     stage.data(&ml.join("input/data/train"))?;
     let (exit_code, view, log) = stage.train(&ml, &job)?;
     if exit_code != 0 {
-        return Err(format!("training ended with {exit_code}:\n{log}"));
+        return Err(format!("training exited with {exit_code}:\n{log}"));
     }
     let evaluation = std::fs::read(ml.join("model/evaluation.json"))
-        .map_err(|err| format!("no evaluation: {err}"))?;
+        .map_err(|err| format!("cannot read the evaluation: {err}"))?;
     let evaluation: Value =
         serde_json::from_slice(&evaluation).map_err(|err| format!("the evaluation: {err}"))?;
     let sample = &evaluation["sample"];
@@ -121,7 +121,7 @@ pub fn tell(layer: Layer, work: &Path, progress: &mut dyn FnMut(&str)) -> Outcom
     };
 
     let model = ml.join("model");
-    progress("serving as a pod of Kubernetes");
+    progress("serving as a Kubernetes pod");
     let pod = stage.pod(work, &model)?;
     let pod = scene(
         "served on Kubernetes",
@@ -195,7 +195,7 @@ fn ready(url: &str) -> Outcome<()> {
             .filter(|answer| answer.status() == 200)
     })
     .map(drop)
-    .ok_or_else(|| format!("{url} does not become ready"))
+    .ok_or_else(|| format!("{url} did not become ready in time"))
 }
 
 fn invoke(url: &str, body: &Value) -> Outcome<Value> {

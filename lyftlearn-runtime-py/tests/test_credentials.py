@@ -195,7 +195,7 @@ def test_without_an_endpoint_the_binary_is_asked(
     binary.chmod(stat.S_IRWXU)
     assert rt.credentials().get_frozen_credentials() == ("A", "s", None, None)
     binary.write_text(
-        "#!/bin/sh\necho 'lyftlearn-runtime: cannot give credentials: why' >&2; exit 125\n"
+        "#!/bin/sh\necho 'lyftlearn-runtime: cannot give credentials: why' >&2; exit 2\n"
     )
     with pytest.raises(rt.CredentialsError, match=r"^cannot give credentials: why$"):
         rt.credentials().get_frozen_credentials()

@@ -69,7 +69,7 @@ pub fn rows(views: &[&View]) -> Vec<Row> {
             let declared = if equal {
                 None
             } else if absent && OF_A_POD.contains(&field.as_str()) {
-                Some("only a pod has a name without a setting".to_owned())
+                Some("only a pod has a job name without a setting".to_owned())
             } else {
                 declared(field).map(str::to_owned)
             };
@@ -123,7 +123,7 @@ fn declared(field: &str) -> Option<&'static str> {
     }
     field
         .starts_with("problems")
-        .then_some("problems are of a place")
+        .then_some("problems belong to a place")
 }
 
 fn flattened(view: &View) -> BTreeMap<String, String> {

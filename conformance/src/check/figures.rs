@@ -63,7 +63,7 @@ fn those(layers: &[Layer], fits: impl Fn(&Layer) -> bool) -> Vec<usize> {
 /// Said where sizes are not those that a registry would transfer.
 fn as_saved(subject: &Subject) -> &'static str {
     if subject.image.soci.is_none() {
-        "; sizes are of unpacked layers, as an engine saves them"
+        "; sizes are those of unpacked layers, as an engine saves them"
     } else {
         ""
     }
@@ -110,13 +110,13 @@ pub(super) fn order(subject: &Subject) -> Result<Vec<Seen>> {
     }
     let Some((layer, path)) = lowest else {
         return Ok(vec![Seen::skipped(
-            "no program's code was found in WORKDIR and the directories of the commands' files",
+            "found no program code in WORKDIR and the directories of the commands' files",
         )]);
     };
     let rebuilt = layers.iter().skip(layer);
     let bytes = rebuilt.fold(0_u64, |sum, layer| sum.saturating_add(layer.bytes));
     let what = format!(
-        "a change of /{path} rebuilds layers {} to {}{}",
+        "a change to /{path} rebuilds layers {} to {}{}",
         layer + 1,
         layers.len(),
         as_saved(subject)
@@ -132,7 +132,7 @@ pub(super) fn waste(subject: &Subject) -> Result<Vec<Seen>> {
         .fold(0_u64, |sum, (_, node)| sum.saturating_add(node.bytes));
     let whole = visible.saturating_add(tree.hidden);
     let what = format!(
-        "{:.1} of {:.1} MiB are replaced or deleted by later layers",
+        "later layers replace or delete {:.1} of {:.1} MiB",
         mib(tree.hidden),
         mib(whole)
     );
@@ -189,7 +189,7 @@ pub(super) fn caches(subject: &Subject) -> Result<Vec<Seen>> {
     }
     let twice = compiled.values().map(|(most, all)| all - most).sum::<u64>();
     if twice > 0 {
-        kinds.insert("modules that are compiled twice", twice);
+        kinds.insert("modules compiled twice", twice);
     }
     let bytes = kinds.values().sum::<u64>();
     let parts: Vec<String> = kinds
@@ -211,7 +211,7 @@ pub(super) fn small_layers(subject: &Subject) -> Result<Vec<Seen>> {
         sum.saturating_add(layers[*number].bytes)
     });
     let what = format!(
-        "{} of {} layers are smaller than 10 MiB and always pulled whole{}",
+        "{} of {} layers are smaller than 10 MiB and always pulled completely{}",
         small.len(),
         layers.len(),
         as_saved(subject)
@@ -230,7 +230,7 @@ pub(super) fn compression(subject: &Subject) -> Result<Vec<Seen>> {
     let gzip = those(layers, |layer| layer.packing == Packing::Gzip).len();
     if subject.image.soci.is_none() && gzip == 0 && other.is_empty() {
         return Ok(vec![Seen::skipped(
-            "an engine saves its layers unpacked: check the OCI layout that is pushed",
+            "an engine saves its layers unpacked: check the OCI layout that you push",
         )]);
     }
     let what = if other.is_empty() {
@@ -245,7 +245,7 @@ pub(super) fn compression(subject: &Subject) -> Result<Vec<Seen>> {
 pub(super) fn index(subject: &Subject) -> Result<Vec<Seen>> {
     let required = subject.toml.lazy.as_ref().is_some_and(|lazy| lazy.require);
     let indexable = those(&subject.image.layers, |layer| layer.bytes >= soci::MINIMUM);
-    let expected = "a whole SOCI index of version 2";
+    let expected = "a complete SOCI index of version 2";
     let missing = |said: &str| {
         if required {
             Seen::failed(said, expected)
@@ -255,15 +255,15 @@ pub(super) fn index(subject: &Subject) -> Result<Vec<Seen>> {
     };
     let mut seen = match &subject.image.soci {
         None => Seen::skipped(
-            "an engine's own archive has no index: check the OCI layout that is pushed",
+            "an archive saved by an engine has no index: check the OCI layout that you push",
         ),
         Some(Look::Absent) if indexable.is_empty() => {
-            missing("no index; every layer is smaller than 10 MiB, and none would be indexed")
+            missing("no index; every layer is smaller than 10 MiB, and SOCI would index none")
         }
         Some(Look::Absent) => missing("no index"),
-        Some(Look::Version1) => missing(
-            "an index of version 1 alone, which snapshotters from 0.10 ignore unless they are told otherwise",
-        ),
+        Some(Look::Version1) => {
+            missing("only an index of version 1, which snapshotters from 0.10 ignore by default")
+        }
         Some(Look::Version2 {
             tables,
             span,

@@ -63,14 +63,14 @@ fn judged_one(view: &View) -> Seen {
     for (way, key) in ways(&view.identity) {
         match key {
             Some(Key::Given(key)) if !key.starts_with(KEY) => {
-                wrong.push(format!("{way} gives another key, {key}"));
+                wrong.push(format!("{way} returns other credentials, {key}"));
             }
-            Some(Key::Refused(why)) => wrong.push(format!("{way} gives none: {why}")),
+            Some(Key::Refused(why)) => wrong.push(format!("{way} returns no credentials: {why}")),
             _ => {}
         }
     }
     if view.identity.endpoint.is_none() {
-        wrong.push("the environment names no endpoint of keys".to_owned());
+        wrong.push("the environment names no credential endpoint".to_owned());
     }
     // What names an identity in another way is taken before the endpoint by most SDKs.
     let named: Vec<&str> = OTHERS
@@ -79,16 +79,16 @@ fn judged_one(view: &View) -> Seen {
         .copied()
         .collect();
     if !named.is_empty() {
-        wrong.push(format!("{} names another one", named.join(", ")));
+        wrong.push(format!("{} names other credentials", named.join(", ")));
     }
     if !wrong.is_empty() {
         return Seen::failed(
             wrong.join("; "),
-            "the platform's one key by every way, and no other",
+            "the platform's credentials from every client, and no others",
         );
     }
     if view.identity.boto3.is_none() {
-        return Seen::noted("python3 of this image has no boto3: the endpoint itself was asked");
+        return Seen::noted("python3 of this image has no boto3: only the endpoint was tested");
     }
     Seen::passed()
 }
@@ -115,28 +115,28 @@ fn claimed(all: Vec<Seen>) -> Vec<Seen> {
 }
 
 fn judged_refresh(watched: &Watched) -> Seen {
-    let expected = "keys that are good at the moment in which they are given";
+    let expected = "credentials that are valid when the program gets them";
     let seen = if let Some(first) = watched.expired.first() {
         Seen::failed(
             format!(
-                "{} keys had ended when they were given, the first {first}",
+                "{} credentials had expired when the program got them, the first {first}",
                 watched.expired.len()
             ),
             expected,
         )
     } else if let Some(why) = &watched.refused {
-        Seen::failed(format!("no key by {why}"), expected)
+        Seen::failed(format!("no credentials from {why}"), expected)
     } else if watched.given == 0 {
-        Seen::failed("no key was given", expected)
+        Seen::failed("no credentials arrived", expected)
     } else if watched.keys < 2 {
         Seen::failed(
-            "the key was never another one",
-            "a new key before the old one ends",
+            "the credentials never changed",
+            "new credentials before the old ones expire",
         )
     } else if watched.boto3 {
         Seen::passed()
     } else {
-        Seen::noted("python3 of this image has no boto3: the endpoint itself was asked")
+        Seen::noted("python3 of this image has no boto3: only the endpoint was tested")
     };
     seen.with_figure("keys", watched.keys as f64)
         .with_figure("given", watched.given as f64)
@@ -182,12 +182,12 @@ fn judged_none(view: &View, asked: &[Asked]) -> Seen {
     let mut wrong = Vec::new();
     for (way, key) in ways(&view.identity) {
         if let Some(Key::Given(key)) = key {
-            wrong.push(format!("{way} gives a key, {key}"));
+            wrong.push(format!("{way} returns credentials, {key}"));
         }
     }
     if !asked.is_empty() {
         let asked: Vec<String> = asked.iter().take(5).map(ToString::to_string).collect();
-        wrong.push(format!("{} was asked for", asked.join(", ")));
+        wrong.push(format!("{} was contacted", asked.join(", ")));
     }
     if view.waited > SOON {
         wrong.push(format!("the program started after {:.1} s", view.waited));
@@ -195,10 +195,7 @@ fn judged_none(view: &View, asked: &[Asked]) -> Seen {
     let seen = if wrong.is_empty() {
         Seen::passed()
     } else {
-        Seen::failed(
-            wrong.join("; "),
-            "no key, no question to anybody, and a start without waiting",
-        )
+        Seen::failed(wrong.join("; "), "no credentials, no request and no wait")
     };
     seen.with_figure("waited_seconds", view.waited)
 }

@@ -137,7 +137,8 @@ fn binary(subject: &Subject) -> Option<(String, &crate::layout::tree::Node)> {
 }
 
 pub(super) fn runtime_static(subject: &Subject) -> Result<Vec<Seen>> {
-    let expected = "a static executable for this image's architecture, executable for anybody";
+    let expected =
+        "a static executable for this image's architecture with execute permission for every user";
     let Some((path, node)) = binary(subject) else {
         return Ok(vec![Seen::failed(
             format!("{RUNTIME} is not an executable on PATH"),
@@ -147,10 +148,7 @@ pub(super) fn runtime_static(subject: &Subject) -> Result<Vec<Seen>> {
     let program = node.content.as_deref().and_then(elf::read);
     let architecture = &subject.image.config.architecture;
     let seen = match program {
-        None => Seen::failed(
-            format!("/{path} is not an ELF executable of 64 bits"),
-            expected,
-        ),
+        None => Seen::failed(format!("/{path} is not a 64-bit ELF executable"), expected),
         Some(program) => match program.interpreter {
             Some(interpreter) => Seen::failed(format!("/{path} needs {interpreter}"), expected),
             None if program.architecture != *architecture => Seen::failed(
@@ -193,7 +191,7 @@ pub(super) fn runtime_versions(subject: &Subject) -> Result<Vec<Seen>> {
         .and_then(|(_, node)| node.content.as_deref())
         .and_then(version_of);
     let Some(binary) = binary else {
-        return Ok(vec![Seen::skipped("the binary does not tell its version")]);
+        return Ok(vec![Seen::skipped("found no version in the binary")]);
     };
     let is_metadata =
         |path: &str| path.contains("/lyftlearn_runtime-") && path.ends_with(".dist-info/METADATA");
@@ -213,14 +211,14 @@ pub(super) fn runtime_versions(subject: &Subject) -> Result<Vec<Seen>> {
         .collect();
     if wheels.is_empty() {
         return Ok(vec![Seen::skipped(
-            "the Python package lyftlearn-runtime is not in this image",
+            "this image does not have the Python package lyftlearn-runtime",
         )]);
     }
     let other = wheels.iter().find(|(_, version)| *version != binary);
     Ok(vec![match other {
         Some((path, version)) => Seen::failed(
             format!("the binary is {binary}, the Python package in /{path} is {version}"),
-            "one version of both",
+            "the same version",
         ),
         None => Seen::passed(),
     }])
@@ -229,10 +227,10 @@ pub(super) fn runtime_versions(subject: &Subject) -> Result<Vec<Seen>> {
 pub(super) fn settings(subject: &Subject) -> Result<Vec<Seen>> {
     let Some((_, node)) = subject.image.tree.find(SETTINGS) else {
         return Ok(vec![Seen::noted(format!(
-            "{SETTINGS} is not there: every setting has its default"
+            "{SETTINGS} does not exist: every setting has its default"
         ))]);
     };
-    let expected = "settings that are read without a mistake on each platform";
+    let expected = "settings that are valid on each platform";
     let Some(content) = &node.content else {
         return Ok(vec![Seen::failed(
             format!("{SETTINGS} is not a file of at most 64 KiB"),
@@ -289,14 +287,17 @@ pub(super) fn commands(subject: &Subject) -> Result<Vec<Seen>> {
             .is_none()
         {
             wrong.push(format!(
-                "`{word}` runs {program}, which is no executable of the image"
+                "`{word}` runs {program}, which is not an executable in the image"
             ));
         }
     }
     Ok(vec![if wrong.is_empty() {
         Seen::passed()
     } else {
-        Seen::failed(wrong.join("; "), "executables, by their path or on PATH")
+        Seen::failed(
+            wrong.join("; "),
+            "executables in the image, by path or by a name on PATH",
+        )
     }])
 }
 
@@ -344,7 +345,7 @@ pub(super) fn user(subject: &Subject) -> Result<Vec<Seen>> {
     } else {
         Seen::failed(
             format!("USER is {user}"),
-            "no USER: SageMaker mounts directories that only root may use",
+            "no USER: SageMaker mounts directories with permissions for root alone",
         )
     }])
 }
@@ -387,7 +388,7 @@ pub(super) fn healthcheck(subject: &Subject) -> Result<Vec<Seen>> {
     Ok(vec![match test {
         Some(test) if test != "NONE" && !test.is_null() => Seen::failed(
             "the image has a HEALTHCHECK",
-            "none: the platforms probe the server themselves",
+            "no HEALTHCHECK: the platforms probe the server themselves",
         ),
         _ => Seen::passed(),
     }])
@@ -425,7 +426,7 @@ pub(super) fn env(subject: &Subject) -> Result<Vec<Seen>> {
     } else {
         Seen::failed(
             format!("ENV sets {}", few(&wrong)),
-            "no variable of an identity, a region, a proxy, SM_* or a reserved LYFTLEARN_*",
+            "no variable for credentials, a region or a proxy, no SM_* and no reserved LYFTLEARN_*",
         )
     }])
 }

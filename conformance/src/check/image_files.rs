@@ -185,7 +185,7 @@ pub(super) fn compiled(subject: &Subject) -> Result<Vec<Seen>> {
     } else {
         Seen::failed(
             format!("not compiled: {}", few(&wrong)),
-            "a .pyc beside each module of the program",
+            "a .pyc file for each module of the program",
         )
     }])
 }

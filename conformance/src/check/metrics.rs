@@ -44,22 +44,22 @@ fn judged(counted: Option<Counted>, sum: impl Fn(&str) -> u64, none: &str) -> Se
     ] {
         let got = sum(name);
         if !there && way != "rt.metrics" {
-            wrong.push(format!("the environment names no server of {way}"));
+            wrong.push(format!("the environment names no server for {way}"));
         } else if there && got != SUM {
-            wrong.push(format!("{got} of {SUM} arrived by {way}"));
+            wrong.push(format!("{got} of {SUM} arrived over {way}"));
         }
     }
     if !wrong.is_empty() {
         return Seen::failed(
             wrong.join("; "),
-            "everything that was counted, the last of it, too",
+            "all counted values, including the last ones",
         );
     }
     if counted.python {
         Seen::passed()
     } else {
         Seen::noted(
-            "python3 of this image cannot import lyftlearn_runtime: rt.metrics was not tried",
+            "python3 of this image cannot import lyftlearn_runtime: rt.metrics was not tested",
         )
     }
 }

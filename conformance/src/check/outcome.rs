@@ -99,7 +99,7 @@ fn wrong(subject: &Subject, kind: &Kind) -> Result<Option<(String, String)>> {
     let outcome: Option<Value> = outcome.and_then(|bytes| serde_json::from_slice(&bytes).ok());
     let Some(outcome) = outcome else {
         let why = format!(
-            "{} leaves no {OUTCOME}: {}, {}",
+            "{} left no {OUTCOME}: {}, {}",
             kind.class,
             ended(end.code),
             last(&end.log)
@@ -111,13 +111,13 @@ fn wrong(subject: &Subject, kind: &Kind) -> Result<Option<(String, String)>> {
         return Ok(None);
     }
     Ok(Some((
-        format!("{} is told as {class}", kind.class),
+        format!("{} is reported as {class}", kind.class),
         end.log,
     )))
 }
 
 /// This engine gives a container as much memory as it takes.
-const UNLIMITED: &str = "this engine does not limit memory: out-of-memory was not tried";
+const UNLIMITED: &str = "this engine does not limit memory: out-of-memory was not tested";
 
 pub(super) fn classes(subject: &Subject) -> Result<Vec<Seen>> {
     let (mut all, mut logs, mut note) = (Vec::new(), String::new(), None);
@@ -139,7 +139,7 @@ pub(super) fn classes(subject: &Subject) -> Result<Vec<Seen>> {
     let seen = if !all.is_empty() {
         Seen::failed(
             all.join("; "),
-            "each end told as what it was, in outcome.json",
+            "the right class for each end in outcome.json",
         )
     } else if let Some(note) = note {
         Seen::noted(note)

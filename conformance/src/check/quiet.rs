@@ -20,7 +20,9 @@ pub(super) fn asked(
     let why = session.ask(container, &["read", READY], &[])?;
     if !why.is_empty() {
         let why = String::from_utf8_lossy(&why).into_owned();
-        return Ok(Err(format!("the helper cannot hold the network: {why}")));
+        return Ok(Err(format!(
+            "the helper cannot take over the network: {why}"
+        )));
     }
     let log = session.ask(container, &["read", ASKED], &[])?;
     let log = String::from_utf8_lossy(&log).into_owned();
@@ -44,7 +46,7 @@ fn judged(asked: &[Asked]) -> Seen {
     };
     Seen::failed(
         format!("{}{more}", shown.join(", ")),
-        "no name and no address but those of the platform",
+        "only names and addresses of the platform",
     )
 }
 
@@ -73,7 +75,7 @@ pub(super) fn quiet(subject: &Subject) -> Result<Vec<Seen>> {
     }
     if all.is_empty() {
         all.push(Seen::skipped(
-            "image.toml has neither [train] nor [serve] for a role of the image",
+            "image.toml has no [train] or [serve] section for the roles of the image",
         ));
     }
     Ok(all)

@@ -58,7 +58,7 @@ fn missing(subject: &Subject, trained: &Trained) -> Vec<String> {
     for file in subject.toml.train.iter().flat_map(|train| &train.files) {
         let path = file.trim_start_matches("/opt/ml/").trim_matches('/');
         if !trained.files.contains_key(path) {
-            wrong.push(format!("/opt/ml/{file} is not there"));
+            wrong.push(format!("/opt/ml/{file} does not exist"));
         }
     }
     wrong
@@ -117,7 +117,7 @@ pub(super) fn same_model(subject: &Subject) -> Result<Vec<Seen>> {
         match (one.get(path), other.get(path)) {
             (Some(a), Some(b)) if a == b || near(subject, path)? => {}
             (Some(_), Some(_)) => wrong.push(format!("{path} differs")),
-            _ => wrong.push(format!("{path} is there once")),
+            _ => wrong.push(format!("{path} exists in only one of them")),
         }
     }
     Ok(vec![if wrong.is_empty() {
@@ -125,7 +125,7 @@ pub(super) fn same_model(subject: &Subject) -> Result<Vec<Seen>> {
     } else {
         let shown: Vec<_> = wrong.iter().take(8).cloned().collect();
         Seen::failed(
-            format!("in two trainings with one input, {}", shown.join(", ")),
+            format!("in two trainings with the same input: {}", shown.join(", ")),
             "equal files in /opt/ml/model, or equal numbers within train.tolerance",
         )
     }])
@@ -166,7 +166,7 @@ pub(super) fn resume(subject: &Subject) -> Result<Vec<Seen>> {
     let (running, _) = session.state(&container)?;
     if !running {
         session.end(&container, following)?;
-        let why = "the training ended before it could be stopped after its first checkpoint";
+        let why = "the training ended before the checker could stop it after its first checkpoint";
         return Ok(vec![Seen::skipped(why).at(PLACE)]);
     }
     session.stop(&container, PLACE.patience())?;
@@ -194,11 +194,11 @@ pub(super) fn resume(subject: &Subject) -> Result<Vec<Seen>> {
     let seen = if !wrong.is_empty() {
         Seen::failed(
             wrong.join("; "),
-            "a training that goes on from its checkpoints",
+            "a training that resumes from its checkpoints",
         )
     } else if pattern.is_none() {
         Seen::noted(
-            "image.toml has no train.expect.resume: only the end of the second training was judged",
+            "image.toml has no train.expect.resume: only the end of the second training was checked",
         )
     } else {
         Seen::passed()
@@ -245,7 +245,7 @@ pub(super) fn dirty(subject: &Subject) -> Result<Vec<Seen>> {
         .and_then(|outcome| outcome["class"].as_str());
     if class.is_some_and(|class| class != "completed") && trained.ended.code == Some(0) {
         wrong.push(format!(
-            "the second job is told as {}",
+            "the second job is reported as {}",
             class.unwrap_or_default()
         ));
     }
@@ -254,7 +254,7 @@ pub(super) fn dirty(subject: &Subject) -> Result<Vec<Seen>> {
     } else {
         Seen::failed(
             wrong.join("; "),
-            "a second job that completes, and tells its own outcome",
+            "a second job that completes and reports its own outcome",
         )
     };
     Ok(vec![seen.at(PLACE).with_log(&trained.ended.log)])
@@ -348,7 +348,7 @@ pub(super) fn warm_secrets(subject: &Subject) -> Result<Vec<Seen>> {
         let shown: Vec<_> = found.iter().take(5).cloned().collect();
         Seen::failed(
             format!("the secret is in {}", shown.join(", ")),
-            "a cache without secrets: the next job may be somebody else's",
+            "a cache without secrets: the next job may belong to another team",
         )
     };
     Ok(vec![seen.at(PLACE)])

@@ -195,7 +195,7 @@ pub(super) fn told<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     let text = String::from_utf8_lossy(bytes);
     let last = text.lines().last().unwrap_or_default();
     serde_json::from_str(last)
-        .map_err(|err| Trouble::Cannot(format!("the helper's answer is broken: {err}")))
+        .map_err(|err| Trouble::Cannot(format!("the helper's response is malformed: {err}")))
 }
 
 pub(super) fn serve(subject: &Subject, place: Place) -> Result<Served> {

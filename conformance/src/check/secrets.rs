@@ -147,7 +147,7 @@ fn judged(subject: &Subject, end: &Ended) -> Seen {
     let Some(delivered) = told(end) else {
         return Seen::failed(
             format!("{}: {}", ended(end.code), last(&end.log)),
-            "a start with a secret that is there and an optional one that is not",
+            "a start with one existing secret and one missing optional secret",
         );
     };
     let canary = hashed(&subject.canary());
@@ -156,22 +156,22 @@ fn judged(subject: &Subject, end: &Ended) -> Seen {
         None => wrong.push(format!(
             "the variable {VARIABLE} of a declared secret is not set"
         )),
-        Some(value) if *value != canary => wrong.push(format!("{VARIABLE} has another value")),
+        Some(value) if *value != canary => wrong.push(format!("{VARIABLE} has the wrong value")),
         Some(_) => {}
     }
     if delivered.variables.contains_key(OPTIONAL) {
-        wrong.push(format!("{OPTIONAL} is set, and its secret is not there"));
+        wrong.push(format!("{OPTIONAL} is set, but its secret does not exist"));
     }
     match delivered.files.get(NAME) {
-        None => wrong.push("the file of a declared secret is not there".to_owned()),
+        None => wrong.push("the file of a declared secret does not exist".to_owned()),
         Some((mode, _)) if *mode != 0o400 => wrong.push(format!("the file's mode is {mode:04o}")),
         Some((_, value)) if *value != canary => {
-            wrong.push("the file has another content".to_owned())
+            wrong.push("the file has the wrong content".to_owned())
         }
         Some(_) => {}
     }
     if !delivered.in_memory {
-        wrong.push("the files lie on a disk".to_owned());
+        wrong.push("the files are on a disk, not in memory".to_owned());
     }
     for (name, secret) in own(subject) {
         let required = secret

@@ -34,7 +34,7 @@ fn ready_of(served: &Served) -> Seen {
             "200 within serve.ready_seconds",
         ),
         (Some(_), None) => Seen::failed(
-            "after the first 200 a probe was answered in another way",
+            "after the first 200, a probe got another status",
             "200 once the server is ready, and never before",
         ),
         (Some(seconds), Some(_)) => Seen::passed().with_figure("ready_seconds", seconds),
@@ -111,12 +111,15 @@ fn answers_of(subject: &Subject, served: &Served, reference: Option<&str>) -> Se
         .is_some_and(|expected| !answers_alike(&answer.body, &expected, serve.tolerance))
     {
         Seen::failed(
-            format!("another answer: {shown}"),
+            format!("the answer differs from the expected one: {shown}"),
             "the bytes of serve.expect.body, or its numbers within the tolerance",
         )
     } else if reference.is_some_and(|other| !answers_alike(&answer.body, other, serve.tolerance)) {
         Seen::failed(
-            format!("another answer than in {}: {shown}", PLACES[0].name()),
+            format!(
+                "the answer differs from that in {}: {shown}",
+                PLACES[0].name()
+            ),
             "equal answers in every place",
         )
     } else if !(400..500).contains(&nonsense.status) {
@@ -126,7 +129,7 @@ fn answers_of(subject: &Subject, served: &Served, reference: Option<&str>) -> Se
             format!("status {}", nonsense.status)
         };
         Seen::failed(
-            format!("{status} to a body of nonsense"),
+            format!("{status} for a malformed body"),
             "a status from 400 to 499",
         )
     } else if !lives {
@@ -175,7 +178,7 @@ fn drain_of(served: &Served) -> Seen {
     } else if let Some((_, status)) = other.first() {
         Seen::failed(
             format!(
-                "{} requests were answered with another status, the first with {status}",
+                "{} requests got another status, the first {status}",
                 other.len()
             ),
             "a status from 200 to 299 to each request that is taken",
@@ -240,11 +243,11 @@ pub(super) fn label(subject: &Subject) -> Result<Vec<Seen>> {
     let claimed = labels.get(LABEL).is_some_and(|value| value == "true");
     Ok(vec![match (works, claimed) {
         (true, false) => Seen::failed(
-            format!("the other port works, and the label {LABEL} is not there"),
+            format!("the other port works, but the label {LABEL} is missing"),
             "LABEL …=true",
         ),
         (false, true) => Seen::failed(
-            format!("the label {LABEL} is there, and the other port does not work"),
+            format!("the label {LABEL} is set, but the other port does not work"),
             "no label",
         ),
         _ => Seen::passed(),

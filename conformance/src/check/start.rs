@@ -21,7 +21,7 @@ pub(crate) fn last(log: &str) -> String {
 pub(super) fn ended(code: Option<i32>) -> String {
     match code {
         Some(code) => format!("it ended with exit code {code}"),
-        None => "it was still running at the end of its time".to_owned(),
+        None => "it was still running when its time limit ended".to_owned(),
     }
 }
 
@@ -34,7 +34,7 @@ fn judged(subject: &Subject, started: &Started, place: Place) -> Seen {
                 format!("exit code {code}: {}", last(&started.ended.log)),
                 "a program that starts",
             ),
-            _ => Seen::noted("without lyftlearn-runtime only the start itself is seen"),
+            _ => Seen::noted("without lyftlearn-runtime, only the start itself is checked"),
         }
     } else if code != Some(0) {
         Seen::failed(
@@ -44,7 +44,7 @@ fn judged(subject: &Subject, started: &Started, place: Place) -> Seen {
     } else {
         match &started.view {
             None => Seen::failed(
-                "the probe was not run in the program's place",
+                "the probe did not run in place of the program",
                 "the program that the settings name",
             ),
             Some(view) if !view.problems.is_empty() => {
@@ -130,7 +130,7 @@ pub(super) fn bare(subject: &Subject) -> Result<Vec<Seen>> {
                 "without arguments {}, and it printed nothing",
                 ended(Some(code))
             ),
-            "a sentence that says why",
+            "a message with the reason",
         ),
         // A server or a job by default runs, and that is what it is for.
         _ => Seen::passed(),
@@ -260,12 +260,12 @@ pub(super) fn orphans(subject: &Subject) -> Result<Vec<Seen>> {
     let seen = match told {
         Some(Orphans { zombies: 0, .. }) => Seen::passed(),
         Some(Orphans { made, zombies }) => Seen::failed(
-            format!("of {made} orphans {zombies} were still zombies after ten seconds"),
+            format!("{zombies} of {made} orphans were still zombies after ten seconds"),
             "none",
         ),
         None => Seen::failed(
             format!("{}: {}", ended(end.code), last(&end.log)),
-            "orphans that are reaped",
+            "no zombies: the entry point reaps orphans",
         ),
     };
     Ok(vec![seen.at(Place::Bare).with_log(&end.log)])
@@ -287,7 +287,7 @@ pub(super) fn restricted(subject: &Subject) -> Result<Vec<Seen>> {
                     format!("exit code {code}: {}", last(&end.log)),
                     "a program that starts",
                 ),
-                _ => Seen::noted("the image claims no role: only the start itself is seen"),
+                _ => Seen::noted("the image claims no role: only the start itself is checked"),
             }
             .at(place)
             .with_log(&end.log),
@@ -363,7 +363,7 @@ pub(super) fn beside(subject: &Subject, place: Place, word: Word) -> Result<Vec<
                 let fields = super::compare::differences(&inspected[field], &view.workload[field]);
                 if !fields.is_empty() {
                     wrong.push(format!(
-                        "`inspect` shows another {field} than the program has: {}",
+                        "{field} in `inspect` differs from the program's: {}",
                         fields.join(", ")
                     ));
                 }
@@ -377,7 +377,7 @@ pub(super) fn beside(subject: &Subject, place: Place, word: Word) -> Result<Vec<
             let fields = super::compare::differences(&beside.workload, &view.workload);
             if !fields.is_empty() {
                 wrong.push(format!(
-                    "a program that `exec` starts has another {}",
+                    "in a program that `exec` starts, these differ: {}",
                     fields.join(", ")
                 ));
             }
@@ -386,7 +386,7 @@ pub(super) fn beside(subject: &Subject, place: Place, word: Word) -> Result<Vec<
     let seen = if wrong.is_empty() {
         Seen::passed()
     } else {
-        Seen::failed(wrong.join("; "), "the program's own view beside it")
+        Seen::failed(wrong.join("; "), "the same values as in the program")
     };
     Ok(vec![seen.at(place).with_log(&end.log)])
 }

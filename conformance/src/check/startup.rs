@@ -98,8 +98,8 @@ pub(super) fn runtime_time(subject: &Subject) -> Result<Vec<Seen>> {
         let Some(micros) = said.and_then(|micros| micros.trim().parse::<f64>().ok()) else {
             return Ok(vec![
                 Seen::failed(
-                    "the program did not begin",
-                    "a start of the probe as its program",
+                    "the program did not start",
+                    "the probe started as the program",
                 )
                 .at(place)
                 .with_log(&ended.log),
@@ -166,7 +166,7 @@ pub(super) fn ready_seconds(subject: &Subject) -> Result<Vec<Seen>> {
     let served = subject.served(place)?;
     let Some(seconds) = served.ready.seconds else {
         return Ok(vec![
-            Seen::skipped("it was not ready: see serve.ready").at(place),
+            Seen::skipped("the server did not become ready: see serve.ready").at(place),
         ]);
     };
     let what = "from the start of the container to the first 200";
@@ -213,7 +213,7 @@ fn until_ready(subject: &Subject) -> Result<std::result::Result<&Observed, Vec<S
         return Ok(Ok(observed));
     }
     let last = observed.log.trim().lines().last().unwrap_or_default();
-    let reason = format!("it was not ready while it was traced: {last}");
+    let reason = format!("it did not become ready while traced: {last}");
     Ok(Err(vec![Seen::skipped(reason).at(Place::SagemakerHosting)]))
 }
 
@@ -237,7 +237,7 @@ pub(super) fn files(subject: &Subject) -> Result<Vec<Seen>> {
     };
     let count = of_image(subject, &observed.opened).len();
     let what = format!(
-        "{count} of {} files of the image are opened until ready",
+        "{count} of {} files of the image opened until ready",
         subject.image.tree.len()
     );
     let seen = judged(subject, "lazy.files", count as f64, &what);
@@ -256,7 +256,7 @@ pub(super) fn bytes(subject: &Subject) -> Result<Vec<Seen>> {
     let layers = subject.image.layers.iter();
     let whole = layers.fold(0_u64, |sum, layer| sum.saturating_add(layer.unpacked));
     let what = format!(
-        "files of {:.1} MiB are opened until ready, the image has {:.1} MiB unpacked",
+        "files with {:.1} MiB opened until ready; the image has {:.1} MiB unpacked",
         mib(bytes),
         mib(whole)
     );
@@ -308,11 +308,11 @@ pub(super) fn spans(subject: &Subject) -> Result<Vec<Seen>> {
     let all = spans.iter().map(|layer| layer.all).sum::<u64>();
     if all == 0 {
         return Ok(vec![Seen::skipped(
-            "no layer has 10 MiB: none would be indexed",
+            "no layer has 10 MiB: SOCI indexes none",
         )]);
     }
     let touched = spans.iter().map(|layer| layer.touched).sum::<u64>();
-    let what = format!("{touched} of {all} spans of 4 MiB have a file that is opened until ready");
+    let what = format!("{touched} of {all} spans of 4 MiB read until ready");
     let seen = judged(subject, "lazy.spans", share(touched, all), &what);
     Ok(vec![seen.at(Place::SagemakerHosting)])
 }

@@ -107,7 +107,7 @@ impl Subject {
             let (there, reason) = match need {
                 Need::Engine => (
                     self.session.is_some(),
-                    "no engine: an archive's containers are not started",
+                    "no container engine: an image in an archive is not started",
                 ),
                 Need::Runtime => (
                     image::has_runtime(&self.image.config.config),
@@ -196,9 +196,7 @@ impl Subject {
             Some(ServedModel::Trained) => {
                 let trained = self.trained(Place::SagemakerTraining)?;
                 if trained.ended.code != Some(0) {
-                    return cannot(
-                        "the training whose model is to be served failed: see train.completes",
-                    );
+                    return cannot("the training that makes the model failed: see train.completes");
                 }
                 Model::Trained(trained.container.volumes[0].clone())
             }

@@ -22,14 +22,14 @@ fn completes_in(subject: &Subject, place: Place) -> Result<Seen> {
                 .files
                 .contains_key(file.trim_start_matches("/opt/ml/").trim_matches('/'))
             {
-                wrong.push(format!("/opt/ml/{file} is not there"));
+                wrong.push(format!("/opt/ml/{file} does not exist"));
             }
         }
         for pattern in &train.log {
             let found = regex::Regex::new(pattern)
                 .is_ok_and(|pattern| pattern.is_match(&trained.ended.log));
             if !found {
-                wrong.push(format!("no line of the log matches {pattern}"));
+                wrong.push(format!("no log line matches {pattern}"));
             }
         }
     } else {
@@ -84,12 +84,12 @@ pub(super) fn failure(subject: &Subject) -> Result<Vec<Seen>> {
 fn judged(trained: &Trained, place: Place, part: &str) -> Seen {
     if trained.ended.code == Some(0) {
         return Seen::failed(
-            "the training that was to fail ended with 0",
-            "another exit code, and its reason",
+            "the training that should fail exited with 0",
+            "an exit code other than 0, with a reason",
         );
     }
     if trained.ended.code.is_none() {
-        return Seen::failed(ended(None), "an end with its reason");
+        return Seen::failed(ended(None), "an end with a reason");
     }
     let (reason, place_of) = if place == Place::SagemakerTraining {
         (trained.failure.clone(), "/opt/ml/output/failure")
@@ -104,19 +104,19 @@ fn judged(trained: &Trained, place: Place, part: &str) -> Seen {
     let Some(reason) = reason.filter(|reason| !reason.trim().is_empty()) else {
         return Seen::failed(
             format!("no reason in {place_of}"),
-            format!("a reason with {part:?}"),
+            format!("a reason that contains {part:?}"),
         );
     };
     let first = reason.lines().next().unwrap_or_default();
     if !reason.contains(part) {
         Seen::failed(
-            format!("{place_of} says: {}", last(first)),
-            format!("a reason with {part:?}"),
+            format!("{place_of} has: {}", last(first)),
+            format!("a reason that contains {part:?}"),
         )
     } else if place == Place::SagemakerTraining && reason.chars().count() > REASON {
         Seen::failed(
             format!("the reason has {} characters", reason.chars().count()),
-            "at most 1024, which is what SageMaker shows",
+            "at most 1024 characters: SageMaker shows no more",
         )
     } else {
         Seen::passed()
@@ -142,7 +142,7 @@ pub(super) fn stop_in(subject: &Subject, place: Place) -> Result<Seen> {
     let (running, _) = session.state(&container)?;
     if !running {
         session.end(&container, following)?;
-        return Ok(Seen::skipped("the training ended before it could be stopped").at(place));
+        return Ok(Seen::skipped("the training ended before the checker could stop it").at(place));
     }
     let took = session.stop(&container, place.patience())?.as_secs_f64();
     let end = session.end(&container, following)?;
@@ -160,8 +160,8 @@ pub(super) fn stop_in(subject: &Subject, place: Place) -> Result<Seen> {
         )
     } else if runtime && place != Place::KubernetesRestricted && class.is_none() {
         Seen::failed(
-            "there is no outcome.json",
-            "an outcome: how it ended and why",
+            "outcome.json does not exist",
+            "an outcome.json with class and reason",
         )
     } else if runtime && class.as_deref() == Some("budget-exceeded") {
         Seen::failed(

@@ -47,7 +47,7 @@ fn same(subject: &Subject, one: Place, other: Place, word: Word) -> Result<Vec<S
     } else {
         Seen::failed(
             format!("{}{more}", shown.join("; ")),
-            "equal views, but for what names the place",
+            "equal values, except those that name the place",
         )
     }])
 }
@@ -92,8 +92,8 @@ pub(super) fn python(subject: &Subject) -> Result<Vec<Seen>> {
                 Seen::passed().at(place)
             } else {
                 Seen::failed(
-                    format!("the package has another {}", different.join(", ")),
-                    "what workload.json says",
+                    format!("the package differs in {}", different.join(", ")),
+                    "the values of workload.json",
                 )
                 .at(place)
             });
@@ -163,8 +163,11 @@ pub(super) fn skew(subject: &Subject) -> Result<Vec<Seen>> {
         Seen::failed(why, "the snapshot that the training left")
     } else if skew["undeclared"].as_u64().unwrap_or_default() > 0 {
         Seen::failed(
-            format!("served with another {}", differences.join(", ")),
-            "what it was trained with",
+            format!(
+                "differences from the environment that trained it: {}",
+                differences.join(", ")
+            ),
+            "the environment that trained the model",
         )
     } else if end.code != Some(0) {
         Seen::failed(

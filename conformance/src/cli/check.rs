@@ -28,7 +28,7 @@ pub(crate) fn run(line: &Check) -> Result<ExitCode> {
     }
     if line.context.is_some() || line.namespace.is_some() {
         return Err(Trouble::Wrong(vec![
-            "--context and --namespace are a cluster's: give --engine kubernetes, too".to_owned(),
+            "--context and --namespace need --engine kubernetes".to_owned(),
         ]));
     }
     let stop = Stop::on_signals()?;
@@ -147,7 +147,7 @@ fn to_convert(line: &Check) -> Result<Option<PathBuf>> {
         _ if !line.with_soci => Ok(None),
         Reference::Layout(path) | Reference::Archive(path) => Ok(Some(path)),
         Reference::Engine(_) => Err(Trouble::Wrong(vec![
-            "--with-soci converts an OCI layout: give oci:DIR or oci-archive:FILE (podman push IMAGE oci:DIR makes one)".to_owned(),
+            "--with-soci converts an OCI layout: give oci:DIR or oci-archive:FILE (create one with podman push IMAGE oci:DIR)".to_owned(),
         ])),
     }
 }
@@ -163,7 +163,7 @@ pub(crate) fn wrong_patterns(line: &Check) -> Result<()> {
                 .iter()
                 .any(|check| image_toml::matches(pattern, check.id))
         })
-        .map(|pattern| format!("no check is called {pattern}; `list` shows all"))
+        .map(|pattern| format!("there is no check {pattern}; `list` shows all"))
         .collect();
     if wrong.is_empty() {
         Ok(())
@@ -195,7 +195,7 @@ pub(crate) fn prefetch(report: &Report, files: &Files) -> Result<()> {
     };
     if report.opened.is_empty() {
         return Err(Trouble::Cannot(
-            "there is nothing to prefetch: no server was observed until it was ready, which lazy.files does".to_owned(),
+            "cannot write the prefetch list: no server was traced until it was ready; run lazy.files".to_owned(),
         ));
     }
     let text = serde_json::to_string_pretty(&report.opened);
@@ -213,7 +213,7 @@ pub(crate) fn source(files: &Files, toml: Option<&Path>) -> Result<Option<Source
     let Some(path) = files.dockerfile.as_deref().or(toml) else {
         return match files.sarif {
             Some(_) => Err(wrong(
-                "--sarif needs a file to show its findings in: give --dockerfile FILE, or check with --file FILE".to_owned(),
+                "--sarif needs a file to attach its findings to: give --dockerfile FILE, or --file FILE".to_owned(),
             )),
             None => Ok(None),
         };
@@ -314,7 +314,7 @@ pub(crate) fn find(image: &str, with: &With, stop: &Stop) -> Result<Found> {
         Which::Docker => vec![Engine::Docker],
         Which::Kubernetes => {
             return Err(Trouble::Wrong(vec![
-                "--engine kubernetes is for check: other commands start or read an image on this machine".to_owned(),
+                "--engine kubernetes works only with check: other commands start or read an image on this machine".to_owned(),
             ]));
         }
         Which::Auto => [Engine::Podman, Engine::Docker]
@@ -331,7 +331,7 @@ pub(crate) fn find(image: &str, with: &With, stop: &Stop) -> Result<Found> {
     }
     match answering.first() {
         None => Err(Trouble::Cannot(
-            "neither podman nor docker answers here; an archive can be checked without: docker-archive:FILE".to_owned(),
+            "cannot reach podman or docker; to check an archive without them, give docker-archive:FILE".to_owned(),
         )),
         Some(engine) => Ok(Found::Engine(*engine, id(*engine, with.offline)?)),
     }

@@ -55,10 +55,10 @@ fn layer(wanted: &Demo) -> Outcome<Layer> {
         Some(Where::Process) => Ok(Layer::Process),
         Some(Where::Image) => engine()
             .map(Layer::Image)
-            .ok_or_else(|| "no container engine answers here".to_owned()),
+            .ok_or_else(|| "cannot reach a container engine".to_owned()),
         None => Ok(engine().map_or_else(
             || {
-                say("no container engine can run here: the same programs run in namespaces");
+                say("cannot use a container engine here: the same programs run in namespaces");
                 Layer::Process
             },
             Layer::Image,
@@ -68,7 +68,8 @@ fn layer(wanted: &Demo) -> Outcome<Layer> {
 
 fn tell(wanted: &Demo) -> Outcome<()> {
     let layer = layer(wanted)?;
-    let work = tempfile::tempdir().map_err(|err| format!("no temporary directory: {err}"))?;
+    let work =
+        tempfile::tempdir().map_err(|err| format!("cannot make a temporary directory: {err}"))?;
     let start = Instant::now();
     let told = story::tell(layer, work.path(), &mut |step| {
         say(&format!("[{:5.1} s] {step}", start.elapsed().as_secs_f64()));
@@ -104,7 +105,7 @@ fn side_by_side(told: &Told) -> String {
         "/credentials/source",
     ];
     let mut rows: Vec<[String; 4]> = vec![[
-        "what the program saw".to_owned(),
+        "the program's environment".to_owned(),
         told.scenes[0].title.to_owned(),
         told.scenes[1].title.to_owned(),
         told.scenes[2].title.to_owned(),
@@ -159,7 +160,7 @@ fn side_by_side(told: &Told) -> String {
         .as_array()
         .map_or(0, Vec::len);
     text.push_str(&format!(
-        "\naccuracy {}; {rows} rows asked of each server: predictions and probabilities equal those of training\n",
+        "\naccuracy {}; each server predicted {rows} rows: predictions and probabilities equal those of training\n",
         told.evaluation["accuracy"]
     ));
     text

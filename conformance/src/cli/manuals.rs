@@ -57,8 +57,7 @@ fn pages(
     let man = Man::new(command.clone())
         .title(name.to_uppercase())
         .source(format!("lyftlearn-runtime {}", env!("CARGO_PKG_VERSION")))
-        // A date would change with each build.
-        .date("");
+        .date(date());
     let mut text = Vec::new();
     let part = |err: std::io::Error| Trouble::Cannot(format!("cannot write {name}.1: {err}"));
     if let Some(row) = row {
@@ -93,6 +92,16 @@ fn pages(
         }
     }
     Ok(())
+}
+
+/// The day of this version in the changelog: the day of the build would change with each build.
+fn date() -> &'static str {
+    let heading = concat!("## ", env!("CARGO_PKG_VERSION"), ", ");
+    let lines = include_str!("../../../CHANGELOG.md").lines();
+    lines
+        .filter_map(|line| line.strip_prefix(heading))
+        .next()
+        .unwrap_or_default()
 }
 
 /// What a clap command has no place for.
@@ -193,4 +202,32 @@ fn save(path: PathBuf, text: &[u8]) -> Result<()> {
         std::fs::write(&path, text)
     };
     write().map_err(|err| Trouble::Wrong(vec![format!("cannot write {}: {err}", path.display())]))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Command;
+
+    use super::pages;
+
+    #[test]
+    fn the_footer_has_the_day_of_the_version_and_then_its_number() {
+        let directory = tempfile::tempdir().unwrap();
+        pages(&Command::new("prog"), None, "prog", directory.path()).unwrap();
+        let page = std::fs::read_to_string(directory.path().join("prog.1")).unwrap();
+        let title = page.lines().find(|line| line.starts_with(".TH ")).unwrap();
+        let words: Vec<&str> = title.split_whitespace().collect();
+        let digits = |part: &str, length| {
+            part.len() == length && part.bytes().all(|byte| byte.is_ascii_digit())
+        };
+        let day: Vec<&str> = words[3].trim_matches('"').split('-').collect();
+        assert!(
+            day.len() == 3 && digits(day[0], 4) && digits(day[1], 2) && digits(day[2], 2),
+            "{title}"
+        );
+        assert!(
+            title.contains(concat!("lyftlearn-runtime ", env!("CARGO_PKG_VERSION"))),
+            "{title}"
+        );
+    }
 }

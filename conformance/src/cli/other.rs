@@ -71,11 +71,11 @@ pub(crate) fn explain(id: &str) -> Result<ExitCode> {
         });
         let nearest = nearest.map(|check| check.id).unwrap_or_default();
         return Err(Trouble::Wrong(vec![format!(
-            "no check is called {id}; the nearest is {nearest}"
+            "there is no check {id}; did you mean {nearest}?"
         )]));
     };
     print(&format!(
-        "{} ({}, profile {})\n\npasses when: {}\nwhy: {}\nhow it is measured: {}\nhow it is mended: {}\n",
+        "{} ({}, profile {})\n\npasses when: {}\nwhy: {}\nhow it is measured: {}\nto do: {}\n",
         check.id,
         level(check),
         check.profile.name(),
@@ -129,7 +129,7 @@ pub(crate) fn init(image: Option<&str>, with: &With) -> Result<ExitCode> {
              # expect.log = ['validation:accuracy=([0-9.]+)']\n\
              # Hyperparameters with which it fails, and a part of the reason that people must then read.\n\
              # expect.failure = { hyperparameters = { epochs = \"x\" }, reason = \"invalid literal\" }\n\
-             # A regular expression for the log of a training that goes on from its checkpoints.\n\
+             # A regular expression for the log of a training that resumes from its checkpoints.\n\
              # expect.resume = 'resumed from epoch ([0-9]+)'\n\
              # By which numbers of JSON files may differ in two models.\n\
              # tolerance = 1e-6\n",
@@ -180,7 +180,7 @@ fn read(path: &Path) -> Result<Report> {
     })?;
     if report.format != 1 {
         return Err(wrong(format!(
-            "its format is {}, and this version reads format 1",
+            "it has format {}, but this version reads format 1",
             report.format
         )));
     }
@@ -211,14 +211,14 @@ pub(crate) fn run(line: &Run) -> Result<ExitCode> {
     let Some(place) = Place::ALL.iter().find(|place| place.name() == line.place) else {
         let names: Vec<_> = Place::ALL.iter().map(|place| place.name()).collect();
         return Err(Trouble::Wrong(vec![format!(
-            "no place is called {}; there are {}",
+            "there is no place {}; the places are {}",
             line.place,
             names.join(", ")
         )]));
     };
     if !matches!(Reference::of(&line.image), Reference::Engine(_)) {
         return Err(Trouble::Wrong(vec![
-            "an archive cannot be run: load it into an engine".to_owned(),
+            "cannot run an archive: load it into an engine".to_owned(),
         ]));
     }
     let toml = line

@@ -10,13 +10,13 @@ fn wrong(line: &Check) -> Vec<String> {
     let mut wrong = Vec::new();
     if line.with_soci {
         wrong.push(
-            "--with-soci converts an OCI layout: it does not go with --engine kubernetes"
+            "--with-soci cannot be used with --engine kubernetes: it converts an OCI layout"
                 .to_owned(),
         );
     }
     if line.with.platform.is_some() {
         wrong.push(
-            "--platform does not go with --engine kubernetes: a pod runs what its node can run"
+            "--platform cannot be used with --engine kubernetes: the pod's node sets the platform"
                 .to_owned(),
         );
     }
@@ -39,7 +39,7 @@ pub(crate) fn run(line: &Check) -> Result<ExitCode> {
 #[cfg(not(feature = "kubernetes"))]
 fn checked(_: &Check) -> Result<ExitCode> {
     Err(Trouble::Cannot(
-        "this build has no client of Kubernetes: build it with --features kubernetes".to_owned(),
+        "this build has no Kubernetes client: build it with --features kubernetes".to_owned(),
     ))
 }
 

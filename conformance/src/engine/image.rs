@@ -35,8 +35,9 @@ pub fn inspect(engine: Engine, image: &str, offline: bool, stop: &Stop) -> Resul
     if said.code != Some(0) {
         return cannot(format!("{} has no image {image}", engine.program()));
     }
-    let all: Value = serde_json::from_slice(&said.stdout)
-        .map_err(|err| Trouble::Cannot(format!("cannot read what image inspect says: {err}")))?;
+    let all: Value = serde_json::from_slice(&said.stdout).map_err(|err| {
+        Trouble::Cannot(format!("cannot parse the output of image inspect: {err}"))
+    })?;
     Ok(all[0].clone())
 }
 

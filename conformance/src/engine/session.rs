@@ -122,10 +122,10 @@ impl Session {
         self.stop.check()?;
         match said.code {
             Some(0) => Ok(said),
-            None if said.late => cannot(format!("{line} does not end")),
+            None if said.late => cannot(format!("{line} did not end in time")),
             _ => {
                 let why = String::from_utf8_lossy(&said.stderr);
-                let why = why.trim().lines().last().unwrap_or("it gave no reason");
+                let why = why.trim().lines().last().unwrap_or("no reason was given");
                 cannot(format!("{line} failed: {why}"))
             }
         }

@@ -17,7 +17,7 @@ pub fn converted(source: &Path, architecture: &str, stop: &Stop) -> Result<Optio
         std::env::split_paths(&path).any(|directory| directory.join("soci").is_file())
     });
     if !on_path {
-        return cannot("--with-soci needs the command soci of soci-snapshotter on PATH");
+        return cannot("--with-soci needs soci, from soci-snapshotter, on PATH");
     }
     let fail =
         |err: std::io::Error| Trouble::Cannot(format!("cannot make a temporary directory: {err}"));
@@ -34,7 +34,7 @@ pub fn converted(source: &Path, architecture: &str, stop: &Stop) -> Result<Optio
     stop.check()?;
     if said.code != Some(0) {
         let why = String::from_utf8_lossy(&said.stderr);
-        let why = why.trim().lines().last().unwrap_or("it gave no reason");
+        let why = why.trim().lines().last().unwrap_or("no reason was given");
         return cannot(format!("soci convert failed: {why}"));
     }
     Ok(crate::layout::of_directory(&target, architecture)?.soci)

@@ -58,10 +58,14 @@ impl Reader<'_> {
                     format!("{section}.{key}")
                 }
             };
-            let hint = nearest.map(|nearest| format!("; the nearest key is {}", full(nearest)));
+            let hint = nearest.map(|nearest| format!("; did you mean {}?", full(nearest)));
             self.mistake(
                 key.span().start,
-                format!("{} is not a key{}", full(name), hint.unwrap_or_default()),
+                format!(
+                    "{} is not a key of image.toml{}",
+                    full(name),
+                    hint.unwrap_or_default()
+                ),
             );
         }
     }
@@ -84,7 +88,7 @@ impl Reader<'_> {
         let value = table.get(key)?;
         let text = value.get_ref().as_str().map(str::to_owned);
         if text.is_none() {
-            self.expected(value, full, "a text");
+            self.expected(value, full, "a string");
         }
         text
     }
@@ -94,14 +98,14 @@ impl Reader<'_> {
             return Vec::new();
         };
         let Some(all) = value.get_ref().as_array() else {
-            self.expected(value, full, "a list of texts");
+            self.expected(value, full, "a list of strings");
             return Vec::new();
         };
         let mut texts = Vec::new();
         for one in all.iter() {
             match one.get_ref().as_str() {
                 Some(text) => texts.push(text.to_owned()),
-                None => self.expected(one, full, "a text"),
+                None => self.expected(one, full, "a string"),
             }
         }
         texts
@@ -141,7 +145,7 @@ impl Reader<'_> {
                 None => self.expected(
                     value,
                     &format!("{full}.{name}"),
-                    "a text, as on the platforms: put it in quotes",
+                    "a string, as on the platforms: put it in quotes",
                 ),
             }
         }
@@ -194,7 +198,7 @@ impl Reader<'_> {
         match written.parse::<f64>() {
             Ok(number) if number.is_finite() && number >= 0.0 => number,
             _ => {
-                self.expected(value, full, "a number that is not negative");
+                self.expected(value, full, "a number from 0");
                 0.0
             }
         }
@@ -218,7 +222,10 @@ impl Reader<'_> {
         if !there {
             let what = if directory { "directory" } else { "file" };
             let at = table.get(key).map_or(0, |value| value.span().start);
-            self.mistake(at, format!("{full}: there is no {what} {}", path.display()));
+            self.mistake(
+                at,
+                format!("{full}: the {what} {} does not exist", path.display()),
+            );
         }
         Some(path)
     }

@@ -158,7 +158,7 @@ pub fn image(store: &Store, architecture: &str) -> Result<Image> {
         .trim_end_matches(".json");
     let digest = format!("sha256:{digest}");
     let config: Config = serde_json::from_value(store.document(&manifest.config)?)
-        .map_err(|_| broken("the image's configuration", "a field is of another type"))?;
+        .map_err(|_| broken("the image's configuration", "a field has the wrong type"))?;
     let mut image = Image {
         digest,
         config,

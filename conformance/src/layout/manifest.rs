@@ -52,7 +52,7 @@ pub(super) fn find(store: &Store, architecture: &str) -> Result<Manifest> {
     } else if store.has("index.json") {
         of_oci(store, architecture)
     } else {
-        cannot("neither manifest.json nor index.json is in it: not an image")
+        cannot("not an image archive: it has neither manifest.json nor index.json")
     }
 }
 
@@ -69,7 +69,7 @@ fn of_docker(store: &Store) -> Result<Manifest> {
             layers,
             oci: None,
         }),
-        _ => cannot("manifest.json names no configuration or no layers"),
+        _ => cannot("manifest.json does not name a configuration and layers"),
     }
 }
 
@@ -89,7 +89,7 @@ fn of_oci(store: &Store, architecture: &str) -> Result<Manifest> {
         let image = |one: &&Value| one["artifactType"].is_null();
         let Some(next) = manifests.iter().filter(image).find(fits) else {
             return cannot(format!(
-                "it has no image for {architecture}; --platform names another"
+                "it has no image for {architecture}; choose another with --platform"
             ));
         };
         digest = next["digest"].as_str().unwrap_or_default().to_owned();

@@ -79,13 +79,13 @@ pub(super) fn look(store: &Store, manifest: &Manifest) -> Result<Option<Look>> {
     } else {
         let document = store.document(&name)?;
         if kind(&document).as_deref() != Some(VERSION_2) {
-            wrong.push("what the manifest names is not an index of version 2".to_owned());
+            wrong.push("the file that the manifest names is not an index of version 2".to_owned());
         }
         let back = image.beside.iter().find(|one| one["digest"] == *named);
         match back.map(|one| &one["annotations"][IMAGE]) {
-            None => wrong.push("the index is not beside its image in the image index".to_owned()),
+            None => wrong.push("the index is not in the same image index as the image".to_owned()),
             Some(back) if *back != *image.digest => {
-                wrong.push("the index does not point back to this image".to_owned());
+                wrong.push("the index does not refer to this image".to_owned());
             }
             Some(_) => {}
         }
@@ -122,13 +122,13 @@ fn tables(
     for table in &tables {
         let name = blob(&table["digest"])?;
         if store.size(&name) == 0 || Some(store.size(&name)) != table["size"].as_u64() {
-            wrong.push("a table of contents is missing or has another size".to_owned());
+            wrong.push("a table of contents is missing or has the wrong size".to_owned());
         }
         let span = table["annotations"][SPAN].as_str();
         spans.extend(span.and_then(|span| span.parse::<u64>().ok()));
     }
     if spans.len() != tables.len() || spans.iter().any(|span| *span == 0 || *span != spans[0]) {
-        wrong.push("its tables of contents have not one span size".to_owned());
+        wrong.push("its tables of contents have different span sizes".to_owned());
     }
     for (number, layer) in manifest.layers.iter().enumerate() {
         let digest = super::manifest::digest_of(layer);

@@ -250,14 +250,14 @@ fn outcome(checked: &Checked<'_>) -> Result<Vec<Seen>> {
     let seen = if ended.code != Some(127) {
         Seen::failed(
             format!("the exit code is {:?}", ended.code),
-            "127, as of a shell: the program is not there",
+            "127, as from a shell: the program does not exist",
         )
     } else if ended.message.contains(MISSING) {
         Seen::passed()
     } else {
         Seen::failed(
             format!("the termination message is {:?}", ended.message),
-            format!("a message that names {MISSING}"),
+            format!("a message that contains {MISSING}"),
         )
     };
     Ok(vec![seen.at(Place::KubernetesPod).with_log(&ended.log)])
@@ -387,12 +387,13 @@ fn train_completes(checked: &Checked<'_>) -> Result<Vec<Seen>> {
     });
     let seen = match (ended.code, missing) {
         (Some(0), None) if train.files.is_empty() => Seen::passed(),
-        (Some(0), None) => {
-            Seen::noted("train.expect.files was not looked at: a pod's volumes end with it")
-        }
-        (Some(0), Some(pattern)) => {
-            Seen::failed("the log has no such line", format!("a line like {pattern}"))
-        }
+        (Some(0), None) => Seen::noted(
+            "train.expect.files was not checked: a pod's volumes are deleted with the pod",
+        ),
+        (Some(0), Some(pattern)) => Seen::failed(
+            "no log line matches",
+            format!("a line that matches {pattern}"),
+        ),
         (Some(code), _) => Seen::failed(
             format!("it ended with exit code {code}: {}", last(&ended.log)),
             "a training that ends with 0",
@@ -437,7 +438,7 @@ fn train_failure(checked: &Checked<'_>) -> Result<Vec<Seen>> {
     } else {
         Seen::failed(
             format!("the termination message is {:?}", ended.message),
-            format!("a message with {:?}", failure.reason),
+            format!("a message that contains {:?}", failure.reason),
         )
     };
     Ok(vec![seen.at(Place::KubernetesJob).with_log(&ended.log)])
@@ -457,7 +458,7 @@ fn serve(checked: &Checked<'_>) -> Result<Vec<Seen>> {
         (None, _) => model = json!([]),
         (Some(ServedModel::Trained), None) => {
             return at(Seen::skipped(
-                "serve.model is trained, and there is no [train]",
+                "serve.model is trained, but there is no [train] section",
             ));
         }
         // The training is an init container: what it leaves is the server's.
@@ -522,7 +523,7 @@ fn serve(checked: &Checked<'_>) -> Result<Vec<Seen>> {
                 limit.as_secs(),
                 last(&ended.log)
             ),
-            Some(_) => format!("it ended before it was ready: {}", last(&ended.log)),
+            Some(_) => format!("it ended before it became ready: {}", last(&ended.log)),
         };
         return at(Seen::failed(seen, "200 within serve.ready_seconds").with_log(&ended.log));
     }

@@ -163,7 +163,7 @@ impl Cluster {
                 if status.code == 404 && status.message.starts_with("namespaces") =>
             {
                 format!(
-                    "there is no namespace {namespace}: create it, or name another by --namespace"
+                    "namespace {namespace} does not exist: create it, or name another with --namespace"
                 )
             }
             Error::Api(status) => format!(
@@ -336,13 +336,13 @@ async fn config(context: Option<&str>) -> Result<Config> {
         Err(KubeconfigError::FindPath | KubeconfigError::ReadConfig(..)) if context.is_none() => {
             return Config::incluster().map_err(|_| {
                 Trouble::Cannot(
-                    "there is no kubeconfig: set KUBECONFIG to its path, or have one in ~/.kube/config".to_owned(),
+                    "found no kubeconfig: set KUBECONFIG to its path, or put it into ~/.kube/config".to_owned(),
                 )
             });
         }
         Err(KubeconfigError::FindPath | KubeconfigError::ReadConfig(..)) => {
             return cannot(
-                "there is no kubeconfig: set KUBECONFIG to its path, or have one in ~/.kube/config",
+                "found no kubeconfig: set KUBECONFIG to its path, or put it into ~/.kube/config",
             );
         }
         Err(err) => return cannot(format!("cannot use the kubeconfig: {}", causes(&err))),
@@ -363,9 +363,11 @@ async fn config(context: Option<&str>) -> Result<Config> {
             names.join(", ")
         };
         return cannot(match context {
-            Some(context) => format!("the kubeconfig has no context {context}: it has {there}"),
+            Some(context) => {
+                format!("the kubeconfig does not have the context {context}: it has {there}")
+            }
             None => format!(
-                "the kubeconfig has no current context: name one by --context; it has {there}"
+                "the kubeconfig has no current context: name one with --context; it has {there}"
             ),
         });
     }

@@ -20,7 +20,7 @@ const BROKEN: &[&str] = &["CreateContainerConfigError", "CreateContainerError"];
 /// How the container `main` of a Job's pod ended.
 #[derive(Debug)]
 pub(super) struct Ended {
-    /// `None` when it was still running at the end of its time.
+    /// `None` when it was still running when its time limit ended.
     pub(super) code: Option<i64>,
     /// The termination message.
     pub(super) message: String,
@@ -60,8 +60,8 @@ impl<'a> Running<'a> {
             match &pod {
                 None if self.began.elapsed() > PLACED => {
                     let why = self.cluster.last_event(&self.name)?;
-                    let why = why.unwrap_or_else(|| "the cluster does not say why".to_owned());
-                    return cannot(format!("no pod was made: {why}"));
+                    let why = why.unwrap_or_else(|| "the cluster reported no reason".to_owned());
+                    return cannot(format!("the cluster created no pod: {why}"));
                 }
                 None => {}
                 Some(pod) => {
@@ -78,9 +78,9 @@ impl<'a> Running<'a> {
                 return Ok(None);
             }
             if runs_since.is_none() && self.began.elapsed() > CREATED {
-                let why = "see kubectl describe pod of the run, with --keep";
+                let why = "run again with --keep, then see kubectl describe pod";
                 return cannot(format!(
-                    "no container began within {} s: {why}",
+                    "no container started within {} s: {why}",
                     CREATED.as_secs()
                 ));
             }
@@ -115,7 +115,7 @@ impl<'a> Running<'a> {
         });
         match unplaced {
             Some(condition) if self.began.elapsed() > PLACED => cannot(format!(
-                "pod {} is still Pending after {} s: {}; free or add a node that takes it",
+                "pod {} is still Pending after {} s: {}; add a node that can run it, or free one",
                 text(name),
                 PLACED.as_secs(),
                 text(&condition["message"])
@@ -166,7 +166,7 @@ impl<'a> Running<'a> {
             Some(pod) => self
                 .cluster
                 .end(pod["metadata"]["name"].as_str().unwrap_or_default()),
-            None => cannot("the pod is gone"),
+            None => cannot("the pod was deleted"),
         }
     }
 }

@@ -187,7 +187,8 @@ fn posted(
     let mut answer = request.send(body).map_err(|err| err.to_string())?;
     let status = answer.status().as_u16();
     let body = answer.body_mut().with_config().limit(BODY).read_to_vec();
-    let body = body.map_err(|err| format!("the answer with status {status} broke off: {err}"))?;
+    let body =
+        body.map_err(|err| format!("the response with status {status} was cut off: {err}"))?;
     Ok((status, String::from_utf8_lossy(&body).into_owned()))
 }
 

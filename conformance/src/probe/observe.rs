@@ -71,7 +71,7 @@ pub(super) fn observe(directory: &str, words: &[&str]) -> Result<u8, String> {
 fn become_program(words: &[&str]) -> Result<u8, String> {
     let (program, rest) = words
         .split_first()
-        .ok_or_else(|| "there is no entry point".to_owned())?;
+        .ok_or_else(|| "the image has no entry point".to_owned())?;
     let failed = Command::new(program).args(rest).exec();
     Err(format!("cannot start {program}: {failed}"))
 }
@@ -271,7 +271,7 @@ pub(super) fn begin(words: &[&str]) -> Result<u8, String> {
     }
     let (program, rest) = words
         .split_first()
-        .ok_or_else(|| "there is no entry point".to_owned())?;
+        .ok_or_else(|| "the image has no entry point".to_owned())?;
     let mut command = Command::new(program);
     command
         .args(rest)
@@ -284,7 +284,7 @@ pub(super) fn begin(words: &[&str]) -> Result<u8, String> {
 pub(super) fn since() -> Result<(), String> {
     let now = micros();
     let number = |name: &str| -> Result<i64, String> {
-        let value = std::env::var(name).map_err(|_| format!("{name} did not arrive"))?;
+        let value = std::env::var(name).map_err(|_| format!("{name} is not set"))?;
         value.parse().map_err(|_| format!("{name} is not a number"))
     };
     say(&format!(

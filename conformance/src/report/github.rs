@@ -97,7 +97,7 @@ pub fn summary(report: &Report) -> String {
         })
         .collect();
     if !wrong.is_empty() {
-        text.push_str("\n| check | place | result | what was seen |\n|---|---|---|---|\n");
+        text.push_str("\n| check | place | result | details |\n|---|---|---|---|\n");
         text.extend(wrong);
     }
     let figures: Vec<_> = report

@@ -43,7 +43,7 @@ pub fn whole(report: &Report) -> String {
                         }
                     }
                     (failures(report))
-                    @for (word, title) in [("train", "What a job sees"), ("serve", "What a server sees")] {
+                    @for (word, title) in [("train", "Environment of a job"), ("serve", "Environment of a server")] {
                         (side_by_side(report, word, title))
                     }
                     (figures(report))
@@ -97,7 +97,7 @@ fn failures(report: &Report) -> Markup {
                         dl {
                             @match &finding.verdict {
                                 Verdict::Failed { seen, expected, mend } => {
-                                    (about("seen", seen)) (about("expected", expected)) (about("to do", mend))
+                                    (about("found", seen)) (about("expected", expected)) (about("to do", mend))
                                 }
                                 Verdict::Unknown { why } => (about("why", why)),
                                 _ => {}
@@ -174,8 +174,8 @@ fn table(views: &[&Seen], rows: &[&Row], caption: &str) -> Markup {
                             }
                             td {
                                 @if row.equal { "equal" }
-                                @else if wrong { "✗ nothing declares this" }
-                                @else { (row.declared.as_deref().unwrap_or("the restrictions of the pod")) }
+                                @else if wrong { "✗ undeclared" }
+                                @else { (row.declared.as_deref().unwrap_or("allowed: the pod is restricted")) }
                             }
                         }
                     }
@@ -191,18 +191,18 @@ fn figures(report: &Report) -> Markup {
         @if !rows.is_empty() {
             section {
                 h2 { "Figures" }
-                div class="wide" role="region" tabindex="0" aria-label="Figures beside their budgets" {
+                div class="wide" role="region" tabindex="0" aria-label="Measurements and their budgets" {
                     table class="list" {
-                        caption { "Start-up, layers and lazy loading, beside their budgets" }
-                        thead { tr { th scope="col" { "figure" } th scope="col" { "result" } th scope="col" { "measured" } th scope="col" { "budget" } th scope="col" { "of what" } } }
+                        caption { "Start-up, layers and lazy loading: measurements and their budgets" }
+                        thead { tr { th scope="col" { "figure" } th scope="col" { "result" } th scope="col" class="number" { "measured" } th scope="col" class="number" { "budget" } th scope="col" { "details" } } }
                         tbody {
                             @for (finding, figure) in rows {
                                 @let (class, word) = mark(report, finding);
                                 tr class=(class) {
                                     th scope="row" { code { (finding.check) } }
                                     td { span class="mark" { (word) } }
-                                    td class="number" { (figure.shown(figure.value)) }
-                                    td class="number" { (figure.budget.map_or_else(|| "–".to_owned(), |budget| figure.shown(budget))) }
+                                    td class="number" data-label="measured" { (figure.shown(figure.value)) }
+                                    td class="number" data-label="budget" { (figure.budget.map_or_else(|| "–".to_owned(), |budget| figure.shown(budget))) }
                                     td {
                                         @match &finding.verdict {
                                             Verdict::Passed { note: Some(note) } => (visible(note)),
@@ -227,14 +227,14 @@ fn all(report: &Report) -> Markup {
             div class="wide" role="region" tabindex="0" aria-label="Each check in each place" {
                 table class="list" {
                     caption { "Each check in each place" }
-                    thead { tr { th scope="col" { "check" } th scope="col" { "result" } th scope="col" { "place" } th scope="col" { "more" } } }
+                    thead { tr { th scope="col" { "check" } th scope="col" { "result" } th scope="col" { "place" } th scope="col" { "details" } } }
                     tbody {
                         @for finding in &report.findings {
                             @let (class, word) = mark(report, finding);
                             tr class=(class) {
                                 th scope="row" { code { (finding.check) } }
                                 td { span class="mark" { (word) } }
-                                td class="place" { (finding.place.as_deref().unwrap_or("–")) }
+                                td class="place" { (finding.place.as_deref().unwrap_or_default()) }
                                 td {
                                     @match &finding.verdict {
                                         Verdict::Skipped { reason } => (visible(reason)),

@@ -43,7 +43,7 @@ pub fn whole(report: &Report) -> Result<String, String> {
                     let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
                     status.set_message(visible(seen));
                     status.set_description(format!(
-                        "seen: {}\nexpected: {expected}\nto do: {mend}",
+                        "found: {}\nexpected: {expected}\nto do: {mend}",
                         visible(seen)
                     ));
                     status

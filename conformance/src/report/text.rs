@@ -102,13 +102,13 @@ fn line(report: &Report, finding: &Finding, ids: usize, places: usize) -> String
             expected,
             mend,
         } => {
-            text.push_str(&below("seen:", seen));
+            text.push_str(&below("found:", seen));
             text.push_str(&below("expected:", expected));
             text.push_str(&below("to do:", mend));
         }
         Verdict::Skipped { reason } => text.push_str(&format!("  ({})", visible(reason))),
         Verdict::Waived { seen, reason } => {
-            text.push_str(&below("seen:", seen));
+            text.push_str(&below("found:", seen));
             text.push_str(&below("reason:", reason));
         }
         Verdict::Unknown { why } => text.push_str(&below("why:", why)),
@@ -182,7 +182,7 @@ pub fn compared(new: &Report, old: &Report) -> String {
         }
     }
     if text.is_empty() {
-        text.push_str("no check went another way\n");
+        text.push_str("no check changed its result\n");
     }
     text + &figures
 }

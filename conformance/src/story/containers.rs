@@ -94,7 +94,8 @@ impl Stage for Containers {
         engine.call(&["rm", TRAINING])?;
         let log = String::from_utf8_lossy(&log).into_owned();
         let view = view.and_then(|_| std::fs::read(&target).map_err(|err| err.to_string()));
-        let view = view.map_err(|err| format!("no view of training: {err}\n{log}"))?;
+        let view =
+            view.map_err(|err| format!("cannot read the view of the training: {err}\n{log}"))?;
         let view = serde_json::from_slice(&view).map_err(|err| err.to_string())?;
         Ok((output.status.code().unwrap_or(-1), view, log))
     }

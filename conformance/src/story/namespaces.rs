@@ -26,9 +26,10 @@ pub(super) struct Namespaces {
 impl Namespaces {
     pub(super) fn new() -> Outcome<Self> {
         if !sandbox::possible() {
-            return Err("this machine lets nobody make namespaces; run as root".to_owned());
+            return Err("this user may not create namespaces here: run as root".to_owned());
         }
-        let python = programs::python_with_wheel().ok_or("no Python with the wheel")?;
+        let python =
+            programs::python_with_wheel().ok_or("found no Python with the wheel: make build")?;
         let code = "import sys; print(sys.prefix); print(sys.base_prefix)";
         let prefixes = programs::asked(&python, code);
         let prefixes = prefixes.lines().map(PathBuf::from).collect();
@@ -69,7 +70,9 @@ impl Namespaces {
     ) -> Outcome<Box<dyn Server>> {
         // The network is the machine's: 8080 may be somebody's.
         let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-        let port = port.map_err(|err| format!("no free port: {err}"))?.port();
+        let port = port
+            .map_err(|err| format!("cannot find a free port: {err}"))?
+            .port();
         let run = work.join(format!("run-{port}"));
         std::fs::create_dir_all(&run).map_err(|err| err.to_string())?;
         let sandbox = sandbox

@@ -77,7 +77,7 @@ const FAILURES: &[(&str, Change, &str)] = &[
             image.layers.push(Vec::new());
             image.file("usr/lib/package.so", 0o644, bytes(3 << 19));
         },
-        "1.5 MiB: a change of /opt/program/train.py rebuilds layers 1 to 2",
+        "1.5 MiB: a change to /opt/program/train.py rebuilds layers 1 to 2",
     ),
     (
         "layers.waste",
@@ -87,7 +87,7 @@ const FAILURES: &[(&str, Change, &str)] = &[
             image.layers[0].push(("usr/lib/large".to_owned(), 0o644, file(100_000)));
             image.file("usr/lib/.wh.large", 0o644, "");
         },
-        "0.1 of 0.1 MiB are replaced or deleted by later layers",
+        "later layers replace or delete 0.1 of 0.1 MiB",
     ),
     (
         "layers.caches",
@@ -104,7 +104,7 @@ const FAILURES: &[(&str, Change, &str)] = &[
                 image.file(&name, 0o644, bytes(300_000));
             }
         },
-        "modules that are compiled twice 0.3 MiB, tests of packages 0.3 MiB",
+        "modules compiled twice 0.3 MiB, tests of packages 0.3 MiB",
     ),
     (
         "lazy.small-layers",
@@ -368,7 +368,7 @@ fn an_index_of_version_2_is_looked_up_and_must_be_whole() {
         VERSION_2,
         |indexed| indexed.index["layers"][0]["size"] = json!(5),
         untouched,
-        "a table of contents is missing or has another size",
+        "a table of contents is missing or has the wrong size",
         false,
     );
     check_index(
@@ -379,7 +379,7 @@ fn an_index_of_version_2_is_looked_up_and_must_be_whole() {
             indexed.index["layers"].as_array_mut().unwrap().push(other);
         },
         untouched,
-        "its tables of contents have not one span size",
+        "its tables of contents have different span sizes",
         false,
     );
     check_index(
@@ -389,21 +389,21 @@ fn an_index_of_version_2_is_looked_up_and_must_be_whole() {
             all["manifests"][1]["annotations"] =
                 json!({"com.amazon.soci.image-manifest-digest": LARGE})
         },
-        "the index does not point back to this image",
+        "the index does not refer to this image",
         false,
     );
     check_index(
         VERSION_2,
         same,
         |all| drop(all["manifests"].as_array_mut().unwrap().pop()),
-        "the index is not beside its image in the image index",
+        "the index is not in the same image index as the image",
         false,
     );
 }
 
 #[test]
 fn an_old_index_and_a_missing_one_are_reported() {
-    let said = "an index of version 1 alone, which snapshotters from 0.10 ignore unless they are told otherwise";
+    let said = "only an index of version 1, which snapshotters from 0.10 ignore by default";
     check_index(VERSION_1, |_| {}, |_| {}, said, true);
     check_index(
         VERSION_1,

@@ -152,29 +152,29 @@ fn as_text() {
     expect![[r#"
         ok     image.user                               1.2 s
         FAIL   image.healthcheck                        1.2 s
-                 seen:     the image has a HEALTHCHECK
+                 found:    the image has a HEALTHCHECK
                  expected: something else
                  to do:    mend it
         warn   layers.order                             1.2 s
-                 seen:     40.2 MiB: a | b
+                 found:    40.2 MiB: a | b
                  expected: something else
                  to do:    mend it
         ok     lazy.small-layers                        1.2 s  (2 of 3 layers)
         skip   image.cmd                                1.2 s  (no reason)
         ok     serve.ready        kubernetes-pod        1.2 s
         FAIL   serve.drain        kubernetes-pod        1.2 s
-                 seen:     2 of 40 requests were lost: \u{1b}[31mreset & <gone>
+                 found:    2 of 40 requests were lost: \u{1b}[31mreset & <gone>
                  expected: something else
                  to do:    mend it
         warn   serve.exit-zero    kubernetes-pod        1.2 s
-                 seen:     exit code 143 after SIGTERM
+                 found:    exit code 143 after SIGTERM
                  expected: something else
                  to do:    mend it
         waived image.cmd                                1.2 s
-                 seen:     CMD is ["serve"]
+                 found:    CMD is ["serve"]
                  reason:   for docker run
         waived train.stop         sagemaker-training    1.2 s
-                 seen:     slow
+                 found:    slow
                  reason:   known
         ?      start.off          bare                  1.2 s
                  why:      podman run … failed: no room
@@ -204,7 +204,7 @@ fn as_junit() {
                 </properties>
                 <testcase name="image.user" classname="image" time="1.250"/>
                 <testcase name="image.healthcheck" classname="image" time="1.250">
-                    <failure message="the image has a HEALTHCHECK">seen: the image has a HEALTHCHECK
+                    <failure message="the image has a HEALTHCHECK">found: the image has a HEALTHCHECK
         expected: something else
         to do: mend it</failure>
                 </testcase>
@@ -227,7 +227,7 @@ fn as_junit() {
                 </properties>
                 <testcase name="serve.ready" classname="kubernetes-pod" time="1.250"/>
                 <testcase name="serve.drain" classname="kubernetes-pod" time="1.250">
-                    <failure message="2 of 40 requests were lost: \u{1b}[31mreset &amp; &lt;gone&gt;">seen: 2 of 40 requests were lost: \u{1b}[31mreset &amp; &lt;gone&gt;
+                    <failure message="2 of 40 requests were lost: \u{1b}[31mreset &amp; &lt;gone&gt;">found: 2 of 40 requests were lost: \u{1b}[31mreset &amp; &lt;gone&gt;
         expected: something else
         to do: mend it</failure>
                     <system-out>a line
@@ -304,7 +304,7 @@ fn as_github_shows_it() {
 
         3 passed, 2 failed, 1 skipped, 2 warned, 2 waived, 1 not checked
 
-        | check | place | result | what was seen |
+        | check | place | result | details |
         |---|---|---|---|
         | image.healthcheck | – | failed | the image has a HEALTHCHECK<br>to do: mend it |
         | layers.order | – | warned | 40.2 MiB: a \| b<br>to do: mend it |
@@ -375,6 +375,6 @@ fn compared_with_an_older_one() {
     .assert_eq(&report::text::compared(&new, &old));
     assert_eq!(
         report::text::compared(&new, &new),
-        "no check went another way\n"
+        "no check changed its result\n"
     );
 }

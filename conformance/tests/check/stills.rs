@@ -140,7 +140,7 @@ const FAILURES: &[(&str, Change, &str)] = &[
             let settings = "[commands]\ntrain = [\"python4\", \"/opt/program/train.py\"]\n";
             image.file("etc/lyftlearn/runtime.toml", 0o644, settings);
         },
-        "`train` runs python4, which is no executable of the image",
+        "`train` runs python4, which is not an executable in the image",
     ),
     (
         "image.cmd",
@@ -299,7 +299,7 @@ fn a_waiver_holds_until_its_day() {
     };
     assert_eq!(
         seen,
-        "CMD is [\"serve\"] (waived until 2027-03-30, line 1 of image.toml; that day is over)"
+        "CMD is [\"serve\"] (waived until 2027-03-30, line 1 of image.toml; the waiver has expired)"
     );
 }
 
@@ -368,7 +368,7 @@ fn a_damaged_layout_is_reported_in_one_sentence() {
     std::fs::write(layout.join("index.json"), other.to_string()).unwrap();
     assert_eq!(
         error(layout),
-        "it has no image for amd64; --platform names another"
+        "it has no image for amd64; choose another with --platform"
     );
     let image = Image::good();
     let layer = blob(

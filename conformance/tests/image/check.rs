@@ -181,12 +181,42 @@ fn checked(
         !report.contains("canary-"),
         "{name}: the report has a secret: {report}"
     );
+    if name == "good" {
+        is_as_published(&report);
+    }
     let mut ids: Vec<String> = wrong
         .iter()
         .map(|one| one.split(':').next().unwrap().to_owned())
         .collect();
     ids.dedup();
     Some((ids, wrong.join("\n")))
+}
+
+/// Compares a report, which has views, with its JSON schema, by the functions of the package's tests.
+#[track_caller]
+fn is_as_published(report: &str) {
+    const CODE: &str = "import json, sys
+sys.path.insert(0, sys.argv[1])
+from test_schemas import check
+with open(sys.argv[2]) as file:
+    document = json.load(file)
+assert document['views'], 'no views'
+assert any(one['view']['identity']['endpoint'] for one in document['views']), 'no credentials'
+check('report', document, 'an image')";
+    let Some(python) = programs::python_with_wheel() else {
+        return;
+    };
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), report).unwrap();
+    let tests = programs::repository().join("lyftlearn-runtime-py/tests");
+    let mut command = std::process::Command::new(python);
+    command.args(["-c", CODE]).arg(tests).arg(file.path());
+    let output = command::output(&mut command);
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 /// A small image fails these checks of its family and no other.

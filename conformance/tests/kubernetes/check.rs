@@ -117,18 +117,18 @@ fn what_keeps_a_check_from_running_is_named_with_what_to_do() {
 
     let text = refused(check(IMAGE, &here).env("KUBECONFIG", "/nowhere/config"));
     assert!(
-        text.contains("there is no kubeconfig: set KUBECONFIG"),
+        text.contains("found no kubeconfig: set KUBECONFIG"),
         "{text}"
     );
 
     let text = refused(&mut check(IMAGE, &["--context", "staging"]));
     assert!(
-        text.contains("the kubeconfig has no context staging: it has cluster"),
+        text.contains("the kubeconfig does not have the context staging: it has cluster"),
         "{text}"
     );
 
     let text = refused(&mut check(IMAGE, &["--namespace", "nowhere"]));
-    assert!(text.contains("there is no namespace nowhere"), "{text}");
+    assert!(text.contains("namespace nowhere does not exist"), "{text}");
 
     let image = "registry.invalid/team/app:1";
     let text = refused(&mut check(image, &here));
@@ -207,7 +207,7 @@ fn pods_that_are_not_admitted_are_named() {
     ];
     let text = refused(&mut check(IMAGE, &words));
     assert!(
-        text.contains("no pod was made: ") && text.contains("exceeded quota: none"),
+        text.contains("the cluster created no pod: ") && text.contains("exceeded quota: none"),
         "{text}"
     );
     namespace.check_empty();

@@ -84,7 +84,7 @@ fn static_keys_are_used_as_they_are() {
 #[track_caller]
 fn check_refused(container: &Sandbox, report: Expect) -> Vec<u8> {
     let output = asked(container);
-    check_end(&output, 125);
+    check_end(&output, 2);
     assert_eq!(output.stdout, b"");
     let shown = String::from_utf8_lossy(&output.stderr);
     report.assert_eq(&shown);

@@ -272,7 +272,7 @@ fn output_that_finds_no_room_is_an_error() {
         .mount("/dev/full", "/dev/full")
         .start(&["sh".into(), "-c".into(), script.into()])
         .end();
-    check_end(&output, 125);
+    check_end(&output, 2);
     expect![[r#"
         lyftlearn-runtime: cannot write to standard output
           because: no storage space
@@ -442,7 +442,7 @@ fn a_wrong_command_line_gets_one_sentence_and_2_from_tools() {
         diff a
           2 lyftlearn-runtime: cannot run lyftlearn-runtime diff: B is missing
         diff /absent /absent
-          125 lyftlearn-runtime: cannot compare /absent: it does not exist
+          2 lyftlearn-runtime: cannot compare /absent: it does not exist
         snapshot --output /absent/file
           2 lyftlearn-runtime: cannot write /absent/file
         credentials a

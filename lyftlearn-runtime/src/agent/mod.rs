@@ -14,7 +14,7 @@ mod ingest;
 mod ledger;
 mod log;
 mod places;
-mod runtime_metrics;
+pub(crate) mod runtime_metrics;
 mod scrape;
 mod secrets;
 

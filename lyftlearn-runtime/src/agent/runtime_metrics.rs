@@ -2,7 +2,6 @@
 
 use std::cell::Cell;
 use std::path::PathBuf;
-use std::sync::LazyLock;
 use std::time::Duration;
 
 use super::config::Metrics;
@@ -19,15 +18,73 @@ use crate::metrics::routes::{Loss, Losses, ROUTES};
 use crate::outcome::{End, class_of};
 
 /// All of its names begin so.
-pub(super) const PREFIX: &str = "lyftlearn_runtime_";
+pub(crate) const PREFIX: &str = "lyftlearn_runtime_";
 
 const LOST: &str = "metrics_lost_total";
 
-static LOST_HELP: LazyLock<String> = LazyLock::new(|| {
-    let own = "Metric values that were dropped: no room for the series, not a number, or the series was overwritten";
-    let by_routes = route_losses().map(|loss| format!(", {}", loss.help));
-    format!("{own}{}.", by_routes.collect::<String>())
-});
+/// The help text of each metric; docs/reference/metrics.md begins with it.
+pub(crate) const HELP: &[(&str, &str)] = &[
+    ("info", "Which version runs."),
+    (
+        "start_seconds",
+        "Seconds that each part of the start took, before the program.",
+    ),
+    ("agent_starts_total", "Starts of the agent process."),
+    (
+        LOST,
+        "Metric values that were dropped: no room for the series, not a number, or the series was overwritten",
+    ),
+    (
+        "credentials_refreshes_total",
+        "Credentials that were obtained.",
+    ),
+    (
+        "credentials_failures_total",
+        "Attempts to obtain credentials that failed.",
+    ),
+    (
+        "credentials_served_total",
+        "Requests that were answered with credentials.",
+    ),
+    (
+        "credentials_left_seconds",
+        "Seconds until the cached credentials expire.",
+    ),
+    (
+        "credentials_refused_total",
+        "Requests to the credential endpoint that were refused.",
+    ),
+    (
+        "secrets_age_seconds",
+        "Seconds since a secret was last obtained.",
+    ),
+    (
+        "signals_forwarded_total",
+        "Signals that were forwarded to the program.",
+    ),
+    (
+        "events_total",
+        "Attempts to send a job event, by destination and result.",
+    ),
+    (
+        "outcome",
+        "Reason of the program's end; absent while it runs.",
+    ),
+    (
+        "skew_differences",
+        "Undeclared differences between this container and the one that trained the model.",
+    ),
+];
+
+/// The help text of a metric, which names the losses of each route as well.
+pub(crate) fn help(name: &str) -> Option<String> {
+    let (_, own) = HELP.iter().find(|(known, _)| *known == name)?;
+    if name == LOST {
+        let by_routes = route_losses().map(|loss| format!(", {}", loss.help));
+        return Some(format!("{own}{}.", by_routes.collect::<String>()));
+    }
+    Some((*own).to_owned())
+}
 
 fn route_losses() -> impl Iterator<Item = Loss> {
     ROUTES.iter().filter_map(|route| route.loss)
@@ -110,37 +167,30 @@ impl RuntimeMetrics {
             ("damaged", lost.damaged),
         ];
         for (cause, count) in losses.into_iter().chain(lost.by_routes.counts()) {
-            found.push(counter(LOST, &[("what", cause)], count, &LOST_HELP));
+            found.push(counter(LOST, &[("what", cause)], count));
         }
         for (stage, seconds) in &self.stages {
-            let help = "Seconds that each part of the start took, before the program.";
-            let mut series = gauge("start_seconds", &[("stage", stage)], *seconds, help);
+            let mut series = gauge("start_seconds", &[("stage", stage)], *seconds);
             series.unit = Some("seconds".to_owned());
             found.push(series);
         }
         let info = [("version", env!("CARGO_PKG_VERSION"))];
-        found.push(gauge("info", &info, 1.0, "Which version runs."));
+        found.push(gauge("info", &info, 1.0));
         if let Some(skew) = self.skew {
-            let help =
-                "Undeclared differences between this container and the one that trained the model.";
-            found.push(gauge("skew_differences", &[], float(skew), help));
+            found.push(gauge("skew_differences", &[], float(skew)));
         }
         if let Some(starts) = self.sources.ledger.starts() {
-            let help = "Starts of the agent process.";
-            found.push(counter("agent_starts_total", &[], starts, help));
+            found.push(counter("agent_starts_total", &[], starts));
         }
         for (signal, count) in self.sources.ledger.signals() {
-            let help = "Signals that were forwarded to the program.";
             let signal = [("signal", signal.as_str())];
-            found.push(counter("signals_forwarded_total", &signal, count, help));
+            found.push(counter("signals_forwarded_total", &signal, count));
         }
         if let Some(class) = self.outcome.get() {
-            let help = "Reason of the program's end; absent while it runs.";
-            found.push(gauge("outcome", &[("class", class)], 1.0, help));
+            found.push(gauge("outcome", &[("class", class)], 1.0));
         }
         for (secret, age) in self.ages() {
-            let help = "Seconds since a secret was last obtained.";
-            let mut age = gauge("secrets_age_seconds", &[("secret", secret)], age, help);
+            let mut age = gauge("secrets_age_seconds", &[("secret", secret)], age);
             age.unit = Some("seconds".to_owned());
             found.push(age);
         }
@@ -151,45 +201,29 @@ impl RuntimeMetrics {
             .map_or(Vec::new(), Broker::summaries)
         {
             let labels = [("identity", summary.name.as_str())];
-            for (name, count, help) in [
-                (
-                    "credentials_refreshes_total",
-                    summary.counts.refreshes,
-                    "Credentials that were obtained.",
-                ),
-                (
-                    "credentials_failures_total",
-                    summary.counts.failures,
-                    "Attempts to obtain credentials that failed.",
-                ),
-                (
-                    "credentials_served_total",
-                    summary.counts.served,
-                    "Requests that were answered with credentials.",
-                ),
+            for (name, count) in [
+                ("credentials_refreshes_total", summary.counts.refreshes),
+                ("credentials_failures_total", summary.counts.failures),
+                ("credentials_served_total", summary.counts.served),
             ] {
-                found.push(counter(name, &labels, count, help));
+                found.push(counter(name, &labels, count));
             }
             if let Some(seconds) = summary.seconds_left {
-                let help = "Seconds until the cached credentials expire.";
-                let mut left = gauge("credentials_left_seconds", &labels, float(seconds), help);
+                let mut left = gauge("credentials_left_seconds", &labels, float(seconds));
                 left.unit = Some("seconds".to_owned());
                 found.push(left);
             }
         }
         for (reason, count) in self.sources.refusals.borrow().iter() {
-            let help = "Requests to the credential endpoint that were refused.";
             found.push(counter(
                 "credentials_refused_total",
                 &[("reason", reason)],
                 *count,
-                help,
             ));
         }
         for ((to, result), count) in self.sources.events.borrow().iter() {
-            let help = "Attempts to send a job event, by destination and result.";
             let labels = [("result", *result), ("to", to.as_str())];
-            found.push(counter("events_total", &labels, *count, help));
+            found.push(counter("events_total", &labels, *count));
         }
         found.sort_by(|a, b| order(a).cmp(&order(b)));
         Snapshot {
@@ -214,15 +248,15 @@ fn order(series: &Series) -> (Kind, &str, &[(String, String)]) {
     (series.value.kind(), &series.name, &series.labels)
 }
 
-fn counter(name: &str, labels: &[(&str, &str)], count: u64, help: &str) -> Series {
-    series(name, labels, Value::Counter(float(count)), help)
+fn counter(name: &str, labels: &[(&str, &str)], count: u64) -> Series {
+    series(name, labels, Value::Counter(float(count)))
 }
 
-fn gauge(name: &str, labels: &[(&str, &str)], value: f64, help: &str) -> Series {
-    series(name, labels, Value::Gauge(value), help)
+fn gauge(name: &str, labels: &[(&str, &str)], value: f64) -> Series {
+    series(name, labels, Value::Gauge(value))
 }
 
-fn series(name: &str, labels: &[(&str, &str)], value: Value, help: &str) -> Series {
+fn series(name: &str, labels: &[(&str, &str)], value: Value) -> Series {
     let labels = labels.iter();
     Series {
         name: format!("{PREFIX}{name}"),
@@ -230,7 +264,7 @@ fn series(name: &str, labels: &[(&str, &str)], value: Value, help: &str) -> Seri
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect(),
         unit: None,
-        help: Some(help.to_owned()),
+        help: help(name),
         value,
     }
 }

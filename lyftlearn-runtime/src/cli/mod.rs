@@ -22,7 +22,7 @@ mod usage;
 
 use std::ffi::OsString;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::init;
 use crate::launch;
 use crate::signal;
@@ -53,28 +53,22 @@ pub fn main(arguments: Vec<OsString>) -> u8 {
     }));
     // This binary's own words to itself; nothing else may stand before them.
     if let Some(ended) = launch::helper(&arguments) {
-        return code_of(ended, ErrorKind::Usage.exit_code());
+        return code_of(ended, None);
     }
-    // Other codes of these two are the program's.
-    let usage = if launch::becomes_a_program(&arguments) {
-        ErrorKind::Usage.exit_code()
-    } else {
-        USAGE
-    };
-    code_of(command(arguments, armed), usage)
+    // Other codes of run and exec are the program's.
+    let tool = (!launch::becomes_a_program(&arguments)).then_some(TROUBLE);
+    code_of(command(arguments, armed), tool)
 }
 
-/// What a wrong command line of a tool ends with, as with most commands.
-const USAGE: u8 = 2;
+/// The exit code of a tool that cannot do its work, as with most commands: 1 is a finding of `doctor`,
+/// `diff` or `spark`.
+const TROUBLE: u8 = 2;
 
-/// The exit code, after the report; `usage` is that of a wrong command line.
-fn code_of(ended: Result<u8, Error>, usage: u8) -> u8 {
+/// The exit code, after the report: that of a tool, or the one of the error's kind.
+fn code_of(ended: Result<u8, Error>, tool: Option<u8>) -> u8 {
     ended.unwrap_or_else(|error| {
         stderr::say(&error.report());
-        match error.kind() {
-            ErrorKind::Usage => usage,
-            kind => kind.exit_code(),
-        }
+        tool.unwrap_or_else(|| error.kind().exit_code())
     })
 }
 
@@ -86,7 +80,7 @@ fn command(
         Asked::Help(path) => return help::show(&path),
         Asked::NoCommand(path) => {
             help::show_instead(&path);
-            return Ok(USAGE);
+            return Ok(TROUBLE);
         }
         Asked::Version => {
             let text = concat!("lyftlearn-runtime ", env!("CARGO_PKG_VERSION"), "\n");

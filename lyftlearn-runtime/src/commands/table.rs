@@ -56,14 +56,9 @@ const OK: ExitCode = ExitCode {
     meaning: "Success",
 };
 
-const USAGE: ExitCode = ExitCode {
-    code: "2",
-    meaning: "The command line is wrong",
-};
-
 const FAILED: ExitCode = ExitCode {
-    code: "125",
-    meaning: "lyftlearn-runtime failed; the report is on stderr",
+    code: "2",
+    meaning: "The command line is wrong, or the command failed; the report is on stderr",
 };
 
 const ROOT: Flag = Flag {
@@ -183,7 +178,7 @@ const INSPECT: Command = Command {
             command: "lyftlearn-runtime inspect --json | jq .topology.rank",
         },
     ],
-    exit_codes: &[OK, USAGE, FAILED],
+    exit_codes: &[OK, FAILED],
     subcommands: &[],
 };
 
@@ -214,7 +209,7 @@ const ENV: Command = Command {
         purpose: "Set the variables in this shell",
         command: "eval \"$(lyftlearn-runtime env)\"",
     }],
-    exit_codes: &[OK, USAGE, FAILED],
+    exit_codes: &[OK, FAILED],
     subcommands: &[],
 };
 
@@ -268,7 +263,7 @@ const EXPLAIN: Command = Command {
             command: "lyftlearn-runtime explain --layer config",
         },
     ],
-    exit_codes: &[OK, USAGE, FAILED],
+    exit_codes: &[OK, FAILED],
     subcommands: &[],
 };
 
@@ -291,7 +286,7 @@ const SNAPSHOT: Command = Command {
         purpose: "On each platform, to compare them later",
         command: "lyftlearn-runtime snapshot --output /tmp/here.json",
     }],
-    exit_codes: &[OK, USAGE, FAILED],
+    exit_codes: &[OK, FAILED],
     subcommands: &[],
 };
 
@@ -343,7 +338,6 @@ const DIFF: Command = Command {
             code: "1",
             meaning: "At least one undeclared difference",
         },
-        USAGE,
         FAILED,
     ],
     subcommands: &[],
@@ -392,7 +386,6 @@ const DOCTOR: Command = Command {
             code: "1",
             meaning: "At least one check failed",
         },
-        USAGE,
         FAILED,
     ],
     subcommands: &[],
@@ -409,7 +402,7 @@ const CREDENTIALS: Command = Command {
         purpose: "In a profile of ~/.aws/config",
         command: "credential_process = lyftlearn-runtime credentials",
     }],
-    exit_codes: &[OK, USAGE, FAILED],
+    exit_codes: &[OK, FAILED],
     subcommands: &[],
 };
 
@@ -424,7 +417,7 @@ const METRICS: Command = Command {
         purpose: "In a pod that runs",
         command: "kubectl exec POD -- lyftlearn-runtime metrics",
     }],
-    exit_codes: &[OK, USAGE, FAILED],
+    exit_codes: &[OK, FAILED],
     subcommands: &[],
 };
 
@@ -436,7 +429,7 @@ const SPARK: Command = Command {
     arguments: &[],
     options: &[],
     examples: &[],
-    exit_codes: &[OK, USAGE],
+    exit_codes: &[OK, FAILED],
     subcommands: &[
         Command {
             name: "listen",
@@ -465,7 +458,6 @@ const SPARK: Command = Command {
                     code: "1",
                     meaning: "At least one port was not reached in time",
                 },
-                USAGE,
                 FAILED,
             ],
             subcommands: &[],
@@ -495,7 +487,6 @@ const SPARK: Command = Command {
                     code: "1",
                     meaning: "At least one port was not reached; the output says what to do",
                 },
-                USAGE,
                 FAILED,
             ],
             subcommands: &[],
@@ -519,6 +510,6 @@ const HELP: Command = Command {
         purpose: "The same as spark listen --help",
         command: "lyftlearn-runtime help spark listen",
     }],
-    exit_codes: &[OK, USAGE],
+    exit_codes: &[OK, FAILED],
     subcommands: &[],
 };

@@ -42,7 +42,7 @@ pub(crate) struct End {
     pub(crate) left_behind: Option<Orphans>,
     /// A signal from outside that is a stop elsewhere, and was not taken for one here.
     pub(crate) no_stop: Option<i32>,
-    /// A bug of ours came between.
+    /// An internal error of the runtime.
     pub(crate) failed: bool,
     /// How long the program ran.
     pub(crate) seconds: f64,
@@ -365,7 +365,7 @@ impl Outcome {
                 How::NotStarted { report } => report.trim_end().to_owned(),
                 _ => ended,
             },
-            Class::RuntimeFailure => format!("a bug of lyftlearn-runtime came between; {ended}"),
+            Class::RuntimeFailure => format!("internal error in lyftlearn-runtime; {ended}"),
         }
     }
 }

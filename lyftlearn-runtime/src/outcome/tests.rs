@@ -203,7 +203,7 @@ fn every_end_has_its_class_and_its_sentence() {
         vec![],
         1,
         Class::RuntimeFailure,
-        expect!["a bug of lyftlearn-runtime came between; the program ended with exit code 3"],
+        expect!["internal error in lyftlearn-runtime; the program ended with exit code 3"],
     );
     check(
         &End {

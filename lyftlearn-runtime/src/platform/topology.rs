@@ -58,7 +58,7 @@ pub(super) fn processes(
     let replaced = topology.local_devices == 0 && worker::AS_PROCESSORS.contains(&asked.as_str());
     replaced.then(|| {
         format!(
-            "{} is {asked}: {} processes, as many as this container has processors",
+            "{} is {asked}: as many processes as this container has processors, which is {}",
             kubernetes::PET_LOCAL,
             resources.whole_cpus()
         )

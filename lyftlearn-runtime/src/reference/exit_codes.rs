@@ -68,7 +68,7 @@ fn exit_codes() {
          | 127 | the program or its interpreter does not exist, or the image has no command for `train` or `serve` |\n\
          | 126 | the program exists and cannot be executed |\n\
          | 125 | the runtime failed before the program started; the report is on stderr |\n\n\
-         The [other commands](commands.md) exit with 0 for success and with 2 for a wrong command line. `doctor`, `diff` and `spark` exit with 1 if they found something.\n",
+         The [other commands](commands.md) exit with 0 for success, and with 2 if the command line is wrong or the command failed. `doctor`, `diff` and `spark` exit with 1 if they found something.\n",
     );
     heading(
         &mut text,
@@ -87,7 +87,6 @@ fn exit_codes() {
             );
         let code = match kind {
             _ if in_program => "–".to_owned(),
-            ErrorKind::Usage => format!("{}; 2 of other commands", kind.exit_code()),
             _ => kind.exit_code().to_string(),
         };
         writeln!(text, "| {kind:?} | `{exception}` | {code} | {example} |").unwrap();

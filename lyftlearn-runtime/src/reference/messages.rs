@@ -1,20 +1,23 @@
-//! `docs/reference/messages.md`: every error of a fault, from the tables of messages in the tests, and
-//! every problem of the conformance cases.
+//! `docs/reference/messages.md`: every message, what it means and what to do.
 //!
-//! Each fault's tests hold a table with all its variants (`tests/messages.rs` checks that), and the cases
-//! hold the problems. So both are what the code really prints.
+//! The messages come from the code: errors from the tables in the tests of each fault (`tests/messages.rs`
+//! holds them complete), problems from the conformance cases, and the findings of `doctor`, the agent's
+//! events and the sentences about an end from the strings in their sources. `meanings.txt` has the meaning
+//! of each. A test fails for a message without a meaning, and for a meaning without a message.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use expect_test::expect_file;
 
-use super::{cell, heading, page};
+use super::meanings::{Meaning, meaning_of, meanings};
+use super::strings::{files, strings, strings_of};
+use super::{heading, page};
 
 const INTRODUCTION: &str = "\
-Search this page for the text of a message. Names, paths and numbers in it are examples: yours differ. \
-The column on the right is the line `hint:` of the report. [Troubleshooting](../troubleshooting.md) has longer answers to the most frequent ones.
+Paste a message into the search of this site: each message has its own heading here. `…` stands for names, paths and numbers. \
+[Troubleshooting](../troubleshooting.md) has longer answers to the most frequent ones.
 
 An error before the program starts is printed on stderr as `lyftlearn-runtime: MESSAGE`, and the exit code is 125 unless the message \
 names another. It is also the reason in `outcome.json` and in the platform's failure file. A message never contains the value of a \
@@ -59,12 +62,12 @@ const AREAS: &[(&str, &[&str], &str)] = &[
     (
         "Credentials",
         &["credentials/", "launch/required", "cli/credentials"],
-        "There are no credentials, or their source does not give any. The second list has the causes, which follow `because:`.",
+        "There are no credentials, or their source does not give any. In a report, the cause follows `because:`.",
     ),
     (
         "Secrets",
         &["secrets/"],
-        "A secret cannot be fetched or delivered. The further lists have the causes.",
+        "A secret cannot be fetched or delivered. In a report, the cause follows the name of the secret.",
     ),
     (
         "Hyperparameters",
@@ -98,21 +101,6 @@ const AREAS: &[(&str, &[&str], &str)] = &[
     ),
     ("Stopping", &["shutdown/"], "A program asked about a stop."),
 ];
-
-fn files(directory: &Path, found: &mut Vec<PathBuf>) {
-    let mut entries: Vec<PathBuf> = std::fs::read_dir(directory)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    entries.sort();
-    for path in entries {
-        if path.is_dir() {
-            files(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
-        }
-    }
-}
 
 /// The texts that `expect![[r#"…"#]].assert_eq(&reports(…))` compares, without their indentation.
 fn tables(code: &str) -> Vec<String> {
@@ -169,33 +157,144 @@ fn entries(table: &str) -> Vec<String> {
     found
 }
 
-/// A code span, which needs no escapes but for the bar that would end a cell.
+/// A code span, which needs no escapes.
 fn span(text: &str) -> String {
     let mark = if text.contains('`') { "``" } else { "`" };
-    format!("{mark}{}{mark}", cell(text.trim()))
+    format!("{mark}{}{mark}", text.trim())
 }
 
-/// A row: the message with its causes and details, and what to do.
-fn row(entry: &str) -> String {
+/// A sentence of the page from a hint or a remedy, in which nothing is Markdown.
+fn sentence(text: &str) -> String {
+    let text = text.replace('<', "&lt;").replace('*', "\\*");
+    let (first, rest) = text.split_once(' ').unwrap_or((&text, ""));
+    // Names of settings, variables and commands stay as they are written.
+    let is_word = first
+        .bytes()
+        .all(|byte| byte.is_ascii_alphabetic() || byte == b',');
+    let mut sentence = if is_word && !rest.starts_with('=') {
+        first[..1].to_uppercase() + &text[1..]
+    } else {
+        text
+    };
+    if !sentence.ends_with(['.', '?']) {
+        sentence.push('.');
+    }
+    sentence
+}
+
+/// A message as it is looked up: without the name of its variant.
+struct Message {
+    text: String,
+    hint: Option<String>,
+    code: &'static str,
+}
+
+/// An entry's message, and those of its details and causes.
+fn messages_of(entry: &str) -> Vec<Message> {
     let (kind, rest) = entry.split_once(": ").unwrap_or(("", entry));
     let is_kind = kind.starts_with(|first: char| first.is_uppercase())
-        && kind.chars().all(char::is_alphanumeric);
+        && kind.len() > 4
+        && kind.chars().all(char::is_alphanumeric)
+        && kind.chars().any(char::is_lowercase);
     let code = match kind {
-        "ProgramNotFound" => "exit code 127: ",
-        "ProgramNotExecutable" => "exit code 126: ",
+        "ProgramNotFound" => " The exit code is 127.",
+        "ProgramNotExecutable" => " The exit code is 126.",
         _ => "",
     };
-    let text = if is_kind { rest } else { entry };
-    let (hints, lines): (Vec<&str>, Vec<&str>) = text
-        .lines()
-        .partition(|line| line.trim_start().starts_with("hint: "));
-    let lines: Vec<String> = lines.into_iter().map(span).collect();
-    let hint = hints
-        .first()
-        .map_or("", |hint| hint.trim_start().trim_start_matches("hint: "));
-    let hint = cell(hint).replace('<', "&lt;").replace('*', "\\*");
-    format!("| {code}{} | {hint} |\n", lines.join("<br>"))
+    let mut found: Vec<Message> = Vec::new();
+    for line in (if is_kind { rest } else { entry }).lines() {
+        let line = line.trim();
+        match line.strip_prefix("hint: ") {
+            Some(hint) => {
+                if let Some(first) = found.first_mut() {
+                    first.hint = Some(hint.to_owned());
+                }
+            }
+            None => found.push(Message {
+                text: line.trim_start_matches("because: ").to_owned(),
+                hint: None,
+                code,
+            }),
+        }
+    }
+    found
 }
+
+/// The section of one message: its text as heading, which the site's search finds.
+fn section(page: &mut String, meaning: &Meaning, messages: &[&Message]) {
+    let code = messages
+        .iter()
+        .map(|message| message.code)
+        .find(|code| !code.is_empty());
+    write!(
+        page,
+        "\n### {}\n\n{}{}\n",
+        span(meaning.text),
+        meaning.means.replace('*', "\\*"),
+        code.unwrap_or_default()
+    )
+    .unwrap();
+    let mut hints: Vec<(&str, &str)> = Vec::new();
+    for message in messages {
+        if let Some(hint) = message.hint.as_deref()
+            && !hints.iter().any(|(known, _)| *known == hint)
+        {
+            hints.push((hint, &message.text));
+        }
+    }
+    match (hints.as_slice(), meaning.remedy) {
+        ([], remedy) => {
+            let remedy = remedy.unwrap_or_else(|| panic!("nothing to do about: {}", meaning.text));
+            write!(page, "\n**What to do:** {}\n", sentence(remedy)).unwrap();
+        }
+        ([(hint, _)], _) => write!(page, "\n**What to do:** {}\n", sentence(hint)).unwrap(),
+        (several, _) => {
+            page.push_str("\n**What to do:**\n\n");
+            for (hint, text) in several {
+                writeln!(page, "- {}: {}", span(text), sentence(hint)).unwrap();
+            }
+        }
+    }
+}
+
+/// All messages of one heading, in the order of the register.
+fn sections(page: &mut String, all: &[Meaning], found: &[Message], used: &mut BTreeSet<usize>) {
+    let mut by_meaning: BTreeMap<usize, Vec<&Message>> = BTreeMap::new();
+    let mut missing = Vec::new();
+    for message in found {
+        match meaning_of(all, &message.text) {
+            Some(at) => by_meaning.entry(at).or_default().push(message),
+            None => missing.push(&message.text),
+        }
+    }
+    assert!(
+        missing.is_empty(),
+        "meanings.txt does not have: {missing:#?}"
+    );
+    for (at, messages) in by_meaning {
+        section(page, &all[at], &messages);
+        used.insert(at);
+    }
+}
+
+/// Messages that are sentences in the code of one part, not variants of a fault.
+const SPOKEN: &[(&str, &[&str], &str)] = &[
+    (
+        "End of the program",
+        &["outcome/mod.rs", "launch/outcome.rs", "launch/nodes.rs"],
+        "These lines begin with `lyftlearn-runtime:`. Those about the end are also in `outcome.json`, see [stopping and outcomes](../stopping.md).",
+    ),
+    (
+        "Log of the agent",
+        &["agent"],
+        "The agent logs lines such as `lyftlearn-runtime: level=warn event=NAME FIELD=VALUE`.",
+    ),
+    (
+        "Findings of doctor",
+        &["cli/doctor"],
+        "`lyftlearn-runtime doctor` prints a line for each finding: its verdict, the check, and one of these texts. Findings that need nothing are left out here.",
+    ),
+];
 
 fn problems() -> BTreeSet<String> {
     let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("../conformance/cases");
@@ -247,25 +346,82 @@ fn messages() {
             by_area.entry(area).or_default().push(table);
         }
     }
+    let all = meanings();
+    let mut used = BTreeSet::new();
     let mut text = page("Messages", INTRODUCTION);
-    for (area, all) in by_area {
+    for (area, tables) in by_area {
         let (title, _, about) = AREAS[area];
         heading(&mut text, title, about);
-        for table in all {
-            text.push_str("\n| message | what to do |\n|---|---|\n");
-            for entry in entries(&table) {
-                text.push_str(&row(&entry));
-            }
-        }
+        let entries = tables.iter().flat_map(|table| entries(table));
+        let found: Vec<Message> = entries.flat_map(|entry| messages_of(&entry)).collect();
+        sections(&mut text, &all, &found, &mut used);
     }
     heading(
         &mut text,
         "Problems",
         "A problem does not stop the start. `inspect` and `doctor` list all problems, and the line that `run` logs at the start has up to three.",
     );
-    text.push('\n');
-    for problem in problems() {
-        writeln!(text, "- {}", span(&problem)).unwrap();
+    let spoken = |text: String| Message {
+        text,
+        hint: None,
+        code: "",
+    };
+    let found: Vec<Message> = problems().into_iter().map(spoken).collect();
+    sections(&mut text, &all, &found, &mut used);
+    for (title, parts, about) in SPOKEN {
+        heading(&mut text, title, about);
+        let strings: BTreeSet<String> = parts
+            .iter()
+            .flat_map(|part| strings_of(&source, part))
+            .collect();
+        for (at, meaning) in all.iter().enumerate() {
+            if strings.contains(meaning.text) && !used.contains(&at) {
+                section(&mut text, meaning, &[]);
+                used.insert(at);
+            }
+        }
     }
+    let unused = (0..all.len()).filter(|at| !used.contains(at));
+    let unused: Vec<&str> = unused.map(|at| all[at].text).collect();
+    assert!(unused.is_empty(), "no code has these messages: {unused:#?}");
     expect_file!["../../../docs/reference/messages.md"].assert_eq(&text);
+}
+
+/// A finding of `doctor` that a reader cannot look up would be a string here that the register lacks.
+#[test]
+fn every_finding_and_event_is_in_the_register() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let all = meanings();
+    let mut known: BTreeSet<&str> = all.iter().map(|meaning| meaning.text).collect();
+    known.extend(all.iter().filter_map(|meaning| meaning.remedy));
+    let found = strings_of(&source, "cli/doctor");
+    let quiet: BTreeSet<&str> = include_str!("quiet.txt").lines().collect();
+    let missing: Vec<&String> = found
+        .iter()
+        .filter(|text| text.trim().contains(' '))
+        .filter(|text| !known.contains(text.as_str()) && !quiet.contains(text.as_str()))
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "put findings into meanings.txt, and good news and parts of findings into quiet.txt: {missing:#?}"
+    );
+    let gone: Vec<&&str> = quiet
+        .iter()
+        .filter(|text| !found.contains(**text))
+        .collect();
+    assert!(gone.is_empty(), "doctor no longer has: {gone:#?}");
+
+    let mut paths = Vec::new();
+    files(&source.join("agent"), &mut paths);
+    for path in paths {
+        let code = std::fs::read_to_string(&path).unwrap();
+        for (at, _) in code.match_indices(".warn(") {
+            let event = strings(&code[at..]).into_iter().next().unwrap();
+            assert!(
+                known.contains(event.as_str()),
+                "{}: {event}",
+                path.display()
+            );
+        }
+    }
 }

@@ -1,108 +1,111 @@
-//! `docs/reference/metrics.md`: the metrics of the runtime itself.
+//! `docs/reference/metrics.md`: the metrics of the runtime itself, with the help texts of the code.
+
+use std::fmt::Write;
 
 use expect_test::expect_file;
 
-use super::{Row, heading, page, row, table};
+use super::{cell, heading, page};
+use crate::agent::runtime_metrics::{HELP, PREFIX, help};
 use crate::contract::statsd_metrics as received;
+use crate::metrics::store::own::TEXTS;
 
 const INTRODUCTION: &str = "\
 Every route except `sagemaker` and `emf` shows these metrics next to the program's own. \
-Names that begin with `lyftlearn_runtime_` are reserved: StatsD lines with such a name are rejected.";
+Names that begin with `lyftlearn_runtime_` are reserved: StatsD lines with such a name are rejected. \
+The meaning is the metric's help text.";
 
-const OWN: &[Row] = &[
-    row(&["lyftlearn_runtime_info"], "1, with the `version`"),
-    row(
-        &["lyftlearn_runtime_start_seconds"],
-        "duration of each `stage` of the start: `resolve`, `secrets`, `deliver`",
+/// What a help text has no room for: labels and their values.
+const OWN: &[(&str, &str)] = &[
+    ("info", "`version`; the value is 1"),
+    ("start_seconds", "`stage`: `resolve`, `secrets`, `deliver`"),
+    (
+        "metrics_lost_total",
+        "`what`: `series` without room, `values` that are not numbers, `damaged` series, received `lines` that waited too long, points that an OpenTelemetry collector `refused`",
     ),
-    row(
-        &["lyftlearn_runtime_agent_starts_total"],
-        "how often the agent was started",
+    ("credentials_refreshes_total", "`identity`"),
+    ("credentials_failures_total", "`identity`"),
+    ("credentials_served_total", "`identity`"),
+    ("credentials_left_seconds", "`identity`"),
+    ("credentials_refused_total", "`reason`"),
+    (
+        "secrets_age_seconds",
+        "`secret`; after a restart of the agent, the age since the start, until the next refresh",
     ),
-    row(
-        &["lyftlearn_runtime_metrics_lost_total"],
-        "values that were not kept or delivered, by `what`: `series` without room, `values` that are not numbers, `damaged` series, received `lines` that waited too long, points that an OpenTelemetry collector `refused`",
+    (
+        "signals_forwarded_total",
+        "`signal`: the one that arrived, before `lifecycle.stop_signal`",
     ),
-    row(
-        &[
-            "lyftlearn_runtime_credentials_refreshes_total",
-            "lyftlearn_runtime_credentials_failures_total",
-            "lyftlearn_runtime_credentials_served_total",
-        ],
-        "refreshes, failed refreshes and answered requests of each `identity`",
+    (
+        "events_total",
+        "`to`: the destination; `result`: `delivered`, `failed`",
     ),
-    row(
-        &["lyftlearn_runtime_credentials_left_seconds"],
-        "seconds until the cached credentials of each `identity` expire",
+    (
+        "outcome",
+        "`class`: the class of the outcome; the value is 1",
     ),
-    row(
-        &["lyftlearn_runtime_credentials_refused_total"],
-        "requests that the endpoint refused, by `reason`",
+    (
+        "skew_differences",
+        "none; absent if no snapshot was compared",
     ),
-    row(
-        &["lyftlearn_runtime_secrets_age_seconds"],
-        "seconds since each `secret` was last fetched; after a restart of the agent, since the start, until the next refresh",
+    ("agent_starts_total", "none"),
+];
+
+const RECEIVED: &[(&str, &str)] = &[
+    (
+        received::STATSD_PACKETS,
+        "`listener`: `udp`, `udp6`, `dogstatsd`, `tcp`, `tcp6`, `datagram`, `stream`; on streams the data of one read counts as a packet",
     ),
-    row(
-        &["lyftlearn_runtime_signals_forwarded_total"],
-        "signals that were forwarded to the program, by the `signal` that arrived",
+    (
+        received::STATSD_LINES,
+        "`listener`; rejected lines count as well",
     ),
-    row(
-        &["lyftlearn_runtime_events_total"],
-        "attempts to send a job event, by destination (`to`) and `result` (`delivered`, `failed`)",
+    (
+        received::STATSD_REFUSED,
+        "`reason`: structure, name, value, type, rate, tags, timestamp, mixed-tags, encoding, too-long, event, check, conflict (the name has another type), series and members (no room), frame",
     ),
-    row(
-        &["lyftlearn_runtime_outcome"],
-        "1, with the `class` of the outcome, once the program has ended",
-    ),
-    row(
-        &["lyftlearn_runtime_skew_differences"],
-        "undeclared differences from the environment that trained the model, if that was compared",
+    (received::STATSD_EVENTS, "`kind`: `event`, `check`"),
+    (received::STATSD_CLAMPED, "none"),
+    (received::STATSD_TRUNCATED, "`listener`"),
+    (received::STATSD_KERNEL_DROPS, "`listener`"),
+    (
+        received::STATSD_RECEIVE_BUFFER,
+        "`listener`; in the kernel's accounting",
     ),
 ];
 
-const RECEIVED: &[Row] = &[
-    row(
-        &[received::STATSD_PACKETS],
-        "packets, and on streams the data of one read, by `listener` (`udp`, `udp6`, `dogstatsd`, `tcp`, `tcp6`, `datagram`, `stream`)",
-    ),
-    row(
-        &[received::STATSD_LINES],
-        "lines, including rejected ones, by `listener`",
-    ),
-    row(
-        &[received::STATSD_REFUSED],
-        "rejected lines and values, by `reason`: structure, name, value, type, rate, tags, timestamp, mixed-tags, encoding, too-long, event, check, conflict (the name has another type), series and members (no room), frame",
-    ),
-    row(
-        &[received::STATSD_EVENTS],
-        "events and service checks of DogStatsD, by `kind`: `event`, `check`",
-    ),
-    row(
-        &[received::STATSD_CLAMPED],
-        "lines with a rate below a millionth",
-    ),
-    row(
-        &[received::STATSD_TRUNCATED],
-        "packets that were longer than the receive buffer, by `listener`",
-    ),
-    row(
-        &[received::STATSD_KERNEL_DROPS],
-        "packets that the kernel dropped, by `listener`",
-    ),
-    row(
-        &[received::STATSD_RECEIVE_BUFFER],
-        "gauge: the kernel's receive buffer of a `listener`, in the kernel's accounting",
-    ),
-];
+fn table(page: &mut String, rows: impl Iterator<Item = (String, String, &'static str)>) {
+    page.push_str("\n| metric | meaning | labels |\n|---|---|---|\n");
+    for (name, help, labels) in rows {
+        writeln!(page, "| `{name}` | {} | {} |", cell(&help), cell(labels)).unwrap();
+    }
+}
+
+/// The labels of a metric, which both lists must have.
+fn labels(of: &'static [(&'static str, &'static str)], name: &str) -> &'static str {
+    let found = of.iter().find(|(known, _)| *known == name);
+    found.unwrap_or_else(|| panic!("{name} has no row")).1
+}
 
 #[test]
 fn metrics() {
     let mut text = page("Metrics of the runtime", INTRODUCTION);
     heading(&mut text, "The runtime", "");
-    table(&mut text, "metric", OWN);
+    assert_eq!(OWN.len(), HELP.len());
+    let own = HELP.iter().map(|(name, _)| {
+        let help = help(name).unwrap();
+        (format!("{PREFIX}{name}"), help, labels(OWN, name))
+    });
+    table(&mut text, own);
     heading(&mut text, "Received StatsD lines", "");
-    table(&mut text, "metric", RECEIVED);
+    assert_eq!(RECEIVED.len(), TEXTS.len());
+    let received = TEXTS.iter().map(|(name, _, help)| {
+        (
+            (*name).to_owned(),
+            (*help).to_owned(),
+            labels(RECEIVED, name),
+        )
+    });
+    table(&mut text, received);
     expect_file!["../../../docs/reference/metrics.md"].assert_eq(&text);
 }
 
@@ -111,8 +114,11 @@ fn metrics() {
 #[test]
 fn every_row_is_a_metric_of_the_agent() {
     let code = include_str!("../agent/runtime_metrics.rs");
-    for name in OWN.iter().flat_map(|row| row.names) {
-        let suffix = name.strip_prefix("lyftlearn_runtime_").unwrap();
-        assert!(code.contains(&format!("\"{suffix}\"")), "{name}");
+    let (_, code) = code.split_once("fn snapshot(").unwrap();
+    for (name, _) in HELP
+        .iter()
+        .filter(|(name, _)| *name != "metrics_lost_total")
+    {
+        assert!(code.contains(&format!("\"{name}\"")), "{name}");
     }
 }

@@ -13,9 +13,11 @@ mod commands;
 mod exit_codes;
 mod files;
 mod inputs;
+mod meanings;
 mod messages;
 mod metrics;
 mod settings;
+mod strings;
 mod variables;
 
 use std::fmt::Write;

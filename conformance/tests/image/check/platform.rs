@@ -71,7 +71,7 @@ const GIVEN: &[Case<'_>] = &[
         entry: &["own-key"],
         only: &["identity.one", "identity.none"],
         fails: "identity.one",
-        said: "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY names another one",
+        said: "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY names other credentials",
         ..GOOD
     },
     Case {
@@ -87,7 +87,7 @@ const GIVEN: &[Case<'_>] = &[
         settings: "[metrics]\nlisten = \"off\"\n",
         only: &["metrics.*"],
         fails: "metrics.arrive",
-        said: "0 of 12 arrived by StatsD; 0 of 12 arrived by DogStatsD",
+        said: "0 of 12 arrived over StatsD; 0 of 12 arrived over DogStatsD",
         ..GOOD
     },
     Case {
@@ -95,7 +95,7 @@ const GIVEN: &[Case<'_>] = &[
         entry: &["stale-keys"],
         only: IDENTITY,
         fails: "identity.refresh",
-        said: "no key by the endpoint",
+        said: "no credentials from the endpoint",
         ..GOOD
     },
     Case {
@@ -103,7 +103,7 @@ const GIVEN: &[Case<'_>] = &[
         entry: &["asks-alone"],
         only: IDENTITY,
         fails: "identity.none",
-        said: "tcp 169.254.169.254:80 was asked for",
+        said: "tcp 169.254.169.254:80 was contacted",
         ..GOOD
     },
     Case {
@@ -127,7 +127,7 @@ const GIVEN: &[Case<'_>] = &[
         settings: "[lifecycle]\nstop_on = [\"USR1\"]\n",
         only: &["outcome.*", "train.completes"],
         fails: "outcome.classes",
-        said: "stopped is told as",
+        said: "stopped is reported as",
         ..GOOD
     },
 ];
@@ -185,7 +185,7 @@ const LEFT: &[Case<'_>] = &[
         entry: &["other-zone"],
         only: &["view.skew", "start.*"],
         fails: "view.skew",
-        said: "served with another machine.",
+        said: "differences from the environment that trained it: machine.",
         ..GOOD
     },
 ];

@@ -86,7 +86,7 @@ fn a_hostile_image_costs_bounded_time_and_touches_nothing() {
     let began = Instant::now();
     let image = settings("floods", "ok");
     let train = ["train.completes"];
-    let said = "it was still running at the end of its time";
+    let said = "it was still running when its time limit ended";
     check_fails("floods", (&image, &[]), "", &train, &train, said);
     eprintln!(
         "the check of an image that prints without end took {:.1?}",

@@ -14,7 +14,10 @@ fn they_are_renewed_in_time_and_outlive_a_source_that_fails() {
     let renewed = wait::until(Duration::from_secs(6), || {
         Some(served.key()).filter(|key| *key != first)
     });
-    assert!(renewed.is_some(), "a new key before the old one ends");
+    assert!(
+        renewed.is_some(),
+        "new credentials before the old ones expire"
+    );
     // From here the source fails. Cached credentials are served until they expire, and never after.
     upstream.mood(Mood::Status(500));
     let over = wait::until(Duration::from_secs(15), || {

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::page::{self, Side};
-use super::text;
+use super::{Side, page, text};
+use crate::cli::page::Page;
 use crate::fuzz::{Draw, target};
 use crate::launch::snapshot::{Kind, compare};
 
@@ -98,10 +98,17 @@ fn stands_for(pattern: &str, path: &str) -> bool {
 
 /// One line each, and nothing in a page that is not escaped.
 fn shown(differences: &[super::Difference], a: &Value) {
-    let lines = text(differences);
-    assert_eq!(lines.lines().count(), Kind::ALL.len() + differences.len());
-    assert!(!lines.contains(|letter: char| letter.is_control() && !"\n\t".contains(letter)));
     let sides = [Side::new("a", a), Side::new(&a.to_string(), a)];
+    let mut lines = Page::plain(None);
+    text(&mut lines, &sides, differences);
+    let lines = lines.into_text();
+    let listed = differences.iter().filter(|one| one.kind != Kind::Harmless);
+    // A line for each side, and an empty line and a heading for each group.
+    assert_eq!(
+        lines.lines().count(),
+        sides.len() + 2 * Kind::ALL.len() + listed.count()
+    );
+    assert!(!lines.contains(|letter: char| letter.is_control() && !"\n\t".contains(letter)));
     let page = page::page(&sides, differences);
     assert!(!page.contains("<b>"), "{page}");
     let rows = page.matches("<th scope=\"row\">").count();

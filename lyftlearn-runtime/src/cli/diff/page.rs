@@ -1,45 +1,12 @@
 //! The same for a browser: one file without a script, which loads nothing.
 
-use std::collections::BTreeMap;
-
 use maud::{DOCTYPE, Markup, PreEscaped, html};
-use serde_json::Value;
 
+use super::{Side, areas, counted, shortened};
 use crate::launch::snapshot::{Difference, Kind};
 use crate::visible::visible;
 
 const STYLE: &str = include_str!("page.css");
-
-/// One of the two snapshots, as the page introduces it.
-pub(super) struct Side {
-    file: String,
-    about: Vec<(&'static str, String)>,
-}
-
-/// Values that identify a snapshot, if it has them.
-const ABOUT: &[(&str, &str)] = &[
-    ("platform", "/platform"),
-    ("flavor", "/flavor"),
-    ("role", "/role"),
-    ("job", "/job/name"),
-    ("host", "/topology/host"),
-    ("system", "/image/system"),
-    ("Python", "/python/version"),
-    ("runtime", "/version"),
-];
-
-impl Side {
-    pub(super) fn new(file: &str, snapshot: &Value) -> Self {
-        let said = ABOUT.iter().filter_map(|(name, pointer)| {
-            let value = snapshot.pointer(pointer)?.as_str()?;
-            Some((*name, value.to_owned()))
-        });
-        Self {
-            file: file.to_owned(),
-            about: said.collect(),
-        }
-    }
-}
 
 pub(super) fn page(sides: &[Side; 2], differences: &[Difference]) -> String {
     let groups = Kind::ALL.map(|(kind, title)| {
@@ -103,20 +70,12 @@ fn introduced(letter: &str, side: &Side) -> Markup {
 
 /// Open if somebody has to act, folded otherwise.
 fn group(kind: Kind, title: &str, differences: &[&Difference]) -> Markup {
-    let mut areas: BTreeMap<&str, Vec<&Difference>> = BTreeMap::new();
-    for one in differences {
-        let area = one.path.split('.').next().unwrap_or_default();
-        areas.entry(area).or_default().push(one);
-    }
-    let summary: Vec<String> = areas
-        .iter()
-        .map(|(area, of_area)| format!("{} {}", visible(area), of_area.len()))
-        .collect();
+    let areas = areas(differences);
     html! {
         details class=(if kind == Kind::Undeclared { "undeclared" } else { "other" }) open[kind == Kind::Undeclared] {
             summary {
                 span class="title" { (title) ": " (differences.len()) }
-                " " span class="areas" { (summary.join(", ")) }
+                " " span class="areas" { (counted(&areas)) }
             }
             @for (area, of_area) in &areas {
                 table {
@@ -137,15 +96,10 @@ fn group(kind: Kind, title: &str, differences: &[&Difference]) -> Markup {
     }
 }
 
-/// As many digits of a hash as tell two apart.
-const DIGITS: usize = 12;
-
 /// A value; a SHA-256 is shortened, and is whole in its title.
 fn value(text: &str) -> Markup {
-    let bare = text.trim_matches('"');
-    let hash = bare.len() == 64 && bare.bytes().all(|byte| byte.is_ascii_hexdigit());
     html! {
-        @if hash { span class="hash" title=(bare) { (bare[..DIGITS]) "…" } }
+        @if let Some(short) = shortened(text) { span class="hash" title=(text.trim_matches('"')) { (short) } }
         @else if text == "absent" { span class="absent" { "absent" } }
         @else { (visible(text)) }
     }
@@ -156,7 +110,8 @@ mod tests {
     use expect_test::expect_file;
     use serde_json::json;
 
-    use super::{Side, page};
+    use super::super::Side;
+    use super::page;
     use crate::launch::snapshot::{Difference, Kind};
 
     fn difference(kind: Kind, path: &str, a: &str, b: &str) -> Difference {

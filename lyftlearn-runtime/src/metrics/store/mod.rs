@@ -4,7 +4,7 @@
 //! A line that was seen before costs one lookup by its text. Only a new line is parsed in full.
 
 mod families;
-mod own;
+pub(crate) mod own;
 mod sets;
 #[cfg(test)]
 mod tests;

@@ -70,8 +70,8 @@ impl Account {
     }
 }
 
-/// A metric's name, its unit, and what it is about.
-const TEXTS: &[(&str, &str, &str)] = &[
+/// A metric's name, its unit, and its help text, with which docs/reference/metrics.md begins.
+pub(crate) const TEXTS: &[(&str, &str, &str)] = &[
     (names::STATSD_PACKETS, "", "StatsD packets received."),
     (names::STATSD_LINES, "", "StatsD lines received."),
     (
