@@ -91,7 +91,7 @@ impl Tally {
         let report = String::from_utf8_lossy(&output.stderr).into_owned();
         match output.status.code() {
             Some(0) => {}
-            Some(125) if report.starts_with("lyftlearn-runtime: cannot ") => {
+            Some(2) if report.starts_with("lyftlearn-runtime: cannot ") => {
                 if tree.error.is_some() || tree.odd {
                     self.deliberate(Difference::Refused);
                 } else {
