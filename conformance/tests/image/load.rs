@@ -65,11 +65,19 @@ impl Target {
         Ok(status)
     }
 
-    /// Whether the server accepts no new connection.
-    pub(crate) fn refuses(&self) -> bool {
-        let tried = self.thread(|address| TcpStream::connect_timeout(&address, PATIENCE).err());
-        let error = tried.join().unwrap();
-        error.is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+    /// Whether the server answers no new connection. It may still be listening: gunicorn's workers
+    /// keep the socket open until their last request is answered.
+    pub(crate) fn answers_no_more(&self) -> bool {
+        let tried = self.thread(|address| {
+            let mut connection = connect(address)?;
+            connection
+                .get_ref()
+                .set_read_timeout(Some(Duration::from_secs(1)))?;
+            let request = "GET /ping HTTP/1.1\r\nHost: digits\r\nConnection: close\r\n\r\n";
+            connection.get_mut().write_all(request.as_bytes())?;
+            answer(&mut connection)
+        });
+        tried.join().unwrap().is_err()
     }
 
     /// A request that has begun and does not end until the other end of `finish` is dropped.

@@ -53,8 +53,8 @@ fn a_server_answers_every_request_while_its_pod_ends() {
                 .then(Instant::now)
         });
         assert!(heard.unwrap() - asked > DRAIN - Duration::from_millis(100));
-        // The two requests are in flight only when the server accepts no new ones.
-        let closed = wait::until(GRACE, || target.refuses().then_some(()));
+        // The two requests are in flight only when the server answers no new ones.
+        let closed = wait::until(GRACE, || target.answers_no_more().then_some(()));
         assert!(closed.is_some(), "{}", pod.log());
         drop(finish);
         let uploads: Vec<_> = uploads
