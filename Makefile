@@ -210,7 +210,7 @@ test-rust:
 	cargo test --locked --workspace --no-run
 	export RUST_TEST_THREADS=$$(($$(nproc) + 1)); \
 	    cargo test --locked --workspace $(FIRST_HALF:%=--test %) & first=$$!; \
-	    cargo test --locked --workspace --lib --bins --examples $(SECOND_HALF:%=--test %); second=$$?; \
+	    cargo test --locked --workspace --lib --bin lyftlearn-conformance $(SECOND_HALF:%=--test %); second=$$?; \
 	    wait $$first && exit $$second
 	cargo test --locked --workspace --doc
 
