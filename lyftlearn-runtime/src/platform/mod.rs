@@ -275,7 +275,10 @@ pub(crate) fn read(
     if detection.platform != Platform::Kubernetes {
         topology::obey_the_users(&world, &mut part.topology);
     }
-    if matches!(detection.role, Role::Training | Role::Job | Role::Processing) {
+    if matches!(
+        detection.role,
+        Role::Training | Role::Job | Role::Processing
+    ) {
         problems.extend(topology::contradictions(&world, &part.topology));
     }
     problems.extend(topology::processes(&world, &part.topology, &resources));
