@@ -122,7 +122,7 @@ impl Need {
 }
 
 /// One check.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Check {
     /// Stable.
     pub id: &'static str,
