@@ -123,6 +123,13 @@ impl Subject {
                 ),
                 Need::TrainSection => (self.toml.train.is_some(), "image.toml has no [train]"),
                 Need::ServeSection => (self.toml.serve.is_some(), "image.toml has no [serve]"),
+                Need::RoleSection if self.roles.contains(&Word::Serve) => {
+                    (self.toml.serve.is_some(), "image.toml has no [serve]")
+                }
+                Need::RoleSection if self.roles.contains(&Word::Train) => {
+                    (self.toml.train.is_some(), "image.toml has no [train]")
+                }
+                Need::RoleSection => (false, "the image claims no role"),
             };
             (!there).then(|| reason.to_owned())
         })
@@ -295,7 +302,7 @@ impl Subject {
             .map_err(Clone::clone)
     }
 
-    /// The image's own server, observed until it was ready.
+    /// The image's own start, observed.
     ///
     /// # Errors
     ///
@@ -307,26 +314,26 @@ impl Subject {
             .map_err(Clone::clone)
     }
 
-    /// Files of the image that its server opened until it was ready; empty where that was not observed.
+    /// Files of the image that were opened at its start; empty if no start was observed.
     #[must_use]
     pub fn opened(&self) -> Vec<String> {
         let opened = self
-            .until_ready()
+            .at_the_start()
             .map(|opened| startup::of_image(self, opened));
         let all = opened.unwrap_or_default().into_iter();
         all.map(|(path, _)| path).collect()
     }
 
-    /// The spans of each layer that this touched; empty where it was not observed.
+    /// The spans of each layer that this touched; empty if no start was observed.
     #[must_use]
     pub fn spans(&self) -> Vec<startup::Spans> {
-        let opened = self.until_ready();
+        let opened = self.at_the_start();
         opened.map_or_else(Vec::new, |opened| startup::spans_of(self, opened))
     }
 
-    fn until_ready(&self) -> Option<&Opened> {
+    fn at_the_start(&self) -> Option<&Opened> {
         let observed = self.observed.get()?.as_ref().ok()?;
-        observed.ready.seconds.map(|_| &observed.opened)
+        observed.failure.is_none().then_some(&observed.opened)
     }
 
     /// The views that were taken.
