@@ -89,7 +89,7 @@ impl Word {
 }
 
 /// A volume of a container: its mount point and its content.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Mount {
     /// Where the image finds it.
     pub target: String,
@@ -99,6 +99,9 @@ pub struct Mount {
     pub read_only: bool,
     /// What another container left, to copy first.
     pub from: Option<Copied>,
+    /// Names in it that the image brings. A platform mounts several volumes below `/opt/ml`, and leaves the image's
+    /// other files there. One volume takes their place here, so these files are copied into it.
+    pub own: Vec<String>,
 }
 
 /// A directory of another container's volume.
@@ -207,6 +210,15 @@ impl Place {
         }
     }
 
+    /// Names in `/opt/ml` that the platform mounts or writes.
+    #[must_use]
+    pub fn mounts(self) -> &'static [&'static str] {
+        match self {
+            Self::SagemakerProcessing => &["config", "processing", "output"],
+            _ => &["input", "model", "output", "checkpoints", "sagemaker"],
+        }
+    }
+
     fn is_kubernetes(self) -> bool {
         matches!(
             self,
@@ -239,7 +251,7 @@ impl Place {
                     Entry::file(TOKEN, 0o644, format!("token-{}", input.canary)),
                 ],
                 read_only: true,
-                from: None,
+                ..Mount::default()
             });
         }
         // A processing job's image gets no argument: its default program runs.

@@ -4,7 +4,7 @@ use super::running::Served;
 use super::start::last;
 use super::{Seen, Subject};
 use crate::place::Place;
-use crate::probe::http::Lost;
+use crate::probe::http::{Lost, PATIENCE};
 use crate::trouble::Result;
 
 const PLACES: [Place; 2] = [Place::SagemakerHosting, Place::KubernetesPod];
@@ -49,7 +49,7 @@ pub(super) fn ping(subject: &Subject) -> Result<Vec<Seen>> {
     each(subject, |served| match &served.load {
         None if served.ready.seconds.is_none() => not_ready(),
         None => Seen::skipped("image.toml has no serve.request to load the server with"),
-        Some(load) if load.slowest_ping > 2.0 => Seen::failed(
+        Some(load) if load.slowest_ping > PATIENCE.as_secs_f64() => Seen::failed(
             format!("a probe took {:.1} s under load", load.slowest_ping),
             "each within 2 s, which is SageMaker's patience",
         ),

@@ -72,8 +72,7 @@ fn observing(subject: &Subject, order: &mut Order) -> usize {
     order.mounts.push(Mount {
         target: DIRECTORY.to_owned(),
         entries: vec![Entry::directory(".", 0o1777)],
-        read_only: false,
-        from: None,
+        ..Mount::default()
     });
     order.mounts.len() - 1
 }

@@ -15,7 +15,7 @@ use crate::engine::session::{Ended, Session};
 use crate::files::Entry;
 use crate::image_toml::{ImageToml, ServedModel};
 use crate::layout::Image;
-use crate::place::{Input, Model, Place, Word};
+use crate::place::{Input, Model, Order, Place, Word};
 use crate::probe::observe::Opened;
 use crate::probe::program::View;
 use crate::trouble::{Result, cannot};
@@ -52,6 +52,8 @@ pub struct Subject {
 }
 
 const PLACES: usize = Place::ALL.len();
+
+const ML: &str = "/opt/ml";
 
 impl Subject {
     /// An image, of which nothing is known but its files.
@@ -159,6 +161,23 @@ impl Subject {
     pub fn limit(&self, seconds: u64) -> Duration {
         let own = Duration::from_secs(seconds);
         self.limit.map_or(own, |limit| own.min(limit))
+    }
+
+    /// A container of the image in a place. Where a volume takes the place of the image's `/opt/ml`, files stay
+    /// that the platform would leave: code of SageMaker's training toolkit is in `/opt/ml/code`.
+    #[must_use]
+    pub fn order(&self, place: Place, word: Option<Word>, input: &Input) -> Order {
+        let mut order = place.order(&self.id, word, input);
+        for mount in order.mounts.iter_mut().filter(|mount| mount.target == ML) {
+            let below = self.image.tree.below(ML);
+            let names = below.filter_map(|(path, _)| path.split('/').nth(2));
+            let mut own: Vec<&str> = names
+                .filter(|name| !place.mounts().contains(name))
+                .collect();
+            own.dedup();
+            mount.own = own.into_iter().map(str::to_owned).collect();
+        }
+        order
     }
 
     /// The team's job, with other hyperparameters in place of the good ones where they are given.

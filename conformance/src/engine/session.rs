@@ -35,6 +35,7 @@ pub struct Session {
     made: AtomicUsize,
     keep: bool,
     probe: Mutex<Option<String>>,
+    own: Mutex<Option<String>>,
     watch: Option<Watch>,
 }
 
@@ -81,6 +82,7 @@ impl Session {
             made: AtomicUsize::new(0),
             keep,
             probe: Mutex::new(None),
+            own: Mutex::new(None),
             watch: if keep {
                 None
             } else {
@@ -160,6 +162,40 @@ impl Session {
             .chain(["/conformance", "probe", "install", "/v/probe"]);
         self.must(self.call(words))?;
         *probe = Some(volume.clone());
+        Ok(volume)
+    }
+
+    /// The volume with the image's own files below `target`, filled once: an engine copies them into an empty volume.
+    fn own(&self, image: &str, target: &str) -> Result<String> {
+        let probe = self.probe()?;
+        let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(volume) = &*own {
+            return Ok(volume.clone());
+        }
+        let volume = self.name("own");
+        let (mount, probe) = (
+            format!("{volume}:{target}"),
+            format!("{probe}:/.conformance:ro"),
+        );
+        let words = [
+            "run",
+            "--rm",
+            "--network",
+            "none",
+            "-v",
+            &mount,
+            "-v",
+            &probe,
+        ];
+        let program = [
+            "--entrypoint=/.conformance/probe",
+            image,
+            "probe",
+            "exit",
+            "0",
+        ];
+        self.must(self.call(words.into_iter().chain(program)))?;
+        *own = Some(volume.clone());
         Ok(volume)
     }
 

@@ -39,7 +39,7 @@ impl Place {
             target: target.to_owned(),
             entries,
             read_only,
-            from: None,
+            ..Mount::default()
         };
         if self.is_kubernetes() {
             return vec![
@@ -91,6 +91,7 @@ impl Place {
             // The SDK's local mode mounts it as it is.
             read_only: self != Self::SagemakerLocal,
             from,
+            ..Mount::default()
         };
         let mut mounts = vec![model];
         if self.is_kubernetes() {
@@ -98,7 +99,7 @@ impl Place {
                 target: "/etc/lyftlearn/config".to_owned(),
                 entries: config_map(&json!({})),
                 read_only: true,
-                from: None,
+                ..Mount::default()
             });
         }
         mounts
@@ -150,7 +151,7 @@ pub(super) fn processing() -> Mount {
         target: "/opt/ml".to_owned(),
         entries,
         read_only: false,
-        from: None,
+        ..Mount::default()
     }
 }
 

@@ -92,6 +92,10 @@ impl Session {
             if let Some(Copied { volume, .. }) = &mount.from {
                 words.extend(["-v".to_owned(), format!("{volume}:/from/{number}:ro")]);
             }
+            if !mount.own.is_empty() {
+                let volume = self.own(&order.image, &mount.target)?;
+                words.extend(["-v".to_owned(), format!("{volume}:/own/{number}:ro")]);
+            }
         }
         let told = json!({"canary": self.canary, "objects": order.objects}).to_string();
         words.extend(strings([
@@ -103,6 +107,13 @@ impl Session {
         ]));
         self.must(Call::new(self.engine.program(), words))?;
         for (number, mount) in order.mounts.iter().enumerate() {
+            for name in &mount.own {
+                let (from, into) = (
+                    format!("/own/{number}/{name}"),
+                    format!("/v/{number}/{name}"),
+                );
+                self.ask(container, &["keep", &from, &into], &[])?;
+            }
             if let Some(Copied {
                 directory, into, ..
             }) = &mount.from
