@@ -7,6 +7,7 @@
 )]
 
 mod figures;
+mod hostile;
 mod layout;
 mod line;
 mod observe;
