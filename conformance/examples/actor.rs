@@ -3,7 +3,7 @@
 //! ```text
 //! actor train [ok|deaf|calls-home|prints|random|checkpoints|forgets|dirty|cache|leaky-cache|stale-cache|
 //!              hides|writes-root|reads|reads-first|silent|floods|litters]
-//! actor serve [ok|not-ready|slow-ping|busy|hangs|nonsense-500|dies|wrong|drops|exit-143|fixed-port|writes-root]
+//! actor serve [ok|not-ready|slow-ping|busy|hangs|nonsense-500|dies|wrong|drops|exit-143|fixed-port|writes-root|deaf]
 //! actor init [forwards|reaps] PROGRAM [ARG…]     an entry point that does half of PID 1's work
 //! actor silent                                   ends without a word
 //! actor as MODE PROGRAM [ARG…]                   becomes a program, once it has done one thing wrong:
@@ -14,7 +14,7 @@
 //!   fails-at X    ends with 3 where X is: variables and files that are there or, after !, are not
 //!   sets-at X     sets a variable where X is
 //!   other-zone    another time zone for servers than for trainings
-//!   grace         a setting that processes next to the program do not have
+//!   resize        a setting that processes next to the program do not have
 //! python3 -c CODE    is this program, too: as if it had the package, it reports workload.json
 //! ```
 #![expect(
@@ -290,8 +290,8 @@ fn become_program(mode: &str, program: &[&str]) {
         "sets" => {
             becoming.env("ONLY_HERE", "1");
         }
-        "grace" => {
-            becoming.env("LYFTLEARN_RUNTIME_LIFECYCLE_GRACE_SECONDS", "21");
+        "resize" => {
+            becoming.env("LYFTLEARN_RUNTIME_LIFECYCLE_RESIZE_SECONDS", "7");
         }
         "other-zone" if program.last() == Some(&"serve") => {
             becoming.env("TZ", "America/New_York");
@@ -327,7 +327,11 @@ fn endpoint(body: &str) {
 fn serve(mode: &str) {
     let mode: Arc<str> = mode.into();
     let told = Arc::new(AtomicBool::new(false));
-    if &*mode != "drops" {
+    if &*mode == "deaf" {
+        let mut set = SigSet::empty();
+        set.add(Signal::SIGTERM);
+        set.thread_block().unwrap();
+    } else if &*mode != "drops" {
         signal_hook::flag::register(Signal::SIGTERM as i32, Arc::clone(&told)).unwrap();
     }
     if &*mode == "writes-root" {

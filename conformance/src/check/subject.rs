@@ -10,12 +10,13 @@ use super::repeat::{self, Warm};
 use super::running::{self, Served, Started, Trained};
 use super::startup::{self, Observed};
 use super::{Need, image, secrets};
+use crate::engine::Engine;
 use crate::engine::call::Stop;
 use crate::engine::session::{Ended, Session};
 use crate::files::Entry;
 use crate::image_toml::{ImageToml, ServedModel};
 use crate::layout::Image;
-use crate::place::{Input, Model, Order, Place, Word};
+use crate::place::{Input, Model, Mount, Order, Place, Word};
 use crate::probe::observe::Opened;
 use crate::probe::program::View;
 use crate::trouble::{Result, cannot};
@@ -54,6 +55,7 @@ pub struct Subject {
 const PLACES: usize = Place::ALL.len();
 
 const ML: &str = "/opt/ml";
+const RUN: &str = "/run";
 
 impl Subject {
     /// An image, of which nothing is known but its files.
@@ -165,6 +167,9 @@ impl Subject {
 
     /// A container of the image in a place. Where a volume takes the place of the image's `/opt/ml`, files stay
     /// that the platform would leave: code of SageMaker's training toolkit is in `/opt/ml/code`.
+    ///
+    /// Docker makes no `/run` in an image that has none. The runtime would use a place in memory, and how it ended
+    /// could not be read afterwards.
     #[must_use]
     pub fn order(&self, place: Place, word: Option<Word>, input: &Input) -> Order {
         let mut order = place.order(&self.id, word, input);
@@ -176,6 +181,17 @@ impl Subject {
                 .collect();
             own.dedup();
             mount.own = own.into_iter().map(str::to_owned).collect();
+        }
+        let docker = self
+            .session
+            .as_ref()
+            .is_some_and(|session| session.engine() == Engine::Docker);
+        if docker && !order.restricted && self.image.tree.find(RUN).is_none() {
+            order.mounts.push(Mount {
+                target: RUN.to_owned(),
+                entries: vec![Entry::directory(".", 0o755)],
+                ..Mount::default()
+            });
         }
         order
     }

@@ -434,7 +434,7 @@ const VIEWS: &[Case] = &[
     },
     Case {
         name: "other-beside",
-        entry: &["grace"],
+        entry: &["resize"],
         only: &["view.same-*"],
         fails: &["view.same-beside"],
         said: "lifecycle in `inspect` differs",
@@ -488,12 +488,21 @@ const RESTRICTED: &[Case] = &[
         hyperparameters: "seconds = \"300\"",
         only: &["restricted.start", "restricted.stop", "restricted.beside"],
         fails: &["restricted.stop"],
-        said: "was killed",
+        said: "it was killed after",
+        ..GOOD
+    },
+    Case {
+        name: "restricted-deaf-server",
+        train: "",
+        serve: "deaf",
+        only: &["restricted.start", "restricted.stop", "restricted.beside"],
+        fails: &["restricted.stop"],
+        said: "it was killed after",
         ..GOOD
     },
     Case {
         name: "restricted-beside",
-        entry: &["grace"],
+        entry: &["resize"],
         only: &["restricted.*"],
         fails: &["restricted.beside"],
         said: "lifecycle in `inspect` differs",
