@@ -130,7 +130,7 @@ pub(crate) struct Check {
 /// `run`
 #[derive(Debug, Args)]
 pub(crate) struct Run {
-    /// sagemaker-training, sagemaker-hosting, sagemaker-multi-container, kubernetes-pod, kubernetes-job, kubernetes-restricted or bare
+    /// sagemaker-training, sagemaker-hosting, sagemaker-multi-container, sagemaker-transform, sagemaker-processing, sagemaker-local, sagemaker-isolated, kubernetes-pod, kubernetes-job, kubernetes-restricted or bare
     pub(crate) place: String,
     /// A reference that the engine has or can pull
     pub(crate) image: String,

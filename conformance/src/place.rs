@@ -128,6 +128,8 @@ pub struct Order {
     pub variables: Vec<(String, String)>,
     /// Its volumes.
     pub mounts: Vec<Mount>,
+    /// Names that lead to the container itself.
+    pub hosts: &'static [&'static str],
     /// Whether it is started under the Pod Security Standard `restricted`, with a read-only root.
     pub restricted: bool,
     /// Whether the probe is mounted.
@@ -219,6 +221,18 @@ impl Place {
         }
     }
 
+    /// Names of the container that resolve in it. A job of SageMaker's finds itself by the name in its documents, and
+    /// the training toolkit waits for that.
+    fn hosts(self, word: Option<Word>) -> &'static [&'static str] {
+        match self {
+            Self::SagemakerTraining | Self::SagemakerProcessing => &["algo-1"],
+            Self::SagemakerLocal | Self::SagemakerIsolated if word == Some(Word::Train) => {
+                &["algo-1"]
+            }
+            _ => &[],
+        }
+    }
+
     fn is_kubernetes(self) -> bool {
         matches!(
             self,
@@ -262,6 +276,7 @@ impl Place {
             words: said.iter().map(|word| word.text().to_owned()).collect(),
             variables: self.variables(word, &input.canary),
             mounts,
+            hosts: self.hosts(word),
             restricted: self == Self::KubernetesRestricted,
             probe: false,
             memory: None,

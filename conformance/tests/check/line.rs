@@ -6,6 +6,7 @@ use std::process::Command;
 use expect_test::expect;
 use lyftlearn_conformance::command;
 use lyftlearn_conformance::image_toml;
+use lyftlearn_conformance::place::Place;
 use lyftlearn_runtime::commands::COMMANDS;
 
 use crate::layout::Image;
@@ -508,4 +509,23 @@ fn a_build_without_a_client_of_kubernetes_says_so() {
         lyftlearn-conformance: this build has no Kubernetes client: build it with --features kubernetes
     "#]]
     .assert_eq(&stderr);
+}
+
+#[test]
+fn help_and_a_wrong_place_name_every_place() {
+    let names: Vec<&str> = Place::ALL.iter().map(|place| place.name()).collect();
+    let (code, help, _) = said(&["run", "--help"]);
+    let help: Vec<&str> = help
+        .split(|letter: char| letter.is_whitespace() || letter == ',')
+        .collect();
+    assert_eq!(code, Some(0));
+    for name in &names {
+        assert!(help.contains(name), "{name}: {help:?}");
+    }
+    let (code, _, error) = said(&["run", "nowhere", "app:1"]);
+    let expected = format!(
+        "lyftlearn-conformance: there is no place nowhere; the places are {}\n",
+        names.join(", ")
+    );
+    assert_eq!((code, error), (Some(2), expected));
 }

@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::{Container, LABEL, Session};
-use crate::engine::Engine;
 use crate::engine::call::{Call, strings};
+use crate::engine::{Engine, HOST};
 use crate::files::{Entry, tarred};
 use crate::place::{Copied, Order};
 use crate::trouble::Result;
@@ -85,6 +85,10 @@ impl Session {
             words.extend(strings(["--cap-add", capability]));
         }
         words.extend(strings(["--name", &container.helper, "--label", LABEL]));
+        // A container that shares the network shares this, too.
+        for name in order.hosts {
+            words.extend(["--add-host".to_owned(), format!("{name}:{HOST}")]);
+        }
         for (number, volume) in container.volumes.iter().enumerate() {
             words.extend(["-v".to_owned(), format!("{volume}:/v/{number}")]);
         }
