@@ -27,6 +27,10 @@ impl Session {
         };
         let mut words = strings(["--name", &container.name, "--label", LABEL]);
         words.extend(strings(["--network", &network]));
+        // podman before 5 shares the network alone and not the names in it; it makes a host's own name resolve.
+        if let (Engine::Podman, [name, ..]) = (self.engine, order.hosts) {
+            words.extend(strings(["--hostname", name]));
+        }
         // Kept small: an image may write without end.
         let driver = match self.engine {
             Engine::Podman => "k8s-file",
@@ -85,7 +89,7 @@ impl Session {
             words.extend(strings(["--cap-add", capability]));
         }
         words.extend(strings(["--name", &container.helper, "--label", LABEL]));
-        // A container that shares the network shares this, too.
+        // With Docker, a container that shares the network shares this, too.
         for name in order.hosts {
             words.extend(["--add-host".to_owned(), format!("{name}:{HOST}")]);
         }

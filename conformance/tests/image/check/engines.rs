@@ -29,12 +29,16 @@ fn check_with(name: &str, script: &[&str], engine: &str, load: &str) {
     let commands = format!(
         "cd {here}
          {load}
-         ./checker check {tag} --offline --engine {engine} --format json {profiles} --file {file}
-         for filter in name=lyftlearn-check label=lyftlearn-conformance; do
-             {engine} ps -aq --filter $filter >&2
-         done
-         {engine} volume ls -q --filter name=lyftlearn-check >&2
-         {engine} images -q --filter 'reference=localhost/lyftlearn-check-*' >&2"
+         # The run's own name: other tests use the same engine.
+         mkdir bin
+         printf '#!/bin/sh\necho \"$@\" >>{here}/calls\nexec %s \"$@\"\n' $(command -v {engine}) >bin/{engine}
+         chmod 755 bin/{engine}
+         PATH={here}/bin:$PATH ./checker check {tag} --offline --engine {engine} --format json {profiles} --file {file}
+         run=$(grep -o 'lyftlearn-check-[0-9a-f]*' calls | head -n 1)
+         {engine} ps -aq --filter name=$run >&2
+         {engine} volume ls -q --filter name=$run >&2
+         {engine} images -q --filter reference=localhost/$run >&2
+         [ -n \"$run\" ] || echo no-run >&2"
     );
     let (program, words) = script.split_first().unwrap();
     let words = words

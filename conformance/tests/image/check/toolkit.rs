@@ -32,17 +32,22 @@ expect.failure = { hyperparameters = { lr = \"x\" }, reason = \"invalid float va
 ";
 
 /// As AWS documents it, without an ENTRYPOINT: the platform's word `train` is the command, and no init reaps
-/// orphans. Then with one. On Kubernetes the toolkit misses SageMaker's documents.
+/// orphans. Then with one. On Kubernetes the toolkit misses SageMaker's documents, and it keeps an earlier job's reason.
 const ENTRIES: &[(&str, &str, &[&str])] = &[
     (
         "documented",
         "",
-        &["image.entrypoint", "train.completes", "signals.orphans"],
+        &[
+            "image.entrypoint",
+            "train.completes",
+            "train.dirty",
+            "signals.orphans",
+        ],
     ),
     (
         "entry",
         "ENTRYPOINT [\"train\"]",
-        &["image.entrypoint", "train.completes"],
+        &["image.entrypoint", "train.completes", "train.dirty"],
     ),
 ];
 
