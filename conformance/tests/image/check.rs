@@ -338,15 +338,30 @@ prefix=${name%-*-*}
 left() {
     podman ps -a --filter "name=$prefix" --format '{{.Names}}'
     podman volume ls --filter "name=$prefix" --format '{{.Name}}'
+    podman network ls --filter "name=$prefix" --format '{{.Name}}'
     podman images --filter "reference=localhost/$prefix" --format '{{.Repository}}'
 }
+# The checker's own, and the engine's for its containers.
+processes() {
+    for process in /proc/[0-9]*; do
+        line=$(tr '\0' ' ' <"$process/cmdline") 2>/dev/null || continue
+        case $line in *"$prefix"*) echo "process $line" ;; esac
+    done
+}
 # What was killed is cleaned up by another process.
-attempts=60
+attempts=180
 while [ "$signal" = KILL ] && [ "$attempts" -gt 0 ] && [ -n "$(left)" ]; do
     sleep 0.5
     attempts=$((attempts - 1))
 done
 echo "$code $(left)"
+# An engine's process ends a moment after its container is gone.
+attempts=120
+while [ "$attempts" -gt 0 ] && [ -n "$(processes)" ]; do
+    sleep 0.5
+    attempts=$((attempts - 1))
+done
+processes
 "#;
 
 #[test]
