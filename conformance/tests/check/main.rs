@@ -10,6 +10,7 @@ mod figures;
 mod hostile;
 mod layout;
 mod line;
+mod manuals;
 mod observe;
 mod reports;
 mod stills;
