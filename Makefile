@@ -54,6 +54,8 @@ check-images: build context
 	conformance/setup.sh uidmap slirp4netns
 	conformance/engine/context.sh $(LAYER) $(BINARY) $(PYTHON) $(WHEELS) script_mode
 	conformance/engine/soci.sh target/soci/soci
+	conformance/engine/toolkit.sh $(PYTHON) target/toolkit-image
+	conformance/engine/docker-packages.sh target/docker
 	LYFTLEARN_CONFORMANCE_AT_LENGTH=1 cargo test --locked -p lyftlearn-conformance --test image -- --include-ignored --nocapture \
 	    check:: lazy:: script_mode:: same_job::every_job
 

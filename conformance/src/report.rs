@@ -35,7 +35,8 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// What programs saw.
     pub views: Vec<Seen>,
-    /// Files of the image that its server opened until it was ready, in the order in which it did.
+    /// Files of the image that were opened at its start, in that order: by the server until it was ready, or by the
+    /// training of an image that only trains until its first output.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub opened: Vec<String>,
 }

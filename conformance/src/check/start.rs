@@ -118,10 +118,23 @@ pub(super) fn kubernetes_job(subject: &Subject) -> Result<Vec<Seen>> {
     start(subject, Place::KubernetesJob)
 }
 
+/// Whether an engine has something to start without arguments.
+fn starts_alone(subject: &Subject) -> bool {
+    let started = &subject.image.config.config;
+    let words = started.entrypoint.iter().chain(&started.cmd).flatten();
+    words.count() > 0
+}
+
+const NOTHING: &str =
+    "the image has neither ENTRYPOINT nor CMD: without arguments there is nothing to start";
+
 /// Without arguments: the default command, or an end that says why.
 pub(super) fn bare(subject: &Subject) -> Result<Vec<Seen>> {
     let session = subject.session()?;
     let place = Place::Bare;
+    if !starts_alone(subject) {
+        return Ok(vec![Seen::skipped(NOTHING).at(place)]);
+    }
     let order = place.order(&subject.id, None, &Input::default());
     let (_, alone) = session.run(&order, subject.limit(10))?;
     let mut seen = vec![match alone.code {
@@ -278,7 +291,9 @@ pub(super) fn restricted(subject: &Subject) -> Result<Vec<Seen>> {
     for word in &subject.roles {
         seen.push(judged(subject, subject.started(place, *word)?, place));
     }
-    if seen.is_empty() {
+    if seen.is_empty() && !starts_alone(subject) {
+        seen.push(Seen::skipped(NOTHING).at(place));
+    } else if seen.is_empty() {
         let order = Place::KubernetesRestricted.order(&subject.id, None, &Input::default());
         let (_, end) = subject.session()?.run(&order, subject.limit(5))?;
         seen.push(

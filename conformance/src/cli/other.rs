@@ -284,7 +284,7 @@ fn started(
         _ => subject.job(None)?,
     };
     let session = subject.session()?;
-    let mut order = place.order(&subject.id, word, &input);
+    let mut order = subject.order(place, word, &input);
     if place == Place::Bare {
         order.words.clear();
     }

@@ -279,7 +279,7 @@ fn layers(report: &Report) -> Markup {
                         span class="bar" style=(format!("width:{share:.1}%")) {
                             @if all > 0 { span class="hot" style=(format!("width:{hot:.1}%")) {} }
                         }
-                        span { (megabytes(*bytes)) @if all > 0 { ", " (touched) " of " (all) " spans read until ready" } }
+                        span { (megabytes(*bytes)) @if all > 0 { ", " (touched) " of " (all) " spans read at the start" } }
                     }
                 }
             }
