@@ -87,6 +87,7 @@ fn failures(report: &Report) -> Markup {
         @if !wrong.is_empty() {
             section {
                 h2 { "What to do" }
+                @if let Some(first) = report.first() { p { (first) } }
                 @for finding in wrong {
                     @let (class, word) = mark(report, finding);
                     article class=(class) {

@@ -33,6 +33,9 @@ Paste a message into the search of this site: each has its own heading here. `â€
 The exit code is 2 if the command line or `image.toml` is wrong, and 3 if the image could not be checked. A check that could not be done \
 has the result `?` and the same text after *why*.";
 
+/// These are in a report, and not on stderr.
+const SKIPPED: &str = "Skipped checks";
+
 /// Parts of the checker in which every text is for a user.
 const TEXTS: &[&str] = &[
     "check",
@@ -243,12 +246,18 @@ fn check_messages() {
                 .unwrap_or_else(|| panic!("nothing to do about: {}", one.text));
             write!(
                 text,
-                "\n### {}\n\n{}\n\n**What to do:** {}\n",
+                "\n### {}\n\n{}\n",
                 span(one.text),
-                one.means.replace('*', "\\*"),
-                sentence(remedy)
+                one.means.replace('*', "\\*")
             )
             .unwrap();
+            let skipped = title == SKIPPED;
+            let line = format!("lyftlearn-conformance: {}", one.text);
+            let example = one.example.or((!skipped).then_some(line.as_str()));
+            if let Some(example) = example {
+                write!(text, "\nPrinted as: {}\n", span(example)).unwrap();
+            }
+            write!(text, "\n**What to do:** {}\n", sentence(remedy)).unwrap();
         }
     }
     expect_file!["../../../docs/reference/check-messages.md"].assert_eq(&text);

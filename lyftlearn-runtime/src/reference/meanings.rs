@@ -7,6 +7,8 @@ pub(super) struct Meaning {
     pub(super) means: &'static str,
     /// For messages without a hint of their own.
     pub(super) remedy: Option<&'static str>,
+    /// A whole line as a user sees it.
+    pub(super) example: Option<&'static str>,
 }
 
 /// Whether a message has the form of a text with `…`.
@@ -42,12 +44,19 @@ pub(super) fn meanings(register: &'static str) -> Vec<Meaning> {
                 text,
                 means: "",
                 remedy: None,
+                example: None,
             });
         } else if let Some(last) = found.last_mut() {
-            match line.strip_prefix("> ") {
-                Some(remedy) => last.remedy = Some(remedy),
-                None if last.means.is_empty() => last.means = line,
-                None => assert!(line.is_empty(), "a second meaning of {}: {line}", last.text),
+            if let Some(remedy) = line.strip_prefix("> ") {
+                last.remedy = Some(remedy);
+            } else if let Some(example) = line.strip_prefix("~ ") {
+                let part = format!("…{}…", last.text);
+                assert!(matches(&part, example), "no example of {}: {example}", last.text);
+                last.example = Some(example);
+            } else if last.means.is_empty() {
+                last.means = line;
+            } else {
+                assert!(line.is_empty(), "a second meaning of {}: {line}", last.text);
             }
         }
     }

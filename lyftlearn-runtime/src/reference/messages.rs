@@ -189,6 +189,8 @@ struct Message {
     text: String,
     hint: Option<String>,
     code: &'static str,
+    /// A line of its own on stderr, and not a cause or a detail below one.
+    is_report: bool,
 }
 
 /// An entry's message, and those of its details and causes.
@@ -216,10 +218,25 @@ fn messages_of(entry: &str) -> Vec<Message> {
                 text: line.trim_start_matches("because: ").to_owned(),
                 hint: None,
                 code,
+                is_report: found.is_empty() && is_kind,
             }),
         }
     }
     found
+}
+
+/// A whole line with this message, for whom the heading with its `…` is not enough. Without one, the
+/// site's search would prefer pages that have the name of this program.
+fn printed(meaning: &Meaning, messages: &[&Message]) -> Option<String> {
+    if let Some(example) = meaning.example {
+        return Some(example.to_owned());
+    }
+    if let Some(report) = messages.iter().find(|message| message.is_report) {
+        return Some(format!("lyftlearn-runtime: {}", report.text));
+    }
+    let values = messages.iter().map(|message| &message.text);
+    let mut values = values.filter(|text| *text != meaning.text && !text.contains('…'));
+    values.next().cloned()
 }
 
 /// The section of one message: its text as heading, which the site's search finds.
@@ -236,6 +253,9 @@ fn section(page: &mut String, meaning: &Meaning, messages: &[&Message]) {
         code.unwrap_or_default()
     )
     .unwrap();
+    if let Some(line) = printed(meaning, messages) {
+        write!(page, "\nPrinted as: {}\n", span(&line)).unwrap();
+    }
     let mut hints: Vec<(&str, &str)> = Vec::new();
     for message in messages {
         if let Some(hint) = message.hint.as_deref()
@@ -414,6 +434,7 @@ fn messages() {
         text,
         hint: None,
         code: "",
+        is_report: false,
     };
     let said: Vec<BTreeSet<String>> = SPOKEN
         .iter()
