@@ -409,7 +409,9 @@ mod tests {
     #[test]
     fn a_report_is_shown_from_its_first_line() {
         assert_eq!(
-            last("a\nlyftlearn-runtime: cannot read /x\n  because: permission denied\n  hint: run as root\n"),
+            last(
+                "a\nlyftlearn-runtime: cannot read /x\n  because: permission denied\n  hint: run as root\n"
+            ),
             "lyftlearn-runtime: cannot read /x | because: permission denied | hint: run as root"
         );
         assert_eq!(last("a\nb\n\nc\n"), "b | c");

@@ -89,7 +89,11 @@ fn findings() -> BTreeMap<&'static str, Vec<&'static str>> {
                 "findings.txt names {id}"
             );
             let of = found.entry(id).or_default();
-            of.extend(texts(section).filter(|text| !of.contains(text)).collect::<Vec<_>>());
+            of.extend(
+                texts(section)
+                    .filter(|text| !of.contains(text))
+                    .collect::<Vec<_>>(),
+            );
         }
     }
     found
@@ -196,11 +200,7 @@ fn describe(text: &mut String, check: &Check, found: Option<&Vec<&str>>) {
 
 #[test]
 fn checks() {
-    let mut text = page(
-        "Checks",
-        "conformance/src/check",
-        CHECKS_INTRODUCTION,
-    );
+    let mut text = page("Checks", "conformance/src/check", CHECKS_INTRODUCTION);
     let found = findings();
     text.push_str("\n| check | level | profile | needs |\n|---|---|---|---|\n");
     for check in CHECKS {
@@ -273,7 +273,12 @@ fn every_text_of_the_checker_is_in_a_register() {
         found.extend(sentences(&code));
         for (call, number) in EXPECTED {
             for arguments in arguments(&code, call, "(") {
-                quiet.extend(arguments.get(*number).into_iter().flat_map(|code| sentences(code)));
+                quiet.extend(
+                    arguments
+                        .get(*number)
+                        .into_iter()
+                        .flat_map(|code| sentences(code)),
+                );
             }
         }
     }
@@ -299,7 +304,9 @@ fn every_text_of_the_checker_is_in_a_register() {
             || listed.contains(text)
             || quiet.contains(text)
             || meaning_of(&all, text).is_some()
-            || known.iter().any(|known| fits(text, known) || fits(known, text))
+            || known
+                .iter()
+                .any(|known| fits(text, known) || fits(known, text))
     };
     let missing: Vec<&String> = found
         .iter()

@@ -51,7 +51,11 @@ pub(super) fn meanings(register: &'static str) -> Vec<Meaning> {
                 last.remedy = Some(remedy);
             } else if let Some(example) = line.strip_prefix("~ ") {
                 let part = format!("…{}…", last.text);
-                assert!(matches(&part, example), "no example of {}: {example}", last.text);
+                assert!(
+                    matches(&part, example),
+                    "no example of {}: {example}",
+                    last.text
+                );
                 last.example = Some(example);
             } else if last.means.is_empty() {
                 last.means = line;
