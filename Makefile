@@ -83,6 +83,7 @@ docs:
 # Rewrites docs/reference from the registers of the code; without it a test compares the two.
 reference:
 	UPDATE_EXPECT=1 cargo test --quiet --locked -p lyftlearn-runtime --lib reference::
+	UPDATE_EXPECT=1 cargo test --quiet --locked -p lyftlearn-conformance --test docs reference::
 
 # The two commands in a new root of Debian, with what the README asks for and nothing else;
 # another release: make fresh SUITE=trixie.

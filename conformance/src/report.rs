@@ -186,7 +186,31 @@ impl Report {
         }
         parts.join(", ")
     }
+
+    /// Failed checks that make others fail, if others failed: what to correct first.
+    #[must_use]
+    pub fn first(&self) -> Option<String> {
+        let failed = self.findings.iter().filter(|finding| self.fails(finding));
+        let (causes, others): (Vec<_>, Vec<_>) =
+            failed.partition(|finding| CAUSES.contains(&finding.check.as_str()));
+        let causes: Vec<&str> = causes.iter().map(|cause| cause.check.as_str()).collect();
+        (!causes.is_empty() && !others.is_empty()).then(|| {
+            format!(
+                "correct {} first: other failures may follow from it",
+                causes.join(" and ")
+            )
+        })
+    }
 }
+
+/// Without these an image cannot start as it should.
+const CAUSES: &[&str] = &[
+    "image.entrypoint",
+    "image.runtime-static",
+    "image.settings",
+    "image.commands",
+    "image.user",
+];
 
 /// Text of an image's, without what a terminal or a browser would obey.
 #[must_use]

@@ -9,12 +9,23 @@ use crate::probe;
 use crate::probe::program::{Orphans, SIGNALS};
 use crate::trouble::Result;
 
-/// The last lines of a log, for a message.
+/// The last lines of a log, for a message. A report of the runtime is shown from its first line, which
+/// says what failed: causes and the hint are indented below it.
 pub(crate) fn last(log: &str) -> String {
     let lines: Vec<&str> = log.lines().filter(|line| !line.trim().is_empty()).collect();
-    let from = lines.len().saturating_sub(2);
-    let text = lines[from..].join(" | ");
-    text.chars().take(300).collect()
+    let is_below = |line: &&&str| line.starts_with(' ');
+    let below = lines.iter().rev().take_while(is_below).count();
+    let report = lines.len().saturating_sub(below + 1);
+    let is_report = lines
+        .get(report)
+        .is_some_and(|line| below > 0 && line.starts_with("lyftlearn-runtime: "));
+    let from = if is_report {
+        report
+    } else {
+        lines.len().saturating_sub(2)
+    };
+    let lines: Vec<&str> = lines[from..].iter().map(|line| line.trim()).collect();
+    lines.join(" | ").chars().take(400).collect()
 }
 
 /// How a container ended, for a message.
@@ -404,4 +415,22 @@ pub(super) fn beside(subject: &Subject, place: Place, word: Word) -> Result<Vec<
         Seen::failed(wrong.join("; "), "the same values as in the program")
     };
     Ok(vec![seen.at(place).with_log(&end.log)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::last;
+
+    #[test]
+    fn a_report_is_shown_from_its_first_line() {
+        assert_eq!(
+            last(
+                "a\nlyftlearn-runtime: cannot read /x\n  because: permission denied\n  hint: run as root\n"
+            ),
+            "lyftlearn-runtime: cannot read /x | because: permission denied | hint: run as root"
+        );
+        assert_eq!(last("a\nb\n\nc\n"), "b | c");
+        assert_eq!(last("a\n  b\n  c\n"), "b | c");
+        assert_eq!(last(""), "");
+    }
 }

@@ -11,6 +11,9 @@ use crate::trouble::Result;
 /// The exit code of a container that SIGKILL ended.
 pub(super) const KILLED: i32 = 137;
 
+/// How a reason begins that only has the class and the exit code.
+const WITHOUT_EXCEPTION: &str = "user error: ";
+
 /// SageMaker shows so much of a reason.
 const REASON: usize = 1024;
 
@@ -112,8 +115,13 @@ fn judged(trained: &Trained, place: Place, part: &str) -> Seen {
     };
     let first = reason.lines().next().unwrap_or_default();
     if !reason.contains(part) {
+        let noted = if first.starts_with(WITHOUT_EXCEPTION) {
+            "; no exception is noted: in Python this needs the package lyftlearn-runtime"
+        } else {
+            ""
+        };
         Seen::failed(
-            format!("{place_of} has: {}", last(first)),
+            format!("{place_of} has: {}{noted}", last(first)),
             format!("a reason that contains {part:?}"),
         )
     } else if place == Place::SagemakerTraining && reason.chars().count() > REASON {

@@ -297,9 +297,9 @@ fn list_and_explain_know_every_check() {
 }
 
 #[test]
-fn the_example_of_the_readme_is_understood() {
-    let readme = include_str!("../../README.md");
-    let text = readme
+fn the_example_of_the_guide_is_understood() {
+    let page = include_str!("../../../docs/conformance.md");
+    let text = page
         .split("```toml\n")
         .nth(1)
         .unwrap()
@@ -327,13 +327,13 @@ fn the_example_of_the_readme_is_understood() {
         "completions",
     ] {
         assert!(
-            help.contains(&format!("  {command} ")) && readme.contains(&format!("| `{command}")),
+            help.contains(&format!("  {command} ")) && page.contains(&format!("| `{command}")),
             "{command}"
         );
     }
     for place in lyftlearn_conformance::place::Place::ALL {
         assert!(
-            readme.contains(&format!("| `{}` |", place.name())),
+            page.contains(&format!("| `{}` |", place.name())),
             "{}",
             place.name()
         );
@@ -341,10 +341,10 @@ fn the_example_of_the_readme_is_understood() {
 }
 
 #[test]
-fn the_scripts_of_the_readme_run() {
+fn the_scripts_of_the_guide_run() {
     // A command may go on in a second line.
-    let readme = include_str!("../../README.md").replace("\\\n", "");
-    let scripts: Vec<&str> = readme
+    let page = include_str!("../../../docs/conformance.md").replace("\\\n", "");
+    let scripts: Vec<&str> = page
         .lines()
         .map(|line| line.trim().trim_start_matches("- "))
         .filter(|line| line.starts_with("lyftlearn-conformance check \"$IMAGE\""))

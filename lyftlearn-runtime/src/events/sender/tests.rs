@@ -9,6 +9,7 @@ use std::time::SystemTime;
 use aws_credential_types::Credentials;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::Value as Json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -499,8 +500,17 @@ fn a_clock_that_a_refusal_has_shown_to_be_wrong_is_believed_no_more() {
 
 #[test]
 fn the_first_attempt_waits_for_nothing_and_the_second_ones_do_not_come_together() {
-    // Each takes two descriptors here, of the 1,024 that a process usually has.
-    const PODS: usize = 400;
+    const PODS: usize = 1_000;
+    // Each takes two descriptors here, and a process usually may have 1,024.
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_some_and(|current| current < 4_096) {
+        let most = limit.maximum.unwrap_or(4_096).min(4_096);
+        let enough = Rlimit {
+            current: Some(most),
+            ..limit
+        };
+        setrlimit(Resource::Nofile, enough).unwrap();
+    }
     run(async {
         let known = RefCell::new(BTreeSet::new());
         let refused_once = move |_, asked: &Asked| {
