@@ -1,10 +1,10 @@
 #!/bin/sh
 # Starts a Kubernetes cluster of one node, runs a command in it, and ends it:
 #
-#   enter.sh STORAGE up.sh TARGET IMAGE [COMMAND [ARG…]]
+#   enter.sh STORAGE up.sh TARGET IMAGE[,IMAGE…] [COMMAND [ARG…]]
 #
 # It must run in the namespaces of ../engine/enter.sh: the kernel then ends every component, pod and mount with
-# the command. TARGET is where build.sh built, IMAGE one of podman's that pods can use. The command gets KUBECONFIG (an
+# the command. TARGET is where build.sh built, each IMAGE one of podman's that pods can use. The command gets KUBECONFIG (an
 # administrator's) and a PATH with kubectl; without one it is a shell.
 #
 # There is no kube-proxy: a Service's ClusterIP does not answer, but its EndpointSlices and its names are real. The
@@ -13,7 +13,7 @@ set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 target=$(cd "$1" && pwd)
-image=$2
+images=$2
 shift 2
 [ "$$" -gt 1 ] && [ -d /run/engine ] || { echo "up.sh: start it by enter.sh" >&2; exit 2; }
 PATH=$target/bin:/usr/sbin:$PATH
@@ -112,7 +112,8 @@ export KUBECONFIG="$state/admin.conf"
 ctr="ctr --address /run/containerd/containerd.sock --namespace k8s.io"
 wait_for containerd $ctr version
 load() {
-    podman save --quiet --format oci-archive --output "$disk/image.tar" "$1"
+    # Compressing what is unpacked at once would take most of a start.
+    podman save --quiet --uncompressed --format oci-archive --output "$disk/image.tar" "$1"
     $ctr images import --no-unpack "$disk/image.tar" >/dev/null
     rm "$disk/image.tar"
 }
@@ -121,8 +122,10 @@ if ! podman image exists localhost/pause:latest; then
         podman build --quiet --network none --tag localhost/pause:latest --file - . >/dev/null)
 fi
 load localhost/pause:latest
-say "loading $image"
-load "$image"
+for image in $(echo "$images" | tr , ' '); do
+    say "loading $image"
+    load "$image"
+done
 
 wait_for kube-apiserver kubectl get --raw /readyz
 say "starting controllers, scheduler and kubelet"

@@ -2,13 +2,16 @@
 # Makes the root file system that example images are built on, without a
 # registry: Debian with Python and pip, as a tar for `podman import`.
 #
-#   base-image.sh OUTPUT.tar
+#   base-image.sh OUTPUT.tar [PACKAGE…]        and these packages of Debian
 #
 # Needs root, mmdebstrap and a Debian mirror that apt can reach. Does nothing
 # when OUTPUT.tar exists. The same packages give the same bytes.
 set -eu
 
-output=${1:?usage: base-image.sh OUTPUT.tar}
+output=${1:?usage: base-image.sh OUTPUT.tar [PACKAGE…]}
+shift
+packages=ca-certificates,python3,python3-pip
+for package in "$@"; do packages=$packages,$package; done
 if [ -e "$output" ]; then
     exit 0
 fi
@@ -32,7 +35,7 @@ export TMPDIR="$scratch"
 # shellcheck disable=SC2016  # $1 is for mmdebstrap's hooks.
 unshare --mount --pid --fork --kill-child --mount-proc --propagation slave \
     mmdebstrap --quiet --mode=root --variant=minbase --format=tar \
-    --include=ca-certificates,python3,python3-pip \
+    --include="$packages" \
     --dpkgopt='path-exclude=/usr/share/doc/*' \
     --dpkgopt='path-exclude=/usr/share/man/*' \
     --dpkgopt='path-exclude=/usr/share/info/*' \
