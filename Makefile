@@ -165,24 +165,21 @@ test-go: build peers
 
 # A real Kubernetes of one node in namespaces of its own, with the example's image, and a shell in it that has kubectl;
 # another command: make cluster COMMAND='kubectl get nodes'. It ends with the command.
-IN_CLUSTER := $(ENTER) conformance/cluster/up.sh target/cluster
+IN_CLUSTER := $(ENTER) conformance/cluster/up.sh target/cluster localhost/digits:latest
 COMMAND :=
 cluster: build context
 	conformance/cluster/build.sh target/cluster
-	$(ENTER) conformance/cluster/image.sh $(LAYER) digits
-	$(IN_CLUSTER) localhost/digits:latest $(COMMAND)
+	$(ENTER) conformance/cluster/image.sh $(LAYER) localhost/digits:latest
+	$(IN_CLUSTER) $(COMMAND)
 
 # The example's pods in that cluster, and `check --engine kubernetes`. A few minutes, and twelve more for the first
 # build. LYFTLEARN_CONFORMANCE_AT_LENGTH=1 also waits nine minutes for the renewal of a token.
 test-kubernetes: build context
 	conformance/cluster/build.sh target/cluster
-	conformance/engine/context.sh $(LAYER) $(BINARY) $(PYTHON) $(WHEELS) elastic
-	$(ENTER) conformance/cluster/image.sh $(LAYER) digits
-	$(ENTER) conformance/cluster/image.sh $(LAYER) elastic
+	$(ENTER) conformance/cluster/image.sh $(LAYER) localhost/digits:latest
 	cargo clippy --locked -p lyftlearn-conformance --features kubernetes --all-targets -- -D warnings
 	cargo test --locked -p lyftlearn-conformance --features kubernetes --test kubernetes --no-run
-	$(IN_CLUSTER) localhost/digits:latest,localhost/elastic:latest \
-	    cargo test --locked --offline -p lyftlearn-conformance --features kubernetes --test kubernetes -- \
+	$(IN_CLUSTER) cargo test --locked --offline -p lyftlearn-conformance --features kubernetes --test kubernetes -- \
 	    --ignored --nocapture --test-threads 5
 
 # What the example's image is built from.

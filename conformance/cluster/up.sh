@@ -1,10 +1,10 @@
 #!/bin/sh
 # Starts a Kubernetes cluster of one node, runs a command in it, and ends it:
 #
-#   enter.sh STORAGE up.sh TARGET IMAGE[,IMAGE…] [COMMAND [ARG…]]
+#   enter.sh STORAGE up.sh TARGET IMAGE [COMMAND [ARG…]]
 #
 # It must run in the namespaces of ../engine/enter.sh: the kernel then ends every component, pod and mount with
-# the command. TARGET is where build.sh built, each IMAGE one of podman's that pods can use. The command gets KUBECONFIG (an
+# the command. TARGET is where build.sh built, IMAGE one of podman's that pods can use. The command gets KUBECONFIG (an
 # administrator's) and a PATH with kubectl; without one it is a shell.
 #
 # There is no kube-proxy: a Service's ClusterIP does not answer, but its EndpointSlices and its names are real. The
@@ -13,7 +13,7 @@ set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 target=$(cd "$1" && pwd)
-images=$2
+image=$2
 shift 2
 [ "$$" -gt 1 ] && [ -d /run/engine ] || { echo "up.sh: start it by enter.sh" >&2; exit 2; }
 PATH=$target/bin:/usr/sbin:$PATH
@@ -122,10 +122,8 @@ if ! podman image exists localhost/pause:latest; then
         podman build --quiet --network none --tag localhost/pause:latest --file - . >/dev/null)
 fi
 load localhost/pause:latest
-for image in $(echo "$images" | tr , ' '); do
-    say "loading $image"
-    load "$image"
-done
+say "loading $image"
+load "$image"
 
 wait_for kube-apiserver kubectl get --raw /readyz
 say "starting controllers, scheduler and kubelet"

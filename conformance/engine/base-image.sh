@@ -2,16 +2,13 @@
 # Makes the root file system that example images are built on, without a
 # registry: Debian with Python and pip, as a tar for `podman import`.
 #
-#   base-image.sh OUTPUT.tar [PACKAGE…]        and these packages of Debian
+#   base-image.sh OUTPUT.tar
 #
 # Needs root, mmdebstrap and a Debian mirror that apt can reach. Does nothing
 # when OUTPUT.tar exists. The same packages give the same bytes.
 set -eu
 
-output=${1:?usage: base-image.sh OUTPUT.tar [PACKAGE…]}
-shift
-packages=ca-certificates,python3,python3-pip
-for package in "$@"; do packages=$packages,$package; done
+output=${1:?usage: base-image.sh OUTPUT.tar}
 if [ -e "$output" ]; then
     exit 0
 fi
@@ -35,7 +32,7 @@ export TMPDIR="$scratch"
 # shellcheck disable=SC2016  # $1 is for mmdebstrap's hooks.
 unshare --mount --pid --fork --kill-child --mount-proc --propagation slave \
     mmdebstrap --quiet --mode=root --variant=minbase --format=tar \
-    --include="$packages" \
+    --include=ca-certificates,python3,python3-pip \
     --dpkgopt='path-exclude=/usr/share/doc/*' \
     --dpkgopt='path-exclude=/usr/share/man/*' \
     --dpkgopt='path-exclude=/usr/share/info/*' \

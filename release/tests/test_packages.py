@@ -20,6 +20,7 @@ import product
 import pytest
 from conftest import BUILT, Packaged
 from contents import files, walk
+from crates import features, linked
 
 FORMS = ("*-musl.tar.gz", "*.whl", "*.deb", "*-oci.tar")
 
@@ -54,6 +55,12 @@ def test_the_library_has_licences_of_its_own_crates(library: Path) -> None:
     (metadata,) = (content for name, content in found.items() if name.endswith("/METADATA"))
     assert b"\nLicense-File: LICENSE\n" in metadata
     assert b"\nLicense-File: THIRD-PARTY.txt\n" in metadata
+
+
+def test_the_released_checker_has_the_client_of_kubernetes() -> None:
+    checker = linked("lyftlearn-conformance", product.this_machine().static)
+    assert "kube-client" in {crate.name for crate in checker.uses}
+    assert features("lyftlearn-conformance") == ["--features=kubernetes"]
 
 
 def test_no_artefact_names_a_directory_of_this_machine(packaged: Packaged, library: Path) -> None:

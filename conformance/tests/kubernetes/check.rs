@@ -273,8 +273,15 @@ fn the_cluster_removes_what_a_killed_check_leaves() {
     assert_eq!(job["spec"]["activeDeadlineSeconds"], 60 + 900 + 120 + 60);
     assert_eq!(job["spec"]["ttlSecondsAfterFinished"], 60);
     let maps = namespace.get("configmaps");
-    let owned = |map: &&Value| map["metadata"]["ownerReferences"][0]["uid"] == job["metadata"]["uid"];
-    assert!(maps["items"].as_array().unwrap().iter().any(|map| owned(&map)));
+    let owned =
+        |map: &&Value| map["metadata"]["ownerReferences"][0]["uid"] == job["metadata"]["uid"];
+    assert!(
+        maps["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|map| owned(&map))
+    );
     // The training ends by itself; a minute later nothing is left of it.
     namespace.until_empty();
 }

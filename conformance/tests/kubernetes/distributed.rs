@@ -1,5 +1,4 @@
-//! Pods that train together: bare `torchrun` below a headless Service, with Debian's PyTorch. The image is that of
-//! the example elastic.
+//! Pods that train together: bare `torchrun` below a headless Service, with Debian's PyTorch, which the node has.
 
 use std::path::Path;
 
@@ -7,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::cluster::{Namespace, merged, pod, rest};
 
-/// The image, which the cluster has.
-const TORCH: &str = "localhost/elastic:latest";
+/// Debian's PyTorch and all that it needs: the image is the same release of Debian.
+const TORCH: [&str; 3] = ["/usr/bin/torchrun", "/usr/lib", "/etc/alternatives"];
 
 /// Two pods of an Indexed Job.
 struct Pair {
@@ -38,9 +37,22 @@ impl Pair {
             },
         }));
         let variable = |name: &str, value: &str| json!({"name": name, "value": value});
+        let numbered = || TORCH.iter().enumerate();
+        let mounts: Vec<Value> = numbered()
+            .map(|(number, path)| {
+                json!({"name": format!("torch-{number}"), "mountPath": path, "readOnly": true})
+            })
+            .collect();
+        let volumes: Vec<Value> = numbered()
+            .map(|(number, path)| {
+                json!({"name": format!("torch-{number}"), "hostPath": {"path": path}})
+            })
+            .collect();
         let own = json!({
-            "image": TORCH,
+            "volumeMounts": mounts,
             "env": [
+                // Before pip's packages: this torch wants the numpy that it was built for.
+                variable("PYTHONPATH", "/usr/lib/python3/dist-packages"),
                 variable("LYFTLEARN_RUNTIME_TOPOLOGY_NODES", "2"),
                 variable("LYFTLEARN_RUNTIME_ROLE", "training"),
                 variable("PET_NPROC_PER_NODE", &self.processes.to_string()),
@@ -50,7 +62,8 @@ impl Pair {
                 variable("PET_TEE", "9:1"),
             ],
         });
-        let spec = merged(json!({"subdomain": self.service}), self.spec.clone());
+        let spec = json!({"subdomain": self.service, "volumes": volumes});
+        let spec = merged(spec, self.spec.clone());
         let container = merged(own, self.container.clone());
         let mut template = json!({"spec": pod("unused", args, container, spec)["spec"]});
         template["metadata"] = self.metadata.clone();
@@ -66,13 +79,14 @@ impl Pair {
     /// The newest pod with an index, once there is one that is not being deleted.
     fn pod(&self, namespace: &Namespace, index: u64) -> Option<Value> {
         let pods = namespace.get("pods");
+        let index = json!(index.to_string());
         let mut own: Vec<&Value> = pods["items"]
             .as_array()?
             .iter()
             .filter(|pod| {
                 let labels = &pod["metadata"]["labels"];
                 labels["app"] == self.name
-                    && labels["batch.kubernetes.io/job-completion-index"] == index.to_string()
+                    && labels["batch.kubernetes.io/job-completion-index"] == index
                     && pod["metadata"]["deletionTimestamp"].is_null()
             })
             .collect();
@@ -204,6 +218,14 @@ fn nodes_that_are_stopped_save_and_a_replaced_node_goes_on_from_there() {
         "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "config"},
         "data": {"hyperparameters.json": r#"{"steps": "100000000", "save_every": "200"}"#},
     }));
+    // What the image of the example has.
+    namespace.apply(&json!({
+        "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "elastic"},
+        "data": {
+            "runtime.toml": include_str!("../../../examples/elastic/runtime.toml"),
+            "train.py": include_str!("../../../examples/elastic/train.py"),
+        },
+    }));
     let pair = Pair {
         name: "line",
         service: "line",
@@ -212,6 +234,8 @@ fn nodes_that_are_stopped_save_and_a_replaced_node_goes_on_from_there() {
         metadata: json!({}),
         container: json!({"volumeMounts": [
             {"name": "config", "mountPath": "/etc/lyftlearn/config"},
+            {"name": "elastic", "mountPath": "/etc/lyftlearn/runtime.toml", "subPath": "runtime.toml"},
+            {"name": "elastic", "mountPath": "/opt/elastic-example"},
             {"name": "checkpoints", "mountPath": "/opt/ml/checkpoints"},
             {"name": "run", "mountPath": "/run/lyftlearn", "subPathExpr": "$(JOB_COMPLETION_INDEX)"},
         ]}),
@@ -220,6 +244,7 @@ fn nodes_that_are_stopped_save_and_a_replaced_node_goes_on_from_there() {
             "terminationGracePeriodSeconds": 120,
             "volumes": [
                 {"name": "config", "configMap": {"name": "config"}},
+                {"name": "elastic", "configMap": {"name": "elastic"}},
                 {"name": "checkpoints", "hostPath": {"path": checkpoints.path()}},
                 {"name": "run", "hostPath": {"path": run.path()}},
             ],

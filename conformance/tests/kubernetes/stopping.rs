@@ -120,7 +120,11 @@ fn an_evicted_pod_saves_and_the_api_says_why() {
     assert!(lines.iter().any(|line| line == "saved"), "{lines:#?}");
     let ended = namespace.ended("main");
     assert_eq!(
-        (ended.exit_code, ended.reason.as_str(), ended.message.as_str()),
+        (
+            ended.exit_code,
+            ended.reason.as_str(),
+            ended.message.as_str()
+        ),
         (0, "Completed", ""),
         "{ended:?}"
     );
@@ -153,7 +157,6 @@ fn forced(namespace: &Namespace) -> (Vec<String>, Duration) {
     );
     let lines = rest(log);
     let took = begun.elapsed();
-    eprintln!("forced: {lines:?} after {took:?}");
     assert!(lines.iter().any(|line| line == "asked"), "{lines:#?}");
     (lines, took)
 }
@@ -165,7 +168,8 @@ fn a_pod_that_is_deleted_by_force_is_still_asked() {
     let job = Job::new("forced");
     let argv = ["python3", "-c", STOPS, "0"];
     namespace.start(&job.of(pod("main", &argv, json!({}), json!({}))));
-    let (lines, _) = forced(&namespace);
+    let (lines, took) = forced(&namespace);
+    eprintln!("deleted by force: asked and saved within {took:?}");
     assert!(lines.iter().any(|line| line == "saved"), "{lines:#?}");
     job.until("Stopped");
     job.check("stopped", "Stopped", None);
@@ -184,6 +188,7 @@ fn a_pod_that_is_deleted_by_force_has_two_seconds() {
     namespace.start(&job.of(pod("main", &argv, lease, json!({}))));
     job.until("InProgress");
     let (lines, took) = forced(&namespace);
+    eprintln!("deleted by force: killed after {took:?}");
     // The kubelet kills all at once: nothing is reported, and the lease ends.
     assert!(!lines.iter().any(|line| line == "saved"), "{lines:#?}");
     assert!(took < Duration::from_secs(8), "{took:?}");
