@@ -15,12 +15,14 @@ import zipfile
 import zlib
 from pathlib import Path
 
+import audit
 import compiler
+import crates
+import licences
 import product
 import pytest
 from conftest import BUILT, Packaged
 from contents import files, walk
-from crates import features, linked
 
 FORMS = ("*-musl.tar.gz", "*.whl", "*.deb", "*-oci.tar")
 
@@ -57,10 +59,12 @@ def test_the_library_has_licences_of_its_own_crates(library: Path) -> None:
     assert b"\nLicense-File: THIRD-PARTY.txt\n" in metadata
 
 
-def test_the_released_checker_has_the_client_of_kubernetes() -> None:
-    checker = linked("lyftlearn-conformance", product.this_machine().static)
-    assert "kube-client" in {crate.name for crate in checker.uses}
-    assert features("lyftlearn-conformance") == ["--features=kubernetes"]
+@pytest.mark.parametrize("processor", product.PROCESSORS, ids=lambda processor: processor.name)
+def test_the_released_checker_has_the_client_of_kubernetes(processor: product.Processor) -> None:
+    assert crates.features("lyftlearn-conformance") == ["--features=kubernetes"]
+    checker = crates.linked("lyftlearn-conformance", processor.static)
+    assert b"\nkube-client " in licences.third_party(checker, static=True)
+    assert b'"kube-client"' in zlib.decompress(audit.section(checker))
 
 
 def test_no_artefact_names_a_directory_of_this_machine(packaged: Packaged, library: Path) -> None:
