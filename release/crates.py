@@ -88,7 +88,9 @@ def order(crate: Crate) -> tuple[str, str]:
 def known_crates() -> dict[tuple[str, str], Crate]:
     """Every crate of Cargo.lock, by name and version."""
     metadata = json.loads(
-        output(["cargo", "metadata", "--locked", "--format-version=1"], **toolchain())
+        output(
+            ["cargo", "metadata", "--locked", "--all-features", "--format-version=1"], **toolchain()
+        )
     )
     checksums = dict(locked_checksums())
     crates = {}

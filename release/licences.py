@@ -24,6 +24,9 @@ RULE = "=" * 80
 # to choose from, this is the chosen one.
 WITHOUT_TEXT = {
     "base64-simd": "MIT",
+    "kube": "Apache-2.0",
+    "kube-client": "Apache-2.0",
+    "kube-core": "Apache-2.0",
     "maud": "Apache-2.0",
     "opentelemetry": "Apache-2.0",
     "opentelemetry-proto": "Apache-2.0",

@@ -15,7 +15,10 @@ import zipfile
 import zlib
 from pathlib import Path
 
+import audit
 import compiler
+import crates
+import licences
 import product
 import pytest
 from conftest import BUILT, Packaged
@@ -54,6 +57,14 @@ def test_the_library_has_licences_of_its_own_crates(library: Path) -> None:
     (metadata,) = (content for name, content in found.items() if name.endswith("/METADATA"))
     assert b"\nLicense-File: LICENSE\n" in metadata
     assert b"\nLicense-File: THIRD-PARTY.txt\n" in metadata
+
+
+@pytest.mark.parametrize("processor", product.PROCESSORS, ids=lambda processor: processor.name)
+def test_the_released_checker_has_the_client_of_kubernetes(processor: product.Processor) -> None:
+    assert crates.features("lyftlearn-conformance") == ["--features=kubernetes"]
+    checker = crates.linked("lyftlearn-conformance", processor.static)
+    assert b"\nkube-client " in licences.third_party(checker, static=True)
+    assert b'"kube-client"' in zlib.decompress(audit.section(checker))
 
 
 def test_no_artefact_names_a_directory_of_this_machine(packaged: Packaged, library: Path) -> None:
