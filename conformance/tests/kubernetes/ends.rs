@@ -247,6 +247,10 @@ fn a_container_that_fails_is_started_again() {
     });
     assert!(first["attempt"].as_str() < second["attempt"].as_str());
     assert_eq!(job.outcome(), None);
+    // Only while the second one runs.
+    let object = namespace.get("pod/main");
+    let before = &status(&object, "main")["lastState"]["terminated"];
+    assert_eq!(before["exitCode"], 1, "{object:#}");
     namespace.exec("main", "main", &["touch", "/state/go-2"]);
     namespace.wait_for("jsonpath={.status.phase}=Succeeded", "pod/main");
     let object = namespace.get("pod/main");
@@ -257,8 +261,6 @@ fn a_container_that_fails_is_started_again() {
         "Completed",
         "{status:#}"
     );
-    let before = &status["lastState"]["terminated"];
-    assert_eq!(before["exitCode"], 1, "{status:#}");
     job.check("completed", "Completed", None);
     assert_eq!(job.row()["attempt"], second["attempt"]);
 }
