@@ -114,7 +114,8 @@ wait_for containerd $ctr version
 load() {
     # Compressing what is unpacked at once would take most of a start.
     podman save --quiet --uncompressed --format oci-archive --output "$disk/image.tar" "$1"
-    $ctr images import --no-unpack "$disk/image.tar" >/dev/null
+    # Unpacked here, and not by the first pods at the same time.
+    $ctr images import "$disk/image.tar" >/dev/null
     rm "$disk/image.tar"
 }
 if ! podman image exists localhost/pause:latest; then

@@ -209,16 +209,23 @@ fn a_program_that_fills_a_volume_in_memory_is_told_in_all_places() {
 #[ignore = "needs a cluster: make test-kubernetes"]
 fn a_child_that_runs_out_of_memory_leaves_its_mark_on_a_program_that_goes_on() {
     let namespace = Namespace::new("memory-of-a-child");
+    let job = Job::new("memory-of-a-child");
     let script = "python3 -c 'held = bytearray(1 << 30)'; echo the child ended with $?; exit 0";
     let limits = json!({"resources": {"limits": {"memory": "96Mi"}}});
-    let ended = namespace.run(&pod("main", &["sh", "-c", script], limits, json!({})));
+    let main = pod("main", &["sh", "-c", script], limits, json!({}));
+    let ended = namespace.run(&job.of(main));
     assert!(ended.log.contains("the child ended with 137"), "{ended:?}");
     // containerd reports an OOM kill of any process in the container, even if PID 1 exits with 0.
     assert_eq!(
-        (ended.exit_code, ended.reason.as_str()),
-        (0, "OOMKilled"),
+        (
+            ended.exit_code,
+            ended.reason.as_str(),
+            ended.message.as_str()
+        ),
+        (0, "OOMKilled", ""),
         "{ended:?}"
     );
+    job.check("completed", "Completed", None);
 }
 
 #[test]
@@ -247,6 +254,10 @@ fn a_container_that_fails_is_started_again() {
     });
     assert!(first["attempt"].as_str() < second["attempt"].as_str());
     assert_eq!(job.outcome(), None);
+    // Only while the second one runs.
+    let object = namespace.get("pod/main");
+    let before = &status(&object, "main")["lastState"]["terminated"];
+    assert_eq!(before["exitCode"], 1, "{object:#}");
     namespace.exec("main", "main", &["touch", "/state/go-2"]);
     namespace.wait_for("jsonpath={.status.phase}=Succeeded", "pod/main");
     let object = namespace.get("pod/main");
@@ -257,8 +268,6 @@ fn a_container_that_fails_is_started_again() {
         "Completed",
         "{status:#}"
     );
-    let before = &status["lastState"]["terminated"];
-    assert_eq!(before["exitCode"], 1, "{status:#}");
     job.check("completed", "Completed", None);
     assert_eq!(job.row()["attempt"], second["attempt"]);
 }

@@ -32,8 +32,12 @@ fn kept(mut pod: Value) -> Value {
 impl Namespace {
     /// Lets the API forget a pod.
     fn release(&self, pod: &str) {
-        let patch = r#"{"metadata": {"finalizers": null}}"#;
-        self.ok(&["patch", pod, "--type=merge", "--patch", patch]);
+        self.patch(pod, &json!({"metadata": {"finalizers": null}}));
+    }
+
+    #[track_caller]
+    fn patch(&self, what: &str, patch: &Value) {
+        self.ok(&["patch", what, "--type=merge", "--patch", &patch.to_string()]);
     }
 }
 
@@ -202,16 +206,11 @@ fn a_job_past_its_deadline_is_stopped_and_saves() {
     let namespace = Namespace::new("deadline");
     let job = Job::new("late");
     let argv = ["python3", "-c", STOPS, "0"];
-    let template = pod(
-        "unused",
-        &argv,
-        json!({}),
-        json!({"activeDeadlineSeconds": null}),
-    );
+    let template = pod("unused", &argv, json!({}), json!({}));
     namespace.apply(&json!({
         "apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "late"},
         "spec": {
-            "activeDeadlineSeconds": 15, "backoffLimit": 0,
+            "backoffLimit": 0,
             "template": {
                 "metadata": {"labels": {"app": "late"}, "finalizers": ["lyft.net/read"]},
                 "spec": job.in_spec(template["spec"].clone()),
@@ -222,8 +221,10 @@ fn a_job_past_its_deadline_is_stopped_and_saves() {
     let name = namespace.ok(&["get", "pods", "--selector=app=late", "--output=name"]);
     let name = name.trim();
     let pod = name.trim_start_matches("pod/");
-    namespace.wait_for("condition=Ready", name);
-    let lines = rest(namespace.follow(pod));
+    namespace.until_logged(pod, "working");
+    let log = namespace.follow(pod);
+    namespace.patch("job/late", &json!({"spec": {"activeDeadlineSeconds": 1}}));
+    let lines = rest(log);
     assert!(lines.iter().any(|line| line == "saved"), "{lines:#?}");
     namespace.wait_for("condition=Failed", "job/late");
     let object = namespace.get("job/late");
@@ -250,9 +251,11 @@ fn a_pod_past_its_own_deadline_is_stopped_and_its_status_says_why() {
     let namespace = Namespace::new("own-deadline");
     let job = Job::new("own-deadline");
     let argv = ["python3", "-c", STOPS, "0"];
-    let deadline = json!({"activeDeadlineSeconds": 10});
-    namespace.start(&job.of(pod("main", &argv, json!({}), deadline)));
-    let lines = rest(namespace.follow("main"));
+    namespace.start(&job.of(pod("main", &argv, json!({}), json!({}))));
+    namespace.until_logged("main", "working");
+    let log = namespace.follow("main");
+    namespace.patch("pod/main", &json!({"spec": {"activeDeadlineSeconds": 1}}));
+    let lines = rest(log);
     assert!(lines.iter().any(|line| line == "saved"), "{lines:#?}");
     let ended = namespace.ended("main");
     assert_eq!(ended.exit_code, 0, "{ended:?}");
