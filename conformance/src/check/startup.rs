@@ -2,7 +2,6 @@
 //! ready, or until the training of an image that only trains prints its first line.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use super::figures::{judged, mib, share};
 use super::running::{self, probe_variables, told};
@@ -269,7 +268,7 @@ fn observe_training(subject: &Subject) -> Result<Observed> {
     let found = found?;
     kill(session, &container)?;
     let failure = found.is_none().then(|| {
-        let seconds = Duration::as_secs(&limit);
+        let seconds = limit.as_secs();
         format!("while traced, it printed nothing and did not end within {seconds} s")
     });
     let (opened, until) = found.unwrap_or_default();

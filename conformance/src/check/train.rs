@@ -17,6 +17,8 @@ const WITHOUT_EXCEPTION: &str = "user error: ";
 /// SageMaker shows so much of a reason.
 const REASON: usize = 1024;
 
+const EXPECTED: &str = "exit code 0, and the files and log lines of train.expect";
+
 fn completes_in(subject: &Subject, place: Place) -> Result<Seen> {
     let trained = subject.trained(place)?;
     let train = subject.toml.train.clone().unwrap_or_default();
@@ -41,13 +43,18 @@ fn completes_in(subject: &Subject, place: Place) -> Result<Seen> {
     } else {
         wrong.push(format!("{}: {}", ended(code), last(&trained.ended.log)));
     }
+    let runtime = super::image::has_runtime(&subject.image.config.config);
+    let expected = if runtime || place == Place::SagemakerTraining {
+        EXPECTED.to_owned()
+    } else {
+        format!(
+            "{EXPECTED}; here a program for SageMaker gets its documents and variables from lyftlearn-runtime"
+        )
+    };
     let seen = if wrong.is_empty() {
         Seen::passed()
     } else {
-        Seen::failed(
-            wrong.join("; "),
-            "exit code 0, and the files and log lines of train.expect",
-        )
+        Seen::failed(wrong.join("; "), expected)
     };
     let seen = seen.with_figure("seconds", trained.ended.seconds);
     Ok(seen.at(place).with_log(&trained.ended.log))

@@ -18,8 +18,9 @@ const SHOWN_OF_ONE: usize = 5_000;
 /// So many files are searched.
 const SEARCHED: usize = 1_000_000;
 
-/// A file that is read whole, at most so much of it.
-const READ: u64 = 1 << 20;
+/// A file that is read whole, at most so much of it: as much as is kept of a command's output. It is enough for an
+/// observer's list of some fifty thousand files.
+const READ: u64 = 4 << 20;
 
 /// A file as [`list`] shows it.
 #[derive(Debug, Serialize, Deserialize)]

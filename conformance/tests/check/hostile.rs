@@ -276,7 +276,6 @@ fn a_large_image_is_read_within_bounds() {
             .map(drop)
             .map_err(|why| why.to_string())
     };
-    assert_eq!(limited(Limits::default()), Ok(()));
     let small = Limits {
         unpacked: 32 << 20,
         ..Limits::default()

@@ -98,6 +98,8 @@ fn an_image_of_the_training_toolkit_gets_a_list_of_missing_parts() {
         ];
         let output = checker(place, &words);
         place.podman(&["rmi", "-f", &tag]);
+        let report = String::from_utf8_lossy(&output.stdout);
+        assert!(report.contains("gets its documents and variables from lyftlearn-runtime"));
         let (wrong, passed) = wrong(&output);
         let mut ids: Vec<&str> = wrong
             .iter()
