@@ -123,7 +123,7 @@ fn judged(trained: &Trained, place: Place, part: &str) -> Seen {
     let first = reason.lines().next().unwrap_or_default();
     if !reason.contains(part) {
         let noted = if first.starts_with(WITHOUT_EXCEPTION) {
-            "; no exception is noted: in Python this needs the package lyftlearn-runtime"
+            "; no exception is noted: in Python this needs the package lyftlearn-runtime, installed by pip or uv"
         } else {
             ""
         };
