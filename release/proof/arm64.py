@@ -145,7 +145,9 @@ def attempt(artefacts: Path, root: Path) -> bool:
     with zipfile.ZipFile(library) as archive:
         archive.extractall(root / "site")
     with zipfile.ZipFile(binary) as archive:
-        (script,) = (name for name in archive.namelist() if name.endswith("lyftlearn-runtime"))
+        # The completions of shells have the same name.
+        scripts = (name for name in archive.namelist() if "/scripts/" in name)
+        (script,) = (name for name in scripts if name.endswith("/lyftlearn-runtime"))
         place = root / "artefacts/lyftlearn-runtime"
         place.write_bytes(archive.read(script))
         place.chmod(0o755)
