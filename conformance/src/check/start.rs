@@ -408,7 +408,11 @@ mod tests {
 
     #[test]
     fn a_report_is_shown_from_its_first_line() {
-        let report = ["lyftlearn-runtime: cannot read /x", "because: denied", "advice"];
+        let report = [
+            "lyftlearn-runtime: cannot read /x",
+            "because: denied",
+            "advice",
+        ];
         let log = format!("a\n{}\n", report.join("\n  "));
         assert_eq!(last(&log), report.join(" | "));
         assert_eq!(last("a\nb\n\nc\n"), "b | c");
