@@ -182,19 +182,25 @@ fn an_exec_that_runs_out_of_memory_is_told_by_the_status_alone() {
     assert_eq!(ended.message, "", "{ended:?}");
 }
 
-/// Files in memory count as the container's, and stay when the kernel has killed the program for them.
+/// A program that fills a volume in memory. Files there count as the container's, and stay when the kernel has killed
+/// the program for them.
+fn filling(argv: &[&str], lease: Value) -> Value {
+    let container = json!({
+        "env": lease,
+        "resources": {"limits": {"memory": "96Mi"}},
+        "volumeMounts": [{"name": "shm", "mountPath": "/dev/shm"}],
+    });
+    let volumes = json!({"volumes": [{"name": "shm", "emptyDir": {"medium": "Memory"}}]});
+    pod("main", argv, container, volumes)
+}
+
 #[test]
 #[ignore = "needs a cluster: make test-kubernetes"]
 fn a_program_that_fills_a_volume_in_memory_is_told_in_all_places() {
     let namespace = Namespace::new("memory-of-a-volume");
     let job = Job::new("memory-of-a-volume");
     let fill = "part = bytes(1 << 20)\nwith open('/dev/shm/file', 'wb') as file:\n while True: file.write(part)";
-    let container = json!({
-        "resources": {"limits": {"memory": "96Mi"}},
-        "volumeMounts": [{"name": "shm", "mountPath": "/dev/shm"}],
-    });
-    let volumes = json!({"volumes": [{"name": "shm", "emptyDir": {"medium": "Memory"}}]});
-    let main = pod("main", &["python3", "-c", fill], container, volumes);
+    let main = filling(&["python3", "-c", fill], json!([]));
     let ended = namespace.run(&job.of(main));
     assert_eq!(
         (ended.exit_code, ended.reason.as_str()),
@@ -203,6 +209,37 @@ fn a_program_that_fills_a_volume_in_memory_is_told_in_all_places() {
     );
     assert!(ended.message.contains("out of memory"), "{ended:?}");
     job.check("out-of-memory", "Failed", Some("out of memory"));
+}
+
+#[test]
+#[ignore = "needs a cluster: make test-kubernetes"]
+fn a_small_program_that_fills_a_volume_in_memory_may_take_pid_1_along() {
+    let namespace = Namespace::new("memory-of-all");
+    let job = Job::new("memory-of-all");
+    let lease = json!([
+        {"name": "LYFTLEARN_RUNTIME_EVENTS_HEARTBEAT_SECONDS", "value": "1"},
+        {"name": "LYFTLEARN_RUNTIME_EVENTS_LEASE_SECONDS", "value": "3"},
+    ]);
+    // Its end frees next to nothing: the kernel kills one process after the other.
+    let main = filling(&["sh", "-c", "exec cat /dev/zero >/dev/shm/file"], lease);
+    let ended = namespace.run(&job.of(main));
+    assert_eq!(
+        (ended.exit_code, ended.reason.as_str()),
+        (137, "OOMKilled"),
+        "{ended:?}"
+    );
+    eprintln!("a full volume in memory: {:?}", ended.message);
+    if let Some(outcome) = job.outcome() {
+        assert_eq!(outcome["class"], "out-of-memory", "{outcome:#}");
+        return;
+    }
+    assert_eq!(ended.message, "", "{ended:?}");
+    // Without a first event there is only the lease of the job's submission.
+    let row = namespace.until("the lease's end", || {
+        let row = job.row();
+        (row["status"] != "InProgress").then_some(row)
+    });
+    assert!(row.is_null() || row["status"] == "Lost", "{row:#}");
 }
 
 #[test]
