@@ -1,6 +1,7 @@
 """What job state events add to a start and to an exit: whole runs with each kind of destination,
-in turn with a run that has the agent and no events, and one that has neither. The servers are on loopback: moto in the place of AWS, with
-signatures checked, and an endpoint for CloudEvents. Their time to answer is in the figures.
+in turn with a run that has the agent and no events, and one that has neither. The servers are on
+loopback: moto in the place of AWS, with signatures checked, and an endpoint for CloudEvents. Their
+time to answer is in the figures.
 
 The start is from just before the runtime is spawned until the program's first act. The rest is
 from the program's last act until the runtime has ended: the agent's start, its end, and the
@@ -117,8 +118,8 @@ def report(binary: str, python: str) -> str:
         rows.append([name, median(start, 0), median(exit_, 1), f"{slowest:.1f}"])
     without = statistics.median(exits[BARE]) / 1000
     return table(
-        f"Job events: {ROUNDS} runs each in turn; without an agent {without:.1f} ms after the program."
-        " The agent against a run without it, each destination against the agent alone.",
+        f"Job events: {ROUNDS} runs each in turn; without an agent {without:.1f} ms after the"
+        " program. The agent against a run without it, each destination against the agent alone.",
         ["destination", "added to a start, µs (95 %)", "to an exit, ms (95 %)", "p99, ms"],
         rows,
     )
