@@ -20,7 +20,7 @@ ENTER := conformance/engine/enter.sh $(LAYER)/storage
 # A cloned checkout's own; nothing of another's counts.
 export CARGO_TARGET_DIR := $(CURDIR)/target
 
-.PHONY: demo test docs reference test-spark test-distributed test-events test-kubernetes test-go cluster check check-images messages fresh build build-rest release peers peers-rest setup context lint test-rust test-python test-packages test-release test-artefacts publish fuzz deny bench clean
+.PHONY: demo test docs reference test-spark test-distributed test-events test-kubernetes test-go cluster check check-images messages fresh build build-rest release peers peers-rest setup context clippy lint compiled-tests test-rust test-python test-packages test-release test-artefacts publish fuzz deny bench clean
 
 demo: build context
 	cargo build --quiet -p lyftlearn-conformance
@@ -30,10 +30,10 @@ demo: build context
 	    target/debug/lyftlearn-conformance demo; \
 	fi
 
-# What only tests want is fetched while the release is linked.
+# What only tests want is fetched and compiled while one processor links the release for minutes.
 test: setup
-	$(MAKE) --no-print-directory peers-rest & peers=$$!; $(MAKE) --no-print-directory build; build=$$?; \
-	    wait $$peers && exit $$build
+	$(MAKE) --no-print-directory peers-rest compiled-tests clippy & rest=$$!; $(MAKE) --no-print-directory build; build=$$?; \
+	    wait $$rest && exit $$build
 	$(MAKE) --no-print-directory context lint test-rust test-python
 
 # What a change is tried with while it is written, by any user and with nothing but Rust: format,
@@ -54,6 +54,8 @@ check-images: build context
 	conformance/setup.sh uidmap slirp4netns
 	conformance/engine/context.sh $(LAYER) $(BINARY) $(PYTHON) $(WHEELS) script_mode
 	conformance/engine/soci.sh target/soci/soci
+	conformance/engine/toolkit.sh $(PYTHON) target/toolkit-image
+	conformance/engine/docker-packages.sh target/docker
 	LYFTLEARN_CONFORMANCE_AT_LENGTH=1 cargo test --locked -p lyftlearn-conformance --test image -- --include-ignored --nocapture \
 	    check:: lazy:: script_mode:: same_job::every_job
 
@@ -81,6 +83,7 @@ docs:
 # Rewrites docs/reference from the registers of the code; without it a test compares the two.
 reference:
 	UPDATE_EXPECT=1 cargo test --quiet --locked -p lyftlearn-runtime --lib reference::
+	UPDATE_EXPECT=1 cargo test --quiet --locked -p lyftlearn-conformance --test docs reference::
 
 # The two commands in a new root of Debian, with what the README asks for and nothing else;
 # another release: make fresh SUITE=trixie.
@@ -186,12 +189,14 @@ test-kubernetes: build context
 context:
 	conformance/engine/context.sh $(LAYER) $(BINARY) $(PYTHON) $(WHEELS)
 
-lint:
+clippy:
+	cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
+	cargo clippy --quiet --locked -p lyftlearn-runtime --no-default-features -- -D warnings
+	cargo clippy --quiet --locked -p lyftlearn-runtime --no-default-features --features cli -- -D warnings
+	cargo clippy --quiet --locked -p lyftlearn-runtime --no-default-features --features agent -- -D warnings
+
+lint: clippy
 	cargo fmt --all --check
-	cargo clippy --locked --workspace --all-targets -- -D warnings
-	cargo clippy --locked -p lyftlearn-runtime --no-default-features -- -D warnings
-	cargo clippy --locked -p lyftlearn-runtime --no-default-features --features cli -- -D warnings
-	cargo clippy --locked -p lyftlearn-runtime --no-default-features --features agent -- -D warnings
 	target/venv/bin/ruff check lyftlearn-runtime-py examples conformance release lint
 	target/venv/bin/ruff format --check lyftlearn-runtime-py examples conformance release lint
 	target/venv/bin/mypy --strict lint
@@ -206,8 +211,9 @@ lint:
 SUITES := $(sort $(basename $(notdir $(wildcard */tests/*.rs))) $(notdir $(patsubst %/main.rs,%,$(wildcard */tests/*/main.rs))))
 FIRST_HALF := identity image
 SECOND_HALF := $(filter-out $(FIRST_HALF) kubernetes,$(SUITES))
-test-rust:
-	cargo test --locked --workspace --no-run
+compiled-tests:
+	cargo test --quiet --locked --workspace --no-run
+test-rust: compiled-tests
 	export RUST_TEST_THREADS=$$(($$(nproc) + 1)); \
 	    cargo test --locked --workspace $(FIRST_HALF:%=--test %) & first=$$!; \
 	    cargo test --locked --workspace --lib --bin lyftlearn-conformance $(SECOND_HALF:%=--test %); second=$$?; \

@@ -112,8 +112,10 @@ export KUBECONFIG="$state/admin.conf"
 ctr="ctr --address /run/containerd/containerd.sock --namespace k8s.io"
 wait_for containerd $ctr version
 load() {
-    podman save --quiet --format oci-archive --output "$disk/image.tar" "$1"
-    $ctr images import --no-unpack "$disk/image.tar" >/dev/null
+    # Compressing what is unpacked at once would take most of a start.
+    podman save --quiet --uncompressed --format oci-archive --output "$disk/image.tar" "$1"
+    # Unpacked here, and not by the first pods at the same time.
+    $ctr images import "$disk/image.tar" >/dev/null
     rm "$disk/image.tar"
 }
 if ! podman image exists localhost/pause:latest; then

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! actor train [ok|deaf|calls-home|prints|random|checkpoints|forgets|dirty|cache|leaky-cache|stale-cache|
-//!              floods|litters]
-//! actor serve [ok|not-ready|slow-ping|nonsense-500|dies|wrong|drops|exit-143|fixed-port]
+//!              hides|writes-root|reads|reads-first|silent|floods|litters]
+//! actor serve [ok|not-ready|slow-ping|busy|hangs|nonsense-500|dies|wrong|drops|exit-143|fixed-port|writes-root|deaf]
 //! actor init [forwards|reaps] PROGRAM [ARG…]     an entry point that does half of PID 1's work
 //! actor silent                                   ends without a word
 //! actor as MODE PROGRAM [ARG…]                   becomes a program, once it has done one thing wrong:
@@ -11,8 +11,11 @@
 //!   stale-keys    an endpoint that gives the same key for ever
 //!   asks-alone    asks the machine's own metadata where there is no identity
 //!   argv          the secret that it was given becomes an argument of a process
-//!   fails-at X    ends with 3 where the variable or the file X is there
+//!   fails-at X    ends with 3 where X is: variables and files that are there or, after !, are not
+//!   sets-at X     sets a variable where X is
 //!   other-zone    another time zone for servers than for trainings
+//!   resize        a setting that processes next to the program do not have
+//! python3 -c CODE    is this program, too: as if it had the package, it reports workload.json
 //! ```
 #![expect(
     clippy::disallowed_methods,
@@ -37,18 +40,24 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
 fn main() {
-    let words: Vec<String> = std::env::args().skip(1).collect();
+    let mut words: Vec<String> = std::env::args().collect();
+    if words.remove(0).ends_with("python3") {
+        return python(&words);
+    }
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["train", mode @ ..] => train(mode.first().copied().unwrap_or("ok")),
         ["serve", mode @ ..] => serve(mode.first().copied().unwrap_or("ok")),
         ["init", mode, program @ ..] => init(mode, program),
-        ["as", "fails-at", what, program @ ..] => {
-            if std::env::var(what).is_ok() || std::path::Path::new(what).is_file() {
-                println!("{what} is there");
+        ["as", "fails-at", place, program @ ..] => {
+            if is_at(place) {
+                println!("this is {place}");
                 std::process::exit(3);
             }
             become_program("", program);
+        }
+        ["as", "sets-at", place, program @ ..] => {
+            become_program(if is_at(place) { "sets" } else { "" }, program);
         }
         ["as", mode, program @ ..] => become_program(mode, program),
         ["endpoint", answer] => endpoint(answer),
@@ -62,6 +71,55 @@ fn pause(milliseconds: u64) {
     std::thread::park_timeout(Duration::from_millis(milliseconds));
 }
 
+/// Whether all of these variables and files are there, and those after a `!` are not.
+fn is_at(place: &str) -> bool {
+    place.split(',').all(|one| {
+        let name = one.trim_start_matches('!');
+        let there = std::env::var(name).is_ok() || std::path::Path::new(name).is_file();
+        there != one.starts_with('!')
+    })
+}
+
+/// Says what the package's attributes would, or something else in one of them. Other code fails.
+fn python(words: &[String]) {
+    let code = words.last().map_or("", String::as_str);
+    if !code.contains("GetSetDescriptorType") {
+        std::process::exit(1);
+    }
+    let directory = std::env::var("LYFTLEARN_RUN_DIR").unwrap_or_default();
+    let text = std::fs::read_to_string(format!("{directory}/workload.json")).unwrap_or_default();
+    let workload: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+    let mut said = serde_json::Map::new();
+    for name in [
+        "platform",
+        "flavor",
+        "role",
+        "job",
+        "paths",
+        "topology",
+        "resources",
+    ] {
+        said.insert(name.to_owned(), workload[name].clone());
+    }
+    if let Ok(role) = std::env::var("PYTHON_SAYS") {
+        said.insert("role".to_owned(), role.into());
+    }
+    println!("{}", serde_json::Value::Object(said));
+}
+
+/// Writes where only a writable root lets it.
+fn write_root() {
+    if let Err(err) = std::fs::write("/state", "") {
+        println!("cannot write /state: {err}");
+        std::process::exit(1);
+    }
+}
+
+/// Reads a large file of the image.
+fn read_filler() {
+    std::fs::read("/opt/filler").unwrap();
+}
+
 fn train(mode: &str) {
     let file = std::env::var("LYFTLEARN_HYPERPARAMETERS_FILE").unwrap_or_default();
     let text = std::fs::read_to_string(file).unwrap_or_default();
@@ -70,6 +128,12 @@ fn train(mode: &str) {
         let mut set = SigSet::empty();
         set.add(Signal::SIGTERM);
         set.thread_block().unwrap();
+    }
+    if mode == "reads-first" || mode == "silent" {
+        read_filler();
+    }
+    if mode == "silent" {
+        return;
     }
     println!("training");
     let left = std::path::Path::new("/opt/ml/output/data/left");
@@ -87,12 +151,18 @@ fn train(mode: &str) {
         "prints" => std::env::vars().for_each(|(name, value)| println!("{name}={value}")),
         "cache" | "leaky-cache" | "stale-cache" => cache(mode),
         "checkpoints" | "forgets" => checkpoints(mode),
+        "reads" => read_filler(),
+        "writes-root" => write_root(),
         "floods" => floods(),
         "litters" => litters(),
         _ => {}
     }
     if let Some(code) = hyperparameters["code"].as_str() {
-        std::process::exit(code.parse().unwrap());
+        std::process::exit(if mode == "hides" {
+            0
+        } else {
+            code.parse().unwrap()
+        });
     }
     let seconds: u64 = hyperparameters["seconds"]
         .as_str()
@@ -164,11 +234,13 @@ fn cache(mode: &str) {
     std::fs::write(file, kept).unwrap();
 }
 
-/// One checkpoint at the start, or going on from it.
+/// One checkpoint at the start, or going on from it, which takes no time.
 fn checkpoints(mode: &str) {
     let file = "/opt/ml/checkpoints/first";
     if std::fs::exists(file).unwrap() && mode == "checkpoints" {
         println!("resumed from first");
+        std::fs::write("/opt/ml/model/model.txt", "a model").unwrap();
+        std::process::exit(0);
     } else {
         std::fs::write(file, "1").unwrap();
     }
@@ -215,6 +287,12 @@ fn become_program(mode: &str, program: &[&str]) {
                     .unwrap();
             }
         }
+        "sets" => {
+            becoming.env("ONLY_HERE", "1");
+        }
+        "resize" => {
+            becoming.env("LYFTLEARN_RUNTIME_LIFECYCLE_RESIZE_SECONDS", "7");
+        }
         "other-zone" if program.last() == Some(&"serve") => {
             becoming.env("TZ", "America/New_York");
         }
@@ -249,8 +327,15 @@ fn endpoint(body: &str) {
 fn serve(mode: &str) {
     let mode: Arc<str> = mode.into();
     let told = Arc::new(AtomicBool::new(false));
-    if &*mode != "drops" {
+    if &*mode == "deaf" {
+        let mut set = SigSet::empty();
+        set.add(Signal::SIGTERM);
+        set.thread_block().unwrap();
+    } else if &*mode != "drops" {
         signal_hook::flag::register(Signal::SIGTERM as i32, Arc::clone(&told)).unwrap();
+    }
+    if &*mode == "writes-root" {
+        write_root();
     }
     let port = std::env::var("SAGEMAKER_BIND_TO_PORT")
         .ok()
@@ -269,7 +354,7 @@ fn serve(mode: &str) {
                 open.fetch_add(1, Ordering::Relaxed);
                 let (open, mode) = (Arc::clone(&open), Arc::clone(&mode));
                 std::thread::spawn(move || {
-                    let _ = answer(stream, &mode);
+                    let _ = answer(stream, &mode, &open);
                     open.fetch_sub(1, Ordering::Relaxed);
                 });
             }
@@ -288,7 +373,7 @@ fn serve(mode: &str) {
     }
 }
 
-fn answer(mut stream: TcpStream, mode: &str) -> std::io::Result<()> {
+fn answer(mut stream: TcpStream, mode: &str, open: &AtomicUsize) -> std::io::Result<()> {
     stream.set_nonblocking(false)?;
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
     let mut request = Vec::new();
@@ -316,8 +401,11 @@ fn answer(mut stream: TcpStream, mode: &str) -> std::io::Result<()> {
     };
     let good = body.starts_with(b"{") || body.windows(2).any(|window| window == b"\n{");
     let (status, text) = if head.starts_with("get ") {
-        if mode == "slow-ping" && body.is_empty() {
+        let busy = open.load(Ordering::Relaxed) > 1;
+        if (busy && mode == "busy") || (mode == "slow-ping" && body.is_empty()) {
             pause(2600);
+        } else if busy && mode == "hangs" {
+            pause(60_000);
         }
         (if mode == "not-ready" { 503 } else { 200 }, "{}")
     } else if good {

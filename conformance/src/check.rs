@@ -104,6 +104,8 @@ pub enum Need {
     TrainSection,
     /// `[serve]` in `image.toml`.
     ServeSection,
+    /// `[serve]` in `image.toml`, or `[train]` if the image only trains.
+    RoleSection,
 }
 
 impl Need {
@@ -117,12 +119,13 @@ impl Need {
             Self::Serving => "serving",
             Self::TrainSection => "[train]",
             Self::ServeSection => "[serve]",
+            Self::RoleSection => "[serve] or [train]",
         }
     }
 }
 
 /// One check.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Check {
     /// Stable.
     pub id: &'static str,

@@ -130,7 +130,7 @@ pub(crate) struct Check {
 /// `run`
 #[derive(Debug, Args)]
 pub(crate) struct Run {
-    /// sagemaker-training, sagemaker-hosting, sagemaker-multi-container, kubernetes-pod, kubernetes-job, kubernetes-restricted or bare
+    /// sagemaker-training, sagemaker-hosting, sagemaker-multi-container, sagemaker-transform, sagemaker-processing, sagemaker-local, sagemaker-isolated, kubernetes-pod, kubernetes-job, kubernetes-restricted or bare
     pub(crate) place: String,
     /// A reference that the engine has or can pull
     pub(crate) image: String,
@@ -170,7 +170,7 @@ pub(crate) struct Files {
     /// Writes a SARIF report for code scanning, with the findings about the image's files and configuration
     #[arg(long, value_name = "FILE", env = "LYFTLEARN_CONFORMANCE_SARIF")]
     pub(crate) sarif: Option<PathBuf>,
-    /// Writes the list of files opened until ready, in the format of soci convert --prefetch-files-json
+    /// Writes the list of files opened at the start, in the format of soci convert --prefetch-files-json
     #[arg(long, value_name = "FILE", env = "LYFTLEARN_CONFORMANCE_PREFETCH")]
     pub(crate) prefetch: Option<PathBuf>,
     /// The file to attach findings to, in SARIF and on GitHub [default: image.toml]

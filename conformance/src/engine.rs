@@ -8,6 +8,7 @@ pub mod session;
 pub mod soci;
 
 use std::ffi::OsStr;
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
@@ -19,6 +20,9 @@ use crate::wait;
 
 /// The failure of a step of an emulation: a sentence for the user.
 pub type Outcome<T> = Result<T, String>;
+
+/// The address of a container under check by its own name. In its network every address leads to itself.
+pub const HOST: Ipv4Addr = Ipv4Addr::new(10, 0, 131, 7);
 
 /// The longest of its commands builds an image, with a wheelhouse to install from.
 const LONGEST: Duration = Duration::from_secs(600);

@@ -99,6 +99,7 @@ pub fn of_directory(directory: &Path, architecture: &str) -> Result<Image> {
     archive::image(
         &archive::Store::Directory(directory.to_owned()),
         architecture,
+        archive::Limits::default(),
     )
 }
 
@@ -108,5 +109,6 @@ pub fn of_directory(directory: &Path, architecture: &str) -> Result<Image> {
 ///
 /// If it is not an archive of an image, or is damaged.
 pub fn of_archive(file: &Path, architecture: &str) -> Result<Image> {
-    archive::image(&archive::Store::archive(file)?, architecture)
+    let store = archive::Store::archive(file)?;
+    archive::image(&store, architecture, archive::Limits::default())
 }

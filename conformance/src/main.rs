@@ -13,6 +13,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use cli::{Line, What};
 use lyftlearn_conformance::probe;
+use lyftlearn_conformance::report::visible;
 use lyftlearn_conformance::trouble::Trouble;
 
 fn main() -> ExitCode {
@@ -60,6 +61,8 @@ fn main() -> ExitCode {
 }
 
 fn say(text: &str) {
+    // A cause may quote an image or an engine, and a terminal obeys control characters.
+    let text = visible(text);
     // A closed stderr is no reason to stop.
     let _ = writeln!(std::io::stderr(), "lyftlearn-conformance: {text}");
 }

@@ -40,6 +40,10 @@ pub fn run(words: &[String]) -> Result<u8, String> {
             standin::awaited();
             done(helper::copy(from.as_ref(), to.as_ref()))
         }
+        ["keep", from, to] => {
+            standin::awaited();
+            done(helper::keep(from.as_ref(), to.as_ref()))
+        }
         ["list", directory] => done(answer(&helper::list(directory.as_ref())?)),
         ["search", directory, text] => done(answer(&helper::search(directory.as_ref(), text)?)),
         ["hashes", directory] => done(answer(&helper::hashes(directory.as_ref())?)),

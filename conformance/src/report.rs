@@ -35,7 +35,8 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// What programs saw.
     pub views: Vec<Seen>,
-    /// Files of the image that its server opened until it was ready, in the order in which it did.
+    /// Files of the image that were opened at its start, in that order: by the server until it was ready, or by the
+    /// training of an image that only trains until its first output.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub opened: Vec<String>,
 }
@@ -185,7 +186,31 @@ impl Report {
         }
         parts.join(", ")
     }
+
+    /// Failed checks that make others fail, if others failed: what to correct first.
+    #[must_use]
+    pub fn first(&self) -> Option<String> {
+        let failed = self.findings.iter().filter(|finding| self.fails(finding));
+        let (causes, others): (Vec<_>, Vec<_>) =
+            failed.partition(|finding| CAUSES.contains(&finding.check.as_str()));
+        let causes: Vec<&str> = causes.iter().map(|cause| cause.check.as_str()).collect();
+        (!causes.is_empty() && !others.is_empty()).then(|| {
+            format!(
+                "correct {} first: other failures may follow from it",
+                causes.join(" and ")
+            )
+        })
+    }
 }
+
+/// Without these an image cannot start as it should.
+const CAUSES: &[&str] = &[
+    "image.entrypoint",
+    "image.runtime-static",
+    "image.settings",
+    "image.commands",
+    "image.user",
+];
 
 /// Text of an image's, without what a terminal or a browser would obey.
 #[must_use]

@@ -83,7 +83,7 @@ fn impossible_routes_are_reported() {
         &["statsd"],
         expect![[r#"
         STATSD_PORT is ignored: expected a port, 1 to 65535
-        $STATSD_PORT names no gateway for metrics, and is left as it is
+        $STATSD_PORT names no gateway for metrics, and is left unchanged
     "#]],
     );
     let odd = ("STATSD_PROTOCOL", "sctp");
@@ -92,7 +92,7 @@ fn impossible_routes_are_reported() {
         &["statsd"],
         expect![[r#"
         STATSD_PROTOCOL is ignored: expected udp or tcp
-        $STATSD_PROTOCOL names no gateway for metrics, and is left as it is
+        $STATSD_PROTOCOL names no gateway for metrics, and is left unchanged
     "#]],
     );
 }
@@ -159,14 +159,14 @@ fn clients_with_unknown_variables_are_left_alone() {
     });
     expect![[r#"
         STATSD_PORT is ignored: expected a port, 1 to 65535
-        $STATSD_PORT names no gateway for metrics, and is left as it is
+        $STATSD_PORT names no gateway for metrics, and is left unchanged
         STATSD_PORT is ignored: expected a port, 1 to 65535
-        $STATSD_PORT names no gateway for metrics, and is left as it is
+        $STATSD_PORT names no gateway for metrics, and is left unchanged
         STATSD_PROTOCOL is ignored: expected udp or tcp
-        $STATSD_PROTOCOL names no gateway for metrics, and is left as it is
-        $DD_DOGSTATSD_PORT names no gateway for metrics, and is left as it is
-        $DD_DOGSTATSD_URL names no gateway for metrics, and is left as it is
-        $DD_DOGSTATSD_URL names no gateway for metrics, and is left as it is
+        $STATSD_PROTOCOL names no gateway for metrics, and is left unchanged
+        $DD_DOGSTATSD_PORT names no gateway for metrics, and is left unchanged
+        $DD_DOGSTATSD_URL names no gateway for metrics, and is left unchanged
+        $DD_DOGSTATSD_URL names no gateway for metrics, and is left unchanged
     "#]]
     .assert_eq(&problems.concat());
     let off = ("LYFTLEARN_RUNTIME_METRICS_STATSD_MODE", "off");
@@ -185,7 +185,7 @@ fn a_document_names_a_server_where_no_variable_does() {
     let resolved = resolve(&facts).unwrap();
     expect![[r#"
         STATSD_PROTOCOL is ignored: expected udp or tcp
-        $STATSD_PROTOCOL names no gateway for metrics, and is left as it is
+        $STATSD_PROTOCOL names no gateway for metrics, and is left unchanged
     "#]]
     .assert_eq(&about_metrics(&resolved.problems));
     let facts = facts.with_var("STATSD_PROTOCOL", "udp");

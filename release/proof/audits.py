@@ -15,7 +15,7 @@ from pathlib import Path
 
 import installs
 from elftools.elf.elffile import ELFFile  # type: ignore[import-not-found]  # auditwheel brings it
-from product import PROCESSORS, ReleaseError, say, version
+from product import PROCESSORS, ReleaseError, say, this_machine, version
 
 TOOLS = Path(sys.executable).parent
 
@@ -119,11 +119,27 @@ def complete(artefacts: Path) -> bool:
     return run("SHA256SUMS", sums, directory=artefacts)
 
 
+def kubernetes(artefacts: Path) -> bool:
+    """The checker has the client of Kubernetes: it looks for a kubeconfig."""
+    top = f"lyftlearn-conformance-{version()}-{this_machine().static}"
+    with tempfile.TemporaryDirectory() as scratch:
+        with tarfile.open(artefacts / f"{top}.tar.gz") as archive:
+            packed = archive.extractfile(f"{top}/lyftlearn-conformance")
+            if packed is None:
+                raise ReleaseError(f"{top}.tar.gz has no binary", "run `make release`")
+            binary = Path(scratch) / "lyftlearn-conformance"
+            binary.write_bytes(packed.read())
+        binary.chmod(0o755)
+        fails = '! "$0" check none --engine kubernetes'
+        command = ["env", "--unset=KUBECONFIG", f"HOME={scratch}", "sh", "-c", fails, str(binary)]
+        return run("check --engine kubernetes", command, "found no kubeconfig")
+
+
 def main() -> int:
     """Looks at all, and fails when one is wrong."""
     artefacts = Path(sys.argv[1]).resolve()
     try:
-        results = [attempt(artefacts) for attempt in (complete, wheels, source)]
+        results = [attempt(artefacts) for attempt in (complete, kubernetes, wheels, source)]
     except ReleaseError as error:
         say(f"{error}{f': {error.hint}' if error.hint else ''}")
         return 1

@@ -67,7 +67,7 @@ const KINDS: &[Kind] = &[
 
 fn run(subject: &Subject, kind: &Kind) -> Result<(Container, Ended)> {
     let session = subject.session()?;
-    let mut order: Order = Place::Bare.order(&subject.id, None, &Input::default());
+    let mut order: Order = subject.order(Place::Bare, None, &Input::default());
     order.probe = true;
     order.memory = kind.memory;
     order.variables = running::probe_variables(kind.words);

@@ -100,7 +100,7 @@ pub(super) fn probe_variables(words: &[&str]) -> Vec<(String, String)> {
 
 /// The image in a place, with what its settings fetch from elsewhere.
 pub(super) fn order(subject: &Subject, place: Place, word: Word, input: &Input) -> Order {
-    let mut order = place.order(&subject.id, Some(word), input);
+    let mut order = subject.order(place, Some(word), input);
     if secrets::remote(subject) {
         order.variables.extend(secrets::stand_in());
         order.objects = secrets::objects(subject);

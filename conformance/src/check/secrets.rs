@@ -30,7 +30,7 @@ fn hashed(text: &str) -> String {
 
 /// A start with secrets, the probe as its program.
 fn order(subject: &Subject, place: Place, word: Word) -> Result<Order> {
-    let mut order = place.order(&subject.id, Some(word), &subject.job(None)?);
+    let mut order = subject.order(place, Some(word), &subject.job(None)?);
     order.probe = true;
     let declared = json!({
         NAME: {"from": "aws-secretsmanager:conformance", "env": VARIABLE, "file": true},

@@ -9,12 +9,23 @@ use crate::probe;
 use crate::probe::program::{Orphans, SIGNALS};
 use crate::trouble::Result;
 
-/// The last lines of a log, for a message.
+/// The last lines of a log, for a message. A report of the runtime is shown from its first line, which
+/// says what failed: causes and the hint are indented below it.
 pub(crate) fn last(log: &str) -> String {
     let lines: Vec<&str> = log.lines().filter(|line| !line.trim().is_empty()).collect();
-    let from = lines.len().saturating_sub(2);
-    let text = lines[from..].join(" | ");
-    text.chars().take(300).collect()
+    let is_below = |line: &&&str| line.starts_with(' ');
+    let below = lines.iter().rev().take_while(is_below).count();
+    let report = lines.len().saturating_sub(below + 1);
+    let is_report = lines
+        .get(report)
+        .is_some_and(|line| below > 0 && line.starts_with("lyftlearn-runtime: "));
+    let from = if is_report {
+        report
+    } else {
+        lines.len().saturating_sub(2)
+    };
+    let lines: Vec<&str> = lines[from..].iter().map(|line| line.trim()).collect();
+    lines.join(" | ").chars().take(400).collect()
 }
 
 /// How a container ended, for a message.
@@ -118,10 +129,23 @@ pub(super) fn kubernetes_job(subject: &Subject) -> Result<Vec<Seen>> {
     start(subject, Place::KubernetesJob)
 }
 
+/// Whether an engine has something to start without arguments.
+fn starts_alone(subject: &Subject) -> bool {
+    let started = &subject.image.config.config;
+    let words = started.entrypoint.iter().chain(&started.cmd).flatten();
+    words.count() > 0
+}
+
+const NOTHING: &str =
+    "the image has neither ENTRYPOINT nor CMD: without arguments there is nothing to start";
+
 /// Without arguments: the default command, or an end that says why.
 pub(super) fn bare(subject: &Subject) -> Result<Vec<Seen>> {
     let session = subject.session()?;
     let place = Place::Bare;
+    if !starts_alone(subject) {
+        return Ok(vec![Seen::skipped(NOTHING).at(place)]);
+    }
     let order = place.order(&subject.id, None, &Input::default());
     let (_, alone) = session.run(&order, subject.limit(10))?;
     let mut seen = vec![match alone.code {
@@ -278,7 +302,9 @@ pub(super) fn restricted(subject: &Subject) -> Result<Vec<Seen>> {
     for word in &subject.roles {
         seen.push(judged(subject, subject.started(place, *word)?, place));
     }
-    if seen.is_empty() {
+    if seen.is_empty() && !starts_alone(subject) {
+        seen.push(Seen::skipped(NOTHING).at(place));
+    } else if seen.is_empty() {
         let order = Place::KubernetesRestricted.order(&subject.id, None, &Input::default());
         let (_, end) = subject.session()?.run(&order, subject.limit(5))?;
         seen.push(
@@ -389,4 +415,23 @@ pub(super) fn beside(subject: &Subject, place: Place, word: Word) -> Result<Vec<
         Seen::failed(wrong.join("; "), "the same values as in the program")
     };
     Ok(vec![seen.at(place).with_log(&end.log)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::last;
+
+    #[test]
+    fn a_report_is_shown_from_its_first_line() {
+        let report = [
+            "lyftlearn-runtime: cannot read /x",
+            "because: denied",
+            "advice",
+        ];
+        let log = format!("a\n{}\n", report.join("\n  "));
+        assert_eq!(last(&log), report.join(" | "));
+        assert_eq!(last("a\nb\n\nc\n"), "b | c");
+        assert_eq!(last("a\n  b\n  c\n"), "b | c");
+        assert_eq!(last(""), "");
+    }
 }

@@ -1,10 +1,12 @@
-//! Figures of a start: how long the runtime takes, and which files of the image are read until it is ready.
+//! Figures of a start: how long the runtime takes, and which files of the image are opened until the server is
+//! ready, or until the training of an image that only trains prints its first line.
 
 use std::collections::BTreeSet;
 
 use super::figures::{judged, mib, share};
-use super::running::{probe_variables, told};
+use super::running::{self, probe_variables, told};
 use super::{Seen, Subject};
+use crate::engine::session::{Container, Session};
 use crate::files::Entry;
 use crate::layout::tree::{Kind, Node};
 use crate::layout::{Layer, soci};
@@ -21,15 +23,17 @@ const STARTS: usize = 5;
 /// What SOCI divides layers into, unpacked.
 const SPAN: u64 = 4 << 20;
 
-/// A server that was observed until it was ready.
+/// A start that was observed to its end: the server is ready, or the training prints.
 #[derive(Debug)]
 pub struct Observed {
-    /// What it opened.
+    /// Where.
+    pub place: Place,
+    /// What it opened until then.
     pub opened: Opened,
-    /// Its readiness.
-    pub ready: Ready,
-    /// What it printed, where it was not ready.
-    pub log: String,
+    /// The end of the start, as messages name it: `until ready`.
+    pub until: &'static str,
+    /// Why this end was not reached, if it was not.
+    pub failure: Option<String>,
 }
 
 /// Where the image's first role is started, and as what.
@@ -67,14 +71,13 @@ fn observing(subject: &Subject, order: &mut Order) -> usize {
     order.mounts.push(Mount {
         target: DIRECTORY.to_owned(),
         entries: vec![Entry::directory(".", 0o1777)],
-        read_only: false,
-        from: None,
+        ..Mount::default()
     });
     order.mounts.len() - 1
 }
 
 fn with_probe(subject: &Subject, place: Place, word: Word, program: &[&str]) -> Order {
-    let mut order = place.order(&subject.id, Some(word), &Input::default());
+    let mut order = running::order(subject, place, word, &Input::default());
     order.variables.extend(probe_variables(program));
     order
 }
@@ -175,11 +178,34 @@ pub(super) fn ready_seconds(subject: &Subject) -> Result<Vec<Seen>> {
     ])
 }
 
-/// Starts the server under the observer, and stops it when it is ready.
+/// What the observer of a container has written so far.
+fn written(session: &Session, container: &Container, volume: usize) -> Result<Opened> {
+    let file = format!("/v/{volume}/{OPENED}");
+    let bytes = session.ask(container, &["read", &file], &[])?;
+    Ok(Opened::read(&String::from_utf8_lossy(&bytes)))
+}
+
+/// Ends a container that may have ended by itself.
+fn kill(session: &Session, container: &Container) -> Result<()> {
+    session
+        .signal(container, "KILL")
+        .or_else(|_| session.state(container).map(drop))
+}
+
+/// Starts the server under the observer, or the training of an image that does not serve, and stops it at the
+/// end of its start.
 pub(super) fn observe(subject: &Subject) -> Result<Observed> {
+    if subject.roles.contains(&Word::Serve) {
+        observe_server(subject)
+    } else {
+        observe_training(subject)
+    }
+}
+
+fn observe_server(subject: &Subject) -> Result<Observed> {
     let session = subject.session()?;
     let place = Place::SagemakerHosting;
-    let mut order = place.order(&subject.id, Some(Word::Serve), &subject.model()?);
+    let mut order = running::order(subject, place, Word::Serve, &subject.model()?);
     let volume = observing(subject, &mut order);
     let container = session.start(&order)?;
     let serve = subject.toml.serve.as_ref();
@@ -189,32 +215,78 @@ pub(super) fn observe(subject: &Subject) -> Result<Observed> {
     let seconds = subject.limit(seconds).as_secs().to_string();
     let port = place.port().to_string();
     let ready: Ready = told(&session.ask(&container, &["ready", &port, path, &seconds], &[])?)?;
-    let file = format!("/v/{volume}/{OPENED}");
-    let opened = session.ask(&container, &["read", &file], &[]);
-    let log = if ready.seconds.is_some() {
-        String::new()
+    let opened = written(session, &container, volume);
+    let failure = if ready.seconds.is_some() {
+        None
     } else {
-        session.logs(&container)?
+        let log = session.logs(&container)?;
+        let last = log.trim().lines().last().unwrap_or_default().to_owned();
+        Some(format!("it did not become ready while traced: {last}"))
     };
-    session
-        .signal(&container, "KILL")
-        .or_else(|_| session.state(&container).map(drop))?;
+    kill(session, &container)?;
     Ok(Observed {
-        opened: Opened::read(&String::from_utf8_lossy(&opened?)),
-        ready,
-        log,
+        place,
+        opened: opened?,
+        until: "until ready",
+        failure,
     })
 }
 
-/// The files that were opened until ready, or a message if they are unknown.
-fn until_ready(subject: &Subject) -> Result<std::result::Result<&Observed, Vec<Seen>>> {
+fn observe_training(subject: &Subject) -> Result<Observed> {
+    let session = subject.session()?;
+    let place = Place::SagemakerTraining;
+    let mut order = running::order(subject, place, Word::Train, &subject.job(None)?);
+    let volume = observing(subject, &mut order);
+    let container = session.start(&order)?;
+    let train = subject.toml.train.as_ref();
+    let limit = subject.limit(train.map_or(300, |train| train.timeout_seconds));
+    let mut found: Result<Option<(Opened, &str)>> = Ok(None);
+    // The step of this wait is a call of the engine.
+    let _ = crate::wait::until(limit, || {
+        // The end is looked for first: what is read after it is whole.
+        let looked = session.state(&container).and_then(|(running, _)| {
+            let opened = match written(session, &container, volume) {
+                Err(Trouble::Interrupted(signal)) => return Err(Trouble::Interrupted(signal)),
+                // The observer has not begun.
+                Err(_) if running => return Ok(None),
+                other => other?,
+            };
+            Ok(match opened.printed {
+                Some(count) => {
+                    let mut opened = opened;
+                    opened.files.truncate(count);
+                    Some((opened, "until its first output"))
+                }
+                None if !running => Some((opened, "until its end, without any output")),
+                None => None,
+            })
+        });
+        let over = !matches!(looked, Ok(None));
+        found = looked;
+        over.then_some(())
+    });
+    let found = found?;
+    kill(session, &container)?;
+    let failure = found.is_none().then(|| {
+        let seconds = limit.as_secs();
+        format!("while traced, it printed nothing and did not end within {seconds} s")
+    });
+    let (opened, until) = found.unwrap_or_default();
+    Ok(Observed {
+        place,
+        opened,
+        until,
+        failure,
+    })
+}
+
+/// The observed start, or a message if its end was not reached.
+fn observed(subject: &Subject) -> Result<std::result::Result<&Observed, Vec<Seen>>> {
     let observed = subject.observed()?;
-    if observed.ready.seconds.is_some() {
-        return Ok(Ok(observed));
-    }
-    let last = observed.log.trim().lines().last().unwrap_or_default();
-    let reason = format!("it did not become ready while traced: {last}");
-    Ok(Err(vec![Seen::skipped(reason).at(Place::SagemakerHosting)]))
+    Ok(match &observed.failure {
+        None => Ok(observed),
+        Some(failure) => Err(vec![Seen::skipped(failure.clone()).at(observed.place)]),
+    })
 }
 
 /// Files of the image among those that were opened.
@@ -231,21 +303,22 @@ pub fn of_image<'a>(subject: &'a Subject, opened: &Opened) -> Vec<(String, &'a N
 }
 
 pub(super) fn files(subject: &Subject) -> Result<Vec<Seen>> {
-    let observed = match until_ready(subject)? {
+    let observed = match observed(subject)? {
         Ok(observed) => observed,
         Err(seen) => return Ok(seen),
     };
     let count = of_image(subject, &observed.opened).len();
     let what = format!(
-        "{count} of {} files of the image opened until ready",
-        subject.image.tree.len()
+        "{count} of {} files of the image opened {}",
+        subject.image.tree.len(),
+        observed.until
     );
     let seen = judged(subject, "lazy.files", count as f64, &what);
-    Ok(vec![seen.at(Place::SagemakerHosting)])
+    Ok(vec![seen.at(observed.place)])
 }
 
 pub(super) fn bytes(subject: &Subject) -> Result<Vec<Seen>> {
-    let observed = match until_ready(subject)? {
+    let observed = match observed(subject)? {
         Ok(observed) => observed,
         Err(seen) => return Ok(seen),
     };
@@ -256,15 +329,16 @@ pub(super) fn bytes(subject: &Subject) -> Result<Vec<Seen>> {
     let layers = subject.image.layers.iter();
     let whole = layers.fold(0_u64, |sum, layer| sum.saturating_add(layer.unpacked));
     let what = format!(
-        "files with {:.1} MiB opened until ready; the image has {:.1} MiB unpacked",
+        "files with {:.1} MiB opened {}; the image has {:.1} MiB unpacked",
         mib(bytes),
+        observed.until,
         mib(whole)
     );
     let seen = judged(subject, "lazy.bytes", share(bytes, whole), &what);
-    Ok(vec![seen.at(Place::SagemakerHosting)])
+    Ok(vec![seen.at(observed.place)])
 }
 
-/// Spans of a layer: all of them, and those with a file that is opened until ready.
+/// Spans of a layer: all of them, and those with a file that is opened at the start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Spans {
     /// None for a layer that would not be indexed.
@@ -300,7 +374,7 @@ pub(super) fn spans_of(subject: &Subject, opened: &Opened) -> Vec<Spans> {
 }
 
 pub(super) fn spans(subject: &Subject) -> Result<Vec<Seen>> {
-    let observed = match until_ready(subject)? {
+    let observed = match observed(subject)? {
         Ok(observed) => observed,
         Err(seen) => return Ok(seen),
     };
@@ -312,7 +386,7 @@ pub(super) fn spans(subject: &Subject) -> Result<Vec<Seen>> {
         )]);
     }
     let touched = spans.iter().map(|layer| layer.touched).sum::<u64>();
-    let what = format!("{touched} of {all} spans of 4 MiB read until ready");
+    let what = format!("{touched} of {all} spans of 4 MiB read {}", observed.until);
     let seen = judged(subject, "lazy.spans", share(touched, all), &what);
-    Ok(vec![seen.at(Place::SagemakerHosting)])
+    Ok(vec![seen.at(observed.place)])
 }

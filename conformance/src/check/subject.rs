@@ -10,12 +10,13 @@ use super::repeat::{self, Warm};
 use super::running::{self, Served, Started, Trained};
 use super::startup::{self, Observed};
 use super::{Need, image, secrets};
+use crate::engine::Engine;
 use crate::engine::call::Stop;
 use crate::engine::session::{Ended, Session};
 use crate::files::Entry;
 use crate::image_toml::{ImageToml, ServedModel};
 use crate::layout::Image;
-use crate::place::{Input, Model, Place, Word};
+use crate::place::{Input, Model, Mount, Order, Place, Word};
 use crate::probe::observe::Opened;
 use crate::probe::program::View;
 use crate::trouble::{Result, cannot};
@@ -52,6 +53,9 @@ pub struct Subject {
 }
 
 const PLACES: usize = Place::ALL.len();
+
+const ML: &str = "/opt/ml";
+const RUN: &str = "/run";
 
 impl Subject {
     /// An image, of which nothing is known but its files.
@@ -123,6 +127,13 @@ impl Subject {
                 ),
                 Need::TrainSection => (self.toml.train.is_some(), "image.toml has no [train]"),
                 Need::ServeSection => (self.toml.serve.is_some(), "image.toml has no [serve]"),
+                Need::RoleSection if self.roles.contains(&Word::Serve) => {
+                    (self.toml.serve.is_some(), "image.toml has no [serve]")
+                }
+                Need::RoleSection if self.roles.contains(&Word::Train) => {
+                    (self.toml.train.is_some(), "image.toml has no [train]")
+                }
+                Need::RoleSection => (false, "the image claims no role"),
             };
             (!there).then(|| reason.to_owned())
         })
@@ -152,6 +163,37 @@ impl Subject {
     pub fn limit(&self, seconds: u64) -> Duration {
         let own = Duration::from_secs(seconds);
         self.limit.map_or(own, |limit| own.min(limit))
+    }
+
+    /// A container of the image in a place. Where a volume takes the place of the image's `/opt/ml`, files stay
+    /// that the platform would leave: code of SageMaker's training toolkit is in `/opt/ml/code`.
+    ///
+    /// Docker makes no `/run` in an image that has none. The runtime would use a place in memory, and how it ended
+    /// could not be read afterwards.
+    #[must_use]
+    pub fn order(&self, place: Place, word: Option<Word>, input: &Input) -> Order {
+        let mut order = place.order(&self.id, word, input);
+        for mount in order.mounts.iter_mut().filter(|mount| mount.target == ML) {
+            let below = self.image.tree.below(ML);
+            let names = below.filter_map(|(path, _)| path.split('/').nth(2));
+            let mut own: Vec<&str> = names
+                .filter(|name| !place.mounts().contains(name))
+                .collect();
+            own.dedup();
+            mount.own = own.into_iter().map(str::to_owned).collect();
+        }
+        let docker = self
+            .session
+            .as_ref()
+            .is_some_and(|session| session.engine() == Engine::Docker);
+        if docker && !order.restricted && self.image.tree.find(RUN).is_none() {
+            order.mounts.push(Mount {
+                target: RUN.to_owned(),
+                entries: vec![Entry::directory(".", 0o755)],
+                ..Mount::default()
+            });
+        }
+        order
     }
 
     /// The team's job, with other hyperparameters in place of the good ones where they are given.
@@ -295,7 +337,7 @@ impl Subject {
             .map_err(Clone::clone)
     }
 
-    /// The image's own server, observed until it was ready.
+    /// The image's own start, observed.
     ///
     /// # Errors
     ///
@@ -307,26 +349,26 @@ impl Subject {
             .map_err(Clone::clone)
     }
 
-    /// Files of the image that its server opened until it was ready; empty where that was not observed.
+    /// Files of the image that were opened at its start; empty if no start was observed.
     #[must_use]
     pub fn opened(&self) -> Vec<String> {
         let opened = self
-            .until_ready()
+            .at_the_start()
             .map(|opened| startup::of_image(self, opened));
         let all = opened.unwrap_or_default().into_iter();
         all.map(|(path, _)| path).collect()
     }
 
-    /// The spans of each layer that this touched; empty where it was not observed.
+    /// The spans of each layer that this touched; empty if no start was observed.
     #[must_use]
     pub fn spans(&self) -> Vec<startup::Spans> {
-        let opened = self.until_ready();
+        let opened = self.at_the_start();
         opened.map_or_else(Vec::new, |opened| startup::spans_of(self, opened))
     }
 
-    fn until_ready(&self) -> Option<&Opened> {
+    fn at_the_start(&self) -> Option<&Opened> {
         let observed = self.observed.get()?.as_ref().ok()?;
-        observed.ready.seconds.map(|_| &observed.opened)
+        observed.failure.is_none().then_some(&observed.opened)
     }
 
     /// The views that were taken.

@@ -187,7 +187,7 @@ fn views(subject: &Subject) -> Vec<report::Seen> {
     .collect()
 }
 
-/// The files that were opened until ready. It comes after the results, so a missing list is
+/// The files that were opened at the start. It comes after the results, so a missing list is
 /// reported last.
 pub(crate) fn prefetch(report: &Report, files: &Files) -> Result<()> {
     let Some(path) = &files.prefetch else {
@@ -195,7 +195,8 @@ pub(crate) fn prefetch(report: &Report, files: &Files) -> Result<()> {
     };
     if report.opened.is_empty() {
         return Err(Trouble::Cannot(
-            "cannot write the prefetch list: no server was traced until it was ready; run lazy.files".to_owned(),
+            "cannot write the prefetch list: no start was traced to its end; run lazy.files"
+                .to_owned(),
         ));
     }
     let text = serde_json::to_string_pretty(&report.opened);

@@ -107,7 +107,7 @@ pub(crate) fn init(image: Option<&str>, with: &With) -> Result<ExitCode> {
         .collect();
     let mut text = format!(
         "# What this image is for, for `lyftlearn-conformance check IMAGE --file image.toml`.\n\
-         # Files and directories are beside this file. Every key is optional.\n\n\
+         # Paths are relative to this file. Every key is optional.\n\n\
          [image]\n\
          # What the image does. Without this line: what its [commands] in runtime.toml name.\n\
          roles = [{}]\n\
@@ -118,7 +118,7 @@ pub(crate) fn init(image: Option<&str>, with: &With) -> Result<ExitCode> {
     if roles.contains(&Word::Train) {
         text.push_str(
             "\n[train]\n\
-             # Texts, as on the platforms.\n\
+             # Strings, as on the platforms.\n\
              # hyperparameters = { epochs = \"1\" }\n\
              # A small sample for each channel: a directory.\n\
              # channels.train = \"sample/train\"\n\
@@ -131,7 +131,7 @@ pub(crate) fn init(image: Option<&str>, with: &With) -> Result<ExitCode> {
              # expect.failure = { hyperparameters = { epochs = \"x\" }, reason = \"invalid literal\" }\n\
              # A regular expression for the log of a training that resumes from its checkpoints.\n\
              # expect.resume = 'resumed from epoch ([0-9]+)'\n\
-             # By which numbers of JSON files may differ in two models.\n\
+             # How much numbers in JSON files of two models may differ.\n\
              # tolerance = 1e-6\n",
         );
     }
@@ -284,7 +284,7 @@ fn started(
         _ => subject.job(None)?,
     };
     let session = subject.session()?;
-    let mut order = place.order(&subject.id, word, &input);
+    let mut order = subject.order(place, word, &input);
     if place == Place::Bare {
         order.words.clear();
     }

@@ -2,6 +2,9 @@
 //!
 //! Names begin with the run's own prefix. So what a command made that was cut short is found, too.
 
+mod following;
+mod making;
+
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -9,15 +12,14 @@ use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use serde_json::json;
-
 use super::Engine;
 use super::call::{Call, Running, Said, Stop, strings};
 use super::clean::{Watch, clean};
 use crate::files::{Entry, tarred};
 use crate::layout::elf;
-use crate::place::{Copied, Order};
+use crate::place::Order;
 use crate::trouble::{Result, Trouble, cannot};
+pub use following::Following;
 
 /// A label on every container, for people who use `docker ps`.
 const LABEL: &str = "lyftlearn-conformance";
@@ -33,6 +35,7 @@ pub struct Session {
     made: AtomicUsize,
     keep: bool,
     probe: Mutex<Option<String>>,
+    own: Mutex<Option<String>>,
     watch: Option<Watch>,
 }
 
@@ -79,6 +82,7 @@ impl Session {
             made: AtomicUsize::new(0),
             keep,
             probe: Mutex::new(None),
+            own: Mutex::new(None),
             watch: if keep {
                 None
             } else {
@@ -161,121 +165,38 @@ impl Session {
         Ok(volume)
     }
 
-    /// Makes the helper and the volumes of a container, and gives the words that start it.
-    fn prepared(&self, order: &Order) -> Result<(Container, Vec<String>)> {
-        let container = Container {
-            name: self.name("image"),
-            helper: self.name("helper"),
-            volumes: order.mounts.iter().map(|_| self.name("volume")).collect(),
-        };
-        // A container without volumes is not examined later, so it needs no helper, only no
-        // network.
-        let network = if order.mounts.is_empty() {
-            "none".to_owned()
-        } else {
-            self.helped(&container, order)?;
-            format!("container:{}", container.helper)
-        };
-        let mut words = strings(["--name", &container.name, "--label", LABEL]);
-        words.extend(strings(["--network", &network]));
-        // Kept small: an image may write without end.
-        let driver = match self.engine {
-            Engine::Podman => "k8s-file",
-            Engine::Docker => "json-file",
-        };
-        words.extend(strings([
-            "--log-driver",
-            driver,
-            "--log-opt",
-            "max-size=16m",
-        ]));
-        for (volume, mount) in container.volumes.iter().zip(&order.mounts) {
-            let read_only = if mount.read_only { ":ro" } else { "" };
-            words.extend([
-                "-v".to_owned(),
-                format!("{volume}:{}{read_only}", mount.target),
-            ]);
+    /// The volume with the image's own files below `target`, filled once: an engine copies them into an empty volume.
+    fn own(&self, image: &str, target: &str) -> Result<String> {
+        let probe = self.probe()?;
+        let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(volume) = &*own {
+            return Ok(volume.clone());
         }
-        if order.probe {
-            words.extend([
-                "-v".to_owned(),
-                format!("{}:/.conformance:ro", self.probe()?),
-            ]);
-        }
-        for (name, value) in &order.variables {
-            words.extend(["-e".to_owned(), format!("{name}={value}")]);
-        }
-        if let Some(megabytes) = order.memory {
-            let memory = format!("{megabytes}m");
-            words.extend(strings(["--memory", &memory, "--memory-swap", &memory]));
-        }
-        if order.restricted {
-            words.extend(restrictions(self.engine));
-        }
-        if let Some(program) = &order.entrypoint {
-            words.push(format!("--entrypoint={program}"));
-        }
-        words.push(order.image.clone());
-        words.extend(order.words.iter().cloned());
-        Ok((container, words))
-    }
-
-    /// Starts the helper of a container, and fills its volumes.
-    fn helped(&self, container: &Container, order: &Order) -> Result<()> {
-        let mut words = strings(["run", "-d", "--network", "none", "--cap-drop", "ALL"]);
-        // Root of the helper reads and writes whatever a program's user left in a volume.
-        // And it makes its own network, which the image's container shares without these capabilities.
-        for capability in [
-            "DAC_OVERRIDE",
-            "CHOWN",
-            "FOWNER",
-            "NET_ADMIN",
-            "NET_RAW",
-            "NET_BIND_SERVICE",
-        ] {
-            words.extend(strings(["--cap-add", capability]));
-        }
-        words.extend(strings(["--name", &container.helper, "--label", LABEL]));
-        for (number, volume) in container.volumes.iter().enumerate() {
-            words.extend(["-v".to_owned(), format!("{volume}:/v/{number}")]);
-        }
-        for (number, mount) in order.mounts.iter().enumerate() {
-            if let Some(Copied { volume, .. }) = &mount.from {
-                words.extend(["-v".to_owned(), format!("{volume}:/from/{number}:ro")]);
-            }
-        }
-        let told = json!({"canary": self.canary, "objects": order.objects}).to_string();
-        words.extend(strings([
-            self.helper.as_str(),
-            "/conformance",
+        let volume = self.name("own");
+        let (mount, probe) = (
+            format!("{volume}:{target}"),
+            format!("{probe}:/.conformance:ro"),
+        );
+        let words = [
+            "run",
+            "--rm",
+            "--network",
+            "none",
+            "-v",
+            &mount,
+            "-v",
+            &probe,
+        ];
+        let program = [
+            "--entrypoint=/.conformance/probe",
+            image,
             "probe",
-            "stand-in",
-            &told,
-        ]));
-        self.must(Call::new(self.engine.program(), words))?;
-        for (number, mount) in order.mounts.iter().enumerate() {
-            if let Some(Copied {
-                directory, into, ..
-            }) = &mount.from
-            {
-                let from = format!("/from/{number}/{directory}");
-                let into = format!("/v/{number}/{into}");
-                self.ask(container, &["copy", &from, &into], &[])?;
-            }
-        }
-        let entries: Vec<Entry> = order
-            .mounts
-            .iter()
-            .enumerate()
-            .flat_map(|(number, mount)| {
-                let below = move |entry: &Entry| entry.below(&number.to_string());
-                mount.entries.iter().map(below)
-            })
-            .collect();
-        if !entries.is_empty() {
-            self.ask(container, &["unpack", "/v"], &tarred(&entries)?)?;
-        }
-        Ok(())
+            "exit",
+            "0",
+        ];
+        self.must(self.call(words.into_iter().chain(program)))?;
+        *own = Some(volume.clone());
+        Ok(volume)
     }
 
     /// Starts a container and leaves it running.
@@ -501,74 +422,6 @@ impl Drop for Session {
         }
         if let Some(watch) = self.watch.take() {
             watch.end();
-        }
-    }
-}
-
-/// Words of `run` for what a restricted pod forbids.
-fn restrictions(engine: Engine) -> Vec<String> {
-    let mut words = strings([
-        "--user=48213:48213",
-        "--read-only",
-        "--cap-drop=ALL",
-        "--security-opt=no-new-privileges",
-        // An emptyDir, as restricted pods mount it.
-        "--tmpfs=/tmp:mode=1777",
-    ]);
-    if engine == Engine::Podman {
-        // podman's own additions: an entry in /etc/passwd, writable directories.
-        words.extend(strings(["--passwd=false", "--read-only-tmpfs=false"]));
-    }
-    words
-}
-
-/// A container's output, while it runs.
-#[derive(Debug)]
-pub struct Following {
-    running: Running,
-    began: Instant,
-    engine: Engine,
-    name: String,
-}
-
-impl Drop for Following {
-    /// The container is killed and its client waited for. A client that is killed while it makes a
-    /// container would leave a process of the engine's behind.
-    fn drop(&mut self) {
-        let calm = Stop::default();
-        let until = Instant::now() + Duration::from_secs(20);
-        while !self.running.ended() && Instant::now() < until {
-            let _ = Call::new(self.engine.program(), ["kill", self.name.as_str()]).said(&calm);
-            let _ = crate::wait::until(Duration::from_millis(300), || {
-                self.running.ended().then_some(())
-            });
-        }
-    }
-}
-
-impl Following {
-    /// Waits until `found` accepts the output; `false` if the container ends or the time has
-    /// passed.
-    ///
-    /// # Errors
-    ///
-    /// On an interrupt.
-    pub fn until(
-        &mut self,
-        limit: Duration,
-        stop: &Stop,
-        found: impl Fn(&str) -> bool,
-    ) -> Result<bool> {
-        let until = Instant::now() + limit;
-        loop {
-            stop.check()?;
-            if found(&self.running.so_far()) {
-                return Ok(true);
-            }
-            if self.running.ended() || Instant::now() > until {
-                return Ok(found(&self.running.so_far()));
-            }
-            std::thread::park_timeout(Duration::from_millis(20));
         }
     }
 }

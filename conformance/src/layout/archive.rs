@@ -23,6 +23,24 @@ const PATHS: usize = 4_000_000;
 const NAME: u64 = 64 << 10;
 /// Contents that are kept, altogether.
 const KEPT: usize = 256 << 20;
+
+/// What an image may cost at most. Its layers may be named many times, so these are sums.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Bytes of all layers, unpacked.
+    pub unpacked: u64,
+    /// Bytes of all names and links.
+    pub names: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            unpacked: LAYER,
+            names: 512 << 20,
+        }
+    }
+}
 /// Largest file whose content a check reads.
 const SMALL: u64 = 64 << 10;
 /// The runtime's binary.
@@ -46,6 +64,26 @@ pub(super) fn broken(what: impl std::fmt::Display, why: impl std::fmt::Display) 
     Trouble::Cannot(format!("cannot read {what}: {why}"))
 }
 
+/// Why a tar cannot be read. The parser's own message quotes bytes of it.
+fn damaged(what: impl std::fmt::Display, err: &std::io::Error) -> Trouble {
+    if err.kind() == std::io::ErrorKind::UnexpectedEof {
+        broken(what, "it is cut off")
+    } else if err.raw_os_error().is_some() {
+        broken(what, err)
+    } else {
+        broken(what, "it is damaged")
+    }
+}
+
+/// Opens a file that is read from begin to end: a pipe would be waited for, and a device may have no end.
+fn opened(path: &Path) -> Result<File> {
+    let fail = |err: std::io::Error| broken(path.display(), err);
+    if !std::fs::metadata(path).map_err(fail)?.is_file() {
+        return Err(broken(path.display(), "it is not a regular file"));
+    }
+    File::open(path).map_err(fail)
+}
+
 impl Store {
     /// Finds the members of an archive.
     ///
@@ -53,8 +91,8 @@ impl Store {
     ///
     /// When it is not a tar.
     pub fn archive(path: &Path) -> Result<Self> {
-        let fail = |err: std::io::Error| broken(path.display(), err);
-        let file = File::open(path).map_err(fail)?;
+        let fail = |err: std::io::Error| damaged(path.display(), &err);
+        let file = opened(path)?;
         let mut archive = tar::Archive::new(BufReader::new(file));
         let mut members = BTreeMap::new();
         for entry in archive.entries_with_seek().map_err(fail)?.raw(true) {
@@ -100,15 +138,17 @@ impl Store {
     fn open(&self, name: &str) -> Result<Take<File>> {
         match self {
             Self::Directory(directory) => {
-                let path = directory.join(name);
-                let file = File::open(&path).map_err(|err| broken(path.display(), err))?;
-                Ok(file.take(u64::MAX))
+                // A link in a layout may lead anywhere, as Nix makes them; a name in a document may not.
+                if inside(name).as_deref() != Some(name) {
+                    return Err(broken("the image", "a name leads outside of the layout"));
+                }
+                Ok(opened(&directory.join(name))?.take(u64::MAX))
             }
             Self::Archive { path, members } => {
                 let (at, length) = members
                     .get(name)
-                    .ok_or_else(|| broken(path.display(), format!("{name} is missing")))?;
-                let mut file = File::open(path).map_err(|err| broken(path.display(), err))?;
+                    .ok_or_else(|| broken(path.display(), format!("{name:?} is missing")))?;
+                let mut file = opened(path)?;
                 file.seek(SeekFrom::Start(*at))
                     .map_err(|err| broken(path.display(), err))?;
                 Ok(file.take(*length))
@@ -147,8 +187,8 @@ impl Store {
 ///
 /// # Errors
 ///
-/// When something is missing or damaged.
-pub fn image(store: &Store, architecture: &str) -> Result<Image> {
+/// When something is missing or damaged, or a limit is exceeded.
+pub fn image(store: &Store, architecture: &str, limits: Limits) -> Result<Image> {
     let manifest = manifest::find(store, architecture)?;
     let digest = manifest
         .config
@@ -170,9 +210,11 @@ pub fn image(store: &Store, architecture: &str) -> Result<Image> {
         tree: Tree::default(),
         kept: 0,
         number: 0,
+        left: limits,
     };
     for name in &manifest.layers {
         let mut layer = apply(store.open(name)?, &mut into)?;
+        into.left.unpacked = into.left.unpacked.saturating_sub(layer.unpacked);
         layer.bytes = store.size(name);
         layer.digest = manifest::digest_of(name);
         image.layers.push(layer);
@@ -188,6 +230,8 @@ struct Into {
     /// Bytes of contents that were kept.
     kept: usize,
     number: usize,
+    /// What the next layers may cost.
+    left: Limits,
 }
 
 /// The first bytes of a layer, which stay unread.
@@ -202,7 +246,7 @@ fn magic(file: &mut Take<File>) -> std::io::Result<[u8; 4]> {
 
 /// Puts a layer over the tree.
 fn apply(mut file: Take<File>, into: &mut Into) -> Result<Layer> {
-    let fail = |err: std::io::Error| broken("a layer", err);
+    let fail = |err: std::io::Error| damaged("a layer", &err);
     let (packing, packed): (Packing, Box<dyn Read>) = match magic(&mut file).map_err(fail)? {
         [0x1f, 0x8b, ..] => (
             Packing::Gzip,
@@ -214,7 +258,7 @@ fn apply(mut file: Take<File>, into: &mut Into) -> Result<Layer> {
         [0x28, 0xb5, 0x2f, 0xfd] => {
             let decoder =
                 ruzstd::decoding::StreamingDecoder::new(BufReader::with_capacity(256 << 10, file));
-            let decoder = decoder.map_err(|err| broken("a layer", err))?;
+            let decoder = decoder.map_err(|_| broken("a layer", "it is damaged"))?;
             (Packing::Zstd, Box::new(decoder))
         }
         _ => {
@@ -287,12 +331,15 @@ fn merge<'a, R: Read + 'a>(
     packing: Packing,
     into: &mut Into,
 ) -> Result<Layer> {
-    let fail = |err: std::io::Error| broken("a layer", err);
+    let fail = |err: std::io::Error| damaged("a layer", &err);
     let (mut long_name, mut long_link, mut size_of_next) = (None, None, None);
     let (mut files, mut unpacked) = (0, 0);
     for entry in entries {
         let mut entry = entry.map_err(fail)?;
         unpacked = entry.raw_file_position().saturating_add(entry.size());
+        if unpacked > into.left.unpacked {
+            return Err(broken("a layer", "the image is too large"));
+        }
         let kind = entry.header().entry_type();
         // Extended headers are read here and not by the crate, which would keep as much as they say.
         if kind.is_gnu_longname() || kind.is_gnu_longlink() || kind.is_pax_local_extensions() {
@@ -352,7 +399,9 @@ fn merge<'a, R: Read + 'a>(
             continue;
         }
         files += 1;
-        if into.tree.len() > PATHS {
+        let length = path.len() + target.as_ref().map_or(0, String::len);
+        into.left.names = into.left.names.saturating_sub(length);
+        if into.tree.len() > PATHS || into.left.names == 0 {
             return Err(broken("a layer", "the image has too many files"));
         }
         let (directory, last) = path.rsplit_once('/').unwrap_or(("", &path));

@@ -9,7 +9,7 @@ use k8s_openapi::ByteString;
 use serde_json::{Map, Value, json};
 
 use super::cluster::Cluster;
-use super::job::{Ended, Running, is_ready};
+use super::job::{Ended, Running, deadline, is_ready};
 use crate::check::{self, Choice, Finding, Seen};
 use crate::image_toml::{ImageToml, ServedModel, Train};
 use crate::place::Place;
@@ -30,6 +30,13 @@ struct Checked<'a> {
     image: &'a str,
     toml: &'a ImageToml,
     limit: Option<Duration>,
+}
+
+impl Checked<'_> {
+    /// The command line's time limit, or else that of the check.
+    fn limit(&self, usual: Duration) -> Duration {
+        self.limit.unwrap_or(usual)
+    }
 }
 
 /// One check: its id, and what runs it.
@@ -94,7 +101,7 @@ pub fn count(choice: &Choice) -> usize {
 }
 
 /// A container `main` of the image; the fields of the pod's `spec` come on top.
-fn job(checked: &Checked<'_>, container: Value, pod: Value, seconds: u64) -> Value {
+fn job(checked: &Checked<'_>, container: Value, pod: Value, limit: Duration) -> Value {
     let mut main =
         json!({"name": "main", "image": checked.image, "imagePullPolicy": "IfNotPresent"});
     laid_over(&mut main, container);
@@ -103,12 +110,16 @@ fn job(checked: &Checked<'_>, container: Value, pod: Value, seconds: u64) -> Val
         "automountServiceAccountToken": false, "containers": [main],
     });
     laid_over(&mut spec, pod);
-    json!({
+    let mut job = json!({
         "backoffLimit": 0,
-        // A run that was killed leaves nothing for longer than this.
-        "activeDeadlineSeconds": seconds + 180, "ttlSecondsAfterFinished": 60,
+        "activeDeadlineSeconds": deadline(limit),
         "template": {"metadata": {"labels": checked.cluster.labels()}, "spec": spec},
-    })
+    });
+    if !checked.cluster.keeps() {
+        // What a run leaves that was killed is removed by the cluster.
+        job["ttlSecondsAfterFinished"] = json!(60);
+    }
+    job
 }
 
 fn laid_over(object: &mut Value, more: Value) {
@@ -199,12 +210,12 @@ fn seen_in(view: &Value, uid: &str) -> Seen {
 }
 
 fn started(checked: &Checked<'_>, place: Place, spec: &Value) -> Result<Vec<Seen>> {
-    let ended = Running::start(checked.cluster, spec, &[])?.end(checked.limit.unwrap_or(LOOK))?;
+    let ended = Running::start(checked.cluster, spec, &[])?.end(checked.limit(LOOK))?;
     Ok(vec![judged(&ended, place)])
 }
 
 fn start_pod(checked: &Checked<'_>) -> Result<Vec<Seen>> {
-    let spec = job(checked, looking("serve"), json!({}), LOOK.as_secs());
+    let spec = job(checked, looking("serve"), json!({}), checked.limit(LOOK));
     started(checked, Place::KubernetesPod, &spec)
 }
 
@@ -213,7 +224,7 @@ fn start_job(checked: &Checked<'_>) -> Result<Vec<Seen>> {
     if let Some(list) = container["env"].as_array_mut() {
         list.push(variable("NNODES", "1"));
     }
-    let mut spec = job(checked, container, json!({}), LOOK.as_secs());
+    let mut spec = job(checked, container, json!({}), checked.limit(LOOK));
     spec["completionMode"] = json!("Indexed");
     spec["completions"] = json!(1);
     started(checked, Place::KubernetesJob, &spec)
@@ -233,7 +244,7 @@ fn start_restricted(checked: &Checked<'_>) -> Result<Vec<Seen>> {
         },
         "volumes": [{"name": "tmp", "emptyDir": {}}],
     });
-    let spec = job(checked, container, pod, LOOK.as_secs());
+    let spec = job(checked, container, pod, checked.limit(LOOK));
     started(checked, Place::KubernetesRestricted, &spec)
 }
 
@@ -244,9 +255,9 @@ fn outcome(checked: &Checked<'_>) -> Result<Vec<Seen>> {
         checked,
         json!({"args": [MISSING]}),
         json!({}),
-        LOOK.as_secs(),
+        checked.limit(LOOK),
     );
-    let ended = Running::start(checked.cluster, &spec, &[])?.end(checked.limit.unwrap_or(LOOK))?;
+    let ended = Running::start(checked.cluster, &spec, &[])?.end(checked.limit(LOOK))?;
     let seen = if ended.code != Some(127) {
         Seen::failed(
             format!("the exit code is {:?}", ended.code),
@@ -359,12 +370,10 @@ fn training(
         "volumeMounts": given.mounts,
     });
     let pod = json!({"volumes": given.volumes});
-    let mut spec = job(checked, container, pod, train.timeout_seconds);
+    let limit = checked.limit(Duration::from_secs(train.timeout_seconds));
+    let mut spec = job(checked, container, pod, limit);
     spec["completionMode"] = json!("Indexed");
     spec["completions"] = json!(1);
-    let limit = checked
-        .limit
-        .unwrap_or(Duration::from_secs(train.timeout_seconds));
     let ended = Running::start(checked.cluster, &spec, &given.maps)?.end(limit)?;
     Ok(Ok(ended))
 }
@@ -499,8 +508,8 @@ fn serve(checked: &Checked<'_>) -> Result<Vec<Seen>> {
             "httpGet": {"path": serve.ready_pod, "port": 8080}, "periodSeconds": 1, "timeoutSeconds": 2,
         },
     });
-    let spec = job(checked, container, pod, seconds);
-    let limit = checked.limit.unwrap_or(Duration::from_secs(seconds));
+    let limit = checked.limit(Duration::from_secs(seconds));
+    let spec = job(checked, container, pod, limit);
     let running = Running::start(checked.cluster, &spec, &maps)?;
     let over = |pod: &Value| {
         matches!(

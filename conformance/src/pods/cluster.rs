@@ -247,10 +247,20 @@ impl Cluster {
 
     /// Has the kubelet end a pod as a deletion does, with SIGTERM first, but keep it in the API for its exit code.
     pub(super) fn end(&self, pod: &str) -> Result<()> {
-        let patch = Patch::Merge(json!({"spec": {"activeDeadlineSeconds": 1}}));
+        self.limit(pod, Duration::from_secs(1))
+    }
+
+    /// Has the kubelet end a pod when it is that old.
+    pub(super) fn limit(&self, pod: &str, age: Duration) -> Result<()> {
+        let patch = Patch::Merge(json!({"spec": {"activeDeadlineSeconds": age.as_secs()}}));
         let (pods, usual) = (self.api::<Pod>(), PatchParams::default());
         let patched = pods.patch(pod, &usual, &patch);
         self.wait_for("patch a pod", patched).map(drop)
+    }
+
+    /// Whether the run's objects stay.
+    pub(super) fn keeps(&self) -> bool {
+        self.keep
     }
 
     /// An interrupt, as an error.
@@ -312,16 +322,21 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        if self.keep {
+        let notice = if self.keep {
+            format!(
+                "the Jobs of this run are kept; to remove them: kubectl --namespace {} delete jobs --selector {LABEL}={}",
+                self.namespace, self.run
+            )
+        } else if let Err(why) = self.clean() {
+            why.to_string()
+        } else {
             return;
-        }
-        if let Err(why) = self.clean() {
-            // `drop` cannot return an error.
-            let _ = std::io::Write::write_all(
-                &mut std::io::stderr(),
-                format!("lyftlearn-conformance: {why}\n").as_bytes(),
-            );
-        }
+        };
+        // `drop` cannot return an error.
+        let _ = std::io::Write::write_all(
+            &mut std::io::stderr(),
+            format!("lyftlearn-conformance: {notice}\n").as_bytes(),
+        );
     }
 }
 

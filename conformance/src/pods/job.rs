@@ -1,5 +1,6 @@
 //! One Job of one pod: started, followed to its end, and read.
 
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -12,6 +13,15 @@ const PLACED: Duration = Duration::from_secs(60);
 
 /// How long a node may take to pull the image and to mount volumes.
 const CREATED: Duration = Duration::from_secs(900);
+
+/// What a run needs beyond the time limit of a container: to see it begin, to read it and to end it.
+const SPARE: Duration = Duration::from_secs(60);
+
+/// The deadline of a Job whose container has this time limit: a pull may take most of it. Without a checker the Job
+/// ends then.
+pub(super) fn deadline(limit: Duration) -> u64 {
+    (PLACED + CREATED + limit + SPARE).as_secs()
+}
 
 /// A container's image that will not come, and a container that will not start, by the kubelet's reasons.
 const PULL: &[&str] = &["ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"];
@@ -36,6 +46,8 @@ pub(super) struct Running<'a> {
     cluster: &'a Cluster,
     name: String,
     began: Instant,
+    /// Whether the pod has a deadline of its own.
+    limited: Cell<bool>,
 }
 
 impl<'a> Running<'a> {
@@ -44,6 +56,7 @@ impl<'a> Running<'a> {
             cluster,
             name: cluster.start(spec, maps)?,
             began: Instant::now(),
+            limited: Cell::new(false),
         })
     }
 
@@ -71,6 +84,7 @@ impl<'a> Running<'a> {
                     self.stuck(pod)?;
                     if runs_since.is_none() && begun(pod) {
                         runs_since = Some(Instant::now());
+                        self.limit(pod, limit);
                     }
                 }
             }
@@ -85,6 +99,17 @@ impl<'a> Running<'a> {
                 ));
             }
             std::thread::park_timeout(Duration::from_millis(250));
+        }
+    }
+
+    /// The image is there: from now on the cluster need not wait for a pull before it ends what a killed run leaves.
+    fn limit(&self, pod: &Value, limit: Duration) {
+        if !self.cluster.keeps() && !self.limited.replace(true) {
+            let name = pod["metadata"]["name"].as_str().unwrap_or_default();
+            // Without it the Job's own deadline does the same later.
+            let _ = self
+                .cluster
+                .limit(name, self.began.elapsed() + limit + SPARE);
         }
     }
 

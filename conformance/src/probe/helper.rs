@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,8 +18,9 @@ const SHOWN_OF_ONE: usize = 5_000;
 /// So many files are searched.
 const SEARCHED: usize = 1_000_000;
 
-/// A file that is read whole, at most so much of it.
-const READ: u64 = 1 << 20;
+/// A file that is read whole, at most so much of it: as much as is kept of a command's output. It is enough for an
+/// observer's list of some fifty thousand files.
+const READ: u64 = 4 << 20;
 
 /// A file as [`list`] shows it.
 #[derive(Debug, Serialize, Deserialize)]
@@ -96,6 +97,34 @@ pub(super) fn copy(from: &Path, to: &Path) -> Result<(), String> {
     let mode = std::fs::Permissions::from_mode(
         about.mode() & 0o777 | if about.is_dir() { 0o555 } else { 0o444 },
     );
+    std::fs::set_permissions(to, mode).map_err(|err| failed(to, err))
+}
+
+/// Copies the image's own files as they are: with links, modes and owners. Pipes and devices are left out.
+pub(super) fn keep(from: &Path, to: &Path) -> Result<(), String> {
+    let failed =
+        |path: &Path, err: std::io::Error| format!("cannot copy {}: {err}", path.display());
+    let about = std::fs::symlink_metadata(from).map_err(|err| failed(from, err))?;
+    if about.is_symlink() {
+        let target = std::fs::read_link(from).map_err(|err| failed(from, err))?;
+        std::os::unix::fs::symlink(target, to).map_err(|err| failed(to, err))?;
+    } else if about.is_dir() {
+        std::fs::create_dir(to).map_err(|err| failed(to, err))?;
+        for entry in std::fs::read_dir(from).map_err(|err| failed(from, err))? {
+            let entry = entry.map_err(|err| failed(from, err))?;
+            keep(&entry.path(), &to.join(entry.file_name()))?;
+        }
+    } else if about.is_file() {
+        std::fs::copy(from, to).map_err(|err| failed(from, err))?;
+    } else {
+        return Ok(());
+    }
+    lchown(to, Some(about.uid()), Some(about.gid())).map_err(|err| failed(to, err))?;
+    if about.is_symlink() {
+        return Ok(());
+    }
+    // After the owner: a change of it clears the bits for another user.
+    let mode = std::fs::Permissions::from_mode(about.mode() & 0o7777);
     std::fs::set_permissions(to, mode).map_err(|err| failed(to, err))
 }
 
@@ -219,7 +248,29 @@ pub(super) fn hashes(directory: &Path) -> Result<BTreeMap<String, String>, Strin
 
 #[cfg(test)]
 mod tests {
-    use super::{hashes, search};
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
+    use super::{hashes, keep, search};
+
+    #[test]
+    fn the_images_own_files_keep_their_links_and_modes() {
+        let directory = tempfile::tempdir().unwrap();
+        let (from, to) = (directory.path().join("from"), directory.path().join("to"));
+        std::fs::create_dir_all(from.join("code/below")).unwrap();
+        std::fs::write(from.join("code/train.py"), "print(1)").unwrap();
+        let mode = std::fs::Permissions::from_mode(0o750);
+        std::fs::set_permissions(from.join("code/below"), mode).unwrap();
+        std::os::unix::fs::symlink("/outside", from.join("code/link")).unwrap();
+        nix::unistd::mkfifo(&from.join("code/pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        keep(&from, &to).unwrap();
+        let text = std::fs::read_to_string(to.join("code/train.py")).unwrap();
+        assert_eq!(text, "print(1)");
+        let about = to.join("code/below").symlink_metadata().unwrap();
+        assert_eq!(about.mode() & 0o777, 0o750);
+        let link = std::fs::read_link(to.join("code/link")).unwrap();
+        assert_eq!(link.to_str(), Some("/outside"));
+        assert!(!to.join("code/pipe").exists());
+    }
 
     #[test]
     fn a_text_is_found_across_parts_and_in_names() {

@@ -16,6 +16,8 @@ const BODY: u64 = 8 << 20;
 
 /// How many clients send requests at once.
 const CLIENTS: usize = 4;
+/// SageMaker waits so long for the answer to a probe.
+pub const PATIENCE: Duration = Duration::from_secs(2);
 /// How long after one client the next begins.
 const STAGGER: Duration = Duration::from_millis(130);
 
@@ -217,6 +219,14 @@ pub(super) fn load(
         Ok(_) => true,
         Err(err) => err.kind() != ErrorKind::ConnectionRefused,
     };
+    // When the probe that waits for its answer was sent. The stop that `loaded` leads to comes only after that
+    // answer, or when it is late: a server that is stopped need not answer new probes.
+    let waiting: Mutex<Option<Instant>> = Mutex::new(None);
+    let locked = || {
+        waiting
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    };
     let accepted = Mutex::new(BTreeSet::new());
     let lose = |sent: u64, why: String| {
         let taken = accepted
@@ -252,8 +262,12 @@ pub(super) fn load(
                     match posted(&agent, port, path, kind, body) {
                         Ok((200..=299, _)) => {
                             let count = answered.fetch_add(1, Ordering::Relaxed);
-                            if count >= 3 * CLIENTS && !told.swap(true, Ordering::Relaxed) {
-                                let _ = say("loaded");
+                            if count >= 3 * CLIENTS {
+                                let waiting = locked();
+                                let settled = waiting.is_none_or(|at| at.elapsed() > PATIENCE);
+                                if settled && !told.swap(true, Ordering::Relaxed) {
+                                    let _ = say("loaded");
+                                }
                             }
                         }
                         Ok((status, _)) => note(&other, sent, format!("status {status}")),
@@ -287,7 +301,14 @@ pub(super) fn load(
             let agent = agent(10);
             while !over.load(Ordering::Relaxed) && Instant::now() < until {
                 let asked = Instant::now();
-                if let Ok(200) = get(&agent, port, ping) {
+                let before_the_stop = {
+                    let mut waiting = locked();
+                    *waiting = Some(asked);
+                    !told.load(Ordering::Relaxed)
+                };
+                let answer = get(&agent, port, ping);
+                *locked() = None;
+                if before_the_stop || matches!(answer, Ok(200)) {
                     let mut slowest = slowest
                         .lock()
                         .unwrap_or_else(std::sync::PoisonError::into_inner);

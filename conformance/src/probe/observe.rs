@@ -1,11 +1,12 @@
 //! The probe as an observer: it lets the image's own entry point take its place as PID 1, and traces it
-//! from a child. Which files are opened is written down, and when each program begins.
+//! from a child. It writes down which files are opened, when each program begins, and when the program prints for
+//! the first time.
 //!
 //! A container's process may trace another without any capability. A process that has taken another
 //! user's id hides its links in /proc from a tracer without capabilities; then the path is read from the
 //! arguments of its call.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
@@ -25,6 +26,8 @@ use super::say;
 
 /// The observer's file, in the directory that it is given.
 pub const OPENED: &str = "opened";
+/// The word of a line in it that says that the program has printed.
+const PRINTED: &str = "printed";
 /// Where that directory is in an image's container.
 pub const DIRECTORY: &str = "/.observed";
 
@@ -35,9 +38,13 @@ const OWN: &str = "CONFORMANCE_OWN";
 
 /// Wait for threads, too.
 const ALL: u32 = 0x4000_0000;
-/// A stop after exec, and one of a new thread or process.
+/// Stops of a process that has made another one or a thread: by fork, vfork and clone.
+const MADE: [i32; 3] = [1, 2, 3];
+/// A stop after exec.
 const EXEC: i32 = 4;
-const STOP: i32 = 128;
+
+/// The end of the runtime's path. Its lines are not the program's.
+const RUNTIME: &str = "lyftlearn-runtime";
 
 /// Lets `words` take this process's place, traced by a child that writes into `directory`.
 pub(super) fn observe(directory: &str, words: &[&str]) -> Result<u8, String> {
@@ -90,6 +97,7 @@ pub(super) fn trace(pid: i32, directory: &str) -> Result<(), String> {
         | Options::PTRACE_O_TRACEEXEC;
     ptrace::seize(first, options).map_err(failed)?;
     ptrace::interrupt(first).map_err(failed)?;
+    observer.runtime.insert(first, true);
     let mut told = false;
     loop {
         let (pid, status) = match wait(WaitOptions::from_bits_retain(ALL)) {
@@ -115,6 +123,10 @@ struct Observer {
     file: File,
     began: Instant,
     known: BTreeSet<PathBuf>,
+    /// Processes and threads: whether they run the runtime, or the probe before the entry point.
+    runtime: BTreeMap<Pid, bool>,
+    /// Whether the program has printed.
+    printed: bool,
 }
 
 impl Observer {
@@ -125,12 +137,18 @@ impl Observer {
             file: file.map_err(|err| format!("cannot write {}: {err}", path.display()))?,
             began: Instant::now(),
             known: BTreeSet::new(),
+            runtime: BTreeMap::new(),
+            printed: false,
         })
     }
 
     /// Looks at one stop; the signal that the process is to get.
     fn stopped(&mut self, pid: Pid, status: WaitStatus) -> Option<Signal> {
-        let stop = status.stopping_signal()?;
+        let Some(stop) = status.stopping_signal() else {
+            // It has ended, and its number may be used again.
+            self.runtime.remove(&pid);
+            return None;
+        };
         let event = status.as_raw() >> 16;
         if event == EXEC {
             self.began_program(pid);
@@ -139,8 +157,8 @@ impl Observer {
         } else if event == 0 {
             // A real-time signal has no name here, and is held back.
             return Signal::try_from(stop).ok();
-        } else if event != STOP {
-            // Another process was made: it stops by itself, and is let go then.
+        } else if MADE.contains(&event) {
+            self.made(pid);
         }
         None
     }
@@ -148,6 +166,8 @@ impl Observer {
     fn began_program(&mut self, pid: Pid) {
         let path = std::fs::read_link(format!("/proc/{pid}/exe"));
         let path = path.unwrap_or_else(|_| PathBuf::from("?"));
+        let runtime = path.file_name().is_some_and(|name| name == RUNTIME);
+        self.runtime.insert(pid, runtime);
         self.write("exec", &path);
         // The kernel itself opens the program and its loader.
         let maps = std::fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default();
@@ -158,9 +178,26 @@ impl Observer {
         }
     }
 
-    /// After a call that opened something.
+    /// A new process or thread runs what its maker runs. It stops by itself, and is let go then; it may even have
+    /// become another program by now.
+    fn made(&mut self, pid: Pid) {
+        let other = ptrace::getevent(pid).ok();
+        if let Some(other) = other.and_then(|other| i32::try_from(other).ok()) {
+            let runtime = self.runtime.get(&pid).copied().unwrap_or(true);
+            self.runtime.entry(Pid::from_raw(other)).or_insert(runtime);
+        }
+    }
+
+    /// Before and after a system call.
     fn called(&mut self, pid: Pid) {
-        let Some((descriptor, path_at)) = opened(pid) else {
+        let Ok(registers) = ptrace::getregs(pid) else {
+            return;
+        };
+        if !self.printed && prints(&registers) && self.runtime.get(&pid) == Some(&false) {
+            self.printed = true;
+            self.write(PRINTED, Path::new("/"));
+        }
+        let Some((descriptor, path_at)) = opened(&registers) else {
             return;
         };
         let link = format!("/proc/{pid}/fd/{descriptor}");
@@ -201,11 +238,31 @@ impl Observer {
     }
 }
 
+/// Whether a process is about to write to its stdout or stderr.
+#[cfg(target_arch = "x86_64")]
+fn prints(registers: &libc::user_regs_struct) -> bool {
+    let call = registers.orig_rax.cast_signed();
+    // The kernel sets this error number before each call.
+    let before = registers.rax.cast_signed() == -i64::from(libc::ENOSYS);
+    before
+        && (call == libc::SYS_write || call == libc::SYS_writev)
+        && matches!(registers.rdi, 1 | 2)
+}
+
+#[cfg(target_arch = "aarch64")]
+fn prints(registers: &libc::user_regs_struct) -> bool {
+    let call = registers.regs[8].cast_signed();
+    // This register shows whether the call has returned.
+    let before = registers.regs[7] == 0;
+    before
+        && (call == libc::SYS_write || call == libc::SYS_writev)
+        && matches!(registers.regs[0], 1 | 2)
+}
+
 /// The descriptor that a process was given for a file, and where in its memory the path is; `None` where
 /// it opened nothing.
 #[cfg(target_arch = "x86_64")]
-fn opened(pid: Pid) -> Option<(i64, u64)> {
-    let registers = ptrace::getregs(pid).ok()?;
+fn opened(registers: &libc::user_regs_struct) -> Option<(i64, u64)> {
     // Before the call this is an error number.
     let result = registers.rax.cast_signed();
     let path = match registers.orig_rax.cast_signed() {
@@ -217,8 +274,7 @@ fn opened(pid: Pid) -> Option<(i64, u64)> {
 }
 
 #[cfg(target_arch = "aarch64")]
-fn opened(pid: Pid) -> Option<(i64, u64)> {
-    let registers = ptrace::getregs(pid).ok()?;
+fn opened(registers: &libc::user_regs_struct) -> Option<(i64, u64)> {
     let call = registers.regs[8].cast_signed();
     let result = registers.regs[0].cast_signed();
     // This register shows whether the call has returned.
@@ -252,9 +308,10 @@ fn micros() -> i64 {
 pub(super) fn begin(words: &[&str]) -> Result<u8, String> {
     let failed = |err: std::io::Error| format!("cannot start the probe: {err}");
     let own = std::env::current_exe().map_err(failed)?;
-    let mut spent = 0;
-    // The second time it is in memory.
-    for _ in 0..2 {
+    let mut spent = i64::MAX;
+    // The first time it is not in memory yet, and any time another process may be in its way: the
+    // shortest is its own.
+    for _ in 0..3 {
         let began = micros();
         let mut again = Command::new(&own);
         again
@@ -263,11 +320,8 @@ pub(super) fn begin(words: &[&str]) -> Result<u8, String> {
             .env(OWN, "0");
         let output = crate::command::tried(&mut again, std::time::Duration::from_secs(10))?;
         let said = String::from_utf8_lossy(&output.stdout);
-        spent = said
-            .split_whitespace()
-            .last()
-            .and_then(|word| word.parse().ok())
-            .unwrap_or(0);
+        let took = said.split_whitespace().last();
+        spent = spent.min(took.and_then(|word| word.parse().ok()).unwrap_or(0));
     }
     let (program, rest) = words
         .split_first()
@@ -300,6 +354,8 @@ pub struct Opened {
     pub programs: Vec<(u64, String, usize)>,
     /// Regular files by their paths, each once, in the order in which they were first opened.
     pub files: Vec<String>,
+    /// How many files had been opened when the program first printed; `None` if it has not.
+    pub printed: Option<usize>,
 }
 
 impl Opened {
@@ -320,6 +376,7 @@ impl Opened {
                         .programs
                         .push((micros, path.to_owned(), opened.files.len()));
                 }
+                PRINTED => opened.printed = Some(opened.files.len()),
                 _ => opened.files.push(path.to_owned()),
             }
         }
@@ -333,10 +390,11 @@ mod tests {
 
     #[test]
     fn what_an_observer_wrote_is_read_as_far_as_it_is_whole() {
-        let text = "10 exec /bin/a\n20 open /lib/x y.so\n30 exec /bin/b\n40 open /etc/b\n50 ope";
+        let text = "10 exec /bin/a\n20 open /lib/x y.so\n30 exec /bin/b\n35 printed /\n40 open /etc/b\n50 ope";
         let opened = Opened::read(text);
         assert_eq!(opened.files, ["/lib/x y.so", "/etc/b"]);
         let programs = [(10, "/bin/a".to_owned(), 0), (30, "/bin/b".to_owned(), 1)];
         assert_eq!(opened.programs, programs);
+        assert_eq!(opened.printed, Some(1));
     }
 }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::netlink;
+use crate::engine::HOST;
 
 /// ECS' endpoint of keys, which SageMaker has, too.
 pub const CONTAINER: Ipv4Addr = Ipv4Addr::new(169, 254, 170, 2);
@@ -206,6 +207,7 @@ fn asked(packet: &[u8], flows: &mut HashSet<(SocketAddr, SocketAddr)>) -> Option
         address.is_loopback()
             || address == IpAddr::from(CONTAINER)
             || address == IpAddr::from(POD_IDENTITY)
+            || address == IpAddr::from(HOST)
     };
     match protocol {
         // TCP: the first packet of a connection.

@@ -72,8 +72,12 @@ fn mark(report: &Report, finding: &Finding) -> (&'static str, &'static str) {
     }
 }
 
+fn is_unknown(finding: &Finding) -> bool {
+    matches!(finding.verdict, Verdict::Unknown { .. })
+}
+
 fn failures(report: &Report) -> Markup {
-    let wrong: Vec<&Finding> = report
+    let mut wrong: Vec<&Finding> = report
         .findings
         .iter()
         .filter(|finding| {
@@ -83,10 +87,13 @@ fn failures(report: &Report) -> Markup {
             )
         })
         .collect();
+    // Warnings come last.
+    wrong.sort_by_key(|finding| !report.fails(finding) && !is_unknown(finding));
     html! {
         @if !wrong.is_empty() {
             section {
                 h2 { "What to do" }
+                @if let Some(first) = report.first() { p { (first) } }
                 @for finding in wrong {
                     @let (class, word) = mark(report, finding);
                     article class=(class) {
@@ -110,11 +117,21 @@ fn failures(report: &Report) -> Markup {
     }
 }
 
+/// Places in which the same job must look the same. A processing job, local mode or an isolated job is
+/// another job.
+const COMPARED: &[&str] = &[
+    "sagemaker-training",
+    "sagemaker-hosting",
+    "kubernetes-job",
+    "kubernetes-pod",
+    "kubernetes-restricted",
+];
+
 fn side_by_side(report: &Report, word: &str, title: &str) -> Markup {
     let views: Vec<&Seen> = report
         .views
         .iter()
-        .filter(|seen| seen.word == word)
+        .filter(|seen| seen.word == word && COMPARED.contains(&seen.place.as_str()))
         .collect();
     if views.len() < 2 {
         return html! {};
@@ -279,7 +296,7 @@ fn layers(report: &Report) -> Markup {
                         span class="bar" style=(format!("width:{share:.1}%")) {
                             @if all > 0 { span class="hot" style=(format!("width:{hot:.1}%")) {} }
                         }
-                        span { (megabytes(*bytes)) @if all > 0 { ", " (touched) " of " (all) " spans read until ready" } }
+                        span { (megabytes(*bytes)) @if all > 0 { ", " (touched) " of " (all) " spans read at the start" } }
                     }
                 }
             }

@@ -32,6 +32,9 @@ pub fn whole(report: &Report) -> String {
         report.seconds
     );
     text.push_str(&format!("\n{about}\n{}\n", report.summary()));
+    if let Some(first) = report.first() {
+        text.push_str(&format!("{first}\n"));
+    }
     text
 }
 

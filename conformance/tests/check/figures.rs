@@ -217,11 +217,11 @@ fn the_default_budgets_are_those_of_the_contract() {
         assert_eq!(budget.default, most, "{id}");
     }
     assert_eq!(BUDGETS.len(), expected.len());
-    let readme = include_str!("../../README.md");
+    let page = include_str!("../../../docs/conformance.md");
     for budget in BUDGETS {
         assert!(
-            readme.contains(&format!("| `{}` |", budget.id)) && readme.contains(budget.key),
-            "{} is not in the README",
+            page.contains(&format!("| `{}` |", budget.id)) && page.contains(budget.key),
+            "{} is not in docs/conformance.md",
             budget.id
         );
         let check = CHECKS.iter().find(|check| check.id == budget.id).unwrap();

@@ -11,6 +11,10 @@ pub(crate) enum Item {
     File(Vec<u8>),
     Directory,
     Link(String),
+    /// Another name for a file.
+    HardLink(String),
+    /// A device or a pipe.
+    Special(tar::EntryType),
 }
 
 /// An image to write.
@@ -178,6 +182,17 @@ pub(crate) fn tarred(items: &[(String, u32, Item)]) -> Vec<u8> {
             Item::Link(target) => {
                 header.set_entry_type(tar::EntryType::Symlink);
                 header.set_link_name_literal(target).unwrap();
+                &[]
+            }
+            Item::HardLink(target) => {
+                header.set_entry_type(tar::EntryType::Link);
+                header.set_link_name_literal(target).unwrap();
+                &[]
+            }
+            Item::Special(kind) => {
+                header.set_entry_type(*kind);
+                header.set_device_major(1).unwrap();
+                header.set_device_minor(5).unwrap();
                 &[]
             }
         };

@@ -6,14 +6,14 @@ use std::process::Command;
 use expect_test::expect;
 use lyftlearn_conformance::command;
 use lyftlearn_conformance::image_toml;
-use lyftlearn_runtime::commands::COMMANDS;
+use lyftlearn_conformance::place::Place;
 
 use crate::layout::Image;
 
 /// Checks that can be waived.
 const IDS: &[&str] = &["image.cmd", "image.healthcheck"];
 
-fn said(words: &[&str]) -> (Option<i32>, String, String) {
+pub(crate) fn said(words: &[&str]) -> (Option<i32>, String, String) {
     let mut checker = Command::new(env!("CARGO_BIN_EXE_lyftlearn-conformance"));
     let output = command::output(checker.args(words).env_remove("NO_COLOR"));
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -297,9 +297,9 @@ fn list_and_explain_know_every_check() {
 }
 
 #[test]
-fn the_example_of_the_readme_is_understood() {
-    let readme = include_str!("../../README.md");
-    let text = readme
+fn the_example_of_the_guide_is_understood() {
+    let page = include_str!("../../../docs/conformance.md");
+    let text = page
         .split("```toml\n")
         .nth(1)
         .unwrap()
@@ -327,13 +327,13 @@ fn the_example_of_the_readme_is_understood() {
         "completions",
     ] {
         assert!(
-            help.contains(&format!("  {command} ")) && readme.contains(&format!("| `{command}")),
+            help.contains(&format!("  {command} ")) && page.contains(&format!("| `{command}")),
             "{command}"
         );
     }
     for place in lyftlearn_conformance::place::Place::ALL {
         assert!(
-            readme.contains(&format!("| `{}` |", place.name())),
+            page.contains(&format!("| `{}` |", place.name())),
             "{}",
             place.name()
         );
@@ -341,10 +341,10 @@ fn the_example_of_the_readme_is_understood() {
 }
 
 #[test]
-fn the_scripts_of_the_readme_run() {
+fn the_scripts_of_the_guide_run() {
     // A command may go on in a second line.
-    let readme = include_str!("../../README.md").replace("\\\n", "");
-    let scripts: Vec<&str> = readme
+    let page = include_str!("../../../docs/conformance.md").replace("\\\n", "");
+    let scripts: Vec<&str> = page
         .lines()
         .map(|line| line.trim().trim_start_matches("- "))
         .filter(|line| line.starts_with("lyftlearn-conformance check \"$IMAGE\""))
@@ -389,81 +389,22 @@ fn the_scripts_of_the_readme_run() {
 }
 
 #[test]
-fn every_command_of_both_programs_has_a_man_page() {
-    let directory = tempfile::tempdir().unwrap();
-    let (code, _, words) = said(&["manuals", directory.path().to_str().unwrap()]);
-    assert_eq!(code, Some(0), "{words}");
-    let page = |name: &str| {
-        let path = directory.path().join("man1").join(format!("{name}.1"));
-        std::fs::read_to_string(&path).unwrap_or_else(|err| panic!("{}: {err}", path.display()))
-    };
-    for command in COMMANDS.subcommands {
-        let name = format!("lyftlearn-runtime-{}", command.name);
-        for below in command.subcommands {
-            let text = page(&format!("{name}-{}", below.name));
-            assert!(text.contains("EXIT STATUS"), "{text}");
-        }
-        let text = page(&name);
-        assert!(text.contains("EXIT STATUS"), "{text}");
-        for flag in command.options {
-            let option = flag.name.replace('-', "\\-");
-            assert!(text.contains(&option), "{option} in {text}");
-        }
+fn help_and_a_wrong_place_name_every_place() {
+    let names: Vec<&str> = Place::ALL.iter().map(|place| place.name()).collect();
+    let (code, help, _) = said(&["run", "--help"]);
+    let help: Vec<&str> = help
+        .split(|letter: char| letter.is_whitespace() || letter == ',')
+        .collect();
+    assert_eq!(code, Some(0));
+    for name in &names {
+        assert!(help.contains(name), "{name}: {help:?}");
     }
-    for name in ["check", "run", "list", "explain", "init", "report"] {
-        page(&format!("lyftlearn-conformance-{name}"));
-    }
-}
-
-/// What bash offers for the last of these words.
-#[track_caller]
-fn check_completed(script: &Path, words: &[&str], expected: &[&str]) {
-    let function = format!("_{}", words[0].replace('-', "__"));
-    let line: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
-    let (last, before) = (&line[line.len() - 1], &line[line.len() - 2]);
-    let asked = format!(
-        "source {}; COMP_WORDS=({}); COMP_CWORD={}; {function} {} {last} {before}; \
-         printf '%s\\n' \"${{COMPREPLY[@]}}\"",
-        script.display(),
-        line.join(" "),
-        line.len() - 1,
-        line[0],
+    let (code, _, error) = said(&["run", "nowhere", "app:1"]);
+    let expected = format!(
+        "lyftlearn-conformance: there is no place nowhere; the places are {}\n",
+        names.join(", ")
     );
-    let output = command::output(Command::new("bash").args(["-c", &asked]));
-    let offered = String::from_utf8_lossy(&output.stdout).into_owned();
-    let offered: Vec<&str> = offered.lines().collect();
-    assert_eq!(offered, expected, "{words:?}");
-}
-
-#[test]
-fn bash_completes_commands_options_and_values() {
-    let directory = tempfile::tempdir().unwrap();
-    let (code, _, words) = said(&["manuals", directory.path().to_str().unwrap()]);
-    assert_eq!(code, Some(0), "{words}");
-    let script = |name: &str| directory.path().join("completions").join(name);
-    let runtime = script("lyftlearn-runtime.bash");
-    for (words, expected) in [
-        (&["insp"][..], &["inspect"][..]),
-        (&["run", "--signal-scope", ""], &["auto", "group", "child"]),
-        (&["spark", "li"], &["listen"]),
-        (&["explain", "--layer", "con"], &["config"]),
-        (&["doctor", "--on"], &["--only"]),
-    ] {
-        let words = [&["lyftlearn-runtime"], words].concat();
-        check_completed(&runtime, &words, expected);
-    }
-    let checker = script("lyftlearn-conformance.bash");
-    for (words, expected) in [
-        (&["ch"][..], &["check"][..]),
-        (&["check", "--eng"], &["--engine"]),
-        (&["check", "--profile", "re"], &["restricted"]),
-    ] {
-        let words = [&["lyftlearn-conformance"], words].concat();
-        check_completed(&checker, &words, expected);
-    }
-    // The same as the subcommand prints.
-    let (_, printed, _) = said(&["completions", "bash"]);
-    assert_eq!(printed, std::fs::read_to_string(&checker).unwrap());
+    assert_eq!((code, error), (Some(2), expected));
 }
 
 #[test]

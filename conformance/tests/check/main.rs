@@ -7,8 +7,10 @@
 )]
 
 mod figures;
+mod hostile;
 mod layout;
 mod line;
+mod manuals;
 mod observe;
 mod reports;
 mod stills;

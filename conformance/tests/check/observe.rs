@@ -19,7 +19,8 @@ fn an_entry_point_keeps_its_place_and_what_it_opens_is_written_down() {
     for name in ["a file", "another"] {
         std::fs::write(file(name), "").unwrap();
     }
-    // A child in another process group, an end by a handled signal, and a file that does not exist.
+    // A child in another process group, an end by a handled signal, and a file that does not exist. The first
+    // output comes before any of these files.
     let script = format!(
         "trap 'echo caught' USR1; kill -USR1 $$; : < '{}'; set -m; (exec cat '{}'); cat '{}' 2>/dev/null; exit 4",
         file("a file"),
@@ -54,6 +55,50 @@ fn an_entry_point_keeps_its_place_and_what_it_opens_is_written_down() {
     // The kernel opened the program and its loader before anything else.
     assert_eq!(opened.programs[0].2, 0);
     assert!(opened.files.contains(&shell), "{opened:?}");
+    let printed = opened.printed.unwrap();
+    assert!(opened.files[..printed].contains(&shell), "{opened:?}");
+    assert_eq!(opened.files[printed..].first(), Some(&file("a file")));
+}
+
+#[test]
+fn lines_of_the_runtime_are_not_the_programs_first_output() {
+    let directory = tempfile::tempdir().unwrap();
+    let here = directory.path().to_str().unwrap();
+    // A shell by the runtime's name prints, forks a child that prints, and becomes the program.
+    let runtime = directory.path().join("lyftlearn-runtime");
+    std::fs::copy("/bin/sh", &runtime).unwrap();
+    let file = directory.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let script = format!(
+        "echo starting; (echo from a child); : < '{}'; exec cat /proc/self/comm",
+        file.display()
+    );
+    let mut observed = probe();
+    let output =
+        command::output(observed.args(["observe", here, runtime.to_str().unwrap(), "-c", &script]));
+    let error = String::from_utf8_lossy(&output.stderr);
+    if error.contains("Operation not permitted") {
+        let _: Option<()> = programs::skipped("this machine lets nobody trace");
+        return;
+    }
+    assert_eq!(output.stdout, b"starting\nfrom a child\ncat\n", "{error}");
+    let opened = Opened::read(&std::fs::read_to_string(directory.path().join(OPENED)).unwrap());
+    let before = &opened.files[..opened.printed.unwrap()];
+    assert!(before.contains(&file.display().to_string()), "{opened:?}");
+}
+
+#[test]
+fn a_silent_program_has_printed_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let here = directory.path().to_str().unwrap();
+    let output = command::output(probe().args(["observe", here, "sh", "-c", "exit 3"]));
+    if String::from_utf8_lossy(&output.stderr).contains("Operation not permitted") {
+        let _: Option<()> = programs::skipped("this machine lets nobody trace");
+        return;
+    }
+    assert_eq!(output.status.code(), Some(3));
+    let opened = Opened::read(&std::fs::read_to_string(directory.path().join(OPENED)).unwrap());
+    assert_eq!(opened.printed, None, "{opened:?}");
 }
 
 #[test]

@@ -378,3 +378,27 @@ fn compared_with_an_older_one() {
         "no check changed its result\n"
     );
 }
+
+/// The text and the page name it; a cause that stands alone needs no advice.
+#[test]
+fn what_makes_other_checks_fail_is_to_be_corrected_first() {
+    let advice = "correct image.entrypoint and image.user first: other failures may follow from it";
+    let failed = |check: &str| {
+        let verdict = Verdict::Failed {
+            seen: "a".to_owned(),
+            expected: "b".to_owned(),
+            mend: "c".to_owned(),
+        };
+        finding(check, None, verdict)
+    };
+    let of = |checks: &[&str]| Report {
+        findings: checks.iter().map(|check| failed(check)).collect(),
+        ..sample()
+    };
+    let several = of(&["image.entrypoint", "image.user", "start.off"]);
+    assert!(report::text::whole(&several).ends_with(&format!("\n{advice}\n")));
+    assert!(report::html::whole(&several).contains(advice));
+    for alone in [of(&["image.user"]), of(&["start.off", "quiet"])] {
+        assert_eq!(alone.first(), None);
+    }
+}

@@ -32,7 +32,7 @@ fn image(text: &str) -> Result<(), String> {
         Err(mistakes)
             if mistakes
                 .iter()
-                .all(|mistake| mistake.contains("there is no ")) =>
+                .all(|mistake| mistake.ends_with(" does not exist")) =>
         {
             Ok(())
         }

@@ -20,3 +20,10 @@ mod blocks;
 mod console;
 mod links;
 mod page;
+mod reference;
+
+#[path = "../../../lyftlearn-runtime/src/reference/meanings.rs"]
+mod meanings;
+#[path = "../../../lyftlearn-runtime/src/reference/strings.rs"]
+#[expect(dead_code, reason = "the reference of the runtime reads more")]
+mod strings;

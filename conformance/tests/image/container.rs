@@ -1,4 +1,7 @@
 //! One container: started as a platform starts it, stopped, and examined afterwards.
+//!
+//! These containers are made by hand and not by a place. Each has its own settings, programs of this checkout, limits and
+//! files that change while it runs, by bind mounts, which a place never makes. And a kubelet's mounts are evidence here.
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};

@@ -1,5 +1,7 @@
 //! Job state events of real containers: the table that the example's consumer keeps is true, whatever
 //! becomes of a job.
+//!
+//! A place has no network. These containers reach a queue, so they are made by hand.
 
 use std::process::Stdio;
 use std::time::Duration;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use lyftlearn_conformance::{command, programs};
 use serde_json::Value;
 
-use crate::check;
+use crate::check::{self, Small};
 use crate::place::{IMAGE, Place};
 
 const TIME: Duration = Duration::from_secs(300);
@@ -100,20 +100,30 @@ fn what_soci_makes_of_the_example_is_found_and_whole() {
     }
 }
 
-/// Figures that are measured of a start.
-const MEASURED: &[&str] = &[
-    "budget.runtime.ms",
-    "budget.runtime.files",
-    "budget.ready.seconds",
-    "lazy.files",
-    "lazy.bytes",
+/// A budget that a small image exceeds, and the figure that is measured for it.
+pub(crate) const BUDGETS: &[(&str, &str)] = &[
+    ("runtime_ms = 0.001", "budget.runtime.ms"),
+    ("runtime_files = 1", "budget.runtime.files"),
+    ("ready_seconds = 0.0001", "budget.ready.seconds"),
+    ("lazy_files = 1", "lazy.files"),
+    ("lazy_bytes_percent = 1", "lazy.bytes"),
+    ("lazy_spans_percent = 1", "lazy.spans"),
 ];
+
+/// Large enough for an index.
+const FILLER: usize = 16 << 20;
 
 #[test]
 #[ignore = "starts some fifty containers: make check-images"]
 fn each_figure_of_a_start_has_its_own_budget() {
     let Some(place) = Place::found() else { return };
-    let tag = check::image(place, "figures", &check::settings("ok", "ok"), &[]);
+    let small = Small {
+        name: "figures",
+        settings: &check::settings("ok", "ok"),
+        filler: FILLER,
+        ..Small::default()
+    };
+    let tag = small.import(place);
     let wrong = |budget: &str| {
         let directory = tempfile::tempdir().unwrap();
         let toml = check::toml(directory.path(), "", check::TRAINING);
@@ -125,6 +135,7 @@ fn each_figure_of_a_start_has_its_own_budget() {
             "ready_seconds = 60",
             "lazy_files = 10",
             "lazy_bytes_percent = 100",
+            "lazy_spans_percent = 100",
         ];
         let key = budget.split(' ').next().filter(|key| !key.is_empty());
         let kept: Vec<&str> = usual
@@ -142,27 +153,98 @@ fn each_figure_of_a_start_has_its_own_budget() {
             "json",
             "--offline",
         ];
-        for id in MEASURED {
+        for (_, id) in BUDGETS {
             words.extend(["--only", id]);
         }
         let (wrong, passed) = check::wrong(&check::checker(place, &words));
-        assert_eq!(wrong.len() + passed, MEASURED.len(), "{wrong:?}");
+        assert_eq!(wrong.len() + passed, BUDGETS.len(), "{wrong:?}");
         let ids = wrong
             .iter()
             .map(|one| one.split(':').next().unwrap().to_owned());
         ids.collect::<Vec<_>>()
     };
     assert_eq!(wrong(""), [""; 0]);
-    for (budget, id) in [
-        ("runtime_ms = 0.001", "budget.runtime.ms"),
-        ("runtime_files = 1", "budget.runtime.files"),
-        ("ready_seconds = 0.0001", "budget.ready.seconds"),
-        ("lazy_files = 1", "lazy.files"),
-        ("lazy_bytes_percent = 1", "lazy.bytes"),
-    ] {
-        assert_eq!(wrong(budget), [id]);
+    for (budget, id) in BUDGETS {
+        assert_eq!(wrong(budget), [*id]);
     }
     place.podman(&["rmi", "-f", &tag]);
+}
+
+/// A figure of a training's start: its value, and where it was measured.
+fn of_training(mode: &str, id: &str) -> Option<(f64, String, Vec<String>)> {
+    let place = Place::found()?;
+    let settings = format!("[commands]\ntrain = [\"actor\", \"train\", \"{mode}\"]\n");
+    let small = Small {
+        name: "training-figures",
+        settings: &settings,
+        filler: FILLER,
+        ..Small::default()
+    };
+    let tag = small.import(place);
+    let directory = tempfile::tempdir().unwrap();
+    let toml = check::toml(directory.path(), "seconds = \"60\"", 90);
+    let prefetch = directory.path().join("prefetch.json");
+    let words = [
+        "check",
+        &tag,
+        "--file",
+        &toml,
+        "--format",
+        "json",
+        "--offline",
+        "--only",
+        id,
+        "--prefetch",
+        prefetch.to_str().unwrap(),
+    ];
+    let output = check::checker(place, &words);
+    place.podman(&["rmi", "-f", &tag]);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let finding = &report["findings"][0];
+    let value = finding["figure"]["value"].as_f64();
+    let value = value.unwrap_or_else(|| panic!("{finding:#}"));
+    let files = serde_json::from_slice(&std::fs::read(&prefetch).unwrap()).unwrap();
+    let what = finding["note"].as_str().or(finding["seen"].as_str());
+    let said = format!("{}: {}", finding["place"].as_str().unwrap(), what.unwrap());
+    Some((value, said, files))
+}
+
+#[test]
+#[ignore = "make check-images"]
+fn the_start_of_a_training_lasts_until_its_first_output() {
+    // It reads a large file after its first line, and before.
+    let Some((early, said, files)) = of_training("reads", "lazy.spans") else {
+        return;
+    };
+    assert!(
+        said.starts_with("sagemaker-training: ") && said.ends_with(" read until its first output"),
+        "{said}"
+    );
+    assert!(
+        files.contains(&"/usr/local/bin/actor".to_owned()),
+        "{files:?}"
+    );
+    assert!(!files.contains(&"/opt/filler".to_owned()), "{files:?}");
+    let (late, _, files) = of_training("reads-first", "lazy.spans").unwrap();
+    assert!(files.contains(&"/opt/filler".to_owned()), "{files:?}");
+    assert!(late > early, "{early} and {late} %");
+    let (count, said, files) = of_training("reads", "lazy.files").unwrap();
+    assert!(
+        count as usize == files.len() && count < 10.0,
+        "{said}: {files:?}"
+    );
+}
+
+#[test]
+#[ignore = "make check-images"]
+fn the_start_of_a_silent_training_lasts_until_its_end() {
+    if let Some((_, said, files)) = of_training("silent", "lazy.files") {
+        assert!(
+            said.ends_with(" opened until its end, without any output"),
+            "{said}"
+        );
+        assert!(files.contains(&"/opt/filler".to_owned()), "{files:?}");
+    }
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! The jobs of `jobs/` in real containers: once with SageMaker's mounts and variables, once
 //! with a pod's, and compared by what a program finds inside.
+//!
+//! A place describes one job of each platform. The directory of a job describes any job, with its own mounts and
+//! variables, so these containers are made from the directory.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

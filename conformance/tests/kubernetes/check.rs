@@ -43,6 +43,14 @@ impl Namespace {
         let maps = self.ok(&["get", "configmaps", "--output=name"]);
         assert_eq!(maps, "configmap/kube-root-ca.crt\n");
     }
+
+    #[track_caller]
+    fn until_empty(&self) {
+        self.until("an empty namespace", || {
+            let left = self.ok(&["get", "jobs,pods,configmaps", "--output=name"]);
+            (left == "configmap/kube-root-ca.crt\n").then_some(())
+        });
+    }
 }
 
 #[test]
@@ -233,4 +241,66 @@ fn an_interrupted_check_leaves_nothing() {
     let ended = wait::until(LONGEST, || running.try_wait().unwrap());
     assert_eq!(ended.unwrap().code(), Some(130));
     namespace.check_empty();
+}
+
+/// The words of a run that trains the example.
+fn training(namespace: &str) -> Vec<String> {
+    let file = programs::repository().join("examples/digits/image.toml");
+    let words = ["--only", "train.completes", "--namespace", namespace];
+    let file = ["--file", file.to_str().unwrap()];
+    words.into_iter().chain(file).map(str::to_owned).collect()
+}
+
+#[test]
+#[ignore = "needs a cluster: make test-kubernetes"]
+fn the_cluster_removes_what_a_killed_check_leaves() {
+    let namespace = Namespace::new("check-killed");
+    let words = training("check-killed");
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let mut running = check(IMAGE, &words).spawn().unwrap();
+    // The image is there, so the pod has a deadline of its own.
+    let limited = namespace.until("a pod with a deadline", || {
+        let pods = namespace.get("pods");
+        pods["items"][0]["spec"]["activeDeadlineSeconds"].as_u64()
+    });
+    running.kill().unwrap();
+    command::reap(&mut running);
+    // The training may take 120 s, and a minute more.
+    assert!((180..240).contains(&limited), "{limited}");
+    let jobs = namespace.get("jobs");
+    let job = &jobs["items"][0];
+    // A pull may take fifteen minutes.
+    assert_eq!(job["spec"]["activeDeadlineSeconds"], 60 + 900 + 120 + 60);
+    assert_eq!(job["spec"]["ttlSecondsAfterFinished"], 60);
+    let maps = namespace.get("configmaps");
+    let owned =
+        |map: &&Value| map["metadata"]["ownerReferences"][0]["uid"] == job["metadata"]["uid"];
+    assert!(
+        maps["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|map| owned(&map))
+    );
+    // The training ends by itself; a minute later nothing is left of it.
+    namespace.until_empty();
+}
+
+#[test]
+#[ignore = "needs a cluster: make test-kubernetes"]
+fn a_kept_run_stays_until_its_label_is_deleted() {
+    let namespace = Namespace::new("check-kept");
+    let mut words = training("check-kept");
+    words.push("--keep".to_owned());
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let output = command::output_within(&mut check(IMAGE, &words), LONGEST);
+    let text = said(&output, 0);
+    let hint = "kubectl --namespace check-kept delete jobs --selector lyftlearn-conformance=";
+    assert!(text.contains(hint), "{text}");
+    let jobs = namespace.get("jobs");
+    let spec = &jobs["items"][0]["spec"];
+    assert!(spec["ttlSecondsAfterFinished"].is_null(), "{jobs:#}");
+    let own = ["delete", "jobs", "--selector", "lyftlearn-conformance"];
+    namespace.ok(&own);
+    namespace.until_empty();
 }

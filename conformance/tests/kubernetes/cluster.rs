@@ -41,7 +41,7 @@ pub(crate) fn pod(name: &str, args: &[&str], container: Value, spec: Value) -> V
 }
 
 /// The fields of both; of two with one name, lists are joined and others are replaced.
-fn merged(mut object: Value, more: Value) -> Value {
+pub(crate) fn merged(mut object: Value, more: Value) -> Value {
     let Value::Object(more) = more else {
         return object;
     };
@@ -178,11 +178,15 @@ impl Namespace {
     #[track_caller]
     pub(crate) fn until_logged(&self, pod: &str, text: &str) -> String {
         self.until(text, || {
-            // A container that has not begun has no log yet.
-            let log = self.kubectl(&["logs", pod, "--container=main"]).stdout;
-            let log = String::from_utf8(log).unwrap();
+            let log = self.log(pod);
             log.contains(text).then_some(log)
         })
+    }
+
+    /// The log of a pod's `main` so far: of a container that has not begun, nothing.
+    pub(crate) fn log(&self, pod: &str) -> String {
+        let log = self.kubectl(&["logs", pod, "--container=main"]).stdout;
+        String::from_utf8(log).unwrap()
     }
 
     /// Starts the pod, and waits until its containers run.

@@ -9,11 +9,14 @@
 mod check;
 mod cluster;
 mod configuration;
+mod distributed;
 mod ends;
+mod events;
 mod identity;
 mod jobs;
 mod neighbours;
 mod restricted;
 mod serving;
 mod stopping;
+mod told;
 mod view;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::cluster::{Namespace, pod, rest, terminated};
+use crate::told::Job;
 
 /// Says when it is asked, and takes its time.
 const STOPS: &str = "
@@ -31,8 +32,12 @@ fn kept(mut pod: Value) -> Value {
 impl Namespace {
     /// Lets the API forget a pod.
     fn release(&self, pod: &str) {
-        let patch = r#"{"metadata": {"finalizers": null}}"#;
-        self.ok(&["patch", pod, "--type=merge", "--patch", patch]);
+        self.patch(pod, &json!({"metadata": {"finalizers": null}}));
+    }
+
+    #[track_caller]
+    fn patch(&self, what: &str, patch: &Value) {
+        self.ok(&["patch", what, "--type=merge", "--patch", &patch.to_string()]);
     }
 }
 
@@ -40,13 +45,14 @@ impl Namespace {
 #[ignore = "needs a cluster: make test-kubernetes"]
 fn a_deleted_pod_ends_after_its_hook_and_within_its_grace() {
     let namespace = Namespace::new("deleted");
+    let job = Job::new("deleted");
     let hook = "echo the hook begins >/proc/1/fd/1; sleep 3; echo the hook ends >/proc/1/fd/1";
-    namespace.start(&kept(pod(
+    namespace.start(&kept(job.of(pod(
         "main",
         &["python3", "-c", STOPS, "1"],
         json!({"lifecycle": {"preStop": {"exec": {"command": ["sh", "-c", hook]}}}}),
         json!({"terminationGracePeriodSeconds": 20}),
-    )));
+    ))));
     namespace.until_logged("main", "working");
     let log = namespace.follow("main");
     namespace.ok(&["delete", "pod", "main", "--wait=false"]);
@@ -71,6 +77,7 @@ fn a_deleted_pod_ends_after_its_hook_and_within_its_grace() {
         (0, "Completed"),
         "{ended:?}"
     );
+    job.check("stopped", "Stopped", None);
     namespace.release("pod/main");
 }
 
@@ -78,12 +85,13 @@ fn a_deleted_pod_ends_after_its_hook_and_within_its_grace() {
 #[ignore = "needs a cluster: make test-kubernetes"]
 fn a_program_that_does_not_end_is_ended_before_the_kubelet_does_it() {
     let namespace = Namespace::new("stubborn");
+    let job = Job::new("stubborn");
     let settings = json!({"env": [
         {"name": "LYFTLEARN_RUNTIME_LIFECYCLE_GRACE_SECONDS", "value": "8"},
     ]});
     let argv = ["python3", "-c", STOPS, "600"];
     let spec = json!({"terminationGracePeriodSeconds": 8});
-    namespace.start(&kept(pod("main", &argv, settings, spec)));
+    namespace.start(&kept(job.of(pod("main", &argv, settings, spec))));
     namespace.until_logged("main", "working");
     let log = namespace.follow("main");
     namespace.ok(&["delete", "pod", "main", "--wait=false"]);
@@ -95,6 +103,7 @@ fn a_program_that_does_not_end_is_ended_before_the_kubelet_does_it() {
     let ended = namespace.ended("main");
     assert_eq!(ended.exit_code, 137, "{ended:?}");
     assert!(!ended.message.is_empty(), "{ended:?}");
+    job.check("budget-exceeded", "Stopped", None);
     namespace.release("pod/main");
 }
 
@@ -102,8 +111,9 @@ fn a_program_that_does_not_end_is_ended_before_the_kubelet_does_it() {
 #[ignore = "needs a cluster: make test-kubernetes"]
 fn an_evicted_pod_saves_and_the_api_says_why() {
     let namespace = Namespace::new("evicted");
+    let job = Job::new("evicted");
     let argv = ["python3", "-c", STOPS, "0"];
-    namespace.start(&kept(pod("main", &argv, json!({}), json!({}))));
+    namespace.start(&kept(job.of(pod("main", &argv, json!({}), json!({})))));
     namespace.until_logged("main", "working");
     let log = namespace.follow("main");
     namespace.post(
@@ -112,7 +122,17 @@ fn an_evicted_pod_saves_and_the_api_says_why() {
     );
     let lines = rest(log);
     assert!(lines.iter().any(|line| line == "saved"), "{lines:#?}");
-    namespace.ended("main");
+    let ended = namespace.ended("main");
+    assert_eq!(
+        (
+            ended.exit_code,
+            ended.reason.as_str(),
+            ended.message.as_str()
+        ),
+        (0, "Completed", ""),
+        "{ended:?}"
+    );
+    job.check("stopped", "Stopped", None);
     let object = namespace.get("pod/main");
     let conditions = object["status"]["conditions"].as_array().unwrap();
     let disrupted = conditions
@@ -126,14 +146,9 @@ fn an_evicted_pod_saves_and_the_api_says_why() {
     namespace.release("pod/main");
 }
 
-#[test]
-#[ignore = "needs a cluster: make test-kubernetes"]
-fn a_pod_that_is_deleted_by_force_is_still_asked() {
-    let namespace = Namespace::new("forced");
-    let state = json!({"volumeMounts": [{"name": "state", "mountPath": "/state"}]});
-    let script = "trap 'echo asked; exit 0' TERM; echo working; while :; do sleep 0.1; done";
-    let volumes = json!({"volumes": [{"name": "state", "emptyDir": {}}]});
-    namespace.start(&pod("main", &["sh", "-c", script], state, volumes));
+/// Deletes `main` by force; its log until its end, and how long that took.
+#[track_caller]
+fn forced(namespace: &Namespace) -> (Vec<String>, Duration) {
     namespace.until_logged("main", "working");
     let log = namespace.follow("main");
     let begun = Instant::now();
@@ -145,28 +160,60 @@ fn a_pod_that_is_deleted_by_force_is_still_asked() {
             .contains("NotFound")
     );
     let lines = rest(log);
-    eprintln!("forced: {lines:?} after {:?}", begun.elapsed());
+    let took = begun.elapsed();
     assert!(lines.iter().any(|line| line == "asked"), "{lines:#?}");
+    (lines, took)
+}
+
+#[test]
+#[ignore = "needs a cluster: make test-kubernetes"]
+fn a_pod_that_is_deleted_by_force_is_still_asked() {
+    let namespace = Namespace::new("forced");
+    let job = Job::new("forced");
+    let argv = ["python3", "-c", STOPS, "0"];
+    namespace.start(&job.of(pod("main", &argv, json!({}), json!({}))));
+    let (lines, took) = forced(&namespace);
+    eprintln!("deleted by force: asked and saved within {took:?}");
+    assert!(lines.iter().any(|line| line == "saved"), "{lines:#?}");
+    job.until("Stopped");
+    job.check("stopped", "Stopped", None);
+}
+
+#[test]
+#[ignore = "needs a cluster: make test-kubernetes"]
+fn a_pod_that_is_deleted_by_force_has_two_seconds() {
+    let namespace = Namespace::new("forced-slow");
+    let job = Job::new("forced-slow");
+    let lease = json!({"env": [
+        {"name": "LYFTLEARN_RUNTIME_EVENTS_HEARTBEAT_SECONDS", "value": "1"},
+        {"name": "LYFTLEARN_RUNTIME_EVENTS_LEASE_SECONDS", "value": "3"},
+    ]});
+    let argv = ["python3", "-c", STOPS, "10"];
+    namespace.start(&job.of(pod("main", &argv, lease, json!({}))));
+    job.until("InProgress");
+    let (lines, took) = forced(&namespace);
+    eprintln!("deleted by force: killed after {took:?}");
+    // The kubelet kills all at once: nothing is reported, and the lease ends.
+    assert!(!lines.iter().any(|line| line == "saved"), "{lines:#?}");
+    assert!(took < Duration::from_secs(8), "{took:?}");
+    assert_eq!(job.outcome(), None);
+    job.until("Lost");
 }
 
 #[test]
 #[ignore = "needs a cluster: make test-kubernetes"]
 fn a_job_past_its_deadline_is_stopped_and_saves() {
     let namespace = Namespace::new("deadline");
+    let job = Job::new("late");
     let argv = ["python3", "-c", STOPS, "0"];
-    let template = pod(
-        "unused",
-        &argv,
-        json!({}),
-        json!({"activeDeadlineSeconds": null}),
-    );
+    let template = pod("unused", &argv, json!({}), json!({}));
     namespace.apply(&json!({
         "apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "late"},
         "spec": {
-            "activeDeadlineSeconds": 15, "backoffLimit": 0,
+            "backoffLimit": 0,
             "template": {
                 "metadata": {"labels": {"app": "late"}, "finalizers": ["lyft.net/read"]},
-                "spec": template["spec"],
+                "spec": job.in_spec(template["spec"].clone()),
             },
         },
     }));
@@ -174,17 +221,19 @@ fn a_job_past_its_deadline_is_stopped_and_saves() {
     let name = namespace.ok(&["get", "pods", "--selector=app=late", "--output=name"]);
     let name = name.trim();
     let pod = name.trim_start_matches("pod/");
-    namespace.wait_for("condition=Ready", name);
-    let lines = rest(namespace.follow(pod));
+    namespace.until_logged(pod, "working");
+    let log = namespace.follow(pod);
+    namespace.patch("job/late", &json!({"spec": {"activeDeadlineSeconds": 1}}));
+    let lines = rest(log);
     assert!(lines.iter().any(|line| line == "saved"), "{lines:#?}");
     namespace.wait_for("condition=Failed", "job/late");
-    let job = namespace.get("job/late");
-    let conditions = job["status"]["conditions"].as_array().unwrap();
+    let object = namespace.get("job/late");
+    let conditions = object["status"]["conditions"].as_array().unwrap();
     assert!(
         conditions
             .iter()
             .any(|condition| condition["reason"] == "DeadlineExceeded"),
-        "{job:#}"
+        "{object:#}"
     );
     let ended = namespace.ended(pod);
     assert_eq!(ended.exit_code, 0, "{ended:?}");
@@ -192,7 +241,31 @@ fn a_job_past_its_deadline_is_stopped_and_saves() {
         terminated(&namespace.get(name), "main")["reason"],
         "Completed"
     );
+    job.check("stopped", "Stopped", None);
     namespace.release(name);
+}
+
+#[test]
+#[ignore = "needs a cluster: make test-kubernetes"]
+fn a_pod_past_its_own_deadline_is_stopped_and_its_status_says_why() {
+    let namespace = Namespace::new("own-deadline");
+    let job = Job::new("own-deadline");
+    let argv = ["python3", "-c", STOPS, "0"];
+    namespace.start(&job.of(pod("main", &argv, json!({}), json!({}))));
+    namespace.until_logged("main", "working");
+    let log = namespace.follow("main");
+    namespace.patch("pod/main", &json!({"spec": {"activeDeadlineSeconds": 1}}));
+    let lines = rest(log);
+    assert!(lines.iter().any(|line| line == "saved"), "{lines:#?}");
+    let ended = namespace.ended("main");
+    assert_eq!(ended.exit_code, 0, "{ended:?}");
+    let object = namespace.get("pod/main");
+    assert_eq!(
+        (&object["status"]["phase"], &object["status"]["reason"]),
+        (&json!("Failed"), &json!("DeadlineExceeded")),
+        "{object:#}"
+    );
+    job.check("stopped", "Stopped", None);
 }
 
 #[test]

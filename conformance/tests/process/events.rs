@@ -4,6 +4,7 @@
 mod destinations;
 mod kills;
 mod memory;
+mod private;
 mod states;
 
 use std::process::{Command, Stdio};

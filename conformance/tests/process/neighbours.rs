@@ -83,8 +83,8 @@ fn inspect_shows_the_owner_of_each_port() {
         format!("{:<28} {port}, {holder}\n", format!("listeners.{name}"))
     };
     let ours = words("prometheus", "0.0.0.0:9102 tcp", "this runtime");
-    let theirs = words("prometheus", "0.0.0.0:9102 tcp", "somebody else");
-    let sidecar = words("statsd", "127.0.0.1:8125 udp", "somebody else");
+    let theirs = words("prometheus", "0.0.0.0:9102 tcp", "another process");
+    let sidecar = words("statsd", "127.0.0.1:8125 udp", "another process");
     for (name, port) in [("first.txt", ours), ("second.txt", theirs)] {
         let text = read(name);
         assert!(text.contains(&port) && text.contains(&sidecar), "{text}");

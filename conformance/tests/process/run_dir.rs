@@ -314,7 +314,7 @@ X
         read("inspect")
     );
     let doctor = read("doctor");
-    assert!(!doctor.contains("somebody else"), "{doctor}");
+    assert!(!doctor.contains("another process"), "{doctor}");
     assert!(doctor.contains("ok    region"), "{doctor}");
 }
 

@@ -34,7 +34,7 @@ pub(crate) use stage::{
 pub(crate) use stage_report::ReportPath;
 pub(crate) use start::Program;
 pub(crate) use stopping::{Budget, agents_time};
-pub(crate) use supervise::{Ending, Policy, Scope, Status, now, supervise};
+pub(crate) use supervise::{Ending, MakeHelper, Policy, Scope, Status, now, supervise};
 
 use fault::InitFault;
 use nix::errno::Errno;

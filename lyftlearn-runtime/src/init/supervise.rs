@@ -93,6 +93,9 @@ pub(crate) type Announce<'a> = &'a mut dyn FnMut(i32, Duration, Duration);
 /// Work that is done while the program starts, without delaying it.
 pub(crate) type Started<'a> = &'a mut dyn FnMut();
 
+/// Makes the helper beside the program, which must not wait for it either.
+pub(crate) type MakeHelper<'a> = Box<dyn FnOnce() -> Helper + 'a>;
+
 /// The monotonic clock, which cannot be set.
 pub(crate) fn now() -> Duration {
     Duration::try_from(clock_gettime(ClockId::Monotonic)).unwrap_or_default()
@@ -104,7 +107,7 @@ pub(crate) fn supervise(
     armed: Armed,
     program: Program,
     policy: &Policy,
-    helper: Option<Helper>,
+    helper: Option<MakeHelper<'_>>,
     kept: &[i32],
     started: Started<'_>,
     announce: Announce<'_>,
@@ -114,11 +117,16 @@ pub(crate) fn supervise(
         // PID 1.
         let _ = nix::sys::prctl::set_child_subreaper(true);
     }
-    let agent = helper
-        .map(|helper| Agent::new(helper, armed.before))
-        .transpose()?;
     let (child, report) = start(&armed, &program)?;
+    let begun = now();
     drop(program);
+    // The program first, where there is one processor for both.
+    std::thread::yield_now();
+    // Without an agent, after a bug of ours, the program still runs.
+    let agent = helper.and_then(|make| {
+        let agent = AssertUnwindSafe(|| Agent::new(make(), armed.before).ok());
+        catch_unwind(agent).ok().flatten()
+    });
     let mut supervisor = Supervisor {
         child,
         policy,
@@ -131,14 +139,12 @@ pub(crate) fn supervise(
         orphans: Orphans::none(),
         no_stop: None,
         status: None,
-        started: now(),
+        started: begun,
         ended: None,
     };
     // From here on nothing may end this process but the program's own end: if PID 1
     // leaves, the kernel kills everything in the container.
     let looped = catch_unwind(AssertUnwindSafe(|| {
-        // The program first, where there is one processor for both.
-        std::thread::yield_now();
         started();
         supervisor.run(&armed);
     }));

@@ -86,7 +86,7 @@ impl Fault for UserFault {
                 Self::TooLarge => "the value may come from a negative number; use numbers such as user = \"1000:100\"",
                 Self::NoGroup => "give the group as well, user = \"1000:100\"",
                 Self::TooManyGroups => "give the group that it needs, user = \"NAME:GROUP\"",
-                Self::NotRoot { .. } => "start the container as root, or without the setting user",
+                Self::NotRoot { .. } => "start the container as root; or leave user out of the image, and set LYFTLEARN_RUNTIME_USER only where it starts as root",
             }
             .to_owned(),
         )
@@ -212,7 +212,7 @@ mod tests {
             Settings: cannot use the setting user: it is in more than 10000 groups of /etc/group
               hint: give the group that it needs, user = "NAME:GROUP"
             System: cannot become user 1000:100: not started as root
-              hint: start the container as root, or without the setting user
+              hint: start the container as root; or leave user out of the image, and set LYFTLEARN_RUNTIME_USER only where it starts as root
         "#]].assert_eq(&reports([
             UserFault::UnknownUser,
             UserFault::UnknownGroup,

@@ -15,7 +15,7 @@ use super::credentials;
 use super::statsd::Listening;
 use crate::facts::Facts;
 use crate::held::Directory;
-use crate::init::{self, Helper, Policy};
+use crate::init::{self, MakeHelper, Policy};
 use crate::metrics::routes::Export;
 use crate::outcome::Skew;
 use crate::problems::Problems;
@@ -134,7 +134,11 @@ pub(super) fn scrape(_: &Export, _: &mut Problems) -> Option<TcpListener> {
 
 /// The agent, ready to be started, where `descriptors` are there for one.
 #[cfg(feature = "agent")]
-pub(super) fn helper(facts: &Facts, descriptors: bool, mut inputs: Inputs<'_>) -> Option<Helper> {
+pub(super) fn helper<'f>(
+    facts: &'f Facts,
+    descriptors: bool,
+    mut inputs: Inputs<'_>,
+) -> Option<MakeHelper<'f>> {
     if !descriptors {
         return None;
     }
@@ -145,6 +149,6 @@ pub(super) fn helper(facts: &Facts, descriptors: bool, mut inputs: Inputs<'_>) -
 }
 
 #[cfg(not(feature = "agent"))]
-pub(super) fn helper(_: &Facts, _: bool, _: Inputs<'_>) -> Option<Helper> {
+pub(super) fn helper<'f>(_: &'f Facts, _: bool, _: Inputs<'_>) -> Option<MakeHelper<'f>> {
     None
 }

@@ -43,12 +43,12 @@ pub(crate) fn without(resolved: &Resolved) -> Option<&'static str> {
     })
 }
 
-const ISOLATED: &str = "no identity, by network isolation: AWS_EC2_METADATA_DISABLED=true has SDKs say so \
-    at once. Where the metadata service gives one all the same, set credentials.source = \"imds\", or \
+const ISOLATED: &str = "no AWS credentials: this job is network-isolated, so AWS_EC2_METADATA_DISABLED=true makes \
+    SDKs fail at once. If the metadata service has credentials here, set credentials.source = \"imds\", or \
     AWS_EC2_METADATA_DISABLED=false";
-const WITHOUT: &str = "no identity in the environment: SDKs may ask the node's metadata service. \
-    credentials.source = \"imds\" serves what that gives; AWS_EC2_METADATA_DISABLED=true has SDKs say at \
-    once that there is none, and =false lets them ask";
+const WITHOUT: &str = "no AWS credentials in the environment: SDKs may ask the node's metadata service. \
+    credentials.source = \"imds\" serves its credentials; AWS_EC2_METADATA_DISABLED=true makes SDKs fail at \
+    once, and =false lets them ask";
 
 /// Variables that choose a profile that no file of the program's has.
 pub(crate) fn lost_profiles(facts: &Facts, account: Option<&Account>) -> Vec<&'static str> {

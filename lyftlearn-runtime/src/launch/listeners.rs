@@ -59,8 +59,8 @@ impl Listener {
         };
         let holder = match self.holder {
             Holder::Ours => "this runtime",
-            Holder::Another => "somebody else",
-            Holder::Nobody => "nobody",
+            Holder::Another => "another process",
+            Holder::Nobody => "not in use",
         };
         (listener, format!("{address} {protocol}, {holder}"))
     }

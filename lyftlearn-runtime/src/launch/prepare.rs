@@ -27,7 +27,7 @@ use crate::deliver::{Delivery, Keeper, Kept, Recipient, deliver, forget_reason};
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::held::{Directory, Owner};
-use crate::init::{self, Budget, Helper, Policy, Program, Scope};
+use crate::init::{self, Budget, MakeHelper, Policy, Program, Scope};
 use crate::metrics::region;
 use crate::metrics::routes::Export;
 use crate::outcome::{End, Skew};
@@ -39,14 +39,15 @@ use crate::toolkit;
 use crate::workload::{Role, Workload};
 
 /// Everything that is ready when the program can start.
-pub(super) struct Prepared {
+pub(super) struct Prepared<'f> {
     pub(super) program: Program,
     /// Its directory goes with it, where it is this process's own.
     pub(super) delivery: Kept,
     /// What it counts in.
     pub(super) region: Option<region::Place>,
     pub(super) policy: Policy,
-    pub(super) helper: Option<Helper>,
+    /// What makes the agent.
+    pub(super) helper: Option<MakeHelper<'f>>,
     pub(super) exit_remap: Vec<(u8, u8)>,
     /// What the outcome's report will need.
     pub(super) end: End,
@@ -79,12 +80,12 @@ struct Bound {
 }
 
 /// Prepares a start. `kept` has the files of secrets, which are deleted when this process ends.
-pub(super) fn prepare(
-    facts: &Facts,
+pub(super) fn prepare<'f>(
+    facts: &'f Facts,
     mut resolved: Resolved,
     kept: &Mutex<Option<KeptSecrets>>,
     mut stages: Stages,
-) -> Result<Prepared, Error> {
+) -> Result<Prepared<'f>, Error> {
     stages.end("resolve");
     let decided = decide(facts, &mut resolved)?;
     stages.end("secrets");
@@ -145,14 +146,14 @@ fn bind(resolved: &mut Resolved) -> Bound {
     }
 }
 
-fn write(
-    facts: &Facts,
+fn write<'f>(
+    facts: &'f Facts,
     resolved: Resolved,
     decided: Decided,
     bound: Bound,
     kept: &Mutex<Option<KeptSecrets>>,
     mut stages: Stages,
-) -> Result<Prepared, Error> {
+) -> Result<Prepared<'f>, Error> {
     let Bound {
         descriptors,
         endpoint,

@@ -71,7 +71,7 @@ pub(super) fn read(
     if to.is_empty() {
         return (Some(events), None);
     }
-    let job = name(world, of.job, conventions.is_pod, problems);
+    let job = name(world, of, conventions.is_pod, problems);
     let (headers, headers_in) = headers(world, detection, settings, &to, problems);
     let text = |name: &str| world.facts.text(name).map(std::borrow::Cow::into_owned);
     let endpoint = |own: &str| text(own).or_else(|| text(aws::ENDPOINT_URL));
@@ -201,18 +201,18 @@ fn reachable(
 }
 
 /// The key of all events of a job.
-fn name(world: &World<'_>, job: &Job, is_pod: bool, problems: &mut Problems) -> String {
+fn name(world: &World<'_>, of: &Of<'_>, is_pod: bool, problems: &mut Problems) -> String {
     if world.settings.job_name.is_none() && is_pod {
         problems
             .push("job events: job.name defaults to the pod's name, so each attempt looks like a new job; set job.name");
     }
-    let name = match &job.name {
+    let name = match &of.job.name {
         Some(name) => name.clone(),
         None => {
             problems.push(
                 "job events: job.name defaults to the host's name, so each attempt looks like a new job; set job.name",
             );
-            world.facts.hostname().unwrap_or_else(|_| "-".to_owned())
+            of.topology.host.clone()
         }
     };
     let short = bounded(&name);

@@ -271,6 +271,16 @@ pub(crate) fn read(
     {
         topology::keep_distribution(&mut part.topology, &groups);
     }
+    // In a pod they are a controller's words, and one that is not a number is an error.
+    if detection.platform != Platform::Kubernetes {
+        topology::obey_the_users(&world, &mut part.topology);
+    }
+    if matches!(
+        detection.role,
+        Role::Training | Role::Job | Role::Processing
+    ) {
+        problems.extend(topology::contradictions(&world, &part.topology));
+    }
     problems.extend(topology::processes(&world, &part.topology, &resources));
     let end = End {
         // A processing job is stopped by either (dev guide: build your own processing

@@ -1,10 +1,13 @@
 //! Nodes, ranks and where they meet.
 
+use std::num::NonZeroU16;
+
 use super::World;
 use super::fault::ContractFault;
 use crate::contract::{kubernetes, linux, sagemaker, worker};
 use crate::error::Error;
-use crate::workload::{Group, Resources, Topology};
+use crate::settings::topology::bounds;
+use crate::workload::{Bounds, Group, Resources, Topology};
 
 /// One node alone.
 pub(super) fn alone(world: &World<'_>, resources: &Resources) -> Result<Topology, Error> {
@@ -63,6 +66,61 @@ pub(super) fn processes(
             resources.whole_cpus()
         )
     })
+}
+
+/// torchrun's port and number of processes, where the user sets them: they stay in the program's
+/// environment, and torchrun obeys them. torchrun itself refuses what is not a number.
+pub(super) fn obey_the_users(world: &World<'_>, topology: &mut Topology) {
+    let port = |name| whole::<NonZeroU16>(world, name);
+    if let Some(port) = port(kubernetes::PET_MASTER_PORT).or_else(|| port(kubernetes::MASTER_PORT))
+    {
+        topology.master_port = port.get();
+    }
+    if let Some(count) = whole(world, kubernetes::PET_LOCAL) {
+        topology.local_devices = count;
+    }
+}
+
+/// Says where torchrun is told something else about the nodes than this runtime knows.
+pub(super) fn contradictions(world: &World<'_>, topology: &Topology) -> Vec<String> {
+    // A worker has the variables of its round, which count as they are.
+    if world.facts.text(kubernetes::TORCHRUN_ID).is_some() {
+        return Vec::new();
+    }
+    let by_rank = world
+        .effective(kubernetes::PET_BACKEND)
+        .is_none_or(|backend| backend.trim() == kubernetes::STATIC_BACKEND);
+    let nodes = world
+        .effective(kubernetes::PET_NODES)
+        .and_then(|text| bounds(&text))
+        .zip(topology.nodes)
+        .filter(|(Bounds { least, most }, nodes)| !(*least..=*most).contains(nodes))
+        .map(|_| kubernetes::PET_NODES);
+    let rank = whole::<u32>(world, kubernetes::PET_NODE_RANK)
+        .zip(topology.node_rank)
+        .filter(|(set, rank)| by_rank && set != rank)
+        .map(|_| kubernetes::PET_NODE_RANK);
+    let master = world
+        .effective(kubernetes::PET_MASTER_ADDR)
+        .zip(topology.master_addr.as_ref())
+        .filter(|(set, master)| by_rank && topology.is_distributed() && set.trim() != *master)
+        .map(|_| kubernetes::PET_MASTER_ADDR);
+    let known = [
+        (nodes, topology.nodes.map(|nodes| nodes.to_string())),
+        (rank, topology.node_rank.map(|rank| rank.to_string())),
+        (master, topology.master_addr.clone()),
+    ];
+    let contradicted = known.into_iter().filter_map(|(name, known)| {
+        let (name, known) = name.zip(known)?;
+        Some(format!(
+            "{name} in the environment is not {known}, which the runtime delivers: torchrun obeys the variable; remove it or correct it"
+        ))
+    });
+    contradicted.collect()
+}
+
+fn whole<T: std::str::FromStr>(world: &World<'_>, name: &str) -> Option<T> {
+    world.effective(name)?.trim().parse().ok()
 }
 
 /// The only interface besides loopback. If there are several, it is unknown which one leads to the

@@ -264,8 +264,8 @@ const RANKS: &[Read] = &[
             kubernetes::PET_MASTER_PORT,
             kubernetes::PET_LOCAL,
         ],
-        "Kubeflow Trainer, PyTorchJob",
-        "rank, nodes, master, local devices",
+        "Kubeflow Trainer, PyTorchJob; on SageMaker and elsewhere the port and the local devices",
+        "rank, nodes, master, local devices. One that contradicts the platform stays, because torchrun obeys it, and is a problem",
         "next row",
     ),
     read(

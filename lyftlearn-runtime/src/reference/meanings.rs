@@ -7,48 +7,60 @@ pub(super) struct Meaning {
     pub(super) means: &'static str,
     /// For messages without a hint of their own.
     pub(super) remedy: Option<&'static str>,
+    /// A whole line as a user sees it.
+    pub(super) example: Option<&'static str>,
 }
 
-impl Meaning {
-    fn matches(&self, message: &str) -> bool {
-        let mut parts = self.text.split('…');
-        let Some(mut rest) = message.strip_prefix(parts.next().unwrap_or_default()) else {
-            return false;
-        };
-        let parts: Vec<&str> = parts.collect();
-        let Some((last, between)) = parts.split_last() else {
-            return rest.is_empty();
-        };
-        for part in between {
-            match rest.find(part) {
-                Some(at) => rest = &rest[at + part.len()..],
-                None => return false,
-            }
+/// Whether a message has the form of a text with `…`.
+pub(super) fn matches(text: &str, message: &str) -> bool {
+    let mut parts = text.split('…');
+    let Some(mut rest) = message.strip_prefix(parts.next().unwrap_or_default()) else {
+        return false;
+    };
+    let parts: Vec<&str> = parts.collect();
+    let Some((last, between)) = parts.split_last() else {
+        return rest.is_empty();
+    };
+    for part in between {
+        match rest.find(part) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => return false,
         }
-        rest.ends_with(last)
     }
-
-    /// The characters that are not `…`: of two matches the longer one is meant.
-    fn length(&self) -> usize {
-        self.text.replace('…', "").len()
-    }
+    rest.ends_with(last)
 }
 
-/// All of them, in the order of the file.
-pub(super) fn meanings() -> Vec<Meaning> {
+/// The bytes that are not `…`: of two matches the longer one is meant.
+pub(super) fn length(text: &str) -> usize {
+    text.replace('…', "").len()
+}
+
+/// All meanings of a register, in its order.
+pub(super) fn meanings(register: &'static str) -> Vec<Meaning> {
     let mut found: Vec<Meaning> = Vec::new();
-    for line in include_str!("meanings.txt").lines() {
+    for line in register.lines() {
         if let Some(text) = line.strip_prefix("= ") {
             found.push(Meaning {
                 text,
                 means: "",
                 remedy: None,
+                example: None,
             });
         } else if let Some(last) = found.last_mut() {
-            match line.strip_prefix("> ") {
-                Some(remedy) => last.remedy = Some(remedy),
-                None if last.means.is_empty() => last.means = line,
-                None => assert!(line.is_empty(), "a second meaning of {}: {line}", last.text),
+            if let Some(remedy) = line.strip_prefix("> ") {
+                last.remedy = Some(remedy);
+            } else if let Some(example) = line.strip_prefix("~ ") {
+                let part = format!("…{}…", last.text);
+                assert!(
+                    matches(&part, example),
+                    "no example of {}: {example}",
+                    last.text
+                );
+                last.example = Some(example);
+            } else if last.means.is_empty() {
+                last.means = line;
+            } else {
+                assert!(line.is_empty(), "a second meaning of {}: {line}", last.text);
             }
         }
     }
@@ -57,6 +69,6 @@ pub(super) fn meanings() -> Vec<Meaning> {
 
 /// The index of the meaning that fits a message best.
 pub(super) fn meaning_of(all: &[Meaning], message: &str) -> Option<usize> {
-    let matching = (0..all.len()).filter(|at| all[*at].matches(message));
-    matching.max_by_key(|at| all[*at].length())
+    let matching = (0..all.len()).filter(|at| matches(all[*at].text, message));
+    matching.max_by_key(|at| length(all[*at].text))
 }

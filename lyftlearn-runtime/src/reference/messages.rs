@@ -1,9 +1,9 @@
 //! `docs/reference/messages.md`: every message, what it means and what to do.
 //!
 //! The messages come from the code: errors from the tables in the tests of each fault (`tests/messages.rs`
-//! holds them complete), problems from the conformance cases, and the findings of `doctor`, the agent's
-//! events and the sentences about an end from the strings in their sources. `meanings.txt` has the meaning
-//! of each. A test fails for a message without a meaning, and for a meaning without a message.
+//! holds them complete), problems from the conformance cases and the calls that report one, and other
+//! sentences from the strings in their sources. `meanings.txt` has the meaning of each. A test fails for a
+//! message without a meaning, and for a meaning without a message.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -11,8 +11,8 @@ use std::path::Path;
 
 use expect_test::expect_file;
 
-use super::meanings::{Meaning, meaning_of, meanings};
-use super::strings::{files, strings, strings_of};
+use super::meanings::{Meaning, length, matches, meaning_of, meanings};
+use super::strings::{arguments, code_of, files, sentences, sentences_of, strings};
 use super::{heading, page};
 
 const INTRODUCTION: &str = "\
@@ -22,6 +22,8 @@ Paste a message into the search of this site: each message has its own heading h
 An error before the program starts is printed on stderr as `lyftlearn-runtime: MESSAGE`, and the exit code is 125 unless the message \
 names another. It is also the reason in `outcome.json` and in the platform's failure file. A message never contains the value of a \
 variable, a key or a secret.";
+
+const REGISTER: &str = include_str!("meanings.txt");
 
 /// Parts of the product in the order of a reader's need: the files with their tables, and the
 /// subject of their messages.
@@ -187,6 +189,8 @@ struct Message {
     text: String,
     hint: Option<String>,
     code: &'static str,
+    /// A line of its own on stderr, and not a cause or a detail below one.
+    is_report: bool,
 }
 
 /// An entry's message, and those of its details and causes.
@@ -214,10 +218,25 @@ fn messages_of(entry: &str) -> Vec<Message> {
                 text: line.trim_start_matches("because: ").to_owned(),
                 hint: None,
                 code,
+                is_report: found.is_empty() && is_kind,
             }),
         }
     }
     found
+}
+
+/// A whole line with this message, for whom the heading with its `…` is not enough. Without one, the
+/// site's search would prefer pages that have the name of this program.
+fn printed(meaning: &Meaning, messages: &[&Message]) -> Option<String> {
+    if let Some(example) = meaning.example {
+        return Some(example.to_owned());
+    }
+    if let Some(report) = messages.iter().find(|message| message.is_report) {
+        return Some(format!("lyftlearn-runtime: {}", report.text));
+    }
+    let values = messages.iter().map(|message| &message.text);
+    let mut values = values.filter(|text| *text != meaning.text && !text.contains('…'));
+    values.next().cloned()
 }
 
 /// The section of one message: its text as heading, which the site's search finds.
@@ -234,6 +253,9 @@ fn section(page: &mut String, meaning: &Meaning, messages: &[&Message]) {
         code.unwrap_or_default()
     )
     .unwrap();
+    if let Some(line) = printed(meaning, messages) {
+        write!(page, "\nPrinted as: {}\n", span(&line)).unwrap();
+    }
     let mut hints: Vec<(&str, &str)> = Vec::new();
     for message in messages {
         if let Some(hint) = message.hint.as_deref()
@@ -280,9 +302,29 @@ fn sections(page: &mut String, all: &[Meaning], found: &[Message], used: &mut BT
 /// Messages that are sentences in the code of one part, not variants of a fault.
 const SPOKEN: &[(&str, &[&str], &str)] = &[
     (
+        "Log of a start",
+        &[
+            "launch/nodes.rs",
+            "launch/announcement.rs",
+            "cli/env.rs",
+            "cli/mod.rs",
+        ],
+        "These lines begin with `lyftlearn-runtime:`.",
+    ),
+    (
         "End of the program",
-        &["outcome/mod.rs", "launch/outcome.rs", "launch/nodes.rs"],
-        "These lines begin with `lyftlearn-runtime:`. Those about the end are also in `outcome.json`, see [stopping and outcomes](../stopping.md).",
+        &["outcome", "launch/outcome.rs", "launch/events.rs"],
+        "These lines begin with `lyftlearn-runtime:`. They are also in `outcome.json`, see [stopping and outcomes](../stopping.md). A line may have several of these texts, with a semicolon between them.",
+    ),
+    (
+        "Answers of the credential endpoint",
+        &["agent/endpoint.rs"],
+        "An SDK that cannot get credentials shows these texts in its own error. They are the `message` in the response of the endpoint on loopback.",
+    ),
+    (
+        "Tests of a Spark driver's network",
+        &["cli/spark"],
+        "`lyftlearn-runtime spark listen` and `lyftlearn-runtime spark reach` print these lines.",
     ),
     (
         "Log of the agent",
@@ -295,6 +337,33 @@ const SPOKEN: &[(&str, &[&str], &str)] = &[
         "`lyftlearn-runtime doctor` prints a line for each finding: its verdict, the check, and one of these texts. Findings that need nothing are left out here.",
     ),
 ];
+
+/// Parts whose sentences are problems, where they are not in a call that reports one.
+const PROBLEMS: &[&str] = &[
+    "deliver",
+    "launch",
+    "metrics/clients/mod.rs",
+    "metrics/routes/emf/plan.rs",
+    "metrics/routes/otlp/headers.rs",
+    "metrics/routes/otlp/plan.rs",
+    "metrics/routes/sagemaker/plan.rs",
+    "metrics/routes/statsd/plan.rs",
+    "platform",
+    "resolve.rs",
+    "secrets/naming.rs",
+    "toolkit",
+];
+
+/// The problems in the code, with `…` in place of values.
+fn reported(source: &Path) -> BTreeSet<String> {
+    let all = code_of(source, "");
+    let calls = all
+        .iter()
+        .flat_map(|(_, code)| arguments(code, "problems", ".push("));
+    let texts = calls.flatten().flat_map(|argument| sentences(&argument));
+    // Others are parts of a sentence.
+    texts.filter(|text| length(text) > 16).collect()
+}
 
 fn problems() -> BTreeSet<String> {
     let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("../conformance/cases");
@@ -346,7 +415,7 @@ fn messages() {
             by_area.entry(area).or_default().push(table);
         }
     }
-    let all = meanings();
+    let all = meanings(REGISTER);
     let mut used = BTreeSet::new();
     let mut text = page("Messages", INTRODUCTION);
     for (area, tables) in by_area {
@@ -365,15 +434,35 @@ fn messages() {
         text,
         hint: None,
         code: "",
+        is_report: false,
     };
-    let found: Vec<Message> = problems().into_iter().map(spoken).collect();
+    let said: Vec<BTreeSet<String>> = SPOKEN
+        .iter()
+        .map(|(_, parts, _)| of_parts(&source, parts))
+        .collect();
+    let mut found: BTreeSet<String> = problems();
+    let calls = reported(&source);
+    let elsewhere = of_parts(&source, PROBLEMS);
+    // In the code a constant, too, is `…`.
+    let longer = elsewhere.iter().filter(|other| length(other) > 40);
+    let patterns: Vec<&String> = longer.chain(&calls).collect();
+    let in_code = |text: &str| {
+        elsewhere.contains(text) || patterns.iter().any(|pattern| matches(pattern, text))
+    };
+    let texts = all.iter().map(|meaning| meaning.text);
+    found.extend(texts.filter(|text| in_code(text)).map(str::to_owned));
+    found.extend(calls);
+    // Sentences with a section of their own; those that other tables have; parts of sentences, of which
+    // the other test knows.
+    found.retain(|text| {
+        let at = meaning_of(&all, text);
+        at.is_some_and(|at| !used.contains(&at))
+            && !said.iter().any(|of_section| of_section.contains(text))
+    });
+    let found: Vec<Message> = found.into_iter().map(spoken).collect();
     sections(&mut text, &all, &found, &mut used);
-    for (title, parts, about) in SPOKEN {
+    for ((title, _, about), strings) in SPOKEN.iter().zip(said) {
         heading(&mut text, title, about);
-        let strings: BTreeSet<String> = parts
-            .iter()
-            .flat_map(|part| strings_of(&source, part))
-            .collect();
         for (at, meaning) in all.iter().enumerate() {
             if strings.contains(meaning.text) && !used.contains(&at) {
                 section(&mut text, meaning, &[]);
@@ -387,34 +476,98 @@ fn messages() {
     expect_file!["../../../docs/reference/messages.md"].assert_eq(&text);
 }
 
-/// A finding of `doctor` that a reader cannot look up would be a string here that the register lacks.
+fn of_parts(source: &Path, parts: &[&str]) -> BTreeSet<String> {
+    let parts = parts.iter();
+    parts.flat_map(|part| sentences_of(source, part)).collect()
+}
+
+/// Parts of the code in which every sentence is for a user.
+const SENTENCES: &[&str] = &[
+    "agent/endpoint.rs",
+    "agent/log.rs",
+    "cli/doctor",
+    "cli/env.rs",
+    "cli/mod.rs",
+    "cli/spark",
+    "deliver",
+    "launch",
+    "metrics/clients/mod.rs",
+    "metrics/routes/emf/plan.rs",
+    "metrics/routes/otlp/headers.rs",
+    "metrics/routes/otlp/plan.rs",
+    "metrics/routes/sagemaker/plan.rs",
+    "metrics/routes/statsd/plan.rs",
+    "outcome",
+    "platform/credentials.rs",
+    "platform/events.rs",
+    "platform/hyperparameters.rs",
+    "platform/kubernetes/ranks.rs",
+    "platform/misplaced.rs",
+    "platform/spark.rs",
+    "resolve.rs",
+    "secrets/naming.rs",
+    "toolkit",
+];
+
+/// A shorter text would fit into any message.
+const PART_BYTES: usize = 10;
+
+/// A sentence that a reader cannot look up would be a string here that the register lacks.
 #[test]
-fn every_finding_and_event_is_in_the_register() {
+fn every_sentence_is_in_the_register() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let all = meanings();
+    let all = meanings(REGISTER);
+    let everything = code_of(&source, "");
     let mut known: BTreeSet<&str> = all.iter().map(|meaning| meaning.text).collect();
     known.extend(all.iter().filter_map(|meaning| meaning.remedy));
-    let found = strings_of(&source, "cli/doctor");
-    let quiet: BTreeSet<&str> = include_str!("quiet.txt").lines().collect();
+    // Errors are complete by their own tables, which have the hints.
+    let mut paths = Vec::new();
+    files(&source, &mut paths);
+    let tables: Vec<String> = paths
+        .iter()
+        .flat_map(|path| tables(&std::fs::read_to_string(path).unwrap()))
+        .collect();
+    let of_errors: Vec<&str> = tables.iter().flat_map(|table| table.lines()).collect();
+    let quiet: BTreeSet<&str> = include_str!("quiet.txt").lines().map(str::trim).collect();
+    let is_known = |text: &str| {
+        let part = format!("…{text}…");
+        known.contains(text)
+            || quiet.contains(text)
+            || meaning_of(&all, text).is_some()
+            || length(text) >= PART_BYTES
+                && (known.iter().any(|known| matches(text, known))
+                    || of_errors.iter().any(|line| matches(&part, line)))
+    };
+    let sentences = of_parts(&source, SENTENCES);
+    let mut found = reported(&source);
+    found.extend(sentences.iter().cloned());
     let missing: Vec<&String> = found
         .iter()
-        .filter(|text| text.trim().contains(' '))
-        .filter(|text| !known.contains(text.as_str()) && !quiet.contains(text.as_str()))
+        .filter(|text| text.contains(' ') && !is_known(text))
         .collect();
     assert!(
         missing.is_empty(),
-        "put findings into meanings.txt, and good news and parts of findings into quiet.txt: {missing:#?}"
+        "put sentences into meanings.txt, and good news and parts of sentences into quiet.txt: {missing:#?}"
     );
     let gone: Vec<&&str> = quiet
         .iter()
-        .filter(|text| !found.contains(**text))
+        .filter(|text| !sentences.contains(**text))
         .collect();
-    assert!(gone.is_empty(), "doctor no longer has: {gone:#?}");
+    assert!(gone.is_empty(), "the code no longer has: {gone:#?}");
 
-    let mut paths = Vec::new();
-    files(&source.join("agent"), &mut paths);
-    for path in paths {
-        let code = std::fs::read_to_string(&path).unwrap();
+    let mut unread = Vec::new();
+    for (path, code) in &everything {
+        let name = path.strip_prefix(&source).unwrap().display().to_string();
+        let speaks = ["stderr::line(", "stderr::say("]
+            .iter()
+            .any(|call| code.contains(call));
+        if speaks && !SENTENCES.iter().any(|part| name.starts_with(part)) {
+            unread.push(name);
+        }
+    }
+    assert!(unread.is_empty(), "add to SENTENCES: {unread:?}");
+
+    for (path, code) in code_of(&source, "agent") {
         for (at, _) in code.match_indices(".warn(") {
             let event = strings(&code[at..]).into_iter().next().unwrap();
             assert!(

@@ -59,13 +59,14 @@ fn of_keys(declared: &Declared, content: &Content, prefix: &str) -> Result<Named
                 "secret {name}: its key {key:?} is not a valid variable name"
             ));
         } else if let Err(refused) = declared.may_set(&variable) {
-            let why = match refused {
-                Refused::Name => "is not a name that a secret may set",
-                Refused::Protected => {
-                    "is protected; to set it on purpose, name it in the setting environment.allow"
+            problem(match refused {
+                Refused::Name => {
+                    format!("secret {name}: {variable} is not a name that a secret may set")
                 }
-            };
-            problem(format!("secret {name}: {variable} {why}"));
+                Refused::Protected => format!(
+                    "secret {name}: {variable} is protected; to set it on purpose, name it in the setting environment.allow"
+                ),
+            });
         } else if !fits(&pair.value) {
             problem(format!(
                 "secret {name}: the value of its key {key} has a NUL byte, which a variable cannot have"

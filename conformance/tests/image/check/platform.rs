@@ -1,76 +1,28 @@
 //! What a platform gives and keeps: identity, secrets, metrics, outcomes, what a job leaves. Each check
 //! has a small image that fails it and nothing else of its family.
 
-use super::{check_fails, checked, settings};
-
-/// An image's program, settings and entry point, the checks that run, the ones that fail, and their
-/// messages.
-struct Case<'a> {
-    name: &'a str,
-    train: &'a str,
-    settings: &'a str,
-    /// Words between the entry point's first and the runtime.
-    entry: &'a [&'a str],
-    /// An extra instruction.
-    change: &'a str,
-    hyperparameters: &'a str,
-    only: &'a [&'a str],
-    fails: &'a str,
-    said: &'a str,
-}
-
-const GOOD: Case<'_> = Case {
-    name: "",
-    train: "ok",
-    settings: "",
-    entry: &[],
-    change: "LABEL a=b",
-    hyperparameters: "seconds = \"1\"",
-    only: &[],
-    fails: "",
-    said: "",
-};
-
-#[track_caller]
-fn check(case: &Case<'_>) {
-    let entry: Vec<String> = ["actor", "as"]
-        .iter()
-        .filter(|_| !case.entry.is_empty())
-        .chain(case.entry)
-        .chain(&["lyftlearn-runtime", "run", "--"])
-        .map(|word| format!("\"{word}\""))
-        .collect();
-    let entry = format!("ENTRYPOINT [{}]", entry.join(", "));
-    let settings = format!("{}{}", settings(case.train, "ok"), case.settings);
-    check_fails(
-        case.name,
-        (&settings, &[&entry, case.change]),
-        case.hyperparameters,
-        case.only,
-        &[case.fails],
-        case.said,
-    );
-}
+use super::cases::{Case, GOOD, check};
+use super::{Small, checked, settings};
 
 const IDENTITY: &[&str] = &["identity.*"];
 
 /// Some seconds each.
-const QUICK: &[Case<'_>] = &[Case {
+pub(super) const QUICK: &[Case] = &[Case {
     name: "calls-home",
     train: "calls-home",
     only: &["quiet", "train.completes"],
-    fails: "quiet",
+    fails: &["quiet"],
     said: "tcp 203.0.113.7:443, telemetry.example.net",
     ..GOOD
 }];
 
 /// The interface between platform and program, in full.
-const GIVEN: &[Case<'_>] = &[
+pub(super) const GIVEN: &[Case] = &[
     Case {
         name: "own-key",
         entry: &["own-key"],
         only: &["identity.one", "identity.none"],
-        fails: "identity.one",
+        fails: &["identity.one"],
         said: "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY names other credentials",
         ..GOOD
     },
@@ -78,7 +30,7 @@ const GIVEN: &[Case<'_>] = &[
         name: "prints",
         train: "prints",
         only: &["secrets.*", "train.completes"],
-        fails: "secrets.unseen",
+        fails: &["secrets.unseen"],
         said: "the secret is in its log",
         ..GOOD
     },
@@ -86,7 +38,7 @@ const GIVEN: &[Case<'_>] = &[
         name: "unscraped",
         settings: "[metrics]\nlisten = \"off\"\n",
         only: &["metrics.*"],
-        fails: "metrics.arrive",
+        fails: &["metrics.arrive"],
         said: "0 of 12 arrived over StatsD; 0 of 12 arrived over DogStatsD",
         ..GOOD
     },
@@ -94,7 +46,7 @@ const GIVEN: &[Case<'_>] = &[
         name: "stale-keys",
         entry: &["stale-keys"],
         only: IDENTITY,
-        fails: "identity.refresh",
+        fails: &["identity.refresh"],
         said: "no credentials from the endpoint",
         ..GOOD
     },
@@ -102,7 +54,7 @@ const GIVEN: &[Case<'_>] = &[
         name: "asks-alone",
         entry: &["asks-alone"],
         only: IDENTITY,
-        fails: "identity.none",
+        fails: &["identity.none"],
         said: "tcp 169.254.169.254:80 was contacted",
         ..GOOD
     },
@@ -110,7 +62,7 @@ const GIVEN: &[Case<'_>] = &[
         name: "no-secrets",
         change: "ENV AWS_ENDPOINT_URL_SECRETS_MANAGER=http://127.0.0.1:1",
         only: &["secrets.*", "start.*"],
-        fails: "secrets.delivered",
+        fails: &["secrets.delivered"],
         said: "conformance-remote",
         ..GOOD
     },
@@ -118,7 +70,7 @@ const GIVEN: &[Case<'_>] = &[
         name: "argv",
         entry: &["argv"],
         only: &["secrets.*"],
-        fails: "secrets.unseen",
+        fails: &["secrets.unseen"],
         said: "the arguments of a process",
         ..GOOD
     },
@@ -126,14 +78,14 @@ const GIVEN: &[Case<'_>] = &[
         name: "stop-on",
         settings: "[lifecycle]\nstop_on = [\"USR1\"]\n",
         only: &["outcome.*", "train.completes"],
-        fails: "outcome.classes",
+        fails: &["outcome.classes"],
         said: "stopped is reported as",
         ..GOOD
     },
 ];
 
 /// What a job leaves to the next one.
-const LEFT: &[Case<'_>] = &[
+pub(super) const LEFT: &[Case] = &[
     Case {
         name: "dirty",
         train: "dirty",
@@ -143,7 +95,7 @@ const LEFT: &[Case<'_>] = &[
             "train.same-model",
             "train.failure",
         ],
-        fails: "train.dirty",
+        fails: &["train.dirty"],
         said: "it ended with exit code 1",
         ..GOOD
     },
@@ -151,7 +103,7 @@ const LEFT: &[Case<'_>] = &[
         name: "random",
         train: "random",
         only: &["train.*", "warm.*"],
-        fails: "train.same-model",
+        fails: &["train.same-model"],
         said: "model.txt differs",
         ..GOOD
     },
@@ -160,7 +112,7 @@ const LEFT: &[Case<'_>] = &[
         train: "forgets",
         hyperparameters: "seconds = \"3\"",
         only: &["train.*"],
-        fails: "train.resume",
+        fails: &["train.resume"],
         said: "no line of the second log matches resumed",
         ..GOOD
     },
@@ -168,7 +120,7 @@ const LEFT: &[Case<'_>] = &[
         name: "stale-cache",
         train: "stale-cache",
         only: &["train.*", "warm.*"],
-        fails: "warm.second",
+        fails: &["warm.second"],
         said: "with the first job's cache, it ended with exit code 1",
         ..GOOD
     },
@@ -176,60 +128,8 @@ const LEFT: &[Case<'_>] = &[
         name: "leaky-cache",
         train: "leaky-cache",
         only: &["train.*", "warm.*", "secrets.*"],
-        fails: "warm.cache-secrets",
+        fails: &["warm.cache-secrets"],
         said: "the secret is in kept",
-        ..GOOD
-    },
-    Case {
-        name: "other-zone",
-        entry: &["other-zone"],
-        only: &["view.skew", "start.*"],
-        fails: "view.skew",
-        said: "differences from the environment that trained it: machine.",
-        ..GOOD
-    },
-];
-
-/// A place in which the image does not start.
-const STARTS: &[Case<'_>] = &[
-    Case {
-        name: "wants-keys",
-        settings: "[credentials]\nrequired = true\n",
-        only: &["start.sagemaker-*", "start.kubernetes-*"],
-        fails: "start.sagemaker-isolated",
-        said: "isolated by design",
-        ..GOOD
-    },
-    Case {
-        name: "no-transform",
-        entry: &["fails-at", "SAGEMAKER_BATCH"],
-        only: &["start.*"],
-        fails: "start.sagemaker-transform",
-        said: "SAGEMAKER_BATCH is there",
-        ..GOOD
-    },
-    Case {
-        name: "no-ports",
-        entry: &["fails-at", "SAGEMAKER_BIND_TO_PORT"],
-        only: &["start.*"],
-        fails: "start.sagemaker-multi-container",
-        said: "SAGEMAKER_BIND_TO_PORT is there",
-        ..GOOD
-    },
-    Case {
-        name: "no-local",
-        entry: &["fails-at", "AWS_ACCESS_KEY_ID"],
-        only: &["start.*"],
-        fails: "start.sagemaker-local",
-        said: "AWS_ACCESS_KEY_ID is there",
-        ..GOOD
-    },
-    Case {
-        name: "no-processing",
-        entry: &["fails-at", "/opt/ml/config/processingjobconfig.json"],
-        only: &["start.*"],
-        fails: "start.sagemaker-processing",
-        said: "processingjobconfig.json is there",
         ..GOOD
     },
 ];
@@ -253,12 +153,6 @@ fn what_a_job_leaves_to_the_next_one() {
 
 #[test]
 #[ignore = "make check-images"]
-fn a_place_in_which_an_image_does_not_start() {
-    STARTS.iter().for_each(check);
-}
-
-#[test]
-#[ignore = "make check-images"]
 fn what_settings_fetch_from_elsewhere_a_stand_in_gives() {
     let remote = "[confidant]\nurl = \"https://confidant.example.net\"\nauth_key = \"alias/authnz\"\n\
         from = \"ranking-prod\"\nto = \"confidant-prod\"\n\
@@ -276,7 +170,12 @@ fn what_settings_fetch_from_elsewhere_a_stand_in_gives() {
         "secrets.*",
         "quiet",
     ];
-    if let Some((wrong, seen)) = checked("remote", &image, &[], "", &only) {
-        assert_eq!(wrong, [""; 0], "{seen}");
+    let small = Small {
+        name: "remote",
+        settings: &image,
+        ..Small::default()
+    };
+    if let Some(checked) = checked(&small, "", &only) {
+        assert_eq!(checked.wrong, [""; 0], "{}", checked.said);
     }
 }

@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use lyftlearn_conformance::{command, programs};
 
-use super::{check_fails, checker, settings, wrong};
+use super::cases::{Case, GOOD, check};
+use super::{checker, wrong};
 use crate::place::Place;
 
 /// A server that ignores its arguments, as PID 1 ignores SIGTERM.
@@ -84,10 +85,14 @@ fn an_unrelated_image_gets_a_list_of_missing_parts() {
 fn a_hostile_image_costs_bounded_time_and_touches_nothing() {
     // It prints for its twenty seconds in each place; then it is killed.
     let began = Instant::now();
-    let image = settings("floods", "ok");
-    let train = ["train.completes"];
-    let said = "it was still running when its time limit ended";
-    check_fails("floods", (&image, &[]), "", &train, &train, said);
+    check(&Case {
+        name: "floods",
+        train: "floods",
+        only: &["train.completes"],
+        fails: &["train.completes"],
+        said: "it was still running when its time limit ended",
+        ..GOOD
+    });
     eprintln!(
         "the check of an image that prints without end took {:.1?}",
         began.elapsed()
@@ -96,25 +101,23 @@ fn a_hostile_image_costs_bounded_time_and_touches_nothing() {
     let before =
         command::output(std::process::Command::new("stat").args(["-c", "%Z", "/etc", "/"]));
     let began = Instant::now();
-    let image = settings("litters", "ok");
-    let only = [
-        "train.completes",
-        "train.dirty",
-        "train.same-model",
-        "train.resume",
-        "secrets.unseen",
-        "quiet",
-        "warm.*",
-    ];
-    check_fails(
-        "litters",
-        (&image, &[]),
-        "",
-        &only,
+    check(&Case {
+        name: "litters",
+        train: "litters",
+        only: &[
+            "train.completes",
+            "train.dirty",
+            "train.same-model",
+            "train.resume",
+            "secrets.unseen",
+            "quiet",
+            "warm.*",
+        ],
         // Its links are checkpoints, too, and it does not go on from them.
-        &["train.resume", "secrets.unseen"],
-        "the secret is in its log",
-    );
+        fails: &["train.resume", "secrets.unseen"],
+        said: "the secret is in its log",
+        ..GOOD
+    });
     eprintln!(
         "the check of an image that litters took {:.1?}",
         began.elapsed()

@@ -2,7 +2,7 @@
 consumer keeps of what comes there.
 
 Says on stdout where the queue is; answers each line on stdin with the table; ends when its stdin
-does.
+does. Listens on loopback, or on the address that is its argument.
 """
 
 import contextlib
@@ -20,11 +20,12 @@ from consumer import Jobs, poll
 
 
 def main() -> None:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    address = sys.argv[1] if len(sys.argv) > 1 else "127.0.0.1"
+    server = ThreadedMotoServer(ip_address=address, port=0, verbose=False)
     with contextlib.redirect_stdout(io.StringIO()):
         server.start()
     _, port = server.get_host_and_port()
-    endpoint = f"http://127.0.0.1:{port}"
+    endpoint = f"http://{address}:{port}"
     sqs = boto3.client(
         "sqs",
         endpoint_url=endpoint,

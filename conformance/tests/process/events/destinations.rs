@@ -188,29 +188,6 @@ fn a_proxy_is_asked_where_the_environment_names_one_and_not_where_it_does_not() 
 }
 
 #[test]
-fn the_errand_of_the_end_shows_no_token_in_its_arguments() {
-    needs_servers!();
-    let sink = Between::new(&json!(["hang"]));
-    let job = Told::new([sink.url()]).with("headers_variable = \"KEY\"\nend_seconds = 8\n");
-    let container = job
-        .container()
-        .variable("KEY", format!("x-key={}", job.world.canary.value()));
-    let running = container.run(&["sh", "-c", "exit 0"]);
-    let one = running.pid_one();
-    sink.waits_for(|asked| asked["body"].as_str().unwrap().contains("\"Completed\""));
-    let children = std::fs::read_to_string(format!("/proc/{one}/task/{one}/children")).unwrap();
-    let errands: Vec<Vec<u8>> = children
-        .split_whitespace()
-        .filter_map(|pid| std::fs::read(format!("/proc/{pid}/cmdline")).ok())
-        .collect();
-    assert!(!errands.is_empty(), "the errand is gone");
-    for arguments in errands {
-        job.unseen("the errand's arguments", &arguments);
-    }
-    job.check(&running.end(), 0);
-}
-
-#[test]
 fn destinations_do_not_wait_for_each_other_and_neither_does_the_program() {
     needs_servers!();
     let deaf = Between::new(&json!(["hang"]));

@@ -122,6 +122,11 @@ fn shortened(text: &str) -> Option<String> {
     hash.then(|| format!("{}…", &bare[..DIGITS]))
 }
 
+/// The value of a secret is not in a snapshot: all other values of variables are hashes.
+fn is_secret(path: &str, text: &str) -> bool {
+    path.starts_with("variables.") && text == "\"secret\""
+}
+
 fn text(page: &mut Page, sides: &[Side; 2], differences: &[Difference]) {
     for (letter, side) in ["A", "B"].into_iter().zip(sides) {
         let about: Vec<String> = side
@@ -152,7 +157,12 @@ fn text(page: &mut Page, sides: &[Side; 2], differences: &[Difference]) {
         page.gap();
         page.line(0, ink, &line);
         for one in areas.values().flatten().filter(|_| !folded) {
-            let value = |text: &str| shortened(text).unwrap_or_else(|| text.to_owned());
+            let value = |text: &str| {
+                if is_secret(&one.path, text) {
+                    return "a secret".to_owned();
+                }
+                shortened(text).unwrap_or_else(|| text.to_owned())
+            };
             let line = format!("{}: {} -> {}", one.path, value(&one.a), value(&one.b));
             page.line(2, Ink::Plain, &line);
         }
@@ -192,6 +202,7 @@ mod tests {
                 "\"3.12.1\"",
             ),
             difference(Kind::Undeclared, "variables.GREETING", &hash("a"), "absent"),
+            difference(Kind::Undeclared, "variables.PIN", "absent", "\"secret\""),
             difference(Kind::Platforms, "lifecycle.grace_seconds", "120", "25"),
             difference(
                 Kind::Harmless,
@@ -207,9 +218,10 @@ mod tests {
             A  sagemaker.json: platform sagemaker, role training, job ranker-7, Python 3.11.7
             B  a\nb.json
 
-            undeclared differences: 2 (python 1, variables 1)
+            undeclared differences: 3 (python 1, variables 2)
               python.version: "3.11.7" -> "3.12.1"
               variables.GREETING: aaaaaaaaaaaa… -> absent
+              variables.PIN: absent -> a secret
 
             declared differences: 0
 

@@ -2,7 +2,7 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::{Side, areas, counted, shortened};
+use super::{Side, areas, counted, is_secret, shortened};
 use crate::launch::snapshot::{Difference, Kind};
 use crate::visible::visible;
 
@@ -85,8 +85,8 @@ fn group(kind: Kind, title: &str, differences: &[&Difference]) -> Markup {
                         @for one in of_area {
                             tr {
                                 th scope="row" { (visible(&one.path)) }
-                                td data-side="A" { (value(&one.a)) }
-                                td data-side="B" { (value(&one.b)) }
+                                td data-side="A" { (value(&one.path, &one.a)) }
+                                td data-side="B" { (value(&one.path, &one.b)) }
                             }
                         }
                     }
@@ -97,9 +97,10 @@ fn group(kind: Kind, title: &str, differences: &[&Difference]) -> Markup {
 }
 
 /// A value; a SHA-256 is shortened, and is whole in its title.
-fn value(text: &str) -> Markup {
+fn value(path: &str, text: &str) -> Markup {
     html! {
-        @if let Some(short) = shortened(text) { span class="hash" title=(text.trim_matches('"')) { (short) } }
+        @if is_secret(path, text) { span class="absent" { "a secret" } }
+        @else if let Some(short) = shortened(text) { span class="hash" title=(text.trim_matches('"')) { (short) } }
         @else if text == "absent" { span class="absent" { "absent" } }
         @else { (visible(text)) }
     }
@@ -152,6 +153,7 @@ mod tests {
                 &hash("b"),
             ),
             difference(Kind::Undeclared, "variables.<script>", &hash("c"), "absent"),
+            difference(Kind::Undeclared, "variables.PIN", "absent", "\"secret\""),
             difference(Kind::Declared, "variables.STAGE", &hash("d"), &hash("e")),
             difference(Kind::Platforms, "lifecycle.grace_seconds", "120", "25"),
             difference(

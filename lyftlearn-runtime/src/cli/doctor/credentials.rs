@@ -112,7 +112,9 @@ async fn asked(patient: &Patient) -> Vec<Finding> {
                 format!("{seconds} seconds ahead"),
             )
             .of("clock")
-            .fix("AWS refuses what is signed with a clock that is wrong: set the node's"),
+            .fix(
+                "AWS rejects requests that are signed with a wrong time: correct the node's clock",
+            ),
         );
     }
     let since = Instant::now();

@@ -9,6 +9,7 @@ use std::time::SystemTime;
 use aws_credential_types::Credentials;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::Value as Json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -497,11 +498,30 @@ fn a_clock_that_a_refusal_has_shown_to_be_wrong_is_believed_no_more() {
     }
 }
 
+/// Raises the limit on open files for so many senders, or returns how many fit: each takes two descriptors
+/// here, and a process usually may have 1,024.
+fn descriptors_for(senders: u64) -> usize {
+    const OTHERS: u64 = 200;
+    let wanted = 2 * senders + OTHERS;
+    let limit = getrlimit(Resource::Nofile);
+    let has = |limit: Option<u64>| limit.unwrap_or(wanted).min(wanted);
+    if has(limit.current) < wanted {
+        let maximum = limit.maximum.map(|maximum| maximum.max(wanted));
+        let current = Some(wanted);
+        // Only root raises the maximum.
+        if setrlimit(Resource::Nofile, Rlimit { current, maximum }).is_err() {
+            let current = limit.maximum;
+            let _ = setrlimit(Resource::Nofile, Rlimit { current, ..limit });
+        }
+    }
+    let senders = (has(getrlimit(Resource::Nofile).current) - OTHERS) / 2;
+    usize::try_from(senders).unwrap()
+}
+
 #[test]
 fn the_first_attempt_waits_for_nothing_and_the_second_ones_do_not_come_together() {
-    // Each takes two descriptors here, of the 1,024 that a process usually has.
-    const PODS: usize = 400;
-    run(async {
+    let pods = descriptors_for(1_000);
+    run(async move {
         let known = RefCell::new(BTreeSet::new());
         let refused_once = move |_, asked: &Asked| {
             let path = asked.head.lines().next().unwrap_or_default().to_owned();
@@ -517,7 +537,7 @@ fn the_first_attempt_waits_for_nothing_and_the_second_ones_do_not_come_together(
         let sender = Rc::new(stand_in.sender());
         let finished = Rc::new(Cell::new(0));
         let begun = Instant::now();
-        let all = (0..PODS).map(|pod| {
+        let all = (0..pods).map(|pod| {
             let (sender, finished) = (Rc::clone(&sender), Rc::clone(&finished));
             let url = format!("{}/{pod}", stand_in.url());
             tokio::task::spawn_local(async move {
@@ -531,7 +551,7 @@ fn the_first_attempt_waits_for_nothing_and_the_second_ones_do_not_come_together(
         for task in all.collect::<Vec<_>>() {
             task.await.unwrap();
         }
-        assert_eq!(finished.get(), PODS);
+        assert_eq!(finished.get(), pods);
         let asked = stand_in.asked.borrow();
         let gap = |pod: usize| {
             let path = format!("POST /{pod} ");
@@ -539,7 +559,7 @@ fn the_first_attempt_waits_for_nothing_and_the_second_ones_do_not_come_together(
             let (first, second) = (of_pod.next().unwrap().at, of_pod.next().unwrap().at);
             second - first
         };
-        let gaps: Vec<Duration> = (0..PODS).map(gap).collect();
+        let gaps: Vec<Duration> = (0..pods).map(gap).collect();
         let (least, most) = (gaps.iter().min().unwrap(), gaps.iter().max().unwrap());
         // Half of the first wait to one and a half of it.
         assert!(*least >= Duration::from_millis(50), "{least:?}");

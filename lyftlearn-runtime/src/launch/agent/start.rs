@@ -18,7 +18,7 @@ use crate::contract::ledger::WORDS;
 use crate::error::Error;
 use crate::facts::{Facts, wall_clock};
 use crate::held::Directory;
-use crate::init::{self, Helper};
+use crate::init::{self, Helper, MakeHelper};
 use crate::metrics::statsd::Listener;
 use crate::settings::secrets::Declared;
 use crate::settings::{Agent, Log};
@@ -36,8 +36,12 @@ pub(in crate::launch) fn agent(words: &[OsString]) -> Result<u8, Error> {
     Ok(0)
 }
 
-/// The agent with its sockets, bound before the program starts; `None` when nothing needs it.
-pub(super) fn helper(facts: &Facts, inputs: &mut Inputs<'_>) -> std::io::Result<Option<Helper>> {
+/// The agent, with what the program may connect to bound already; `None` when nothing needs it.
+/// The rest of the work follows when the program has been started.
+pub(super) fn helper<'f>(
+    facts: &'f Facts,
+    inputs: &mut Inputs<'_>,
+) -> std::io::Result<Option<MakeHelper<'f>>> {
     let follows = inputs.settings.secrets.iter().any(Declared::is_followed);
     let secrets = follows && inputs.run.is_some();
     let asked = inputs.settings.agent == Agent::On;
@@ -58,7 +62,6 @@ pub(super) fn helper(facts: &Facts, inputs: &mut Inputs<'_>) -> std::io::Result<
         ..AgentConfig::default()
     };
     let mut sockets: Vec<OwnedFd> = Vec::new();
-    let mut ledger_index = None;
     if let Some(run) = inputs.run {
         config.sockets.push(Socket::State);
         sockets.push(bound_in(run, delivered::AGENT_SOCKET, SocketType::STREAM)?);
@@ -118,37 +121,43 @@ pub(super) fn helper(facts: &Facts, inputs: &mut Inputs<'_>) -> std::io::Result<
             sockets.push(theirs.into());
         }
     }
-    if (exports || events.is_some())
-        && let Ok(memory) = ledger()
-    {
-        ledger_index = Some(sockets.len());
-        config.sockets.push(Socket::Ledger);
-        sockets.push(memory);
-    }
     let places = places(&config.sockets, &sockets);
     inputs.ports.push_str(&for_others(&places));
-    if let Some(run) = inputs.run {
+    if let Some(run) = inputs.run
+        && !places.is_empty()
+    {
         let note = serde_json::to_vec(&places).expect("plain data has no failure to report");
         // Without it `inspect` takes this runtime for a neighbour.
         let _ = run.write(delivered::LISTENERS, &note);
     }
     let file = init::own_path().ok_or(std::io::ErrorKind::NotFound)?;
-    let mut environment = helper_process::environment(facts, sockets.len());
-    let text = serde_json::to_string(&config).expect("plain data has no failure to report");
-    environment.push((CONFIG_VARIABLE.into(), text.into()));
-    Ok(Some(Helper {
-        file,
-        argv: vec![
-            "lyftlearn-runtime".into(),
-            ARGUMENT.into(),
-            std::process::id().to_string().into(),
-        ],
-        environment,
-        sockets,
-        directory: inputs.run.map(Directory::file),
-        ledger: ledger_index,
-        last_words: inputs.export.pushes(),
-    }))
+    let directory = inputs.run.map(Directory::file);
+    let last_words = inputs.export.pushes();
+    let told = exports || events.is_some();
+    Ok(Some(Box::new(move || {
+        let mut ledger_index = None;
+        if told && let Ok(memory) = ledger() {
+            ledger_index = Some(sockets.len());
+            config.sockets.push(Socket::Ledger);
+            sockets.push(memory);
+        }
+        let mut environment = helper_process::environment(facts, sockets.len());
+        let text = serde_json::to_string(&config).expect("plain data has no failure to report");
+        environment.push((CONFIG_VARIABLE.into(), text.into()));
+        Helper {
+            file,
+            argv: vec![
+                "lyftlearn-runtime".into(),
+                ARGUMENT.into(),
+                std::process::id().to_string().into(),
+            ],
+            environment,
+            sockets,
+            directory,
+            ledger: ledger_index,
+            last_words,
+        }
+    })))
 }
 
 /// Where the network reaches this runtime.

@@ -110,7 +110,7 @@ fn listened(world: &World<'_>, named: Option<&Named>, problems: &mut Problems) -
         }),
         Err(variable) => {
             problems.push(format!(
-                "${variable} names no gateway for metrics, and is left as it is"
+                "${variable} names no gateway for metrics, and is left unchanged"
             ));
             None
         }
