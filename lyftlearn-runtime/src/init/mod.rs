@@ -21,6 +21,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+#[cfg(feature = "agent")]
 pub(crate) use agent::Helper;
 pub(crate) use children::LeftBehind;
 pub(crate) use executable::path as own_path;
