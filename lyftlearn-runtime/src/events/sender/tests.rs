@@ -213,7 +213,7 @@ fn check(
 ) {
     run(async {
         let stand_in = StandIn::new(move |_, _| given()).await;
-        let within = Duration::from_millis(2500);
+        let within = Duration::from_millis(700);
         let said = sent(&stand_in.sender(), &to(&stand_in), within).await;
         assert_eq!(said, expected);
         match times {
@@ -397,7 +397,7 @@ fn what_does_not_pass_in_time_has_the_last_cause() {
         "throttled (ThrottlingException)",
         None,
     );
-    let deaf = "no response within 2.5 s";
+    let deaf = "no response within 0.7 s";
     check(StandIn::sink, || None, deaf, Some(1));
     // Longer than there is time.
     let later = || {
