@@ -1,7 +1,7 @@
 """What job state events add to a start and to an exit: whole runs with each kind of destination,
-in turn with a run that has the agent and no events, and one that has neither. The servers are on
-loopback: moto in the place of AWS, with signatures checked, and an endpoint for CloudEvents. Their
-time to answer is in the figures.
+in turn with a run without one, which has an agent, too. The servers are on loopback: moto in the
+place of AWS, with signatures checked, and an endpoint for CloudEvents. Their time to answer is in
+the figures.
 
 The start is from just before the runtime is spawned until the program's first act. The rest is
 from the program's last act until the runtime has ended: the agent's start, its end, and the
@@ -22,8 +22,6 @@ from common import BARE, compiled, in_turn, median, table
 from start import DEFAULTS, STAMPS, wait
 
 ROUNDS = 200
-# As in a pod, where metrics need it.
-AGENT = "the agent alone"
 SERVERS = Path(__file__).parents[1] / "tests/process/programs/event_servers.py"
 
 
@@ -67,7 +65,7 @@ def servers(python: str) -> Iterator[tuple[dict[str, str], dict[str, str]]]:
 def run(
     pipe: tuple[int, int],
     argv: list[str],
-    to: str | None,
+    to: str,
     starts: dict[str, list[float]],
     name: str,
 ) -> float:
@@ -76,9 +74,9 @@ def run(
         **os.environ,
         "LYFTLEARN_RUNTIME_ROLE": "training",
         "LYFTLEARN_RUNTIME_JOB_NAME": "bench",
+        # As in every pod.
+        "LYFTLEARN_RUNTIME_AGENT": "on",
     }
-    if to is not None:
-        variables["LYFTLEARN_RUNTIME_AGENT"] = "on"
     if to:
         variables["LYFTLEARN_RUNTIME_EVENTS_TO"] = json.dumps([to])
     files = [
@@ -101,7 +99,7 @@ def report(binary: str, python: str) -> str:
         before = dict(os.environ)
         os.environ.update(variables)
         try:
-            named = {BARE: None, AGENT: "", **destinations}
+            named = {BARE: "", **destinations}
             measures = {
                 name: partial(run, pipe, argv, to, starts, name) for name, to in named.items()
             }
@@ -110,16 +108,14 @@ def report(binary: str, python: str) -> str:
             os.environ.clear()
             os.environ.update(before)
     rows = []
-    for name in [AGENT, *destinations]:
-        base = BARE if name == AGENT else AGENT
-        start = [with_ - none for with_, none in zip(starts[name], starts[base])]
-        exit_ = [(with_ - none) / 1000 for with_, none in zip(exits[name], exits[base])]
+    for name in destinations:
+        start = [with_ - none for with_, none in zip(starts[name], starts[BARE])]
+        exit_ = [(with_ - none) / 1000 for with_, none in zip(exits[name], exits[BARE])]
         slowest = statistics.quantiles(exit_, n=100)[98]
         rows.append([name, median(start, 0), median(exit_, 1), f"{slowest:.1f}"])
     without = statistics.median(exits[BARE]) / 1000
     return table(
-        f"Job events: {ROUNDS} runs each in turn; without an agent {without:.1f} ms after the"
-        " program. The agent against a run without it, each destination against the agent alone.",
+        f"Job events: {ROUNDS} runs each in turn; without any {without:.1f} ms after the program.",
         ["destination", "added to a start, µs (95 %)", "to an exit, ms (95 %)", "p99, ms"],
         rows,
     )
