@@ -254,8 +254,10 @@ impl Machine {
             let most = self
                 .stop
                 .map(|stop| stop.at + self.budget.whole.saturating_sub(self.slice()));
-            let until = now + self.slice();
-            let until = most.map_or(until, |most| until.min(most)).max(least);
+            // Without a stop no deadline of the platform runs, and a busy machine takes seconds to
+            // start an agent that the program has killed.
+            let until = most.map_or(now + LINGER / 2, |most| most.min(now + self.slice()));
+            let until = until.max(least);
             self.enter(State::Agent { killed: false }, until);
         } else {
             self.finish();

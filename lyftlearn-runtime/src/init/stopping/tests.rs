@@ -150,6 +150,22 @@ fn the_agent_is_stopped_last_after_the_program_is_gone() {
     assert!(story.machine.done());
 }
 
+#[test]
+fn an_agent_has_five_seconds_for_its_last_words_and_a_step_of_the_grace_after_a_stop() {
+    let mut story = Story::new(training(), true);
+    story.event(seconds(50), Event::ProgramEnded { others: false });
+    assert_eq!(story.machine.deadline(), Some(seconds(55)));
+    story.event(seconds(55), Event::Time);
+    assert_eq!(story.times(Act::KillAgent), [seconds(55)]);
+
+    let mut story = Story::new(training(), true);
+    story
+        .event(seconds(0), Event::Stop(TERM))
+        .event(seconds(9), Event::ProgramEnded { others: false });
+    let step = (training().whole - training().program) / 4;
+    assert_eq!(story.machine.deadline(), Some(seconds(9) + step));
+}
+
 fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         4 => Just(Event::Time),
