@@ -44,8 +44,8 @@ enum Kind {
 /// A value, as one layer sets it.
 #[derive(Serialize)]
 struct Said {
-    /// The value; of a secret the beginning of its SHA-256. `None`: a default that is no fixed
-    /// value, which `source` describes.
+    /// The value; of a secret the beginning of its SHA-256, and of a URL what is no key. `None`: a
+    /// default that is no fixed value, which `source` describes.
     value: Option<String>,
     layer: Layer,
     /// The file, the variable or the secret.
@@ -252,7 +252,7 @@ fn of_source(source: &Source, value: String) -> Said {
 
 fn shown(value: &OsStr, secret: bool) -> String {
     if !secret || value.is_empty() {
-        return value.to_string_lossy().into_owned();
+        return without_keys(&value.to_string_lossy());
     }
     let digest = Sha256::digest(value.as_bytes());
     let beginning: String = digest
@@ -262,6 +262,32 @@ fn shown(value: &OsStr, secret: bool) -> String {
         .collect();
     format!("sha256:{beginning}")
 }
+
+/// A URL's user, password and query may be keys.
+fn without_keys(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("://") {
+        let (before, url) = rest.split_at(at + 3);
+        shown.push_str(before);
+        let end = url.find([' ', '"', '\'', '\n']);
+        let (url, after) = url.split_at(end.unwrap_or(url.len()));
+        let (place, query) = url.find('?').map_or((url, ""), |at| url.split_at(at));
+        let (host, path) = place.find('/').map_or((place, ""), |at| place.split_at(at));
+        match host.rsplit_once('@') {
+            Some((_, host)) => shown.extend([HIDDEN, "@", host, path]),
+            None => shown.extend([host, path]),
+        }
+        if !query.is_empty() {
+            shown.extend(["?", HIDDEN]);
+        }
+        rest = after;
+    }
+    shown.push_str(rest);
+    shown
+}
+
+const HIDDEN: &str = "[hidden]";
 
 /// The largest width of a column; a longer text moves the next column to a new line.
 const NAME_WIDTH: usize = 40;
@@ -326,8 +352,26 @@ impl Said {
 
 #[cfg(test)]
 mod tests {
-    use super::Layer;
+    use super::{Layer, without_keys};
     use crate::commands::{COMMANDS, Value};
+
+    #[test]
+    fn a_url_is_shown_without_its_keys() {
+        for (text, shown) in [
+            ("plain?text", "plain?text"),
+            ("http://a.b:80/c", "http://a.b:80/c"),
+            ("http://a/b?key=canary", "http://a/b?[hidden]"),
+            ("pg://me:canary@db/x", "pg://[hidden]@db/x"),
+            (
+                r#"["https://a?canary","sqs:https://b/c","https://u:c@n@d"]"#,
+                r#"["https://a?[hidden]","sqs:https://b/c","https://[hidden]@d"]"#,
+            ),
+            ("http://a/b@c", "http://a/b@c"),
+            ("pg://me:can,ary@db", "pg://[hidden]@db"),
+        ] {
+            assert_eq!(without_keys(text), shown);
+        }
+    }
 
     #[test]
     fn every_layer_can_be_asked_for() {
