@@ -247,12 +247,12 @@ test-packages: build
 	target/release-tools/bin/python -m pytest -q release/tests
 
 # Each fuzz target for so many seconds, two at a time; one alone: make fuzz TARGET=settings::fuzz.
-# An input that fails is printed with its seed: BOLERO_RANDOM_SEED=... cargo test TARGET has it again.
+# An input that fails is printed with its seed: BOLERO_RANDOM_SEED=... cargo test TARGET runs it again.
 SECONDS := 60
 TARGET := fuzz_
 fuzz:
 	BOLERO_RANDOM_TEST_TIME_MS=$$(($(SECONDS) * 1000)) BOLERO_RANDOM_ITERATIONS=1000000000 \
-	    cargo test --locked -p lyftlearn-runtime --lib -- $(TARGET) --nocapture --test-threads 2
+	    cargo test --locked --profile fuzz -p lyftlearn-runtime --lib -- $(TARGET) --nocapture --test-threads 2
 
 # Licences, duplicate crates and sources; wants cargo-deny.
 deny:
