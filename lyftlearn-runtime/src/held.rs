@@ -5,6 +5,8 @@
 //! is a program, and everything in it is read, written, renamed, listed and removed relative to
 //! that descriptor. **No link beneath it is followed.**
 
+#[cfg(feature = "cli")]
+mod rights;
 mod walk;
 #[cfg(feature = "cli")]
 mod write;
@@ -21,6 +23,8 @@ use rustix::fs::{self, AtFlags, Dir, FileType, Gid, Mode, OFlags, Stat, Uid};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "cli")]
+pub(crate) use rights::with_rights_of;
 #[cfg(feature = "cli")]
 pub(crate) use walk::{make, make_missing};
 

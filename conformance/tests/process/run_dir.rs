@@ -52,6 +52,42 @@ fn root_publishes_no_file_that_a_program_links_to() {
     check_guarded(&world);
 }
 
+/// The packages of an interpreter that the program made are part of the snapshot beside its model.
+#[test]
+fn root_reads_nothing_for_a_snapshot_that_the_programs_user_may_not_read() {
+    needs_namespaces!();
+    let world = World::new();
+    let script = "packages=/opt/ml/model/lib/python3.11/site-packages
+        for name in mine roots; do mkdir -p $packages/$name-1.dist-info; done
+        mkdir -p /opt/ml/model/bin; touch /opt/ml/model/bin/python3 $packages/mine-1.dist-info/RECORD
+        ln -s /guarded/key $packages/roots-1.dist-info/RECORD";
+    let container =
+        guarded(&world, PROGRAMS_USER).variable("PATH", "/opt/ml/model/bin:/usr/bin:/bin");
+    check_end(&ended(&container, &["sh", "-c", script]), 0);
+    let snapshot = std::fs::read(world.path("ml/model/.lyftlearn/snapshot.json")).unwrap();
+    let snapshot: Value = serde_json::from_slice(&snapshot).unwrap();
+    let packages = &snapshot["python"]["distributions"];
+    assert!(packages["mine"]["record_sha256"].is_string(), "{packages}");
+    assert_eq!(
+        packages["roots"],
+        json!({"version": "1", "record_sha256": null})
+    );
+    check_guarded(&world);
+}
+
+#[test]
+fn a_snapshot_that_cannot_be_made_is_reported() {
+    needs_namespaces!();
+    let world = World::new();
+    let script = "rm $LYFTLEARN_RUN_DIR/snapshot.json";
+    let output = ended(&guarded(&world, PROGRAMS_USER), &["sh", "-c", script]);
+    check_end(&output, 0);
+    let said = String::from_utf8_lossy(&output.stderr);
+    let sentence = "cannot write /opt/ml/model/.lyftlearn/snapshot.json: snapshot.json in the run directory is missing or damaged\n";
+    assert!(said.contains(sentence), "{said}");
+    assert!(!world.path("ml/model/.lyftlearn").exists());
+}
+
 #[test]
 fn a_process_that_cannot_become_the_program_reports_why() {
     needs_namespaces!();

@@ -135,6 +135,10 @@ pub(crate) const METRICS_SENT_EMF: &str = "metrics-sent-emf";
 /// In the run directory, while the agent ends: what of the metrics it could not deliver.
 #[cfg(feature = "cli")]
 pub(crate) const METRICS_UNDELIVERED: &str = "metrics-undelivered";
+/// In the run directory of a program with a user of its own: what the snapshot beside its model says
+/// of the start.
+#[cfg(feature = "cli")]
+pub(crate) const SNAPSHOT: &str = "snapshot.json";
 
 /// Whether only this runtime may set this variable.
 pub(crate) fn reserved(name: &str) -> bool {

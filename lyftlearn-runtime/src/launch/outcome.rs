@@ -52,14 +52,11 @@ pub(super) fn outcome(words: &[OsString]) -> Result<u8, Error> {
     outcome.metrics = metrics(&end, run);
     report(&end, run, &outcome);
     if let Some(file) = end.snapshot.as_deref().filter(|_| end.completed())
-        && let Err(err) = skew::keep(&facts, file, end.owner)
+        && let Err(why) = skew::keep(&facts, file, end.owner, run)
         && !end.quiet
     {
         let path = file.display();
-        stderr::say(&format!(
-            "lyftlearn-runtime: cannot write {path}: {}\n",
-            err.kind()
-        ));
+        stderr::say(&format!("lyftlearn-runtime: cannot write {path}: {why}\n"));
     }
     #[cfg(feature = "agent")]
     if let Some(received) = received {

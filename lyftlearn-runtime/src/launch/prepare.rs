@@ -165,6 +165,7 @@ fn write<'f>(
     let settings = &resolved.settings;
     let account = decided.account;
     let owner = account.as_ref().map(Account::owner);
+    let noted = skew::noted(facts, &resolved, owner);
     let mut delivery = deliver(
         resolved.workload,
         &resolved.values,
@@ -172,6 +173,10 @@ fn write<'f>(
         recipient(keeper(), account.as_ref(), settings),
     );
     let run = delivery.run().cloned();
+    if let (Some(run), Some(noted)) = (&run, noted) {
+        // Without it the end has no snapshot, and says so.
+        let _ = run.write(names::SNAPSHOT, &noted);
+    }
     delivery.problems.extend(decided.problems);
     let stale = forget_earlier_reason(facts, delivery.workload.paths.failure.as_deref(), owner);
     delivery.problems.extend(stale);

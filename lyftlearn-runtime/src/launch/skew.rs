@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::snapshot::{self, Kind, compare, declared};
-use crate::contract::runtime;
+use crate::contract::{delivered as names, limits, runtime};
 use crate::error::{Error, ErrorKind, Fault};
 use crate::facts::Facts;
-use crate::held::{Directory, Owner};
+use crate::held::{Directory, Owner, with_rights_of};
 use crate::outcome::Skew;
 use crate::resolve::Resolved;
 use crate::settings::SkewGuard;
@@ -67,11 +67,40 @@ pub(super) fn kept_at(workload: &Workload, guard: SkewGuard) -> Option<PathBuf> 
     (workload.role == Role::Training && guard != SkewGuard::Off).then(|| place(model))
 }
 
-/// Writes the snapshot. Its owner is the program's user, who owns the model. If the model directory
-/// is missing or not writable, nothing happens.
-pub(super) fn keep(facts: &Facts, file: &Path, owner: Option<Owner>) -> std::io::Result<()> {
-    let snapshot =
-        snapshot::take(facts).map_err(|error| std::io::Error::other(error.to_string()))?;
+/// The part of the snapshot that a start decides, to be kept in the run directory of a program with
+/// a user of its own: that user may change the documents, and root must not read them again.
+pub(super) fn noted(facts: &Facts, resolved: &Resolved, owner: Option<Owner>) -> Option<Vec<u8>> {
+    owner?;
+    kept_at(&resolved.workload, resolved.settings.skew_guard)?;
+    let delivered = snapshot::delivered(facts, resolved).ok()?;
+    Some(delivered.to_string().into_bytes())
+}
+
+/// Writes the snapshot, which belongs to the program's user, who owns the model. If the model
+/// directory is missing or not writable, nothing happens.
+pub(super) fn keep(
+    facts: &Facts,
+    file: &Path,
+    owner: Option<Owner>,
+    run: Option<&Directory>,
+) -> Result<(), String> {
+    let kind = |err: std::io::Error| err.kind().to_string();
+    let snapshot = match owner {
+        None => snapshot::take(facts).map_err(|error| error.to_string())?,
+        Some(owner) => {
+            let noted = run.and_then(|run| {
+                let text = run.read(names::SNAPSHOT, limits::DOCUMENT_BYTES).ok()??;
+                let noted: Value = serde_json::from_slice(&text).ok()?;
+                noted.is_object().then_some(noted)
+            });
+            let noted = noted.ok_or("snapshot.json in the run directory is missing or damaged")?;
+            with_rights_of(owner, || snapshot::observed(facts, noted)).map_err(kind)?
+        }
+    };
+    write(&snapshot, file, owner).map_err(kind)
+}
+
+fn write(snapshot: &Value, file: &Path, owner: Option<Owner>) -> std::io::Result<()> {
     let (Some(directory), Some(name)) = (file.parent(), file.file_name()) else {
         return Err(std::io::ErrorKind::InvalidInput.into());
     };

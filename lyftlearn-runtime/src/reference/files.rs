@@ -82,6 +82,10 @@ const RUN_DIRECTORY: &[Row] = &[
         &[ours::METRICS_UNDELIVERED],
         "at the end: how many values the agent could not deliver",
     ),
+    row(
+        &[ours::SNAPSHOT],
+        "with `user`, in training: what the snapshot beside the model says of the start",
+    ),
 ];
 
 const OWN: &[Row] = &[

@@ -22,7 +22,7 @@ use crate::error::Error;
 use crate::facts::Facts;
 use crate::outcome::named_secret;
 use crate::resolve::{Resolved, resolve};
-use crate::workload::{Paths, Texts};
+use crate::workload::Texts;
 
 /// What a snapshot says in place of the value of a secret: not even a hash, which a short
 /// secret would not survive.
@@ -35,6 +35,11 @@ pub(crate) fn take(facts: &Facts) -> Result<Value, Error> {
 
 /// The same from facts that are resolved already.
 pub(crate) fn of(facts: &Facts, resolved: &Resolved) -> Result<Value, Error> {
+    Ok(observed(facts, delivered(facts, resolved)?))
+}
+
+/// The part that a start decides.
+pub(crate) fn delivered(facts: &Facts, resolved: &Resolved) -> Result<Value, Error> {
     let variables = variables(facts, resolved)?;
     Ok(json!({
         "format": 1,
@@ -52,12 +57,18 @@ pub(crate) fn of(facts: &Facts, resolved: &Resolved) -> Result<Value, Error> {
             "count": resolved.workload.hyperparameters.count,
             "sha256": digest(&resolved.values),
         },
-        "paths": paths(facts, &resolved.workload.paths),
+        "paths": resolved.workload.paths,
         "variables": variables,
-        "machine": machine::machine(facts),
-        "python": python::python(facts),
-        "image": image(facts),
     }))
+}
+
+/// All of it: the other part is what the files of the container show at present.
+pub(crate) fn observed(facts: &Facts, mut delivered: Value) -> Value {
+    delivered["paths"] = paths(facts, delivered["paths"].take());
+    delivered["machine"] = machine::machine(facts);
+    delivered["python"] = python::python(facts);
+    delivered["image"] = image(facts);
+    delivered
 }
 
 fn variables(facts: &Facts, resolved: &Resolved) -> Result<BTreeMap<String, Value>, Error> {
@@ -79,8 +90,7 @@ fn variables(facts: &Facts, resolved: &Resolved) -> Result<BTreeMap<String, Valu
         .collect())
 }
 
-fn paths(facts: &Facts, paths: &Paths) -> Value {
-    let named: Value = serde_json::to_value(paths).expect("paths have no failure to report");
+fn paths(facts: &Facts, named: Value) -> Value {
     let named = named.as_object().cloned().unwrap_or_default();
     named
         .into_iter()
