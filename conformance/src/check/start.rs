@@ -19,13 +19,19 @@ pub(crate) fn last(log: &str) -> String {
     let is_report = lines
         .get(report)
         .is_some_and(|line| below > 0 && line.starts_with("lyftlearn-runtime: "));
-    let from = if is_report {
-        report
+    let kept: Vec<&str> = if is_report {
+        lines[report..].to_vec()
     } else {
-        lines.len().saturating_sub(2)
+        // What the program printed may stand before the runtime's own lines: an engine reads standard output and
+        // standard error in any order.
+        let mut from_end = lines.iter().rev().copied();
+        let end = from_end.next();
+        let is_programs = |line: &&str| !line.starts_with("lyftlearn-runtime: ");
+        let before = from_end.clone().find(is_programs).or(from_end.next());
+        before.into_iter().chain(end).collect()
     };
-    let lines: Vec<&str> = lines[from..].iter().map(|line| line.trim()).collect();
-    lines.join(" | ").chars().take(400).collect()
+    let kept: Vec<&str> = kept.into_iter().map(str::trim).collect();
+    kept.join(" | ").chars().take(400).collect()
 }
 
 /// How a container ended, for a message.
@@ -431,6 +437,12 @@ mod tests {
         let log = format!("a\n{}\n", report.join("\n  "));
         assert_eq!(last(&log), report.join(" | "));
         assert_eq!(last("a\nb\n\nc\n"), "b | c");
+        let ours = ["lyftlearn-runtime: started", "lyftlearn-runtime: ended"];
+        assert_eq!(
+            last(&format!("cause\n{}\n{}\n", ours[0], ours[1])),
+            format!("cause | {}", ours[1])
+        );
+        assert_eq!(last(&ours.join("\n")), ours.join(" | "));
         assert_eq!(last("a\n  b\n  c\n"), "b | c");
         assert_eq!(last(""), "");
     }

@@ -175,7 +175,7 @@ fn of_training(mode: &str, id: &str) -> Option<(f64, String, Vec<String>)> {
     let place = Place::found()?;
     let settings = format!("[commands]\ntrain = [\"actor\", \"train\", \"{mode}\"]\n");
     let small = Small {
-        name: "training-figures",
+        name: &format!("training-{mode}"),
         settings: &settings,
         filler: FILLER,
         ..Small::default()
