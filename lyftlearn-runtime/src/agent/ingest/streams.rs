@@ -152,7 +152,8 @@ impl Rest {
                 // Where the next one begins is not to be known any more.
                 refuse(Refusal::Frame);
                 self.ended = true;
-                break;
+                self.bytes = Vec::new();
+                return;
             }
             let Some(frame) = self.bytes.get(from + LENGTH..from + LENGTH + length) else {
                 break;

@@ -46,6 +46,7 @@ fn come(pieces: &[&[u8]], from: Listener) -> Vec<String> {
         if !rest.ended {
             rest.add(piece, from, take, refuse);
         }
+        // Of a stream that is no longer understood nothing is kept, either.
         assert!(
             rest.bytes.len() <= FRAME_BYTES + LINE_BYTES + 8,
             "{}",
