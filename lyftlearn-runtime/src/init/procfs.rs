@@ -43,15 +43,40 @@ pub(super) fn link<'a>(process: Pid, link: &str, buffer: &'a mut [u8]) -> Option
 /// The letter of proc_pid_stat(5); `None` when it is gone.
 pub(super) fn state(process: Pid) -> Option<u8> {
     let mut buffer = [0; 256];
-    let stat = read(process, "stat", &mut buffer)?;
-    // The name may hold anything; it ends at the last parenthesis.
-    let name_ends = stat.iter().rposition(|byte| *byte == b')')?;
-    stat.get(name_ends + 2).copied()
+    after_name(read(process, "stat", &mut buffer)?)?
+        .first()
+        .copied()
 }
 
-/// Whether it still runs: one that waits to be reaped does not.
+/// From the state on. The name may hold anything; it ends at the last parenthesis.
+fn after_name(stat: &[u8]) -> Option<&[u8]> {
+    let name_ends = stat.iter().rposition(|byte| *byte == b')')?;
+    stat.get(name_ends + 2..)
+}
+
+/// Whether it still runs: one that waits to be reaped does not, nor one that SIGKILL has reached. On
+/// a busy machine the kernel may need a while to end that.
 pub(super) fn is_alive(process: Pid) -> bool {
-    state(process).is_some_and(|state| !b"ZX".contains(&state))
+    let mut buffer = [0; 1024];
+    read(process, "stat", &mut buffer).is_some_and(runs)
+}
+
+/// The flag of a process that is ending (PF_EXITING).
+const ENDING: u64 = 4;
+const KILLED: u64 = 1 << (nix::sys::signal::Signal::SIGKILL as i32 - 1);
+
+/// Whether proc_pid_stat(5) describes a process that runs.
+fn runs(stat: &[u8]) -> bool {
+    let Some(fields) = after_name(stat) else {
+        return false;
+    };
+    // The first field here is the third.
+    let field = |at: usize| fields.split(|byte| *byte == b' ').nth(at - 3);
+    let has = |at, bit| {
+        let number = field(at).and_then(|field| std::str::from_utf8(field).ok()?.parse().ok());
+        number.is_some_and(|number: u64| number & bit != 0)
+    };
+    !matches!(field(3), None | Some(b"Z" | b"X")) && !has(9, ENDING) && !has(31, KILLED)
 }
 
 /// Whether it has a handler for a signal.
@@ -79,7 +104,22 @@ fn path_of<'a>(process: Pid, file: &str, buffer: &'a mut [u8; PATH_BYTES]) -> Op
 mod tests {
     use rustix::process::{Pid, getpid};
 
-    use super::{catches, is_alive, link, read, state};
+    use super::{catches, is_alive, link, read, runs, state};
+
+    #[test]
+    fn a_process_that_sigkill_has_reached_does_not_run() {
+        let stat = |state, flags, pending| {
+            format!(
+                "7 (a) b) {state} 1 7 7 0 -1 {flags} 101 0 0 0 0 0 0 0 20 0 1 0 710302 3133440 388 \
+                 18446744073709551615 1 1 1 0 0 {pending} 0 0 0 0 0 0 17 1 0 0 0 0 0\n"
+            )
+        };
+        let runs = |state, flags, pending| runs(stat(state, flags, pending).as_bytes());
+        assert!(runs("S", 4_194_304, 0) && runs("T", 4_194_304, 1 << 14));
+        assert!(!runs("Z", 4_194_304, 0) && !runs("X", 4_194_304, 0));
+        assert!(!runs("R", 4_194_304 | 4, 0));
+        assert!(!runs("S", 4_194_304, 1 << 8));
+    }
 
     #[test]
     fn a_process_is_described() {
