@@ -3,11 +3,10 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::crash::{Died, Dying, count};
-use super::{Aggregate, here, key, memory};
+use super::{Aggregate, here, key};
 use crate::fuzz::{Draw, target};
 use crate::metrics::region::layout::Layout;
 use crate::metrics::region::{Region, Snapshot, Value};
@@ -16,14 +15,15 @@ const NAMES: &[&str] = &["a", "b", "rows", "a_longer_name_than_the_others", "a_b
 
 thread_local! {
     /// One for all runs: what a region is made of is never given back.
-    static WORDS: &'static [AtomicU64] = memory();
+    static REGION: Region = super::region();
 }
 
-fn fresh() -> &'static [AtomicU64] {
-    let words = WORDS.with(|words| *words);
+fn fresh() -> Region {
+    let region = REGION.with(|region| *region);
+    let words = region.0.words;
     words.iter().for_each(|word| word.store(0, Relaxed));
     super::super::create::write_header(words, &here());
-    words
+    region
 }
 
 fn totals(snapshot: &Snapshot) -> BTreeMap<String, f64> {
@@ -36,9 +36,9 @@ fn totals(snapshot: &Snapshot) -> BTreeMap<String, f64> {
 }
 
 fn operations(draw: &mut Draw<'_>) {
-    let words = fresh();
+    let region = fresh();
+    let words = region.0.words;
     let layout = Layout::of(words.len());
-    let region = Region::over(words, here().pid_namespace().expect("a namespace"), None);
     let mut counted: BTreeMap<&str, f64> = BTreeMap::new();
     // What the dead may have finished.
     let mut doubtful: BTreeMap<&str, f64> = BTreeMap::new();
