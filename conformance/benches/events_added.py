@@ -1,7 +1,7 @@
 """What job state events add to a start and to an exit: whole runs with each kind of destination,
 in turn with a run without one, which has an agent, too. The servers are on loopback: moto in the
 place of AWS, with signatures checked, and an endpoint for CloudEvents. Their time to answer is in
-the figures.
+the figures. Next to them a setting of events without a destination: what any setting costs.
 
 The start is from just before the runtime is spawned until the program's first act. The rest is
 from the program's last act until the runtime has ended: the agent's start, its end, and the
@@ -25,9 +25,13 @@ ROUNDS = 200
 SERVERS = Path(__file__).parents[1] / "tests/process/programs/event_servers.py"
 
 
+def setting(name: str, value: str) -> dict[str, str]:
+    return {f"LYFTLEARN_RUNTIME_EVENTS_{name}": json.dumps([value])}
+
+
 @contextmanager
-def servers(python: str) -> Iterator[tuple[dict[str, str], dict[str, str]]]:
-    """A value of `events.to` for each kind of destination, and the variables of a container."""
+def servers(python: str) -> Iterator[tuple[dict[str, dict[str, str]], dict[str, str]]]:
+    """The settings of each kind of destination, and the variables of a container."""
     process = subprocess.Popen(
         [python, str(SERVERS)],
         stdin=subprocess.PIPE,
@@ -44,10 +48,11 @@ def servers(python: str) -> Iterator[tuple[dict[str, str], dict[str, str]]]:
         job = ready["identities"]["job"]
         yield (
             {
-                "a file": "file:/run/bench/events",
-                "CloudEvents": f"http://127.0.0.1:{sink}/",
-                "SQS": f"sqs:{ready['queues']['direct']}",
-                "EventBridge": "eventbridge:ml",
+                "none, one setting": setting("TAGS", "platform_job=8812"),
+                "a file": setting("TO", "file:/run/bench/events"),
+                "CloudEvents": setting("TO", f"http://127.0.0.1:{sink}/"),
+                "SQS": setting("TO", f"sqs:{ready['queues']['direct']}"),
+                "EventBridge": setting("TO", "eventbridge:ml"),
             },
             {
                 "AWS_ENDPOINT_URL": ready["aws"],
@@ -65,7 +70,7 @@ def servers(python: str) -> Iterator[tuple[dict[str, str], dict[str, str]]]:
 def run(
     pipe: tuple[int, int],
     argv: list[str],
-    to: str,
+    settings: dict[str, str],
     starts: dict[str, list[float]],
     name: str,
 ) -> float:
@@ -76,9 +81,8 @@ def run(
         "LYFTLEARN_RUNTIME_JOB_NAME": "bench",
         # As in every pod.
         "LYFTLEARN_RUNTIME_AGENT": "on",
+        **settings,
     }
-    if to:
-        variables["LYFTLEARN_RUNTIME_EVENTS_TO"] = json.dumps([to])
     files = [
         (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
         (os.POSIX_SPAWN_DUP2, pipe[1], 1),
@@ -99,9 +103,10 @@ def report(binary: str, python: str) -> str:
         before = dict(os.environ)
         os.environ.update(variables)
         try:
-            named = {BARE: "", **destinations}
+            named = {BARE: {}, **destinations}
             measures = {
-                name: partial(run, pipe, argv, to, starts, name) for name, to in named.items()
+                name: partial(run, pipe, argv, settings, starts, name)
+                for name, settings in named.items()
             }
             exits = in_turn(ROUNDS, 3, measures)
         finally:
