@@ -112,9 +112,14 @@ fn layers(draw: &mut Draw<'_>) {
         Ok(settings) => {
             let again = read(&files, variables(), &[]).expect("it was understood before");
             assert_eq!(settings, again);
-            // The highest layer counts.
+            // The highest layer counts; of a table, the highest that sets something in it.
             for (key, source) in &settings.sources {
-                let mut of_key = settings.layers.iter().filter(|layer| layer.key == *key);
+                let within = |layer: &str| {
+                    layer
+                        .strip_prefix(key)
+                        .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+                };
+                let mut of_key = settings.layers.iter().filter(|layer| within(&layer.key));
                 let highest = of_key.next_back().map(|layer| &layer.source);
                 assert!(highest.is_none_or(|highest| highest == source), "{key}");
             }
