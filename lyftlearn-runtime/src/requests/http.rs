@@ -67,8 +67,33 @@ pub(crate) enum Unanswered {
 pub(crate) struct Patience {
     pub(crate) deadline: Instant,
     /// Where the next wait would miss the deadline, whether to ask a last time before it: so long
-    /// at the most, and half of that at least.
+    /// at the most, and half of that at least. The deadline ends this attempt.
     pub(crate) last: Option<Duration>,
+}
+
+impl Patience {
+    /// When to give up an attempt that begins `now`: one that hangs leaves time for another.
+    fn attempt(self, now: Instant) -> Instant {
+        let left = self.deadline.saturating_duration_since(now);
+        let until = now + (left / 2).max(SHORTEST_ATTEMPT);
+        match self.last {
+            Some(_) => until.min(self.deadline),
+            None => until,
+        }
+    }
+
+    /// How long to wait before the next attempt, if there is one. `wait` has no jitter yet, which
+    /// is from 0.5 to 1.5; the server wants to be left alone for `least`.
+    fn pause(self, now: Instant, wait: Duration, least: Duration, jitter: f64) -> Option<Duration> {
+        let left = self.deadline.saturating_duration_since(now);
+        let pause = wait.mul_f64(jitter).max(least);
+        if pause < left {
+            return Some(pause);
+        }
+        let last = self.last?.mul_f64(0.25 + jitter / 2.0);
+        let pause = left.checked_sub(last)?;
+        (!pause.is_zero() && pause >= least).then_some(pause)
+    }
 }
 
 impl Http {
@@ -80,7 +105,8 @@ impl Http {
         }
     }
 
-    /// Asks until there is an answer that will not change by asking again, or no time is left.
+    /// Asks until there is an answer that will not change by asking again, or no time is left: then
+    /// the last answer is the result, also where a later attempt was not answered in time.
     /// `request` makes it anew each time: a signature is of its second. `again` says how long to
     /// wait at least before the next attempt, where that may have another answer.
     pub(crate) async fn ask(
@@ -89,12 +115,11 @@ impl Http {
         request: impl Fn() -> Result<Request<SdkBody>, Unanswered>,
         again: impl Fn(&Answered) -> Option<Duration>,
     ) -> Result<Answered, Unanswered> {
-        let left = || patience.deadline.saturating_duration_since(Instant::now());
         let mut wait = SOON;
+        let mut before = None;
         loop {
-            // One that hangs leaves time for another.
-            let attempt = (left() / 2).max(SHORTEST_ATTEMPT);
-            let asked = tokio::time::timeout(attempt, self.once(request()?));
+            let until = patience.attempt(Instant::now());
+            let asked = tokio::time::timeout_at(until, self.once(request()?));
             let asked = asked.await.unwrap_or(Err(Unanswered::Timeout));
             let least = match &asked {
                 Ok(answered) => again(answered),
@@ -104,14 +129,15 @@ impl Http {
             let Some(least) = least else {
                 return asked;
             };
+            let asked = match asked {
+                Err(Unanswered::Timeout) => before.ok_or(Unanswered::Timeout),
+                asked => asked,
+            };
             let jitter = 0.5 + fastrand::f64();
-            let mut pause = wait.mul_f64(jitter).max(least);
-            if left() <= pause {
-                match patience.last.map(|last| last.mul_f64(0.25 + jitter / 2.0)) {
-                    Some(last) if left() > last && left() - last >= least => pause = left() - last,
-                    _ => return asked,
-                }
-            }
+            let Some(pause) = patience.pause(Instant::now(), wait, least, jitter) else {
+                return asked;
+            };
+            before = asked.ok();
             tokio::time::sleep(pause).await;
             wait = (wait * 2).min(LATEST);
         }
@@ -189,10 +215,46 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
+    use proptest::prelude::*;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
     use super::*;
+
+    proptest! {
+        #[test]
+        fn no_attempt_begins_too_late_or_sooner_than_is_wanted(
+            left in 0_u64..30_000,
+            wait in 100_u64..2_000,
+            least in prop_oneof![Just(0_u64), 0_u64..40_000],
+            last in prop_oneof![Just(None), Just(Some(150_u64))],
+            jitter in 0.5..1.5,
+        ) {
+            let [wait, least] = [wait, least].map(Duration::from_millis);
+            let now = Instant::now();
+            let patience = Patience {
+                deadline: now + Duration::from_millis(left),
+                last: last.map(Duration::from_millis),
+            };
+            let left = Duration::from_millis(left);
+            let usual = wait.mul_f64(jitter).max(least);
+            match patience.pause(now, wait, least, jitter) {
+                Some(pause) if usual < left => prop_assert_eq!(pause, usual),
+                Some(pause) => {
+                    prop_assert!(pause >= least && !pause.is_zero());
+                    let last = patience.last.unwrap();
+                    prop_assert!(left - pause <= last && left - pause >= last / 2);
+                }
+                None => {
+                    let no_last = patience.last.is_none_or(|last| left <= last || left < least + last);
+                    prop_assert!(usual >= left && no_last);
+                }
+            }
+            let until = patience.attempt(now);
+            prop_assert!(until > now || left.is_zero());
+            prop_assert!(patience.last.is_none() || until <= patience.deadline);
+        }
+    }
 
     /// Asks one that says `words` when it is greeted; how often it was greeted.
     fn greeted(words: &'static [u8]) -> usize {

@@ -213,7 +213,8 @@ fn check(
 ) {
     run(async {
         let stand_in = StandIn::new(move |_, _| given()).await;
-        let within = Duration::from_millis(700);
+        // What is asked once ends long before.
+        let within = times.map_or(Duration::from_secs(3), |_| WHOLE);
         let said = sent(&stand_in.sender(), &to(&stand_in), within).await;
         assert_eq!(said, expected);
         match times {
@@ -397,13 +398,35 @@ fn what_does_not_pass_in_time_has_the_last_cause() {
         "throttled (ThrottlingException)",
         None,
     );
-    let deaf = "no response within 0.7 s";
-    check(StandIn::sink, || None, deaf, Some(1));
     // Longer than there is time.
     let later = || {
         Some("HTTP/1.1 429 Slow Down\r\nretry-after: 60\r\ncontent-length: 0\r\n\r\n".to_owned())
     };
     check(StandIn::sink, later, "throttled (429)", Some(1));
+}
+
+#[test]
+fn what_responds_once_and_never_again_has_the_cause_that_it_gave() {
+    run(async {
+        let stand_in = StandIn::new(|number, _| match number {
+            0 => answer("503 Service Unavailable", CANARY),
+            _ => None,
+        })
+        .await;
+        let said = sent(&stand_in.sender(), &stand_in.sink(), Duration::from_secs(3)).await;
+        assert_eq!(said, "the server failed (503)");
+        assert!(stand_in.count() > 1);
+    });
+}
+
+#[test]
+fn what_never_responds_is_called_so() {
+    run(async {
+        let stand_in = StandIn::new(|_, _| None).await;
+        let within = Duration::from_millis(700);
+        let said = sent(&stand_in.sender(), &stand_in.sink(), within).await;
+        assert_eq!(said, "no response within 0.7 s");
+    });
 }
 
 #[test]
@@ -432,28 +455,6 @@ fn a_sink_that_has_gone_is_asked_never_again() {
             assert_eq!(sent(&sender, &sink, WHOLE).await, "the sink is gone (410)");
         }
         assert_eq!(stand_in.count(), 1);
-    });
-}
-
-#[test]
-fn an_event_throttled_to_the_last_moment_is_delivered() {
-    run(async {
-        let within = Duration::from_secs(2);
-        let until = Instant::now() + within - Duration::from_millis(200);
-        let stand_in = StandIn::new(move |_, asked| {
-            if asked.at < until {
-                return error("400 Bad Request", "ThrottlingException");
-            }
-            answer("200 OK", TAKEN_BY_SQS)
-        })
-        .await;
-        let deadline = until + Duration::from_millis(200);
-        let identity = identity();
-        let (sender, queue) = (stand_in.sender(), stand_in.queue());
-        let sent = sender
-            .send(&queue, &event(), Some(&identity), deadline)
-            .await;
-        assert_eq!(sent, Ok(()));
     });
 }
 
