@@ -1,4 +1,5 @@
-//! The house rules of tests that no compiler holds: nothing is waited for without a deadline.
+//! The house rules of tests that no compiler holds: nothing is waited for without a deadline, and
+//! nothing fails because a machine is slow.
 #![expect(
     clippy::disallowed_methods,
     clippy::unwrap_used,
@@ -16,6 +17,10 @@ const ENDLESS: &[&str] = &[
     "thread::sleep",
 ];
 
+/// How a test fails on a busy machine: a time that something took has a limit. What hangs is found by
+/// the deadline of who waits for it.
+const TIMED: &[&str] = &["elapsed() < ", "took < "];
+
 /// Lines that look the same but do something else.
 const ALL_THE_SAME: &[(&str, &str)] = &[
     // An answer of HTTP has a status.
@@ -30,6 +35,12 @@ const ALL_THE_SAME: &[(&str, &str)] = &[
     // What clients do: they let the time of a drain pass, and pause.
     ("tests/image/load.rs", "thread::sleep"),
     ("tests/image/pod.rs", "thread::sleep"),
+    // A load, and a deadline.
+    ("src/probe/http.rs", "while began.elapsed() < "),
+    ("tests/init/job_control.rs", "start.elapsed() < SOON"),
+    // Less than the same without a stop takes, in the same run or by a constant of the runtime.
+    ("tests/init/start.rs", "took < whole / 2"),
+    ("tests/process/outcome.rs", "asked.elapsed() < "),
 ];
 
 fn files(directory: &Path, found: &mut Vec<PathBuf>) {
@@ -60,8 +71,9 @@ fn code(line: &str, in_text: &mut bool) -> String {
     code
 }
 
-#[test]
-fn nothing_is_waited_for_without_a_deadline() {
+/// No line of the crate has one of these words.
+#[track_caller]
+fn check_absent(words: &[&str], see: &str) {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut paths = Vec::new();
     files(&here.join("src"), &mut paths);
@@ -76,16 +88,22 @@ fn nothing_is_waited_for_without_a_deadline() {
             let allowed = ALL_THE_SAME
                 .iter()
                 .any(|(file, word)| *file == name && code.contains(word));
-            if !allowed && ENDLESS.iter().any(|word| code.contains(word)) {
+            if !allowed && words.iter().any(|word| code.contains(word)) {
                 wrong.push(format!("{name}:{}: {}", number + 1, line.trim()));
             }
         }
     }
-    assert!(
-        wrong.is_empty(),
-        "see src/command.rs and src/wait.rs:\n{}",
-        wrong.join("\n")
-    );
+    assert!(wrong.is_empty(), "{see}:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn nothing_is_waited_for_without_a_deadline() {
+    check_absent(ENDLESS, "see src/command.rs and src/wait.rs");
+}
+
+#[test]
+fn nothing_fails_because_a_machine_is_slow() {
+    check_absent(TIMED, "a limit on a time; wait for a condition");
 }
 
 /// What each module of the image checker may know. They are in order: each knows only earlier ones.

@@ -3,7 +3,6 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use lyftlearn_conformance::layout::archive::{self, Limits, Store};
 use lyftlearn_conformance::{command, layout};
@@ -263,11 +262,8 @@ fn a_large_image_is_read_within_bounds() {
     image.layers.push(many.collect());
     // Zeros, in a fraction of their size.
     image.file("etc/lyftlearn/huge", 0o644, vec![0; 64 << 20]);
-    let began = Instant::now();
     let layout = image.write(directory.path());
     let read = layout::of_directory(&layout, "amd64").unwrap();
-    let took = began.elapsed();
-    assert!(took < Duration::from_secs(60), "{took:?}");
     let (_, huge) = read.tree.find("/etc/lyftlearn/huge").unwrap();
     assert!(huge.content.is_none(), "a huge file was kept");
     let limited = |limits: Limits| {

@@ -3,11 +3,13 @@
 
 use expect_test::{Expect, expect};
 use std::ffi::OsString;
-use std::time::Instant;
 
 use super::*;
 
 const TOUCH: &[&str] = &["touch", "/shared/ran"];
+
+/// More than a test waits for the end of a container: who waits for all of it fails.
+const LONG: u32 = 600;
 
 fn settings(seconds: u32) -> String {
     format!("[credentials]\nrequired = true\nstartup_seconds = {seconds}\n")
@@ -69,10 +71,8 @@ fn what_the_start_waited_for_is_asked_for_once_and_anew_by_another_agent() {
 fn without_credentials_in_time_nothing_is_started() {
     let mut stage = stage!();
     stage.mood(&json!({"status": 404}));
-    let since = Instant::now();
     let output = ended(&stage.container(&settings(2)), TOUCH);
     check_end(&output, 125);
-    assert!(since.elapsed() < Duration::from_secs(20));
     expect![[r#"
         lyftlearn-runtime: cannot start without credentials, which credentials.required demands: the source container returned no credentials within 2 s
           because: its endpoint answered 404: it has no credentials for this container
@@ -127,18 +127,13 @@ fn a_stop_ends_the_waiting_at_once() {
         let argv: Vec<OsString> = [BINARY, command, "--"].map(OsString::from).into();
         let touch = TOUCH.iter().map(OsString::from);
         let argv: Vec<OsString> = argv.into_iter().chain(touch).collect();
-        let running = stage.container(&settings(60)).start(&argv);
+        let running = stage.container(&settings(LONG)).start(&argv);
         let asked = wait::until(Duration::from_secs(20), || {
             (!stage.asked().is_empty()).then_some(())
         });
         assert!(asked.is_some());
-        let since = Instant::now();
         running.signal(Signal::SIGTERM);
-        let output = running.end();
-        check_end(&output, 143);
-        // Without the stop it would wait for a minute.
-        let took = since.elapsed();
-        assert!(took < Duration::from_secs(30), "{command}: {took:?}");
+        check_end(&running.end(), 143);
         assert!(!stage.world.path("shared/ran").exists());
     }
 }
@@ -146,18 +141,16 @@ fn a_stop_ends_the_waiting_at_once() {
 /// A start that fails before its time limit.
 #[track_caller]
 fn check_hopeless(stage: &Stage, container: &Sandbox, report: Expect) {
-    let since = Instant::now();
     let output = ended(container, TOUCH);
     check_end(&output, 125);
     report.assert_eq(&stderr(&output));
-    assert!(since.elapsed() < Duration::from_secs(10));
     assert!(!stage.world.path("shared/ran").exists());
 }
 
 #[test]
 fn where_there_is_no_source_nothing_is_waited_for() {
     let stage = stage!();
-    let container = stage.bare(&settings(60));
+    let container = stage.bare(&settings(LONG));
     check_hopeless(
         &stage,
         &container,
@@ -182,7 +175,7 @@ fn where_there_is_no_source_nothing_is_waited_for() {
 #[test]
 fn errors_that_waiting_cannot_fix_fail_immediately() {
     let stage = stage!();
-    let withheld = format!("{}mode = \"off\"\n", settings(60));
+    let withheld = format!("{}mode = \"off\"\n", settings(LONG));
     check_hopeless(
         &stage,
         &stage.container(&withheld),
@@ -194,7 +187,7 @@ fn errors_that_waiting_cannot_fix_fail_immediately() {
     // A role is assumed, but the region is unknown.
     let assumed = format!(
         "{}[credentials.assume_role]\narn = \"arn:aws:iam::123456789012:role/ranking\"\n",
-        settings(60)
+        settings(LONG)
     );
     let nowhere = stage.container(&assumed).variable("AWS_REGION", "");
     check_hopeless(
@@ -213,7 +206,7 @@ fn an_isolated_job_gets_a_message_about_isolation() {
     let stage = stage!();
     let job = stage
         .world
-        .training(&settings(60), &json!({}))
+        .training(&settings(LONG), &json!({}))
         .network(&stage.network)
         .variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "")
         .variable("HOSTNAME", "algo-1");

