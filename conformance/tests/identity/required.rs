@@ -71,22 +71,22 @@ fn what_the_start_waited_for_is_asked_for_once_and_anew_by_another_agent() {
 fn without_credentials_in_time_nothing_is_started() {
     let mut stage = stage!();
     stage.mood(&json!({"status": 404}));
-    let output = ended(&stage.container(&settings(2)), TOUCH);
+    let output = ended(&stage.container(&settings(5)), TOUCH);
     check_end(&output, 125);
     expect![[r#"
-        lyftlearn-runtime: cannot start without credentials, which credentials.required demands: the source container returned no credentials within 2 s
+        lyftlearn-runtime: cannot start without credentials, which credentials.required demands: the source container returned no credentials within 5 s
           because: its endpoint answered 404: it has no credentials for this container
           hint: lyftlearn-runtime doctor shows each step of it; credentials.startup_seconds waits longer
     "#]].assert_eq(&stderr(&output));
     assert!(!stage.world.path("shared/ran").exists());
     let asked = stage.asked().len();
-    assert!((3..20).contains(&asked), "{asked} questions in 2 s");
+    assert!((3..20).contains(&asked), "{asked} questions in 5 s");
 }
 
 #[test]
 fn an_exec_without_pid_one_waits_as_well() {
     let mut stage = stage!();
-    let container = stage.container(&settings(2));
+    let container = stage.container(&settings(5));
     let words = |argv: &[&str]| -> Vec<OsString> {
         let ours = [BINARY, "exec", "--"].iter().chain(argv);
         ours.map(OsString::from).collect()
@@ -96,7 +96,7 @@ fn an_exec_without_pid_one_waits_as_well() {
     check_end(&output, 125);
     let said = stderr(&output);
     assert!(
-        said.contains("credentials.required") && said.contains(" 2 s\n"),
+        said.contains("credentials.required") && said.contains(" 5 s\n"),
         "{said}"
     );
     assert!(!stage.world.path("shared/ran").exists());

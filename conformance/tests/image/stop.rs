@@ -65,7 +65,7 @@ fn check_killed(name: &str, made: As, reason: bool) {
     let case = Case {
         name,
         made,
-        settings: "lifecycle.grace_seconds = 6\n",
+        settings: "lifecycle.grace_seconds = 7\n",
         options: &[],
         argv: &["sh", "-c", "trap '' TERM; echo training; sleep 1000"],
     };
@@ -94,7 +94,7 @@ fn orphans_that_do_not_stop_end_with_the_budget() {
     let case = Case {
         name: "orphans",
         made: As::Container,
-        settings: "lifecycle.grace_seconds = 6\n",
+        settings: "lifecycle.grace_seconds = 7\n",
         options: &[],
         argv: &[
             "sh",

@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 
-use super::stopping::{FIVE_SECONDS, RECORDER, deaf, outcome, shared};
+use super::stopping::{RECORDER, SEVEN_SECONDS, deaf, outcome, shared};
 use super::*;
 use lyftlearn_conformance::programs;
 
@@ -305,7 +305,7 @@ fn a_second_stop_reaches_the_program_behind_a_shell() {
 #[test]
 fn a_program_behind_a_shell_that_does_not_end_is_killed_in_time() {
     needs_namespaces!();
-    let (world, container) = shared(FIVE_SECONDS);
+    let (world, container) = shared(SEVEN_SECONDS);
     let script = format!("sh -c \"{}\"; exit $?", deaf("TERM"));
     let running = container.run(&["sh", "-c", &script]);
     appears(&world.path("shared/ready"));

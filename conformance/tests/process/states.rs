@@ -180,7 +180,7 @@ fn a_requested_stop_is_sent() {
 fn a_program_killed_after_its_grace_is_sent_as_stopped() {
     needs_namespaces!();
     let world = World::new();
-    let settings = format!("{JOB}[lifecycle]\ngrace_seconds = 5\n");
+    let settings = format!("{JOB}{}", stopping::SEVEN_SECONDS);
     let running = looked_into(&world, &settings).run(&["sh", "-c", &stopping::deaf("TERM")]);
     appears(&world.path("shared/ready"));
     running.signal(Signal::SIGTERM);
@@ -303,7 +303,7 @@ fn a_destination_that_cannot_be_reached_costs_one_line_at_the_end() {
     let world = World::new();
     let settings = "[job]\nname = \"8812\"\n[events]\n\
                     to = [\"http://127.0.0.1:9/ml?key=hunter2\", \"file:/shared/events\"]\n\
-                    end_seconds = 1\n";
+                    end_seconds = 5\n";
     let output = ended(&looked_into(&world, settings), &["true"]);
     check_end(&output, 0);
     let stderr = String::from_utf8(output.stderr).unwrap();

@@ -31,19 +31,19 @@ pub(super) fn deaf(signals: &str) -> String {
     format!("trap '' {signals}; touch /shared/ready; while :; do sleep 1000; done")
 }
 
-pub(super) const FIVE_SECONDS: &str = "[lifecycle]\ngrace_seconds = 5\n";
+/// Five for the program, and two for the report of its end.
+pub(super) const SEVEN_SECONDS: &str = "[lifecycle]\ngrace_seconds = 7\n";
 
 #[test]
 fn a_program_that_does_not_end_is_killed_before_the_platform_does_it() {
     needs_namespaces!();
-    let (world, container) = shared(FIVE_SECONDS);
+    let (world, container) = shared(SEVEN_SECONDS);
     let running = container.run(&["sh", "-c", &deaf("TERM")]);
     appears(&world.path("shared/ready"));
     let asked = Instant::now();
     running.signal(Signal::SIGTERM);
     check_end(&running.end(), 137);
-    // One of five seconds is kept for the report.
-    assert!(asked.elapsed() >= Duration::from_secs(4));
+    assert!(asked.elapsed() >= Duration::from_secs(5));
     let outcome = outcome(&world);
     assert_eq!(outcome["class"], "budget-exceeded");
     assert_eq!(outcome["stop_signal"], "SIGTERM");
@@ -52,7 +52,7 @@ fn a_program_that_does_not_end_is_killed_before_the_platform_does_it() {
 #[test]
 fn a_program_that_ends_in_time_ends_as_it_wants() {
     needs_namespaces!();
-    let (world, container) = shared(FIVE_SECONDS);
+    let (world, container) = shared(SEVEN_SECONDS);
     let script = "trap 'cp $LYFTLEARN_RUN_DIR/shutdown.json /shared; exit 0' TERM
                   touch /shared/ready; while :; do wait; done";
     let running = container.run(&["sh", "-c", script]);
@@ -69,7 +69,7 @@ fn a_program_that_ends_in_time_ends_as_it_wants() {
     let word: Value = serde_json::from_slice(&word).unwrap();
     assert_eq!(word["signal"], "SIGTERM");
     let span = word["deadline"].as_f64().unwrap() - word["requested"].as_f64().unwrap();
-    assert!((span - 4.0).abs() < 0.001, "{word}");
+    assert!((span - 5.0).abs() < 0.001, "{word}");
 }
 
 #[test]
@@ -191,7 +191,7 @@ fn a_drain_delay_ends_by_itself() {
 #[test]
 fn what_the_program_leaves_behind_is_asked_to_end_and_then_made_to() {
     needs_namespaces!();
-    let (world, container) = shared(FIVE_SECONDS);
+    let (world, container) = shared(SEVEN_SECONDS);
     // In sessions of their own, out of the program's group: one listens, one does not.
     let script = "setsid sh -c 'trap \"touch /shared/asked; exit\" TERM; touch /shared/one; while :; do sleep 1000 & wait; done' &
                   setsid sh -c 'trap \"\" TERM; touch /shared/two; while :; do sleep 1000; done' &
@@ -309,7 +309,7 @@ fn a_reader_of_stderr_that_does_not_read_holds_nothing_up() {
 #[test]
 fn a_start_again_knows_nothing_of_the_last_end() {
     needs_namespaces!();
-    let (world, container) = shared(FIVE_SECONDS);
+    let (world, container) = shared(SEVEN_SECONDS);
     std::fs::create_dir(world.path("run/lyftlearn")).unwrap();
     for name in ["shutdown.json", "outcome.json", "not-started"] {
         world.file(&format!("run/lyftlearn/{name}"), "{}");

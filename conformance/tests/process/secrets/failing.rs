@@ -8,7 +8,7 @@ use super::*;
 #[track_caller]
 fn said(servers: &Servers, source: &str) -> String {
     let world = World::new();
-    let settings = format!("[secrets]\ndeadline = 2\n[secrets.it]\nfrom = \"{source}\"\n");
+    let settings = format!("[secrets]\ndeadline = 5\n[secrets.it]\nfrom = \"{source}\"\n");
     let container = servers.container(&world, &settings);
     let output = ended(&container, &["touch", "/shared/started"]);
     check_end(&output, 125);
@@ -135,7 +135,7 @@ fn a_refused_connection_and_a_missing_token_are_reported() {
     needs_namespaces!();
     let servers = servers!();
     let world = World::new();
-    let settings = "[secrets]\ndeadline = 1\n[secrets.a]\nfrom = \"aws-ssm:/a\"\n\
+    let settings = "[secrets]\ndeadline = 5\n[secrets.a]\nfrom = \"aws-ssm:/a\"\n\
                     [secrets.b]\nfrom = \"confidant://b\"\n[secrets.c]\nfrom = \"aws-secretsmanager:c\"\n";
     let container = servers
         .container(&world, settings)

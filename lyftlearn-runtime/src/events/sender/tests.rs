@@ -584,7 +584,7 @@ fn without_credentials_no_request_is_sent_and_a_missing_file_is_not_waited_for()
             ..Plan::default()
         };
         let sender = Sender::new(&plan, None, None);
-        let said = self::sent(&sender, &queue, Duration::from_millis(300)).await;
+        let said = self::sent(&sender, &queue, Duration::from_secs(2)).await;
         assert_eq!(said, "connection failed");
         let plan = Plan {
             headers: vec![("key".to_owned(), Secret::new(format!("{CANARY}\n")))],
