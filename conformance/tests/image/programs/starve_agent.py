@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import time
 from contextlib import suppress
@@ -21,6 +22,21 @@ def agent() -> int:
             return int(json.loads(answer.readline())["pid"])
 
 
+def sacrifice() -> int:
+    """A process for the kernel to kill where it wants more than the agent: the next agent starts
+    while memory is short, and this program would be the largest."""
+    ready, told = os.pipe()
+    process = os.fork()
+    if process == 0:
+        Path("/proc/self/oom_score_adj").write_text("999")
+        held = bytearray(os.urandom(1 << 16)) * 256
+        os.write(told, b"!")
+        signal.pause()
+        os._exit(len(held) % 2)
+    os.read(ready, 1)
+    return process
+
+
 def lives(process: int) -> bool:
     """Whether it has not been killed yet."""
     with suppress(OSError):
@@ -29,6 +45,7 @@ def lives(process: int) -> bool:
 
 
 def main() -> None:
+    other = sacrifice()
     first = agent()
     # The kernel takes it before anybody else.
     Path(f"/proc/{first}/oom_score_adj").write_text("1000")
@@ -38,6 +55,8 @@ def main() -> None:
             # The killed process must end before there is free memory.
             time.sleep(0.001)
     HOARD.unlink()
+    os.kill(other, signal.SIGKILL)
+    os.waitpid(other, 0)
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         with suppress(OSError, ValueError):
