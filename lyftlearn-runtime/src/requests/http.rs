@@ -105,8 +105,8 @@ impl Http {
         }
     }
 
-    /// Asks until there is an answer that will not change by asking again, or no time is left: then
-    /// the last answer is the result, also where a later attempt was not answered in time.
+    /// Asks until there is an answer that will not change by asking again, or no time is left. An
+    /// attempt that the time ended has the result of the one before it, which says more.
     /// `request` makes it anew each time: a signature is of its second. `again` says how long to
     /// wait at least before the next attempt, where that may have another answer.
     pub(crate) async fn ask(
@@ -116,7 +116,7 @@ impl Http {
         again: impl Fn(&Answered) -> Option<Duration>,
     ) -> Result<Answered, Unanswered> {
         let mut wait = SOON;
-        let mut before = None;
+        let mut before = Err(Unanswered::Timeout);
         loop {
             let until = patience.attempt(Instant::now());
             let asked = tokio::time::timeout_at(until, self.once(request()?));
@@ -130,14 +130,14 @@ impl Http {
                 return asked;
             };
             let asked = match asked {
-                Err(Unanswered::Timeout) => before.ok_or(Unanswered::Timeout),
+                Err(Unanswered::Timeout) => before,
                 asked => asked,
             };
             let jitter = 0.5 + fastrand::f64();
             let Some(pause) = patience.pause(Instant::now(), wait, least, jitter) else {
                 return asked;
             };
-            before = asked.ok();
+            before = asked;
             tokio::time::sleep(pause).await;
             wait = (wait * 2).min(LATEST);
         }
