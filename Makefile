@@ -20,7 +20,7 @@ ENTER := conformance/engine/enter.sh $(LAYER)/storage
 # A cloned checkout's own; nothing of another's counts.
 export CARGO_TARGET_DIR := $(CURDIR)/target
 
-.PHONY: demo test docs reference test-spark test-distributed test-events test-kubernetes test-go cluster check check-images messages fresh build build-rest release peers peers-rest setup context clippy lint compiled-tests test-rust test-python test-packages test-release test-artefacts publish fuzz deny bench clean
+.PHONY: demo test docs reference test-spark test-distributed test-events test-kubernetes test-go cluster check check-images messages fresh build build-rest release peers peers-rest setup context clippy lint compiled-tests test-rust test-python test-packages test-under-load test-release test-artefacts publish fuzz deny bench clean
 
 demo: build context
 	cargo build --quiet -p lyftlearn-conformance
@@ -223,6 +223,15 @@ test-rust: compiled-tests
 test-python:
 	cd lyftlearn-runtime-py && ../$(PYTHON) -m pytest -q
 	cd examples/job-events && ../../$(PYTHON) -m pytest -q -W error -p no:cacheprovider
+
+# The suites so often, beside a busy loop for each processor: a test that fails there is a defect.
+RUNS := 10
+test-under-load: build compiled-tests
+	for _ in $$(seq $$(nproc)); do (while :; do :; done) & loops="$$loops $$!"; done; \
+	trap 'kill $$loops' EXIT; trap 'exit 1' INT TERM; \
+	for run in $$(seq $(RUNS)); do \
+	    $(MAKE) --no-print-directory test-rust test-python || exit; echo "under load: passed $$run of $(RUNS)"; \
+	done
 
 # The artefacts of `make release` where users install them: Debian's releases, every CPython in reach,
 # aarch64 under qemu-user; and all of it built a second time, equal to the byte. Takes an hour or more.
