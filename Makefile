@@ -202,7 +202,7 @@ lint: clippy
 	target/venv/bin/mypy --strict lint
 	lint/plain_english.py
 	cd lyftlearn-runtime-py && ../target/venv/bin/mypy
-	target/venv/bin/mypy --strict conformance/benches/report.py
+	target/venv/bin/mypy --strict conformance/benches/report.py conformance/fuzz.py
 	cd examples/job-events && ../../target/venv/bin/mypy --strict consumer.py test_consumer.py
 	cd release && MYPYPATH=.:tests:proof ../target/venv/bin/mypy --strict make.py tests proof
 
@@ -255,13 +255,12 @@ test-packages: build
 	release/tools.sh requirements.txt
 	target/release-tools/bin/python -m pytest -q release/tests
 
-# Each fuzz target for so many seconds, two at a time; one alone: make fuzz TARGET=settings::fuzz.
-# An input that fails is printed with its seed: BOLERO_RANDOM_SEED=... cargo test TARGET runs it again.
+# Each fuzz target for so many seconds, one for each processor at a time; one alone: TARGET=settings.
+# The inputs that it finds worth keeping stay in target/fuzzing, and the next run starts from them.
 SECONDS := 60
-TARGET := fuzz_
+TARGET :=
 fuzz:
-	BOLERO_RANDOM_TEST_TIME_MS=$$(($(SECONDS) * 1000)) BOLERO_RANDOM_ITERATIONS=1000000000 \
-	    cargo test --locked --profile fuzz -p lyftlearn-runtime --lib -- $(TARGET) --nocapture --test-threads 2
+	python3 conformance/fuzz.py --seconds $(SECONDS) --target '$(TARGET)'
 
 # Licences, duplicate crates and sources; wants cargo-deny.
 deny:
