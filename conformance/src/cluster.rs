@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use crate::command::Server;
 use crate::{programs, wait};
@@ -51,9 +50,7 @@ impl Cluster {
                 .stderr(file);
             let server = Server::start(&mut command).expect("a shell can be started");
             let text = || std::fs::read_to_string(&log).unwrap_or_default();
-            let found = wait::until(Duration::from_secs(120), || {
-                text().contains(ready).then_some(())
-            });
+            let found = wait::until(|| text().contains(ready).then_some(()));
             assert!(found.is_some(), "{class} is not ready: {}", text());
             server
         };

@@ -12,10 +12,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
-use crate::wait;
-
-/// Long enough on a busy machine for anything that comes to an end by itself.
-pub const USUAL: Duration = Duration::from_secs(120);
+use crate::wait::{self, PATIENCE};
 
 /// Runs it to its end.
 ///
@@ -24,7 +21,7 @@ pub const USUAL: Duration = Duration::from_secs(120);
 /// When it cannot be started, or has not ended within two minutes.
 #[track_caller]
 pub fn output(command: &mut Command) -> Output {
-    output_within(command, USUAL)
+    output_within(command, PATIENCE)
 }
 
 /// The same, for what takes longer.
@@ -40,7 +37,7 @@ pub fn output_within(command: &mut Command, limit: Duration) -> Output {
 /// Whether it can be started, ends within two minutes, and succeeds.
 #[must_use]
 pub fn succeeds(command: &mut Command) -> bool {
-    tried(command, USUAL).is_ok_and(|output| output.status.success())
+    tried(command, PATIENCE).is_ok_and(|output| output.status.success())
 }
 
 /// Runs it to its end. What it prints is in the output, or in the error.
@@ -65,7 +62,7 @@ pub fn tried(command: &mut Command, limit: Duration) -> Result<Output, String> {
     // What it started may hold the streams after its own end. Until then it is not waited for:
     // its number, and so its group's, stays its own.
     let whole = stdout.is_whole(left()) && stderr.is_whole(left());
-    let status = whole.then(|| wait::until(left(), || child.try_wait().ok().flatten()));
+    let status = whole.then(|| wait::within(left(), || child.try_wait().ok().flatten()));
     if let Some(status) = status.flatten() {
         return Ok(Output {
             status,
@@ -150,10 +147,10 @@ impl Server {
 
         let lines = self.lines.as_mut().expect("its stdout is piped");
         let lines = lines.get_mut().unwrap_or_else(PoisonError::into_inner);
-        match lines.recv_timeout(USUAL) {
+        match lines.recv_timeout(PATIENCE) {
             Ok(line) => Some(line),
             Err(Disconnected) => None,
-            Err(Timeout) => panic!("{} has said nothing for {USUAL:?}", self.started),
+            Err(Timeout) => panic!("{} has said nothing for {PATIENCE:?}", self.started),
         }
     }
 
@@ -178,7 +175,7 @@ impl Server {
     #[track_caller]
     pub fn end(mut self) -> ExitStatus {
         drop(self.stdin.take());
-        let ended = wait::until(USUAL, || self.process.try_wait().ok().flatten());
+        let ended = wait::until(|| self.process.try_wait().ok().flatten());
         ended.unwrap_or_else(|| panic!("{} does not end", self.started))
     }
 }
@@ -202,9 +199,7 @@ fn kill(process: &mut Child) {
 
 /// Waits for a process that has been killed.
 pub fn reap(process: &mut Child) {
-    let _ = wait::until(Duration::from_secs(10), || {
-        process.try_wait().ok().flatten()
-    });
+    let _ = wait::until(|| process.try_wait().ok().flatten());
 }
 
 /// As a person would type it.
@@ -250,7 +245,7 @@ impl Drain {
 
     /// Whether all of it has come by then.
     fn is_whole(&mut self, limit: Duration) -> bool {
-        wait::until(limit, || self.reader.is_finished().then_some(())).is_some()
+        wait::within(limit, || self.reader.is_finished().then_some(())).is_some()
     }
 
     fn text(&self) -> Vec<u8> {
@@ -289,7 +284,7 @@ mod tests {
         assert!(why.contains("stdout so far:\nout\n") && why.contains("stderr so far:\nerr\n"));
         let child = why.lines().last().unwrap();
         let stat = format!("/proc/{child}/stat");
-        let gone = crate::wait::until(Duration::from_secs(10), || {
+        let gone = crate::wait::until(|| {
             // A zombie has no parent here that would reap it.
             let stat = std::fs::read_to_string(&stat).unwrap_or_default();
             (stat.is_empty() || stat.contains(") Z ")).then_some(())

@@ -142,9 +142,9 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// When it has not within ten seconds.
+    /// When it has not within two minutes.
     pub fn exit_code(self, container: &str) -> Outcome<i32> {
-        wait::until(Duration::from_secs(10), || {
+        wait::until(|| {
             let state = self
                 .call(&[
                     "inspect",

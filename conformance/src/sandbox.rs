@@ -344,12 +344,12 @@ impl Running {
     ///
     /// # Panics
     ///
-    /// When it is not there within ten seconds.
+    /// When it is not there within two minutes.
     #[must_use]
     pub fn pid_one(&self) -> i32 {
         let outer = self.outer.id();
         let children = format!("/proc/{outer}/task/{outer}/children");
-        wait::until(Duration::from_secs(10), || {
+        wait::until(|| {
             let pid: i32 = std::fs::read_to_string(&children)
                 .ok()?
                 .split_whitespace()
@@ -418,17 +418,17 @@ impl Running {
             .args(argv)
             .env_clear()
             .envs(self.environment.iter().map(|(name, value)| (name, value)));
-        command::tried(&mut entering, command::USUAL)
+        command::tried(&mut entering, wait::PATIENCE)
     }
 
     /// Waits for the end.
     ///
     /// # Panics
     ///
-    /// When it has not come within a minute.
+    /// When it has not come within two minutes.
     #[must_use]
     pub fn end(self) -> Output {
-        self.end_within(Duration::from_secs(60))
+        self.end_within(wait::PATIENCE)
     }
 
     /// The same, for ends that take longer.
@@ -441,7 +441,7 @@ impl Running {
         let stdout = drain(self.outer.stdout.take());
         let stderr = drain(self.outer.stderr.take());
         let status: Option<ExitStatus> =
-            wait::until(limit, || self.outer.try_wait().ok().flatten());
+            wait::within(limit, || self.outer.try_wait().ok().flatten());
         let Some(status) = status else {
             // Dropping the pipes' other end lets the readers go.
             self.kill();

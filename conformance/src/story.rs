@@ -187,7 +187,7 @@ fn scene(
 /// Probes as a platform does: until 200, within SageMaker's four minutes.
 fn ready(url: &str) -> Outcome<()> {
     let agent = agent();
-    wait::until(Duration::from_secs(240), || {
+    wait::within(Duration::from_secs(240), || {
         agent
             .get(url)
             .call()

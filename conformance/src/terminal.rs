@@ -4,7 +4,6 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::time::Duration;
 
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
@@ -76,10 +75,10 @@ impl Terminal {
     ///
     /// # Panics
     ///
-    /// When it is not shown within 20 seconds.
+    /// When it is not shown within two minutes.
     #[track_caller]
     pub fn shows(&mut self, text: &str) {
-        let found = wait::until(Duration::from_secs(20), || {
+        let found = wait::until(|| {
             self.read();
             self.shown.find(text).map(|at| at + text.len())
         });

@@ -2,8 +2,18 @@
 
 use std::time::{Duration, Instant};
 
+/// How long a test waits for what has to come, unless it names another time. It says nothing of
+/// speed: on a machine with twenty busy processes for each processor, torch alone takes longer than
+/// twenty seconds to be imported. It only ends a test that would wait for ever.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Polls until `condition` gives a value; `None` after [`PATIENCE`].
+pub fn until<T>(condition: impl FnMut() -> Option<T>) -> Option<T> {
+    within(PATIENCE, condition)
+}
+
 /// Polls until `condition` gives a value; `None` when `deadline` passes first.
-pub fn until<T>(deadline: Duration, mut condition: impl FnMut() -> Option<T>) -> Option<T> {
+pub fn within<T>(deadline: Duration, mut condition: impl FnMut() -> Option<T>) -> Option<T> {
     let start = Instant::now();
     loop {
         if let Some(value) = condition() {

@@ -3,7 +3,6 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Output;
-use std::time::Duration;
 
 use serde_json::Value;
 
@@ -171,11 +170,11 @@ pub fn the_same(messages: impl IntoIterator<Item = String>) -> String {
 ///
 /// # Panics
 ///
-/// When it does not come within 20 seconds.
+/// When it does not come within two minutes.
 #[track_caller]
 pub fn appears(path: &Path) {
     assert!(
-        wait::until(Duration::from_secs(20), || path.exists().then_some(())).is_some(),
+        wait::until(|| path.exists().then_some(())).is_some(),
         "{} does not appear",
         path.display()
     );

@@ -208,7 +208,7 @@ def test_the_commands_of_the_readme(tmp_path: Path) -> None:
     def run(*words: str) -> str:
         command = [sys.executable, str(Path(__file__).with_name("consumer.py")), "jobs.sqlite"]
         asked = subprocess.run(
-            [*command, *words], cwd=tmp_path, capture_output=True, timeout=60, check=False
+            [*command, *words], cwd=tmp_path, capture_output=True, timeout=120, check=False
         )
         assert asked.returncode == 0, asked.stderr
         return asked.stdout.decode()

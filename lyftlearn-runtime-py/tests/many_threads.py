@@ -24,7 +24,7 @@ inside = rt.metrics.gauge("inside")
 
 def work() -> None:
     try:
-        start.wait(60)
+        start.wait(120)
         views.append((id(rt.job), id(rt.hyperparameters), rt.hyperparameters.int("epochs", 7)))
         for turn in range(ROUNDS):
             shared.inc()

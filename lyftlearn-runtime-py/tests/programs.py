@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Optional
 
-DEADLINE = 60.0
+DEADLINE = 120.0
 
 PRELUDE = """
 import atexit, os, signal, sys, threading, time

@@ -95,7 +95,7 @@ def enter(tmp_path: Path) -> Enter:
             env={**kept, "TMPDIR": "/run/tmp", "HOME": "/nonexistent", **environ},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
         )
 

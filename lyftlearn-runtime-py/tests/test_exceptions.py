@@ -54,7 +54,7 @@ def run(
         cwd=directory,
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     return Run(result, words)
@@ -603,7 +603,7 @@ def test_somebody_at_a_prompt_leaves_none(tmp_path: Path) -> None:
         input=b"1 / 0\n",
         env={"PATH": "/usr/bin:/bin", "LYFTLEARN_EXCEPTIONS_DIR": str(words)},
         capture_output=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert list(words.iterdir()) == []

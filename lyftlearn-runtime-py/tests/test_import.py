@@ -29,7 +29,7 @@ def python(program: str, environ: Mapping[str, str] = {}) -> None:
         env={**kept, **environ},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert run.returncode == 0, run.stderr

@@ -60,7 +60,7 @@ def test_without_a_runtime_nothing_happens(tmp_path: Path) -> None:
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert (run.returncode, run.stdout, run.stderr) == (0, "", "")

@@ -52,7 +52,7 @@ def tool(
         env=environ if environ is not None else dict(os.environ),
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
 

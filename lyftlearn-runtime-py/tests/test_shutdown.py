@@ -408,7 +408,7 @@ while True:
             env=environ,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
         )
         # Before the handler is there, SIGTERM ends the process as ever.

@@ -15,7 +15,7 @@ use lyftlearn_runtime::{Error, Facts};
 use rustix::process::{Signal, getpid, kill_process};
 use tempfile::TempDir;
 
-const DEADLINE: Duration = Duration::from_secs(30);
+const DEADLINE: Duration = Duration::from_secs(120);
 
 fn run_directory() -> (TempDir, Shutdown) {
     let directory = tempfile::tempdir().unwrap();

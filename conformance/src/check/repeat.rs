@@ -150,7 +150,7 @@ pub(super) fn resume(subject: &Subject) -> Result<Vec<Seen>> {
     };
     let mut failure = None;
     // It also ends with the training itself, which may be a short one.
-    let _ = crate::wait::until(limit(subject), || {
+    let _ = crate::wait::within(limit(subject), || {
         match (found(), session.state(&container)) {
             (Ok(false), Ok((true, _))) => None,
             (Err(err), _) | (_, Err(err)) => {

@@ -256,7 +256,7 @@ pub(super) fn serve(subject: &Subject, place: Place) -> Result<Served> {
             "60",
         ];
         let mut load = session.ask_meanwhile(&container, &words, &body)?;
-        let loaded = crate::wait::until(Duration::from_secs(30), || {
+        let loaded = crate::wait::within(Duration::from_secs(30), || {
             (load.so_far().contains("loaded") || load.ended() || subject.stop.check().is_err())
                 .then_some(())
         });

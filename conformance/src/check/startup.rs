@@ -242,7 +242,7 @@ fn observe_training(subject: &Subject) -> Result<Observed> {
     let limit = subject.limit(train.map_or(300, |train| train.timeout_seconds));
     let mut found: Result<Option<(Opened, &str)>> = Ok(None);
     // The step of this wait is a call of the engine.
-    let _ = crate::wait::until(limit, || {
+    let _ = crate::wait::within(limit, || {
         // The end is looked for first: what is read after it is whole.
         let looked = session.state(&container).and_then(|(running, _)| {
             let opened = match written(session, &container, volume) {

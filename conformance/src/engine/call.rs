@@ -242,7 +242,7 @@ impl Drain {
 
     fn whole(&self, limit: Duration) {
         let finished = || self.reader.as_ref().is_none_or(JoinHandle::is_finished);
-        let _ = wait::until(limit, || finished().then_some(()));
+        let _ = wait::within(limit, || finished().then_some(()));
     }
 
     fn text(&self) -> Vec<u8> {

@@ -303,7 +303,7 @@ pub(super) fn orphans(count: usize) -> Result<Orphans, String> {
         crate::command::tried(&mut parent, Duration::from_secs(30))?;
     }
     let zombies = || zombies().len();
-    let _ = wait::until(Duration::from_secs(10), || (zombies() == 0).then_some(()));
+    let _ = wait::within(Duration::from_secs(10), || (zombies() == 0).then_some(()));
     Ok(Orphans {
         made: count,
         zombies: zombies(),
@@ -356,7 +356,7 @@ pub(super) fn deaf() -> Result<(), String> {
     set.add(nix::sys::signal::Signal::SIGTERM);
     set.thread_block().map_err(|err| err.to_string())?;
     say("deaf")?;
-    let _ = wait::until::<()>(Duration::from_secs(300), || None);
+    let _ = wait::within::<()>(Duration::from_secs(300), || None);
     Ok(())
 }
 

@@ -443,7 +443,7 @@ fn key(path: &str, canary: &str) -> Value {
 
 /// Waits until the stand-ins listen or have failed.
 pub(super) fn awaited() {
-    let _ = crate::wait::until(Duration::from_secs(10), || {
+    let _ = crate::wait::within(Duration::from_secs(10), || {
         std::path::Path::new(READY).exists().then_some(())
     });
 }

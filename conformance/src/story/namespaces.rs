@@ -14,6 +14,7 @@ use crate::engine::Outcome;
 use crate::programs;
 use crate::sagemaker::{TrainingJob, platform_variables};
 use crate::sandbox::{self, BINARY, Running, Sandbox};
+use crate::wait;
 
 const PROGRAM: &str = "/opt/program";
 
@@ -91,7 +92,7 @@ impl Stage for Namespaces {
     fn data(&self, directory: &Path) -> Outcome<()> {
         let mut making = Command::new(&self.python);
         making.arg(example().join("make_data.py")).arg(directory);
-        let output = command::tried(&mut making, command::USUAL)?;
+        let output = command::tried(&mut making, wait::PATIENCE)?;
         if output.status.success() {
             Ok(())
         } else {

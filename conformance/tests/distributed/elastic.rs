@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use lyftlearn_conformance::bridged::Hosts;
 use lyftlearn_conformance::sandbox::{self, BINARY, Running};
@@ -129,7 +129,7 @@ impl Job {
                 .skip(known)
                 .find(|round| round.nodes == nodes)
         };
-        wait::until(Duration::from_secs(120), later).unwrap_or_else(|| {
+        wait::until(later).unwrap_or_else(|| {
             panic!(
                 "no round of {nodes} on host {host}: {:?}\n{}",
                 self.rounds(host),
@@ -152,7 +152,7 @@ impl Job {
                     .ok()
             })
         };
-        wait::until(Duration::from_secs(10), saved).unwrap_or_else(|| {
+        wait::until(saved).unwrap_or_else(|| {
             let said = [0, 1, 2].map(|host| self.errors(host)).join("\n--\n");
             panic!("nothing saved on host {host}: {said}")
         })
@@ -192,7 +192,7 @@ fn joins_and_leaves(job: &Job) -> Times {
     let known = job.rounds(0).len();
     let asked = Instant::now();
     second.signal(Signal::SIGTERM);
-    let _ = second.end_within(Duration::from_secs(60));
+    let _ = second.end();
     // Those that stay save with the one that leaves, which says why it ends.
     let saved = (!job.bare).then(|| {
         assert_eq!(job.class(1), "stopped", "{}", job.errors(1));
@@ -207,7 +207,7 @@ fn joins_and_leaves(job: &Job) -> Times {
         node.signal(Signal::SIGTERM);
     }
     for (host, node) in [(0, first), (2, third)] {
-        let _ = node.end_within(Duration::from_secs(60));
+        let _ = node.end();
         assert!(
             job.bare || job.class(host) == "stopped",
             "{}",
@@ -233,7 +233,7 @@ fn job(bare: bool) -> Option<Job> {
 #[track_caller]
 fn check_stopped(job: &Job, host: usize, node: Running) {
     node.signal(Signal::SIGTERM);
-    let _ = node.end_within(Duration::from_secs(60));
+    let _ = node.end();
     assert_eq!(job.class(host), "stopped", "{}", job.errors(host));
 }
 
@@ -248,7 +248,7 @@ fn two_nodes_leave_at_once_and_no_step_is_lost() {
         node.signal(Signal::SIGTERM);
     }
     for (host, node) in [(1, second), (2, third)] {
-        let _ = node.end_within(Duration::from_secs(60));
+        let _ = node.end();
         assert_eq!(job.class(host), "stopped", "{}", job.errors(host));
     }
     let round = job.round_of(1, 0, known);
@@ -267,7 +267,7 @@ fn the_host_of_the_store_leaves() {
     check_stopped(&job, 0, first);
     let saved = job.saved_before(0, "stop");
     // torchrun cannot go on without its store. Nothing is lost, and the reason is not the user's.
-    let _ = second.end_within(Duration::from_secs(120));
+    let _ = second.end();
     let outcome = job.outcome(1);
     let reason = outcome["reason"].as_str().unwrap();
     let expected = "another node ended first: torch.distributed.elastic.rendezvous.api.";
@@ -284,7 +284,7 @@ fn the_host_of_the_store_leaves() {
     assert_eq!(job.round_of(2, 0, 0).step, saved);
     second.signal(Signal::SIGTERM);
     check_stopped(&job, 0, first);
-    let _ = second.end_within(Duration::from_secs(60));
+    let _ = second.end();
 }
 
 #[test]
@@ -298,7 +298,7 @@ fn a_node_joins_while_the_job_is_stopped() {
     }
     let third = job.start(2);
     for (host, node) in [(0, first), (1, second)] {
-        let _ = node.end_within(Duration::from_secs(60));
+        let _ = node.end();
         assert_eq!(job.class(host), "stopped", "{}", job.errors(host));
     }
     assert_eq!(job.saved_before(0, "stop"), job.saved_before(1, "stop"));

@@ -21,9 +21,7 @@ fn the_program_starts_once_there_are_credentials() {
     stage.mood(&json!({"status": 503}));
     let argv = stage.reading(&["boto3"]);
     let running = stage.container(&settings(60)).run(&argv);
-    let asked_again = wait::until(Duration::from_secs(20), || {
-        (stage.asked().len() >= 3).then_some(())
-    });
+    let asked_again = wait::until(|| (stage.asked().len() >= 3).then_some(()));
     assert!(asked_again.is_some(), "it asks again by itself");
     assert!(stage.keys_of("boto3").is_empty());
     stage.mood(&json!({"life": 3600}));
@@ -128,9 +126,7 @@ fn a_stop_ends_the_waiting_at_once() {
         let touch = TOUCH.iter().map(OsString::from);
         let argv: Vec<OsString> = argv.into_iter().chain(touch).collect();
         let running = stage.container(&settings(LONG)).start(&argv);
-        let asked = wait::until(Duration::from_secs(20), || {
-            (!stage.asked().is_empty()).then_some(())
-        });
+        let asked = wait::until(|| (!stage.asked().is_empty()).then_some(()));
         assert!(asked.is_some());
         running.signal(Signal::SIGTERM);
         check_end(&running.end(), 143);

@@ -213,7 +213,7 @@ impl Container {
     /// Waits until it has printed a line that begins so, so often; the last of them.
     #[track_caller]
     pub(crate) fn says(&self, beginning: &str, times: usize) -> String {
-        let said = wait::until(Duration::from_secs(60), || {
+        let said = wait::until(|| {
             let log = self.log();
             let mut lines = log.lines().filter(|line| line.starts_with(beginning));
             lines.nth(times - 1).map(str::to_owned)
@@ -309,7 +309,7 @@ impl Drop for Container {
             None => vec!["rm", "--force", "--time", "0", &self.name],
         };
         let mut removing = self.place.command("podman", &words);
-        let _ = command::tried(&mut removing, command::USUAL);
+        let _ = command::tried(&mut removing, wait::PATIENCE);
     }
 }
 

@@ -11,7 +11,6 @@ use crate::load::Load;
 #[test]
 fn a_server_answers_every_request_while_its_pod_ends() {
     const DRAIN: Duration = Duration::from_secs(5);
-    const GRACE: Duration = Duration::from_secs(30);
     // Anything that answers will do for a model.
     let model = "import joblib; from sklearn.datasets import load_digits; \
                  from sklearn.dummy import DummyClassifier; \
@@ -22,7 +21,7 @@ fn a_server_answers_every_request_while_its_pod_ends() {
         return;
     };
     let target = pod.target();
-    let ready = wait::until(Duration::from_secs(60), || {
+    let ready = wait::until(|| {
         target
             .get("/healthz/ready")
             .ok()
@@ -30,7 +29,7 @@ fn a_server_answers_every_request_while_its_pod_ends() {
     });
     assert!(ready.is_some(), "{}", pod.log());
     let load = Load::begin(&target, 3);
-    let warm = wait::until(GRACE, || (load.answered() >= 50).then_some(()));
+    let warm = wait::until(|| (load.answered() >= 50).then_some(()));
     assert!(warm.is_some(), "{}", pod.log());
 
     let asked = Instant::now();
@@ -47,14 +46,14 @@ fn a_server_answers_every_request_while_its_pod_ends() {
             .unzip();
         let answers = load.end();
         // The server itself says when it has heard of the stop.
-        let heard = wait::until(GRACE, || {
+        let heard = wait::until(|| {
             pod.log()
                 .contains("Handling signal: term")
                 .then(Instant::now)
         });
         assert!(heard.unwrap() - asked > DRAIN - Duration::from_millis(100));
         // The two requests are in flight only when the server answers no new ones.
-        let closed = wait::until(GRACE, || target.answers_no_more().then_some(()));
+        let closed = wait::until(|| target.answers_no_more().then_some(()));
         assert!(closed.is_some(), "{}", pod.log());
         drop(finish);
         let uploads: Vec<_> = uploads

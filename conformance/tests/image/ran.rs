@@ -107,7 +107,7 @@ fn an_image_runs_in_each_place_and_is_removed_by_the_printed_command() {
     for platform in Platform::ALL {
         let name = platform.name();
         let ran = Ran::start(place, name, &[&tag, "--file", &toml]);
-        let begun = wait::until(Duration::from_secs(30), || {
+        let begun = wait::until(|| {
             let log = ran.log();
             (log.contains("training\n") || log.contains("serving\n")).then_some(())
         });

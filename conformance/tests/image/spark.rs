@@ -90,7 +90,7 @@ fn a_training_job_of_sagemaker_has_executors_in_another_network() {
     };
     // Two JVMs start, which takes its time on a busy machine.
     let status = ["inspect", "--format", "{{.State.Status}}", "spark"];
-    let ended = wait::until(Duration::from_secs(600), || {
+    let ended = wait::within(Duration::from_secs(600), || {
         (place.podman(&status) == "exited").then_some(())
     });
     assert!(ended.is_some(), "{}", container.log());

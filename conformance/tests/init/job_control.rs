@@ -28,7 +28,7 @@ fn shell(world: &World, terminal: &mut Terminal) -> Running {
 }
 
 fn only_child(pid: i32) -> i32 {
-    wait::until(SOON, || match children(pid)[..] {
+    wait::until(|| match children(pid)[..] {
         [child] => Some(child),
         _ => None,
     })
@@ -46,7 +46,7 @@ fn in_the_foreground(pid: i32, file: &str) {
 fn wait_at_once(condition: impl Fn() -> bool) {
     let start = Instant::now();
     while !condition() {
-        assert!(start.elapsed() < SOON);
+        assert!(start.elapsed() < wait::PATIENCE);
     }
 }
 

@@ -39,8 +39,6 @@ use nix::sys::signal::Signal;
 /// The actor's path in a sandbox.
 const ACTOR: &str = "/opt/actor";
 
-const SOON: Duration = Duration::from_secs(20);
-
 /// A container with a program that acts (programs/actor.c), and a grace that no slow
 /// machine uses up.
 fn stage(world: &World) -> Sandbox {
@@ -76,7 +74,7 @@ fn lines(path: &Path) -> Vec<String> {
 
 #[track_caller]
 fn wait_for(what: &str, condition: impl FnMut() -> Option<()>) {
-    assert!(wait::until(SOON, condition).is_some(), "{what}");
+    assert!(wait::until(condition).is_some(), "{what}");
 }
 
 /// The children of a process, as this side of the namespaces numbers them; zombies are

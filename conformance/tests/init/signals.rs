@@ -29,7 +29,7 @@ fn received(log: &Path, expected: &[i32]) {
     let numbers: Vec<String> = std::iter::once("ready".to_owned())
         .chain(expected.iter().map(ToString::to_string))
         .collect();
-    wait::until(SOON, || (lines(log).len() >= numbers.len()).then_some(()));
+    wait::until(|| (lines(log).len() >= numbers.len()).then_some(()));
     assert_eq!(lines(log), numbers);
 }
 
@@ -104,7 +104,7 @@ fn ten_different_signals_back_to_back_all_arrive() {
         running.send(&ten);
         running.send(&[LAST]);
         let all = 1 + round * (ten.len() + 1);
-        wait::until(SOON, || (lines(&log).len() >= all).then_some(()));
+        wait::until(|| (lines(&log).len() >= all).then_some(()));
         let mut found = lines(&log).split_off(all - ten.len() - 1);
         assert_eq!(found.pop().as_deref(), Some("64"));
         let mut expected = ten.map(|number| number.to_string());

@@ -33,7 +33,7 @@ fn receiver(world: &World, terminal: &Terminal) -> (Running, PathBuf) {
 
 #[track_caller]
 fn shows(log: &Path, expected: &[&str]) {
-    wait::until(SOON, || (lines(log).len() >= expected.len()).then_some(()));
+    wait::until(|| (lines(log).len() >= expected.len()).then_some(()));
     assert_eq!(lines(log), expected);
 }
 

@@ -238,7 +238,7 @@ fn an_interrupted_check_leaves_nothing() {
         (!pods.is_empty()).then_some(())
     });
     kill(Pid::from_raw(running.id().cast_signed()), Signal::SIGINT).unwrap();
-    let ended = wait::until(LONGEST, || running.try_wait().unwrap());
+    let ended = wait::within(LONGEST, || running.try_wait().unwrap());
     assert_eq!(ended.unwrap().code(), Some(130));
     namespace.check_empty();
 }

@@ -162,7 +162,7 @@ impl Namespace {
     /// Waits for what only a look can tell.
     #[track_caller]
     pub(crate) fn until<T>(&self, what: &str, look: impl FnMut() -> Option<T>) -> T {
-        wait::until(PATIENCE, look).unwrap_or_else(|| panic!("{what}: not seen\n{}", self.seen()))
+        wait::within(PATIENCE, look).unwrap_or_else(|| panic!("{what}: not seen\n{}", self.seen()))
     }
 
     /// What `main` says, from the second line on. The first has come: from now on nothing is missed.

@@ -117,7 +117,7 @@ print(json.loads(base64.urlsafe_b64decode(payload + '=' * (-len(payload) % 4)))[
     let time = |claims: &Value, name: &str| claims[name].as_i64().unwrap();
     assert_eq!(time(&first, "exp") - time(&first, "iat"), 600);
     let before = expires();
-    let renewed = wait::until(Duration::from_secs(600), || {
+    let renewed = wait::within(Duration::from_secs(600), || {
         std::thread::park_timeout(Duration::from_secs(5));
         (expires() != before).then_some(())
     });

@@ -101,7 +101,7 @@ impl Job {
     #[track_caller]
     pub(crate) fn until(&self, status: &str) -> Value {
         let mut row = Value::Null;
-        let seen = wait::until(Duration::from_secs(60), || {
+        let seen = wait::until(|| {
             row = self.row();
             if row["status"] != status {
                 // A question takes the queue's messages; it need not be asked in a loop.

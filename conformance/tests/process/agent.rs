@@ -23,9 +23,7 @@ fn with_agent(world: &World, script: &str) -> sandbox::Running {
 fn state(world: &World) -> Value {
     let mut text = String::new();
     let mut stream = UnixStream::connect(world.path("run/lyftlearn/agent.sock")).unwrap();
-    stream
-        .set_read_timeout(Some(Duration::from_secs(20)))
-        .unwrap();
+    stream.set_read_timeout(Some(wait::PATIENCE)).unwrap();
     stream.read_to_string(&mut text).unwrap();
     serde_json::from_str(&text).unwrap()
 }
@@ -42,9 +40,7 @@ pub(super) fn agent_of(one: i32) -> Option<i32> {
 
 #[track_caller]
 pub(super) fn agent(one: i32, but: Option<i32>) -> i32 {
-    let found = wait::until(Duration::from_secs(20), || {
-        agent_of(one).filter(|pid| Some(*pid) != but)
-    });
+    let found = wait::until(|| agent_of(one).filter(|pid| Some(*pid) != but));
     found.expect("an agent is there")
 }
 

@@ -53,9 +53,7 @@ impl Served {
     /// The status and the body of an answer to these bytes.
     fn exchange(&self, request: &str) -> (u16, Value) {
         let mut stream = TcpStream::connect(&self.address).unwrap();
-        stream
-            .set_read_timeout(Some(Duration::from_secs(20)))
-            .unwrap();
+        stream.set_read_timeout(Some(wait::PATIENCE)).unwrap();
         stream.write_all(request.as_bytes()).unwrap();
         let mut text = String::new();
         stream.read_to_string(&mut text).unwrap();
@@ -96,9 +94,7 @@ impl Served {
 fn state(world: &World) -> Value {
     let mut text = String::new();
     let mut stream = UnixStream::connect(world.path("run/lyftlearn/agent.sock")).unwrap();
-    stream
-        .set_read_timeout(Some(Duration::from_secs(20)))
-        .unwrap();
+    stream.set_read_timeout(Some(wait::PATIENCE)).unwrap();
     stream.read_to_string(&mut text).unwrap();
     serde_json::from_str(&text).unwrap()
 }
@@ -261,14 +257,10 @@ fn other_clients_are_refused_and_counted() {
             stream
         })
         .collect();
-    let answered = wait::until(Duration::from_secs(30), || {
-        (served.ask("/v1/credentials").0 == 200).then_some(())
-    });
+    let answered = wait::until(|| (served.ask("/v1/credentials").0 == 200).then_some(()));
     assert!(answered.is_some());
     let mut rest = Vec::new();
-    slow[0]
-        .set_read_timeout(Some(Duration::from_secs(20)))
-        .unwrap();
+    slow[0].set_read_timeout(Some(wait::PATIENCE)).unwrap();
     // Closed by the endpoint, with or without a word.
     let _ = slow[0].read_to_end(&mut rest);
     drop(slow);

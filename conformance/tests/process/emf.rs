@@ -35,11 +35,10 @@ fn read(world: &World, program: &str) -> String {
     let endpoint = endpoint(&agent);
     let received = std::thread::spawn(move || {
         agent.set_nonblocking(true).unwrap();
-        let limit = Duration::from_secs(60);
-        let accepted = wait::until(limit, || agent.accept().ok());
+        let accepted = wait::until(|| agent.accept().ok());
         let (mut stream, _) = accepted.expect("the runtime's agent connects");
         stream.set_nonblocking(false).unwrap();
-        stream.set_read_timeout(Some(limit)).unwrap();
+        stream.set_read_timeout(Some(wait::PATIENCE)).unwrap();
         let mut text = String::new();
         stream.read_to_string(&mut text).unwrap();
         text

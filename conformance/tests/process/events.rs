@@ -101,9 +101,7 @@ impl Between {
     /// Waits for a request that `wanted` takes.
     #[track_caller]
     fn waits_for(&self, wanted: impl Fn(&Value) -> bool) {
-        let came = wait::until(Duration::from_secs(20), || {
-            self.seen().iter().any(&wanted).then_some(())
-        });
+        let came = wait::until(|| self.seen().iter().any(&wanted).then_some(()));
         assert!(came.is_some(), "it has not come: {:#?}", self.seen());
     }
 }
@@ -242,7 +240,7 @@ impl Told {
     /// Waits until a queue has an event of that status.
     #[track_caller]
     fn waits_for(&self, queue: &str, status: &str) -> Value {
-        let found = wait::until(Duration::from_secs(20), || {
+        let found = wait::until(|| {
             let (events, _) = self.told(queue);
             events
                 .into_iter()

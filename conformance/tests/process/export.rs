@@ -128,7 +128,7 @@ fn no_ending_loses_a_count() {
             let output = container.run(&argv).end();
             check_end(&output, code);
             // The server's own thread may not have added it up yet.
-            let all = wait::until(Duration::from_secs(10), || {
+            let all = wait::until(|| {
                 let totals = gateway_here.totals();
                 (totals.get("rows.__split=train") == Some(&1_500.0)).then_some(())
             });
@@ -186,9 +186,7 @@ fn an_agent_that_dies_sends_nothing_twice() {
     let running = container.run(&[python, "-c".into(), counting(last).into()]);
     appears(&world.path("shared/ready"));
     let sent = |total: f64| {
-        wait::until(Duration::from_secs(20), || {
-            (here.totals().get("rows.__split=train") == Some(&total)).then_some(())
-        })
+        wait::until(|| (here.totals().get("rows.__split=train") == Some(&total)).then_some(()))
     };
     assert!(sent(1_500.0).is_some(), "{:?}", here.totals());
     let first = agent::agent(running.pid_one(), None);
@@ -206,9 +204,7 @@ pub(super) fn free_port() -> u16 {
 
 pub(super) fn get(port: u16, request: &str) -> String {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    stream
-        .set_read_timeout(Some(Duration::from_secs(20)))
-        .unwrap();
+    stream.set_read_timeout(Some(wait::PATIENCE)).unwrap();
     stream
         .write_all(format!("{request}\r\nHost: x\r\n\r\n").as_bytes())
         .unwrap();
@@ -365,9 +361,7 @@ fn cloudwatchs_document_is_a_line_of_stdout_or_goes_to_its_agent() {
 
     let world = World::new();
     let agent = UdpSocket::bind("127.0.0.1:0").unwrap();
-    agent
-        .set_read_timeout(Some(Duration::from_secs(20)))
-        .unwrap();
+    agent.set_read_timeout(Some(wait::PATIENCE)).unwrap();
     let endpoint = format!("udp://{}", agent.local_addr().unwrap());
     counted_once(&world, settings, &[("AWS_EMF_AGENT_ENDPOINT", &endpoint)]);
     let mut packet = [0; 65_536];

@@ -31,7 +31,7 @@ fn samples(page: &str, beginning: &str) -> Vec<String> {
 fn page_with(port: u16, beginning: &str) -> String {
     check_listens(port);
     let mut page = String::new();
-    let found = wait::until(Duration::from_secs(20), || {
+    let found = wait::until(|| {
         // A server of Go keeps connections of HTTP/1.1.
         page = get(port, "GET /metrics HTTP/1.0");
         let found = page.lines().any(|line| line.starts_with(beginning));
@@ -43,9 +43,7 @@ fn page_with(port: u16, beginning: &str) -> String {
 
 #[track_caller]
 fn check_listens(port: u16) {
-    let listens = wait::until(Duration::from_secs(60), || {
-        std::net::TcpStream::connect(("127.0.0.1", port)).ok()
-    });
+    let listens = wait::until(|| std::net::TcpStream::connect(("127.0.0.1", port)).ok());
     assert!(listens.is_some(), "nothing listens at {port}");
 }
 
@@ -297,7 +295,7 @@ fn opentelemetrys_collector_passes_on_equal_values() {
     let container = otlp::container(&world, port);
     check_end(&container.run(&["python3", "-c", otlp::COUNTING]).end(), 0);
     assert_eq!(outcome(&world)["metrics"], json!({"undelivered": 0}));
-    let passed_on = wait::until(Duration::from_secs(20), || {
+    let passed_on = wait::until(|| {
         let all = otlp::received(&world);
         all.into_iter()
             .find(|request| otlp::metric(request, "rows").is_some())

@@ -116,9 +116,7 @@ fn orphans_are_reaped() {
     let running = container.run(&["sh", "-c", script]);
     appears(&world.path("shared/ready"));
     let one = running.pid_one();
-    let left = wait::until(Duration::from_secs(20), || {
-        (children(one).len() == 1).then_some(())
-    });
+    let left = wait::until(|| (children(one).len() == 1).then_some(()));
     assert!(left.is_some(), "PID 1 still has {:?}", children(one));
     running.signal(Signal::SIGTERM);
     check_end(&running.end(), 143);

@@ -47,9 +47,7 @@ fn rotel(port: u16) -> Option<(Server, u16)> {
         .stdout(Stdio::null())
         .stderr(Stdio::null());
     let server = Server::start(&mut command).unwrap();
-    let listens = wait::until(Duration::from_secs(20), || {
-        std::net::TcpStream::connect(("127.0.0.1", http)).ok()
-    });
+    let listens = wait::until(|| std::net::TcpStream::connect(("127.0.0.1", http)).ok());
     assert!(listens.is_some());
     Some((server, http))
 }
@@ -244,7 +242,7 @@ fn a_collector_that_people_run_understands_it() {
     check_end(&output, 0);
     assert_eq!(outcome(&world)["metrics"], json!({"undelivered": 0}));
     // It sends on when it sees fit.
-    let passed_on = wait::until(Duration::from_secs(20), || {
+    let passed_on = wait::until(|| {
         let all = received(&world);
         all.into_iter()
             .find(|request| metric(request, "rows").is_some())
@@ -302,7 +300,7 @@ fn an_agent_that_is_started_again_goes_on_with_the_same_totals() {
         .run(&["python3", "-c", &script]);
     appears(&world.path("shared/ready"));
     let told = |total: f64| {
-        wait::until(Duration::from_secs(20), || {
+        wait::until(|| {
             let all = received(&world);
             let point = &metric(all.last()?, "rows")?["sum"]["dataPoints"][0];
             (point["asDouble"] == total).then(|| point["startTimeUnixNano"].clone())

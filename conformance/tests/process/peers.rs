@@ -51,7 +51,7 @@ fn served(world: &World, upstream: &Upstream) -> Served {
 impl Served {
     fn asked(&self) -> String {
         let mut stream = TcpStream::connect(self.credentials).unwrap();
-        let limit = Some(Duration::from_secs(20));
+        let limit = Some(wait::PATIENCE);
         stream.set_read_timeout(limit).unwrap();
         let request = format!(
             "GET /v1/credentials HTTP/1.1\r\nHost: {}\r\nAuthorization: {}\r\nConnection: close\r\n\r\n",
@@ -67,7 +67,7 @@ impl Served {
     fn check(&self, what: &str) {
         let mut answer = String::new();
         // The source may take its time at first.
-        let given = wait::until(Duration::from_secs(20), || {
+        let given = wait::until(|| {
             answer = self.asked();
             answer.starts_with("HTTP/1.1 200").then_some(())
         });
@@ -193,9 +193,7 @@ fn idle_connections_lock_no_client_out() {
         // The places are taken: the oldest of them are gone, and the newest wait.
         served.check("among connections that say nothing");
         let first = &mut held[0];
-        first
-            .set_read_timeout(Some(Duration::from_secs(20)))
-            .unwrap();
+        first.set_read_timeout(Some(wait::PATIENCE)).unwrap();
         let mut nothing = Vec::new();
         // Ended, or reset: it has no place any more.
         if let Ok(length) = first.read_to_end(&mut nothing) {
@@ -242,7 +240,7 @@ fn idle_statsd_connections_block_and_lose_no_line() {
     let mut last = TcpStream::connect(address).unwrap();
     last.write_all(b"last:1|c\n").unwrap();
     let shown = |line: &str| {
-        wait::until(Duration::from_secs(20), || {
+        wait::until(|| {
             let answer = get(served.metrics, "GET /metrics HTTP/1.1");
             answer.lines().any(|shown| shown == line).then_some(())
         })

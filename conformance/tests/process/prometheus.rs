@@ -60,7 +60,7 @@ fn a_real_server_scrapes_a_container_and_answers_from_it() {
     shell.run(TEN);
     check_lines(&world, 10);
     let mut last = String::new();
-    let answered = wait::until(Duration::from_secs(40), || {
+    let answered = wait::until(|| {
         // Its own port opens when its storage is there.
         std::net::TcpStream::connect(("127.0.0.1", port)).ok()?;
         last = get(port, "GET /api/v1/query?query=requests_total HTTP/1.0");

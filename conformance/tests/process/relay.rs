@@ -80,7 +80,7 @@ fn lines_arrive_byte_for_byte_and_once_with_the_programs_own_totals_beside_them(
         // What the program counts itself comes last. Of a name that clients use, too, its
         // own part is no line that was passed on.
         let own = [b"both:7|c".to_vec(), b"rows.__split=train:1500|c".to_vec()];
-        let all = wait::until(Duration::from_secs(10), || {
+        let all = wait::until(|| {
             let all = received(&gateway);
             own.iter().all(|line| all.contains(line)).then_some(all)
         });
@@ -121,9 +121,7 @@ fn totals_are_exact_where_they_are_sent_in_place_of_lines() {
             totals.retain(|name, _| !name.starts_with("lyftlearn_runtime_"));
             totals
         };
-        let all = wait::until(Duration::from_secs(10), || {
-            (found() == expected).then_some(())
-        });
+        let all = wait::until(|| (found() == expected).then_some(()));
         assert!(all.is_some(), "{protocol}: {:?}", found());
         // A malformed line is counted, and not forwarded.
         let odd = gateway.received();
@@ -149,9 +147,7 @@ fn an_images_setting_for_a_sidecar_that_is_not_there_makes_no_loop() {
         shell.run(TEN);
         check_lines(&world, 10);
         // Long enough for the values that are sent at each flush.
-        let flushed = wait::until(Duration::from_secs(20), || {
-            (uptime(&world) > 3.0).then_some(())
-        });
+        let flushed = wait::until(|| (uptime(&world) > 3.0).then_some(()));
         assert!(flushed.is_some());
         check_lines(&world, 10);
         shell.end();
@@ -232,9 +228,7 @@ fn a_pod_is_scraped_and_its_gateway_gets_the_lines() {
     assert!(answer.contains("\nrequests_total 10\n"), "{answer}");
     shell.end();
     let expected = vec![b"requests:1|c".to_vec(); 10];
-    let all = wait::until(Duration::from_secs(10), || {
-        (received(&gateway) == expected).then_some(())
-    });
+    let all = wait::until(|| (received(&gateway) == expected).then_some(()));
     assert!(all.is_some(), "{:?}", received(&gateway).len());
     // Scraped metrics are not pushed as well.
     assert!(!gateway.received().starts_with(b"lyftlearn_runtime_"));

@@ -13,9 +13,7 @@ pub(super) fn shown(port: u16, series: &str) -> Option<f64> {
 
 #[track_caller]
 fn is_shown(port: u16, series: &str, expected: f64) {
-    let found = wait::until(Duration::from_secs(20), || {
-        (shown(port, series) == Some(expected)).then_some(())
-    });
+    let found = wait::until(|| (shown(port, series) == Some(expected)).then_some(()));
     assert!(found.is_some(), "{series}: {:?}", shown(port, series));
 }
 
@@ -97,7 +95,7 @@ fn the_last_export_has_the_reason_of_the_end() {
             "{class}"
         );
         let line = format!("lyftlearn_runtime_outcome.__class={class}:1|g\n");
-        let arrived = wait::until(Duration::from_secs(10), || {
+        let arrived = wait::until(|| {
             let text = String::from_utf8(gateway.received()).unwrap();
             text.contains(&line).then_some(())
         });
@@ -128,9 +126,7 @@ fn a_secret_is_as_old_as_its_last_look() {
     };
     assert!(age("here").is_some() && age("followed").is_some());
     // The one grows older than the other, which is looked at again.
-    let younger = wait::until(Duration::from_secs(30), || {
-        (age("followed")? + 0.5 < age("here")?).then_some(())
-    });
+    let younger = wait::until(|| (age("followed")? + 0.5 < age("here")?).then_some(()));
     assert!(younger.is_some());
     running.signal(Signal::SIGTERM);
     check_end(&running.end(), 143);

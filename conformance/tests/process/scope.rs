@@ -162,7 +162,7 @@ def app(environ, start_response):
         .collect();
     let running = container.run(&argv);
     let connected = || std::os::unix::net::UnixStream::connect(world.path("shared/socket")).ok();
-    let mut client = wait::until(Duration::from_secs(20), connected).expect("it listens");
+    let mut client = wait::until(connected).expect("it listens");
     appears(&world.path("shared/booted.1"));
     appears(&world.path("shared/booted.2"));
     client.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
@@ -292,7 +292,7 @@ fn a_second_stop_reaches_the_program_behind_a_shell() {
     appears(&world.path("shared/ready"));
     for count in 1..=2 {
         running.signal(Signal::SIGTERM);
-        let heard = wait::until(Duration::from_secs(20), || {
+        let heard = wait::until(|| {
             let text = std::fs::read_to_string(world.path("shared/heard")).unwrap_or_default();
             (text.split_whitespace().count() == count).then_some(())
         });

@@ -298,7 +298,7 @@ fn examined(networks: &Networks, world: &World, ready: &dyn Fn()) -> String {
     let running = place.run(&["/usr/bin/python3", "-c", driver]);
     appears(&world.path("shared/up"));
     ready();
-    let found = wait::until(Duration::from_secs(30), || {
+    let found = wait::until(|| {
         let output = running.enter(&[BINARY, "doctor"]).ok()?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let lines = text

@@ -60,7 +60,7 @@ fn check_order(events: &[Value]) {
 /// Waits until so many events were told.
 #[track_caller]
 fn wait_for(world: &World, count: usize) -> Vec<Value> {
-    let enough = wait::until(Duration::from_secs(20), || {
+    let enough = wait::until(|| {
         let events = told(world);
         (events.len() >= count).then_some(events)
     });
@@ -269,7 +269,7 @@ fn a_secret_is_in_no_event() {
     let settings =
         format!("{JOB}heartbeat_seconds = 1\n[secrets.db]\nfrom = \"env:DB_PASSWORD\"\n");
     let running = unhurried(looked_into(&world, &settings)).run(&["sh", "-c", script]);
-    let said = wait::until(Duration::from_secs(30), || {
+    let said = wait::until(|| {
         let events = told(&world);
         let progress = |event: &Value| detail(event)["LyftLearn"].get("Progress").cloned();
         events.iter().find_map(progress)
@@ -351,9 +351,7 @@ fn a_late_destination_is_reported_as_failed_and_recovered() {
         let series = format!(
             "lyftlearn_runtime_events_total{{result=\"{result}\",to=\"http://127.0.0.1:{port}/ml\"}}"
         );
-        let found = wait::until(Duration::from_secs(30), || {
-            runtime_metrics::shown(metrics, &series)
-        });
+        let found = wait::until(|| runtime_metrics::shown(metrics, &series));
         assert!(found.is_some_and(|count| count >= 1.0), "{series}");
     };
     counted("failed");
@@ -401,7 +399,7 @@ fn the_process_that_sends_the_end_shows_no_token() {
     // Accepted, and never answered: the request of the end is the last one.
     let (found, deaf) = (running.pid_one(), std::cell::RefCell::new(Vec::new()));
     sink.set_nonblocking(true).unwrap();
-    let helper = wait::until(Duration::from_secs(20), || {
+    let helper = wait::until(|| {
         if let Ok((stream, _)) = sink.accept() {
             deaf.borrow_mut().push(stream);
         }
@@ -416,9 +414,7 @@ fn the_process_that_sends_the_end_shows_no_token() {
         Some(std::os::unix::fs::MetadataExt::uid(&meta))
     };
     assert_eq!(owner(found), Some(1000));
-    let looked = wait::until(Duration::from_secs(10), || {
-        (owner(helper) == Some(0)).then_some(())
-    });
+    let looked = wait::until(|| (owner(helper) == Some(0)).then_some(()));
     assert!(looked.is_some());
     drop(deaf);
     drop(sink);

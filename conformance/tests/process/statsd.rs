@@ -51,7 +51,7 @@ fn with_clients(world: &World, settings: &str, packages: &Path) -> Sandbox {
 pub(super) fn account(world: &World) -> Value {
     let mut text = String::new();
     let mut stream = UnixStream::connect(world.path("run/lyftlearn/agent.sock")).unwrap();
-    let limit = Some(Duration::from_secs(20));
+    let limit = Some(wait::PATIENCE);
     stream.set_read_timeout(limit).unwrap();
     stream.read_to_string(&mut text).unwrap();
     let mut state: Value = serde_json::from_str(&text).unwrap();

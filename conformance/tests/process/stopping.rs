@@ -112,7 +112,7 @@ fn check_heard(container: &Sandbox, world: &World, sent: &[Signal], heard: &str)
     for (number, signal) in sent.iter().enumerate() {
         running.signal(*signal);
         // The next one only when this one has been heard of: equal ones do not queue.
-        let so_far = wait::until(Duration::from_secs(20), || {
+        let so_far = wait::until(|| {
             let text = std::fs::read_to_string(world.path("shared/heard")).unwrap_or_default();
             (text.split(' ').count() > number && !text.is_empty()).then_some(())
         });

@@ -23,7 +23,7 @@ impl Drop for Following {
         let until = Instant::now() + Duration::from_secs(20);
         while !self.running.ended() && Instant::now() < until {
             let _ = Call::new(self.engine.program(), ["kill", self.name.as_str()]).said(&calm);
-            let _ = crate::wait::until(Duration::from_millis(300), || {
+            let _ = crate::wait::within(Duration::from_millis(300), || {
                 self.running.ended().then_some(())
             });
         }

@@ -11,7 +11,7 @@ times = int(sys.argv[2]) if len(sys.argv) > 2 else 1
 while times:
     request = urllib.request.Request(uri, headers={"Authorization": token})
     try:
-        answer = urllib.request.urlopen(request, timeout=20).read().decode()
+        answer = urllib.request.urlopen(request, timeout=120).read().decode()
     except urllib.error.HTTPError as error:
         answer = error.read().decode()
     if "CredentialsNotReady" not in answer:

@@ -30,9 +30,9 @@ def app(environ, start):
 
 
 def ask(path: str) -> str:
-    connection = http.client.HTTPConnection("localhost", timeout=60)
+    connection = http.client.HTTPConnection("localhost", timeout=120)
     connection.sock = socket.socket(socket.AF_UNIX)
-    connection.sock.settimeout(60)
+    connection.sock.settimeout(120)
     connection.sock.connect(path)
     connection.request("GET", "/")
     return connection.getresponse().read().decode()

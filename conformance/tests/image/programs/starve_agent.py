@@ -16,7 +16,7 @@ HOARD = Path("/dev/shm/hoard")
 def agent() -> int:
     """The process that answers now."""
     with socket.socket(socket.AF_UNIX) as asked:
-        asked.settimeout(20)
+        asked.settimeout(120)
         asked.connect(str(SOCKET))
         with asked.makefile() as answer:
             return int(json.loads(answer.readline())["pid"])
@@ -57,7 +57,7 @@ def main() -> None:
     HOARD.unlink()
     os.kill(other, signal.SIGKILL)
     os.waitpid(other, 0)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         with suppress(OSError, ValueError):
             if agent() != first:

@@ -11,16 +11,14 @@ fn they_are_renewed_in_time_and_outlive_a_source_that_fails() {
     upstream.mood(Mood::Gives(Duration::from_secs(6)));
     let served = served(&world, &container(&world, &upstream, ""));
     let first = served.key();
-    let renewed = wait::until(Duration::from_secs(6), || {
-        Some(served.key()).filter(|key| *key != first)
-    });
+    let renewed = wait::until(|| Some(served.key()).filter(|key| *key != first));
     assert!(
         renewed.is_some(),
         "new credentials before the old ones expire"
     );
     // From here the source fails. Cached credentials are served until they expire, and never after.
     upstream.mood(Mood::Status(500));
-    let over = wait::until(Duration::from_secs(15), || {
+    let over = wait::until(|| {
         let (status, document) = served.ask("/v1/credentials");
         (status != 200).then_some((status, document))
     });
@@ -31,9 +29,7 @@ fn they_are_renewed_in_time_and_outlive_a_source_that_fails() {
         .assert_eq(document["message"].as_str().unwrap());
     // It comes back by itself, at once when somebody asks.
     upstream.mood(Mood::Gives(Duration::from_secs(3600)));
-    let back = wait::until(Duration::from_secs(10), || {
-        (served.ask("/v1/credentials").0 == 200).then_some(())
-    });
+    let back = wait::until(|| (served.ask("/v1/credentials").0 == 200).then_some(()));
     assert!(back.is_some());
     let output = served.end(&world, &upstream);
     let log = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -68,7 +64,7 @@ fn each_way_of_not_giving_has_its_sentence() {
         let (world, upstream) = (World::new(), Upstream::new());
         upstream.mood(mood.clone());
         let served = served(&world, &container(&world, &upstream, ""));
-        let said = wait::until(Duration::from_secs(15), || {
+        let said = wait::until(|| {
             let (status, document) = served.ask("/v1/credentials");
             assert_eq!(status, 503);
             (document["code"] == "CredentialsUnavailable").then_some(document)
@@ -77,7 +73,7 @@ fn each_way_of_not_giving_has_its_sentence() {
         // And it comes back.
         if !matches!(mood, Mood::Status(403 | 404)) {
             upstream.mood(Mood::Gives(Duration::from_secs(60)));
-            let back = wait::until(Duration::from_secs(20), || {
+            let back = wait::until(|| {
                 (served.ask("/v1/credentials").0 == 200).then_some(())
             });
             assert!(back.is_some(), "{mood:?}");
@@ -97,7 +93,7 @@ fn an_agent_that_dies_is_not_felt_for_long() {
         let pid = agent::agent(one, None);
         agent::kill(pid, Signal::SIGKILL);
         // The socket stays.
-        let back = wait::until(Duration::from_secs(10), || {
+        let back = wait::until(|| {
             let mut stream = TcpStream::connect(&served.address).unwrap();
             let request = format!(
                 "GET /v1/credentials HTTP/1.1\r\nHost: {}\r\nAuthorization: {}\r\nConnection: close\r\n\r\n",

@@ -30,7 +30,7 @@ fn one_job(chance: &mut Chance, signal: Signal) {
     let running = job.shell(&format!("sleep 0.1; exit {code}"));
     let one = running.pid_one();
     let at = Instant::now() + moment;
-    let found = wait::until(Duration::from_secs(5), || {
+    let found = wait::until(|| {
         let is_over = !std::path::Path::new(&format!("/proc/{one}")).exists();
         let agent = (Instant::now() >= at).then(|| agent_now(one)).flatten();
         (is_over || agent.is_some()).then_some(agent)
@@ -92,9 +92,7 @@ fn a_restarted_agent_sends_the_state_again() {
     kill(first, Signal::SIGKILL);
     super::super::agent::agent(one, Some(first));
     let before = job.told("direct").0.len();
-    let more = wait::until(Duration::from_secs(20), || {
-        (job.told("direct").0.len() > before).then_some(())
-    });
+    let more = wait::until(|| (job.told("direct").0.len() > before).then_some(()));
     assert!(more.is_some());
     job.world.file("shared/go", "");
     job.check(&running.end(), 0);

@@ -39,9 +39,7 @@ impl Memory {
 impl Drop for Memory {
     fn drop(&mut self) {
         // The last process in it may still be on its way out.
-        let _ = wait::until(Duration::from_secs(5), || {
-            std::fs::remove_dir(&self.directory).ok()
-        });
+        let _ = wait::until(|| std::fs::remove_dir(&self.directory).ok());
     }
 }
 

@@ -298,7 +298,7 @@ fn a_kill_of_all_processes_leaves_only_the_lease() {
     let running = job.shell("exec sleep 1000");
     job.waits_for("direct", "InProgress");
     let begun = Instant::now();
-    let beats = wait::until(Duration::from_secs(20), || {
+    let beats = wait::until(|| {
         let (events, _) = job.told("direct");
         let beats = events
             .iter()

@@ -38,7 +38,7 @@ def datadog_unix() -> Count:
     run = os.environ["LYFTLEARN_RUN_DIR"]
     # Without a timeout it drops what the kernel's queue of ten does not take.
     client = DogStatsd(
-        socket_path=f"unix://{run}/statsd.sock", disable_telemetry=True, socket_timeout=20
+        socket_path=f"unix://{run}/statsd.sock", disable_telemetry=True, socket_timeout=120
     )
     return lambda: client.increment("client.unix", tags=["k:v"])
 
@@ -48,7 +48,7 @@ def datadog_stream() -> Count:
     client = DogStatsd(
         socket_path=f"unixstream://{run}/statsd-stream.sock",
         disable_telemetry=True,
-        socket_timeout=20,
+        socket_timeout=120,
     )
     return lambda: client.increment("client.stream", tags=["k:v"])
 

@@ -86,7 +86,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def passed_on(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
         """Moto's answer. A signature stays whole when the host is what it was."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.moto, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.moto, timeout=120)
         with contextlib.closing(connection):
             connection.request("POST", self.path, body, dict(self.headers.items()))
             answer = connection.getresponse()
@@ -188,7 +188,7 @@ def main() -> None:
         f"{endpoint}/moto-api/reset-auth",
         data=b"0",
         headers={"Content-Type": "text/plain"},
-        timeout=10,
+        timeout=120,
     )
     answer.raise_for_status()
     root, context = tls.trust()

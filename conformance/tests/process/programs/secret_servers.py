@@ -260,7 +260,7 @@ def main() -> None:
     url = f"http://127.0.0.1:{confidant.server_port}"
     made = golden(url)
     # From here on every call must be signed by the user's own key.
-    requests.post(f"{endpoint}/moto-api/reset-auth", data=b"0", timeout=10).raise_for_status()
+    requests.post(f"{endpoint}/moto-api/reset-auth", data=b"0", timeout=120).raise_for_status()
     root, context = tls.trust()
     secured = tls.before(context, port)
     ready = {

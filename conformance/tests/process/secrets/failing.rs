@@ -161,9 +161,7 @@ fn a_stop_while_secrets_are_fetched_ends_the_start_at_once() {
     let settings = "[secrets]\ndeadline = 600\n[secrets.it]\nfrom = \"confidant://hanging\"\n";
     let container = servers.container(&world, settings);
     let running = container.run(&["touch", "/shared/started"]);
-    let asked = wait::until(Duration::from_secs(20), || {
-        (servers.seen()["asked"]["hanging"] == 1).then_some(())
-    });
+    let asked = wait::until(|| (servers.seen()["asked"]["hanging"] == 1).then_some(()));
     assert!(asked.is_some(), "Confidant is asked");
     running.signal(Signal::SIGTERM);
     check_end(&running.end(), 143);

@@ -450,9 +450,7 @@ fn a_file_follows_its_secret_and_the_program_gets_a_signal() {
     servers.put("prod/token", "another");
     let told = world.path("shared/told");
     let read = || std::fs::read_to_string(&told).ok();
-    let told = wait::until(Duration::from_secs(20), || {
-        read().filter(|text| !text.is_empty())
-    });
+    let told = wait::until(|| read().filter(|text| !text.is_empty()));
     assert_eq!(told.as_deref(), Some("another"));
     running.signal(Signal::SIGTERM);
     let output = running.end();

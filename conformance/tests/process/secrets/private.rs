@@ -44,9 +44,7 @@ fn the_helper_is_neither_looked_into_nor_dumped() {
         .user(1000);
     std::fs::set_permissions(&cores, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
     let running = container.run(&["true"]);
-    let asked = wait::until(Duration::from_secs(20), || {
-        (servers.seen()["asked"]["hanging"] == 1).then_some(())
-    });
+    let asked = wait::until(|| (servers.seen()["asked"]["hanging"] == 1).then_some(()));
     assert!(asked.is_some(), "Confidant is asked");
     let pid_one = running.pid_one();
     let helper = child(pid_one, "--secrets").expect("it waits for Confidant");
