@@ -226,6 +226,7 @@ fn a_uvicorn_that_has_drained_was_stopped_and_may_end_with_0() {
             .mount_read_only(packages.as_str(), "/packages")
             .mount_read_only(world.path("app"), "/app")
             .variable("PYTHONPATH", "/packages:/app");
+        let container = unhurried(container);
         let argv = ["-m", "uvicorn", "--uds", "/shared/socket", "served:app"];
         let mut words = vec![find_python()];
         words.extend(argv.map(OsString::from));
