@@ -90,6 +90,13 @@ impl Error {
         self.fault.kind()
     }
 
+    /// What and why, for a sentence of somebody else's: no hint.
+    #[cfg(feature = "agent")]
+    pub(crate) fn in_one_line(&self) -> String {
+        let parts = std::iter::once(self.fault.to_string()).chain(self.causes.iter().cloned());
+        visible(&parts.collect::<Vec<_>>().join(": "))
+    }
+
     /// The whole report: one line for what and where, then causes, then a hint.
     ///
     /// ```

@@ -25,6 +25,9 @@ use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "cli")]
 pub(crate) use rights::with_rights_of;
+#[cfg(all(feature = "agent", feature = "cli"))]
+pub(crate) use walk::only_root_changes;
+pub(crate) use walk::{is_refused_link, open_to_read};
 #[cfg(feature = "cli")]
 pub(crate) use walk::{make, make_missing};
 
@@ -60,6 +63,11 @@ impl Directory {
     /// directory that only root and this user can change.
     pub(crate) fn open(path: &Path, owner: Option<Owner>) -> io::Result<Self> {
         Ok(Self::of(walk::open(path)?, path, owner))
+    }
+
+    /// The same to list its names, for a caller that tells a refused link from other failures.
+    pub(crate) fn open_to_list(path: &Path) -> io::Result<Self> {
+        Ok(Self::of(walk::open_to_list(path)?, path, None))
     }
 
     /// Opens `path` in a directory that a program writes. Without an `owner` the program runs as

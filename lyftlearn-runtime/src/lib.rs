@@ -32,6 +32,8 @@
 #[doc = include_str!("../../docs/rust.md")]
 struct Documentation;
 
+#[cfg(feature = "cli")]
+mod account;
 #[cfg(all(feature = "agent", feature = "cli"))]
 mod agent;
 mod choice;

@@ -37,6 +37,8 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
         ],
     ),
     ("init", &["contract", "error"]),
+    // the program's user
+    ("account", &["contract", "error", "facts", "held", "init"]),
     // what a running program asks: the world again, at one place of it
     ("shutdown", &["contract", "error", "facts"]),
     // floor 2: understands
@@ -44,10 +46,13 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     (
         "credentials",
         &[
+            "account",
             "contract",
             "delivered",
             "error",
             "facts",
+            "held",
+            "init",
             "resolve",
             "workload",
         ],
@@ -153,6 +158,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     (
         "launch",
         &[
+            "account",
             "agent",
             "commands",
             "contract",
@@ -184,6 +190,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
+            "account",
             "commands",
             "contract",
             "credentials",
@@ -355,6 +362,7 @@ fn unsafe_code_is_where_it_has_earned_its_place() {
 /// have changed any path, so they access files only by `held::Directory`.
 const BESIDE_THE_PROGRAM: &[&str] = &[
     "agent/",
+    "credentials/",
     "deliver/",
     "events/sender/",
     "init/",
@@ -362,6 +370,7 @@ const BESIDE_THE_PROGRAM: &[&str] = &[
     "metrics/region/",
     "metrics/routes/",
     "outcome/",
+    "secrets/",
 ];
 
 /// How a file is touched by its path.
@@ -375,6 +384,8 @@ const BY_PATH: &[&str] = &[
     "UnixListener::bind",
     "UnixStream::connect",
     "canonicalize",
+    "pem_file_iter",
+    "ProfileFile",
     "fs::chown(",
     "create_dir",
     "facts.entries",
@@ -396,10 +407,19 @@ const BY_PATH: &[&str] = &[
 const BY_PATH_ALL_THE_SAME: &[(&str, &str)] = &[
     // The kernel's own files of this process.
     ("agent/config.rs", "OpenOptions"),
+    // Wary of links where there is another user.
+    ("credentials/container.rs", "facts.file"),
+    ("secrets/local.rs", "facts.entries"),
+    ("secrets/local.rs", "facts.file"),
+    // Root alone can change it, or this process has become the program's user.
+    ("credentials/profile.rs", "ProfileFile"),
+    // Nothing but roots of trust comes of it.
+    ("credentials/trust.rs", "pem_file_iter"),
+    // By the program itself.
+    ("secrets/mod.rs", "facts.file"),
     // Without another user there is no attacker.
     ("launch/profile.rs", "create_dir"),
     // Before the program.
-    ("launch/account.rs", "facts.file"),
     // Nothing but versions and hashes comes of it.
     ("launch/snapshot/declared.rs", "facts.file"),
     ("launch/snapshot/mod.rs", "facts.file"),

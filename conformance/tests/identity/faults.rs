@@ -171,6 +171,8 @@ fn a_token_file_that_is_not_there_is_named() {
     let stage = stage!();
     stage.world.file("shared/empty", "\n");
     std::fs::create_dir_all(stage.world.path("shared/directory")).unwrap();
+    let pipe = stage.world.path("shared/pipe");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRUSR).unwrap();
     // Of a service account's role, and of EKS Pod Identity.
     let both = [
         (irsa(&stage), "AWS_WEB_IDENTITY_TOKEN_FILE"),
@@ -180,14 +182,15 @@ fn a_token_file_that_is_not_there_is_named() {
         ),
     ];
     let sentences = both.map(|(container, name)| {
-        let files = ["/shared/none", "/shared/empty", "/shared/directory"];
-        let of = |path| sentence(&stage, &container.clone().variable(name, path));
+        let files = ["none", "empty", "directory", "pipe"].map(|name| format!("/shared/{name}"));
+        let of = |path: String| sentence(&stage, &container.clone().variable(name, path));
         files.map(of).concat()
     });
     expect![[r#"
         the token file /shared/none does not exist
         the token file /shared/empty is empty
-        cannot read the token file /shared/directory: is a directory
+        no token: cannot read /shared/directory: it is a directory, not a file
+        no token: cannot read /shared/pipe: it is a named pipe, not a file
     "#]]
     .assert_eq(&the_same(sentences));
 }

@@ -179,6 +179,72 @@ fn root_gives_nothing_away_through_a_link_that_an_earlier_program_left() {
     check_guarded(&world);
 }
 
+/// A directory of everybody's, as an emptyDir is.
+fn open_to_all(world: &World) {
+    std::fs::create_dir_all(world.path("shared")).unwrap();
+    let mode = std::fs::Permissions::from_mode(0o777);
+    std::fs::set_permissions(world.path("shared"), mode).unwrap();
+}
+
+#[test]
+fn root_delivers_no_file_that_a_program_links_to_as_a_secret() {
+    needs_namespaces!();
+    let world = World::new();
+    open_to_all(&world);
+    world.file("shared/db", "from the sidecar");
+    world.file("shared/round", "0");
+    let settings = "user = \"1000:1000\"\n\
+        [secrets.db]\nfrom = \"file:/shared/db\"\nfile = true\nrefresh = 1\n\
+        [secrets.round]\nfrom = \"file:/shared/round\"\nfile = true\nrefresh = 1\n";
+    let container = guarded(&world, settings).mount(world.path("shared"), "/shared");
+    // Each round comes after one in which the link was looked at.
+    let script = "cd $LYFTLEARN_RUN_DIR/secrets; rm /shared/db; ln -s /guarded/key /shared/db
+        for round in 1 2 3; do
+            rm -f /shared/round; echo $round >/shared/round
+            until [ \"$(cat round)\" = $round ]; do :; done
+        done
+        cat db";
+    let output = ended(&container, &["sh", "-c", script]);
+    check_end(&output, 0);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "from the sidecar");
+    // The volume outlives the container, and the link with it.
+    let output = ended(&container, &["cat", "/shared/db"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    let sentence = "cannot read /shared/db: a symbolic link on its way can be changed by another user than root\n";
+    assert!(said.contains(sentence), "{said}");
+}
+
+#[test]
+fn root_starts_no_command_that_a_program_can_choose() {
+    needs_namespaces!();
+    let world = World::new();
+    open_to_all(&world);
+    let script = r#"#!/bin/sh
+        echo '{"Version": 1, "AccessKeyId": "'U$(id -u)G$(id -G)E$(env | grep -c -e AGENT_ORDERS -e LISTEN_)'", "SecretAccessKey": "key"}'
+    "#;
+    let command = world.file("command", script);
+    std::fs::set_permissions(&command, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let profile = "[default]\ncredential_process = /command\n";
+    world.file("shared/config", profile);
+    world.file("closed/config", profile);
+    let key = |place: &str| {
+        let settings = "user = \"1000:1000\"\n[credentials]\nsource = \"profile\"\n";
+        let container = guarded(&world, settings)
+            .mount(world.path("shared"), "/shared")
+            .mount(world.path("closed"), "/closed")
+            .mount_read_only(&command, "/command")
+            .variable("AWS_CONFIG_FILE", format!("/{place}/config"))
+            .variable("AWS_SHARED_CREDENTIALS_FILE", format!("/{place}/none"));
+        let output = ended(&container, &["lyftlearn-runtime", "credentials"]);
+        check_end(&output, 0);
+        let given: Value = serde_json::from_slice(&output.stdout).unwrap();
+        given["AccessKeyId"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(key("shared"), "U1000G1000E0");
+    // What root alone can change is root's.
+    assert_eq!(key("closed"), "U0G0E0");
+}
+
 #[test]
 fn another_user_has_nothing_of_roots() {
     needs_namespaces!();

@@ -12,15 +12,12 @@ use serde::{Deserialize, Serialize};
 use super::fault::AgentFault;
 use crate::contract::linux;
 use crate::error::Error;
-use crate::facts::Facts;
+use crate::facts::{AGENT_VARIABLE, Facts};
 use crate::held::{Directory, Owner};
 use crate::metrics::routes::Export;
 use crate::metrics::statsd::{Listener, Rules};
 use crate::workload::events::Plan;
 use crate::workload::{CredentialPlan, Secret};
-
-/// The variable that carries the config: an argument can be read by anybody.
-pub(crate) const CONFIG_VARIABLE: &str = "LYFTLEARN_AGENT_ORDERS";
 
 /// What the agent is to do.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -123,7 +120,7 @@ pub(super) struct Sockets {
 
 impl AgentConfig {
     pub(super) fn received(facts: &Facts) -> Result<Self, Error> {
-        let text = facts.text(CONFIG_VARIABLE).ok_or(AgentFault::AgentConfig)?;
+        let text = facts.text(AGENT_VARIABLE).ok_or(AgentFault::AgentConfig)?;
         Ok(serde_json::from_str(&text).map_err(|_| AgentFault::AgentConfig)?)
     }
 

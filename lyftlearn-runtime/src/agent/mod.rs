@@ -30,7 +30,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 use tokio::task::LocalSet;
 
-pub(crate) use config::{AgentConfig, CONFIG_VARIABLE, Events, Metrics, Run, Socket};
+pub(crate) use config::{AgentConfig, Events, Metrics, Run, Socket};
 
 use crate::contract::ledger::WAKE;
 use crate::credentials::{Broker, Report, Summary, hand_over, take_over};

@@ -32,6 +32,7 @@ pub(super) async fn follow(parent: u32, run: Directory, ages: Ages) {
     let Ok(resolved) = resolve(&facts) else {
         return;
     };
+    let facts = facts.wary_of_links(resolved.settings.user.is_some());
     let mut due: Vec<(Instant, &Declared)> = (resolved.settings.secrets.iter())
         .filter(|secret| secret.is_followed())
         .map(|secret| (next(secret), secret))

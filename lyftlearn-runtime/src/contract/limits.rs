@@ -45,3 +45,6 @@ pub(crate) const PROGRESS_BYTES: u64 = 32 << 10;
 /// An answer of the container-credentials protocol; a long session token takes some kB.
 #[cfg(feature = "agent")]
 pub(crate) const CREDENTIALS_BYTES: usize = 256 << 10;
+/// A token in a file; a pod's own takes one or two kB.
+#[cfg(feature = "agent")]
+pub(crate) const TOKEN_BYTES: u64 = 64 << 10;

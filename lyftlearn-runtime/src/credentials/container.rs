@@ -20,7 +20,8 @@ use serde::Deserialize;
 use super::fault::Cause;
 use super::trust::connector;
 use crate::contract::limits;
-use crate::workload::{Roots, Secret};
+use crate::facts::Facts;
+use crate::workload::{CredentialPlan, Secret};
 
 /// It is on this machine, or on its node.
 const CONNECT: Duration = Duration::from_secs(1);
@@ -32,6 +33,7 @@ pub(super) struct Container {
     uri: Secret,
     token: Option<Secret>,
     token_file: Option<PathBuf>,
+    user: Option<String>,
     connector: SharedHttpConnector,
 }
 
@@ -53,10 +55,11 @@ impl Container {
         uri: Secret,
         token: Option<Secret>,
         token_file: Option<PathBuf>,
-        roots: Option<&Roots>,
+        plan: &CredentialPlan,
     ) -> Self {
         // Most speak plainly, and a bundle takes its time.
-        let roots = roots.filter(|_| !uri.reveal().starts_with("http:"));
+        let is_plain = uri.reveal().starts_with("http:");
+        let roots = plan.roots.as_ref().filter(|_| !is_plain);
         // Never by a proxy: the token would go there, too.
         let connector = connector(roots, |context| {
             Connector::builder()
@@ -76,6 +79,7 @@ impl Container {
             uri,
             token,
             token_file,
+            user: plan.user.clone(),
             connector,
         }
     }
@@ -132,19 +136,20 @@ impl Container {
     /// The file is read anew each time: a kubelet replaces it.
     fn token(&self) -> Result<Option<String>, Cause> {
         match (&self.token_file, &self.token) {
-            (Some(path), _) => read_token(path).map(Some),
+            (Some(path), _) => read_token(path, self.user.as_deref()).map(Some),
             (None, token) => Ok(token.as_ref().map(|token| token.reveal().to_owned())),
         }
     }
 }
 
-/// A token without the newline that an editor leaves.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a token is replaced while the agent runs"
-)]
-pub(super) fn read_token(path: &Path) -> Result<String, Cause> {
-    let text = std::fs::read_to_string(path).map_err(|err| Cause::of_token_file(path, &err))?;
+/// A token without the newline that an editor leaves. With a `user`, that one may own the directory.
+pub(super) fn read_token(path: &Path, user: Option<&str>) -> Result<String, Cause> {
+    let facts = Facts::empty().with_root("/");
+    let facts = facts.wary_of_links(user.is_some());
+    let found = facts.file(path, limits::TOKEN_BYTES);
+    let found = found.map_err(|error| Cause::TokenFile(error.in_one_line()))?;
+    let bytes = found.ok_or_else(|| Cause::NoTokenFile(path.to_owned()))?;
+    let text = String::from_utf8(bytes).map_err(|_| Cause::BadToken)?;
     let token = text.trim_end_matches(['\r', '\n']);
     if token.is_empty() {
         return Err(Cause::EmptyTokenFile(path.to_owned()));

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::result::ConnectorError;
@@ -90,7 +90,9 @@ pub(crate) enum Cause {
     /// A token that no HTTP header can carry.
     BadToken,
     EmptyTokenFile(PathBuf),
-    TokenFile(PathBuf, io::ErrorKind),
+    NoTokenFile(PathBuf),
+    /// A token file that is there; in a sentence.
+    TokenFile(String),
     /// STS says no, by its own code.
     Sts {
         action: &'static str,
@@ -115,9 +117,12 @@ pub(crate) enum Cause {
 }
 
 impl Cause {
-    pub(super) fn of_token_file(path: &Path, err: &io::Error) -> Self {
-        Self::TokenFile(path.to_owned(), err.kind())
-    }
+    pub(super) const NOT_LOADED: &str = "the source returned no credentials";
+    pub(super) const NOT_VALID: &str = "its configuration is not valid";
+    pub(super) const OTHER: &str = "it refused, or its response is malformed";
+    #[cfg(feature = "cli")]
+    pub(super) const NO_ROOTS: &str =
+        "the file of certificates that a variable names cannot be used by the program's user";
 
     pub(super) fn of_connector(err: &ConnectorError) -> Self {
         if err.is_timeout() {
@@ -145,13 +150,9 @@ impl Cause {
             (Some(io::ErrorKind::TimedOut), _) | (_, CredentialsError::ProviderTimedOut(_)) => {
                 Self::TimedOut
             }
-            (_, CredentialsError::CredentialsNotLoaded(_)) => {
-                Self::Sdk("the source returned no credentials")
-            }
-            (_, CredentialsError::InvalidConfiguration(_)) => {
-                Self::Sdk("its configuration is not valid")
-            }
-            _ => Self::Sdk("it refused, or its response is malformed"),
+            (_, CredentialsError::CredentialsNotLoaded(_)) => Self::Sdk(Self::NOT_LOADED),
+            (_, CredentialsError::InvalidConfiguration(_)) => Self::Sdk(Self::NOT_VALID),
+            _ => Self::Sdk(Self::OTHER),
         }
     }
 
@@ -221,12 +222,10 @@ impl fmt::Display for Cause {
             Self::EmptyTokenFile(path) => {
                 write!(f, "the token file {} is empty", path.display())
             }
-            Self::TokenFile(path, io::ErrorKind::NotFound) => {
+            Self::NoTokenFile(path) => {
                 write!(f, "the token file {} does not exist", path.display())
             }
-            Self::TokenFile(path, kind) => {
-                write!(f, "cannot read the token file {}: {kind}", path.display())
-            }
+            Self::TokenFile(why) => write!(f, "no token: {why}"),
             Self::Sts { action, code } => {
                 write!(f, "STS refused {action}: {code}")?;
                 match code.as_str() {
@@ -321,7 +320,7 @@ mod tests {
             its token is invalid: it has characters that an HTTP header cannot have
             the token file /t is empty
             the token file /t does not exist
-            cannot read the token file /t: permission denied
+            no token: cannot read /t: permission denied
             STS refused AssumeRole: AccessDenied: the role's trust policy does not name this container
             STS refused AssumeRole: ExpiredToken: the token has expired
             STS refused AssumeRole: ExpiredTokenException: the token has expired
@@ -348,8 +347,8 @@ mod tests {
             Cause::NotAnAddress,
             Cause::BadToken,
             Cause::EmptyTokenFile("/t".into()),
-            Cause::TokenFile("/t".into(), ErrorKind::NotFound),
-            Cause::TokenFile("/t".into(), ErrorKind::PermissionDenied),
+            Cause::NoTokenFile("/t".into()),
+            Cause::TokenFile("cannot read /t: permission denied".to_owned()),
             refused("AccessDenied"),
             refused("ExpiredToken"),
             refused("ExpiredTokenException"),

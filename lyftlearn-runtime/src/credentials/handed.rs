@@ -29,6 +29,12 @@ struct Handed<'a> {
 
 /// All of it or nothing: a receiver without credentials fetches them again.
 pub(crate) fn hand_over(fetched: &Fetched, to: &UnixDatagram) {
+    let _ = to.set_nonblocking(true);
+    let _ = text(fetched).map(|text| to.send(text.as_bytes()));
+}
+
+/// Credentials as another process of this runtime gets them.
+pub(super) fn text(fetched: &Fetched) -> Option<Zeroizing<String>> {
     let credentials = &fetched.credentials;
     let handed = Handed {
         key: credentials.access_key_id().into(),
@@ -38,9 +44,7 @@ pub(crate) fn hand_over(fetched: &Fetched, to: &UnixDatagram) {
         account: credentials.account_id().map(|id| id.as_str().into()),
         skew: fetched.skew,
     };
-    let text = serde_json::to_vec(&handed).map(Zeroizing::new);
-    let _ = to.set_nonblocking(true);
-    let _ = text.map(|text| to.send(&text));
+    serde_json::to_string(&handed).map(Zeroizing::new).ok()
 }
 
 /// `None` when nothing was handed over, or somebody has taken it already, or it has ended.
@@ -48,7 +52,12 @@ pub(crate) fn take_over(from: &UnixDatagram) -> Option<Fetched> {
     let mut text = Zeroizing::new(vec![0; limits::CREDENTIALS_BYTES]);
     from.set_nonblocking(true).ok()?;
     let length = from.recv(&mut text).ok()?;
-    let handed: Handed<'_> = serde_json::from_slice(&text[..length]).ok()?;
+    parse(&text[..length])
+}
+
+/// `None` also for credentials that have ended.
+pub(super) fn parse(text: &[u8]) -> Option<Fetched> {
+    let handed: Handed<'_> = serde_json::from_slice(text).ok()?;
     let mut credentials = Credentials::builder()
         .access_key_id(handed.key)
         .secret_access_key(handed.secret)

@@ -9,6 +9,7 @@ mod container;
 mod fault;
 #[cfg(feature = "cli")]
 mod handed;
+mod profile;
 #[cfg(feature = "cli")]
 mod schedule;
 mod source;
@@ -25,6 +26,8 @@ pub(crate) use container::clock_ahead;
 pub(crate) use fault::{Cause, unavailable};
 #[cfg(feature = "cli")]
 pub(crate) use handed::{hand_over, take_over};
+#[cfg(feature = "cli")]
+pub(crate) use profile::{ARGUMENT as PROFILE_ARGUMENT, answer};
 #[cfg(feature = "cli")]
 pub(crate) use source::Fetched;
 pub(crate) use source::Source;
@@ -45,7 +48,7 @@ use crate::delivered::Endpoint;
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::resolve::credentials;
-use crate::workload::{CredentialMode, CredentialPlan, CredentialSource, Credentials};
+use crate::workload::{CredentialMode, CredentialPlan, CredentialSource, Credentials, Roots};
 use fault::CredentialsFault;
 
 /// The container's identity, for any AWS SDK client: what the runtime serves, or, where
@@ -69,25 +72,32 @@ use fault::CredentialsFault;
 /// When there is no source: network isolation, or nothing configured. When settings or a
 /// platform's files are broken.
 pub fn provider() -> Result<SharedCredentialsProvider, Error> {
-    let (_, source) = source_here(&Facts::capture(Vec::new()))?;
-    Ok(SharedCredentialsProvider::new(source))
+    let (credentials, plan) = found(&Facts::capture(Vec::new()))?;
+    // A program reads with rights of its own.
+    let plan = CredentialPlan { user: None, ..plan };
+    Ok(SharedCredentialsProvider::new(source(&credentials, &plan)?))
 }
 
-/// The same, with the cause if there are no credentials.
+/// The same for the command line, with the cause if there are no credentials.
+#[cfg(feature = "cli")]
 pub(crate) fn source_here(facts: &Facts) -> Result<(Credentials, Source), Error> {
-    let (credentials, plan) = match Endpoint::here(facts) {
+    let (credentials, plan) = found(facts)?;
+    let source = source(&credentials, &plan)?;
+    Ok((credentials, source))
+}
+
+fn found(facts: &Facts) -> Result<(Credentials, CredentialPlan), Error> {
+    match Endpoint::here(facts) {
         Some(endpoint) => {
             let credentials = Credentials {
                 source: CredentialSource::Container,
                 mode: CredentialMode::Broker,
                 isolated: false,
             };
-            (credentials, endpoint.credential_plan())
+            Ok((credentials, endpoint.credential_plan()))
         }
-        None => credentials(facts)?,
-    };
-    let source = source(&credentials, &plan)?;
-    Ok((credentials, source))
+        None => credentials(facts),
+    }
 }
 
 /// The source of an identity that was resolved.
@@ -102,8 +112,7 @@ pub(crate) fn source(credentials: &Credentials, plan: &CredentialPlan) -> Result
 }
 
 /// For servers on the internet: through a proxy if the environment names one.
-fn internet(plan: &CredentialPlan) -> SharedHttpClient {
-    let roots = plan.roots.clone();
+fn internet(roots: Option<Roots>) -> SharedHttpClient {
     http_client_fn(move |settings, components| {
         trust::connector(roots.as_ref(), |context| {
             let mut connector = Connector::builder()

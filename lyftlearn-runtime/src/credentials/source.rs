@@ -2,21 +2,17 @@
 
 use std::time::SystemTime;
 
-use aws_config::environment::{
-    EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider,
-};
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::imds::credentials::ImdsCredentialsProvider;
-use aws_config::meta::region::RegionProviderChain;
-use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
 use aws_config::provider_config::ProviderConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, future};
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
 use super::container::{Container, Skew};
 use super::fault::Cause;
 use super::internet;
+use super::profile::Profile;
 use super::sts::Sts;
 use crate::workload::{Assumption, CredentialPlan, Origin};
 
@@ -32,7 +28,7 @@ pub(crate) struct Source {
 #[derive(Debug)]
 enum Base {
     Environment(EnvironmentVariableCredentialsProvider),
-    Profile(SharedHttpClient, Option<String>),
+    Profile(Profile),
     Imds(Box<ImdsCredentialsProvider>),
     WebIdentity {
         role: String,
@@ -53,10 +49,13 @@ impl Source {
     pub(crate) fn new(plan: &CredentialPlan) -> Option<Self> {
         let base = match &plan.origin {
             Origin::Environment => Base::Environment(EnvironmentVariableCredentialsProvider::new()),
-            Origin::Profile { name } => Base::Profile(internet(plan), name.clone()),
+            Origin::Profile { name } => Base::Profile(Profile::new(name.clone(), plan)),
             Origin::Imds => Base::Imds(Box::new(
                 ImdsCredentialsProvider::builder()
-                    .configure(&ProviderConfig::without_region().with_http_client(internet(plan)))
+                    .configure(
+                        &ProviderConfig::without_region()
+                            .with_http_client(internet(plan.roots.clone())),
+                    )
                     .build(),
             )),
             Origin::WebIdentity { role, token_file } => Base::WebIdentity {
@@ -71,7 +70,7 @@ impl Source {
                 uri.clone(),
                 token.clone(),
                 token_file.clone(),
-                plan.roots.as_ref(),
+                plan,
             ))),
             Origin::None => return None,
         };
@@ -124,23 +123,7 @@ impl Source {
             }
             Base::Environment(provider) => given(provider.provide_credentials().await)?,
             Base::Imds(provider) => given(provider.provide_credentials().await)?,
-            Base::Profile(client, name) => {
-                // The region is the one that the environment or the profile names: the SDK's
-                // default chain would go on to ask IMDS, which no container should.
-                let region =
-                    RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
-                        .or_else(ProfileFileRegionProvider::new());
-                let config = ProviderConfig::without_region()
-                    .with_http_client(client.clone())
-                    .with_region(region.region().await);
-                // Built anew: it reads its files once.
-                let mut provider = ProfileFileCredentialsProvider::builder().configure(&config);
-                // The SDK reads one of the two variables that may choose it.
-                if let Some(name) = name {
-                    provider = provider.profile_name(name);
-                }
-                given(provider.build().provide_credentials().await)?
-            }
+            Base::Profile(profile) => profile.fetch().await?,
         };
         Ok(Fetched {
             credentials,

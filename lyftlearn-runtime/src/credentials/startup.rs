@@ -15,7 +15,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(3);
 /// Fetches until it succeeds or the time for a start has passed. Refusals are retried as well: a
 /// new association or policy takes time to reach all servers.
 pub(crate) async fn first(plan: &CredentialPlan) -> Result<Fetched, Cause> {
-    let source = Source::new(plan).ok_or(Cause::Sdk("the source returned no credentials"))?;
+    let source = Source::new(plan).ok_or(Cause::Sdk(Cause::NOT_LOADED))?;
     let until = Instant::now() + Duration::from_secs(plan.startup_seconds.into());
     let mut last = Cause::TimedOut;
     let mut longest = FIRST_WAIT;

@@ -29,6 +29,7 @@ const CHAINED_SECONDS: i32 = 3600;
 #[derive(Clone, Debug)]
 pub(super) struct Sts {
     config: Config,
+    user: Option<String>,
 }
 
 impl Sts {
@@ -39,7 +40,7 @@ impl Sts {
         let mut config = Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(region))
-            .http_client(internet(plan))
+            .http_client(internet(plan.roots.clone()))
             .sleep_impl(TokioSleep::new())
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
             .timeout_config(
@@ -52,6 +53,7 @@ impl Sts {
         config.set_endpoint_url(plan.sts_endpoint.clone());
         Some(Self {
             config: config.build(),
+            user: plan.user.clone(),
         })
     }
 
@@ -62,7 +64,7 @@ impl Sts {
         token_file: &std::path::Path,
         session: &str,
     ) -> Result<Credentials, Cause> {
-        let token = read_token(token_file)?;
+        let token = read_token(token_file, self.user.as_deref())?;
         let answer = Client::from_conf(self.config.clone())
             .assume_role_with_web_identity()
             .role_arn(role)

@@ -11,14 +11,27 @@ use rustix::fs::{Mode, OFlags};
 
 use super::Facts;
 use crate::error::{Error, ErrorKind, Fault};
-use crate::held::Directory as Held;
+use crate::held::{Directory as Held, is_refused_link, open_to_read};
 
 /// Something is there and cannot be read.
 #[derive(Debug)]
 pub(crate) enum ReadFault {
-    Unreadable { path: PathBuf, denied: bool },
-    NotAFile { path: PathBuf, is: &'static str },
-    TooLarge { path: PathBuf, limit: u64 },
+    Unreadable {
+        path: PathBuf,
+        denied: bool,
+    },
+    NotAFile {
+        path: PathBuf,
+        is: &'static str,
+    },
+    TooLarge {
+        path: PathBuf,
+        limit: u64,
+    },
+    /// A link that root does not follow.
+    Link {
+        path: PathBuf,
+    },
 }
 
 impl fmt::Display for ReadFault {
@@ -35,6 +48,11 @@ impl fmt::Display for ReadFault {
                     path.display()
                 )
             }
+            Self::Link { path } => write!(
+                f,
+                "cannot read {}: a symbolic link on its way can be changed by another user than root",
+                path.display()
+            ),
         }
     }
 }
@@ -58,6 +76,7 @@ impl Fault for ReadFault {
             }
             Self::NotAFile { .. } => "check what the image or a mount puts there".to_owned(),
             Self::TooLarge { .. } => "deliver data as a channel or a volume, not as configuration".to_owned(),
+            Self::Link { .. } => "with the setting user, root follows only links of root's own, in directories that only root can change: name the file itself".to_owned(),
         })
     }
 }
@@ -102,7 +121,7 @@ impl Facts {
         let Some(place) = self.below_root(path) else {
             return Ok(None);
         };
-        match read(&place, path, limit) {
+        match read(&place, path, limit, self.wary) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(Failure::Io(err)) if absent(&err) => match std::fs::symlink_metadata(&place) {
                 // The path exists, as a link whose target does not.
@@ -215,6 +234,15 @@ impl Facts {
         };
         let unreadable =
             |err: &io::Error| Error::from(ReadFault::unreadable(path, err)).because(plain(err));
+        if self.wary {
+            return match Held::open_to_list(&place).and_then(|directory| directory.names()) {
+                Err(err) if absent(&err) => Ok(Vec::new()),
+                Err(err) if is_refused_link(&err) => {
+                    Err(ReadFault::Link { path: path.into() }.into())
+                }
+                names => names.map_err(|err| unreadable(&err)),
+            };
+        }
         let listing = match std::fs::read_dir(place) {
             Ok(listing) => listing,
             Err(err) if absent(&err) => return Ok(Vec::new()),
@@ -253,13 +281,21 @@ enum Failure {
     Fault(ReadFault),
 }
 
-fn read(place: &Path, path: &Path, limit: u64) -> Result<Vec<u8>, Failure> {
-    // Without O_NONBLOCK, opening a FIFO waits for a writer that may never come.
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let file = rustix::fs::open(place, flags, Mode::empty());
-    let file = file
-        .map(File::from)
-        .map_err(|errno| Failure::Io(errno.into()))?;
+fn read(place: &Path, path: &Path, limit: u64, wary: bool) -> Result<Vec<u8>, Failure> {
+    let opened = if wary {
+        open_to_read(place)
+    } else {
+        // Without O_NONBLOCK, opening a FIFO waits for a writer that may never come.
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let file = rustix::fs::open(place, flags, Mode::empty());
+        file.map(File::from).map_err(io::Error::from)
+    };
+    let file = opened.map_err(|err| match err {
+        err if wary && is_refused_link(&err) => {
+            Failure::Fault(ReadFault::Link { path: path.into() })
+        }
+        err => Failure::Io(err),
+    })?;
     let meta = file.metadata().map_err(Failure::Io)?;
     let kind = meta.file_type();
     let is = match () {
@@ -321,6 +357,8 @@ mod tests {
               hint: check what the image or a mount puts there
             Unreadable: cannot read /etc/lyftlearn/runtime.toml: it is larger than 4 bytes
               hint: deliver data as a channel or a volume, not as configuration
+            Unreadable: cannot read /etc/lyftlearn/runtime.toml: a symbolic link on its way can be changed by another user than root
+              hint: with the setting user, root follows only links of root's own, in directories that only root can change: name the file itself
         "#]].assert_eq(&reports([
             ReadFault::Unreadable {
                 path: path(),
@@ -342,6 +380,7 @@ mod tests {
                 path: path(),
                 limit: 4,
             },
+            ReadFault::Link { path: path() },
         ]));
     }
 
@@ -396,6 +435,40 @@ mod tests {
                   hint: check the file system, and the container's limits
             "#]],
         );
+    }
+
+    #[test]
+    fn a_link_that_another_user_can_create_is_named_where_root_is_wary() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir(root.path().join("shared")).unwrap();
+        std::fs::create_dir(root.path().join("volume")).unwrap();
+        std::fs::write(root.path().join("volume/key"), "1").unwrap();
+        symlink("../volume/key", root.path().join("shared/key")).unwrap();
+        symlink("../volume", root.path().join("shared/all")).unwrap();
+        let everybody = std::fs::Permissions::from_mode(0o777);
+        std::fs::set_permissions(root.path().join("shared"), everybody).unwrap();
+        let facts = Facts::empty().with_root(root.path());
+        assert_eq!(facts.file("/shared/key", 4).unwrap().unwrap(), b"1");
+        let wary = facts.wary_of_links(true);
+        assert_eq!(wary.file("/volume/key", 4).unwrap().unwrap(), b"1");
+        assert_eq!(wary.file("/volume/none", 4).unwrap(), None);
+        assert_eq!(wary.entries("/volume").unwrap(), ["key"]);
+        let reports = [
+            wary.file("/shared/key", 4).unwrap_err().report(),
+            wary.file("/shared/all/key", 4).unwrap_err().report(),
+            wary.entries("/shared/all").unwrap_err().report(),
+        ];
+        expect![[r#"
+            lyftlearn-runtime: cannot read /shared/key: a symbolic link on its way can be changed by another user than root
+              hint: with the setting user, root follows only links of root's own, in directories that only root can change: name the file itself
+            lyftlearn-runtime: cannot read /shared/all/key: a symbolic link on its way can be changed by another user than root
+              hint: with the setting user, root follows only links of root's own, in directories that only root can change: name the file itself
+            lyftlearn-runtime: cannot read /shared/all: a symbolic link on its way can be changed by another user than root
+              hint: with the setting user, root follows only links of root's own, in directories that only root can change: name the file itself
+        "#]]
+        .assert_eq(&reports.concat());
     }
 
     #[test]

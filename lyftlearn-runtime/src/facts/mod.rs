@@ -37,6 +37,23 @@ use crate::contract::{limits, linux};
 use crate::error::Error;
 use crate::held::Directory as Held;
 
+/// How PID 1 tells its agent what to do: an argument can be read by anybody.
+#[cfg(all(feature = "agent", feature = "cli"))]
+pub(crate) const AGENT_VARIABLE: &str = "LYFTLEARN_AGENT_ORDERS";
+
+/// How a process hands sockets over (sd_listen_fds(3)).
+#[cfg(all(feature = "agent", feature = "cli"))]
+pub(crate) const SOCKETS_VARIABLE: &str = "LISTEN_FDS";
+
+/// What the processes of this runtime find in their environment, and no other process may get.
+#[cfg(all(feature = "agent", feature = "cli"))]
+pub(crate) const OWN_VARIABLES: [&str; 4] = [
+    AGENT_VARIABLE,
+    SOCKETS_VARIABLE,
+    "LISTEN_PID",
+    "LISTEN_FDNAMES",
+];
+
 /// The value that a file holds, of files that hold one: a text without the line end that editors,
 /// `echo` and `kubectl create secret --from-file` leave behind it; other bytes as they are.
 pub(crate) fn one_value(bytes: &[u8]) -> &[u8] {
@@ -66,6 +83,8 @@ pub struct Facts {
     processors: usize,
     /// Paths below it are read through its descriptor.
     held: Option<Held>,
+    /// Another user may have put links on the way to a file.
+    wary: bool,
 }
 
 impl Facts {
@@ -79,6 +98,7 @@ impl Facts {
             argv,
             processors: processors(),
             held: None,
+            wary: false,
         }
     }
 
@@ -91,6 +111,7 @@ impl Facts {
             argv: Vec::new(),
             processors: 1,
             held: None,
+            wary: false,
         }
     }
 
@@ -131,6 +152,14 @@ impl Facts {
         self
     }
 
+    /// Follows a link to a file or to a listed directory only where no other user can have created
+    /// it: for a process of root's, beside or before a program of another user.
+    #[cfg(any(feature = "agent", feature = "cli"))]
+    pub(crate) fn wary_of_links(mut self, wary: bool) -> Self {
+        self.wary = wary;
+        self
+    }
+
     /// Sets the number of processors that the affinity mask allows.
     #[must_use]
     pub fn with_processors(mut self, processors: usize) -> Self {
@@ -142,6 +171,14 @@ impl Facts {
     #[must_use]
     pub fn vars(&self) -> &[(OsString, OsString)] {
         &self.vars
+    }
+
+    /// The environment for a process that is not this runtime's own.
+    #[cfg(all(feature = "agent", feature = "cli"))]
+    pub(crate) fn for_others(&self) -> Vec<(OsString, OsString)> {
+        let others = |name: &OsString| !OWN_VARIABLES.iter().any(|own| name == own);
+        let vars = self.vars.iter().filter(|(name, _)| others(name));
+        vars.cloned().collect()
     }
 
     /// The program's argv, byte for byte.

@@ -1,7 +1,7 @@
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 
-use super::{Directory, Owner, make};
+use super::{Directory, Owner, is_refused_link, make, only_root_changes, open_to_read};
 
 /// The owner of what a program of another user owns; tests run as root.
 const PROGRAM: Option<Owner> = Some(Owner {
@@ -158,4 +158,50 @@ fn directories_are_made_for_the_program_and_not_through_its_links() {
     assert!(make(&base.join("model/below"), PROGRAM.unwrap()).is_err());
     assert_eq!(owner(&etc), 0);
     assert!(!etc.join("below").exists());
+}
+
+#[test]
+fn a_file_is_read_through_a_link_only_where_no_other_user_can_create_it() {
+    use std::io::Read;
+
+    let place = tempfile::tempdir().unwrap();
+    // As the kubelet has it: a link to a file below a link to a directory.
+    std::fs::create_dir(place.path().join("..version")).unwrap();
+    std::fs::write(place.path().join("..version/token"), "a token").unwrap();
+    symlink("..version", place.path().join("..data")).unwrap();
+    symlink("..data/token", place.path().join("token")).unwrap();
+    let path = place.path().join("token");
+    let text = || {
+        let mut text = String::new();
+        open_to_read(&path)?.read_to_string(&mut text)?;
+        std::io::Result::Ok(text)
+    };
+    let mode = |mode| {
+        let mode = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(place.path(), mode).unwrap();
+    };
+    mode(0o1777);
+    assert_eq!(text().unwrap(), "a token");
+    mode(0o777);
+    assert!(is_refused_link(&text().unwrap_err()));
+    assert!(open_to_read(&place.path().join("..version/token")).is_ok());
+    mode(0o1777);
+    if is_root() {
+        std::os::unix::fs::lchown(&path, Some(1000), None).unwrap();
+        assert!(is_refused_link(&text().unwrap_err()));
+    }
+}
+
+#[test]
+fn what_root_alone_can_change_is_told_from_the_rest() {
+    assert!(only_root_changes(Path::new("/etc/no/such/file")));
+    assert!(!only_root_changes(Path::new("etc/passwd")));
+    // Below /tmp, where everybody may put something.
+    let place = tempfile::tempdir().unwrap();
+    assert!(!only_root_changes(place.path()));
+    assert!(!only_root_changes(&place.path().join("none")));
+    // The kernel's own links lead there, too.
+    assert!(!only_root_changes(
+        &Path::new("/proc/self/root").join(place.path().strip_prefix("/").unwrap())
+    ));
 }

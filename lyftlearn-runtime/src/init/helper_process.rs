@@ -12,15 +12,79 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use nix::sys::signal::{SigSet, Signal};
+#[cfg(feature = "agent")]
+use rustix::process::Pid;
 use rustix::process::WaitOptions;
 
 use super::agent;
 use super::signals::{self, To};
 use super::{now, own_path, spawn};
 
-/// Starts this binary again as a helper process, writes `question` to its standard input and waits
-/// for its answer; `None` when that does not come within `patience`. A `socket` is handed to it as
-/// to the agent.
+/// A helper process, which ends with this value.
+#[cfg(feature = "agent")]
+pub(crate) struct HelperProcess {
+    pid: Pid,
+    stream: UnixStream,
+    answered: bool,
+}
+
+#[cfg(feature = "agent")]
+impl HelperProcess {
+    /// Starts this binary again. A `socket` is handed to it as to the agent.
+    pub(crate) fn start(
+        argv: &[OsString],
+        environment: &[(OsString, OsString)],
+        socket: Option<OwnedFd>,
+    ) -> Option<Self> {
+        let own = own_path()?;
+        let words = spawn::Words::new(argv, environment).ok()?;
+        let (stream, theirs) = UnixStream::pair().ok()?;
+        let socket = socket.map(agent::aside);
+        let mut files = vec![(theirs.as_raw_fd(), 0), (theirs.as_raw_fd(), 1)];
+        files.extend(
+            socket
+                .as_ref()
+                .map(|socket| (socket.as_raw_fd(), agent::FIRST_SOCKET)),
+        );
+        let found = signals::block().ok()?;
+        // Nothing that arrives here is for it: it ends when it is done, or with this process.
+        let helper = spawn::spawn(&own, &words, &SigSet::empty(), &files, None);
+        // `exec` has armed nothing, and what it becomes inherits this.
+        if !signals::is_every(&found) {
+            let _ = found.thread_set_mask();
+        }
+        Some(Self {
+            pid: helper.ok()?,
+            stream,
+            answered: false,
+        })
+    }
+
+    /// Its standard input and output.
+    pub(crate) fn stream(&self) -> &UnixStream {
+        &self.stream
+    }
+
+    /// It has done its work: what it started and left is not ended with it.
+    pub(crate) fn has_answered(&mut self) {
+        self.answered = true;
+    }
+}
+
+#[cfg(feature = "agent")]
+impl Drop for HelperProcess {
+    fn drop(&mut self) {
+        if !self.answered {
+            signals::send(To::Group(self.pid), Signal::SIGKILL as i32);
+        }
+        // Somebody else may have stopped it.
+        signals::send(To::Process(self.pid), Signal::SIGKILL as i32);
+        let _ = rustix::process::waitpid(Some(self.pid), WaitOptions::empty());
+    }
+}
+
+/// Starts a helper process, writes `question` to its standard input and waits for its answer; `None`
+/// when that does not come within `patience`.
 #[cfg(feature = "agent")]
 pub(crate) fn ask_helper(
     argv: &[OsString],
@@ -29,26 +93,9 @@ pub(crate) fn ask_helper(
     patience: Duration,
     socket: Option<OwnedFd>,
 ) -> Option<Vec<u8>> {
-    let own = own_path()?;
-    let words = spawn::Words::new(argv, environment).ok()?;
-    let (mut ours, theirs) = UnixStream::pair().ok()?;
-    let socket = socket.map(agent::aside);
-    let mut files = vec![(theirs.as_raw_fd(), 0), (theirs.as_raw_fd(), 1)];
-    files.extend(
-        socket
-            .as_ref()
-            .map(|socket| (socket.as_raw_fd(), agent::FIRST_SOCKET)),
-    );
-    let found = signals::block().ok()?;
-    // Nothing that arrives here is for it: it ends when it is done, or with this process.
-    let helper = spawn::spawn(&own, &words, &SigSet::empty(), &files, None);
-    // `exec` has armed nothing, and what it becomes inherits this.
-    if !signals::is_every(&found) {
-        let _ = found.thread_set_mask();
-    }
-    let helper = helper.ok()?;
-    drop(theirs);
-    let mut exchange = || {
+    let mut helper = HelperProcess::start(argv, environment, socket)?;
+    let exchange = || {
+        let mut ours = helper.stream();
         ours.write_all(question)?;
         ours.shutdown(Shutdown::Write)?;
         let until = now() + patience;
@@ -69,10 +116,9 @@ pub(crate) fn ask_helper(
         }
     };
     let answer = exchange().ok();
-    if answer.is_none() {
-        signals::send(To::Process(helper), Signal::SIGKILL as i32);
+    if answer.is_some() {
+        helper.has_answered();
     }
-    let _ = rustix::process::waitpid(Some(helper), WaitOptions::empty());
     answer
 }
 

@@ -25,9 +25,9 @@ use std::time::Duration;
 pub(crate) use agent::Helper;
 pub(crate) use children::LeftBehind;
 pub(crate) use executable::path as own_path;
-#[cfg(feature = "agent")]
-pub(crate) use helper_process::ask_helper;
 pub(crate) use helper_process::run_last_helper;
+#[cfg(feature = "agent")]
+pub(crate) use helper_process::{HelperProcess, ask_helper};
 pub(crate) use stage::{
     STAGE_ARGUMENT as STAGE, Stage, User, become_program, become_user, let_stops_come,
     take_terminal,

@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use super::account::Account;
+use crate::account::Account;
 use crate::contract::delivered as names;
 use crate::deliver::{Offer, Presented, write_credentials};
 use crate::delivered::endpoint;

@@ -4,10 +4,10 @@ use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
-use super::account::Account;
 use super::credentials;
 use super::secrets::Obtained;
 use super::statsd;
+use crate::account::Account;
 use crate::contract::{aws, linux};
 use crate::deliver::{
     Environment, Layers, Pointed, Presented, SecretVariable, changes, delivered, environment,

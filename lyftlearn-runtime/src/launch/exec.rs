@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 
-use super::account::{self, Account};
 use super::credentials;
 use super::environment::Gathered;
 use super::fault::LaunchFault;
@@ -11,6 +10,7 @@ use super::program;
 use super::required;
 use super::secrets;
 use super::statsd;
+use crate::account::{self, Account};
 use crate::contract::delivered as names;
 use crate::deliver::{Keeper, deliver, delivered};
 use crate::delivered::{View, variables_at, workload_at};

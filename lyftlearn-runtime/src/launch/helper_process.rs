@@ -14,27 +14,21 @@ use zeroize::Zeroizing;
 use super::fault::not_for_people;
 use crate::contract::aws;
 use crate::error::Error;
-use crate::facts::Facts;
+use crate::facts::{Facts, SOCKETS_VARIABLE};
 use crate::init;
 
 /// Added to what a helper may take: for its start and its answer.
 const MARGIN: Duration = Duration::from_secs(2);
 
-/// How a parent hands sockets over (sd_listen_fds(3)).
-const LISTEN: &str = "LISTEN_FDS";
-const LISTEN_OTHERS: [&str; 2] = ["LISTEN_PID", "LISTEN_FDNAMES"];
-
 /// What a process of this runtime's own finds in its environment when so many sockets are
 /// handed to it.
 pub(super) fn environment(facts: &Facts, sockets: usize) -> Vec<(OsString, OsString)> {
-    let handed = (LISTEN.into(), sockets.to_string().into());
+    let handed = (SOCKETS_VARIABLE.into(), sockets.to_string().into());
     facts
-        .vars()
-        .iter()
-        .filter(|(name, _)| name != LISTEN && !LISTEN_OTHERS.iter().any(|other| name == other))
+        .for_others()
+        .into_iter()
         // Blank is not set, and what speaks TLS takes it for a file.
         .filter(|(name, value)| name != aws::SSL_CERT_FILE || !value.is_empty())
-        .cloned()
         .chain([handed])
         .collect()
 }
@@ -79,6 +73,10 @@ pub(super) fn run<Q: DeserializeOwned, A: Serialize>(
     let mut question = Zeroizing::new(Vec::new());
     let read = std::io::stdin().read_to_end(&mut question);
     read.map_err(|_| not_for_people())?;
+    // It is where the answer goes, too: what the helper starts must not write there.
+    let nothing = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC);
+    let (nothing, _) = nothing.map_err(|_| not_for_people())?;
+    rustix::stdio::dup2_stdin(nothing).map_err(|_| not_for_people())?;
     let question: Q = serde_json::from_slice(&question).map_err(|_| not_for_people())?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -1,7 +1,6 @@
 //! Starts a container: what `run` and `exec` do once the command line is understood. The
 //! workload is delivered, the program is started and supervised, and its end is written down.
 
-pub(crate) mod account;
 mod agent;
 mod announcement;
 pub(crate) mod credentials;
@@ -44,6 +43,8 @@ pub(crate) fn helper(arguments: &[OsString]) -> Option<Result<u8, Error>> {
         secrets::ARGUMENT => secrets::helper(rest),
         #[cfg(feature = "agent")]
         required::ARGUMENT => required::helper(rest),
+        #[cfg(feature = "agent")]
+        crate::credentials::PROFILE_ARGUMENT => profile::helper(rest),
         #[cfg(feature = "agent")]
         agent::ARGUMENT => agent::agent(rest),
         _ => return None,

@@ -7,7 +7,6 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use super::account::{self, Account};
 use super::agent::{self, Inputs};
 use super::announcement;
 use super::credentials;
@@ -21,6 +20,7 @@ use super::run::locked;
 use super::secrets::{self, Obtained};
 use super::skew;
 use super::statsd::{self, Listening};
+use crate::account::{self, Account};
 use crate::contract::delivered as names;
 use crate::deliver::secrets::Kept as KeptSecrets;
 use crate::deliver::{Delivery, Keeper, Kept, Recipient, deliver, forget_reason};

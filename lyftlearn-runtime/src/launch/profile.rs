@@ -8,7 +8,21 @@ use std::path::Path;
 use rustix::fs::Mode;
 
 use crate::contract::{aws, limits};
+#[cfg(feature = "agent")]
+use crate::credentials;
+#[cfg(feature = "agent")]
+use crate::error::Error;
 use crate::held::{self, Directory, Owner};
+
+/// Runs in the process that reads a profile as the program's user.
+#[cfg(feature = "agent")]
+pub(super) fn helper(arguments: &[std::ffi::OsString]) -> Result<u8, Error> {
+    super::helper_process::run(
+        credentials::PROFILE_ARGUMENT,
+        arguments,
+        credentials::answer,
+    )
+}
 
 /// Writes each file that does not exist yet; a sentence for each that cannot be.
 pub(super) fn write(files: &[String], owner: Option<Owner>) -> Vec<String> {

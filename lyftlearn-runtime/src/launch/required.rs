@@ -6,8 +6,8 @@ use std::os::unix::net::UnixDatagram;
 #[cfg(feature = "agent")]
 use listenfd::ListenFd;
 
-use super::account::Account;
 use super::credentials;
+use crate::account::Account;
 use crate::error::{Error, ErrorKind, Fault};
 use crate::facts::Facts;
 use crate::resolve::Resolved;

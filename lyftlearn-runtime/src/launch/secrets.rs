@@ -203,6 +203,9 @@ fn named(secret: &Declared, content: &Content, injected: bool) -> Result<Named, 
 fn plan<'a>(facts: &Facts, resolved: &'a Resolved) -> Plan<'a> {
     let platform = resolved.workload.platform;
     let mut plan = Plan::default();
+    // The volume of a source may outlive a container, and an earlier program of that user.
+    let wary = (resolved.settings.user.is_some()).then(|| facts.clone().wary_of_links(true));
+    let sources = wary.as_ref().unwrap_or(facts);
     for secret in &resolved.settings.secrets {
         let name = secret.name.as_str();
         if let Some(content) = injected(facts, resolved, secret) {
@@ -215,7 +218,7 @@ fn plan<'a>(facts: &Facts, resolved: &'a Resolved) -> Plan<'a> {
                 plan.wanted.push((name.to_owned(), source.clone()));
                 continue;
             }
-            Some(source) => read_local(facts, source),
+            Some(source) => read_local(sources, source),
             None => Err(Why::NoSource {
                 platform: platform.as_str().to_owned(),
             }),

@@ -69,6 +69,7 @@ pub(super) fn read(
         session_name: session_name(settings.assume_role.as_ref(), world, detection, job),
         required: settings.required,
         startup_seconds: settings.startup_seconds,
+        user: world.settings.user.clone(),
         roots: [aws::SSL_CERT_FILE, aws::CA_BUNDLE]
             .into_iter()
             .find_map(|name| {

@@ -53,7 +53,7 @@ const AREAS: &[(&str, &[&str], &str)] = &[
         &[
             "launch/program",
             "launch/nodes",
-            "launch/account",
+            "account",
             "init/",
             "deliver/",
             "toolkit/",

@@ -43,8 +43,9 @@ fn directory(facts: &Facts, path: &Path) -> Result<Content, Why> {
     let link = path.join(words::CURRENT);
     for _ in 0..LOOKS {
         let before = facts.real_path(&link);
-        let current = before.clone().unwrap_or_else(|| path.to_owned());
-        let found = pairs(facts, &current);
+        // By its name: where that leads is looked at with each file, as carefully as `facts` does.
+        let current = before.as_ref().map_or(path, |_| link.as_path());
+        let found = pairs(facts, current);
         if facts.real_path(&link) == before {
             return found.map(Content::many);
         }

@@ -58,6 +58,9 @@ pub struct CredentialPlan {
     pub(crate) startup_seconds: u32,
     /// Roots of trust for all of AWS, if the environment names them.
     pub(crate) roots: Option<Roots>,
+    /// The setting `user`: the program, which may change files of its own, has that account.
+    #[serde(default)]
+    pub(crate) user: Option<String>,
 }
 
 /// A file of roots of trust, which count instead of the machine's own.

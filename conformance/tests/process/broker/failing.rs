@@ -122,16 +122,18 @@ fn an_agent_that_is_stopped_or_hangs_is_replaced() {
     assert_eq!(served.ask("/v1/credentials").0, 200);
     served.end(&world, &upstream);
 
-    // Nothing is ever written into this token file: reading it blocks for ever, as on a mount that
-    // hangs.
+    // Nothing is ever written into this file of certificates: reading it blocks for ever, as on a
+    // mount that hangs.
     let world = World::new();
     let container = container(&world, &upstream, "")
         .variable("AWS_CONTAINER_CREDENTIALS_FULL_URI", "")
         .variable("AWS_REGION", "eu-west-1")
         .variable("AWS_ROLE_ARN", "arn:aws:iam::111122223333:role/r")
-        .variable("AWS_WEB_IDENTITY_TOKEN_FILE", "/shared/token");
+        .variable("AWS_WEB_IDENTITY_TOKEN_FILE", "/shared/token")
+        .variable("AWS_CA_BUNDLE", "/shared/roots");
+    world.file("shared/token", "a token");
     nix::unistd::mkfifo(
-        &world.path("shared/token"),
+        &world.path("shared/roots"),
         nix::sys::stat::Mode::from_bits_truncate(0o600),
     )
     .unwrap();

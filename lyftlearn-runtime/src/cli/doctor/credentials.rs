@@ -26,7 +26,8 @@ pub(super) fn check(patient: &Patient) -> Vec<Finding> {
 /// Variables that choose a profile that no file has.
 #[cfg(feature = "agent")]
 fn lost_profiles(patient: &Patient) -> Vec<Finding> {
-    use crate::launch::{account, credentials};
+    use crate::account;
+    use crate::launch::credentials;
     use crate::workload::CredentialMode;
 
     let account = account::account(&patient.facts, patient.resolved.settings.user.as_deref());
@@ -150,7 +151,7 @@ fn cure(cause: &crate::credentials::Cause) -> &'static str {
         Cause::Status(_) => {
             "check this container's role or Pod Identity association: the endpoint rejected it"
         }
-        Cause::TokenFile(..) | Cause::EmptyTokenFile(_) => {
+        Cause::TokenFile(_) | Cause::NoTokenFile(_) | Cause::EmptyTokenFile(_) => {
             "mount the token at the path in the variable, readable by this user"
         }
         Cause::Sts { .. } => "check the role's name and its trust policy",

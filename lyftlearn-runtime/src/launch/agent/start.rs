@@ -12,11 +12,11 @@ use super::super::helper_process;
 use super::super::listeners::{Place, Protocol};
 use super::super::statsd::listen::{Bound, bound_in};
 use super::{Inputs, credentials};
-use crate::agent::{AgentConfig, CONFIG_VARIABLE, Events, Metrics, Run, Socket};
+use crate::agent::{AgentConfig, Events, Metrics, Run, Socket};
 use crate::contract::delivered;
 use crate::contract::ledger::WORDS;
 use crate::error::Error;
-use crate::facts::{Facts, wall_clock};
+use crate::facts::{AGENT_VARIABLE, Facts, wall_clock};
 use crate::held::Directory;
 use crate::init::{self, Helper, MakeHelper};
 use crate::metrics::statsd::Listener;
@@ -143,7 +143,7 @@ pub(super) fn helper<'f>(
         }
         let mut environment = helper_process::environment(facts, sockets.len());
         let text = serde_json::to_string(&config).expect("plain data has no failure to report");
-        environment.push((CONFIG_VARIABLE.into(), text.into()));
+        environment.push((AGENT_VARIABLE.into(), text.into()));
         Helper {
             file,
             argv: vec![
