@@ -232,6 +232,7 @@ fn ground(facts: &Facts, arguments: &[(&'static str, String)]) -> Result<Ground,
     // comes second.
     let usual = platform::conventions(detection.platform).config_dir;
     let config_dir = early.config_dir.clone().unwrap_or_else(|| usual.to_owned());
+    early.refuse_missing(facts.is_directory(&config_dir), facts.exists(&config_dir))?;
     let settings = match file(facts, &format!("{config_dir}/{}", runtime::SETTINGS_FILE))? {
         Some(deployment) => {
             let path = deployment.path.clone();

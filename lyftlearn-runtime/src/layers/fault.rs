@@ -43,6 +43,11 @@ impl SettingsFault {
         Self { mistakes }
     }
 
+    /// `None` without a mistake.
+    pub(crate) fn of(mistakes: Mistakes) -> Option<Self> {
+        (!mistakes.is_empty()).then(|| Self::new(mistakes))
+    }
+
     pub(crate) fn one(shown: String, mistake: Mistake) -> Self {
         Self::new(Mistakes(vec![(shown, mistake)]))
     }

@@ -21,5 +21,6 @@ pub(crate) use service_links::Services;
 pub(crate) use stack::{File, Layer, Stack};
 pub(crate) use values::{
     BOOLEAN, ON_OFF, PATH, PATHS, Parsed, SECONDS, SIGNAL, SIGNALS, TEXT, WORDS, boolean, command,
-    list, list_of, number, on_off, one_of, path, paths, seconds, signal, signals, text, words,
+    list, list_of, number, on_off, one_of, path, paths, seconds, signal, signals, text, text_of,
+    words,
 };

@@ -109,6 +109,9 @@ impl Stack {
         let Some(value) = value else {
             return self.mistakes.expected(shown, "UTF-8");
         };
+        // A key of a Secret or a ConfigMap that was made from a file ends with a line end.
+        let value = value.strip_suffix('\n').unwrap_or(value);
+        let value = value.strip_suffix('\r').unwrap_or(value);
         if service_links::made(suffix, value) {
             self.found.service_links.push(name.to_owned());
             return;

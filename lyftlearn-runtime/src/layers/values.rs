@@ -11,8 +11,9 @@ use crate::signal;
 /// A value, or the expected syntax for the report.
 pub(crate) type Parsed<T> = Result<T, &'static str>;
 
-pub(crate) const TEXT: Form = Form::new("a text");
-pub(crate) const PATH: Form = Form::new("an absolute path");
+pub(crate) const TEXT: Form = Form::new("a text without control characters, or blanks at its ends");
+pub(crate) const PATH: Form =
+    Form::new("an absolute path without control characters, or blanks at its ends");
 pub(crate) const PATHS: Form =
     Form::new("a list of absolute paths, such as [\"/etc/lyftlearn/live\"]");
 pub(crate) const BOOLEAN: Form = Form::new("true or false");
@@ -34,14 +35,24 @@ const UNCATCHABLE: [i32; 3] = [9, 17, 19];
 
 pub(crate) fn text(value: &Value) -> Parsed<String> {
     let text = value.as_str();
-    let text = text.filter(|text| !text.is_empty() && !text.contains('\0'));
+    let text = text.filter(|text| !text.is_empty() && is_plain(text));
     text.map(str::to_owned).ok_or(TEXT.expected)
 }
 
+/// A text that has to be more: `expected` says what.
+pub(crate) fn text_of(value: &Value, expected: &'static str) -> Parsed<String> {
+    text(value).map_err(|_| expected)
+}
+
+/// Nobody sees a blank at the end of a name, and a line end there comes from an editor.
+fn is_plain(text: &str) -> bool {
+    text.trim() == text && !text.contains(char::is_control)
+}
+
 pub(crate) fn path(value: &Value) -> Parsed<String> {
-    let text = text(value)?;
-    if text.starts_with('/') {
-        Ok(text)
+    let path = text_of(value, PATH.expected)?;
+    if path.starts_with('/') {
+        Ok(path)
     } else {
         Err(PATH.expected)
     }
@@ -86,7 +97,7 @@ pub(crate) fn one_of<C: Choice>(value: &Value) -> Parsed<C> {
 
 /// The number of a signal that can be sent and caught, which is spelled by name or number.
 pub(crate) fn signal(value: &Value) -> Parsed<i32> {
-    catchable(&text(value)?).ok_or(SIGNAL.expected)
+    catchable(&text_of(value, SIGNAL.expected)?).ok_or(SIGNAL.expected)
 }
 
 /// The same of a list, which is not empty.
@@ -119,7 +130,8 @@ pub(crate) fn words(value: &Value) -> Parsed<Vec<String>> {
 
 pub(crate) fn paths(value: &Value) -> Parsed<Vec<String>> {
     let paths = list(value, PATHS.expected)?;
-    if paths.iter().all(|path| path.starts_with('/')) {
+    let is_path = |path: &String| path.starts_with('/') && is_plain(path);
+    if paths.iter().all(is_path) {
         Ok(paths)
     } else {
         Err(PATHS.expected)

@@ -3,6 +3,7 @@
 use expect_test::{Expect, expect};
 
 use super::resolve;
+use crate::error::the_same;
 use crate::facts::Facts;
 
 #[track_caller]
@@ -126,4 +127,47 @@ fn each_channel_finds_its_mount_among_all() {
         .filter(|(_, channel)| channel.mode == ChannelMode::Mount);
     let mounted: Vec<&String> = mounted.map(|(name, _)| name).collect();
     assert_eq!((channels.len(), mounted), (1_000, vec![&"c7".to_owned()]));
+}
+
+/// Its documents would all be missing, and nobody would know.
+#[test]
+fn a_config_directory_that_the_deployment_names_is_there() {
+    let root = tempfile::tempdir().unwrap();
+    let write = |path: &str, text: &str| {
+        let place = root.path().join(path);
+        std::fs::create_dir_all(place.parent().unwrap()).unwrap();
+        std::fs::write(place, text).unwrap();
+    };
+    write("etc/file", "");
+    write(
+        "etc/config/runtime.toml",
+        "config_dir = \"/x\"\nplatform = \"local\"\n",
+    );
+    let facts = Facts::empty().with_root(root.path());
+    let report = |facts: &Facts| resolve(facts).unwrap_err().report();
+    let named = |path: &str| facts.clone().with_var("LYFTLEARN_RUNTIME_CONFIG_DIR", path);
+    let missing = [named("/etc/confg"), named("/etc/file")].map(|facts| report(&facts));
+    expect![[r#"
+        lyftlearn-runtime: cannot use these settings
+          $LYFTLEARN_RUNTIME_CONFIG_DIR: expected the path of a directory that is there
+    "#]]
+    .assert_eq(&the_same(missing));
+    // What decides where the file lies is refused in it at once.
+    expect![[r#"
+        lyftlearn-runtime: cannot use these settings
+          platform in /etc/config/runtime.toml: cannot be set here: it decides where that file lies; set its variable or the image's runtime.toml instead
+    "#]]
+    .assert_eq(&report(&named("/etc/config")));
+    // An image's own is on one of its platforms only.
+    write(
+        "etc/lyftlearn/runtime.toml",
+        "config_dir = \"/etc/confg\"\n",
+    );
+    assert!(resolve(&facts).is_ok());
+    write("etc/lyftlearn/runtime.toml", "config_dir = \"/etc/file\"\n");
+    expect![[r#"
+        lyftlearn-runtime: cannot use these settings
+          config_dir in /etc/lyftlearn/runtime.toml: expected the path of a directory that is there
+    "#]]
+    .assert_eq(&report(&facts));
 }

@@ -7,7 +7,7 @@ use figment::value::Value;
 use crate::choice::choice;
 use crate::layers::{
     BOOLEAN, Form, Key, PATHS, Parsed, Reader, SECONDS, TEXT, Unset, boolean, list, one_of, paths,
-    seconds, text,
+    seconds, text, text_of,
 };
 use crate::workload::{CredentialMode, CredentialSource};
 
@@ -203,7 +203,7 @@ impl AssumeRole {
 
 fn session_name(value: &Value) -> Parsed<String> {
     let good = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte);
-    let name = text(value)?;
+    let name = text_of(value, SESSION_NAME)?;
     if (2..=64).contains(&name.len()) && name.bytes().all(good) {
         Ok(name)
     } else {

@@ -9,7 +9,7 @@ use super::credentials::pairs;
 use crate::choice::choice;
 use crate::contract::events as words;
 use crate::layers::{
-    Form, Key, Parsed, Reader, Unset, WORDS, list, number, one_of, text, words as texts,
+    Form, Key, Parsed, Reader, Unset, WORDS, list, number, one_of, text_of, words as texts,
 };
 use crate::metrics::routes;
 
@@ -230,7 +230,7 @@ fn is_url(text: &str) -> bool {
 }
 
 fn source(value: &Value) -> Parsed<String> {
-    let source = text(value)?;
+    let source = text_of(value, SOURCE)?;
     let fits = source.chars().count() <= words::NAME_CHARACTERS;
     let is_awss = source.to_ascii_lowercase().starts_with(words::AWS_SOURCE);
     if fits && !is_awss && !source.chars().any(char::is_control) {

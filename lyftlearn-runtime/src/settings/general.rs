@@ -53,7 +53,8 @@ pub(super) const KEYS: &[Key] = &[
             "/opt/ml/input/data/lyftlearn on SageMaker, else /etc/lyftlearn/config",
         ),
         doc: "Directory with the deployment's `runtime.toml` and its staged documents. That \
-              `runtime.toml` cannot set it.",
+              `runtime.toml` cannot set it. A directory that the deployment names must be there; \
+              one that the image's `runtime.toml` names may be missing.",
         example: "\"/etc/ranking/config\"",
     },
     Key {

@@ -31,14 +31,13 @@ pub use secrets::FIELDS as SECRET_FIELDS;
 
 #[cfg(feature = "cli")]
 use crate::choice::Choice;
-#[cfg(feature = "cli")]
 use crate::contract::runtime;
 use crate::error::Error;
 #[cfg(feature = "cli")]
 use crate::layers::ON_OFF;
 use crate::layers::{
-    File, Key, Layer, Layers, Mistake, Reader, Register, SettingsFault, Stack, on_off, one_of,
-    path, paths, seconds, signal, signals, text, words,
+    File, Key, Layer, Layers, Mistake, Mistakes, Reader, Register, SettingsFault, Stack, on_off,
+    one_of, path, paths, seconds, signal, signals, text, words,
 };
 use crate::metrics::{self, clients, routes};
 use crate::workload::{Platform, Role};
@@ -193,20 +192,30 @@ impl Settings {
 
     /// Refuses keys that the file at `path` may not set: they decide where it lies.
     pub(crate) fn refuse(&self, keys: &[&str], path: &str) -> Result<(), Error> {
-        let found = keys.iter().find(|key| {
-            self.sources
-                .get(**key)
-                .is_some_and(|source| *source == format!("{key} in {path}"))
-        });
-        match found {
-            Some(key) => {
-                let why = "it decides where that file lies; \
-                           set its variable or the image's runtime.toml instead";
-                let shown = format!("{key} in {path}");
-                Err(SettingsFault::one(shown, Mistake::NotHere(why)).into())
-            }
-            None => Ok(()),
+        let why = "it decides where that file lies; \
+                   set its variable or the image's runtime.toml instead";
+        let shown = keys
+            .iter()
+            .map(|key| (*key, format!("{key} in {path}")))
+            .filter(|(key, shown)| self.sources.get(key) == Some(shown));
+        let mut mistakes = Mistakes::default();
+        for (_, shown) in shown {
+            mistakes.add(shown, Mistake::NotHere(why));
         }
+        SettingsFault::of(mistakes).map_or(Ok(()), |fault| Err(fault.into()))
+    }
+
+    /// Refuses a config directory that is not there where the deployment names it: all its documents
+    /// would be missing. An image may name one that only one of its platforms has.
+    pub(crate) fn refuse_missing(&self, is_directory: bool, is_there: bool) -> Result<(), Error> {
+        let Some(source) = self.sources.get("config_dir") else {
+            return Ok(());
+        };
+        if is_directory || (!is_there && source.ends_with(runtime::IMAGE_SETTINGS)) {
+            return Ok(());
+        }
+        let expected = Mistake::Expected("the path of a directory that is there");
+        Err(SettingsFault::one(source.clone(), expected).into())
     }
 }
 

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use figment::value::Value;
 
 use crate::choice::choice;
-use crate::layers::{Form, Key, Parsed, Reader, Unset, one_of, text};
+use crate::layers::{Form, Key, Parsed, Reader, Unset, one_of, text_of};
 use crate::workload::{Network, PortRange};
 
 const PORTS: Form =
@@ -94,7 +94,7 @@ fn network(value: &Value) -> Parsed<Network> {
 }
 
 fn address(value: &Value) -> Parsed<String> {
-    let text = text(value).map_err(|_| ADDRESS.expected)?;
+    let text = text_of(value, ADDRESS.expected)?;
     let bare = text
         .strip_prefix('[')
         .and_then(|rest| rest.strip_suffix(']'));

@@ -51,12 +51,64 @@ fn every_mistake_shows_at_once_and_no_value_does() {
           $LYFTLEARN_RUNTIME_XYZZY: not a setting
           $LYFTLEARN_RUNTIME_PLATFORM: expected sagemaker, kubernetes or local
           log in /etc/lyftlearn/runtime.toml: expected info or off
-          $LYFTLEARN_RUNTIME_CONFIG_DIR: expected an absolute path
+          $LYFTLEARN_RUNTIME_CONFIG_DIR: expected an absolute path without control characters, or blanks at its ends
           commands.serve in /etc/lyftlearn/runtime.toml: expected a list of strings, such as ["python3", "train.py"]
           $LYFTLEARN_RUNTIME_LIFECYCLE_GRACE_SECONDS: expected a whole number of seconds
           $LYFTLEARN_RUNTIME_LIVE_DIRS: expected a list of absolute paths, such as ["/etc/lyftlearn/live"]
           $LYFTLEARN_RUNTIME_METRICS_REGION_BYTES: expected 0, or a number of bytes from 65536 to 1073741824
     "#]].assert_eq(&report(&files, &variables));
+}
+
+/// A Secret or a ConfigMap that was made from a file ends with a line end; nobody sees a blank.
+#[test]
+fn a_line_end_is_no_part_of_a_variable_and_no_name_has_blanks_at_its_ends() {
+    let set = |name: &str, value: &str| {
+        let variables = [(name, Some(value))];
+        read(&[], variables.into_iter(), &[])
+    };
+    let model = |value| set("LYFTLEARN_RUNTIME_PATHS_MODEL", value);
+    for ends in ["/opt/model\n", "/opt/model\r\n"] {
+        assert_eq!(model(ends).unwrap().model_dir.unwrap(), "/opt/model");
+    }
+    assert_eq!(model("\n").unwrap().model_dir, None);
+    let user = set("LYFTLEARN_RUNTIME_USER", "1000:100\n").unwrap().user;
+    assert_eq!(user.unwrap(), "1000:100");
+    assert!(set("LYFTLEARN_RUNTIME_LOG", "off\n").is_ok());
+    expect![[r#"
+        lyftlearn-runtime: cannot use these settings
+          $LYFTLEARN_RUNTIME_JOB_NAME: expected a text without control characters, or blanks at its ends
+          $LYFTLEARN_RUNTIME_PATHS_MODEL: expected an absolute path without control characters, or blanks at its ends
+          $LYFTLEARN_RUNTIME_LIVE_DIRS: expected a list of absolute paths, such as ["/etc/lyftlearn/live"]
+    "#]]
+    .assert_eq(&report(
+        &[],
+        &[
+            ("LYFTLEARN_RUNTIME_PATHS_MODEL", "/opt/ml/model "),
+            ("LYFTLEARN_RUNTIME_JOB_NAME", "a\nb"),
+            ("LYFTLEARN_RUNTIME_LIVE_DIRS", r#"["/etc/live\n"]"#),
+        ],
+    ));
+}
+
+#[test]
+fn a_place_that_metrics_are_sent_to_is_no_other_kind_of_place() {
+    let gateway = |host: &str| report(&[], &[("LYFTLEARN_RUNTIME_METRICS_GATEWAY_HOST", host)]);
+    let hosts = ["statsd.example:8125", "http://statsd", "a b"];
+    expect![[r#"
+        lyftlearn-runtime: cannot use these settings
+          $LYFTLEARN_RUNTIME_METRICS_GATEWAY_HOST: expected a host name or an IP address, without a port
+    "#]]
+    .assert_eq(&the_same(hosts.map(gateway)));
+    // OpenTelemetry's variable for metrics alone has the whole URL.
+    let whole = "http://127.0.0.1:4318/v1/metrics";
+    expect![[r#"
+        lyftlearn-runtime: cannot use these settings
+          $LYFTLEARN_RUNTIME_METRICS_OTLP_ENDPOINT: expected a URL without a name or password, and without /v1/metrics at its end, such as http://collector:4318
+    "#]]
+    .assert_eq(&report(
+        &[],
+        &[("LYFTLEARN_RUNTIME_METRICS_OTLP_ENDPOINT", whole)],
+    ));
 }
 
 #[test]
@@ -357,7 +409,7 @@ fn a_collector_is_a_url_and_no_place_for_secrets() {
     });
     expect![[r#"
         lyftlearn-runtime: cannot use these settings
-          $LYFTLEARN_RUNTIME_METRICS_OTLP_ENDPOINT: expected a URL without a name or password, such as http://collector:4318
+          $LYFTLEARN_RUNTIME_METRICS_OTLP_ENDPOINT: expected a URL without a name or password, and without /v1/metrics at its end, such as http://collector:4318
           $LYFTLEARN_RUNTIME_METRICS_OTLP_HEADERS_VARIABLE: expected the name of a variable
           $LYFTLEARN_RUNTIME_METRICS_OTLP_SECONDS: expected 1 to 3600 seconds
     "#]].assert_eq(&the_same(reports));

@@ -2,7 +2,7 @@
 
 use figment::value::Value;
 
-use crate::layers::{Form, Key, Parsed, SECONDS, TEXT, Unset, text};
+use crate::layers::{Form, Key, Parsed, SECONDS, TEXT, Unset, text_of};
 use crate::workload::Bounds;
 
 const NODES: Form = Form::new("a whole number from 1, or two as least:most");
@@ -47,7 +47,7 @@ pub(crate) struct Topology {
 
 /// A count, or torchrun's `least:most`.
 pub(super) fn nodes(value: &Value) -> Parsed<Bounds> {
-    let text = text(value)?;
+    let text = text_of(value, NODES.expected)?;
     bounds(&text).ok_or(NODES.expected)
 }
 

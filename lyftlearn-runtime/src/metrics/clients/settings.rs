@@ -6,7 +6,7 @@ use figment::value::Value;
 
 use super::super::settings::SIZES;
 use crate::choice::{Choice, choice};
-use crate::layers::{Form, Key, Parsed, Reader, Unset, list, list_of, number, one_of, text};
+use crate::layers::{Form, Key, Parsed, Reader, Unset, list, list_of, number, one_of, text_of};
 
 const INTERCEPT: &str = "true, false or \"all\"";
 const AN_ADDRESS: &str = "an address and a port, such as 127.0.0.1:8125";
@@ -192,7 +192,7 @@ fn prefixes(value: &Value) -> Parsed<Vec<String>> {
 }
 
 fn address(value: &Value) -> Parsed<SocketAddr> {
-    text(value)?.parse().map_err(|_| AN_ADDRESS)
+    text_of(value, AN_ADDRESS)?.parse().map_err(|_| AN_ADDRESS)
 }
 
 /// A boolean, or a word beyond it.

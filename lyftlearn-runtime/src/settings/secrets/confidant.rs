@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[cfg(all(feature = "agent", feature = "cli"))]
 use crate::choice::Choice;
 use crate::choice::choice;
-use crate::layers::{Form, Key, Parsed, Reader, SECONDS, TEXT, Unset, one_of, text};
+use crate::layers::{Form, Key, Parsed, Reader, SECONDS, TEXT, Unset, one_of, text, text_of};
 
 const TABLES: &str = "tables, such as [secrets.db]";
 const URL: &str = "a URL, such as https://confidant.example.net";
@@ -122,7 +122,7 @@ impl Confidant {
 }
 
 fn url(value: &Value) -> Parsed<String> {
-    let text = text(value)?;
+    let text = text_of(value, URL)?;
     let rest = text
         .strip_prefix("https://")
         .or_else(|| text.strip_prefix("http://"));

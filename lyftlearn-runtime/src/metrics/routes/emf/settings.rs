@@ -2,7 +2,7 @@
 
 use figment::value::Value;
 
-use crate::layers::{Form, Key, Parsed, Reader, Unset, list, text};
+use crate::layers::{Form, Key, Parsed, Reader, Unset, list, text_of};
 
 pub(super) const KEYS: &[Key] = &[
     Key {
@@ -88,7 +88,9 @@ impl To {
 impl Settings {
     pub(crate) fn read(from: &mut Reader) -> Self {
         Self {
-            to: from.optional("metrics.emf.to", |value| To::parse(&text(value)?).ok_or(TO)),
+            to: from.optional("metrics.emf.to", |value| {
+                To::parse(&text_of(value, TO)?).ok_or(TO)
+            }),
             namespace: from.value("metrics.emf.namespace", namespace),
             dimensions: from.value("metrics.emf.dimensions", dimensions),
         }
@@ -96,7 +98,7 @@ impl Settings {
 }
 
 fn namespace(value: &Value) -> Parsed<String> {
-    let text = text(value)?;
+    let text = text_of(value, NAMESPACE)?;
     let taken = |byte: u8| byte.is_ascii_alphanumeric() || b".-_/#:".contains(&byte);
     if (1..=MOST_NAMESPACE).contains(&text.len()) && text.bytes().all(taken) {
         Ok(text)

@@ -2,7 +2,8 @@
 
 use figment::value::Value;
 
-use crate::layers::{Form, Key, Parsed, Reader, Unset, text};
+use crate::contract::otlp::METRICS_PATH;
+use crate::layers::{Form, Key, Parsed, Reader, Unset, text_of};
 use crate::metrics::routes::{INTERVAL, interval};
 
 pub(super) const KEYS: &[Key] = &[
@@ -38,7 +39,7 @@ pub(super) const KEYS: &[Key] = &[
     },
 ];
 
-const ENDPOINT: &str = "a URL without a name or password, such as http://collector:4318";
+const ENDPOINT: &str = "a URL without a name or password, and without /v1/metrics at its end, such as http://collector:4318";
 const VARIABLE: &str = "the name of a variable";
 pub(crate) const VARIABLE_FORM: Form = Form::new(VARIABLE);
 
@@ -54,7 +55,9 @@ impl Settings {
     pub(crate) fn read(from: &mut Reader) -> Self {
         Self {
             endpoint: from.optional("metrics.otlp.endpoint", |value| {
-                endpoint(&text(value)?).ok_or(ENDPOINT)
+                let given = endpoint(&text_of(value, ENDPOINT)?);
+                let base = given.filter(|given| !given.ends_with(METRICS_PATH));
+                base.ok_or(ENDPOINT)
             }),
             headers_variable: from.optional("metrics.otlp.headers_variable", variable_name),
             seconds: from.value("metrics.otlp.seconds", interval),
@@ -75,7 +78,7 @@ pub(super) fn endpoint(text: &str) -> Option<String> {
 
 /// A value in a name's place would be a secret among settings.
 pub(crate) fn variable_name(value: &Value) -> Parsed<String> {
-    let text = text(value)?;
+    let text = text_of(value, VARIABLE)?;
     let taken = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     if text.bytes().all(taken) {
         Ok(text)

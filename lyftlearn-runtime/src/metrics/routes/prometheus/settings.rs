@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use figment::value::Value;
 
-use crate::layers::{Form, Key, Parsed, Reader, Unset, text};
+use crate::layers::{Form, Key, Parsed, Reader, Unset, text_of};
 
 pub(super) const KEYS: &[Key] = &[Key {
     name: "metrics.listen",
@@ -39,7 +39,7 @@ impl Settings {
 
 impl Listen {
     fn parse(value: &Value) -> Parsed<Self> {
-        let text = text(value)?;
+        let text = text_of(value, LISTEN)?;
         if text == "off" {
             return Ok(Self::Off);
         }

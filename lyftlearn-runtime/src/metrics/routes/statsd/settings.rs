@@ -1,15 +1,18 @@
 //! The settings of the StatsD server that metrics are sent to.
 
+use std::net::IpAddr;
+
+use figment::value::Value;
 use serde::{Deserialize, Serialize};
 
 use crate::choice::choice;
-use crate::layers::{Form, Key, Reader, TEXT, Unset, number, one_of, text};
+use crate::layers::{Form, Key, Parsed, Reader, Unset, number, one_of, text_of};
 use crate::metrics::routes::{INTERVAL, Protocol, interval};
 
 pub(super) const KEYS: &[Key] = &[
     Key {
         name: "metrics.gateway.host",
-        form: TEXT,
+        form: Form::new(HOST),
         default: Unset::Text("STATSD_HOST"),
         doc: "Host of the StatsD server that metrics are pushed to. Setting it turns the \
               push on, unless `metrics.routes` leaves out `statsd`.",
@@ -57,6 +60,8 @@ pub(super) const KEYS: &[Key] = &[
 
 const PORT: &str = "a port, 1 to 65535";
 
+const HOST: &str = "a host name or an IP address, without a port";
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Settings {
     pub(super) host: Option<String>,
@@ -71,7 +76,7 @@ pub(crate) struct Settings {
 impl Settings {
     pub(crate) fn read(from: &mut Reader) -> Self {
         Self {
-            host: from.optional("metrics.gateway.host", text),
+            host: from.optional("metrics.gateway.host", host),
             port: from.optional("metrics.gateway.port", |value| {
                 number(value, 1..=u16::MAX, PORT)
             }),
@@ -80,6 +85,16 @@ impl Settings {
             tags: from.value("metrics.gateway.tags", one_of),
             seconds: from.value("metrics.gateway.seconds", interval),
         }
+    }
+}
+
+fn host(value: &Value) -> Parsed<String> {
+    let host = text_of(value, HOST)?;
+    let in_a_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    if host.parse::<IpAddr>().is_ok() || host.bytes().all(in_a_name) {
+        Ok(host)
+    } else {
+        Err(HOST)
     }
 }
 
