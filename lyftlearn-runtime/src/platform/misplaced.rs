@@ -21,18 +21,17 @@ const ALIKE: f64 = 0.93;
 /// One problem for each document that somebody may have meant for this runtime.
 pub(super) fn problems(facts: &Facts, config_dir: &str) -> Problems {
     let mut problems = Problems::default();
-    for name in names(facts, config_dir) {
-        let near = DOCUMENTS
-            .iter()
-            .map(|known| (strsim::jaro_winkler(&name.to_lowercase(), known), *known))
-            .max_by(|(a, _), (b, _)| a.total_cmp(b));
-        if let Some((likeness, known)) = near
-            && likeness >= ALIKE
-            && !DOCUMENTS.contains(&name.trim_end_matches(runtime::CHECKSUM))
-        {
-            problems.push(format!(
-                "{config_dir}/{name} is ignored: did you mean {known}?"
-            ));
+    let found = names(facts, config_dir);
+    for name in &found {
+        match name.strip_suffix(runtime::CHECKSUM) {
+            Some(document) if DOCUMENTS.contains(&document) => {
+                if !found.iter().any(|found| found == document) {
+                    problems.push(format!(
+                        "{config_dir}/{name} is ignored: there is no {document} beside it"
+                    ));
+                }
+            }
+            _ => problems.extend(misspelt(config_dir, name, DOCUMENTS)),
         }
     }
     let image = Path::new(runtime::IMAGE_SETTINGS)
@@ -45,15 +44,36 @@ pub(super) fn problems(facts: &Facts, config_dir: &str) -> Problems {
             continue;
         }
         for name in names(facts, place) {
-            let read = place == image && name == runtime::SETTINGS_FILE;
-            if DOCUMENTS.contains(&name.as_str()) && !read {
+            if place == image && name == runtime::SETTINGS_FILE {
+                continue;
+            }
+            if DOCUMENTS.contains(&name.as_str()) {
                 problems.push(format!(
                     "{place}/{name} is ignored: put it into {config_dir}"
                 ));
+            } else if place == image {
+                problems.extend(misspelt(place, &name, &[runtime::SETTINGS_FILE]));
             }
         }
     }
     problems
+}
+
+/// What a file that is none of `known` may have been meant to be: it is spelled much alike, or is the
+/// same in another format.
+fn misspelt(place: &str, name: &str, known: &[&str]) -> Option<String> {
+    if known.contains(&name) {
+        return None;
+    }
+    let small = name.to_lowercase();
+    let stem = |name: &str| name.split('.').next().map(str::to_owned);
+    let likeness = |known: &str| match strsim::jaro_winkler(&small, known) {
+        likeness if likeness < ALIKE && stem(&small) == stem(known) => ALIKE,
+        likeness => likeness,
+    };
+    let near = known.iter().map(|known| (likeness(known), *known));
+    let (likeness, near) = near.max_by(|(a, _), (b, _)| a.total_cmp(b))?;
+    (likeness >= ALIKE).then(|| format!("{place}/{name} is ignored: did you mean {near}?"))
 }
 
 /// In order; nothing where the directory is not there or cannot be read.
