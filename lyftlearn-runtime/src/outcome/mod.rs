@@ -6,6 +6,7 @@ mod evidence;
 #[cfg(test)]
 mod fuzz;
 mod length;
+mod places;
 mod redact;
 
 use std::path::PathBuf;

@@ -386,8 +386,8 @@ fn values_that_overlap_leave_nothing_of_each_other() {
         ("<canary7391qzx-overlaps-it>", "<[redacted]>"),
         ("<canary7391qzxcanary7391qzx>", "<[redacted][redacted]>"),
         // A part of both, between two places where something is left out.
-        ("…1qzx-over…", "…[redacted][redacted]…"),
-        ("…1qzx…", "…[redacted][redacted]…"),
+        ("…1qzx-over…", "…[redacted]…"),
+        ("…1qzx…", "…[redacted]…"),
     ] {
         assert_eq!(redact.text(said), shown);
     }
