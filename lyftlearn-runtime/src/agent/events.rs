@@ -153,13 +153,9 @@ impl Teller {
             return None;
         }
         let facts = Facts::capture(Vec::new());
-        let variables = facts
-            .vars()
-            .iter()
-            .filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)));
         let delivered = secrets::read(run).ok().flatten();
         let delivered = delivered.map(|document| values(&document));
-        let redact = Redact::new(variables, &config.redact).with(delivered.unwrap_or_default());
+        let redact = Redact::new(facts.vars(), &config.redact).with(delivered.unwrap_or_default());
         let message = redact.text(&said.message);
         Some(Progress {
             fraction: said.fraction.clamp(0.0, 1.0),

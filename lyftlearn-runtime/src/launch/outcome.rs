@@ -39,14 +39,10 @@ pub(super) fn outcome(words: &[OsString]) -> Result<u8, Error> {
     let facts = Facts::capture(Vec::new());
     #[cfg(feature = "agent")]
     let received = events::Received::here(&facts);
-    let variables = facts
-        .vars()
-        .iter()
-        .filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)));
     let run = end.run.as_deref();
     let run = run.and_then(|run| Directory::handed_over(run, end.owner).ok());
     let run = run.as_ref();
-    let redact = Redact::new(variables, &end.redact).with(delivered_secrets(run));
+    let redact = Redact::new(facts.vars(), &end.redact).with(delivered_secrets(run));
     let exceptions = exceptions(run);
     let mut outcome = Outcome::of(&end, exceptions, oom_kills(&facts, &end), &redact);
     outcome.metrics = metrics(&end, run);
@@ -90,7 +86,7 @@ fn tell_events(
 }
 
 /// The values that this start delivered; a set that cannot be read has none that we know.
-fn delivered_secrets(run: Option<&Directory>) -> Vec<String> {
+fn delivered_secrets(run: Option<&Directory>) -> Vec<Vec<u8>> {
     let document = run.and_then(|run| secrets::read(run).ok()?);
     document.map_or(Vec::new(), |document| values(&document))
 }

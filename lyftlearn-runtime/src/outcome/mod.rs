@@ -3,6 +3,7 @@
 
 mod cause;
 mod evidence;
+mod forms;
 #[cfg(test)]
 mod fuzz;
 mod length;

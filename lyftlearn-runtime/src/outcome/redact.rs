@@ -1,6 +1,10 @@
 //! Takes the values of secrets out of texts that the program wrote.
 
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
+
 use super::cause::{Exception, Root};
+use super::forms::{add_parts, look_for, without_line_end};
 use super::length::within_characters;
 use super::places::Places;
 use crate::visible::visible;
@@ -11,14 +15,11 @@ pub(super) const MESSAGE_CHARACTERS: usize = 4096;
 /// Takes secrets out of what the program said.
 #[derive(Default)]
 pub(crate) struct Redact {
-    values: Vec<String>,
+    values: Vec<Vec<u8>>,
 }
 
 /// Replaces a secret.
 const REDACTED: &str = "[redacted]";
-
-/// A value shorter than this would take innocent text with it.
-const SHORTEST_SECRET: usize = 6;
 
 /// Variables that hold secrets by their names.
 const SECRET_WORDS: &[&str] = &[
@@ -41,43 +42,30 @@ pub(crate) fn named_secret(name: &str) -> bool {
 
 impl Redact {
     /// The values of `declared` variables, and of those that are named like secrets.
-    pub(crate) fn new<'a>(
-        variables: impl Iterator<Item = (&'a str, &'a str)>,
-        declared: &[String],
-    ) -> Self {
-        let values = variables
-            .filter(|(name, value)| {
-                let by_name = || {
-                    value.len() >= SHORTEST_SECRET && !value.starts_with('/') && named_secret(name)
-                };
-                !value.is_empty() && (declared.iter().any(|known| known == name) || by_name())
-            })
-            // A program takes the line end from it before it uses it.
-            .map(|(_, value)| value.trim_end_matches(['\n', '\r']).to_owned())
-            .filter(|value| !value.is_empty());
-        Self {
-            values: values.collect(),
-        }
-    }
-
-    /// The same, for secrets by their values: as they are, in base64 and in a URL.
-    pub(crate) fn with(mut self, secrets: Vec<String>) -> Self {
-        use base64::Engine;
-        use base64::engine::general_purpose::{
-            STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD,
-        };
-
-        for secret in secrets {
-            let secret = secret.trim_end_matches(['\n', '\r']);
-            if secret.len() < SHORTEST_SECRET {
+    pub(crate) fn new(variables: &[(OsString, OsString)], declared: &[String]) -> Self {
+        let mut redact = Self::default();
+        for (name, value) in variables {
+            let value = without_line_end(value.as_bytes());
+            if declared.iter().any(|known| *name == **known) {
+                // It may be short: somebody wants this very value out.
+                redact
+                    .values
+                    .extend((!value.is_empty()).then(|| value.to_vec()));
+            } else if value.starts_with(b"/") || !name.to_str().is_some_and(named_secret) {
                 continue;
             }
-            self.values.push(secret.to_owned());
-            for engine in [STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD] {
-                self.values.push(engine.encode(secret));
-            }
-            self.values.push(in_a_url(secret));
+            add_parts(value, &mut redact.values);
         }
+        redact.with(Vec::new())
+    }
+
+    /// The same, and secrets by their values.
+    pub(crate) fn with(mut self, secrets: Vec<Vec<u8>>) -> Self {
+        for secret in secrets {
+            add_parts(&secret, &mut self.values);
+        }
+        self.values.sort_unstable();
+        self.values.dedup();
         self
     }
 
@@ -94,7 +82,7 @@ impl Redact {
     fn without_values(&self, text: &str) -> String {
         let mut places = Places::of(text);
         for value in &self.values {
-            places.look_for(value.bytes());
+            look_for(value, &mut places);
         }
         let mut without = String::with_capacity(text.len());
         let mut done = 0;
@@ -124,16 +112,4 @@ impl Redact {
             ..exception
         }
     }
-}
-
-/// With everything escaped that RFC 3986 does not leave as it is.
-pub(super) fn in_a_url(text: &str) -> String {
-    text.bytes()
-        .map(|byte| match byte {
-            byte if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) => {
-                char::from(byte).to_string()
-            }
-            byte => format!("%{byte:02X}"),
-        })
-        .collect()
 }

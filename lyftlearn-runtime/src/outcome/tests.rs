@@ -1,5 +1,8 @@
 //! Tests the conclusions from PID 1's observations.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
 use expect_test::{Expect, expect};
 
 use super::cause::{Origin, Root};
@@ -322,7 +325,10 @@ fn secrets_are_redacted_wherever_they_occur() {
         ("USER_TOKEN", "abc"),
         ("EMPTY_SECRET", ""),
     ];
-    let redact = Redact::new(variables.into_iter(), &["MY_OWN".to_owned()]);
+    let redact = Redact::new(
+        &variables.map(|(name, value)| (name.into(), value.into())),
+        &["MY_OWN".to_owned()],
+    );
     assert_eq!(
         redact.text("login hunter2hunter2 with declared-value at /etc/token for abc"),
         "login [redacted] with [redacted] at /etc/token for abc"
@@ -373,14 +379,14 @@ fn a_class_is_displayed_by_its_serialized_name() {
 #[test]
 fn a_value_that_repeats_itself_takes_no_longer() {
     let value = "a".repeat(100_000);
-    let redact = Redact::default().with(vec![format!("{value}b")]);
+    let redact = Redact::default().with(vec![format!("{value}b").into_bytes()]);
     let text = redact.text(&format!("{value}\u{2026}end"));
     assert_eq!(text, "[redacted]\u{2026}end");
 }
 
 #[test]
 fn values_that_overlap_leave_nothing_of_each_other() {
-    let secrets = ["canary7391qzx", "1qzx-overlaps-it"].map(str::to_owned);
+    let secrets = ["canary7391qzx", "1qzx-overlaps-it"].map(Into::into);
     let redact = Redact::default().with(secrets.to_vec());
     for (said, shown) in [
         ("<canary7391qzx-overlaps-it>", "<[redacted]>"),
@@ -392,15 +398,31 @@ fn values_that_overlap_leave_nothing_of_each_other() {
         assert_eq!(redact.text(said), shown);
     }
     // What repeats itself is found where it overlaps itself.
-    let redact = Redact::default().with(vec!["abcdefgabcdefg".to_owned()]);
+    let redact = Redact::default().with(vec![b"abcdefgabcdefg".to_vec()]);
     assert_eq!(redact.text("<abcdefgabcdefgabcdefg>"), "<[redacted]>");
 }
 
 #[test]
 fn the_line_end_of_a_variable_is_no_part_of_the_secret() {
-    let variables = [("API_TOKEN", "canary7391qzx\n")];
-    let redact = Redact::new(variables.into_iter(), &[]);
+    let variables = [("API_TOKEN".into(), "canary7391qzx\n".into())];
+    let redact = Redact::new(&variables, &[]);
     assert_eq!(redact.text("refused: canary7391qzx"), "refused: [redacted]");
+}
+
+#[test]
+fn a_variable_is_found_in_the_forms_of_a_secret() {
+    let value = |bytes: &[u8]| OsStr::from_bytes(bytes).to_owned();
+    let variables = [
+        ("DB_PASSWORD".into(), value(b"p/ss word")),
+        ("BINARY_TOKEN".into(), value(b"\xff\xfetoken")),
+        ("PIN".into(), value(b"1 2")),
+        ("OWN".into(), value(b"{\"in\": [\"listed-hunter3\"]}")),
+    ];
+    let redact = Redact::new(&variables, &["PIN".to_owned(), "OWN".to_owned()]);
+    assert_eq!(
+        redact.text("p%2Fss+word cC9zcyB3b3Jk //50b2tlbg== 1 2 1%202 listed-hunter3"),
+        "[redacted] [redacted] [redacted] [redacted] 1%202 [redacted]"
+    );
 }
 
 #[test]

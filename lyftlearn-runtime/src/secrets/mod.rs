@@ -129,14 +129,12 @@ pub(crate) fn parse(document: &[u8]) -> Option<Set> {
     serde_json::from_slice(document).ok()
 }
 
-/// All strings of such a document; empty if it cannot be parsed.
+/// All values of such a document; empty if it cannot be parsed.
 #[cfg(feature = "cli")]
-pub(crate) fn values(document: &[u8]) -> Vec<String> {
+pub(crate) fn values(document: &[u8]) -> Vec<Vec<u8>> {
     let set = parse(document).unwrap_or_default();
     let values = set.values().flat_map(Content::values);
-    values
-        .filter_map(|value| value.text().map(str::to_owned))
-        .collect()
+    values.map(|value| value.bytes().to_vec()).collect()
 }
 
 /// What lies within this container, and why the others are not there.
@@ -279,5 +277,21 @@ impl<'a> Secret<'a> {
 impl fmt::Debug for Secret<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Secret").field(&self.name).finish()
+    }
+}
+
+#[cfg(all(test, feature = "cli"))]
+mod tests {
+    use super::values;
+
+    #[test]
+    fn every_value_of_a_document_counts() {
+        let document = r#"{
+            "binary": {"text": [255, 1]},
+            "service": {"text": "{\"a\":\"one\"}", "pairs": [{"key": "a", "value": "one"}]}
+        }"#;
+        let expected: [&[u8]; 3] = [b"\xff\x01", br#"{"a":"one"}"#, b"one"];
+        assert_eq!(values(document.as_bytes()), expected);
+        assert_eq!(values(b"{"), Vec::<Vec<u8>>::new());
     }
 }
