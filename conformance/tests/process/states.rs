@@ -253,6 +253,28 @@ fn without_a_destination_nothing_is_there_to_tell() {
 /// The program's own message, as the Python package notes it, with the planted secret in three
 /// spellings; and the same in its progress.
 #[test]
+fn a_long_progress_is_told_by_its_beginning() {
+    needs_namespaces!();
+    let world = World::new();
+    let message = format!("{}{}", "a".repeat(200), "b".repeat(200));
+    let script = format!(
+        r#"printf '{{"fraction": 0.5, "message": "{message}"}}' > $LYFTLEARN_RUN_DIR/progress.json
+        while ! [ -e /shared/go ]; do sleep 0.01; done"#
+    );
+    let settings = format!("{JOB}heartbeat_seconds = 1\n");
+    let running = unhurried(looked_into(&world, &settings)).run(&["sh", "-c", &script]);
+    let said = wait::until(|| {
+        let events = told(&world);
+        let progress = |event: &Value| detail(event)["LyftLearn"].get("Progress").cloned();
+        events.iter().find_map(progress)
+    });
+    world.file("shared/go", "");
+    check_end(&running.end(), 0);
+    let expected = format!("{}{}…", "a".repeat(200), "b".repeat(55));
+    assert_eq!(said.expect("the progress is told")["Message"], expected);
+}
+
+#[test]
 fn a_secret_is_in_no_event() {
     needs_namespaces!();
     let world = World::new();

@@ -21,10 +21,10 @@ use crate::contract::{events as words, limits};
 use crate::credentials::{Broker, Fetched};
 use crate::deliver::events::{Event, Moment, State};
 use crate::deliver::secrets;
-use crate::events::{Sender, Undelivered};
+use crate::events::{Sender, Undelivered, beginning};
 use crate::facts::{Facts, monotonic_clock, wall_clock};
 use crate::held::Directory;
-use crate::outcome::{Redact, within_characters};
+use crate::outcome::Redact;
 use crate::secrets::values;
 use crate::workload::events::{Destination, Plan, Progress, Voice};
 
@@ -159,7 +159,7 @@ impl Teller {
         let message = redact.text(&said.message);
         Some(Progress {
             fraction: said.fraction.clamp(0.0, 1.0),
-            message: within_characters(&message, words::PROGRESS_CHARACTERS).into_owned(),
+            message: beginning(&message, words::PROGRESS_CHARACTERS),
         })
     }
 }

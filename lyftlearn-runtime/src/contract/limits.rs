@@ -10,6 +10,8 @@ pub(crate) const ENVIRONMENT_BYTES: usize = 6 << 20;
 pub(crate) const DOCUMENT_BYTES: u64 = 16 << 20;
 /// Our own settings: a thousand secrets take a tenth of it.
 pub(crate) const SETTINGS_BYTES: u64 = 1 << 20;
+/// Stands for what a text has over its limit.
+pub(crate) const LEFT_OUT: char = '\u{2026}';
 /// Mistakes of a document that a report names; it counts the others.
 pub(crate) const MISTAKES: usize = 20;
 /// Secrets that can be declared, and keys of one of them.

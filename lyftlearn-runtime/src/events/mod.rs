@@ -5,6 +5,8 @@ mod progress;
 #[cfg(all(feature = "agent", feature = "cli"))]
 mod sender;
 
+#[cfg(all(feature = "agent", feature = "cli"))]
+pub(crate) use progress::beginning;
 pub use progress::progress;
 #[cfg(all(feature = "agent", feature = "cli"))]
 pub(crate) use sender::{Sender, Undelivered};

@@ -6,19 +6,20 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use crate::contract::events::PROGRESS_FILE;
+use crate::contract::limits;
 use crate::facts::Facts;
 use crate::workload::events::Progress;
 
-/// More is not written. The agent takes secrets out of a message before it cuts it shorter: of a
-/// secret that was cut through it would not know.
+/// More is not written. The agent takes secrets out of a message before it cuts it shorter; by the
+/// mark of this cut it knows that a part of a secret may be before it.
 const WRITTEN_CHARACTERS: usize = 4_096;
 
 /// Reports the program's progress: `fraction` is from 0 to 1, `message` is for people.
 ///
 /// It writes one small file in the run directory, starts no thread and does not block. The runtime
 /// sends the last value, at most every 10 seconds, if the setting `events.to` names a destination.
-/// It sends the first 256 characters of the message, without the values of secrets. A fraction
-/// outside of 0 to 1 counts as the nearer end. Nothing happens if the runtime did not start this
+/// It sends the first 256 characters of the message, without the values of secrets; of a longer
+/// message, the last of them is `…`. A fraction outside of 0 to 1 counts as the nearer end. Nothing happens if the runtime did not start this
 /// program, if the file cannot be written, or if the fraction is not a number.
 ///
 /// ```
@@ -36,13 +37,22 @@ pub fn progress(fraction: f64, message: &str) {
     }
 }
 
+/// The beginning of a text, in at most so many characters, with a mark where it was cut.
+pub(crate) fn beginning(text: &str, characters: usize) -> String {
+    if text.chars().nth(characters).is_none() {
+        return text.to_owned();
+    }
+    let kept = text.chars().take(characters.saturating_sub(1));
+    kept.chain([limits::LEFT_OUT]).collect()
+}
+
 fn write(run: &Path, fraction: f64, message: &str) -> io::Result<()> {
     if fraction.is_nan() {
         return Ok(());
     }
     let progress = Progress {
         fraction: fraction.clamp(0.0, 1.0),
-        message: message.chars().take(WRITTEN_CHARACTERS).collect(),
+        message: beginning(message, WRITTEN_CHARACTERS),
     };
     let text = serde_json::to_vec(&progress)?;
     // A name for each writer: threads and processes may write at the same time.
@@ -94,10 +104,15 @@ mod tests {
     #[test]
     fn a_message_without_end_is_cut() {
         let long = "\u{1f525}".repeat(5_000);
-        let cut = "\u{1f525}".repeat(4_096);
+        let cut = "\u{1f525}".repeat(4_095) + "\u{2026}";
         check(
             &[(0.5, &long)],
             &format!(r#"{{"fraction":0.5,"message":"{cut}"}}"#),
+        );
+        let fits = "\u{1f525}".repeat(4_096);
+        check(
+            &[(0.5, &fits)],
+            &format!(r#"{{"fraction":0.5,"message":"{fits}"}}"#),
         );
     }
 }

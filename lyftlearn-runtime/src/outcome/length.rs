@@ -2,8 +2,7 @@
 
 use std::borrow::Cow;
 
-/// Replaces the omitted middle of a text.
-pub(super) const LEFT_OUT: char = '\u{2026}';
+use crate::contract::limits::LEFT_OUT;
 
 /// `text` in at most so many bytes, cut between characters: its beginning, where the cause
 /// begins, and its end, where a long message has it.

@@ -4,7 +4,7 @@
 //! index is a suffix automaton, which has each part of the text once. Of a value, no more bytes are
 //! read than the text has of it.
 
-use super::length::LEFT_OUT;
+use crate::contract::limits::LEFT_OUT;
 
 /// A part of a value that is shorter than this tells nothing.
 const SHORTEST_PART: usize = 3;
