@@ -274,6 +274,42 @@ fn a_helper_that_hangs_is_not_waited_for_beyond_the_budget() {
 }
 
 #[test]
+fn an_end_is_reported_however_long_its_data_are() {
+    needs_namespaces!();
+    let names: Vec<String> = (0..5000)
+        .map(|number| format!("\"VARIABLE_WITH_A_LONG_NAME_{number:05}\""))
+        .collect();
+    let settings = format!("[outcome]\nredact = [{}]\n", names.join(", "));
+    check_class(&trained(&settings, "exit 3"), 3, "user-error");
+
+    let secrets = (0..900).map(|number| {
+        let (name, directory) = ("n".repeat(60), "d".repeat(100));
+        format!("[secrets.{name}{number}]\nfrom = \"file:/{directory}/{number}\"\n")
+    });
+    let world = World::new();
+    let container = world.training(&secrets.collect::<String>(), &json!({}));
+    let left = left(world, &container, &["true"]);
+    check_class(&left, 125, "not-started");
+    for report in [&left.stderr, &left.text("ml/output/failure")] {
+        assert!(report.contains("  and 880 more\n"), "{report}");
+    }
+}
+
+#[test]
+fn an_end_that_no_process_reports_is_written_by_the_first() {
+    needs_namespaces!();
+    let script = "binary=$(readlink /proc/1/exe)
+        mount -t tmpfs none /proc && mount --bind /dev/null $binary; exit 3";
+    let left = trained("", script);
+    check_class(&left, 3, "user-error");
+    let said: Vec<&str> = left.stderr.lines().skip(1).collect();
+    expect![[r#"
+        lyftlearn-runtime: cannot start the process that reports the end: entity not found
+        lyftlearn-runtime: user error: the program ended with exit code 3"#]]
+    .assert_eq(&said.join("\n"));
+}
+
+#[test]
 fn a_java_programs_143_can_be_made_0() {
     needs_namespaces!();
     let settings = "[lifecycle]\nexit_remap = [\"143:0\", \"9:8\"]\n";

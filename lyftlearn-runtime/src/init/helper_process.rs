@@ -2,11 +2,12 @@
 //! must not be able to hold up PID 1.
 
 use std::ffi::OsString;
+use std::io;
 #[cfg(feature = "agent")]
 use std::io::{Read, Write};
 #[cfg(feature = "agent")]
 use std::net::Shutdown;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 #[cfg(feature = "agent")]
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
@@ -123,39 +124,37 @@ pub(crate) fn ask_helper(
 }
 
 /// Starts this binary again as the helper process of the end, and waits for it, but not beyond
-/// `until`. A `directory` is its standard input, and a `socket` is handed to it as to the agent.
+/// `until`. It gets `files` under their numbers, and a `socket` as the agent does.
 pub(crate) fn run_last_helper(
     argv: &[OsString],
     environment: &[(OsString, OsString)],
-    directory: Option<&OwnedFd>,
+    files: &[(BorrowedFd<'_>, i32)],
     socket: Option<OwnedFd>,
     until: Duration,
-) {
-    let Some(own) = own_path() else { return };
-    let Ok(words) = spawn::Words::new(argv, environment) else {
-        return;
-    };
+) -> io::Result<()> {
+    let own = own_path().ok_or(io::ErrorKind::NotFound)?;
+    let words = spawn::Words::new(argv, environment).map_err(|_| io::ErrorKind::InvalidInput)?;
     let socket = socket.map(agent::aside);
-    let directory = directory.map(|directory| (directory.as_raw_fd(), 0));
+    let files = files
+        .iter()
+        .map(|(file, number)| (file.as_raw_fd(), *number));
     let handed = socket
         .as_ref()
         .map(|socket| (socket.as_raw_fd(), agent::FIRST_SOCKET));
-    let files: Vec<_> = directory.into_iter().chain(handed).collect();
-    let Ok(helper) = spawn::spawn(&own, &words, &SigSet::empty(), &files, None) else {
-        return;
-    };
+    let files: Vec<_> = files.chain(handed).collect();
+    let helper = spawn::spawn(&own, &words, &SigSet::empty(), &files, None)?;
     let mut signals = SigSet::empty();
     signals.add(Signal::SIGCHLD);
     loop {
         while let Ok(Some((pid, _))) = rustix::process::wait(WaitOptions::NOHANG) {
             if pid == helper {
-                return;
+                return Ok(());
             }
         }
         let left = until.saturating_sub(now());
         if left.is_zero() {
             signals::send(To::Process(helper), Signal::SIGKILL as i32);
-            return;
+            return Ok(());
         }
         signals::next(&signals, Some(left));
     }

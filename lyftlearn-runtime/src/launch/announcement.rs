@@ -1,6 +1,7 @@
 //! The one line at the start: the platform, the ports that this runtime has bound, and the
 //! problems.
 
+use crate::contract::limits;
 use crate::outcome::Skew;
 use crate::problems::Problems;
 use crate::stderr;
@@ -20,7 +21,7 @@ pub(super) fn say<'a>(
     let job = job.map_or_else(String::new, |name| format!(", job {name}"));
     let mut remarks: Vec<String> = file.into_iter().collect();
     remarks.extend(shown(problems));
-    remarks.extend(about_secrets);
+    remarks.extend(first_of(about_secrets));
     remarks.extend(skew.and_then(in_words));
     let remarks: String = remarks.iter().map(|remark| format!("; {remark}")).collect();
     stderr::line(&format!(
@@ -47,6 +48,16 @@ fn shown<'a>(problems: impl Iterator<Item = &'a String>) -> Vec<String> {
     all
 }
 
+/// Problems that no other command shows, so more of them are named.
+fn first_of(about_secrets: Problems) -> Vec<String> {
+    let more = about_secrets.len().saturating_sub(limits::MISTAKES);
+    let mut all: Vec<String> = about_secrets.into_iter().take(limits::MISTAKES).collect();
+    if more > 0 {
+        all.push(format!("and {more} more about secrets"));
+    }
+    all
+}
+
 /// What the skew guard found, where there is something to say.
 fn in_words(skew: &Skew) -> Option<String> {
     match (&skew.unreadable, skew.undeclared) {
@@ -63,5 +74,19 @@ fn in_words(skew: &Skew) -> Option<String> {
                 "{count} {differences} from what trained the model, {first} first"
             ))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::first_of;
+
+    #[test]
+    fn of_many_problems_with_secrets_the_first_are_shown() {
+        let problems = |count: usize| (0..count).map(|number| format!("secret {number}"));
+        let shown = first_of(problems(900).collect());
+        assert_eq!(shown[..20], problems(20).collect::<Vec<_>>());
+        assert_eq!(shown[20..], ["and 880 more about secrets"]);
+        assert_eq!(first_of(problems(20).collect()).len(), 20);
     }
 }

@@ -38,7 +38,7 @@ pub(crate) fn helper(arguments: &[OsString]) -> Option<Result<u8, Error>> {
     let (word, rest) = arguments.split_first()?;
     Some(match word.to_str()? {
         init::STAGE => second_stage::stage(rest),
-        outcome::ARGUMENT => outcome::outcome(rest),
+        outcome::ARGUMENT => outcome::outcome(),
         #[cfg(feature = "agent")]
         secrets::ARGUMENT => secrets::helper(rest),
         #[cfg(feature = "agent")]

@@ -2,13 +2,14 @@
 //! of its own so that a mount that hangs cannot block PID 1.
 
 use std::ffi::OsString;
+use std::io;
 
 #[cfg(feature = "agent")]
 use super::events;
 use super::fault::not_for_people;
 use super::skew;
 use crate::contract::{delivered, limits};
-use crate::deliver::{Written, secrets, write_outcome, write_reason};
+use crate::deliver::{Notes, Written, secrets, write_outcome, write_reason};
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::held::Directory;
@@ -23,17 +24,14 @@ use crate::stderr;
 /// The word that starts this binary as this helper.
 pub(super) const ARGUMENT: &str = "--outcome";
 
-/// The command line of the helper, which is handed the run directory.
-pub(super) fn words(end: &End) -> Vec<OsString> {
-    let end = serde_json::to_string(end).expect("plain data has no failure to report");
-    ["lyftlearn-runtime".into(), ARGUMENT.into(), end.into()].into()
+/// The command line of the helper, which is handed the run directory and notes.
+pub(super) fn words() -> [OsString; 2] {
+    ["lyftlearn-runtime".into(), ARGUMENT.into()]
 }
 
-pub(super) fn outcome(words: &[OsString]) -> Result<u8, Error> {
-    let end: Option<End> = words
-        .first()
-        .and_then(|word| serde_json::from_str(word.to_str()?).ok());
-    let Some(end) = end else {
+pub(super) fn outcome() -> Result<u8, Error> {
+    let notes = Notes::handed_over();
+    let Some(end) = notes.ok().and_then(|notes| notes.end()) else {
         return Err(not_for_people(ARGUMENT));
     };
     let facts = Facts::capture(Vec::new());
@@ -97,6 +95,22 @@ pub(super) fn completed(facts: &Facts, end: &End, run: Option<&Directory>) {
     let mut outcome = Outcome::of(end, Vec::new(), oom_kills(facts, end), &Redact::default());
     outcome.metrics = metrics(end, run);
     report(end, run, &outcome);
+}
+
+/// The outcome of a program whose helper process cannot be started. A platform's file may be on a
+/// mount that hangs, and is not written here.
+pub(super) fn without_a_helper(facts: &Facts, end: &End, run: Option<&Directory>, why: &io::Error) {
+    if !end.quiet {
+        let why = why.kind();
+        stderr::line(&format!(
+            "lyftlearn-runtime: cannot start the process that reports the end: {why}"
+        ));
+    }
+    let near = End {
+        reason_file: None,
+        ..end.clone()
+    };
+    completed(facts, &near, run);
 }
 
 /// The metrics that were not delivered: from the agent's last report, or from a region that no

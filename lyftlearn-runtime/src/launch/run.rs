@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::ffi::OsString;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::prepare::{Prepared, Stages, forget_earlier_reason, prepare};
 use super::{nodes, outcome, program, required, secrets};
 use crate::contract::{delivered, linux};
 use crate::deliver::secrets::Kept as KeptSecrets;
-use crate::deliver::{announce, directory_for_an_outcome};
+use crate::deliver::{Notes, announce, directory_for_an_outcome};
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::held::Directory;
@@ -220,13 +220,17 @@ fn report(
         }
         None => (Cow::Borrowed(facts.vars()), None),
     };
-    init::run_last_helper(
-        &outcome::words(end),
-        &environment,
-        run.map(Directory::file).as_deref(),
-        socket,
-        until,
-    );
+    let reported = Notes::new().and_then(|notes| {
+        notes.set_end(end)?;
+        let directory = run.map(Directory::file);
+        let directory = directory.as_ref().map(AsFd::as_fd);
+        let files = directory.into_iter().map(|directory| (directory, 0));
+        let files: Vec<_> = files.chain([(notes.file(), 1)]).collect();
+        init::run_last_helper(&outcome::words(), &environment, &files, socket, until)
+    });
+    if let Err(why) = reported {
+        outcome::without_a_helper(facts, end, run, &why);
+    }
 }
 
 fn ended(end: End, ending: &Ending, exit_remap: &[(u8, u8)]) -> End {

@@ -12,13 +12,15 @@ use crate::contract::{delivered as names, limits, runtime};
 use crate::error::{Error, ErrorKind, Fault};
 use crate::facts::Facts;
 use crate::held::{Directory, Owner, with_rights_of};
-use crate::outcome::Skew;
+use crate::outcome::{Skew, within_characters};
 use crate::resolve::Resolved;
 use crate::settings::SkewGuard;
 use crate::workload::{Role, Workload};
 
 /// So many differences are named; all are counted.
 const NAMED: usize = 20;
+/// A name is shown with so many characters: a snapshot that somebody else has made may hold any.
+const NAME_CHARACTERS: usize = 200;
 
 /// A model that was trained with something else, where that must not be.
 #[derive(Debug)]
@@ -146,7 +148,7 @@ pub(super) fn guard(facts: &Facts, resolved: &Resolved) -> Result<Option<Skew>, 
         .collect();
     let skew = Skew {
         undeclared: undeclared.len(),
-        differences: undeclared.into_iter().take(NAMED).collect(),
+        differences: named(&undeclared),
         unreadable: None,
     };
     if guard == SkewGuard::Fail && skew.undeclared > 0 {
@@ -158,6 +160,12 @@ pub(super) fn guard(facts: &Facts, resolved: &Resolved) -> Result<Option<Skew>, 
         .into());
     }
     Ok(Some(skew))
+}
+
+/// The first differences, as they are shown.
+fn named(undeclared: &[String]) -> Vec<String> {
+    let shown = |path: &String| within_characters(path, NAME_CHARACTERS).into_owned();
+    undeclared.iter().take(NAMED).map(shown).collect()
 }
 
 fn place(model: &Path) -> PathBuf {
@@ -185,8 +193,19 @@ fn numerics(snapshot: &Value) -> Value {
 mod tests {
     use expect_test::expect;
 
-    use super::Skewed;
+    use super::{Skewed, named};
     use crate::error::reports;
+
+    #[test]
+    fn a_long_name_is_cut() {
+        let long = format!("python.packages.{}", "x".repeat(200_000));
+        let mut undeclared = vec!["image.version".to_owned(); 30];
+        undeclared[1] = long;
+        let named = named(&undeclared);
+        assert_eq!(named.len(), 20);
+        let expected = format!("python.packages.{}…{}", "x".repeat(84), "x".repeat(99));
+        assert_eq!((named[0].as_str(), &named[1]), ("image.version", &expected));
+    }
 
     #[test]
     fn the_report_names_what_differs() {

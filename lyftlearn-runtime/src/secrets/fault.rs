@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::contract::limits;
 use crate::error::{Error, ErrorKind, Fault};
 
 /// The server that was called.
@@ -206,10 +207,13 @@ impl fmt::Display for SecretsFault {
         match self {
             Self::Missing { failures } => {
                 f.write_str("cannot get the required secrets")?;
-                for Failure { name, why } in failures {
+                for Failure { name, why } in failures.iter().take(limits::MISTAKES) {
                     write!(f, "\n  {name}: {why}")?;
                 }
-                Ok(())
+                match failures.len().saturating_sub(limits::MISTAKES) {
+                    0 => Ok(()),
+                    more => write!(f, "\n  and {more} more"),
+                }
             }
             #[cfg(feature = "cli")]
             Self::Undelivered { reason } => write!(f, "cannot deliver the secrets: {reason}"),
@@ -433,5 +437,19 @@ mod tests {
             SecretsFault::Unwatched,
             SecretsFault::NoText { name: name() },
         ]));
+    }
+
+    #[test]
+    fn of_many_missing_secrets_the_first_are_named() {
+        let failures = (0..900).map(|number| Failure {
+            name: format!("db{number}"),
+            why: Why::Disabled,
+        });
+        let fault = SecretsFault::Missing {
+            failures: failures.collect(),
+        };
+        let report = fault.to_string();
+        assert_eq!(report.lines().count(), 1 + 20 + 1);
+        assert!(report.ends_with("\n  and 880 more"), "{report}");
     }
 }

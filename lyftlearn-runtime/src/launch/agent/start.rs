@@ -109,7 +109,7 @@ pub(super) fn helper<'f>(
         config.events = Some(Events {
             plan: plan.clone(),
             credential_plan: inputs.credential_plan.clone(),
-            redact: inputs.settings.redact.clone(),
+            redact: set_here(facts, &inputs.settings.redact),
         });
         let signs = plan.to.iter().any(Destination::is_signed);
         // Without it, the process that reports the end obtains credentials itself.
@@ -158,6 +158,13 @@ pub(super) fn helper<'f>(
             last_words,
         }
     })))
+}
+
+/// Those names of `names` that are variables of this process: the agent has no others, and the list
+/// may be longer than a variable can be.
+fn set_here(facts: &Facts, names: &[String]) -> Vec<String> {
+    let is_set = |name: &&String| facts.vars().iter().any(|(known, _)| *known == ***name);
+    names.iter().filter(is_set).cloned().collect()
 }
 
 /// Where the network reaches this runtime.
