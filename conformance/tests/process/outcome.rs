@@ -187,6 +187,39 @@ fn secrets_in_an_exception_are_redacted() {
 }
 
 #[test]
+fn every_value_that_a_secret_has_had_is_redacted() {
+    needs_namespaces!();
+    let world = World::new();
+    world.file("volume/db", r#"{"prod": {"password": "secret-one-one"}}"#);
+    std::fs::create_dir_all(world.path("run")).unwrap();
+    let settings = "[secrets.db]\nfrom = \"file:/etc/volume/db\"\nfile = true\nrefresh = 1\n";
+    let container = world
+        .sharing(settings)
+        .mount_read_only(world.path("volume"), "/etc/volume")
+        .mount(world.path("run"), "/run");
+    let script = format!(
+        "touch /shared/one
+        for value in two three; do
+            until grep -q $value $LYFTLEARN_RUN_DIR/secrets/db; do sleep 0.05; done
+            touch /shared/$value
+        done
+        rm -rf $LYFTLEARN_RUN_DIR/secrets
+        {}",
+        noted("not secret-one-one, secret-two-two or secret-three-three")
+    );
+    let running = container.run(&["sh", "-c", &script]);
+    appears(&world.path("shared/one"));
+    world.file("volume/db", "secret-two-two");
+    appears(&world.path("shared/two"));
+    world.file("volume/db", "secret-three-three");
+    check_end(&running.end(), 1);
+    let outcome = std::fs::read(world.path("run/lyftlearn/outcome.json")).unwrap();
+    let outcome: Value = serde_json::from_slice(&outcome).unwrap();
+    let expected = "not [redacted], [redacted] or [redacted]";
+    assert_eq!(outcome["exception"]["message"], expected, "{outcome:#}");
+}
+
+#[test]
 fn a_failed_start_is_reported_where_the_platform_reads() {
     needs_namespaces!();
     let world = World::new();

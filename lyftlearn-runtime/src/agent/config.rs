@@ -5,12 +5,14 @@ use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use listenfd::ListenFd;
 use serde::{Deserialize, Serialize};
 
 use super::fault::AgentFault;
 use crate::contract::linux;
+use crate::deliver::Notes;
 use crate::error::Error;
 use crate::facts::{AGENT_VARIABLE, Facts};
 use crate::held::{Directory, Owner};
@@ -96,6 +98,8 @@ pub(crate) enum Socket {
     Store,
     /// No socket: the memory in which PID 1 tells what it does.
     Ledger,
+    /// No socket: the memory in which secrets are noted that are delivered.
+    Notes,
     /// One of StatsD's.
     Statsd(Listener),
     /// Prometheus, from outside.
@@ -113,6 +117,7 @@ pub(super) struct Sockets {
     pub(super) last: Option<UnixDatagram>,
     pub(super) store: Option<File>,
     pub(super) ledger: Option<File>,
+    pub(super) notes: Option<Rc<Notes>>,
     pub(super) statsd: Vec<(Listener, OwnedFd)>,
     pub(super) scrape: Option<TcpListener>,
     pub(super) metrics: Option<UnixListener>,
@@ -152,6 +157,10 @@ impl AgentConfig {
                 }
                 Socket::Store => sockets.store = opened(handed.take_raw_fd(index)),
                 Socket::Ledger => sockets.ledger = opened(handed.take_raw_fd(index)),
+                Socket::Notes => {
+                    let memory = opened(handed.take_raw_fd(index));
+                    sockets.notes = memory.map(|memory| Rc::new(Notes::of(memory)));
+                }
                 Socket::Statsd(listener) => {
                     let socket = taken(&mut handed, *listener, index);
                     let socket = socket.ok_or(AgentFault::Socket)?;

@@ -19,6 +19,7 @@ use super::log::Log;
 use super::log_report as log_credentials;
 use crate::contract::{events as words, limits};
 use crate::credentials::{Broker, Fetched};
+use crate::deliver::Notes;
 use crate::deliver::events::{Event, Moment, State};
 use crate::deliver::secrets;
 use crate::events::{Sender, Undelivered, beginning};
@@ -66,6 +67,8 @@ pub(super) struct Teller {
     pub(super) signer: Option<Broker>,
     pub(super) counts: Counts,
     pub(super) log: Log,
+    /// The secrets that were delivered since the start.
+    pub(super) notes: Option<Rc<Notes>>,
 }
 
 impl Teller {
@@ -153,9 +156,10 @@ impl Teller {
             return None;
         }
         let facts = Facts::capture(Vec::new());
-        let delivered = secrets::read(run).ok().flatten();
-        let delivered = delivered.map(|document| values(&document));
-        let redact = Redact::new(facts.vars(), &config.redact).with(delivered.unwrap_or_default());
+        let noted = self.notes.iter().flat_map(|notes| notes.secrets());
+        let delivered = noted.chain(secrets::read(run).ok().flatten());
+        let delivered = delivered.flat_map(|document| values(&document)).collect();
+        let redact = Redact::new(facts.vars(), &config.redact).with(delivered);
         let message = redact.text(&said.message);
         Some(Progress {
             fraction: said.fraction.clamp(0.0, 1.0),

@@ -141,12 +141,18 @@ async fn run(config: AgentConfig, sockets: Sockets, parent: u32) -> std::io::Res
             signer: broker,
             counts: Rc::clone(&event_counts),
             log,
+            notes: sockets.notes.clone(),
         };
         tokio::task::spawn_local(teller.send_states(config, Rc::clone(&wake)));
     }
     let ages = secrets::Ages::default();
     if let Some(run) = run.clone().filter(|_| config.secrets) {
-        tokio::task::spawn_local(secrets::follow(parent, run, Rc::clone(&ages)));
+        tokio::task::spawn_local(secrets::follow(
+            parent,
+            run,
+            sockets.notes,
+            Rc::clone(&ages),
+        ));
     }
     let store = config
         .statsd

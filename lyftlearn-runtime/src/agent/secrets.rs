@@ -10,13 +10,16 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 use tokio::time::Instant;
+use zeroize::Zeroizing;
 
+use crate::contract::limits;
+use crate::deliver::Notes;
 use crate::deliver::secrets::{read, replace};
 use crate::facts::{Facts, wall_clock};
 use crate::held::Directory;
 use crate::resolve::{Resolved, resolve};
 use crate::secrets::fetch::{fetch, request};
-use crate::secrets::{Content, Files, parse, read_local};
+use crate::secrets::{Content, Files, Set, parse, read_local};
 use crate::settings::secrets::Declared;
 
 /// Containers that started together do not ask together: a tenth of the interval, either way.
@@ -26,7 +29,7 @@ const JITTER: f64 = 0.1;
 pub(super) type Ages = Rc<RefCell<BTreeMap<String, Duration>>>;
 
 /// Follows what `parent` has delivered into the directory `run`; ends when there is nothing to follow.
-pub(super) async fn follow(parent: u32, run: Directory, ages: Ages) {
+pub(super) async fn follow(parent: u32, run: Directory, notes: Option<Rc<Notes>>, ages: Ages) {
     let facts = Facts::capture(Vec::new());
     // The process that started this one has resolved the same settings and reported their faults.
     let Ok(resolved) = resolve(&facts) else {
@@ -52,7 +55,8 @@ pub(super) async fn follow(parent: u32, run: Directory, ages: Ages) {
         let names = fresh.iter().map(|(secret, _)| secret.name.clone());
         ages.borrow_mut().extend(names.map(|name| (name, now)));
         // A full disk, or a directory that somebody took away: the next round may be better.
-        for number in swapped(&resolved, &run, fresh).unwrap_or_default() {
+        let notes = notes.as_deref();
+        for number in swapped(&resolved, &run, notes, fresh).unwrap_or_default() {
             signal_program(parent, number);
         }
     }
@@ -98,21 +102,34 @@ async fn again<'a>(
 fn swapped(
     resolved: &Resolved,
     run: &Directory,
+    notes: Option<&Notes>,
     fresh: Vec<(&Declared, Content)>,
 ) -> Option<BTreeSet<i32>> {
     let mut set = parse(&read(run).ok()??)?;
-    let mut changed = false;
+    let mut changed = Set::new();
     let mut signals = BTreeSet::new();
     for (secret, content) in fresh {
         if set.get(&secret.name) != Some(&content) {
-            changed = true;
             signals.extend(secret.on_change);
+            changed.insert(secret.name.clone(), content.clone());
             set.insert(secret.name.clone(), content);
         }
     }
+    if changed.is_empty() {
+        return None;
+    }
+    // Before the program has them. Without a note, a reason may show them once they are replaced.
+    let _ = notes.map_or(Ok(()), |notes| note(notes, &changed, &set));
     let files = Files::of(&resolved.settings, &set);
-    let replaced = changed && replace(run, &files.all()).is_ok();
-    replaced.then_some(signals)
+    replace(run, &files.all()).ok()?;
+    Some(signals)
+}
+
+/// Notes what has changed of a set, or all of it where earlier values have to make room.
+fn note(notes: &Notes, changed: &Set, set: &Set) -> std::io::Result<()> {
+    let all = notes.forget_replaced(limits::REPLACED_BYTES)?;
+    let noted = if all { set } else { changed };
+    notes.add_secrets(&Zeroizing::new(serde_json::to_vec(noted)?))
 }
 
 /// Sends the signal to PID 1, which forwards it to the program.

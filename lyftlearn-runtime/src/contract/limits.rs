@@ -19,6 +19,10 @@ pub(crate) const SECRETS: usize = 1_000;
 pub(crate) const SECRET_KEYS: usize = 10_000;
 /// All files of a directory of secrets; a Kubernetes Secret holds one mebibyte.
 pub(crate) const SECRET_DIRECTORY_BYTES: usize = 16 << 20;
+/// Replaced values of secrets that are still redacted, as a document. Of more, those of the start
+/// and the present ones are.
+#[cfg(all(feature = "agent", feature = "cli"))]
+pub(crate) const REPLACED_BYTES: usize = 4 << 20;
 /// Nodes of a job, and groups of them: ten times the largest job there is.
 pub(crate) const NODES: usize = 10_000;
 /// Channels of a job; SageMaker takes 20.

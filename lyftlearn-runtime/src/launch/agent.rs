@@ -13,6 +13,7 @@ pub(super) use start::{ARGUMENT, agent};
 
 use super::credentials;
 use super::statsd::Listening;
+use crate::deliver::Notes;
 use crate::facts::Facts;
 use crate::held::Directory;
 use crate::init::{self, MakeHelper, Policy};
@@ -52,6 +53,8 @@ pub(super) struct Inputs<'a> {
     pub(super) stages: Vec<(String, f64)>,
     /// Those that were delivered, by name.
     pub(super) secrets: Vec<String>,
+    /// Where the values of secrets are noted that are delivered.
+    pub(super) notes: Option<&'a Notes>,
     pub(super) oom_counter: Option<(PathBuf, u64)>,
     pub(super) skew: Option<&'a Skew>,
     /// Destinations of the job's events.

@@ -30,17 +30,16 @@ pub(super) fn words() -> [OsString; 2] {
 }
 
 pub(super) fn outcome() -> Result<u8, Error> {
-    let notes = Notes::handed_over();
-    let Some(end) = notes.ok().and_then(|notes| notes.end()) else {
-        return Err(not_for_people(ARGUMENT));
-    };
+    let not_for_people = || not_for_people(ARGUMENT);
+    let notes = Notes::handed_over().map_err(|_| not_for_people())?;
+    let end = notes.end().ok_or_else(not_for_people)?;
     let facts = Facts::capture(Vec::new());
     #[cfg(feature = "agent")]
     let received = events::Received::here(&facts);
     let run = end.run.as_deref();
     let run = run.and_then(|run| Directory::handed_over(run, end.owner).ok());
     let run = run.as_ref();
-    let redact = Redact::new(facts.vars(), &end.redact).with(delivered_secrets(run));
+    let redact = Redact::new(facts.vars(), &end.redact).with(delivered_secrets(run, &notes));
     let exceptions = exceptions(run);
     let mut outcome = Outcome::of(&end, exceptions, oom_kills(&facts, &end), &redact);
     outcome.metrics = metrics(&end, run);
@@ -83,10 +82,12 @@ fn tell_events(
     }
 }
 
-/// The values that this start delivered; a set that cannot be read has none that we know.
-fn delivered_secrets(run: Option<&Directory>) -> Vec<Vec<u8>> {
-    let document = run.and_then(|run| secrets::read(run).ok()?);
-    document.map_or(Vec::new(), |document| values(&document))
+/// The values that this start and its agent delivered. Without notes there are those that are in
+/// the files now; a set that cannot be read has none that we know.
+fn delivered_secrets(run: Option<&Directory>, notes: &Notes) -> Vec<Vec<u8>> {
+    let present = run.and_then(|run| secrets::read(run).ok()?);
+    let all = notes.secrets().into_iter().chain(present);
+    all.flat_map(|document| values(&document)).collect()
 }
 
 /// The outcome of a program that did what it was there for, without a helper: there is

@@ -23,7 +23,7 @@ use super::statsd::{self, Listening};
 use crate::account::{self, Account};
 use crate::contract::delivered as names;
 use crate::deliver::secrets::Kept as KeptSecrets;
-use crate::deliver::{Delivery, Keeper, Kept, Recipient, deliver, forget_reason};
+use crate::deliver::{Delivery, Keeper, Kept, Notes, Recipient, deliver, forget_reason};
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::held::{Directory, Owner};
@@ -53,6 +53,8 @@ pub(super) struct Prepared<'f> {
     pub(super) end: End,
     /// Destinations of the report about the end.
     pub(super) telling: Option<Telling>,
+    /// The secrets that were delivered, for the same report.
+    pub(super) notes: Option<Notes>,
 }
 
 /// The facts and decisions of a start. Everything that can refuse the start is done before.
@@ -203,6 +205,7 @@ fn write<'f>(
     delivery.problems.extend(profiles);
     let obtained = decided.obtained;
     *locked(kept) = secrets::keep_set(settings, &obtained, run.as_ref(), &mut delivery.problems)?;
+    let notes = secrets::noted(&obtained.set);
     let secrets = obtained.set.keys().cloned().collect();
     let gathered = Gathered::new(
         facts,
@@ -230,6 +233,7 @@ fn write<'f>(
             flush: agent::flush_time(&decided.policy),
             stages: stages.all,
             secrets,
+            notes: notes.as_ref(),
             oom_counter: resolved.oom_counter.clone(),
             skew: decided.skew.as_ref(),
             settings,
@@ -277,6 +281,7 @@ fn write<'f>(
         exit_remap: settings.exit_remap.clone(),
         end,
         telling,
+        notes,
         delivery: delivery.kept(),
         region,
     })

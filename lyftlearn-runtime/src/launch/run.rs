@@ -78,6 +78,7 @@ pub(crate) fn run(
         exit_remap,
         end,
         telling,
+        notes,
     } = match prepared {
         Ok(prepared) => prepared,
         Err(error) => {
@@ -89,7 +90,7 @@ pub(crate) fn run(
                 ..without_a_model(&facts)
             };
             let telling = locked(&telling).take();
-            report_not_started(&facts, end, run.as_ref(), telling, &error);
+            report_not_started(&facts, end, run.as_ref(), telling, None, &error);
             return Err(error);
         }
     };
@@ -115,6 +116,7 @@ pub(crate) fn run(
         .and_then(|telling| telling.credentials.as_ref());
     let open: Vec<i32> = (file.iter().map(AsRawFd::as_raw_fd))
         .chain(credentials.map(AsRawFd::as_raw_fd))
+        .chain(notes.as_ref().map(|notes| notes.file().as_raw_fd()))
         .collect();
     let supervised = init::supervise(
         armed,
@@ -128,7 +130,7 @@ pub(crate) fn run(
     let ending = match supervised {
         Ok(ending) => ending,
         Err(error) => {
-            report_not_started(&facts, end, run, telling, &error);
+            report_not_started(&facts, end, run, telling, notes, &error);
             return Err(error);
         }
     };
@@ -138,7 +140,7 @@ pub(crate) fn run(
     if end.completed() && end.snapshot.is_none() && telling.is_none() {
         outcome::completed(&facts, &end, run);
     } else {
-        report(&facts, &end, run, telling, ending.report_until);
+        report(&facts, &end, run, telling, notes, ending.report_until);
     }
     drop(region);
     drop(locked(&kept).take());
@@ -171,7 +173,8 @@ fn leave_before_the_start(facts: &Facts, telling: Option<Telling>, signal: i32) 
         exit_code,
         ..without_a_model(facts)
     };
-    report(facts, &end, None, telling, init::now() + NOT_STARTED_REPORT);
+    let until = init::now() + NOT_STARTED_REPORT;
+    report(facts, &end, None, telling, None, until);
     std::process::exit(exit_code.into());
 }
 
@@ -192,6 +195,7 @@ fn report_not_started(
     end: End,
     run: Option<&Directory>,
     telling: Option<Telling>,
+    notes: Option<Notes>,
     error: &Error,
 ) {
     let end = End {
@@ -201,7 +205,8 @@ fn report_not_started(
         exit_code: error.kind().exit_code(),
         ..end
     };
-    report(facts, &end, run, telling, init::now() + NOT_STARTED_REPORT);
+    let until = init::now() + NOT_STARTED_REPORT;
+    report(facts, &end, run, telling, notes, until);
 }
 
 /// Has a helper process say why it ended, and tell it.
@@ -210,6 +215,7 @@ fn report(
     end: &End,
     run: Option<&Directory>,
     telling: Option<Telling>,
+    notes: Option<Notes>,
     until: Duration,
 ) {
     let telling = telling.filter(|telling| telling.reports(end));
@@ -220,7 +226,8 @@ fn report(
         }
         None => (Cow::Borrowed(facts.vars()), None),
     };
-    let reported = Notes::new().and_then(|notes| {
+    let notes = notes.map_or_else(Notes::new, Ok);
+    let reported = notes.and_then(|notes| {
         notes.set_end(end)?;
         let directory = run.map(Directory::file);
         let directory = directory.as_ref().map(AsFd::as_fd);

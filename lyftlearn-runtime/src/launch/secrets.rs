@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
+use zeroize::Zeroizing;
+
 use crate::contract::secrets as words;
-use crate::deliver::SecretVariable;
 use crate::deliver::secrets::{self as delivered, Kept, keep};
+use crate::deliver::{Notes, SecretVariable};
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::held::Directory;
@@ -169,6 +171,18 @@ pub(crate) fn keep_set(
             Ok(None)
         }
     }
+}
+
+/// Notes of a set, for a reason that quotes a secret: the program may remove the files, and no file
+/// has a value that was replaced. Without memory for them, the files have to do.
+pub(crate) fn noted(set: &Set) -> Option<Notes> {
+    if set.is_empty() {
+        return None;
+    }
+    let document = Zeroizing::new(serde_json::to_vec(set).ok()?);
+    let notes = Notes::new().ok()?;
+    notes.add_secrets(&document).ok()?;
+    Some(notes)
 }
 
 impl Obtained {

@@ -121,6 +121,10 @@ pub(super) fn helper<'f>(
             sockets.push(theirs.into());
         }
     }
+    if let Some(notes) = inputs.notes.filter(|_| secrets || events.is_some()) {
+        config.sockets.push(Socket::Notes);
+        sockets.push(notes.file().try_clone_to_owned()?);
+    }
     let places = places(&config.sockets, &sockets);
     inputs.ports.push_str(&for_others(&places));
     if let Some(run) = inputs.run
