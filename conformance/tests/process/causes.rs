@@ -96,6 +96,84 @@ fn the_reason_is_the_cause_of_the_end_and_not_a_tolerated_error() {
     );
 }
 
+/// The same after a stop that comes when `/run/ready` exists.
+#[track_caller]
+fn stopped(script: &str, code: i32) -> (String, Value) {
+    let world = World::new();
+    let container = noting(&world, world.training("", &json!({})));
+    let running = container.run(&["sh", "-c", script]);
+    appears(&world.path("run/ready"));
+    running.signal(Signal::SIGTERM);
+    check_end(&running.end(), code);
+    let outcome = std::fs::read(world.path("run/lyftlearn/outcome.json")).unwrap();
+    let failure = std::fs::read_to_string(world.path("ml/output/failure")).unwrap();
+    (failure, serde_json::from_slice(&outcome).unwrap())
+}
+
+#[test]
+fn an_exception_is_the_reason_also_where_a_signal_ends_the_program() {
+    needs_namespaces!();
+    // A library that crashes in its teardown.
+    let crash = r#"exec $PY -c "
+import atexit, os
+atexit.register(os.abort)
+raise ValueError('no label column')""#;
+    expect![[r#"
+        ValueError: no label column
+          at <string>:4 in <module>
+        user error: SIGABRT ended the program"#]]
+    .assert_eq(&failed(crash, 134));
+    let interrupt = r#"exec $PY -c "
+import _thread, threading
+def load():
+    try: raise ValueError('no label column')
+    finally: _thread.interrupt_main()
+threading.Thread(target=load, name='loader').start()
+threading.Event().wait()""#;
+    expect![[r#"
+        ValueError: no label column
+          at <string>:4 in load
+        user error: SIGINT ended the program"#]]
+    .assert_eq(&failed(interrupt, 130));
+}
+
+#[test]
+fn an_exception_is_the_reason_also_where_a_stop_ends_the_program() {
+    needs_namespaces!();
+    let save = r#"exec $PY -c "
+import atexit, os, signal, threading
+atexit.register(os.abort)
+def save(*_): raise RuntimeError('cannot save the checkpoint: disk full')
+signal.signal(signal.SIGTERM, save)
+open('/run/ready', 'w').close()
+threading.Event().wait()""#;
+    let (failure, outcome) = stopped(save, 134);
+    expect![[r#"
+        RuntimeError: cannot save the checkpoint: disk full
+          at <string>:4 in save
+        user error: SIGABRT ended the program"#]]
+    .assert_eq(&failure);
+    assert_eq!(outcome["class"], "user-error", "{outcome:#}");
+    assert_eq!(outcome["signal"], "SIGABRT");
+    // Another thread keeps the process alive until the platform stops it.
+    let kept = r#"exec $PY -c "
+import os, sys, threading
+def stay():
+    notes = os.environ['LYFTLEARN_EXCEPTIONS_DIR']
+    while not any(name.endswith('.json') and name[0] != '.' for name in os.listdir(notes)): pass
+    open('/run/ready', 'w').close()
+    threading.Event().wait()
+threading.Thread(target=stay).start()
+raise ValueError('no label column')""#;
+    let (failure, outcome) = stopped(kept, 143);
+    expect![[r#"
+        ValueError: no label column
+          at <string>:9 in <module>
+        user error: SIGTERM ended the program"#]]
+    .assert_eq(&failure);
+    assert_eq!(outcome["exception"]["type"], "ValueError", "{outcome:#}");
+}
+
 #[test]
 fn a_long_message_keeps_its_end_where_a_notebooks_cause_is() {
     needs_namespaces!();

@@ -67,7 +67,9 @@ pub(crate) struct Origin {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Last {
     pub(super) program: Option<i32>,
-    pub(super) code: i32,
+    /// `None` if a signal ended it.
+    pub(super) code: Option<i32>,
+    pub(super) stopped: bool,
     /// On the monotonic clock; `None` where it is not known.
     pub(super) time: Option<f64>,
 }
@@ -90,9 +92,12 @@ const PASSED_ON: &[&str] = &[
     "joblib.externals.loky.process_executor.TerminatedWorkerError",
 ];
 
+const KEYBOARD_INTERRUPT: &str = "KeyboardInterrupt";
+const SYSTEM_EXIT: &str = "SystemExit";
+
 /// What a program ends by that was told to: after a stop it is no failure.
 const TOLD_TO_END: &[&str] = &[
-    "KeyboardInterrupt",
+    KEYBOARD_INTERRUPT,
     "torch.distributed.elastic.multiprocessing.api.SignalException",
 ];
 
@@ -117,8 +122,13 @@ pub(super) fn link(notes: Vec<Exception>, last: Last) -> Option<Link> {
     if let Some(cause) = cause(&notes, last) {
         return Some(Link::Cause(cause.clone()));
     }
-    let times = notes.into_iter().max_by(|a, b| a.time.total_cmp(&b.time));
-    times.map(Link::Earlier)
+    // A signal says more than an interrupt that it has led to.
+    let signalled = last.code.is_none();
+    let notes = notes
+        .into_iter()
+        .filter(|note| !signalled || note.kind != KEYBOARD_INTERRUPT);
+    let latest = notes.max_by(|a, b| a.time.total_cmp(&b.time));
+    latest.map(Link::Earlier)
 }
 
 fn cause(notes: &[Exception], last: Last) -> Option<&Exception> {
@@ -136,21 +146,32 @@ fn cause(notes: &[Exception], last: Last) -> Option<&Exception> {
 /// The program's own: its main thread's, else that of a thread that has just died.
 fn own(notes: &[Exception], last: Last) -> Option<&Exception> {
     let own = || notes.iter().filter(|note| Some(note.pid) == last.program);
+    // An exception of the main thread ends the program even if a signal ends the process: its
+    // teardown crashes, or another thread keeps it alive until it is killed.
     let main = own()
-        .filter(|note| note.main_thread)
+        .filter(|note| note.main_thread && (last.code.is_some() || !note.is_told_to_end()))
         // A text to end with says nothing about another exit code.
-        .filter(|note| note.kind != "SystemExit" || note.origin.exit_code == Some(last.code))
+        .filter(|note| note.kind != SYSTEM_EXIT || note.origin.exit_code == last.code)
         .max_by(|a, b| a.time.total_cmp(&b.time));
-    main.or_else(|| first(own().filter(|note| !note.main_thread && just_before(note, last.time))))
+    // If a stop's signal ended the program, no thread did.
+    let counts = last.code.is_some() || !last.stopped;
+    let threads = own().filter(|note| counts && !note.main_thread);
+    let thread = first(threads.filter(|note| just_before(note, last.time)));
+    // A thread that has failed may interrupt the main thread (`_thread.interrupt_main`).
+    let interrupted = |main: &&Exception| !last.stopped && main.kind == KEYBOARD_INTERRUPT;
+    let by_thread = main
+        .filter(interrupted)
+        .and_then(|main| thread.filter(|thread| thread.time <= main.time));
+    by_thread.or(main).or(thread)
 }
 
 /// That of a process below the program, which ended just before and with the same code.
 fn childs(notes: &[Exception], last: Last) -> Option<&Exception> {
-    let program = last.program?;
+    let (program, code) = (last.program?, last.code?);
     nearest(
         notes
             .iter()
-            .filter(|note| note.origin.exit_code == Some(last.code))
+            .filter(|note| note.origin.exit_code == Some(code))
             .filter(|note| just_before(note, last.time)),
         program,
     )

@@ -228,17 +228,14 @@ impl Outcome {
         let oom_kills = oom_kills_after
             .zip(end.oom_counter.as_ref())
             .map(|(after, (_, before))| after.saturating_sub(*before));
-        let link = code.filter(|code| *code != 0).and_then(|code| {
-            let time = end.ended;
-            cause::link(
-                exceptions,
-                Last {
-                    program,
-                    code,
-                    time,
-                },
-            )
-        });
+        let last = Last {
+            program,
+            code,
+            stopped: end.stop.is_some(),
+            time: end.ended,
+        };
+        let failed = program.is_some() && code != Some(0);
+        let link = failed.then(|| cause::link(exceptions, last)).flatten();
         let (exception, earlier) = match link {
             Some(Link::Cause(exception)) => (Some(redact.exception(exception)), None),
             Some(Link::Earlier(exception)) => (None, Some(redact.exception(exception))),
@@ -246,7 +243,12 @@ impl Outcome {
         };
         let class = class(end, code, signal, oom_kills, exception.as_ref());
         let exception = exception.filter(|_| class == Class::UserError);
-        let earlier = earlier.filter(|_| class == Class::UserError);
+        let earlier = earlier.filter(|earlier| match class {
+            Class::UserError | Class::Signalled => true,
+            // Other processes may fail for many reasons until a stop.
+            Class::Stopped | Class::BudgetExceeded => Some(earlier.pid) == program,
+            _ => false,
+        });
         let mut outcome = Self {
             class,
             reason: String::new(),
@@ -347,6 +349,9 @@ impl Outcome {
         let stop = self.stop_signal.as_deref().unwrap_or("a stop");
         match self.class {
             Class::Completed => "the program completed".to_owned(),
+            Class::UserError if end.killed => {
+                format!("user error: still running and killed {after}after {stop}")
+            }
             Class::UserError => format!("user error: {ended}"),
             Class::Signalled => ended,
             Class::OutOfMemory => {
@@ -390,23 +395,28 @@ fn class(
     if end.failed {
         return Class::RuntimeFailure;
     }
+    // It had failed by then, whatever kept its process alive.
+    let caught_out = exception.is_some_and(|exception| !exception.is_told_to_end());
     if end.killed {
-        return Class::BudgetExceeded;
+        return if caught_out {
+            Class::UserError
+        } else {
+            Class::BudgetExceeded
+        };
     }
     let oom = oom_kills.is_some_and(|kills| kills > 0);
     // A SIGKILL that this runtime did not send, and that the kernel counted as an OOM kill.
     if oom && signal == Some(SIGKILL) {
         return Class::OutOfMemory;
     }
-    let caught_out = exception.is_some_and(|exception| !exception.is_told_to_end());
     match (end.stop.is_some(), code) {
         // It was asked to end and did; what it says about its own failure is another thing.
         (true, _) if !caught_out => Class::Stopped,
         (false, Some(0)) => Class::Completed,
         // Only a child was killed, and the program did not get over it.
         (_, _) if oom => Class::OutOfMemory,
-        (_, Some(_)) => Class::UserError,
-        (_, None) => Class::Signalled,
+        (_, None) if !caught_out => Class::Signalled,
+        _ => Class::UserError,
     }
 }
 

@@ -167,6 +167,58 @@ fn every_end_has_its_class_and_its_sentence() {
             user error: the program ended with exit code 1"#]],
     );
     check(
+        &signalled(6),
+        vec![exception("OSError", 7, 1.0)],
+        1,
+        Class::UserError,
+        expect![[r#"
+            OSError: a message
+              at /app/train.py:12 in main
+            user error: SIGABRT ended the program"#]],
+    );
+    check(
+        &stopped(signalled(TERM)),
+        vec![exception("OSError", 7, 1.0)],
+        1,
+        Class::UserError,
+        expect![[r#"
+            OSError: a message
+              at /app/train.py:12 in main
+            user error: SIGTERM ended the program"#]],
+    );
+    check(
+        &End {
+            killed: true,
+            ..stopped(signalled(KILL))
+        },
+        vec![exception("OSError", 7, 1.0)],
+        2,
+        Class::UserError,
+        expect![[r#"
+            OSError: a message
+              at /app/train.py:12 in main
+            user error: still running and killed 3.2 s after SIGTERM"#]],
+    );
+    check(
+        &signalled(11),
+        vec![exception("OSError", 8, 1.0)],
+        1,
+        Class::Signalled,
+        expect![[r#"
+            SIGSEGV ended the program
+            earlier, in process 8: OSError: a message"#]],
+    );
+    // The kernel's counter says what killed it, whatever it had noted before.
+    check(
+        &signalled(KILL),
+        vec![exception("OSError", 7, 1.0)],
+        2,
+        Class::OutOfMemory,
+        expect![
+            "out of memory: the kernel killed 1 process of this container; SIGKILL ended the program"
+        ],
+    );
+    check(
         &End {
             killed: true,
             ..stopped(signalled(KILL))

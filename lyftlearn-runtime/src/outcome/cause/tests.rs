@@ -53,14 +53,23 @@ fn in_thread(note: Exception) -> Exception {
     }
 }
 
-/// `Ok` the cause, `Err` one that is only mentioned.
-#[track_caller]
-fn check_code(code: i32, notes: &[Exception], expected: Option<Result<&str, &str>>) {
-    let last = Last {
+fn ended(code: Option<i32>, stopped: bool) -> Last {
+    Last {
         program: Some(PROGRAM),
         code,
+        stopped,
         time: Some(END),
-    };
+    }
+}
+
+#[track_caller]
+fn check_code(code: i32, notes: &[Exception], expected: Option<Result<&str, &str>>) {
+    check_last(ended(Some(code), false), notes, expected);
+}
+
+/// `Ok` the cause, `Err` one that is only mentioned.
+#[track_caller]
+fn check_last(last: Last, notes: &[Exception], expected: Option<Result<&str, &str>>) {
     let found = link(notes.to_vec(), last);
     let found = found.as_ref().map(|found| match found {
         Link::Cause(note) => Ok(note.kind.as_str()),
@@ -163,12 +172,7 @@ fn a_rank_that_lost_its_peer_is_no_cause_beside_one_that_failed() {
     let launcher = note(TORCHRUN, PROGRAM, &[1], 99.9);
     let cause = |ranks: &[Exception]| {
         let notes = [ranks, std::slice::from_ref(&launcher)].concat();
-        let last = Last {
-            program: Some(PROGRAM),
-            code: 1,
-            time: Some(END),
-        };
-        match link(notes, last) {
+        match link(notes, ended(Some(1), false)) {
             Some(Link::Cause(note)) => (note.rank, note.is_by_a_peer()),
             other => panic!("{other:?}"),
         }
@@ -226,4 +230,42 @@ fn an_exit_text_belongs_to_its_exit_code() {
     text.origin.exit_code = Some(2);
     check_code(2, &[text.clone()], Some(Ok("SystemExit")));
     check_code(3, &[text], Some(Err("SystemExit")));
+}
+
+#[test]
+fn an_exception_of_the_main_thread_is_the_cause_of_an_end_by_a_signal() {
+    let signalled = |notes: &[Exception], expected| {
+        for stopped in [false, true] {
+            check_last(ended(None, stopped), notes, expected);
+        }
+    };
+    // A teardown that crashes, or another thread that stays until it is killed.
+    signalled(
+        &[note("ValueError", PROGRAM, &[1], 40.0)],
+        Some(Ok("ValueError")),
+    );
+    // The signal says it already, or has nothing to do with it.
+    signalled(&[note("KeyboardInterrupt", PROGRAM, &[1], 99.9)], None);
+    let child = note("KeyError", 8, &[PROGRAM, 1], 99.9);
+    signalled(&[child], Some(Err("KeyError")));
+    let text = note("SystemExit", PROGRAM, &[1], 99.9);
+    signalled(&[text], Some(Err("SystemExit")));
+}
+
+#[test]
+fn a_thread_that_interrupts_the_main_one_is_the_cause() {
+    let thread = |time| in_thread(note("KeyError", PROGRAM, &[1], time));
+    let main = note("KeyboardInterrupt", PROGRAM, &[1], 99.9);
+    let cause = Some(Ok("KeyError"));
+    for code in [None, Some(130)] {
+        check_last(ended(code, false), &[thread(99.8), main.clone()], cause);
+    }
+    check_last(ended(None, false), &[thread(99.8)], cause);
+    // A stop may be such an interrupt, and threads fail while the program ends.
+    let interrupt = Some(Ok("KeyboardInterrupt"));
+    let notes = [thread(99.8), main.clone()];
+    check_last(ended(Some(130), true), &notes, interrupt);
+    check_last(ended(None, true), &notes, Some(Err("KeyError")));
+    let afterwards = [main, thread(99.95)];
+    check_last(ended(Some(130), false), &afterwards, interrupt);
 }
