@@ -155,6 +155,14 @@ threading.Event().wait()""#;
     .assert_eq(&failure);
     assert_eq!(outcome["class"], "user-error", "{outcome:#}");
     assert_eq!(outcome["signal"], "SIGABRT");
+    // A shell receives the stop after its child, and dies of it.
+    let behind_a_shell = save.replace("exec $PY", "$PY") + "; exit $?";
+    let (failure, outcome) = stopped(&behind_a_shell, 143);
+    assert!(
+        failure.starts_with("RuntimeError: cannot save the checkpoint: disk full\n"),
+        "{failure}"
+    );
+    assert_eq!(outcome["class"], "user-error", "{outcome:#}");
     // Another thread keeps the process alive until the platform stops it.
     let kept = r#"exec $PY -c "
 import os, sys, threading
@@ -172,6 +180,40 @@ raise ValueError('no label column')""#;
         user error: SIGTERM ended the program"#]]
     .assert_eq(&failure);
     assert_eq!(outcome["exception"]["type"], "ValueError", "{outcome:#}");
+}
+
+/// Hides how long it took.
+fn without_seconds(reason: &str) -> String {
+    let words = reason.split(' ').map(|word| match word.parse::<f64>() {
+        Ok(_) => "…",
+        Err(_) => word,
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_message_to_end_with_after_a_stop_is_no_failure() {
+    needs_namespaces!();
+    let exits = r#"exec $PY -c "
+import signal, sys, threading
+def leave(*_): sys.exit('SIGTERM received, checkpoint saved')
+signal.signal(signal.SIGTERM, leave)
+open('/run/ready', 'w').close()
+threading.Event().wait()""#;
+    let (failure, outcome) = stopped(exits, 1);
+    assert_eq!(outcome["class"], "stopped", "{outcome:#}");
+    assert_eq!(outcome["exception"], Value::Null);
+    expect![[r#"
+        stopped by SIGTERM; … s later the program ended with exit code 1
+        SystemExit: SIGTERM received, checkpoint saved"#]]
+    .assert_eq(&without_seconds(&failure));
+    let behind_a_shell = exits.replace("exec $PY", "$PY") + "; exit $?";
+    let (failure, outcome) = stopped(&behind_a_shell, 143);
+    assert_eq!(outcome["class"], "stopped", "{outcome:#}");
+    expect![[r#"
+        stopped by SIGTERM; … s later SIGTERM ended the program
+        SystemExit: SIGTERM received, checkpoint saved"#]]
+    .assert_eq(&without_seconds(&failure));
 }
 
 #[test]

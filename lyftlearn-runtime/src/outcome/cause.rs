@@ -98,6 +98,7 @@ const SYSTEM_EXIT: &str = "SystemExit";
 /// What a program ends by that was told to: after a stop it is no failure.
 const TOLD_TO_END: &[&str] = &[
     KEYBOARD_INTERRUPT,
+    SYSTEM_EXIT,
     "torch.distributed.elastic.multiprocessing.api.SignalException",
 ];
 
@@ -167,14 +168,23 @@ fn own(notes: &[Exception], last: Last) -> Option<&Exception> {
 
 /// That of a process below the program, which ended just before and with the same code.
 fn childs(notes: &[Exception], last: Last) -> Option<&Exception> {
-    let (program, code) = (last.program?, last.code?);
-    nearest(
-        notes
-            .iter()
-            .filter(|note| note.origin.exit_code == Some(code))
-            .filter(|note| just_before(note, last.time)),
-        program,
-    )
+    let program = last.program?;
+    let before = notes.iter().filter(|note| just_before(note, last.time));
+    match last.code {
+        Some(code) => nearest(
+            before.filter(|note| note.origin.exit_code == Some(code)),
+            program,
+        ),
+        // A shell receives a stop when its children have ended, and dies of it whatever they
+        // have ended with. What fails afterwards fails because its parent is gone.
+        None if last.stopped => nearest(
+            before
+                .filter(|note| note.origin.parents.first() == Some(&program))
+                .filter(|note| last.time.is_none_or(|end| note.time <= end)),
+            program,
+        ),
+        None => None,
+    }
 }
 
 /// What `note` only passes on.
@@ -239,6 +249,11 @@ impl Exception {
             _ => return false,
         };
         BY_A_PEER.iter().any(|phrase| message.contains(phrase))
+    }
+
+    /// The words that a program which was told to end ends with.
+    pub(super) fn farewell(&self) -> Option<String> {
+        (self.kind == SYSTEM_EXIT).then(|| headline(&self.kind, &self.message))
     }
 
     /// `ValueError: message`, where, and what it was raised from.

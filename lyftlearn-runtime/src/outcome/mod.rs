@@ -27,7 +27,7 @@ use crate::held::Owner;
 use crate::signal;
 use crate::visible::{visible, visible_line};
 
-/// How long a message may be that may have nothing to do with the end, in characters.
+/// How long a message may be that is not the cause of a failure, in characters.
 const EARLIER_CHARACTERS: usize = 300;
 
 /// What PID 1 knows of an end. It crosses a process boundary as JSON, and holds no value
@@ -242,6 +242,9 @@ impl Outcome {
             None => (None, None),
         };
         let class = class(end, code, signal, oom_kills, exception.as_ref());
+        // After a stop a text is no failure, but the program's own account of its end.
+        let farewell = exception.as_ref().filter(|_| class == Class::Stopped);
+        let farewell = farewell.and_then(Exception::farewell);
         let exception = exception.filter(|_| class == Class::UserError);
         let earlier = earlier.filter(|earlier| match class {
             Class::UserError | Class::Signalled => true,
@@ -283,11 +286,12 @@ impl Outcome {
                 lines
             }
         });
-        let earlier = earlier.map(|earlier| {
-            let earlier = visible_line(&earlier.earlier(program));
-            within_characters(&earlier, EARLIER_CHARACTERS).into_owned()
+        let earlier = earlier.map(|earlier| earlier.earlier(program));
+        let last = farewell.or(earlier).map(|last| {
+            let last = visible_line(&last);
+            within_characters(&last, EARLIER_CHARACTERS).into_owned()
         });
-        let parts = [cause, Some(outcome.ended.clone()), earlier];
+        let parts = [cause, Some(outcome.ended.clone()), last];
         let parts: Vec<String> = parts.into_iter().flatten().collect();
         outcome.reason = parts.join("\n");
         outcome

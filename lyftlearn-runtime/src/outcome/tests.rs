@@ -494,6 +494,34 @@ fn a_launcher_that_ends_after_a_stop_is_stopped() {
 }
 
 #[test]
+fn a_text_to_end_with_after_a_stop_is_no_failure() {
+    let text = |pid: i32| {
+        let mut text = exception("SystemExit", pid, 1.0);
+        text.message = "stopped early at epoch 3\nby a signal".to_owned();
+        text.origin.exit_code = Some(1);
+        text.origin.parents = vec![7];
+        vec![text]
+    };
+    // The program's own, and that of one behind a shell.
+    for pid in [7, 8] {
+        check(
+            &stopped(exited(1)),
+            text(pid),
+            1,
+            Class::Stopped,
+            expect![[r#"
+                stopped by SIGTERM; 3.2 s later the program ended with exit code 1
+                SystemExit: stopped early at epoch 3\nby a signal"#]],
+        );
+    }
+    let outcome = Outcome::of(&stopped(exited(1)), text(7), None, &Redact::default());
+    assert_eq!(outcome.exception, None);
+    // Without a stop it is one.
+    let outcome = Outcome::of(&exited(1), text(7), None, &Redact::default());
+    assert_eq!(outcome.class, Class::UserError);
+}
+
+#[test]
 fn a_lost_peer_is_reported_first() {
     let lost = || Exception {
         message: "Connection closed by peer [10.0.0.2]:1234".to_owned(),

@@ -246,8 +246,8 @@ fn an_exception_of_the_main_thread_is_the_cause_of_an_end_by_a_signal() {
     );
     // The signal says it already, or has nothing to do with it.
     signalled(&[note("KeyboardInterrupt", PROGRAM, &[1], 99.9)], None);
-    let child = note("KeyError", 8, &[PROGRAM, 1], 99.9);
-    signalled(&[child], Some(Err("KeyError")));
+    let grandchild = note("KeyError", 9, &[8, PROGRAM, 1], 99.9);
+    signalled(&[grandchild], Some(Err("KeyError")));
     let text = note("SystemExit", PROGRAM, &[1], 99.9);
     signalled(&[text], Some(Err("SystemExit")));
 }
@@ -268,4 +268,14 @@ fn a_thread_that_interrupts_the_main_one_is_the_cause() {
     check_last(ended(None, true), &notes, Some(Err("KeyError")));
     let afterwards = [main, thread(99.95)];
     check_last(ended(Some(130), false), &afterwards, interrupt);
+}
+
+#[test]
+fn behind_a_shell_that_a_stop_has_ended_its_child_says_why() {
+    let trainer = |time| note("OSError", 8, &[PROGRAM, 1], time);
+    check_last(ended(None, true), &[trainer(99.9)], Some(Ok("OSError")));
+    check_last(ended(None, true), &[trainer(98.5)], Some(Err("OSError")));
+    // Its parent was gone by then.
+    check_last(ended(None, true), &[trainer(100.1)], Some(Err("OSError")));
+    check_last(ended(None, false), &[trainer(99.9)], Some(Err("OSError")));
 }
