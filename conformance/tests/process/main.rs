@@ -47,6 +47,7 @@ mod states;
 mod statsd;
 mod stopping;
 mod toolkit;
+mod wrappers;
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};

@@ -1,11 +1,13 @@
 //! Processes besides the program: orphans that the kernel has reparented to this process.
 
 use std::io::Write;
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use rustix::fd::OwnedFd;
 use rustix::fs::{Mode, OFlags};
 use rustix::process::Pid;
+use rustix::time::{ClockId, clock_gettime};
 
 use super::procfs;
 use super::signals::{self, To};
@@ -52,6 +54,8 @@ impl Signalled {
 /// The processes that outlive the program, which the kernel hands over as their parents end.
 pub(super) struct Orphans {
     asked: Signalled,
+    /// When the program's group was sent SIGTERM, on the clock that runs from the boot on.
+    group_asked: Option<Duration>,
     killed: Signalled,
     left: LeftBehind,
 }
@@ -60,6 +64,7 @@ impl Orphans {
     pub(super) const fn none() -> Self {
         Self {
             asked: Signalled::none(),
+            group_asked: None,
             killed: Signalled::none(),
             left: LeftBehind {
                 count: 0,
@@ -73,11 +78,30 @@ impl Orphans {
         self.left
     }
 
+    /// Notes that the program's group has been sent SIGTERM.
+    pub(super) fn group_is_asked(&mut self) {
+        self.group_asked = Duration::try_from(clock_gettime(ClockId::Boottime)).ok();
+    }
+
+    /// Whether it has SIGTERM already. A second one may make it give up what it saves.
+    fn is_asked(&self, pid: Pid, program: Pid) -> bool {
+        self.group_asked.is_some_and(|at| {
+            rustix::process::getpgid(Some(pid)) == Ok(program)
+                && procfs::started(pid).is_some_and(|started| started <= at)
+        })
+    }
+
     /// Sends SIGTERM to every child but `own` that has not received it yet. Without `/proc` the
-    /// signal goes to the rest of the program's process group, and no child is known.
-    pub(super) fn term(&mut self, own: &[Option<Pid>], program: Pid) {
+    /// signal goes to the rest of the program's process group, and no child is known. Returns
+    /// whether one of them has a handler for it.
+    pub(super) fn term(&mut self, own: &[Option<Pid>], program: Pid) -> bool {
+        let mut handle = false;
         let slot = each(|pid| {
-            if own.contains(&Some(pid)) || !procfs::is_alive(pid) || !self.asked.add(pid) {
+            if own.contains(&Some(pid)) || !procfs::is_alive(pid) {
+                return;
+            }
+            handle |= procfs::catches(pid, Signal::SIGTERM as i32);
+            if !self.asked.add(pid) {
                 return;
             }
             if let Some(name) = self.left.names.get_mut(self.left.count as usize) {
@@ -86,11 +110,14 @@ impl Orphans {
                 name[length.saturating_sub(1)..].fill(0);
             }
             self.left.count += 1;
-            signals::send(To::Process(pid), Signal::SIGTERM as i32);
+            if !self.is_asked(pid, program) {
+                signals::send(To::Process(pid), Signal::SIGTERM as i32);
+            }
         });
-        if slot.is_none() {
+        if slot.is_none() && self.group_asked.is_none() {
             signals::send(To::Group(program), Signal::SIGTERM as i32);
         }
+        handle
     }
 
     /// Kills every child but `own`.

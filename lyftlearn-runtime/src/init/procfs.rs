@@ -2,6 +2,7 @@
 //! does, and when memory may have run out.
 
 use std::io::Write;
+use std::time::Duration;
 
 use rustix::fd::OwnedFd;
 use rustix::fs::{CWD, Mode, OFlags};
@@ -65,6 +66,21 @@ pub(super) fn is_alive(process: Pid) -> bool {
 const ENDING: u64 = 4;
 const KILLED: u64 = 1 << (nix::sys::signal::Signal::SIGKILL as i32 - 1);
 
+/// The kernel's unit for other processes (USER_HZ).
+const TICK_MILLISECONDS: u64 = 10;
+
+/// When it was started, on the clock that runs from the boot on, in whole ticks of the kernel.
+pub(super) fn started(process: Pid) -> Option<Duration> {
+    let mut buffer = [0; 1024];
+    let fields = after_name(read(process, "stat", &mut buffer)?)?;
+    // The first field here is the third.
+    let ticks = fields.split(|byte| *byte == b' ').nth(22 - 3)?;
+    let ticks: u64 = std::str::from_utf8(ticks).ok()?.parse().ok()?;
+    Some(Duration::from_millis(
+        ticks.saturating_mul(TICK_MILLISECONDS),
+    ))
+}
+
 /// Whether proc_pid_stat(5) describes a process that runs.
 fn runs(stat: &[u8]) -> bool {
     let Some(fields) = after_name(stat) else {
@@ -102,9 +118,12 @@ fn path_of<'a>(process: Pid, file: &str, buffer: &'a mut [u8; PATH_BYTES]) -> Op
 
 #[cfg(test)]
 mod tests {
-    use rustix::process::{Pid, getpid};
+    use std::time::Duration;
 
-    use super::{catches, is_alive, link, read, runs, state};
+    use rustix::process::{Pid, getpid};
+    use rustix::time::{ClockId, clock_gettime};
+
+    use super::{catches, is_alive, link, read, runs, started, state};
 
     #[test]
     fn a_process_that_sigkill_has_reached_does_not_run() {
@@ -130,6 +149,8 @@ mod tests {
         assert!(read(itself, "comm", &mut buffer).is_some_and(|name| name.ends_with(b"\n")));
         assert!(state(itself).is_some_and(|state| b"RS".contains(&state)));
         assert!(is_alive(itself));
+        let now = Duration::try_from(clock_gettime(ClockId::Boottime)).unwrap();
+        assert!(started(itself).is_some_and(|started| !started.is_zero() && started <= now));
         // The test harness handles it, for a stack that overflows.
         assert!(catches(itself, 11));
         assert!(!catches(itself, 64));

@@ -18,7 +18,9 @@ pub(crate) struct Budget {
     /// Until the program is killed.
     pub(crate) program: Duration,
     /// How long the processes that outlive the program have after SIGTERM. Counted from the
-    /// program's end, unlike the others, and never beyond `program` after a stop.
+    /// program's end, unlike the others, and never beyond `program` after a stop. A program that
+    /// the stop itself has ended did not wait for them: those that handle SIGTERM then have until
+    /// `program`.
     pub(crate) orphans: Duration,
     /// Until the platform kills everything. The time after the program's end is for the processes
     /// that it left behind, the agent's last export and the outcome.
@@ -37,9 +39,15 @@ pub(super) enum Event {
     Stop(i32),
     /// Any other signal for the program.
     Signal(i32),
-    /// The program has ended; others of the container are still there, or not.
+    /// The program has ended; others of the container are still there, or not. It had no handler
+    /// for the stop's signal, of which it died.
     ProgramEnded {
         others: bool,
+        unhandled: bool,
+    },
+    /// Others were sent SIGTERM or have ended. Whether one that is left has a handler for it.
+    OthersLeft {
+        handle: bool,
     },
     /// Of the container's processes none is left but this runtime's own.
     NothingLeft,
@@ -82,6 +90,7 @@ enum State {
     /// They have been asked to end.
     Clearing {
         killed: bool,
+        asked: Duration,
     },
     Agent {
         killed: bool,
@@ -105,6 +114,8 @@ pub(super) struct Machine {
     until: Option<Duration>,
     stop: Option<Stop>,
     killed: bool,
+    /// The program died of a stop's signal, for which it had no handler.
+    unhandled: bool,
 }
 
 impl Machine {
@@ -116,6 +127,7 @@ impl Machine {
             until: None,
             stop: None,
             killed: false,
+            unhandled: false,
         }
     }
 
@@ -148,7 +160,7 @@ impl Machine {
     /// Whether orphans have been killed; `None` before they were asked to end.
     pub(super) fn orphans_are_killed(&self) -> Option<bool> {
         match self.state {
-            State::Clearing { killed } => Some(killed),
+            State::Clearing { killed, .. } => Some(killed),
             _ => None,
         }
     }
@@ -205,31 +217,49 @@ impl Machine {
             // once this process is gone.
             (State::Killing, Event::Time) if late => self.finish_agent(now, act),
             (_, Event::Signal(signal)) if self.program_runs() => act(Act::Forward(signal)),
-            (_, Event::ProgramEnded { others: true }) if self.program_runs() => {
+            (
+                _,
+                Event::ProgramEnded {
+                    others: true,
+                    unhandled,
+                },
+            ) if self.program_runs() => {
+                self.unhandled = unhandled;
                 self.enter(State::Settling, now + SETTLE.min(self.slice() / 2));
             }
             (State::Settling, Event::Time) if late => {
                 act(Act::TermOthers);
-                let until = now + self.budget.orphans;
-                // If the program used all of its time, the others still get their own.
-                let least = now + self.slice() / 2;
-                let until = match self.stop {
-                    Some(stop) => until.min((stop.at + self.budget.program).max(least)),
-                    None => until,
-                };
-                self.enter(State::Clearing { killed: false }, until);
+                let (killed, asked) = (false, now);
+                let until = self.others_until(asked, false);
+                self.enter(State::Clearing { killed, asked }, until);
             }
-            (_, Event::ProgramEnded { others: false }) if self.program_runs() => {
+            (
+                State::Clearing {
+                    killed: false,
+                    asked,
+                },
+                Event::OthersLeft { handle },
+            ) => self.until = Some(self.at_most(self.others_until(asked, handle))),
+            (_, Event::ProgramEnded { others: false, .. }) if self.program_runs() => {
                 self.finish_agent(now, act);
             }
             (State::Settling | State::Clearing { .. }, Event::NothingLeft) => {
                 self.finish_agent(now, act);
             }
-            (State::Clearing { killed: false }, Event::Time) if late => {
+            (
+                State::Clearing {
+                    killed: false,
+                    asked,
+                },
+                Event::Time,
+            ) if late => {
                 act(Act::KillOthers);
-                self.enter(State::Clearing { killed: true }, now + self.slice());
+                let killed = true;
+                self.enter(State::Clearing { killed, asked }, now + self.slice());
             }
-            (State::Clearing { killed: true }, Event::Time) if late => self.finish_agent(now, act),
+            (State::Clearing { killed: true, .. }, Event::Time) if late => {
+                self.finish_agent(now, act)
+            }
             (State::Agent { .. }, Event::AgentEnded) => self.finish(),
             (State::Agent { killed: false }, Event::Time) if late => {
                 act(Act::KillAgent);
@@ -237,6 +267,24 @@ impl Machine {
             }
             (State::Agent { killed: true }, Event::Time) if late => self.finish(),
             _ => {}
+        }
+    }
+
+    /// Until when those have time that outlive the program and were asked to end.
+    fn others_until(&self, asked: Duration, handle: bool) -> Duration {
+        let until = asked + self.budget.orphans;
+        let Some(stop) = self.stop else {
+            return until;
+        };
+        // If the program used all of its time, the others still get their own.
+        let least = asked + self.slice() / 2;
+        let most = (stop.at + self.budget.program).max(least);
+        // A wrapper without a handler leaves a trainer behind that has only now heard of the stop,
+        // and saves. A process without a handler saves nothing, and may ignore SIGTERM for ever.
+        if self.unhandled && handle {
+            most
+        } else {
+            until.min(most)
         }
     }
 

@@ -17,7 +17,7 @@ use super::stage;
 use super::stage_report::ReportPipe;
 use super::start::{Program, let_go, start};
 use super::stopping::{Act, Budget, Event, Machine, Stop};
-use super::{Armed, children, is_pid_one, memory};
+use super::{Armed, children, is_pid_one, memory, procfs};
 use crate::contract::ledger;
 use crate::error::Error;
 
@@ -137,6 +137,7 @@ pub(crate) fn supervise(
         announce,
         parents: Parents::none(),
         orphans: Orphans::none(),
+        unhandled: false,
         no_stop: None,
         status: None,
         started: begun,
@@ -170,6 +171,8 @@ struct Supervisor<'a> {
     announce: Announce<'a>,
     parents: Parents,
     orphans: Orphans,
+    /// The program itself received a stop, and had no handler for it.
+    unhandled: bool,
     no_stop: Option<i32>,
     status: Option<WaitStatus>,
     started: Duration,
@@ -248,7 +251,8 @@ impl Supervisor<'_> {
         let now = now();
         let (child, policy, agent) = (self.child, self.policy, &mut self.agent);
         let (announce, parents) = (&mut self.announce, &mut self.parents);
-        let orphans = &mut self.orphans;
+        let (orphans, unhandled) = (&mut self.orphans, &mut self.unhandled);
+        let mut left = None;
         let own = [agent.as_ref().and_then(Agent::pid)];
         let mut without_agent = false;
         self.machine.step(now, event, &mut |act| match act {
@@ -262,9 +266,15 @@ impl Supervisor<'_> {
                 with_agent(agent, |agent| agent.forwarded(signal));
             }
             Act::ForwardStop(signal) => {
+                let catches = procfs::catches(child, policy.stop_signal);
                 match policy.scope {
                     Scope::Auto => parents.send(child, policy.stop_signal),
                     scope => forward(scope, child, policy.stop_signal),
+                }
+                // A shell's children have had the time: PID 1 has waited for them.
+                *unhandled = !catches && !parents.stopped_any();
+                if policy.scope == Scope::Group && policy.stop_signal == Signal::SIGTERM as i32 {
+                    orphans.group_is_asked();
                 }
                 with_agent(agent, |agent| agent.forwarded(signal));
             }
@@ -272,7 +282,7 @@ impl Supervisor<'_> {
                 forward(Scope::Group, child, Signal::SIGKILL as i32);
                 with_agent(agent, |agent| agent.record(ledger::KILLED, 1));
             }
-            Act::TermOthers => orphans.term(&own, child),
+            Act::TermOthers => left = Some(orphans.term(&own, child)),
             Act::KillOthers => orphans.kill(&own, child),
             Act::TermAgent | Act::KillAgent => {
                 if let Some(agent) = agent.as_mut() {
@@ -284,6 +294,10 @@ impl Supervisor<'_> {
                 }
             }
         });
+        if let Some(handle) = left {
+            let left = Event::OthersLeft { handle };
+            self.machine.step(now, left, &mut |_| {});
+        }
         if without_agent {
             self.machine.step(now, Event::AgentEnded, &mut |_| {});
         }
@@ -348,7 +362,11 @@ impl Supervisor<'_> {
             let own = [self.agent.as_ref().and_then(Agent::pid)];
             let left = !alone && children::others_left(&own, self.child);
             if program_ended {
-                self.step(Event::ProgramEnded { others: left });
+                let signal = self.status.and_then(WaitStatus::terminating_signal);
+                self.step(Event::ProgramEnded {
+                    others: left,
+                    unhandled: self.unhandled && signal == Some(self.policy.stop_signal),
+                });
             } else if !left {
                 self.step(Event::NothingLeft);
             } else if let Some(killed) = self.machine.orphans_are_killed() {
@@ -356,7 +374,8 @@ impl Supervisor<'_> {
                 if killed {
                     self.orphans.kill(&own, self.child);
                 } else {
-                    self.orphans.term(&own, self.child);
+                    let handle = self.orphans.term(&own, self.child);
+                    self.step(Event::OthersLeft { handle });
                 }
             }
         }

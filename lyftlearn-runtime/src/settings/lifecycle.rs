@@ -55,7 +55,9 @@ pub(super) const KEYS: &[Key] = &[
         name: "lifecycle.orphan_seconds",
         form: SECONDS,
         default: Unset::Value("5"),
-        doc: "Seconds between SIGTERM and SIGKILL for processes that outlive the program.",
+        doc: "Seconds between SIGTERM and SIGKILL for processes that outlive the program. If the \
+              program dies of a stop for which it has no handler, processes that handle SIGTERM \
+              have until the program's own deadline.",
         example: "10",
     },
     Key {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::{Act, Budget, Event, Machine};
+use super::{Act, Budget, Event, Machine, SETTLE};
 
 const TERM: i32 = 15;
 
@@ -55,7 +55,13 @@ fn a_stop_is_announced_forwarded_and_enforced_in_that_order() {
         .event(seconds(5), Event::Stop(TERM))
         .event(seconds(114), Event::Time)
         .event(seconds(115), Event::Time)
-        .event(seconds(115), Event::ProgramEnded { others: false });
+        .event(
+            seconds(115),
+            Event::ProgramEnded {
+                others: false,
+                unhandled: false,
+            },
+        );
     assert_eq!(
         story.acts,
         [
@@ -105,7 +111,13 @@ fn orphans_have_five_seconds_and_never_more_than_the_grace() {
     let mut story = Story::new(training(), false);
     story
         .event(seconds(0), Event::Stop(TERM))
-        .event(seconds(1), Event::ProgramEnded { others: true })
+        .event(
+            seconds(1),
+            Event::ProgramEnded {
+                others: true,
+                unhandled: false,
+            },
+        )
         .event(after(1), Event::Time);
     assert_eq!(story.times(Act::TermOthers), [after(1)]);
     assert_eq!(story.machine.deadline(), Some(after(6)));
@@ -116,23 +128,75 @@ fn orphans_have_five_seconds_and_never_more_than_the_grace() {
     let mut story = Story::new(training(), false);
     story
         .event(seconds(0), Event::Stop(TERM))
-        .event(seconds(107), Event::ProgramEnded { others: true })
+        .event(
+            seconds(107),
+            Event::ProgramEnded {
+                others: true,
+                unhandled: false,
+            },
+        )
         .event(after(107), Event::Time);
     assert_eq!(story.machine.deadline(), Some(seconds(110)));
 
     // No stop was requested.
     let mut story = Story::new(training(), false);
     story
-        .event(seconds(50), Event::ProgramEnded { others: true })
+        .event(
+            seconds(50),
+            Event::ProgramEnded {
+                others: true,
+                unhandled: false,
+            },
+        )
         .event(after(50), Event::Time);
     assert_eq!(story.machine.deadline(), Some(after(55)));
+}
+
+/// `python -c 'subprocess.run(trainer)'`, as image after image has it.
+#[test]
+fn behind_a_wrapper_that_died_of_the_stop_a_trainer_has_the_programs_time() {
+    let asked = seconds(1) + SETTLE;
+    let left = |unhandled, handle| {
+        let mut story = Story::new(training(), false);
+        story
+            .event(seconds(0), Event::Stop(TERM))
+            .event(
+                seconds(1),
+                Event::ProgramEnded {
+                    others: true,
+                    unhandled,
+                },
+            )
+            .event(asked, Event::Time)
+            .event(asked, Event::OthersLeft { handle });
+        assert_eq!(story.times(Act::TermOthers), [asked]);
+        story
+    };
+    let mut story = left(true, true);
+    assert_eq!(story.machine.deadline(), Some(seconds(110)));
+    // It has saved; what is left ignores SIGTERM.
+    story
+        .event(seconds(50), Event::OthersLeft { handle: false })
+        .event(seconds(50), Event::Time);
+    assert_eq!(story.times(Act::KillOthers), [seconds(50)]);
+    // A process that ignores SIGTERM, and what a program leaves that ends by itself.
+    for (unhandled, handle) in [(true, false), (false, true)] {
+        let story = left(unhandled, handle);
+        assert_eq!(story.machine.deadline(), Some(asked + seconds(5)));
+    }
 }
 
 #[test]
 fn helpers_that_end_with_the_program_get_no_signal() {
     let mut story = Story::new(training(), false);
     story
-        .event(seconds(50), Event::ProgramEnded { others: true })
+        .event(
+            seconds(50),
+            Event::ProgramEnded {
+                others: true,
+                unhandled: false,
+            },
+        )
         .event(seconds(50), Event::NothingLeft);
     assert!(story.machine.done());
     assert!(story.times(Act::TermOthers).is_empty());
@@ -141,9 +205,13 @@ fn helpers_that_end_with_the_program_get_no_signal() {
 #[test]
 fn the_agent_is_stopped_last_after_the_program_is_gone() {
     let mut story = Story::new(training(), true);
-    story
-        .event(seconds(0), Event::Stop(TERM))
-        .event(seconds(9), Event::ProgramEnded { others: false });
+    story.event(seconds(0), Event::Stop(TERM)).event(
+        seconds(9),
+        Event::ProgramEnded {
+            others: false,
+            unhandled: false,
+        },
+    );
     assert_eq!(story.times(Act::TermAgent), [seconds(9)]);
     assert!(!story.machine.done());
     story.event(seconds(9), Event::AgentEnded);
@@ -153,15 +221,25 @@ fn the_agent_is_stopped_last_after_the_program_is_gone() {
 #[test]
 fn an_agent_has_five_seconds_for_its_last_words_and_a_step_of_the_grace_after_a_stop() {
     let mut story = Story::new(training(), true);
-    story.event(seconds(50), Event::ProgramEnded { others: false });
+    story.event(
+        seconds(50),
+        Event::ProgramEnded {
+            others: false,
+            unhandled: false,
+        },
+    );
     assert_eq!(story.machine.deadline(), Some(seconds(55)));
     story.event(seconds(55), Event::Time);
     assert_eq!(story.times(Act::KillAgent), [seconds(55)]);
 
     let mut story = Story::new(training(), true);
-    story
-        .event(seconds(0), Event::Stop(TERM))
-        .event(seconds(9), Event::ProgramEnded { others: false });
+    story.event(seconds(0), Event::Stop(TERM)).event(
+        seconds(9),
+        Event::ProgramEnded {
+            others: false,
+            unhandled: false,
+        },
+    );
     let step = (training().whole - training().program) / 4;
     assert_eq!(story.machine.deadline(), Some(seconds(9) + step));
 }
@@ -171,7 +249,9 @@ fn event() -> impl Strategy<Value = Event> {
         4 => Just(Event::Time),
         2 => prop_oneof![Just(2), Just(TERM)].prop_map(Event::Stop),
         2 => prop_oneof![Just(1), Just(10), Just(64)].prop_map(Event::Signal),
-        1 => any::<bool>().prop_map(|others| Event::ProgramEnded { others }),
+        1 => any::<[bool; 2]>()
+            .prop_map(|[others, unhandled]| Event::ProgramEnded { others, unhandled }),
+        1 => any::<bool>().prop_map(|handle| Event::OthersLeft { handle }),
         1 => Just(Event::NothingLeft),
         1 => Just(Event::AgentEnded),
     ]
