@@ -175,6 +175,14 @@ PROGRAMS: Mapping[str, tuple[str, list[str]]] = {
         "p.add_argument('--lr', type=float)\np.parse_args(['--lr', 'fast'])",
         ["SystemExit"],
     ),
+    "an end by site's function": ("exit('no table')", ["SystemExit"]),
+    "an end by site's other function": ("quit(3)", []),
+    "an end by site's function whose traceback is shown": (
+        "import traceback\ntry: exit('no')\n"
+        "except SystemExit: traceback.print_exc()\nprint(exit)\nexit(3)",
+        [],
+    ),
+    "an end by site's function with too much": ("exit(1, 2)", ["TypeError"]),
     "a question for help": (
         "import argparse\nargparse.ArgumentParser(prog='train').parse_args(['-h'])",
         [],
@@ -476,10 +484,41 @@ def test_a_text_to_end_with_is_a_word(
         # Another exit follows.
         "try: sys.exit('no')\nexcept SystemExit: os._exit(1)",
         "try: sys.exit('no')\nexcept SystemExit: sys.exit(1)",
+        "try: sys.exit('no')\nexcept SystemExit: exit(1)",
     ],
 )
 def test_a_code_to_end_with_is_none(tmp_path: Path, code: str) -> None:
     assert run(tmp_path, f"import os, sys, threading\n{code}\n").words == []
+
+
+def test_a_text_that_was_caught_long_ago_has_no_exit_code(tmp_path: Path) -> None:
+    code = (
+        "import sys, _lyftlearn_exceptions\n_lyftlearn_exceptions._TEARDOWN = 0\n"
+        "try: sys.exit('no')\nexcept SystemExit: pass\nraise SystemExit(1)\n"
+    )
+    (word,) = run(tmp_path, code).words
+    assert (word["message"], word["exit_code"]) == ("no", None)
+
+
+@pytest.mark.parametrize(
+    ("code", "logged"),
+    [
+        ("try: 1 / 0\nexcept Exception: sys.excepthook(*sys.exc_info())", True),
+        (
+            "def main():\n try: 1 / 0\n except Exception: sys.excepthook(*sys.exc_info())\nmain()",
+            True,
+        ),
+        ("1 / 0", False),
+        ("before = sys.excepthook\nsys.excepthook = lambda *a: before(*a)\n1 / 0", False),
+        ("try: 1 / 0\nfinally: print('done')", False),
+    ],
+)
+def test_an_exception_that_the_program_only_logs_is_marked(
+    tmp_path: Path, code: str, logged: bool
+) -> None:
+    (word,) = run(tmp_path, f"import sys\n{code}\n").words
+    assert word["type"] == "ZeroDivisionError"
+    assert word.get("logged", False) is logged
 
 
 def test_an_exception_after_a_text_that_was_caught_is_the_word(tmp_path: Path) -> None:

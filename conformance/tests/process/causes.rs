@@ -217,6 +217,26 @@ threading.Event().wait()""#;
 }
 
 #[test]
+fn a_failure_that_the_program_tolerated_itself_is_not_the_cause() {
+    needs_namespaces!();
+    let caught = r#"exec $PY -c "
+import sys
+try: sys.exit('probe: no apex')
+except SystemExit: pass
+exit(1)""#;
+    expect!["user error: the program ended with exit code 1"].assert_eq(&failed(caught, 1));
+    let logged = r#"exec $PY -c "
+import sys
+try: import absent_altogether
+except ImportError: sys.excepthook(*sys.exc_info())
+sys.exit(3)""#;
+    expect![[r#"
+        user error: the program ended with exit code 3
+        earlier: ModuleNotFoundError: No module named 'absent_altogether'"#]]
+    .assert_eq(&failed(logged, 3));
+}
+
+#[test]
 fn a_long_message_keeps_its_end_where_a_notebooks_cause_is() {
     needs_namespaces!();
     let script = r#"$PY -c "

@@ -31,6 +31,9 @@ _CHARACTERS = 4096
 _NAME_CHARACTERS = 512
 # Longer chains and longer lines of ancestors are cut.
 _LEVELS = 64
+# A program that goes on for so many seconds after a sys.exit has caught it. Most teardowns end
+# sooner. Less is not possible: a bare ``raise SystemExit`` that follows calls nothing.
+_TEARDOWN = 60.0
 
 _MAIN_THREAD = _thread.get_ident()
 
@@ -68,6 +71,7 @@ def _note_exception(
     value: "Optional[BaseException]",
     trace: "Optional[TracebackType]",
     thread: "Optional[str]",
+    logged: bool = False,
 ) -> None:
     # Somebody at a prompt sees for themselves, and goes on.
     if hasattr(sys, "ps1") or issubclass(kind, SystemExit):
@@ -78,12 +82,26 @@ def _note_exception(
     root = _root(value)
     if root is not None:
         note["cause"] = _described(type(root), root, root.__traceback__)
+    if logged:
+        note["logged"] = True
     process = _current()
     name = _write(process, note)
-    if thread is None:
-        process.leaving = None
+    if thread is not None:
+        return
+    process.leaving = None
+    if not logged:
         process.last, process.last_name = note, name
         _register(process)
+
+
+def _is_logged(value: "Optional[BaseException]", caller: "Optional[FrameType]") -> bool:
+    """Whether the program itself has passed an exception to the hook, and goes on."""
+    while caller is not None and caller.f_back is not None:
+        caller = caller.f_back
+    # Python keeps an exception that ends the program here, and calls the hook when all frames but
+    # those of hooks are gone.
+    last = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
+    return last is not value or (caller is not None and caller.f_code.co_name == "<module>")
 
 
 def _note_exit(arguments: "tuple[Any, ...]", caller: "Optional[FrameType]") -> None:
@@ -136,7 +154,10 @@ def _at_exit() -> None:
             return
         if process.leaving is not None:
             note, process.leaving = process.leaving, None
-            note["time"] = note["ended"] = time.monotonic()
+            now = time.monotonic()
+            if now - note["time"] > _TEARDOWN:
+                note["exit_code"] = None
+            note["time"] = note["ended"] = now
             _write(process, note)
         elif process.last is not None:
             process.last["ended"] = time.monotonic()
@@ -486,8 +507,10 @@ def _install() -> None:
         value: BaseException,
         trace: "Optional[TracebackType]",
     ) -> None:
-        try:  # noqa: SIM105 - contextlib is not loaded
-            _note_exception(kind, value, trace, _name_of_thread())
+        try:
+            thread = _name_of_thread()
+            logged = thread is None and _is_logged(value, sys._getframe().f_back)
+            _note_exception(kind, value, trace, thread, logged)
         except BaseException:
             pass
         before(kind, value, trace)
@@ -532,6 +555,19 @@ def _install() -> None:
 
     exit.__module__, exit.__qualname__ = "sys", "exit"
     sys.exit = exit
+
+    # `exit` and `quit`, which site makes after this. Two classes for the same reason.
+    class calling:
+        def __get__(self, instance: "Any", owner: "Any" = None) -> "Any":
+            class call(exit):
+                __init__ = before_in_site.__get__(instance, owner)
+
+            return call
+
+    quitter: Any = getattr(sys.modules.get("_sitebuiltins"), "Quitter", None)
+    if quitter is not None:
+        before_in_site = quitter.__call__
+        quitter.__call__ = calling()
 
     os.register_at_fork(after_in_child=_watch_multiprocessing)
     if "--multiprocessing-fork" in getattr(sys, "argv", ()):

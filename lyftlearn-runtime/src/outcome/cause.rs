@@ -59,8 +59,11 @@ pub(crate) struct Origin {
     pub(crate) started: Option<f64>,
     /// When it began to end; absent in a process that was killed then.
     pub(crate) ended: Option<f64>,
-    /// What it ends with; absent for a thread.
+    /// What it ends with; absent for a thread, and for a text that may have been caught.
     pub(crate) exit_code: Option<i32>,
+    /// The program only passed the exception to `sys.excepthook`, and went on.
+    #[serde(default)]
+    pub(crate) logged: bool,
 }
 
 /// How the program ended.
@@ -150,13 +153,16 @@ fn own(notes: &[Exception], last: Last) -> Option<&Exception> {
     // An exception of the main thread ends the program even if a signal ends the process: its
     // teardown crashes, or another thread keeps it alive until it is killed.
     let main = own()
-        .filter(|note| note.main_thread && (last.code.is_some() || !note.is_told_to_end()))
+        .filter(|note| note.main_thread && !note.origin.logged)
+        .filter(|note| last.code.is_some() || !note.is_told_to_end())
         // A text to end with says nothing about another exit code.
         .filter(|note| note.kind != SYSTEM_EXIT || note.origin.exit_code == last.code)
         .max_by(|a, b| a.time.total_cmp(&b.time));
     // If a stop's signal ended the program, no thread did.
     let counts = last.code.is_some() || !last.stopped;
-    let threads = own().filter(|note| counts && !note.main_thread);
+    // An exception that the main thread has logged ends the program if that exits at once.
+    let logged = |note: &Exception| note.origin.logged && note.origin.exit_code == last.code;
+    let threads = own().filter(|note| counts && (!note.main_thread || logged(note)));
     let thread = first(threads.filter(|note| just_before(note, last.time)));
     // A thread that has failed may interrupt the main thread (`_thread.interrupt_main`).
     let interrupted = |main: &&Exception| !last.stopped && main.kind == KEYBOARD_INTERRUPT;

@@ -26,6 +26,7 @@ fn note(kind: &str, pid: i32, parents: &[i32], time: f64) -> Exception {
             started: Some(0.0),
             ended: Some(time),
             exit_code: Some(1),
+            logged: false,
         },
     }
 }
@@ -278,4 +279,23 @@ fn behind_a_shell_that_a_stop_has_ended_its_child_says_why() {
     // Its parent was gone by then.
     check_last(ended(None, true), &[trainer(100.1)], Some(Err("OSError")));
     check_last(ended(None, false), &[trainer(99.9)], Some(Err("OSError")));
+}
+
+#[test]
+fn an_exception_that_was_only_logged_counts_if_the_program_exits_at_once() {
+    let logged = |time| {
+        let mut logged = note("ImportError", PROGRAM, &[1], time);
+        logged.origin.logged = true;
+        logged
+    };
+    check(&[logged(99.9)], Some(Ok("ImportError")));
+    check(&[logged(40.0)], Some(Err("ImportError")));
+    check_code(3, &[logged(99.9)], Some(Err("ImportError")));
+    check_last(
+        ended(None, false),
+        &[logged(99.9)],
+        Some(Err("ImportError")),
+    );
+    let own = note("ValueError", PROGRAM, &[1], 99.95);
+    check(&[logged(99.9), own], Some(Ok("ValueError")));
 }
