@@ -234,16 +234,39 @@ PROGRAMS: Mapping[str, tuple[str, list[str]]] = {
     "an end in a thread": (THREAD.format("raise SystemExit(3)"), []),
     "a hook of one's own": (
         "import sys\nsys.excepthook = lambda *_: print('own')\n1 / 0",
-        [],
+        ["ZeroDivisionError"],
     ),
     "a hook of one's own that calls ours": (
         "import sys\nbefore = sys.excepthook\n"
         "def hook(*a):\n    print('own')\n    before(*a)\nsys.excepthook = hook\n1 / 0",
         ["ZeroDivisionError"],
     ),
-    "Python's hook again": ("import sys\nsys.excepthook = sys.__excepthook__\n1 / 0", []),
-    "a hook that fails": ("import sys\nsys.excepthook = lambda *_: 1 / 0\n[].pop()", []),
-    "no hook": ("import sys\ndel sys.excepthook\n1 / 0", []),
+    "a hook of one's own that exits": (
+        "import sys\nsys.excepthook = lambda *_: sys.exit(3)\n1 / 0",
+        ["ZeroDivisionError"],
+    ),
+    "a hook of one's own in a child": (
+        "import os, sys\nsys.excepthook = lambda *_: None\n"
+        "child = os.fork()\nif child: os.waitpid(child, 0)\nelse: 1 / 0",
+        ["ZeroDivisionError"],
+    ),
+    "a hook of one's own and a text": (
+        "import sys\nsys.excepthook = lambda *_: None\nsys.exit('no table')",
+        ["SystemExit"],
+    ),
+    "Python's hook again": (
+        "import sys\nsys.excepthook = sys.__excepthook__\n1 / 0",
+        ["ZeroDivisionError"],
+    ),
+    "a hook that fails": (
+        "import sys\nsys.excepthook = lambda *_: 1 / 0\n[].pop()",
+        ["IndexError"],
+    ),
+    "no hook": ("import sys\ndel sys.excepthook\n1 / 0", ["ZeroDivisionError"]),
+    "an exception that IPython shows": (
+        "import builtins, sys\nbuiltins.__IPYTHON__ = True\nsys.last_value = ValueError()",
+        [],
+    ),
     "a hook for threads": (
         "import threading\nthreading.excepthook = lambda a: print('own', a.exc_type)\n"
         + THREAD.format("1 / 0"),
@@ -307,6 +330,15 @@ def test_the_message_is_text_and_not_too_long(tmp_path: Path, code: str, message
 def test_a_word_without_a_traceback_has_no_place(tmp_path: Path) -> None:
     (word,) = run(tmp_path, "def main(:\n").words
     assert not {"file", "line", "function"} & set(word)
+
+
+def test_an_exception_is_noted_behind_a_hook_of_ones_own(tmp_path: Path) -> None:
+    # As rich and typer have one.
+    code = "import sys\nsys.excepthook = lambda *_: None\ndef main(): 1 / 0\nmain()\n"
+    (word,) = run(tmp_path, code).words
+    assert (word["file"], word["line"]) == (str(tmp_path / "train.py"), 3)
+    assert (word["exit_code"], word["main_thread"]) == (1, True)
+    assert "ended" in word and "logged" not in word
 
 
 def test_a_thread_is_named(tmp_path: Path) -> None:

@@ -51,6 +51,8 @@ class _Process:
         # The main thread's note, which is written once more at the end.
         self.last: Optional[dict[str, Any]] = None
         self.last_name = ""
+        # id() of the exception that was noted for the main thread. Python keeps the last one.
+        self.noted = 0
         # The note of a sys.exit by which the process may be about to end.
         self.leaving: Optional[dict[str, Any]] = None
         self.registered = False
@@ -89,6 +91,7 @@ def _note_exception(
     if thread is not None:
         return
     process.leaving = None
+    process.noted = id(value)
     if not logged:
         process.last, process.last_name = note, name
         _register(process)
@@ -98,10 +101,18 @@ def _is_logged(value: "Optional[BaseException]", caller: "Optional[FrameType]") 
     """Whether the program itself has passed an exception to the hook, and goes on."""
     while caller is not None and caller.f_back is not None:
         caller = caller.f_back
-    # Python keeps an exception that ends the program here, and calls the hook when all frames but
-    # those of hooks are gone.
-    last = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
-    return last is not value or (caller is not None and caller.f_code.co_name == "<module>")
+    # Python calls the hook for an exception that ends the program when all frames but those of
+    # hooks are gone.
+    return _last() is not value or (caller is not None and caller.f_code.co_name == "<module>")
+
+
+def _last() -> "Optional[BaseException]":
+    """The last exception for which Python has called a hook, whichever that is."""
+    for name in ("last_exc", "last_value"):
+        value = getattr(sys, name, None)
+        if isinstance(value, BaseException):
+            return value
+    return None
 
 
 def _note_exit(arguments: "tuple[Any, ...]", caller: "Optional[FrameType]") -> None:
@@ -162,6 +173,20 @@ def _at_exit() -> None:
         elif process.last is not None:
             process.last["ended"] = time.monotonic()
             _replace(process.last_name, process.last)
+    except BaseException:
+        pass
+
+
+def _at_the_very_end() -> None:
+    """Notes an exception for which the program's own hook was called, and ours was not."""
+    try:
+        value = _last()
+        # IPython keeps an exception there that a cell has raised, and goes on.
+        if value is None or hasattr(sys.modules.get("builtins"), "__IPYTHON__"):
+            return
+        if _current().noted != id(value):
+            _note_exception(type(value), value, value.__traceback__, None)
+            _at_exit()
     except BaseException:
         pass
 
@@ -569,6 +594,9 @@ def _install() -> None:
         before_in_site = quitter.__call__
         quitter.__call__ = calling()
 
+    import atexit  # noqa: PLC0415 - built in
+
+    atexit.register(_at_the_very_end)
     os.register_at_fork(after_in_child=_watch_multiprocessing)
     if "--multiprocessing-fork" in getattr(sys, "argv", ()):
         # A child that was not forked: its module is the next that would be loaded.
