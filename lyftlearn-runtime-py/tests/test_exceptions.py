@@ -328,8 +328,22 @@ def test_the_message_is_text_and_not_too_long(tmp_path: Path, code: str, message
 
 
 def test_a_word_without_a_traceback_has_no_place(tmp_path: Path) -> None:
-    (word,) = run(tmp_path, "def main(:\n").words
+    (word,) = run(tmp_path, PROGRAMS["no traceback"][0]).words
     assert not {"file", "line", "function"} & set(word)
+
+
+def test_a_syntax_error_is_where_the_source_cannot_be_parsed(tmp_path: Path) -> None:
+    (word,) = run(tmp_path, "# a program\ndef main(:\n").words
+    script = str(tmp_path / "train.py")
+    assert (word["file"], word["line"], word["function"]) == (script, 2, None)
+    # In a module of one's own, and in source that a program makes.
+    (tmp_path / "broken.py").write_text("\n\ndef main(:\n")
+    word = run(tmp_path, "import broken").words[-1]
+    assert (word["file"], word["line"]) == (str(tmp_path / "broken.py"), 3)
+    word = run(tmp_path, "\nexec('1 +')").words[-1]
+    assert (word["file"], word["line"]) == (script, 2)
+    word = run(tmp_path, "raise SyntaxError('no')").words[-1]
+    assert (word["file"], word["line"]) == (script, 1)
 
 
 def test_an_exception_is_noted_behind_a_hook_of_ones_own(tmp_path: Path) -> None:

@@ -280,10 +280,21 @@ def _described(
     remote = _remote(value)
     text = described["message"] if remote is None else _message(remote)
     there = _place_in(text) if "Traceback (most recent call last)" in text else None
-    if there is not None and (own is None or _rank(there[0]) >= _rank(own[0])):
-        own = there
+    for place in (there, _place_of_syntax(value)):
+        if place is not None and (own is None or _rank(place[0]) >= _rank(own[0])):
+            own = place
     _add_place(described, own)
     return described
+
+
+def _place_of_syntax(value: "Optional[BaseException]") -> "Optional[_Place]":
+    """Where source cannot be parsed: no traceback leads there."""
+    if not isinstance(value, SyntaxError):
+        return None
+    file, line = value.filename, value.lineno
+    if type(file) is not str or type(line) is not int:
+        return None
+    return file, line, None
 
 
 def _remote(value: "Optional[BaseException]") -> "Optional[BaseException]":
