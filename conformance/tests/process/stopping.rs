@@ -206,16 +206,29 @@ fn what_the_program_leaves_behind_is_asked_to_end_and_then_made_to() {
     let outcome = outcome(&world);
     let left = &outcome["left_behind"];
     // The program that handles the signal leaves a child; the other one is killed with its own.
-    assert_eq!(left["count"], 3, "{outcome}");
+    assert_eq!(left["count"], 4, "{outcome}");
     assert_eq!(left["killed"], 2, "{outcome}");
-    assert_eq!(left["names"], json!(["sh", "sh", "sleep"]));
+    assert_eq!(left["names"], json!(["sh", "sh", "sleep", "sleep"]));
     check_reason(
         &outcome,
         &output,
         expect![
-            "user error: the program ended with exit code 6; ended 3 processes that the program left behind: sh, sh, sleep (2 by SIGKILL)"
+            "user error: the program ended with exit code 6; ended 4 processes that the program left behind: sh, sh, sleep, sleep (2 by SIGKILL)"
         ],
     );
+}
+
+#[test]
+fn what_starts_after_the_request_to_end_is_counted_as_well() {
+    needs_namespaces!();
+    let (world, container) = shared("[lifecycle]\norphan_seconds = 1\n");
+    let script = "setsid sh -c 'trap \"sleep 1000 & sleep 1000 & sleep 1000\" TERM; touch /shared/one; while :; do :; done' &
+                  while ! [ -e /shared/one ]; do :; done; exit 6";
+    check_end(&container.run(&["sh", "-c", script]).end(), 6);
+    let left = &outcome(&world)["left_behind"];
+    assert_eq!(left["count"], left["killed"], "{left}");
+    let names = left["names"].as_array().unwrap().len();
+    assert_eq!(left["count"], names, "{left}");
 }
 
 /// supervisord without `nodaemon`, nginx without `daemon off`.

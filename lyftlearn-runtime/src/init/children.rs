@@ -22,12 +22,23 @@ const NAMED: usize = 8;
 /// Processes that outlived the program and were ended here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LeftBehind {
-    /// How many were asked to end.
+    /// How many were asked to end or killed.
     pub(crate) count: u32,
-    /// How many were killed, because they did not: their own children among them.
+    /// How many were killed, because they did not end: their own children among them.
     pub(crate) killed: u32,
     /// The names of the first ones, as the kernel has them: zeros follow.
     pub(crate) names: [[u8; 16]; NAMED],
+}
+
+impl LeftBehind {
+    fn add(&mut self, pid: Pid) {
+        if let Some(name) = self.names.get_mut(self.count as usize) {
+            let length = procfs::read(pid, "comm", name).map_or(0, <[u8]>::len);
+            // The newline at its end.
+            name[length.saturating_sub(1)..].fill(0);
+        }
+        self.count += 1;
+    }
 }
 
 /// Processes that have been sent a signal: so many are known, and a further one may get it
@@ -48,6 +59,10 @@ impl Signalled {
             *free = Some(pid);
         }
         !known
+    }
+
+    fn is_full(&self) -> bool {
+        self.0.iter().all(Option::is_some)
     }
 }
 
@@ -75,7 +90,10 @@ impl Orphans {
     }
 
     pub(super) fn left(&self) -> LeftBehind {
-        self.left
+        LeftBehind {
+            killed: self.left.killed.min(self.left.count),
+            ..self.left
+        }
     }
 
     /// Notes that the program's group has been sent SIGTERM.
@@ -104,12 +122,7 @@ impl Orphans {
             if !self.asked.add(pid) {
                 return;
             }
-            if let Some(name) = self.left.names.get_mut(self.left.count as usize) {
-                let length = procfs::read(pid, "comm", name).map_or(0, <[u8]>::len);
-                // The newline at its end.
-                name[length.saturating_sub(1)..].fill(0);
-            }
-            self.left.count += 1;
+            self.left.add(pid);
             if !self.is_asked(pid, program) {
                 signals::send(To::Process(pid), Signal::SIGTERM as i32);
             }
@@ -125,6 +138,10 @@ impl Orphans {
         let killed = each(|pid| {
             if !own.contains(&Some(pid)) && procfs::is_alive(pid) {
                 self.left.killed += u32::from(self.killed.add(pid));
+                // Another one may have started it after SIGTERM.
+                if !self.asked.is_full() && self.asked.add(pid) {
+                    self.left.add(pid);
+                }
                 signals::send(To::Process(pid), Signal::SIGKILL as i32);
             }
         });

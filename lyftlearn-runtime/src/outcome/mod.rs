@@ -79,7 +79,7 @@ pub(crate) struct End {
 /// Processes that outlived the program and were ended here.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Orphans {
-    /// How many were sent SIGTERM.
+    /// How many were sent SIGTERM, or only SIGKILL because their parent was killed.
     pub(crate) count: u32,
     /// How many of them were killed, because they did not end.
     pub(crate) killed: u32,
