@@ -351,3 +351,50 @@ fn exec_has_what_a_script_before_the_runtime_has_activated() {
         );
     }
 }
+
+/// The program's user writes the note in the run directory, in which root reads the runtime's pid.
+#[test]
+fn roots_exec_takes_over_no_other_process_of_roots() {
+    needs_namespaces!();
+    // As PID 1, and below a small init.
+    let below = "/usr/bin/python3 -c 'import subprocess, sys; subprocess.call(sys.argv[1:])'";
+    for (other, wrapper) in [
+        ("cat /shared/other", ""),
+        ("pgrep -f '^lyftlearn-runtime --agent'", below),
+    ] {
+        let world = World::new();
+        let program = format!(
+            "set -e; cd $LYFTLEARN_RUN_DIR; cp runtime.json /shared/note
+             until other=$({other}); do :; done
+             sed s/.pid.:[0-9]*/'\"pid\":'$other/ /shared/note >mine; mv mine runtime.json
+             touch /shared/ready; until [ -e /shared/go ]; do :; done"
+        );
+        let script = format!(
+            "HIDDEN=of-another tail -f /dev/null & echo $! >/shared/other; chmod 777 /shared
+             export ACTIVATED=/env; exec {wrapper} {BINARY} run -- sh -c \"$PROGRAM\""
+        );
+        let settings = "user = \"1000:1000\"\nlog = \"off\"\nagent = \"on\"\n";
+        let container = world.sharing(settings).variable("PROGRAM", program);
+        let running = container.start(&["sh", "-c", &script].map(OsString::from));
+        appears(&world.path("shared/ready"));
+        let ask = || running.enter(&[BINARY, "exec", "--", "env", "-0"]).unwrap();
+        let output = ask();
+        check_end(&output, 0);
+        let found = variables(&output);
+        for name in [
+            "HIDDEN",
+            "ACTIVATED",
+            "LYFTLEARN_AGENT_ORDERS",
+            "LISTEN_FDS",
+        ] {
+            assert!(!found.contains_key(name), "{other}: {name} in {found:#?}");
+        }
+        check_variables(&output, &[("LYFTLEARN_RUN_DIR", "/run/lyftlearn")]);
+        // The runtime itself proves that it is the runtime.
+        let back = "chown 1000:1000 /shared/note; cp -p /shared/note /run/lyftlearn/runtime.json";
+        check_end(&running.enter(&["sh", "-c", back]).unwrap(), 0);
+        check_variables(&ask(), &[("ACTIVATED", "/env")]);
+        world.file("shared/go", "");
+        check_end(&running.end(), 0);
+    }
+}

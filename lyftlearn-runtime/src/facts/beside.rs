@@ -3,16 +3,16 @@
 //! `kubectl exec` does not have.
 
 use std::ffi::{OsStr, OsString};
-use std::io::Read;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-use super::Facts;
+use super::holder::Holder;
 use super::runtime::note_of;
+use super::{Facts, OWN_VARIABLES};
 use crate::contract::limits;
 use crate::held::Directory;
 
 /// What a shell sets about itself.
-const OF_A_SHELL: &[&str] = &["_", "OLDPWD", "PWD", "SHLVL"];
+const OF_A_SHELL: [&str; 4] = ["_", "OLDPWD", "PWD", "SHLVL"];
 
 type Variables = Vec<(OsString, OsString)>;
 
@@ -20,7 +20,7 @@ impl Facts {
     /// The same with the environment that the runtime which has `run` was started with; as it
     /// is where that is not for this user to see.
     pub(crate) fn as_at_the_start(&self, run: &Directory) -> Self {
-        let found = note_of(run).and_then(|note| environment(note.pid));
+        let found = runtime_with(run).and_then(|runtime| environment(&runtime));
         Self {
             vars: found.unwrap_or_else(|| self.vars.clone()),
             ..self.clone()
@@ -30,12 +30,19 @@ impl Facts {
     /// The same with the variables that this process was not given and that runtime was. A
     /// value of its that extends the one given (`PATH=/env/bin:$PATH`) counts, too.
     pub(crate) fn with_those_of(&self, run: &Directory) -> Self {
-        let theirs = note_of(run).and_then(|note| {
-            environment(note.pid).or_else(|| children(note.pid).into_iter().find_map(environment))
+        let theirs = runtime_with(run).and_then(|runtime| {
+            let of_the_program = |child: &Holder| child.user() == Some(user_of(run));
+            environment(&runtime).or_else(|| {
+                let children = runtime.children().into_iter();
+                children
+                    .filter(of_the_program)
+                    .find_map(|child| environment(&child))
+            })
         });
         let mut vars = self.vars.clone();
         for (name, value) in theirs.unwrap_or_default() {
-            if OF_A_SHELL.iter().any(|of_a_shell| name == *of_a_shell) {
+            let of_one_process = OF_A_SHELL.iter().chain(&OWN_VARIABLES);
+            if of_one_process.into_iter().any(|known| name == *known) {
                 continue;
             }
             match vars.iter_mut().find(|(given, _)| *given == name) {
@@ -57,11 +64,24 @@ fn extends(value: &OsStr, given: &OsStr) -> bool {
     !given.is_empty() && before.is_some_and(|before| before.ends_with(b":"))
 }
 
-fn environment(pid: u32) -> Option<Variables> {
-    let mut bytes = Vec::new();
-    let file = std::fs::File::open(format!("/proc/{pid}/environ")).ok()?;
-    let mut file = file.take(limits::ENVIRONMENT_BYTES as u64);
-    file.read_to_end(&mut bytes).ok()?;
+/// The runtime that has `run`. If the directory is another user's, that user may have written any
+/// number into the note: then the process must be that user's, or prove that it is the runtime.
+fn runtime_with(run: &Directory) -> Option<Holder> {
+    let process = Holder::of(note_of(run)?.pid)?;
+    let is_trusted = run.owner().is_none()
+        || process.user() == Some(user_of(run))
+        || process.is_run() && process.has(run);
+    is_trusted.then_some(process)
+}
+
+/// The program's user.
+fn user_of(run: &Directory) -> u32 {
+    let own = || rustix::process::geteuid().as_raw();
+    run.owner().map_or_else(own, |owner| owner.uid)
+}
+
+fn environment(process: &Holder) -> Option<Variables> {
+    let bytes = process.read("environ", limits::ENVIRONMENT_BYTES as u64)?;
     let pair = |variable: &[u8]| {
         let at = variable.iter().position(|byte| *byte == b'=')?;
         let text = |bytes: &[u8]| OsString::from_vec(bytes.to_vec());
@@ -70,14 +90,6 @@ fn environment(pid: u32) -> Option<Variables> {
     let variables: Variables = bytes.split(|byte| *byte == 0).filter_map(pair).collect();
     // A process that cannot be looked into may show an empty file.
     (!variables.is_empty()).then_some(variables)
-}
-
-/// Of a process that has one thread, as PID 1 has.
-fn children(pid: u32) -> Vec<u32> {
-    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
-    let children = children.unwrap_or_default();
-    let numbers = children.split_ascii_whitespace();
-    numbers.filter_map(|number| number.parse().ok()).collect()
 }
 
 #[cfg(test)]

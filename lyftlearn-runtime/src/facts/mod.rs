@@ -12,6 +12,7 @@
 mod beside;
 mod cgroup;
 mod files;
+mod holder;
 mod mounts;
 #[cfg(feature = "cli")]
 mod network;
@@ -38,15 +39,15 @@ use crate::error::Error;
 use crate::held::Directory as Held;
 
 /// How PID 1 tells its agent what to do: an argument can be read by anybody.
-#[cfg(all(feature = "agent", feature = "cli"))]
+#[cfg(feature = "cli")]
 pub(crate) const AGENT_VARIABLE: &str = "LYFTLEARN_AGENT_ORDERS";
 
 /// How a process hands sockets over (sd_listen_fds(3)).
-#[cfg(all(feature = "agent", feature = "cli"))]
+#[cfg(feature = "cli")]
 pub(crate) const SOCKETS_VARIABLE: &str = "LISTEN_FDS";
 
-/// What the processes of this runtime find in their environment, and no other process may get.
-#[cfg(all(feature = "agent", feature = "cli"))]
+/// Variables of one process of this runtime alone, which no other process may get.
+#[cfg(feature = "cli")]
 pub(crate) const OWN_VARIABLES: [&str; 4] = [
     AGENT_VARIABLE,
     SOCKETS_VARIABLE,

@@ -5,7 +5,6 @@
 //! lives: containers of a pod may share the place, and an ended one leaves its own behind.
 
 use std::os::fd::AsFd;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::FlockOperation;
@@ -13,6 +12,7 @@ use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use super::Facts;
+use super::holder::Holder;
 use crate::contract::{delivered, limits, linux, runtime};
 use crate::held::{Directory, Owner};
 
@@ -148,7 +148,9 @@ fn lives(directory: &Directory, here: &Note, whose: Whose) -> bool {
     };
     of_here == *here
         && is_locked(directory)
-        && (whose != Whose::Anybody || directory.owner().is_none() || is_held(directory, note.pid))
+        && (whose != Whose::Anybody
+            || directory.owner().is_none()
+            || Holder::of(note.pid).is_some_and(|process| process.has(directory)))
 }
 
 /// Takes the lock for a moment; a runtime that starts meanwhile waits for it.
@@ -161,21 +163,4 @@ fn is_locked(directory: &Directory) -> bool {
             false
         }
     }
-}
-
-/// Whether the process has this directory open, and is PID 1 or root's: another user may write
-/// any note.
-fn is_held(directory: &Directory, pid: u32) -> bool {
-    let process = PathBuf::from(format!("/proc/{pid}"));
-    let (Ok(stat), Ok(owner)) = (directory.stat(), process.symlink_metadata()) else {
-        return false;
-    };
-    let Ok(files) = std::fs::read_dir(process.join("fd")) else {
-        return false;
-    };
-    (pid == 1 || owner.uid() == 0)
-        && files.flatten().any(|file| {
-            std::fs::metadata(file.path())
-                .is_ok_and(|meta| (meta.dev(), meta.ino()) == (stat.st_dev, stat.st_ino))
-        })
 }
