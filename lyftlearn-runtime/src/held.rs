@@ -5,8 +5,10 @@
 //! is a program, and everything in it is read, written, renamed, listed and removed relative to
 //! that descriptor. **No link beneath it is followed.**
 
+mod removal;
 #[cfg(feature = "cli")]
 mod rights;
+mod shared;
 mod walk;
 #[cfg(feature = "cli")]
 mod write;
@@ -15,11 +17,11 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{self, AtFlags, Dir, FileType, Gid, Mode, OFlags, Stat, Uid};
+use rustix::fs::{self, Dir, FileType, Gid, Mode, OFlags, Stat, Uid};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
@@ -40,9 +42,6 @@ pub(crate) struct Owner {
 
 /// More names are not listed: a program that makes so many has another problem.
 const NAMES: usize = 1 << 16;
-
-/// Directories below directories of ours are at most three; a program may make any number.
-const DEPTH: usize = 16;
 
 const DIRECTORY: OFlags = OFlags::RDONLY
     .union(OFlags::DIRECTORY)
@@ -131,17 +130,6 @@ impl Directory {
         Ok(Self::of(file, &self.path.join(name), self.owner))
     }
 
-    /// The same with a file that only its owner may read, and its name.
-    pub(crate) fn new_unique_file(&self, prefix: &str) -> io::Result<(File, String)> {
-        loop {
-            let name = unique(prefix)?;
-            match self.new_file_once(&name, Mode::RUSR | Mode::WUSR) {
-                Err(err) if err.kind() == io::ErrorKind::AlreadyExists => {}
-                made => return Ok((made?, name)),
-            }
-        }
-    }
-
     /// The bytes of a file; `None` if it does not exist. It must be a regular file that the
     /// program's user owns: what root reads here may be published, and the program must not be able
     /// to publish another user's file.
@@ -210,46 +198,6 @@ impl Directory {
         Some(OsString::from_vec(target.into_bytes()).into())
     }
 
-    /// Takes a name away, whatever it names, unless that is a directory. One that is not there
-    /// is no failure.
-    pub(crate) fn remove(&self, name: impl AsRef<OsStr>) -> io::Result<()> {
-        let name = self::name(name.as_ref())?;
-        absent(fs::unlinkat(&self.file, name, AtFlags::empty()).map_err(io::Error::from)).map(drop)
-    }
-
-    /// The same, and a directory with everything in it.
-    pub(crate) fn remove_all(&self, name: impl AsRef<OsStr>) -> io::Result<()> {
-        self.remove_below(name.as_ref(), DEPTH)
-    }
-
-    fn remove_below(&self, name: &OsStr, depth: usize) -> io::Result<()> {
-        let removed = self.remove(name);
-        let is_directory = |err: &io::Error| {
-            [Errno::ISDIR, Errno::PERM]
-                .map(|errno| Some(errno.raw_os_error()))
-                .contains(&err.raw_os_error())
-        };
-        match removed {
-            Err(err) if is_directory(&err) && depth > 0 => {
-                let Ok(directory) = self.below(name) else {
-                    return Err(err);
-                };
-                directory.clear_to(depth - 1)?;
-                let removed = fs::unlinkat(&self.file, name, AtFlags::REMOVEDIR);
-                absent(removed.map_err(io::Error::from)).map(drop)
-            }
-            removed => removed,
-        }
-    }
-
-    fn clear_to(&self, depth: usize) -> io::Result<()> {
-        let mut done = Ok(());
-        for name in self.names()? {
-            done = done.and(self.remove_below(&name, depth));
-        }
-        done
-    }
-
     /// The names in it, sorted.
     pub(crate) fn names(&self) -> io::Result<Vec<OsString>> {
         let mut names = Vec::new();
@@ -297,13 +245,21 @@ fn name(name: &OsStr) -> io::Result<&OsStr> {
 }
 
 /// Number of random letters that make a name unguessable.
-pub(crate) const LETTERS: usize = 12;
+const LETTERS: usize = 12;
 
 fn unique(prefix: &str) -> io::Result<String> {
     let mut bytes = [0; LETTERS];
     rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?;
     let letters = bytes.map(|byte| char::from(b'a' + byte % 26));
     Ok(prefix.chars().chain(letters).collect())
+}
+
+/// Whether `unique` may have made the name.
+pub(crate) fn is_unique(name: &OsStr, prefix: &str) -> bool {
+    let letters = name.as_bytes().strip_prefix(prefix.as_bytes());
+    letters.is_some_and(|letters| {
+        letters.len() == LETTERS && letters.iter().all(u8::is_ascii_lowercase)
+    })
 }
 
 /// `None` if the file does not exist.

@@ -447,3 +447,50 @@ fn metrics_are_shown_from_the_first_moment_on() {
         check_end(&ended(&world.container(""), &[BINARY, "metrics"]), 0);
     }
 }
+
+/// A pod's `/dev/shm` outlives its containers. Of three, the first is killed, the second runs while
+/// the third starts and ends.
+#[track_caller]
+fn check_memory_of_a_killed_container(settings: &str) {
+    let world = World::new();
+    std::fs::create_dir(world.path("run")).unwrap();
+    let script = format!(
+        "import os, signal, subprocess\n\
+         def start(name, wait):\n\
+         \x20   ready = f'/shared/{{name}}.ready'\n\
+         \x20   own = ['unshare', '--pid', '--mount', '--fork', '--kill-child', '--mount-proc', '{BINARY}', \
+                'run', '--', 'sh', '-c', f'cat $LYFTLEARN_RUN_DIR/secrets/db; touch {{ready}}; {{wait}}']\n\
+         \x20   one = subprocess.Popen(own, stdout=subprocess.PIPE)\n\
+         \x20   while not os.path.exists(ready) and one.poll() is None: pass\n\
+         \x20   return one\n\
+         def left(): return sorted(os.listdir('/dev/shm'))\n\
+         first = start('first', 'exec tail -f /dev/null')\n\
+         killed = left(); first.kill(); first.communicate()\n\
+         second = start('second', 'until [ -e /shared/go ]; do :; done')\n\
+         living = left(); third = start('third', ':')\n\
+         said = third.communicate()[0]; still = left(); open('/shared/go', 'w')\n\
+         print(second.communicate()[0], said, len(killed), len(living), still == living, left())\n\
+         print([name for name in killed if name in living])\n"
+    );
+    // The sandbox's root is a tmpfs, and so is every directory in it.
+    let output = pod(&world, settings)
+        .mount(world.path("run"), "/run")
+        .inheriting("import os; os.mkdir('/dev/shm'); os.chmod('/dev/shm', 0o1777)")
+        .variable("DB", "pw")
+        .start(&["/usr/bin/python3", "-c", &script].map(OsString::from))
+        .end();
+    check_end(&output, 0);
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        "b'pw' b'pw' 2 2 True []\n[]\n"
+    );
+}
+
+#[test]
+fn memory_that_a_killed_container_left_is_freed_by_the_next() {
+    needs_namespaces!();
+    let settings = "log = \"off\"\nplatform = \"kubernetes\"\n[metrics]\nlisten = \"off\"\n\
+                    [secrets.db]\nfrom = \"env:DB\"\nfile = true\n";
+    check_memory_of_a_killed_container(settings);
+    check_memory_of_a_killed_container(&format!("{PROGRAMS_USER}{settings}"));
+}

@@ -1,5 +1,6 @@
 //! The runtime's own directory: one owner, mode 0700, locked for as long as it is in use.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -120,11 +121,9 @@ impl RunDir {
 
     fn of_this_process(parent: &Path, owner: Option<Owner>) -> Option<Self> {
         let parent = Directory::open(parent, owner).ok()?;
-        let prefix = format!("{}-", runtime::RUN_NAME);
-        let directory = parent.make_unique(&prefix).ok()?;
-        lock(&directory, Keeper::Process).ok()?;
+        let prefix = format!("{}-run-", runtime::RUN_NAME);
         Some(Self {
-            directory,
+            directory: parent.make_shared(&prefix).ok()?,
             private: true,
             instead_of: None,
         })
@@ -191,8 +190,11 @@ fn take(
         }
         // A restarted container keeps its files, but files of an earlier start do not belong to
         // this one.
-        if recipient.keeper == Keeper::Container {
-            let _ = directory.clear();
+        let left = io::ErrorKind::DirectoryNotEmpty;
+        if recipient.keeper == Keeper::Container
+            && directory.clear().is_err_and(|err| err.kind() == left)
+        {
+            return Err(Refused::Unusable);
         }
     }
     directory.make_private().map_err(unusable)?;

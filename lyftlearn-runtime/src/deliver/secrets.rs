@@ -4,14 +4,15 @@
 //! It is the program's user's, and PID 1 may be root: everything is done by descriptors, no link
 //! is followed, and only names of the form that is given here are believed.
 
-use std::ffi::OsString;
 use std::io::{self, Write};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::fs::Mode;
 
 use crate::contract::{limits, linux, secrets as words};
-use crate::held::{Directory, LETTERS};
+use crate::held::{Directory, is_unique};
 
 /// A file's name, and what it holds.
 pub(crate) type Files<'a> = [(&'a str, &'a [u8])];
@@ -23,8 +24,22 @@ const IN_MEMORY: [i64; 2] = [0x0102_1994, 0x8584_58f6];
 #[derive(Debug)]
 pub(crate) struct Kept {
     run: Directory,
-    /// Its name in `/dev/shm`, if it is there.
-    place: Option<OsString>,
+    /// The one in `/dev/shm`, if it is there. It is locked while it is open.
+    place: Option<Directory>,
+}
+
+impl Kept {
+    /// The descriptor that has to stay open while the program runs.
+    pub(crate) fn lock(&self) -> Option<Arc<OwnedFd>> {
+        self.place.as_ref().map(Directory::file)
+    }
+
+    /// Leaves everything to the program that this process becomes.
+    pub(crate) fn leave(self) {
+        // Without the mark, a start of another container takes it for one of a killed process.
+        let _ = self.place.as_ref().map(Directory::leave_behind);
+        std::mem::forget(self);
+    }
 }
 
 /// Writes a set into `run`; with a problem where it can only lie on a disk.
@@ -40,7 +55,7 @@ pub(crate) fn keep(run: &Directory, files: &Files<'_>) -> io::Result<(Kept, Opti
     if !in_memory(run)? {
         match in_shared_memory(run) {
             Some(directory) => {
-                kept.place = directory.path().file_name().map(ToOwned::to_owned);
+                kept.place = Some(directory.clone());
                 elsewhere = Some(directory);
             }
             None => {
@@ -67,7 +82,7 @@ pub(crate) fn keep(run: &Directory, files: &Files<'_>) -> io::Result<(Kept, Opti
 fn in_shared_memory(run: &Directory) -> Option<Directory> {
     let shm = Directory::open(Path::new(linux::SHM), run.owner()).ok()?;
     let in_memory = in_memory(&shm).unwrap_or(false);
-    in_memory.then(|| shm.make_unique(words::ELSEWHERE).ok())?
+    in_memory.then(|| shm.make_shared(words::ELSEWHERE).ok())?
 }
 
 /// The directory of secrets in `run`: there, or where our link leads.
@@ -75,14 +90,9 @@ fn opened(run: &Directory) -> io::Result<Directory> {
     let Some(target) = run.link_target(words::DIRECTORY) else {
         return run.below(words::DIRECTORY);
     };
-    let name = target.strip_prefix(linux::SHM).ok().and_then(Path::to_str);
-    let ours = name.and_then(|name| name.strip_prefix(words::ELSEWHERE));
-    let (Some(name), Some(letters)) = (name, ours) else {
-        return Err(io::ErrorKind::PermissionDenied.into());
-    };
-    if letters.len() != LETTERS || !letters.bytes().all(|letter| letter.is_ascii_alphanumeric()) {
-        return Err(io::ErrorKind::PermissionDenied.into());
-    }
+    let name = target.strip_prefix(linux::SHM).ok().map(Path::as_os_str);
+    let ours = name.filter(|name| is_unique(name, words::ELSEWHERE));
+    let name = ours.ok_or(io::ErrorKind::PermissionDenied)?;
     Directory::open(Path::new(linux::SHM), run.owner())?.below(name)
 }
 
@@ -119,9 +129,11 @@ impl Drop for Kept {
         // Whatever stays is below a private directory.
         let _ = self.run.remove_all(words::DIRECTORY);
         if let Some(place) = &self.place
+            && let Some(name) = place.path().file_name()
             && let Ok(shm) = Directory::open(Path::new(linux::SHM), None)
         {
-            let _ = shm.remove_all(place);
+            let _ = place.clear();
+            let _ = shm.remove_all(name);
         }
     }
 }

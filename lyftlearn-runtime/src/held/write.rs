@@ -12,7 +12,7 @@ use rustix::fs::{self, Mode};
 use rustix::fs::{AtFlags, FileType, OFlags};
 use rustix::io::Errno;
 
-use super::{Directory, Owner, unique};
+use super::{Directory, Owner};
 
 impl Directory {
     /// Makes a directory in this one that only the program's user can access.
@@ -30,16 +30,6 @@ impl Directory {
         }
         made.give(&made.file)?;
         Ok(made)
-    }
-
-    /// Makes one under an unguessable name with this prefix.
-    pub(crate) fn make_unique(&self, prefix: &str) -> io::Result<Self> {
-        loop {
-            match self.make(&unique(prefix)?) {
-                Err(err) if err.kind() == io::ErrorKind::AlreadyExists => {}
-                made => return made,
-            }
-        }
     }
 
     /// The same where it may be there already, and for everybody to look into.
@@ -134,11 +124,6 @@ impl Directory {
     /// A name passes to what another one names.
     pub(crate) fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         Ok(fs::renameat(&self.file, from, &self.file, to)?)
-    }
-
-    /// Removes everything in it, as far as that can be done.
-    pub(crate) fn clear(&self) -> io::Result<()> {
-        self.clear_to(super::DEPTH)
     }
 
     /// A path to `name` for what takes nothing else, which is bind(2). Where somebody else could

@@ -76,7 +76,9 @@ pub(crate) fn exec(argv: Vec<OsString>) -> Result<u8, Error> {
             let run = delivery.run();
             let kept = secrets::keep_set(&settings, &obtained, run, &mut Problems::default())?;
             // The program that this process becomes has them as long as it runs.
-            std::mem::forget(kept);
+            if let Some(kept) = kept {
+                kept.leave();
+            }
             (workload, variables, delivery.optional.clone(), obtained)
         }
     };

@@ -105,19 +105,21 @@ pub(crate) fn run(
             announce(run, &signal::name(number), requested, deadline);
         }
     };
+    let file = run.map(Directory::file);
+    let credentials = telling
+        .as_ref()
+        .and_then(|telling| telling.credentials.as_ref());
+    let secrets = locked(&kept).as_ref().and_then(KeptSecrets::lock);
+    let open: Vec<i32> = (file.iter().chain(&secrets).map(AsRawFd::as_raw_fd))
+        .chain(credentials.map(AsRawFd::as_raw_fd))
+        .chain(region.as_ref().map(|region| region.lock().as_raw_fd()))
+        .chain(notes.as_ref().map(|notes| notes.file().as_raw_fd()))
+        .collect();
     let mut region = region;
     let mut started = || {
         // Without room there is no region, and the program's clients report it.
         let _ = region.as_mut().map_or(Ok(()), region::Place::publish);
     };
-    let file = run.map(Directory::file);
-    let credentials = telling
-        .as_ref()
-        .and_then(|telling| telling.credentials.as_ref());
-    let open: Vec<i32> = (file.iter().map(AsRawFd::as_raw_fd))
-        .chain(credentials.map(AsRawFd::as_raw_fd))
-        .chain(notes.as_ref().map(|notes| notes.file().as_raw_fd()))
-        .collect();
     let supervised = init::supervise(
         armed,
         program,

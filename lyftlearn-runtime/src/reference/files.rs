@@ -68,7 +68,7 @@ const RUN_DIRECTORY: &[Row] = &[
     ),
     row(
         &[ours::METRICS_REGION],
-        "shared memory in which all processes count, mode 0600. If the run directory is on a disk, this is a link to `lyftlearn-metrics-<letters>` in `/dev/shm`, which PID 1 removes at its end",
+        "shared memory in which all processes count, mode 0600. If the run directory is on a disk, this is a link to `lyftlearn-metrics-<letters>` in `/dev/shm`, which PID 1 removes at its end; if PID 1 was killed, the next start of that user removes it",
     ),
     row(
         &[ours::METRICS_SOCKET],

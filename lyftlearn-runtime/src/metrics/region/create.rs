@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
-use rustix::fs::{FallocateFlags, Gid, Mode, OFlags, Uid};
+use rustix::fs::{FallocateFlags, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 
@@ -16,7 +16,7 @@ use super::layout::{self, header};
 use super::words::Words;
 use crate::contract::{delivered, linux};
 use crate::facts::Facts;
-use crate::held::{Directory, Owner};
+use crate::held::Directory;
 
 /// A smaller region is useless: this has room for some hundred series.
 pub(super) const LEAST_BYTES: u64 = 64 << 10;
@@ -31,7 +31,9 @@ pub struct Place {
     run: Directory,
     /// Its name in `/dev/shm`, if it is there.
     outside: Option<String>,
-    file: Option<File>,
+    /// Open as long as the region is in use, because it may be locked.
+    file: File,
+    published: bool,
     bytes: u64,
 }
 
@@ -42,6 +44,12 @@ impl Place {
         self.bytes
     }
 
+    /// The descriptor that has to stay open while the program runs.
+    #[cfg(feature = "cli")]
+    pub(crate) fn lock(&self) -> &File {
+        &self.file
+    }
+
     /// Allocates all of it, so that no process is killed later by a page that cannot be allocated,
     /// and then marks it as ready. A process that opens it before waits for the mark.
     ///
@@ -49,12 +57,14 @@ impl Place {
     ///
     /// When the room has gone meanwhile: then it is not there.
     pub fn publish(&mut self) -> io::Result<()> {
-        let Some(file) = self.file.take() else {
+        if std::mem::replace(&mut self.published, true) {
             return Ok(());
-        };
-        let published = allocated(&file, self.bytes).and_then(|()| say(&file, self.bytes));
+        }
+        let file = &self.file;
+        let published = allocated(file, self.bytes).and_then(|()| say(file, self.bytes));
         if published.is_err() {
             let _ = self.run.remove(delivered::METRICS_REGION);
+            let _ = file.set_len(0);
         }
         published
     }
@@ -89,8 +99,8 @@ pub(crate) fn create_in(run: &Directory, bytes: u64) -> io::Result<Option<Place>
     }
     let shm = Path::new(linux::SHM);
     let elsewhere = || {
-        let shm = Directory::open(shm, None).ok()?;
-        let file = || shm.new_unique_file(delivered::METRICS_REGION_PREFIX).ok();
+        let shm = Directory::open(shm, run.owner()).ok()?;
+        let file = || shm.new_shared_file(delivered::METRICS_REGION_PREFIX).ok();
         in_memory(&shm).then(file)?
     };
     let here = || run.new_file_once(delivered::METRICS_REGION, Mode::RUSR | Mode::WUSR);
@@ -101,12 +111,13 @@ pub(crate) fn create_in(run: &Directory, bytes: u64) -> io::Result<Option<Place>
     let mut place = Place {
         run: run.clone(),
         outside,
-        file: None,
+        file,
+        published: false,
         bytes: 0,
     };
-    let made = room(&file, bytes).and_then(|bytes| {
+    let made = room(&place.file, bytes).and_then(|bytes| {
         place.bytes = bytes;
-        prepare(&file, bytes, run.owner())?;
+        place.file.set_len(bytes)?;
         place.outside.as_ref().map_or(Ok(()), |name| {
             run.link(&shm.join(name), delivered::METRICS_REGION)
         })
@@ -115,7 +126,6 @@ pub(crate) fn create_in(run: &Directory, bytes: u64) -> io::Result<Option<Place>
         let _ = run.remove(delivered::METRICS_REGION);
         return Err(err);
     }
-    place.file = Some(file);
     Ok(Some(place))
 }
 
@@ -153,14 +163,6 @@ pub(crate) fn create_sparse(bytes: u64) -> io::Result<File> {
     let seals = SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
     rustix::fs::fcntl_add_seals(&file, seals)?;
     Ok(file)
-}
-
-fn prepare(file: &File, bytes: u64, owner: Option<Owner>) -> io::Result<()> {
-    if let Some(Owner { uid, gid }) = owner {
-        let (user, group) = (Uid::from_raw(uid), Gid::from_raw(gid));
-        rustix::fs::fchown(file, Some(user), Some(group))?;
-    }
-    file.set_len(bytes)
 }
 
 /// The header, what makes it a region last.
