@@ -263,6 +263,8 @@ impl Service {
                         let sent = stream.write_all(&line);
                         let _ = tokio::time::timeout(UNREAD, sent).await;
                     });
+                    // The next client may be there already, and everything else has its turn first.
+                    tokio::task::yield_now().await;
                 }
             }
         }

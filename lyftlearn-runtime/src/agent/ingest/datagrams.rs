@@ -4,6 +4,7 @@ use std::io::IoSliceMut;
 use std::os::fd::{AsFd, AsRawFd};
 
 use nix::sys::socket::{MsgFlags, MultiHeaders, recvmmsg};
+use rustix::net::sockopt;
 
 /// In one call. A packet's own costs, which are the kernel's, do not become less by more.
 const PACKETS: usize = 64;
@@ -11,6 +12,16 @@ const PACKETS: usize = 64;
 const PACKET_BYTES: usize = 65_536;
 /// Calls in one turn: a millisecond or two, after which others have theirs.
 const CALLS: usize = 16;
+
+/// The kernel accounts for at least this much of each packet in a socket's buffer.
+const ACCOUNTED_BYTES: usize = 512;
+
+/// Turns that take every packet that is queued now, if all of them are full.
+pub(super) fn turns(socket: &impl AsFd) -> usize {
+    let buffer = sockopt::socket_recv_buffer_size(socket).unwrap_or_default();
+    // A unix socket's queue is limited by its length, which is less than one turn.
+    buffer / ACCOUNTED_BYTES / (CALLS * PACKETS) + 1
+}
 
 pub(super) struct Datagrams {
     buffers: Vec<u8>,

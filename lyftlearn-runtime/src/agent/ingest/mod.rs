@@ -31,6 +31,10 @@ const WINDOW: Duration = Duration::from_secs(10);
 const CONNECTIONS: usize = 512;
 const SHARES: u64 = 2;
 
+/// Full turns of one drain, of all sockets together. Senders may go on without end, and while one is
+/// drained, nothing else is done here.
+const DRAIN_TURNS: usize = 128;
+
 /// Lines, as they came: whole ones, and a packet's with no more than the packet.
 pub(super) type Tap = Rc<dyn Fn(&[u8])>;
 
@@ -99,15 +103,15 @@ pub(super) fn start(
 }
 
 impl Ingest {
-    /// Counts the lines that have arrived, without waiting for more.
+    /// Counts the lines that were sent until now, without waiting for more.
     pub(super) fn drain(&self) {
-        self.shared.drain();
+        self.shared.drain(streams::SENDERS_BYTES);
         self.shared.store.turn_sets();
     }
 
     /// The totals received until now, and the listeners.
     pub(super) fn account(&self) -> Account {
-        self.shared.drain();
+        self.shared.drain(0);
         let sockets = self.shared.sockets.iter();
         Account {
             statsd: sockets
@@ -115,6 +119,16 @@ impl Ingest {
                 .collect(),
             store: self.shared.store.account(),
         }
+    }
+}
+
+/// Takes turns while they are full, at most `own` of them and no more than `all` that are left.
+fn repeat(own: usize, all: &mut usize, mut is_full: impl FnMut() -> bool) {
+    for _ in 0..own {
+        if *all == 0 || !is_full() {
+            return;
+        }
+        *all -= 1;
     }
 }
 
@@ -198,10 +212,15 @@ impl Shared {
         connection.finish(&self);
     }
 
-    fn drain(self: &Rc<Self>) {
+    /// Takes what is queued here, and of each connection so many bytes more.
+    fn drain(self: &Rc<Self>, more: usize) {
+        let mut turns = DRAIN_TURNS;
         for (index, (listener, socket)) in self.sockets.iter().enumerate() {
             if socket.connects() {
-                while let Ok(Some(stream)) = socket.accepted() {
+                for _ in 0..CONNECTIONS {
+                    let Ok(Some(stream)) = socket.accepted() else {
+                        break;
+                    };
                     let connection = self.known(*listener, stream);
                     let shared = Rc::clone(self);
                     tokio::task::spawn_local(async move {
@@ -210,12 +229,13 @@ impl Shared {
                     });
                 }
             } else {
-                while self.receive_some(*listener, socket) {}
+                let receive = || self.receive_some(*listener, socket);
+                repeat(datagrams::turns(socket), &mut turns, receive);
             }
         }
         let connections = self.connections.borrow().clone();
         for connection in connections.iter().filter_map(Weak::upgrade) {
-            while connection.receive_some(self) {}
+            connection.receive_queued(self, more, &mut turns);
         }
         self.note_kernel_drops();
     }

@@ -7,8 +7,8 @@ use rustix::io::Errno;
 use rustix::net::RecvFlags;
 
 use super::super::places::Seat;
-use super::Shared;
 use super::sockets::Stream;
+use super::{Shared, repeat};
 use crate::metrics::statsd::{LINE_BYTES, Listener, Refusal};
 
 /// At one time.
@@ -19,6 +19,9 @@ const FRAME_BYTES: usize = 65_535;
 const LENGTH: usize = 4;
 /// Reads in one turn, after which others have theirs.
 const READS: usize = 16;
+/// The kernel keeps no more for a sender that has closed its end (`net.ipv4.tcp_wmem`, and as much
+/// again where an administrator raised it).
+pub(super) const SENDERS_BYTES: usize = 8 << 20;
 
 pub(super) struct Connection {
     from: Listener,
@@ -64,9 +67,18 @@ impl Connection {
         }
     }
 
-    /// Counts the lines that have arrived, and a last line without its newline.
+    /// Counts the lines that are queued here, and so many bytes more. The sender may go on.
+    pub(super) fn receive_queued(&self, shared: &Shared, more: usize, turns: &mut usize) {
+        let queued = rustix::io::ioctl_fionread(&self.stream).unwrap_or_default();
+        let bytes =
+            usize::try_from(queued).map_or(usize::MAX, |queued| queued.saturating_add(more));
+        let own = bytes / (READS * READ_BYTES) + 1;
+        repeat(own, turns, || self.receive_some(shared));
+    }
+
+    /// The same, and a last line without its newline.
     pub(super) fn finish(&self, shared: &Shared) {
-        while self.receive_some(shared) {}
+        self.receive_queued(shared, SENDERS_BYTES, &mut usize::MAX.clone());
         let mut rest = self.rest.borrow_mut();
         if !rest.ended {
             let take = |lines: &[u8]| shared.take(lines, self.from);

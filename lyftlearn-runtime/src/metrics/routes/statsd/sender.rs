@@ -136,19 +136,20 @@ impl Sending {
         }
     }
 
-    /// Sends received lines; false if the server does not accept them.
+    /// Sends the lines that have been received until now; false if the server does not accept them.
+    /// Lines may arrive as fast as they are sent: those have the next turn, after the values.
     async fn relayed(&mut self) -> bool {
-        loop {
+        let mut left = self.shared.queue.borrow().len();
+        while left > 0 {
             let batch = front(&self.shared.queue.borrow());
-            if batch.is_empty() {
-                return true;
-            }
             let sent = self.link.send(&batch).await;
             self.shared.queue.borrow_mut().drain(..sent);
             if sent < batch.len() {
                 return false;
             }
+            left = left.saturating_sub(sent);
         }
+        true
     }
 
     /// Sends the changes since the last flush.

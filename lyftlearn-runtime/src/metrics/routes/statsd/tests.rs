@@ -6,6 +6,7 @@ use std::net::{TcpListener, UdpSocket};
 use std::rc::Rc;
 use std::time::Duration;
 
+use tokio::io::AsyncReadExt;
 use tokio::time::Instant;
 
 use super::Plan;
@@ -15,7 +16,11 @@ use super::settings::Tags;
 use crate::metrics::region::{Buckets, Series, Snapshot, Value};
 use crate::metrics::routes::deltas::Deltas;
 use crate::metrics::routes::link::Link;
+use crate::metrics::routes::running::Tap;
 use crate::metrics::routes::{Losses, Means, Protocol, Server};
+
+/// Ends a test that would wait for ever.
+const PATIENCE: Duration = Duration::from_mins(2);
 
 fn counter(name: &str, labels: &[(&str, &str)], value: Value) -> Series {
     Series {
@@ -128,6 +133,20 @@ fn to(port: u16, protocol: Protocol) -> Server {
 
 /// Sends one counter and the offered lines, and finishes.
 fn run(server: Server, offered: &[&[u8]], values: bool) -> u64 {
+    let offer = |tap: Tap| {
+        offered.iter().for_each(|lines| tap(lines));
+        std::future::ready(())
+    };
+    run_beside(server, values, Duration::from_secs(2), offer).0
+}
+
+/// The same with whatever else goes on, and its result.
+fn run_beside<F: Future>(
+    server: Server,
+    values: bool,
+    patience: Duration,
+    beside: impl FnOnce(Tap) -> F,
+) -> (u64, F::Output) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -153,13 +172,10 @@ fn run(server: Server, offered: &[&[u8]], values: bool) -> u64 {
     };
     tokio::task::LocalSet::new().block_on(&runtime, async move {
         let running = start(&plan, &means);
-        let tap = running.tap().unwrap();
-        for lines in offered {
-            tap(lines);
-        }
-        let deadline = Instant::now() + Duration::from_secs(2);
+        let beside = beside(running.tap().unwrap());
+        let deadline = Instant::now() + patience;
         running.end(deadline);
-        running.finish(deadline).await
+        (running.finish(deadline).await, beside.await)
     })
 }
 
@@ -182,6 +198,35 @@ fn a_stream_gets_lines_byte_for_byte_and_totals_after_them() {
         server.join().unwrap(),
         b"x:1|c\ny:\xff|c\nz:1|g\nrows:7|c\n"
     );
+}
+
+#[test]
+fn totals_are_sent_although_lines_go_on() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    // A server in the same thread: while it reads, the next lines arrive.
+    let beside = |tap: Tap| {
+        listener.set_nonblocking(true).unwrap();
+        let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+        let lines = b"x:1|c\n".repeat(20_000);
+        let fill = move || (0..QUEUE_BYTES / lines.len()).for_each(|_| tap(&lines));
+        fill();
+        tokio::task::spawn_local(async move {
+            loop {
+                fill();
+                tokio::task::yield_now().await;
+            }
+        });
+        let server = tokio::task::spawn_local(async move {
+            let mut text = Vec::new();
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.read_to_end(&mut text).await.unwrap();
+            text
+        });
+        async { server.await.unwrap() }
+    };
+    let (_, text) = run_beside(to(port, Protocol::Tcp), true, PATIENCE, beside);
+    assert!(text.ends_with(b"\nrows:7|c\n"));
 }
 
 #[test]
