@@ -347,17 +347,33 @@ fn a_java_programs_143_can_be_made_0() {
     needs_namespaces!();
     let settings = "[lifecycle]\nexit_remap = [\"143:0\", \"9:8\"]\n";
     let left = trained(settings, "kill -TERM $$");
-    check_class(&left, 0, "signalled");
+    check_class(&left, 0, "completed");
     assert_eq!(left.outcome["exit_code"], 0);
+    assert_eq!(left.outcome["signal"], "SIGTERM");
+    expect!["the program completed; lifecycle.exit_remap replaced exit code 143 by 0"]
+        .assert_eq(left.outcome["reason"].as_str().unwrap());
+    assert_eq!(left.text("ml/output/failure"), "");
     assert_eq!(trained(settings, "exit 9").code, 8);
+    let left = trained("[lifecycle]\nexit_remap = [\"0:5\"]\n", "exit 0");
+    check_class(&left, 5, "user-error");
+    expect!["user error: the program ended with exit code 0; lifecycle.exit_remap replaced exit code 0 by 5"].assert_eq(&left.text("ml/output/failure"));
+    // It is the runtime that has failed, and not the program.
+    let world = World::new();
+    let unmapped = world.container("[lifecycle]\nexit_remap = [\"127:0\"]\n");
+    check_end(&ended(&unmapped, &["no-such-program"]), 127);
     let none = "[lifecycle]\nexit_remap = []\n";
     assert_eq!(trained(none, "exit 9").code, 9);
-    let world = World::new();
-    let wrong = world.container("[lifecycle]\nexit_remap = [\"143\"]\n");
-    let output = ended(&wrong, &["true"]);
-    check_end(&output, 125);
+    let wrong = ["143", "143:0\", \"143:1"].map(|remap| {
+        let world = World::new();
+        let wrong = world.container(&format!("[lifecycle]\nexit_remap = [\"{remap}\"]\n"));
+        let output = ended(&wrong, &["true"]);
+        check_end(&output, 125);
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    });
     expect![[r#"
         lyftlearn-runtime: cannot use these settings
           lifecycle.exit_remap in /etc/lyftlearn/runtime.toml: expected a list of exit codes, such as ["143:0"]
-    "#]].assert_eq(&String::from_utf8_lossy(&output.stderr));
+        lyftlearn-runtime: cannot use these settings
+          lifecycle.exit_remap in /etc/lyftlearn/runtime.toml: expected each exit code at most once, such as ["143:0"]
+    "#]].assert_eq(&wrong.concat());
 }

@@ -75,6 +75,9 @@ pub(crate) struct Metrics {
     /// Where the kernel counts kills for memory, and how many they were at the beginning.
     #[serde(default)]
     pub(crate) oom_counter: Option<(PathBuf, u64)>,
+    /// Exit codes of the program that the container does not leave with.
+    #[serde(default)]
+    pub(crate) exit_remap: Vec<(u8, u8)>,
     /// How much of what serves a model is not as what trained it, where that was looked at.
     pub(crate) skew: Option<u64>,
     /// Since when everything is added up, in seconds since 1970.

@@ -15,7 +15,7 @@ use crate::facts::{Facts, wall_clock};
 use crate::held::Directory;
 use crate::metrics::region::{Kind, Series, Snapshot, Value};
 use crate::metrics::routes::{Loss, Losses, ROUTES};
-use crate::outcome::{End, class_of};
+use crate::outcome::{End, class_of, remapped};
 
 /// All of its names begin so.
 pub(crate) const PREFIX: &str = "lyftlearn_runtime_";
@@ -108,6 +108,7 @@ pub(super) struct RuntimeMetrics {
     secrets: Vec<String>,
     run: Option<Directory>,
     oom_counter: Option<(PathBuf, u64)>,
+    exit_remap: Vec<(u8, u8)>,
     sources: Sources,
     outcome: Cell<Option<&'static str>>,
 }
@@ -129,6 +130,7 @@ impl RuntimeMetrics {
             secrets: config.secrets.clone(),
             run,
             oom_counter: config.oom_counter.clone(),
+            exit_remap: config.exit_remap.clone(),
             sources,
             outcome: Cell::new(None),
         }
@@ -139,7 +141,9 @@ impl RuntimeMetrics {
         let Some(end) = self.sources.ledger.end() else {
             return;
         };
+        let code = end.how.exit_code();
         let end = End {
+            exit_code: code.map_or(u8::MAX, |code| remapped(code, &self.exit_remap)),
             oom_counter: self.oom_counter.clone(),
             ..end
         };

@@ -18,7 +18,7 @@ use crate::facts::Facts;
 use crate::held::Directory;
 use crate::init::{self, Armed, Ending, LeftBehind, Status};
 use crate::metrics::region;
-use crate::outcome::{End, How, Orphans, Stopped};
+use crate::outcome::{End, How, Orphans, Stopped, remapped};
 use crate::platform;
 use crate::resolve::{resolve_with, switched_off};
 use crate::signal;
@@ -244,24 +244,21 @@ fn report(
 
 fn ended(end: End, ending: &Ending, exit_remap: &[(u8, u8)]) -> End {
     let program = Some(ending.program);
-    let (how, code) = match ending.status {
+    let mut exit_code = None;
+    let how = match ending.status {
         Status::Exited(code) if ending.not_started.is_some() => {
+            exit_code = u8::try_from(code).ok();
             let report = ending.not_started.clone().unwrap_or_default();
-            (How::NotStarted { report }, code)
+            How::NotStarted { report }
         }
-        Status::Exited(code) => (How::Exited { code, program }, code),
-        Status::Signalled(signal) => (How::Signalled { signal, program }, 128 + signal),
-        // What the kernel will make of it.
-        Status::Unkillable => (
-            How::Unkillable,
-            128 + nix::sys::signal::Signal::SIGKILL as i32,
-        ),
+        Status::Exited(code) => How::Exited { code, program },
+        Status::Signalled(signal) => How::Signalled { signal, program },
+        Status::Unkillable => How::Unkillable,
     };
-    let code = u8::try_from(code).unwrap_or(u8::MAX);
-    let remapped = exit_remap.iter().find(|(from, _)| *from == code);
+    let own = how.exit_code().map(|code| remapped(code, exit_remap));
     End {
         how,
-        exit_code: remapped.map_or(code, |(_, to)| *to),
+        exit_code: own.or(exit_code).unwrap_or(u8::MAX),
         stop: ending.stop.map(|stop| Stopped {
             signal: stop.signal,
             seconds: Some(ending.ended.saturating_sub(stop.at).as_secs_f64()),

@@ -3,6 +3,7 @@
 
 mod cause;
 mod evidence;
+mod exit_code;
 mod forms;
 #[cfg(test)]
 mod fuzz;
@@ -17,6 +18,7 @@ use cause::{Last, Link};
 #[cfg(feature = "agent")]
 pub(crate) use evidence::class_of;
 pub(crate) use evidence::{exceptions, oom_kills};
+pub(crate) use exit_code::remapped;
 #[cfg(feature = "agent")]
 pub(crate) use length::within_units;
 pub(crate) use length::{within_bytes, within_characters};
@@ -241,7 +243,7 @@ impl Outcome {
             Some(Link::Earlier(exception)) => (None, Some(redact.exception(exception))),
             None => (None, None),
         };
-        let class = class(end, code, signal, oom_kills, exception.as_ref());
+        let class = class(end, signal, oom_kills, exception.as_ref());
         // After a stop a text is no failure, but the program's own account of its end.
         let farewell = exception.as_ref().filter(|_| class == Class::Stopped);
         let farewell = farewell.and_then(Exception::farewell);
@@ -300,6 +302,12 @@ impl Outcome {
     /// Actions of this runtime that are visible nowhere else.
     fn remarks(&self, end: &End) -> Vec<String> {
         let mut remarks = Vec::new();
+        if let Some(own) = end.how.exit_code().filter(|own| *own != self.exit_code) {
+            let code = self.exit_code;
+            remarks.push(format!(
+                "lifecycle.exit_remap replaced exit code {own} by {code}"
+            ));
+        }
         if let Some(left) = &self.left_behind {
             remarks.push(left.in_words());
             if end.serves && self.class == Class::Completed {
@@ -383,7 +391,6 @@ impl Outcome {
 
 fn class(
     end: &End,
-    code: Option<i32>,
     signal: Option<i32>,
     oom_kills: Option<u64>,
     exception: Option<&Exception>,
@@ -399,27 +406,29 @@ fn class(
     if end.failed {
         return Class::RuntimeFailure;
     }
-    // It had failed by then, whatever kept its process alive.
-    let caught_out = exception.is_some_and(|exception| !exception.is_told_to_end());
+    // The platform sees only this, and an event must not contradict it.
+    let succeeded = end.exit_code == 0;
+    let caught_out = !succeeded && exception.is_some_and(|exception| !exception.is_told_to_end());
     if end.killed {
+        // It had failed by then, whatever kept its process alive.
         return if caught_out {
             Class::UserError
         } else {
             Class::BudgetExceeded
         };
     }
-    let oom = oom_kills.is_some_and(|kills| kills > 0);
+    let oom = !succeeded && oom_kills.is_some_and(|kills| kills > 0);
     // A SIGKILL that this runtime did not send, and that the kernel counted as an OOM kill.
     if oom && signal == Some(SIGKILL) {
         return Class::OutOfMemory;
     }
-    match (end.stop.is_some(), code) {
+    match (end.stop.is_some(), signal) {
         // It was asked to end and did; what it says about its own failure is another thing.
         (true, _) if !caught_out => Class::Stopped,
-        (false, Some(0)) => Class::Completed,
+        (false, _) if succeeded => Class::Completed,
         // Only a child was killed, and the program did not get over it.
-        (_, _) if oom => Class::OutOfMemory,
-        (_, None) if !caught_out => Class::Signalled,
+        _ if oom => Class::OutOfMemory,
+        (_, Some(_)) if !caught_out => Class::Signalled,
         _ => Class::UserError,
     }
 }
@@ -448,8 +457,9 @@ impl Orphans {
 impl End {
     /// Nothing happened but that the program did what it was there for.
     pub(crate) fn completed(&self) -> bool {
-        matches!(self.how, How::Exited { code: 0, .. })
+        matches!(self.how, How::Exited { .. } | How::Signalled { .. })
             && self.exit_code == 0
+            && !self.killed
             && self.stop.is_none()
             && !self.failed
     }

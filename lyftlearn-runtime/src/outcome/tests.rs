@@ -5,6 +5,8 @@ use std::os::unix::ffi::OsStrExt;
 
 use expect_test::{Expect, expect};
 
+mod classes;
+
 use super::cause::{Origin, Root};
 use super::{Class, End, Exception, How, Outcome, Redact, Stopped};
 
@@ -274,12 +276,6 @@ fn every_end_has_its_class_and_its_sentence() {
 }
 
 #[test]
-fn without_counters_a_kill_is_a_signal() {
-    let outcome = Outcome::of(&signalled(KILL), vec![], None, &Redact::default());
-    assert_eq!((outcome.class, outcome.oom_kills), (Class::Signalled, None));
-}
-
-#[test]
 fn the_cause_of_an_exception_is_reported_with_its_place() {
     let mut raised = exception("RuntimeError", 7, 1.0);
     raised.cause = Some(Root {
@@ -301,25 +297,6 @@ fn the_cause_of_an_exception_is_reported_with_its_place() {
           at /app/data.py:7 in load
         user error: the program ended with exit code 1"#]],
     );
-}
-
-#[test]
-fn another_process_s_exception_is_no_more_than_mentioned() {
-    let mut probe = exception("ImportError", 8, 1.0);
-    probe.message = "no\nmodule".to_owned();
-    let outcome = Outcome::of(&exited(2), vec![probe.clone()], None, &Redact::default());
-    assert_eq!(outcome.exception, None);
-    expect!["user error: the program ended with exit code 2"].assert_eq(&outcome.ended);
-    expect![[r#"
-        user error: the program ended with exit code 2
-        earlier, in process 8: ImportError: no\nmodule"#]]
-    .assert_eq(&outcome.reason);
-    probe.message = "x".repeat(5000);
-    let outcome = Outcome::of(&exited(2), vec![probe.clone()], None, &Redact::default());
-    assert!(outcome.reason.len() < 400, "{}", outcome.reason);
-    // Nor does it make a stop something else.
-    let outcome = Outcome::of(&stopped(exited(2)), vec![probe], None, &Redact::default());
-    assert!(!outcome.reason.contains("earlier"), "{}", outcome.reason);
 }
 
 #[test]
@@ -475,73 +452,4 @@ fn a_variable_is_found_in_the_forms_of_a_secret() {
         redact.text("p%2Fss+word cC9zcyB3b3Jk //50b2tlbg== 1 2 1%202 listed-hunter3"),
         "[redacted] [redacted] [redacted] [redacted] 1%202 [redacted]"
     );
-}
-
-#[test]
-fn a_launcher_that_ends_after_a_stop_is_stopped() {
-    const TOLD: &str = "torch.distributed.elastic.multiprocessing.api.SignalException";
-    let told = || vec![exception(TOLD, 7, 1.0)];
-    check(
-        &stopped(exited(1)),
-        told(),
-        1,
-        Class::Stopped,
-        expect!["stopped by SIGTERM; 3.2 s later the program ended with exit code 1"],
-    );
-    // Without a stop somebody else has told it.
-    let outcome = Outcome::of(&exited(1), told(), None, &Redact::default());
-    assert_eq!(outcome.class, Class::UserError);
-}
-
-#[test]
-fn a_text_to_end_with_after_a_stop_is_no_failure() {
-    let text = |pid: i32| {
-        let mut text = exception("SystemExit", pid, 1.0);
-        text.message = "stopped early at epoch 3\nby a signal".to_owned();
-        text.origin.exit_code = Some(1);
-        text.origin.parents = vec![7];
-        vec![text]
-    };
-    // The program's own, and that of one behind a shell.
-    for pid in [7, 8] {
-        check(
-            &stopped(exited(1)),
-            text(pid),
-            1,
-            Class::Stopped,
-            expect![[r#"
-                stopped by SIGTERM; 3.2 s later the program ended with exit code 1
-                SystemExit: stopped early at epoch 3\nby a signal"#]],
-        );
-    }
-    let outcome = Outcome::of(&stopped(exited(1)), text(7), None, &Redact::default());
-    assert_eq!(outcome.exception, None);
-    // Without a stop it is one.
-    let outcome = Outcome::of(&exited(1), text(7), None, &Redact::default());
-    assert_eq!(outcome.class, Class::UserError);
-}
-
-#[test]
-fn a_lost_peer_is_reported_first() {
-    let lost = || Exception {
-        message: "Connection closed by peer [10.0.0.2]:1234".to_owned(),
-        rank: Some(1),
-        file: None,
-        ..exception("RuntimeError", 7, 1.0)
-    };
-    let together = End {
-        host: Some("algo-2".to_owned()),
-        ..exited(1)
-    };
-    check(
-        &together,
-        vec![lost()],
-        1,
-        Class::UserError,
-        expect![[r#"
-            another node ended first: RuntimeError: Connection closed by peer [10.0.0.2]:1234
-            user error: the program ended with exit code 1"#]],
-    );
-    let alone = Outcome::of(&exited(1), vec![lost()], None, &Redact::default());
-    assert!(!alone.reason.contains("another node"), "{}", alone.reason);
 }

@@ -72,8 +72,9 @@ pub(super) const KEYS: &[Key] = &[
         name: "lifecycle.exit_remap",
         form: REMAP,
         default: Unset::Value("[]"),
-        doc: "Exit codes to replace, as `FROM:TO`. Set `143:0` for uvicorn and Java, which \
-              exit with 143 after a clean stop.",
+        doc: "Exit codes of the program to replace, as `FROM:TO`. Set `143:0` for uvicorn and \
+              Java, which exit with 143 after a clean stop. The outcome's class and the job's \
+              event follow the new code.",
         example: "[\"143:0\"]",
     },
 ];
@@ -101,5 +102,11 @@ pub(super) fn exit_remap(value: &Value) -> Parsed<Vec<(u8, u8)>> {
     };
     let words = list(value, REMAP.expected)?;
     let pairs: Option<Vec<(u8, u8)>> = words.iter().map(pair).collect();
-    pairs.ok_or(REMAP.expected)
+    let pairs = pairs.ok_or(REMAP.expected)?;
+    let twice = (pairs.iter().enumerate())
+        .any(|(at, (from, _))| pairs[..at].iter().any(|(other, _)| other == from));
+    if twice {
+        return Err("each exit code at most once, such as [\"143:0\"]");
+    }
+    Ok(pairs)
 }

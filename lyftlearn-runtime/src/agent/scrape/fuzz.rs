@@ -60,6 +60,7 @@ fn own() -> RuntimeMetrics {
         stages: Vec::new(),
         secrets: Vec::new(),
         oom_counter: None,
+        exit_remap: Vec::new(),
         skew: None,
         begun: 0.0,
         flush_seconds: 0.0,

@@ -236,6 +236,7 @@ fn metrics(inputs: &mut Inputs<'_>) -> Metrics {
         stages: std::mem::take(&mut inputs.stages),
         secrets: std::mem::take(&mut inputs.secrets),
         oom_counter: inputs.oom_counter.take(),
+        exit_remap: inputs.settings.exit_remap.clone(),
         skew: (inputs.skew).and_then(|skew| skew.undeclared.try_into().ok()),
         begun: wall_clock().as_secs_f64(),
         flush_seconds: inputs.flush.as_secs_f64(),
