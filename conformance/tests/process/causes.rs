@@ -279,6 +279,32 @@ fn a_termination_log_stays_empty_where_there_is_no_more_to_say_than_the_exit_cod
     .assert_eq(&log_of(exit, 1));
 }
 
+/// Below another `run`, as `train` of a toolkit may start one.
+#[test]
+fn a_nested_run_leaves_the_platforms_file_to_the_outer_one() {
+    needs_namespaces!();
+    let of = |nested: &str| {
+        let world = World::new();
+        let container = world.training("", &json!({}));
+        let words = [
+            "sh".into(),
+            "-c".into(),
+            format!("{nested}; exit 4").into(),
+            OsString::from(BINARY),
+        ];
+        check_end(&ended(&container, &words), 4);
+        std::fs::read_to_string(world.path("ml/output/failure")).unwrap()
+    };
+    let nested = [
+        "$0 run -- sh -c 'exit 3'",
+        "$0 run -- no-such-program",
+        "LYFTLEARN_RUNTIME_XYZZY=1 $0 run -- true",
+    ];
+    expect!["user error: the program ended with exit code 4"].assert_eq(&the_same(nested.map(of)));
+    let own = "echo mine >/opt/ml/output/failure; $0 run -- sh -c 'exit 3'";
+    assert_eq!(of(own), "mine\n");
+}
+
 /// What an earlier run on the same volume left is not this one's.
 #[test]
 fn a_reason_that_was_there_before_is_not_the_programs_own() {

@@ -180,7 +180,8 @@ fn write<'f>(
         let _ = run.write(names::SNAPSHOT, &noted);
     }
     delivery.problems.extend(decided.problems);
-    let stale = forget_earlier_reason(facts, delivery.workload.paths.failure.as_deref(), owner);
+    let failure = delivery.workload.paths.failure.as_deref();
+    let stale = forget_earlier_reason(reason_file(facts, failure), owner);
     delivery.problems.extend(stale);
     let unwritable = nodes::give_launcher_its_directory(&decided.argv, owner);
     delivery.problems.extend(unwritable);
@@ -296,7 +297,7 @@ fn end(
 ) -> End {
     let workload = &delivery.workload;
     End {
-        reason_file: workload.paths.failure.clone(),
+        reason_file: reason_file(facts, workload.paths.failure.as_deref()).map(Path::to_owned),
         host: workload
             .topology
             .is_distributed()
@@ -382,14 +383,18 @@ fn note(facts: &Facts, run: Option<&Directory>) {
     let _ = run.map(|run| run.write(names::RUNTIME_NOTE, &note));
 }
 
-/// An earlier run on the same volume may have left a reason. Below another `run` it is that
-/// one's program that wrote it.
+/// Where a reason goes. Below another `run` that one reports the job's end: its program may go on
+/// after a failure here, and may have written a reason already.
+pub(super) fn reason_file<'a>(facts: &Facts, path: Option<&'a Path>) -> Option<&'a Path> {
+    path.filter(|_| facts.text(names::RUN_DIR).is_none())
+}
+
+/// An earlier run on the same volume may have left a reason.
 pub(super) fn forget_earlier_reason(
-    facts: &Facts,
     reason_file: Option<&Path>,
     owner: Option<Owner>,
 ) -> Option<String> {
-    let path = reason_file.filter(|_| facts.text(names::RUN_DIR).is_none())?;
+    let path = reason_file?;
     let err = forget_reason(path, owner).err()?;
     Some(format!(
         "cannot remove {}, left by an earlier run: {}",

@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use super::events::{self, Telling};
-use super::prepare::{Prepared, Stages, forget_earlier_reason, prepare};
+use super::prepare::{Prepared, Stages, forget_earlier_reason, prepare, reason_file};
 use super::{nodes, outcome, program, required, secrets};
 use crate::contract::{delivered, linux};
 use crate::deliver::secrets::Kept as KeptSecrets;
@@ -182,11 +182,11 @@ fn leave_before_the_start(facts: &Facts, telling: Option<Telling>, signal: i32) 
 
 /// Where a reason goes when there is no model to ask.
 fn without_a_model(facts: &Facts) -> End {
-    let reason_file = platform::reason_file(facts).map(Path::to_owned);
+    let reason_file = reason_file(facts, platform::reason_file(facts));
     // A reason file that cannot be removed is treated as the program's own.
-    let _ = forget_earlier_reason(facts, reason_file.as_deref(), None);
+    let _ = forget_earlier_reason(reason_file, None);
     End {
-        reason_file,
+        reason_file: reason_file.map(Path::to_owned),
         quiet: true,
         ..End::default()
     }
