@@ -448,6 +448,52 @@ fn metrics_are_shown_from_the_first_moment_on() {
     }
 }
 
+/// Containers of a pod may share the temporary directory, and their users differ.
+#[test]
+fn another_user_prevents_no_start_and_tools_find_the_runtime() {
+    needs_namespaces!();
+    // Those that have a number, too, in the second round.
+    for more in ["", "-2 -3 -4 -5 -6 -7 -8 -9 -10 -11 -12 -13 -14 -15 -16"] {
+        let world = World::new();
+        let settings = "log = \"off\"\nplatform = \"kubernetes\"\n[secrets.db]\nfrom = \"env:DB\"\nfile = true\n";
+        let ask = format!(
+            "env -i PATH=/usr/bin:/bin {BINARY} exec -- sh -c 'cat $LYFTLEARN_RUN_DIR/secrets/db'"
+        );
+        let script = format!(
+            "for number in '' {more}; do mkdir /tmp/lyftlearn-1000$number; chown 2000 /tmp/lyftlearn-1000$number; done
+             exec setpriv --reuid 1000 --regid 1000 --clear-groups {BINARY} run -- sh -c \"$PROGRAM\""
+        );
+        let container = pod(&world, settings)
+            .mount_read_only(world.path("image"), "/run")
+            .variable("DB", "pw")
+            .variable("PROGRAM", format!("echo $LYFTLEARN_RUN_DIR; {ask}"));
+        let output = container
+            .start(&["sh", "-c", &script].map(OsString::from))
+            .end();
+        check_end(&output, 0);
+        let said = String::from_utf8_lossy(&output.stdout);
+        let (run, secret) = said.split_once('\n').unwrap();
+        let expected = match more {
+            "" => "/tmp/lyftlearn-1000-2",
+            _ => "/tmp/lyftlearn-run-",
+        };
+        assert!(run.starts_with(expected), "{run}");
+        assert_eq!(secret, "pw");
+    }
+}
+
+#[test]
+fn the_outcome_of_a_failed_start_is_in_the_temporary_directory_of_the_container() {
+    needs_namespaces!();
+    let world = World::new();
+    let container = pod(&world, "user = \"nobody-of-this-name\"\n")
+        .variable("TMPDIR", "/shared")
+        .without_run()
+        .read_only();
+    assert_eq!(ended(&container, &["true"]).status.code(), Some(125));
+    assert!(world.path("shared/lyftlearn-0/outcome.json").exists());
+}
+
 /// A pod's `/dev/shm` outlives its containers. Of three, the first is killed, the second runs while
 /// the third starts and ends.
 #[track_caller]

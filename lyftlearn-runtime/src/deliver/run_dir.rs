@@ -56,14 +56,18 @@ pub(super) struct RunDir {
     directory: Directory,
     /// Made for this process, and removed with it.
     private: bool,
-    /// The usual one, which another container has.
-    instead_of: Option<PathBuf>,
+    /// The usual one, and why this process does not have it.
+    instead_of: Option<(PathBuf, Refused)>,
 }
 
 /// Why a directory is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Refused {
     /// Another runtime lives on it.
     InUse,
+    /// Something else has the name: another user may have made it.
+    Taken(&'static str),
+    /// Nothing can be made there.
     Unusable,
 }
 
@@ -77,7 +81,7 @@ impl RunDir {
         let usual = Path::new(runtime::RUN_DIR);
         let usual = std::iter::once_with(move || {
             let (parent, name) = (usual.parent()?, usual.file_name()?.to_str()?);
-            Self::in_directory(parent, name, recipient)
+            Self::in_directory(parent, name, recipient).ok()
         });
         let parents = [tmp.map(Path::to_owned), Some(PathBuf::from(linux::SHM))];
         let others = parents.into_iter().flatten().map(move |parent| {
@@ -86,15 +90,16 @@ impl RunDir {
             }
             // One for all of this user's: `exec` is called again and again.
             let name = format!("{}-{}", runtime::RUN_NAME, user(recipient.owner));
-            Self::in_directory(&parent, &name, recipient)
+            Self::in_shared_directory(&parent, &name, recipient)
         });
         usual.chain(others).flatten()
     }
 
-    /// `name` in `parent`. If containers of a pod share `parent` and another one uses it, the same
-    /// with the next number. A directory whose owner has ended is free.
-    fn in_directory(parent: &Path, name: &str, recipient: Recipient) -> Option<Self> {
-        let parent = Directory::open(parent, recipient.owner).ok()?;
+    /// `name` in `parent`. If containers of a pod share `parent` and another one uses it, or if another
+    /// user has made it, the same with the next number. A directory whose owner has ended is free.
+    fn in_directory(parent: &Path, name: &str, recipient: Recipient) -> Result<Self, Refused> {
+        let parent = Directory::open(parent, recipient.owner).map_err(|_| Refused::Unusable)?;
+        let mut first = None;
         for number in 1..=SHARING {
             let numbered = match number {
                 1 => name.to_owned(),
@@ -102,21 +107,38 @@ impl RunDir {
             };
             match take(&parent, &numbered, recipient) {
                 Ok((directory, made)) => {
-                    return Some(Self {
+                    return Ok(Self {
                         directory,
                         private: made && recipient.keeper == Keeper::Process,
-                        instead_of: (number > 1).then(|| parent.path().join(name)),
+                        instead_of: first.map(|why| (parent.path().join(name), why)),
                     });
                 }
-                Err(Refused::InUse) => {}
-                Err(Refused::Unusable) => break,
+                Err(Refused::Unusable) => return Err(Refused::Unusable),
+                Err(why) => first = first.or(Some(why)),
             }
             // It runs next to processes that have their own.
             if recipient.keeper == Keeper::Process {
                 break;
             }
         }
-        None
+        Err(first.unwrap_or(Refused::Unusable))
+    }
+
+    /// The same where every user can make a name, and so each of those: at last one that nobody
+    /// guesses.
+    fn in_shared_directory(parent: &Path, name: &str, recipient: Recipient) -> Option<Self> {
+        let why = match Self::in_directory(parent, name, recipient) {
+            Ok(found) => return Some(found),
+            Err(Refused::Unusable) => return None,
+            Err(why) => why,
+        };
+        let mut unique = Self::of_this_process(parent, recipient.owner)?;
+        if recipient.keeper == Keeper::Successor {
+            let _ = unique.directory.leave_behind();
+        }
+        unique.private = false;
+        unique.instead_of = Some((parent.join(name), why));
+        Some(unique)
     }
 
     fn of_this_process(parent: &Path, owner: Option<Owner>) -> Option<Self> {
@@ -139,12 +161,14 @@ impl RunDir {
 
     /// The problem to report.
     pub(super) fn problem(&self) -> Option<String> {
-        let usual = self.instead_of.as_ref()?;
-        Some(format!(
-            "another lyftlearn-runtime uses {}; the run directory is {}",
-            usual.display(),
-            self.path().display()
-        ))
+        let (usual, why) = self.instead_of.as_ref()?;
+        let (usual, path) = (usual.display(), self.path().display());
+        Some(match why {
+            Refused::Taken(why) => {
+                format!("cannot use {usual}: {why}; the run directory is {path}")
+            }
+            _ => format!("another lyftlearn-runtime uses {usual}; the run directory is {path}"),
+        })
     }
 }
 
@@ -177,25 +201,24 @@ fn take(
         Err(Errno::EXIST) if recipient.keeper != Keeper::Process => false,
         Err(_) => return Err(Refused::Unusable),
     };
-    let directory = parent.below(name).map_err(unusable)?;
-    lock(&directory, recipient.keeper)?;
+    let taken = |_| Refused::Taken("it is not a directory of this user's");
+    let directory = parent.below(name).map_err(taken)?;
     let stat = directory.stat().map_err(unusable)?;
-    // The previous owner may have deleted it before this process got the lock.
-    if stat.st_nlink == 0 {
-        return Err(Refused::Unusable);
+    if !made && ![user(recipient.owner), user(None)].contains(&stat.st_uid) {
+        return Err(Refused::Taken("it is another user's"));
     }
-    if !made {
-        if ![user(recipient.owner), user(None)].contains(&stat.st_uid) {
-            return Err(Refused::Unusable);
-        }
-        // A restarted container keeps its files, but files of an earlier start do not belong to
-        // this one.
-        let left = io::ErrorKind::DirectoryNotEmpty;
-        if recipient.keeper == Keeper::Container
-            && directory.clear().is_err_and(|err| err.kind() == left)
-        {
-            return Err(Refused::Unusable);
-        }
+    lock(&directory, recipient.keeper)?;
+    // The previous owner may have deleted it before this process got the lock.
+    if directory.stat().map_err(unusable)?.st_nlink == 0 {
+        return Err(Refused::InUse);
+    }
+    // A restarted container keeps its files, but files of an earlier start do not belong to this one.
+    let left = io::ErrorKind::DirectoryNotEmpty;
+    if !made
+        && recipient.keeper == Keeper::Container
+        && directory.clear().is_err_and(|err| err.kind() == left)
+    {
+        return Err(Refused::Taken("it has too many files of an earlier start"));
     }
     directory.make_private().map_err(unusable)?;
     Ok((directory, made))
@@ -230,7 +253,7 @@ mod tests {
     use super::{Keeper, Owner, Recipient, RunDir};
 
     fn had(parent: &std::path::Path, keeper: Keeper) -> Option<RunDir> {
-        RunDir::in_directory(parent, "lyftlearn", keeper.into())
+        RunDir::in_directory(parent, "lyftlearn", keeper.into()).ok()
     }
 
     #[test]
@@ -268,23 +291,92 @@ mod tests {
     }
 
     #[test]
-    fn what_somebody_else_has_prepared_does_not_count() {
+    fn what_somebody_else_has_prepared_is_left_out() {
         let place = tempfile::tempdir().unwrap();
         let elsewhere = tempfile::tempdir().unwrap();
-        std::os::unix::fs::symlink(elsewhere.path(), place.path().join("lyftlearn")).unwrap();
-        assert!(had(place.path(), Keeper::Container).is_none());
-        let recipient = Recipient {
-            owner: Some(Owner {
-                uid: 1000,
-                gid: 1000,
-            }),
-            ..Keeper::Container.into()
-        };
-        if rustix::process::geteuid().is_root() {
-            std::fs::create_dir(place.path().join("own")).unwrap();
-            let theirs = place.path().join("own");
-            std::os::unix::fs::lchown(&theirs, Some(2000), None).unwrap();
-            assert!(RunDir::in_directory(place.path(), "own", recipient).is_none());
+        let usual = place.path().join("lyftlearn");
+        std::os::unix::fs::symlink(elsewhere.path(), &usual).unwrap();
+        std::fs::write(place.path().join("lyftlearn-2"), "").unwrap();
+        let found = had(place.path(), Keeper::Container).unwrap();
+        let third = place.path().join("lyftlearn-3");
+        assert_eq!(found.path(), third);
+        let (usual, third) = (usual.display(), third.display());
+        assert_eq!(
+            found.problem(),
+            Some(format!(
+                "cannot use {usual}: it is not a directory of this user's; the run directory is {third}"
+            ))
+        );
+    }
+
+    #[test]
+    fn another_user_cannot_prevent_a_run_directory() {
+        if !rustix::process::geteuid().is_root() {
+            return;
         }
+        let place = tempfile::tempdir().unwrap();
+        let of_another = |name: &str| {
+            let path = place.path().join(name);
+            std::fs::create_dir(&path).unwrap();
+            std::os::unix::fs::lchown(path, Some(2000), None).unwrap();
+        };
+        of_another("own");
+        let owner = Some(Owner {
+            uid: 1000,
+            gid: 1000,
+        });
+        let recipient = |keeper: Keeper| Recipient {
+            owner,
+            ..keeper.into()
+        };
+        let container = recipient(Keeper::Container);
+        let second = RunDir::in_shared_directory(place.path(), "own", container).unwrap();
+        assert_eq!(second.path(), place.path().join("own-2"));
+        let (usual, path) = (place.path().join("own"), second.path().display());
+        let usual = usual.display();
+        assert_eq!(
+            second.problem(),
+            Some(format!(
+                "cannot use {usual}: it is another user's; the run directory is {path}"
+            ))
+        );
+        for number in 3..=super::SHARING {
+            of_another(&format!("own-{number}"));
+        }
+        let unique = |keeper| {
+            let found =
+                RunDir::in_shared_directory(place.path(), "own", recipient(keeper)).unwrap();
+            let path = found.path().to_owned();
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            assert!(name.starts_with("lyftlearn-run-"), "{name}");
+            path
+        };
+        // What a container leaves is for tools, and goes with the next start. A program that a process
+        // has become still uses its directory.
+        let ended = unique(Keeper::Container);
+        assert!(ended.exists());
+        let used = unique(Keeper::Successor);
+        assert!(!ended.exists());
+        assert!(unique(Keeper::Container).exists() && used.exists());
+    }
+
+    #[test]
+    fn a_directory_with_too_many_files_is_emptied_later() {
+        let place = tempfile::tempdir().unwrap();
+        let first = had(place.path(), Keeper::Container).unwrap();
+        let usual = first.path().to_owned();
+        for number in 0..=(1 << 14) {
+            std::fs::write(usual.join(number.to_string()), "").unwrap();
+        }
+        drop(first);
+        let second = had(place.path(), Keeper::Container).unwrap();
+        let (usual_path, path) = (usual.display(), second.path().display());
+        assert_eq!(
+            second.problem(),
+            Some(format!(
+                "cannot use {usual_path}: it has too many files of an earlier start; the run directory is {path}"
+            ))
+        );
+        assert_eq!(had(place.path(), Keeper::Container).unwrap().path(), usual);
     }
 }

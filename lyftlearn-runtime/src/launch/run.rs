@@ -82,8 +82,10 @@ pub(crate) fn run(
     } = match prepared {
         Ok(prepared) => prepared,
         Err(error) => {
+            let tmp = facts.path(linux::TMPDIR);
+            let tmp = tmp.as_deref().unwrap_or(Path::new(linux::TMP));
             let run = init::is_pid_one()
-                .then(|| directory_for_an_outcome(Path::new(linux::TMP)))
+                .then(|| directory_for_an_outcome(tmp))
                 .flatten();
             let end = End {
                 run: run.as_ref().map(|run| run.path().to_owned()),

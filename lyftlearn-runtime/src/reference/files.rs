@@ -136,7 +136,7 @@ const OWN: &[Row] = &[
     ),
     row(
         &[runtime::RUN_DIR],
-        "the run directory's first choice; else `lyftlearn-<uid>` in the temporary directory, else in `/dev/shm`",
+        "the run directory's first choice; else `lyftlearn-<uid>` in the temporary directory, else in `/dev/shm`; with a number if that is in use or another user's, at last `lyftlearn-run-<letters>`",
     ),
 ];
 
