@@ -1,6 +1,5 @@
 //! The platform's own place for a reason: one file, a limit, and the program's word first.
 
-use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -90,9 +89,8 @@ fn in_place(parent: &Directory, name: &str, text: &str) -> io::Result<()> {
 
 /// Whole or not at all: the platform may look at any time.
 fn anew(parent: &Directory, name: &str, text: &str) -> io::Result<()> {
-    let draft = format!(".{name}.draft");
     // For the platform's agent, whose user is unknown.
-    let mut file: File = parent.new_file(&draft, Mode::from_raw_mode(0o644))?;
+    let (mut file, draft) = parent.draft(name, Mode::from_raw_mode(0o644))?;
     let written = file
         .write_all(text.as_bytes())
         .and_then(|()| file.sync_all())

@@ -60,7 +60,8 @@ impl Directory {
 
     fn clear_to(&self, depth: usize, most: &mut usize) -> io::Result<()> {
         let mut done = Ok(());
-        for name in self.names()? {
+        // One more than can be removed shows that there are more.
+        for name in self.some_names(*most + 1)? {
             done = done.and(self.remove_below(&name, depth, most));
         }
         done

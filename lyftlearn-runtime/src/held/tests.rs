@@ -205,3 +205,24 @@ fn what_root_alone_can_change_is_told_from_the_rest() {
         &Path::new("/proc/self/root").join(place.path().strip_prefix("/").unwrap())
     ));
 }
+
+#[test]
+fn a_tree_that_a_program_made_is_not_in_the_way_of_a_file() {
+    let (place, directory) = held(None);
+    let guessed = format!(".shutdown.json.{}", std::process::id());
+    directory.make(&guessed).unwrap().make("tree").unwrap();
+    directory.write("shutdown.json", b"{}").unwrap();
+    assert_eq!(
+        directory.names().unwrap(),
+        [guessed.as_str(), "shutdown.json"]
+    );
+    // What has the name itself stays, and costs nothing.
+    directory
+        .make("outcome.json")
+        .unwrap()
+        .make("tree")
+        .unwrap();
+    assert!(directory.write("outcome.json", b"{}").is_err());
+    assert!(place.path().join("outcome.json/tree").exists());
+    assert_eq!(directory.names().unwrap().len(), 3);
+}

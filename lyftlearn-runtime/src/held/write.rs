@@ -12,7 +12,7 @@ use rustix::fs::{self, Mode};
 use rustix::fs::{AtFlags, FileType, OFlags};
 use rustix::io::Errno;
 
-use super::{Directory, Owner};
+use super::{Directory, Owner, unique};
 
 impl Directory {
     /// Makes a directory in this one that only the program's user can access.
@@ -72,29 +72,21 @@ impl Directory {
         mode: Mode,
         content: impl FnOnce(&mut File) -> io::Result<()>,
     ) -> io::Result<()> {
-        // Several may write the same at the same time.
-        let draft = format!(".{name}.{}", std::process::id());
-        let written = self.new_file(&draft, mode).and_then(|mut file| {
-            content(&mut file)?;
-            Ok(fs::renameat(&self.file, &draft, &self.file, name)?)
-        });
+        let (mut file, draft) = self.draft(name, mode)?;
+        let written = content(&mut file)
+            .and_then(|()| Ok(fs::renameat(&self.file, &draft, &self.file, name)?));
         if written.is_err() {
             let _ = self.remove(&draft);
         }
         written
     }
 
-    /// A file that was not there, for the program's user. What an earlier process left under that
-    /// name goes.
-    pub(crate) fn new_file(&self, name: &str, mode: Mode) -> io::Result<File> {
-        let file = match self.new_file_once(name, mode) {
-            Err(err) if err.kind() == io::ErrorKind::AlreadyExists => {
-                self.remove_all(name)?;
-                self.new_file_once(name, mode)?
-            }
-            made => made?,
-        };
-        Ok(file)
+    /// A new file for the program's user, which becomes `name` when it is complete, and its present
+    /// name. Several processes may write the same file, and the program may have prepared any name that
+    /// can be guessed.
+    pub(crate) fn draft(&self, name: &str, mode: Mode) -> io::Result<(File, String)> {
+        let draft = unique(&format!(".{name}."))?;
+        Ok((self.new_file_once(&draft, mode)?, draft))
     }
 
     /// Appends to a plain file of the program's user's, which is made if it is not there, and which
