@@ -275,6 +275,26 @@ fn a_long_progress_is_told_by_its_beginning() {
 }
 
 #[test]
+fn an_agent_starts_however_long_its_config_is() {
+    needs_namespaces!();
+    let world = World::new();
+    let names: Vec<String> = (0..5000)
+        .map(|number| format!("\"VARIABLE_WITH_A_LONG_NAME_{number:05}\""))
+        .collect();
+    let settings = format!("{JOB}[outcome]\nredact = [{}]\n", names.join(", "));
+    let running = looked_into(&world, &settings).run(&[
+        "sh",
+        "-c",
+        "while ! [ -e /shared/go ]; do sleep 0.01; done",
+    ]);
+    wait_for(&world, 1);
+    world.file("shared/go", "");
+    check_end(&running.end(), 0);
+    let last = wait_for(&world, 2).pop().unwrap();
+    assert_eq!(detail(&last)["ProcessingJobStatus"], "Completed");
+}
+
+#[test]
 fn a_secret_is_in_no_event() {
     needs_namespaces!();
     let world = World::new();

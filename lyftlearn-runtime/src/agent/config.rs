@@ -1,4 +1,4 @@
-//! What PID 1 passes to its agent at each of its starts, in one variable.
+//! What PID 1 passes to its agent at each of its starts, in variables.
 
 use std::fs::{File, OpenOptions};
 use std::net::TcpListener;
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fault::AgentFault;
 use crate::contract::linux;
-use crate::deliver::Notes;
+use crate::deliver::{Notes, of_parts};
 use crate::error::Error;
 use crate::facts::{AGENT_VARIABLE, Facts};
 use crate::held::{Directory, Owner};
@@ -128,7 +128,8 @@ pub(super) struct Sockets {
 
 impl AgentConfig {
     pub(super) fn received(facts: &Facts) -> Result<Self, Error> {
-        let text = facts.text(AGENT_VARIABLE).ok_or(AgentFault::AgentConfig)?;
+        let text = of_parts(AGENT_VARIABLE, |name| facts.text(name));
+        let text = text.ok_or(AgentFault::AgentConfig)?;
         Ok(serde_json::from_str(&text).map_err(|_| AgentFault::AgentConfig)?)
     }
 

@@ -2,8 +2,8 @@
 //! a command that prints them (`credential_process`).
 //!
 //! With the setting `user`, root neither reads a profile that another user can change nor starts its
-//! command: a process that has become the program's user does. The agent has one of its own, too,
-//! because a command inherits the environment.
+//! command: a process that has become the program's user does. The agent, and the process that reports
+//! the end, always have a process of its own for it, because a command inherits the environment.
 
 #[cfg(feature = "cli")]
 mod apart;
@@ -18,7 +18,7 @@ use aws_credential_types::provider::ProvideCredentials;
 use super::fault::Cause;
 use super::internet;
 #[cfg(feature = "cli")]
-use crate::facts::{AGENT_VARIABLE, Facts};
+use crate::facts::Facts;
 use crate::workload::{CredentialPlan, Roots};
 
 #[cfg(feature = "cli")]
@@ -49,7 +49,7 @@ impl Profile {
         {
             let facts = Facts::capture(Vec::new());
             let user = apart::reader(&facts, self.user.as_deref());
-            if user.is_some() || facts.text(AGENT_VARIABLE).is_some() {
+            if user.is_some() || facts.is_of_a_helper() {
                 return apart::fetch(self.name.clone(), self.roots.clone(), user).await;
             }
         }

@@ -8,6 +8,7 @@ mod fault;
 mod files;
 mod launchers;
 mod notes;
+mod parts;
 mod reason;
 mod run_dir;
 pub(crate) mod secrets;
@@ -23,6 +24,9 @@ pub(crate) use credentials::{Offer, Presented, changes, write as write_credentia
 pub(crate) use environment::{Environment, Layers, SecretVariable, Source, environment, layered};
 pub(crate) use launchers::launchers;
 pub(crate) use notes::Notes;
+pub(crate) use parts::add_in_parts;
+#[cfg(feature = "agent")]
+pub(crate) use parts::of_parts;
 pub(crate) use reason::{Written, forget as forget_reason, write as write_reason};
 use run_dir::RunDir;
 pub(crate) use run_dir::{Keeper, Recipient};

@@ -7,7 +7,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use super::holder::Holder;
 use super::runtime::note_of;
-use super::{Facts, OWN_VARIABLES};
+use super::{Facts, is_of_one_process};
 use crate::contract::limits;
 use crate::held::Directory;
 
@@ -41,8 +41,7 @@ impl Facts {
         });
         let mut vars = self.vars.clone();
         for (name, value) in theirs.unwrap_or_default() {
-            let of_one_process = OF_A_SHELL.iter().chain(&OWN_VARIABLES);
-            if of_one_process.into_iter().any(|known| name == *known) {
+            if is_of_one_process(&name) || OF_A_SHELL.iter().any(|known| name == *known) {
                 continue;
             }
             match vars.iter_mut().find(|(given, _)| *given == name) {

@@ -38,22 +38,35 @@ use crate::contract::{limits, linux};
 use crate::error::Error;
 use crate::held::Directory as Held;
 
-/// How PID 1 tells its agent what to do: an argument can be read by anybody.
+/// How PID 1 tells its agent what to do, in variables with this prefix: an argument can be read by
+/// anybody.
 #[cfg(feature = "cli")]
 pub(crate) const AGENT_VARIABLE: &str = "LYFTLEARN_AGENT_ORDERS";
+
+/// The same for the process that reports the end.
+#[cfg(feature = "cli")]
+pub(crate) const END_VARIABLE: &str = "LYFTLEARN_OUTCOME_EVENTS";
 
 /// How a process hands sockets over (sd_listen_fds(3)).
 #[cfg(feature = "cli")]
 pub(crate) const SOCKETS_VARIABLE: &str = "LISTEN_FDS";
 
-/// Variables of one process of this runtime alone, which no other process may get.
+/// Whether a variable is of one process of this runtime alone, so that no other process may get it.
 #[cfg(feature = "cli")]
-pub(crate) const OWN_VARIABLES: [&str; 4] = [
-    AGENT_VARIABLE,
-    SOCKETS_VARIABLE,
-    "LISTEN_PID",
-    "LISTEN_FDNAMES",
-];
+pub(crate) fn is_of_one_process(name: &OsStr) -> bool {
+    let sockets = [SOCKETS_VARIABLE, "LISTEN_PID", "LISTEN_FDNAMES"];
+    is_of_a_helper(name) || sockets.iter().any(|own| name == *own)
+}
+
+#[cfg(feature = "cli")]
+fn is_of_a_helper(name: &OsStr) -> bool {
+    use std::os::unix::ffi::OsStrExt;
+
+    let prefixes = [AGENT_VARIABLE, END_VARIABLE];
+    prefixes
+        .iter()
+        .any(|prefix| name.as_bytes().starts_with(prefix.as_bytes()))
+}
 
 /// The value that a file holds, of files that hold one: a text without the line end that editors,
 /// `echo` and `kubectl create secret --from-file` leave behind it; other bytes as they are.
@@ -177,9 +190,16 @@ impl Facts {
     /// The environment for a process that is not this runtime's own.
     #[cfg(all(feature = "agent", feature = "cli"))]
     pub(crate) fn for_others(&self) -> Vec<(OsString, OsString)> {
-        let others = |name: &OsString| !OWN_VARIABLES.iter().any(|own| name == own);
-        let vars = self.vars.iter().filter(|(name, _)| others(name));
-        vars.cloned().collect()
+        let vars = self.vars.iter();
+        vars.filter(|(name, _)| !is_of_one_process(name))
+            .cloned()
+            .collect()
+    }
+
+    /// Whether this process is the agent, or the one that reports the end.
+    #[cfg(all(feature = "agent", feature = "cli"))]
+    pub(crate) fn is_of_a_helper(&self) -> bool {
+        self.vars.iter().any(|(name, _)| is_of_a_helper(name))
     }
 
     /// The program's argv, byte for byte.

@@ -1,5 +1,5 @@
 //! The event of the end. PID 1 speaks to no network: what telling takes goes to the helper process
-//! of the end, in a variable that this process alone receives, as anybody may read a command line.
+//! of the end, in variables that this process alone receives, as anybody may read a command line.
 
 use std::ffi::OsString;
 use std::os::fd::OwnedFd;
@@ -8,17 +8,14 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::contract::limits;
-use crate::facts::{Facts, wall_clock};
+use crate::deliver::add_in_parts;
+use crate::facts::{END_VARIABLE, Facts, wall_clock};
 use crate::init;
 use crate::outcome::End;
 use crate::resolve::Resolved;
 use crate::settings::Log;
 use crate::workload::CredentialPlan;
 use crate::workload::events::{Attempt, Plan, Voice};
-
-/// The variable that carries it.
-pub(super) const VARIABLE: &str = "LYFTLEARN_OUTCOME_EVENTS";
 
 /// What PID 1 keeps for the end.
 #[derive(Debug)]
@@ -78,10 +75,7 @@ impl Telling {
         let text = text.expect("plain data has no failure to report");
         let sockets = usize::from(self.credentials.is_some());
         let mut environment = helper_environment(facts, sockets);
-        // Headers without end would cost the outcome, too: no process could be started with them.
-        if text.len() + VARIABLE.len() + 2 <= limits::ENVIRONMENT_STRING_BYTES {
-            environment.push((VARIABLE.into(), text.into()));
-        }
+        add_in_parts(&mut environment, END_VARIABLE, &text);
         (environment, self.credentials.map(OwnedFd::from))
     }
 }
@@ -144,9 +138,10 @@ mod sending {
     use tokio::task::JoinSet;
     use tokio::time::Instant;
 
-    use super::{CredentialPlan, End, Facts, Last, VARIABLE, init, wall_clock};
+    use super::{CredentialPlan, END_VARIABLE, End, Facts, Last, init, wall_clock};
     use crate::credentials::{Fetched, Source, take_over};
     use crate::deliver::events::{Event, Moment, State};
+    use crate::deliver::of_parts;
     use crate::events::{Sender, Undelivered};
     use crate::outcome::{How, Outcome};
     use crate::workload::events::Destination;
@@ -160,7 +155,7 @@ mod sending {
     impl Received {
         /// `None` if no event is to be sent. From here on this process is protected from debuggers.
         pub(in super::super) fn here(facts: &Facts) -> Option<Self> {
-            let text = facts.text(VARIABLE)?;
+            let text = of_parts(END_VARIABLE, |name| facts.text(name))?;
             let _ = rustix::process::set_dumpable_behavior(
                 rustix::process::DumpableBehavior::NotDumpable,
             );

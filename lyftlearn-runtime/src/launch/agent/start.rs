@@ -15,6 +15,7 @@ use super::{Inputs, credentials};
 use crate::agent::{AgentConfig, Events, Metrics, Run, Socket};
 use crate::contract::delivered;
 use crate::contract::ledger::WORDS;
+use crate::deliver::add_in_parts;
 use crate::error::Error;
 use crate::facts::{AGENT_VARIABLE, Facts, wall_clock};
 use crate::held::Directory;
@@ -109,7 +110,7 @@ pub(super) fn helper<'f>(
         config.events = Some(Events {
             plan: plan.clone(),
             credential_plan: inputs.credential_plan.clone(),
-            redact: set_here(facts, &inputs.settings.redact),
+            redact: inputs.settings.redact.clone(),
         });
         let signs = plan.to.iter().any(Destination::is_signed);
         // Without it, the process that reports the end obtains credentials itself.
@@ -147,7 +148,7 @@ pub(super) fn helper<'f>(
         }
         let mut environment = helper_process::environment(facts, sockets.len());
         let text = serde_json::to_string(&config).expect("plain data has no failure to report");
-        environment.push((AGENT_VARIABLE.into(), text.into()));
+        add_in_parts(&mut environment, AGENT_VARIABLE, &text);
         Helper {
             file,
             argv: vec![
@@ -162,13 +163,6 @@ pub(super) fn helper<'f>(
             last_words,
         }
     })))
-}
-
-/// Those names of `names` that are variables of this process: the agent has no others, and the list
-/// may be longer than a variable can be.
-fn set_here(facts: &Facts, names: &[String]) -> Vec<String> {
-    let is_set = |name: &&String| facts.vars().iter().any(|(known, _)| *known == ***name);
-    names.iter().filter(is_set).cloned().collect()
 }
 
 /// Where the network reaches this runtime.
