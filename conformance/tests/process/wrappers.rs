@@ -22,7 +22,7 @@ import subprocess, sys
 sys.exit(subprocess.run([sys.executable, '/shared/train.py']).returncode)
 ";
 
-/// Is asked to end with the others, in a session of its own.
+/// Its second child has another session, and is told to end as well.
 const WRAPPER_OF_TWO: &str = "
 import subprocess, sys
 trainer = subprocess.Popen([sys.executable, '/shared/train.py'])
@@ -45,7 +45,7 @@ open('/shared/ready', 'w').close()
 while True: signal.pause()
 ";
 
-/// What is left behind is killed at once if nothing gives it more time.
+/// Leftover processes are killed at once if nothing gives them more time.
 const NO_TIME: &str = "[lifecycle]\norphan_seconds = 0\n";
 
 fn started(settings: &str, wrapper: &str, trainer: &str) -> (World, sandbox::Running) {

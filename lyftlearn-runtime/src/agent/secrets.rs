@@ -125,7 +125,7 @@ fn swapped(
     Some(signals)
 }
 
-/// Notes what has changed of a set, or all of it where earlier values have to make room.
+/// Notes the changed part of a set. If earlier values have to make room, it notes the whole set.
 fn note(notes: &Notes, changed: &Set, set: &Set) -> std::io::Result<()> {
     let all = notes.forget_replaced(limits::REPLACED_BYTES)?;
     let noted = if all { set } else { changed };

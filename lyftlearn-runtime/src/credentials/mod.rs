@@ -73,7 +73,7 @@ use fault::CredentialsFault;
 /// platform's files are broken.
 pub fn provider() -> Result<SharedCredentialsProvider, Error> {
     let (credentials, plan) = found(&Facts::capture(Vec::new()))?;
-    // A program reads with rights of its own.
+    // A program has only its own rights.
     let plan = CredentialPlan { user: None, ..plan };
     Ok(SharedCredentialsProvider::new(source(&credentials, &plan)?))
 }

@@ -2,8 +2,8 @@
 //! a command that prints them (`credential_process`).
 //!
 //! With the setting `user`, root neither reads a profile that another user can change nor starts its
-//! command: a process that has become the program's user does. The agent, and the process that reports
-//! the end, always have a process of its own for it, because a command inherits the environment.
+//! command: a process that has become the program's user does. The agent and the process that reports
+//! the end always use a separate process, because a command inherits the environment.
 
 #[cfg(feature = "cli")]
 mod apart;

@@ -80,7 +80,7 @@ impl Notes {
         documents.map(|document| document.to_vec().into()).collect()
     }
 
-    /// How the program ended; `None` if nobody has noted that.
+    /// How the program ended. `None` if there is no note.
     pub(crate) fn end(&self) -> Option<End> {
         let lines = self.lines().ok()?;
         serde_json::from_slice(of_kind(&lines, END).last()?).ok()

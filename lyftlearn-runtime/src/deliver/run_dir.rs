@@ -95,8 +95,8 @@ impl RunDir {
         usual.chain(others).flatten()
     }
 
-    /// `name` in `parent`. If containers of a pod share `parent` and another one uses it, or if another
-    /// user has made it, the same with the next number. A directory whose owner has ended is free.
+    /// `name` in `parent`. It gets the next number if another container of the pod uses it, or if
+    /// another user has made it. A directory whose owner has ended is free.
     fn in_directory(parent: &Path, name: &str, recipient: Recipient) -> Result<Self, Refused> {
         let parent = Directory::open(parent, recipient.owner).map_err(|_| Refused::Unusable)?;
         let mut first = None;
@@ -124,8 +124,8 @@ impl RunDir {
         Err(first.unwrap_or(Refused::Unusable))
     }
 
-    /// The same where every user can make a name, and so each of those: at last one that nobody
-    /// guesses.
+    /// The same where every user can make names. It ends with a random one, which nobody can have
+    /// made.
     fn in_shared_directory(parent: &Path, name: &str, recipient: Recipient) -> Option<Self> {
         let why = match Self::in_directory(parent, name, recipient) {
             Ok(found) => return Some(found),

@@ -216,7 +216,7 @@ fn a_tree_that_a_program_made_is_not_in_the_way_of_a_file() {
         directory.names().unwrap(),
         [guessed.as_str(), "shutdown.json"]
     );
-    // What has the name itself stays, and costs nothing.
+    // A directory that has the name of the file is not removed.
     directory
         .make("outcome.json")
         .unwrap()

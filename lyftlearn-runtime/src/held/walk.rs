@@ -48,8 +48,8 @@ pub(super) fn open_to_list(path: &Path) -> io::Result<OwnedFd> {
     reach(path, super::DIRECTORY)
 }
 
-/// Opens what is at `path`, which is absolute, to read it; a link on the way or at its end counts
-/// as on the way to a directory.
+/// Opens the absolute `path` to read it. It follows the same links as `Directory::open`, also at the
+/// end of the path.
 pub(crate) fn open_to_read(path: &Path) -> io::Result<File> {
     Ok(reach(path, FILE)?.into())
 }
@@ -70,8 +70,8 @@ fn reach(path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
     }
 }
 
-/// Whether nobody but root can change what is at `path`, or put something there: another user can
-/// write to no directory on the way, nor to the file itself. A read-only mount cannot be written to.
+/// Whether only root can change `path`: another user can write to no directory on the way and not to
+/// the file. Nobody can write to a read-only mount.
 #[cfg(all(feature = "agent", feature = "cli"))]
 pub(crate) fn only_root_changes(path: &Path) -> bool {
     path.is_absolute() && closed(path).unwrap_or(false)
@@ -113,8 +113,7 @@ fn closed(path: &Path) -> io::Result<bool> {
     is_closed(&at)
 }
 
-/// Puts the components of a link's target before what is left, and says whether they begin at the
-/// root.
+/// Adds the components of a link's target to `left`. Returns whether the target is absolute.
 fn follow(at: &OwnedFd, name: &OsString, left: &mut Vec<OsString>) -> io::Result<bool> {
     let target = fs::readlinkat(at, name, Vec::new())?;
     let target = OsString::from_vec(target.into_bytes());

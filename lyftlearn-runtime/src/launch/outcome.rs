@@ -98,8 +98,8 @@ pub(super) fn completed(facts: &Facts, end: &End, run: Option<&Directory>) {
     report(end, run, &outcome);
 }
 
-/// The outcome of a program whose helper process cannot be started. A platform's file may be on a
-/// mount that hangs, and is not written here.
+/// Reports an end whose helper process cannot be started. It does not write the platform's file,
+/// because a write to a mount may hang.
 pub(super) fn without_a_helper(facts: &Facts, end: &End, run: Option<&Directory>, why: &io::Error) {
     if !end.quiet {
         let why = why.kind();

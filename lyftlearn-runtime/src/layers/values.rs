@@ -44,7 +44,7 @@ pub(crate) fn text_of(value: &Value, expected: &'static str) -> Parsed<String> {
     text(value).map_err(|_| expected)
 }
 
-/// Nobody sees a blank at the end of a name, and a line end there comes from an editor.
+/// A blank or a line end at an end of a name cannot be seen, and is a mistake.
 fn is_plain(text: &str) -> bool {
     text.trim() == text && !text.contains(char::is_control)
 }

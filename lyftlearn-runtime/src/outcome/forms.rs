@@ -162,7 +162,7 @@ fn hexadecimal(byte: u8, lower: bool) -> Piece {
     }
 }
 
-/// With everything escaped that RFC 3986 does not leave as it is, but for what is `kept`.
+/// Escapes a byte as RFC 3986 does, except those in `kept`.
 fn in_a_url(byte: u8, lower: bool, kept: &[u8], blank: &str) -> Piece {
     match byte {
         b' ' => piece(format_args!("{blank}")),

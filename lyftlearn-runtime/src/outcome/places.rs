@@ -9,7 +9,7 @@ use crate::contract::limits::LEFT_OUT;
 /// A part of a value that is shorter than this tells nothing.
 const SHORTEST_PART: usize = 3;
 
-/// A text, and what has been found in it.
+/// A text, and the places that were found in it.
 pub(super) struct Places {
     forwards: Index,
     /// For parts of values that follow the mark of a cut; `None` without a mark.
@@ -83,8 +83,8 @@ struct State {
     found: Longest,
 }
 
-/// How long the longest value is that ends somewhere, and the longest beginning of one that ends
-/// before the mark of a cut; 0 if there is none.
+/// Lengths of the longest value that ends at a place, and of the longest beginning of a value that
+/// ends before the mark of a cut. 0 if there is none.
 #[derive(Clone, Copy, Default)]
 struct Longest {
     whole: usize,

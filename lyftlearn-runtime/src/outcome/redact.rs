@@ -78,7 +78,7 @@ impl Redact {
 
     /// Without every place where a value is, also where two of them overlap: what one leaves of
     /// another would tell a part of it. The Python package keeps both ends of a long message, and
-    /// may cut a value: what is left of it at the cut is removed as well.
+    /// may cut a value. The rest of it at the cut is removed as well.
     fn without_values(&self, text: &str) -> String {
         let mut places = Places::of(text);
         for value in &self.values {

@@ -59,8 +59,7 @@ pub(super) fn problems(facts: &Facts, config_dir: &str) -> Problems {
     problems
 }
 
-/// What a file that is none of `known` may have been meant to be: it is spelled much alike, or is the
-/// same in another format.
+/// A problem if `name` is similar to one of `known`, or is one of them in another format.
 fn misspelt(place: &str, name: &str, known: &[&str]) -> Option<String> {
     if known.contains(&name) {
         return None;

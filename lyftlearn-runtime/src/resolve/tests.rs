@@ -129,7 +129,7 @@ fn each_channel_finds_its_mount_among_all() {
     assert_eq!((channels.len(), mounted), (1_000, vec![&"c7".to_owned()]));
 }
 
-/// Its documents would all be missing, and nobody would know.
+/// Otherwise a job would run without its documents.
 #[test]
 fn a_config_directory_that_the_deployment_names_is_there() {
     let root = tempfile::tempdir().unwrap();

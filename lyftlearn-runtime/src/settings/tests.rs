@@ -59,7 +59,7 @@ fn every_mistake_shows_at_once_and_no_value_does() {
     "#]].assert_eq(&report(&files, &variables));
 }
 
-/// A Secret or a ConfigMap that was made from a file ends with a line end; nobody sees a blank.
+/// The key of a Secret or a ConfigMap that was made from a file ends with a line end.
 #[test]
 fn a_line_end_is_no_part_of_a_variable_and_no_name_has_blanks_at_its_ends() {
     let set = |name: &str, value: &str| {

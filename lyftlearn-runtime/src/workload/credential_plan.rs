@@ -58,7 +58,7 @@ pub struct CredentialPlan {
     pub(crate) startup_seconds: u32,
     /// Roots of trust for all of AWS, if the environment names them.
     pub(crate) roots: Option<Roots>,
-    /// The setting `user`: the program, which may change files of its own, has that account.
+    /// The setting `user`: the program's account.
     #[serde(default)]
     pub(crate) user: Option<String>,
 }

@@ -212,7 +212,7 @@ impl Shared {
         connection.finish(&self);
     }
 
-    /// Takes what is queued here, and of each connection so many bytes more.
+    /// Takes what is queued here, and at most `more` bytes of each connection.
     fn drain(self: &Rc<Self>, more: usize) {
         let mut turns = DRAIN_TURNS;
         for (index, (listener, socket)) in self.sockets.iter().enumerate() {

@@ -1,5 +1,5 @@
-//! A profile in a process of its own: this binary once more, without the agent's environment, and as
-//! the program's user where root must not read it.
+//! Reads a profile in a separate process: this binary without the agent's environment, and as the
+//! program's user if root must not read it.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -36,7 +36,7 @@ pub(crate) struct Question {
     user: Option<User>,
 }
 
-/// Its answer: credentials as they are handed over, or why there are none.
+/// Its answer: credentials, or the reason that there are none.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Answer {
     given: Option<String>,
@@ -54,8 +54,7 @@ enum Why {
     Other,
 }
 
-/// The user who reads the profile, where that is not this process's: root reads it where nobody else
-/// can change it.
+/// The user that has to read the profile. `None` if this process may: only root can change the files.
 pub(super) fn reader(facts: &Facts, setting: Option<&str>) -> Option<User> {
     let user = account(facts, Some(setting?)).ok()??.user;
     let files = files(facts);
@@ -63,7 +62,7 @@ pub(super) fn reader(facts: &Facts, setting: Option<&str>) -> Option<User> {
     (!roots_alone).then_some(user)
 }
 
-/// The two files as SDKs find them. One whose place is not known has a path that is not absolute.
+/// The two files as SDKs find them. The path is relative if the place is unknown.
 fn files(facts: &Facts) -> [PathBuf; 2] {
     [
         (aws::SHARED_CREDENTIALS_FILE, aws::CREDENTIALS_FILE),

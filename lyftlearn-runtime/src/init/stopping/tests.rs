@@ -174,7 +174,7 @@ fn behind_a_wrapper_that_died_of_the_stop_a_trainer_has_the_programs_time() {
     };
     let mut story = left(true, true);
     assert_eq!(story.machine.deadline(), Some(seconds(110)));
-    // It has saved; what is left ignores SIGTERM.
+    // It has saved. The others ignore SIGTERM.
     story
         .event(seconds(50), Event::OthersLeft { handle: false })
         .event(seconds(50), Event::Time);
