@@ -273,7 +273,7 @@ impl Service {
     /// Counts the lines that have arrived.
     fn end(&self) {
         if let Some(ingest) = &self.ingest {
-            ingest.drain();
+            ingest.end();
         }
     }
 

@@ -13,15 +13,10 @@ const PACKET_BYTES: usize = 65_536;
 /// Calls in one turn: a millisecond or two, after which others have theirs.
 const CALLS: usize = 16;
 
-/// The kernel accounts for at least this much of each packet in a socket's buffer.
-const ACCOUNTED_BYTES: usize = 512;
-
-/// Turns that take every packet that is queued now, if all of them are full.
-pub(super) fn turns(socket: &impl AsFd) -> usize {
-    let buffer = sockopt::socket_recv_buffer_size(socket).unwrap_or_default();
-    // A unix socket's queue is limited by its length, which is less than one turn.
-    buffer / ACCOUNTED_BYTES / (CALLS * PACKETS) + 1
-}
+/// The kernel accounts for at least so much of each packet in a socket's buffer, besides its bytes.
+const ACCOUNTED_BYTES: usize = 576;
+/// Of a unix socket the queue is limited by its length, whatever its buffer.
+pub(super) const LEAST_QUEUE_BYTES: usize = 1 << 20;
 
 pub(super) struct Datagrams {
     buffers: Vec<u8>,
@@ -44,6 +39,23 @@ impl Datagrams {
         mut each: impl FnMut(&[u8], bool),
     ) -> bool {
         (0..CALLS).all(|_| self.receive_once(socket, &mut each) == PACKETS)
+    }
+
+    /// The same with no more packets than can be queued when this begins.
+    pub(super) fn receive_queued(&mut self, socket: &impl AsFd, mut each: impl FnMut(&[u8], bool)) {
+        let buffer = sockopt::socket_recv_buffer_size(socket).unwrap_or_default();
+        let mut left = buffer.max(LEAST_QUEUE_BYTES);
+        while left > 0 {
+            let mut accounted = 0;
+            let mut each = |packet: &[u8], truncated| {
+                accounted += packet.len() + ACCOUNTED_BYTES;
+                each(packet, truncated);
+            };
+            if self.receive_once(socket, &mut each) < PACKETS {
+                return;
+            }
+            left = left.saturating_sub(accounted);
+        }
     }
 
     fn receive_once(&mut self, socket: &impl AsFd, each: &mut impl FnMut(&[u8], bool)) -> usize {

@@ -7,7 +7,7 @@ mod streams;
 #[cfg(test)]
 mod tests;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -31,7 +31,7 @@ const WINDOW: Duration = Duration::from_secs(10);
 const CONNECTIONS: usize = 512;
 const SHARES: u64 = 2;
 
-/// Full turns of one drain, of all sockets together. Senders may go on without end, and while one is
+/// Full turns of one drain, of all connections together. Senders may go on without end, and while one is
 /// drained, nothing else is done here.
 const DRAIN_TURNS: usize = 128;
 
@@ -52,6 +52,7 @@ struct Shared {
     /// Every datagram is read into the same memory.
     datagrams: RefCell<Datagrams>,
     connections: RefCell<Vec<Weak<Connection>>>,
+    ended: Cell<bool>,
 }
 
 /// The totals received, and the listeners.
@@ -80,6 +81,7 @@ pub(super) fn start(
         sockets,
         datagrams: RefCell::new(Datagrams::new()),
         connections: RefCell::default(),
+        ended: Cell::new(false),
         store,
         tap,
     });
@@ -103,10 +105,12 @@ pub(super) fn start(
 }
 
 impl Ingest {
-    /// Counts the lines that were sent until now, without waiting for more.
-    pub(super) fn drain(&self) {
+    /// Counts the lines that were sent until now, and receives no more: other containers of a pod may
+    /// send while totals are exported for the last time.
+    pub(super) fn end(&self) {
         self.shared.drain(streams::SENDERS_BYTES);
         self.shared.store.turn_sets();
+        self.shared.ended.set(true);
     }
 
     /// The totals received until now, and the listeners.
@@ -160,7 +164,7 @@ impl Shared {
 
     async fn receive(self: Rc<Self>, index: usize) {
         let (listener, socket) = &self.sockets[index];
-        while socket.readable().await.is_ok() {
+        while socket.readable().await.is_ok() && !self.ended.get() {
             // Others have their turn between two rounds.
             if socket.received(|| self.receive_some(*listener, socket)) {
                 tokio::task::yield_now().await;
@@ -171,12 +175,16 @@ impl Shared {
     /// Whether there may be more.
     fn receive_some(&self, from: Listener, socket: &Socket) -> bool {
         let mut datagrams = self.datagrams.borrow_mut();
-        datagrams.receive(socket, |packet, truncated| {
+        datagrams.receive(socket, self.packets(from))
+    }
+
+    fn packets(&self, from: Listener) -> impl FnMut(&[u8], bool) {
+        move |packet, truncated| {
             if truncated {
                 self.store.note(from, Received::Truncated);
             }
             self.take(packet, from);
-        })
+        }
     }
 
     async fn accept(self: Rc<Self>, index: usize) {
@@ -209,7 +217,9 @@ impl Shared {
 
     async fn serve(self: Rc<Self>, connection: Rc<Connection>, place: Place) {
         place.hold(connection.serve(&self, place.seat())).await;
-        connection.finish(&self);
+        if !self.ended.get() {
+            connection.finish(&self);
+        }
     }
 
     /// Takes what is queued here, and at most `more` bytes of each connection.
@@ -229,8 +239,8 @@ impl Shared {
                     });
                 }
             } else {
-                let receive = || self.receive_some(*listener, socket);
-                repeat(datagrams::turns(socket), &mut turns, receive);
+                let mut datagrams = self.datagrams.borrow_mut();
+                datagrams.receive_queued(socket, self.packets(*listener));
             }
         }
         let connections = self.connections.borrow().clone();

@@ -57,7 +57,7 @@ impl Connection {
     /// Reads until the sender closes the stream.
     pub(super) async fn serve(&self, shared: &Shared, seat: &Seat) {
         while !self.rest.borrow().ended {
-            if self.stream.readable().await.is_err() {
+            if self.stream.readable().await.is_err() || shared.ended.get() {
                 return;
             }
             seat.listens();
