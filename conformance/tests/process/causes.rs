@@ -124,12 +124,12 @@ raise ValueError('no label column')""#;
         user error: SIGABRT ended the program"#]]
     .assert_eq(&failed(crash, 134));
     let interrupt = r#"exec $PY -c "
-import _thread, threading
+import _thread, threading, time
 def load():
     try: raise ValueError('no label column')
     finally: _thread.interrupt_main()
 threading.Thread(target=load, name='loader').start()
-threading.Event().wait()""#;
+while True: time.sleep(0.01)""#;
     expect![[r#"
         ValueError: no label column
           at <string>:4 in load
@@ -141,12 +141,12 @@ threading.Event().wait()""#;
 fn an_exception_is_the_reason_also_where_a_stop_ends_the_program() {
     needs_namespaces!();
     let save = r#"exec $PY -c "
-import atexit, os, signal, threading
+import atexit, os, signal, time
 atexit.register(os.abort)
 def save(*_): raise RuntimeError('cannot save the checkpoint: disk full')
 signal.signal(signal.SIGTERM, save)
 open('/run/ready', 'w').close()
-threading.Event().wait()""#;
+while True: time.sleep(0.01)""#;
     let (failure, outcome) = stopped(save, 134);
     expect![[r#"
         RuntimeError: cannot save the checkpoint: disk full
@@ -165,12 +165,12 @@ threading.Event().wait()""#;
     assert_eq!(outcome["class"], "user-error", "{outcome:#}");
     // Another thread keeps the process alive until the platform stops it.
     let kept = r#"exec $PY -c "
-import os, sys, threading
+import os, sys, threading, time
 def stay():
     notes = os.environ['LYFTLEARN_EXCEPTIONS_DIR']
     while not any(name.endswith('.json') and name[0] != '.' for name in os.listdir(notes)): pass
     open('/run/ready', 'w').close()
-    threading.Event().wait()
+    while True: time.sleep(0.01)
 threading.Thread(target=stay).start()
 raise ValueError('no label column')""#;
     let (failure, outcome) = stopped(kept, 143);
@@ -195,11 +195,11 @@ fn without_seconds(reason: &str) -> String {
 fn a_message_to_end_with_after_a_stop_is_no_failure() {
     needs_namespaces!();
     let exits = r#"exec $PY -c "
-import signal, sys, threading
+import signal, sys, time
 def leave(*_): sys.exit('SIGTERM received, checkpoint saved')
 signal.signal(signal.SIGTERM, leave)
 open('/run/ready', 'w').close()
-threading.Event().wait()""#;
+while True: time.sleep(0.01)""#;
     let (failure, outcome) = stopped(exits, 1);
     assert_eq!(outcome["class"], "stopped", "{outcome:#}");
     assert_eq!(outcome["exception"], Value::Null);

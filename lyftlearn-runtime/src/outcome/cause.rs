@@ -85,6 +85,10 @@ pub(super) enum Link {
     Earlier(Exception),
 }
 
+/// Exit codes of a shell whose child crashed, as one may in its teardown after an exception: SIGILL,
+/// SIGABRT, SIGBUS, SIGFPE and SIGSEGV.
+const CRASHES: &[i32] = &[132, 134, 135, 136, 139];
+
 /// Exceptions that only report that a child failed: the child's own tells more.
 const PASSED_ON: &[&str] = &[
     "torch.distributed.elastic.multiprocessing.errors.ChildFailedError",
@@ -178,7 +182,10 @@ fn childs(notes: &[Exception], last: Last) -> Option<&Exception> {
     let before = notes.iter().filter(|note| just_before(note, last.time));
     match last.code {
         Some(code) => nearest(
-            before.filter(|note| note.origin.exit_code == Some(code)),
+            before.filter(|note| {
+                note.origin.exit_code == Some(code)
+                    || (CRASHES.contains(&code) && !note.is_told_to_end() && !note.origin.logged)
+            }),
             program,
         ),
         // A shell receives a stop when its children have ended, and dies of it whatever they

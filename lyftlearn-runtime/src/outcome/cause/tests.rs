@@ -111,6 +111,9 @@ fn another_process_counts_when_its_end_led_to_the_programs() {
     let mut slow = trainer(90.0);
     slow.origin.ended = Some(99.9);
     check(&[slow], Some(Ok("ValueError")));
+    // Its teardown crashed, and the shell around it reports that.
+    check_code(134, &[trainer(99.9)], Some(Ok("ValueError")));
+    check_code(134, &[trainer(98.5)], Some(Err("ValueError")));
     // Another exit code, and a process of somebody else's.
     check_code(2, &[trainer(99.9)], Some(Err("ValueError")));
     let stranger = note("ValueError", 8, &[5, 1], 99.9);
