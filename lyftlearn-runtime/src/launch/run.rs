@@ -114,7 +114,12 @@ pub(crate) fn run(
     let secrets = locked(&kept).as_ref().and_then(KeptSecrets::lock);
     let open: Vec<i32> = (file.iter().chain(&secrets).map(AsRawFd::as_raw_fd))
         .chain(credentials.map(AsRawFd::as_raw_fd))
-        .chain(region.as_ref().map(|region| region.lock().as_raw_fd()))
+        .chain(
+            region
+                .iter()
+                .filter_map(region::Place::lock)
+                .map(AsRawFd::as_raw_fd),
+        )
         .chain(notes.as_ref().map(|notes| notes.file().as_raw_fd()))
         .collect();
     let mut region = region;

@@ -31,9 +31,10 @@ pub struct Place {
     run: Directory,
     /// Its name in `/dev/shm`, if it is there.
     outside: Option<String>,
-    /// Open as long as the region is in use, because it may be locked.
-    file: File,
-    published: bool,
+    /// Until it is published.
+    file: Option<File>,
+    /// Open as long as the region is in use, if it is outside: that locks it.
+    lock: Option<File>,
     bytes: u64,
 }
 
@@ -46,8 +47,8 @@ impl Place {
 
     /// The descriptor that has to stay open while the program runs.
     #[cfg(feature = "cli")]
-    pub(crate) fn lock(&self) -> &File {
-        &self.file
+    pub(crate) fn lock(&self) -> Option<&File> {
+        self.lock.as_ref()
     }
 
     /// Allocates all of it, so that no process is killed later by a page that cannot be allocated,
@@ -57,11 +58,10 @@ impl Place {
     ///
     /// When the room has gone meanwhile: then it is not there.
     pub fn publish(&mut self) -> io::Result<()> {
-        if std::mem::replace(&mut self.published, true) {
+        let Some(file) = self.file.take() else {
             return Ok(());
-        }
-        let file = &self.file;
-        let published = allocated(file, self.bytes).and_then(|()| say(file, self.bytes));
+        };
+        let published = allocated(&file, self.bytes).and_then(|()| say(&file, self.bytes));
         if published.is_err() {
             let _ = self.run.remove(delivered::METRICS_REGION);
             let _ = file.set_len(0);
@@ -111,13 +111,18 @@ pub(crate) fn create_in(run: &Directory, bytes: u64) -> io::Result<Option<Place>
     let mut place = Place {
         run: run.clone(),
         outside,
-        file,
-        published: false,
+        file: None,
+        lock: None,
         bytes: 0,
     };
-    let made = room(&place.file, bytes).and_then(|bytes| {
+    let made = room(&file, bytes).and_then(|bytes| {
         place.bytes = bytes;
-        place.file.set_len(bytes)?;
+        file.set_len(bytes)?;
+        place.lock = place
+            .outside
+            .as_ref()
+            .map(|_| file.try_clone())
+            .transpose()?;
         place.outside.as_ref().map_or(Ok(()), |name| {
             run.link(&shm.join(name), delivered::METRICS_REGION)
         })
@@ -126,6 +131,7 @@ pub(crate) fn create_in(run: &Directory, bytes: u64) -> io::Result<Option<Place>
         let _ = run.remove(delivered::METRICS_REGION);
         return Err(err);
     }
+    place.file = Some(file);
     Ok(Some(place))
 }
 
