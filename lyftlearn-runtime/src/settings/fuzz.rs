@@ -124,7 +124,8 @@ fn layers(draw: &mut Draw<'_>) {
                 assert!(highest.is_none_or(|highest| highest == source), "{key}");
             }
             for (name, value) in variables() {
-                let set = value.is_some_and(|value| !value.is_empty());
+                // What has a line end and no more is empty, too.
+                let set = !matches!(value, None | Some("" | "\n"));
                 let over = settings.sources.values().any(|source| source[1..] == *name);
                 let linked = settings.service_links.iter().any(|link| link == name);
                 let table = name.starts_with("LYFTLEARN_RUNTIME_SECRETS");
