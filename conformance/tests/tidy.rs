@@ -54,12 +54,15 @@ const ALL_THE_SAME: &[(&str, &str)] = &[
     ("tests/process/outcome.rs", "asked.elapsed() < "),
 ];
 
-fn files(directory: &Path, found: &mut Vec<PathBuf>) {
+fn files(directory: &Path, extensions: &[&str], found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            files(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files(&path, extensions, found);
+        } else if path
+            .extension()
+            .is_some_and(|extension| extensions.iter().any(|wanted| extension == *wanted))
+        {
             found.push(path);
         }
     }
@@ -87,8 +90,8 @@ fn code(line: &str, in_text: &mut bool) -> String {
 fn check_absent(words: &[&str], see: &str) {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut paths = Vec::new();
-    files(&here.join("src"), &mut paths);
-    files(&here.join("tests"), &mut paths);
+    files(&here.join("src"), &["rs"], &mut paths);
+    files(&here.join("tests"), &["rs"], &mut paths);
     assert!(paths.len() > 60, "the tests were not read");
     let mut wrong = Vec::new();
     for path in paths {
@@ -115,6 +118,32 @@ fn nothing_is_waited_for_without_a_deadline() {
 #[test]
 fn nothing_fails_because_a_machine_is_slow() {
     check_absent(TIMED, "a limit on a time; wait for a condition");
+}
+
+/// Python runs a handler between two steps of the program: a signal that comes just before this call is
+/// slept through. With a handler, `while True: time.sleep(0.01)`.
+const PAUSE: &str = "signal.pause()";
+
+/// Programs without a handler: the kernel ends them.
+const PAUSES: &[&str] = &[
+    "tests/image/programs/starve_agent.py",
+    "tests/process/lifecycle.rs",
+    "tests/process/toolkit.rs",
+    "tests/tidy.rs",
+];
+
+#[test]
+fn no_program_sleeps_through_a_signal() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut paths = Vec::new();
+    files(&here.join("tests"), &["rs", "py"], &mut paths);
+    paths.retain(|path| std::fs::read_to_string(path).unwrap().contains(PAUSE));
+    paths.sort();
+    let names = paths.iter().map(|path| path.strip_prefix(here).unwrap());
+    assert_eq!(
+        names.collect::<Vec<_>>(),
+        PAUSES.iter().map(Path::new).collect::<Vec<_>>()
+    );
 }
 
 /// What each module of the image checker may know. They are in order: each knows only earlier ones.
@@ -157,7 +186,7 @@ fn modules_of_the_checker_know_each_other_one_way() {
     for (module, allowed) in MAY_KNOW {
         let mut paths = vec![source.join(format!("{module}.rs"))];
         if source.join(module).is_dir() {
-            files(&source.join(module), &mut paths);
+            files(&source.join(module), &["rs"], &mut paths);
         }
         for path in paths {
             let text = std::fs::read_to_string(&path).unwrap();

@@ -94,7 +94,8 @@ fn the_table_of_jobs_is_true_whatever_becomes_of_one() {
         Some("ValueError: could not convert string to float"),
     );
 
-    let waits = "import signal, sys; signal.signal(15, lambda *_: sys.exit(0)); print('ready', flush=True); signal.pause()";
+    let waits = "import signal, sys, time; signal.signal(15, lambda *_: sys.exit(0)); print('ready', flush=True)
+while True: time.sleep(0.01)";
     let container = table.start("events-waits", &[], &["python3", "-c", waits]);
     container.says("ready", 1);
     let told = || (table.row("events-waits")["status"] == "InProgress").then_some(());

@@ -20,7 +20,7 @@ def stop(*_):
 signal.signal(signal.SIGTERM, stop)
 print('working', flush=True)
 while True:
-    signal.pause()
+    time.sleep(0.01)
 ";
 
 /// The pod stays in the API when it has ended, for its status.

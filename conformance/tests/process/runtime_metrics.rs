@@ -26,10 +26,10 @@ fn signals_are_counted_whatever_becomes_of_the_agent() {
     needs_namespaces!();
     let world = World::new();
     let port = free_port();
-    let script = "import os, signal\n\
+    let script = "import os, signal, time\n\
         signal.signal(signal.SIGUSR1, lambda *_: None)\n\
         signal.signal(signal.SIGRTMIN, lambda *_: None)\n\
-        open('/shared/ready', 'w')\nwhile True: signal.pause()";
+        open('/shared/ready', 'w')\nwhile True: time.sleep(0.01)";
     let running = world
         .sharing(&listening(port))
         .run(&[find_python(), "-c".into(), script.into()]);

@@ -14,7 +14,7 @@ def save(*about):
     os._exit(0)
 signal.signal(signal.SIGTERM, save)
 open('/shared/ready', 'w').close()
-while True: signal.pause()
+while True: time.sleep(0.01)
 ";
 
 const WRAPPER: &str = "
@@ -33,16 +33,17 @@ trainer.wait()
 
 /// Exits by itself, and does not wait for its trainer.
 const IMPATIENT: &str = "
-import os, signal, subprocess, sys
+import os, signal, subprocess, sys, time
 signal.signal(signal.SIGTERM, lambda *about: os._exit(3))
-subprocess.run([sys.executable, '/shared/train.py'])
+trainer = subprocess.Popen([sys.executable, '/shared/train.py'])
+while trainer.poll() is None: time.sleep(0.01)
 ";
 
 const DEAF: &str = "
-import signal
+import signal, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 open('/shared/ready', 'w').close()
-while True: signal.pause()
+while True: time.sleep(0.01)
 ";
 
 /// Leftover processes are killed at once if nothing gives them more time.
