@@ -79,7 +79,12 @@ fn reached(server: &Server, (of, about_name, about_rest): Of) -> Finding {
     if addresses.is_empty() {
         Finding::new("metrics", Verdict::Failed, "the name does not resolve").fix(about_name)
     } else if taken {
-        Finding::new("metrics", Verdict::Ok, "takes metrics")
+        // Whether it understands metrics only metrics could show, and they would count.
+        let detail = match server.protocol {
+            Protocol::Tcp => "a server accepts connections there",
+            Protocol::Udp => "packets are not refused there",
+        };
+        Finding::new("metrics", Verdict::Ok, detail)
     } else {
         Finding::new("metrics", Verdict::Failed, "nothing accepts metrics there").fix(about_rest)
     }
@@ -144,14 +149,15 @@ mod tests {
 
     #[test]
     fn a_server_is_reached_or_there_is_something_to_look_at() {
-        let takes = "ok    metrics    gateway: takes metrics\n";
+        let accepts = "ok    metrics    gateway: a server accepts connections there\n";
+        let open = "ok    metrics    gateway: packets are not refused there\n";
         let nobody = "FAIL  metrics    gateway: nothing accepts metrics there\n      fix: check \
                       STATSD_PORT and STATSD_PROTOCOL or metrics.gateway, and network policies\n";
         let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
         let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
         let (stream, packets) = (tcp.local_addr().unwrap(), udp.local_addr().unwrap());
-        check(stream.port(), Protocol::Tcp, takes);
-        check(packets.port(), Protocol::Udp, takes);
+        check(stream.port(), Protocol::Tcp, accepts);
+        check(packets.port(), Protocol::Udp, open);
         drop((tcp, udp));
         check(stream.port(), Protocol::Tcp, nobody);
         check(packets.port(), Protocol::Udp, nobody);
@@ -188,7 +194,7 @@ mod tests {
         finding.seconds = None;
         assert_eq!(
             line(&finding),
-            "ok    metrics    collector: takes metrics\n"
+            "ok    metrics    collector: a server accepts connections there\n"
         );
         drop(tcp);
         finding = reached(&place(&url).unwrap(), OF_COLLECTOR);
