@@ -1,11 +1,12 @@
 //! `env`: the variables that would be delivered, in a form that something can read.
 
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
-use super::output;
 use super::progress::Progress;
 use super::usage::Given;
+use super::{dotenv, output};
 use crate::contract::aws;
 use crate::deliver::{Layers, Source, layered};
 use crate::error::Error;
@@ -52,12 +53,8 @@ pub(super) fn env(given: &Given) -> Result<u8, Error> {
         }
     }
     output::data(&text)?;
-    if !left_out.is_empty() {
-        let why = match format {
-            Format::Json => "not UTF-8, which JSON requires; use --format nul",
-            _ => "a shell cannot assign to the name; use --format json or --format nul",
-        };
-        let names = left_out.join(", ");
+    for (why, names) in left_out {
+        let names = names.join(", ");
         crate::stderr::say(&format!("lyftlearn-runtime: left out: {names}: {why}\n"));
     }
     Ok(0)
@@ -87,30 +84,52 @@ fn is_identifier(name: &OsStr) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
 }
 
-/// The text, and the names of those that it cannot hold.
-fn write(format: Format, variables: &[(OsString, OsString)]) -> (Vec<u8>, Vec<String>) {
-    let holds = |name: &OsStr, value: &OsStr| match format {
-        Format::Export | Format::Dotenv => is_identifier(name),
-        Format::Json => name.to_str().is_some() && value.to_str().is_some(),
-        Format::Nul => true,
-    };
-    let (held, left_out): (Vec<_>, Vec<_>) = variables
-        .iter()
-        .partition(|(name, value)| holds(name, value));
-    let left_out = left_out
-        .iter()
-        .map(|(name, _)| format!("{}", name.display()));
-    (written(format, &held), left_out.collect())
+/// The text, and the names of those that it cannot hold, by the reason.
+fn write(
+    format: Format,
+    variables: &[(OsString, OsString)],
+) -> (Vec<u8>, BTreeMap<&'static str, Vec<String>>) {
+    let mut left_out: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    let mut held = Vec::new();
+    for (name, value) in variables {
+        match refused(format, name, value) {
+            None => held.push((name, value)),
+            Some(why) => left_out
+                .entry(why)
+                .or_default()
+                .push(name.display().to_string()),
+        }
+    }
+    (written(format, &held), left_out)
 }
 
-fn written(format: Format, variables: &[&(OsString, OsString)]) -> Vec<u8> {
+/// Why a format cannot hold a variable.
+fn refused(format: Format, name: &OsStr, value: &OsStr) -> Option<&'static str> {
+    let named = matches!(format, Format::Export | Format::Dotenv);
+    match format {
+        _ if named && !is_identifier(name) => {
+            Some("a shell cannot assign to the name; use --format json or --format nul")
+        }
+        Format::Dotenv if dotenv::quoted(value.as_bytes()).is_none() => Some(
+            "readers of .env files disagree about such a value; \
+             use --format export or --format nul",
+        ),
+        Format::Json if name.to_str().is_none() || value.to_str().is_none() => {
+            Some("not UTF-8, which JSON requires; use --format nul")
+        }
+        _ => None,
+    }
+}
+
+fn written(format: Format, variables: &[(&OsString, &OsString)]) -> Vec<u8> {
     match format {
         Format::Export => lines(variables, |name, value| {
             let quoted = shlex::bytes::try_quote(value.as_bytes()).unwrap_or_default();
             [b"export ", name.as_bytes(), b"=", quoted.as_ref()].concat()
         }),
         Format::Dotenv => lines(variables, |name, value| {
-            [name.as_bytes(), b"=\"", escape(value).as_slice(), b"\""].concat()
+            let quoted = dotenv::quoted(value.as_bytes()).unwrap_or_default();
+            [name.as_bytes(), b"=", quoted.as_slice()].concat()
         }),
         Format::Json => {
             let object: serde_json::Map<String, serde_json::Value> = variables
@@ -128,27 +147,16 @@ fn written(format: Format, variables: &[&(OsString, OsString)]) -> Vec<u8> {
     }
 }
 
-fn lines(variables: &[&(OsString, OsString)], line: impl Fn(&OsStr, &OsStr) -> Vec<u8>) -> Vec<u8> {
+fn lines(
+    variables: &[(&OsString, &OsString)],
+    line: impl Fn(&OsStr, &OsStr) -> Vec<u8>,
+) -> Vec<u8> {
     variables
         .iter()
         .flat_map(|(name, value)| {
             let mut line = line(name, value);
             line.push(b'\n');
             line
-        })
-        .collect()
-}
-
-/// What double quotes in a .env file understand (Docker Compose, python-dotenv).
-fn escape(value: &OsStr) -> Vec<u8> {
-    value
-        .as_bytes()
-        .iter()
-        .flat_map(|byte| match byte {
-            b'\n' => b"\\n".to_vec(),
-            b'\r' => b"\\r".to_vec(),
-            b'"' | b'\\' | b'$' => vec![b'\\', *byte],
-            other => vec![*other],
         })
         .collect()
 }

@@ -4,6 +4,7 @@
 mod credentials;
 mod diff;
 mod doctor;
+mod dotenv;
 mod env;
 mod exec;
 mod explain;
