@@ -100,8 +100,12 @@ fn answer(value: &impl Serialize) -> Result<(), String> {
     say(&text)
 }
 
+/// In one write: between two of them an engine can log a line of stderr.
 fn say(line: &str) -> Result<(), String> {
     let mut stdout = std::io::stdout();
-    let said = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
+    let line = format!("{line}\n");
+    let said = stdout
+        .write_all(line.as_bytes())
+        .and_then(|()| stdout.flush());
     said.map_err(|err| format!("cannot write to stdout: {err}"))
 }

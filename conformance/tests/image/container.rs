@@ -206,17 +206,29 @@ impl Container {
 
     /// What it has printed until now.
     pub(crate) fn log(&self) -> String {
+        self.streams().concat()
+    }
+
+    /// Its stdout and its stderr.
+    fn streams(&self) -> [String; 2] {
         let output = command::output(&mut self.place.command("podman", &["logs", &self.name]));
-        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+        [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).into_owned())
     }
 
     /// Waits until it has printed a line that begins so, so often; the last of them.
     #[track_caller]
     pub(crate) fn says(&self, beginning: &str, times: usize) -> String {
         let said = wait::until(|| {
-            let log = self.log();
-            let mut lines = log.lines().filter(|line| line.starts_with(beginning));
-            lines.nth(times - 1).map(str::to_owned)
+            // Unbuffered, Python writes a line and its end one after the other.
+            let lines = self.streams().map(|stream| {
+                let whole = stream.rfind('\n').map_or("", |end| &stream[..end]);
+                whole.lines().map(str::to_owned).collect::<Vec<_>>()
+            });
+            let mut begun = lines
+                .into_iter()
+                .flatten()
+                .filter(|line| line.starts_with(beginning));
+            begun.nth(times - 1)
         });
         said.unwrap_or_else(|| panic!("{beginning:?} is not in\n{}", self.log()))
     }
