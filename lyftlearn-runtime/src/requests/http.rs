@@ -23,7 +23,7 @@ const ANSWER_BYTES: usize = 4 << 20;
 /// The first wait before asking again, doubled each time.
 const SOON: Duration = Duration::from_millis(100);
 const LATEST: Duration = Duration::from_secs(2);
-/// No attempt is given up sooner, whatever the deadline.
+/// No attempt is given up sooner, except at the deadline.
 const SHORTEST_ATTEMPT: Duration = Duration::from_secs(1);
 
 /// Keeps its connections, and a reader of the roots of trust, for as long as it lives.
@@ -67,19 +67,16 @@ pub(crate) enum Unanswered {
 pub(crate) struct Patience {
     pub(crate) deadline: Instant,
     /// Where the next wait would miss the deadline, whether to ask a last time before it: so long
-    /// at the most, and half of that at least. The deadline ends this attempt.
+    /// at the most, and half of that at least.
     pub(crate) last: Option<Duration>,
 }
 
 impl Patience {
-    /// When to give up an attempt that begins `now`: one that hangs leaves time for another.
+    /// When to give up an attempt that begins `now`: one that hangs leaves time for another, and
+    /// ends with the deadline, so that the answer before it is not lost.
     fn attempt(self, now: Instant) -> Instant {
         let left = self.deadline.saturating_duration_since(now);
-        let until = now + (left / 2).max(SHORTEST_ATTEMPT);
-        match self.last {
-            Some(_) => until.min(self.deadline),
-            None => until,
-        }
+        (now + (left / 2).max(SHORTEST_ATTEMPT)).min(self.deadline)
     }
 
     /// How long to wait before the next attempt, if there is one. `wait` has no jitter yet, which
@@ -252,7 +249,7 @@ mod tests {
             }
             let until = patience.attempt(now);
             prop_assert!(until > now || left.is_zero());
-            prop_assert!(patience.last.is_none() || until <= patience.deadline);
+            prop_assert!(until <= patience.deadline);
         }
     }
 

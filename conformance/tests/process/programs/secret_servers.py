@@ -36,6 +36,7 @@ ANSWERS: dict[str, tuple[int, object]] = {
     "denied": (403, {"error": "canary", "reference": "acl"}),
     "undecrypted": (500, {"error": "Decryption error."}),
     "failing": (503, {"error": "canary"}),
+    "stalling": (503, {"error": "canary"}),
     "flaky": (503, {"error": "canary"}),
     "garbage": (200, None),
     "redirecting": (302, {}),
@@ -146,7 +147,7 @@ class Handler(BaseHTTPRequestHandler):
         asked = self.server.asked
         asked[name] = asked.get(name, 0) + 1
         known = self.server.known
-        if name == "hanging":
+        if name == "hanging" or (name == "stalling" and asked[name] > 1):
             time.sleep(3600)
         flaky = name == "flaky" and asked[name] >= FAILS
         if name in known or flaky:
