@@ -57,7 +57,7 @@ check-images: build context
 	conformance/engine/toolkit.sh $(PYTHON) target/toolkit-image
 	conformance/engine/docker-packages.sh target/docker
 	LYFTLEARN_CONFORMANCE_AT_LENGTH=1 cargo test --locked -p lyftlearn-conformance --test image -- --include-ignored --nocapture \
-	    check:: lazy:: script_mode:: same_job::every_job
+	    check:: lazy:: ran:: script_mode:: same_job::every_job
 
 # Rewrites every message that a test quotes; the diff is what is reviewed. As root, after `make
 # peers`: the process layer quotes them, too. It goes on where a test fails for another reason.

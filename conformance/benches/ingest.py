@@ -235,9 +235,12 @@ def netdata(root: Path, scratch: Path) -> Iterator[Server]:
 
 def settled(counted: Callable[[], float]) -> float:
     """What is counted once nothing is added any more."""
-    before = -1.0
+    before, end = -1.0, time.monotonic() + DEADLINE
     while before != (now := counted()):
+        if time.monotonic() > end:
+            raise TimeoutError("the server does not stop counting")
         before = now
+        # It publishes once in an interval: two equal looks closer together would say nothing.
         time.sleep(2.5 * INTERVAL)
     return now
 

@@ -202,3 +202,36 @@ fn modules_of_the_checker_know_each_other_one_way() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// A test that `make test` leaves out says why, and which command runs it.
+#[test]
+fn what_is_left_out_has_a_reason_and_a_command() {
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let makefile = std::fs::read_to_string(repository.join("Makefile")).unwrap();
+    let mut found = Vec::new();
+    for part in ["conformance/src", "conformance/tests", "lyftlearn-runtime"] {
+        files(&repository.join(part), &["rs"], &mut found);
+    }
+    let mut seen = 0;
+    for path in found {
+        for line in std::fs::read_to_string(&path).unwrap().lines() {
+            let Some(rest) = line.trim().strip_prefix("#[ignore") else {
+                continue;
+            };
+            seen += 1;
+            let said = rest
+                .split('"')
+                .nth(1)
+                .and_then(|why| why.split_once(": make "));
+            let known = said.is_some_and(|(why, target)| {
+                !why.is_empty() && makefile.contains(&format!("\n{target}:"))
+            });
+            assert!(
+                known,
+                "{}: write #[ignore = \"WHY: make TARGET\"]: {line}",
+                path.display()
+            );
+        }
+    }
+    assert!(seen > 0);
+}

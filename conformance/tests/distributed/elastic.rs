@@ -238,7 +238,7 @@ fn check_stopped(job: &Job, host: usize, node: Running) {
 }
 
 #[test]
-#[ignore = "make test-distributed"]
+#[ignore = "torchrun on several nodes takes minutes: make test-distributed"]
 fn two_nodes_leave_at_once_and_no_step_is_lost() {
     let Some(job) = job(false) else { return };
     let [first, second, third] = [0, 1, 2].map(|host| job.start(host));
@@ -259,7 +259,7 @@ fn two_nodes_leave_at_once_and_no_step_is_lost() {
 }
 
 #[test]
-#[ignore = "make test-distributed"]
+#[ignore = "torchrun on several nodes takes minutes: make test-distributed"]
 fn the_host_of_the_store_leaves() {
     let Some(job) = job(false) else { return };
     let [first, second] = [0, 1].map(|host| job.start(host));
@@ -288,7 +288,7 @@ fn the_host_of_the_store_leaves() {
 }
 
 #[test]
-#[ignore = "make test-distributed"]
+#[ignore = "torchrun on several nodes takes minutes: make test-distributed"]
 fn a_node_joins_while_the_job_is_stopped() {
     let Some(job) = job(false) else { return };
     let [first, second] = [0, 1].map(|host| job.start(host));
@@ -307,7 +307,7 @@ fn a_node_joins_while_the_job_is_stopped() {
 
 /// Waits some minutes for torchrun's rounds. The second time without this runtime, for the times.
 #[test]
-#[ignore = "make test-distributed"]
+#[ignore = "torchrun on several nodes takes minutes: make test-distributed"]
 fn a_node_joins_and_another_leaves_and_no_step_is_lost() {
     let (Some(ours), Some(bare)) = (job(false), job(true)) else {
         return;

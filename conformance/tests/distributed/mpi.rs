@@ -12,7 +12,7 @@ os.write(1, f'FOUND {json.dumps(found)}\\n'.encode())
 ";
 
 #[test]
-#[ignore = "make test-distributed"]
+#[ignore = "needs Open MPI: make test-distributed"]
 fn exec_below_mpirun_gives_four_processes_four_ranks_and_one_run_directory() {
     if !sandbox::possible() {
         return;

@@ -142,7 +142,7 @@ fn start(container: &Sandbox, python: &Path) -> Running {
 
 /// Three hosts that are not in alphabetical order.
 #[test]
-#[ignore = "make test-distributed"]
+#[ignore = "torchrun on several nodes takes minutes: make test-distributed"]
 fn sagemaker() {
     let starter = Starter {
         names: &["algo-1", "algo-10", "algo-2"],
@@ -173,14 +173,14 @@ const PYTORCH_JOB: Starter = Starter {
 };
 
 #[test]
-#[ignore = "make test-distributed"]
+#[ignore = "torchrun on several nodes takes minutes: make test-distributed"]
 fn pytorch_job() {
     PYTORCH_JOB.trains();
 }
 
 /// Nothing but pods was counted.
 #[test]
-#[ignore = "make test-distributed"]
+#[ignore = "torchrun on several nodes takes minutes: make test-distributed"]
 fn pytorch_job_of_old() {
     let starter = Starter {
         variables: |at| {
@@ -198,7 +198,7 @@ fn pytorch_job_of_old() {
 
 /// The master's pod comes late, and until then no route leads to its address.
 #[test]
-#[ignore = "make test-distributed"]
+#[ignore = "torchrun on several nodes takes minutes: make test-distributed"]
 fn a_master_that_comes_late() {
     let Some((hosts, python)) = PYTORCH_JOB.hosts() else {
         return;
@@ -226,7 +226,7 @@ fn a_master_that_comes_late() {
 }
 
 #[test]
-#[ignore = "make test-distributed"]
+#[ignore = "torchrun on several nodes takes minutes: make test-distributed"]
 fn train_job() {
     let starter = Starter {
         names: &[
@@ -250,7 +250,7 @@ fn train_job() {
 }
 
 #[test]
-#[ignore = "make test-distributed"]
+#[ignore = "torchrun on several nodes takes minutes: make test-distributed"]
 fn leader_worker_set() {
     let starter = Starter {
         names: &["llm-0.llm.team\tllm-0", "llm-0-1.llm.team\tllm-0-1"],
@@ -270,7 +270,7 @@ fn leader_worker_set() {
 
 /// Its count is a setting, its master the pod with index 0 below the same Service.
 #[test]
-#[ignore = "make test-distributed"]
+#[ignore = "torchrun on several nodes takes minutes: make test-distributed"]
 fn indexed_job() {
     let starter = Starter {
         names: &[
@@ -291,7 +291,7 @@ fn indexed_job() {
 }
 
 #[test]
-#[ignore = "make test-distributed"]
+#[ignore = "torchrun on several nodes takes minutes: make test-distributed"]
 fn volcano() {
     let starter = Starter {
         names: &["line-master-0", "line-worker-0"],

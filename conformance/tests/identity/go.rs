@@ -12,7 +12,7 @@ fn with_go(container: Sandbox) -> Option<Sandbox> {
 }
 
 #[test]
-#[ignore = "make test-go"]
+#[ignore = "needs Go, and builds its peers for minutes: make test-go"]
 fn both_sdks_of_go_find_the_one_identity() {
     let mut stage = stage!();
     let Some(container) = with_go(stage.container("")) else {
@@ -25,7 +25,7 @@ fn both_sdks_of_go_find_the_one_identity() {
 }
 
 #[test]
-#[ignore = "make test-go"]
+#[ignore = "needs Go, and builds its peers for minutes: make test-go"]
 fn both_sdks_of_go_find_it_by_the_profile() {
     let mut stage = stage!();
     // Version 1 reads `config` only if a variable says so.
@@ -42,7 +42,7 @@ fn both_sdks_of_go_find_it_by_the_profile() {
 }
 
 #[test]
-#[ignore = "make test-go"]
+#[ignore = "needs Go, and builds its peers for minutes: make test-go"]
 fn both_sdks_of_go_cross_the_end_of_their_key_in_one_process() {
     let mut stage = stage!();
     let Some(container) = with_go(stage.container("")) else {

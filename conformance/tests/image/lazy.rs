@@ -210,7 +210,7 @@ fn of_training(mode: &str, id: &str) -> Option<(f64, String, Vec<String>)> {
 }
 
 #[test]
-#[ignore = "make check-images"]
+#[ignore = "needs soci and podman: make check-images"]
 fn the_start_of_a_training_lasts_until_its_first_output() {
     // It reads a large file after its first line, and before.
     let Some((early, said, files)) = of_training("reads", "lazy.spans") else {
@@ -236,7 +236,7 @@ fn the_start_of_a_training_lasts_until_its_first_output() {
 }
 
 #[test]
-#[ignore = "make check-images"]
+#[ignore = "needs soci and podman: make check-images"]
 fn the_start_of_a_silent_training_lasts_until_its_end() {
     if let Some((_, said, files)) = of_training("silent", "lazy.files") {
         assert!(

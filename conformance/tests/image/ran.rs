@@ -92,7 +92,7 @@ impl Drop for Ran {
 }
 
 #[test]
-#[ignore = "make check-images"]
+#[ignore = "starts containers for minutes: make check-images"]
 fn an_image_runs_in_each_place_and_is_removed_by_the_printed_command() {
     let Some(place) = Place::found() else { return };
     let settings = check::settings("ok", "ok") + "default = [\"actor\", \"train\", \"ok\"]\n";

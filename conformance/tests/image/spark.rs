@@ -45,7 +45,7 @@ fn executors(place: &Place) -> Server {
 }
 
 #[test]
-#[ignore = "takes its time, and wants podman's network for itself: make test-spark runs it"]
+#[ignore = "takes its time, and wants podman's network for itself: make test-spark"]
 fn a_training_job_of_sagemaker_has_executors_in_another_network() {
     let Some(place) = Place::found() else { return };
     let Some(python) = programs::python_with_spark("3.5") else {

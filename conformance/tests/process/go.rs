@@ -69,7 +69,7 @@ fn pod(world: &World, settings: &str, peers: &Path, port: u16) -> Sandbox {
 }
 
 #[test]
-#[ignore = "make test-go"]
+#[ignore = "needs Go, and builds its peers for minutes: make test-go"]
 fn lyfts_client_finds_us_and_its_values_arrive_with_their_labels() {
     needs_namespaces!();
     let Some(peers) = programs::go_peers() else {
@@ -151,7 +151,7 @@ fn plain(sample: &str) -> String {
 }
 
 #[test]
-#[ignore = "make test-go"]
+#[ignore = "needs Go, and builds its peers for minutes: make test-go"]
 fn statsd_exporter_as_the_gateway_shows_what_our_page_shows() {
     needs_namespaces!();
     let Some(peers) = programs::go_peers() else {
@@ -188,7 +188,7 @@ fn statsd_exporter_as_the_gateway_shows_what_our_page_shows() {
 }
 
 #[test]
-#[ignore = "make test-go"]
+#[ignore = "needs Go, and builds its peers for minutes: make test-go"]
 fn lyfts_client_through_us_has_labels_at_a_gateway_that_does_not_know_its_tags() {
     needs_namespaces!();
     let Some(peers) = programs::go_peers() else {
@@ -241,7 +241,7 @@ sys.exit(code)
 ";
 
 #[test]
-#[ignore = "make test-go"]
+#[ignore = "needs Go, and builds its peers for minutes: make test-go"]
 fn statsd_exporter_that_was_first_keeps_its_port_and_the_program_runs() {
     needs_namespaces!();
     let Some(peers) = programs::go_peers() else {
@@ -281,7 +281,7 @@ fn collector(world: &World, peers: &Path, port: u16) -> (Server, u16) {
 }
 
 #[test]
-#[ignore = "make test-go"]
+#[ignore = "needs Go, and builds its peers for minutes: make test-go"]
 fn opentelemetrys_collector_passes_on_equal_values() {
     needs_namespaces!();
     let Some(peers) = programs::go_peers() else {

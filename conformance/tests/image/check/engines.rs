@@ -70,7 +70,7 @@ fn docker() -> Option<String> {
 }
 
 #[test]
-#[ignore = "make check-images"]
+#[ignore = "needs uidmap, slirp4netns and docker's packages: make check-images"]
 fn an_ordinary_user_checks_an_image() {
     let as_user = engine("as-user.sh");
     let script = [as_user.to_str().unwrap(), "@HOME@"];
@@ -83,7 +83,7 @@ fn an_ordinary_user_checks_an_image() {
 }
 
 #[test]
-#[ignore = "make check-images"]
+#[ignore = "needs uidmap, slirp4netns and docker's packages: make check-images"]
 fn dockers_client_checks_an_image_with_podmans_service() {
     let Some(root) = docker() else { return };
     let as_docker = engine("as-docker.sh");
@@ -94,7 +94,7 @@ fn dockers_client_checks_an_image_with_podmans_service() {
 }
 
 #[test]
-#[ignore = "make check-images"]
+#[ignore = "needs uidmap, slirp4netns and docker's packages: make check-images"]
 fn docker_checks_an_image() {
     let Some(root) = docker() else { return };
     let with_docker = engine("with-docker.sh");

@@ -140,19 +140,19 @@ fn an_image_that_breaks_one_promise_fails_one_check() {
 }
 
 #[test]
-#[ignore = "make check-images"]
+#[ignore = "starts containers for minutes: make check-images"]
 fn the_interface_between_platform_and_program() {
     GIVEN.iter().for_each(check);
 }
 
 #[test]
-#[ignore = "make check-images"]
+#[ignore = "starts containers for minutes: make check-images"]
 fn what_a_job_leaves_to_the_next_one() {
     LEFT.iter().for_each(check);
 }
 
 #[test]
-#[ignore = "make check-images"]
+#[ignore = "starts containers for minutes: make check-images"]
 fn what_settings_fetch_from_elsewhere_a_stand_in_gives() {
     let remote = "[confidant]\nurl = \"https://confidant.example.net\"\nauth_key = \"alias/authnz\"\n\
         from = \"ranking-prod\"\nto = \"confidant-prod\"\n\

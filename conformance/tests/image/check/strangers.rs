@@ -28,7 +28,7 @@ const STRANGERS: &[(&str, &str)] = &[
 ];
 
 #[test]
-#[ignore = "make check-images"]
+#[ignore = "starts containers for minutes: make check-images"]
 fn an_unrelated_image_gets_a_list_of_missing_parts() {
     let Some(place) = Place::found() else { return };
     for (name, entry) in STRANGERS {
@@ -81,7 +81,7 @@ fn an_unrelated_image_gets_a_list_of_missing_parts() {
 }
 
 #[test]
-#[ignore = "make check-images"]
+#[ignore = "starts containers for minutes: make check-images"]
 fn a_hostile_image_costs_bounded_time_and_touches_nothing() {
     // It prints for its twenty seconds in each place; then it is killed.
     let began = Instant::now();

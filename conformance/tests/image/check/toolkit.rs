@@ -52,7 +52,7 @@ const ENTRIES: &[(&str, &str, &[&str])] = &[
 ];
 
 #[test]
-#[ignore = "make check-images"]
+#[ignore = "needs the training toolkit: make check-images"]
 fn an_image_of_the_training_toolkit_gets_a_list_of_missing_parts() {
     let site = programs::repository().join("target/toolkit-image");
     if !site.is_dir() {

@@ -27,7 +27,7 @@ pub(super) const INITS: &[Case] = &[
 ];
 
 #[test]
-#[ignore = "make check-images"]
+#[ignore = "starts containers for minutes: make check-images"]
 fn half_an_init_fails_the_half_that_it_leaves_out() {
     INITS.iter().for_each(check);
 }
@@ -158,7 +158,7 @@ fn a_start_that_fails_in_one_way_fails_that_check() {
 }
 
 #[test]
-#[ignore = "make check-images"]
+#[ignore = "starts containers for minutes: make check-images"]
 fn a_place_in_which_an_image_does_not_start() {
     STARTS.iter().for_each(check);
 }
@@ -208,7 +208,7 @@ pub(super) const VIEWS: &[Case] = &[
 ];
 
 #[test]
-#[ignore = "make check-images"]
+#[ignore = "starts containers for minutes: make check-images"]
 fn a_program_that_finds_something_else_in_one_place() {
     VIEWS.iter().for_each(check);
 }
@@ -268,7 +268,7 @@ pub(super) const RESTRICTED: &[Case] = &[
 ];
 
 #[test]
-#[ignore = "make check-images"]
+#[ignore = "starts containers for minutes: make check-images"]
 fn a_restricted_pod_in_which_one_thing_fails() {
     RESTRICTED.iter().for_each(check);
 }
